@@ -125,6 +125,11 @@ BEGIN
             emergency = wanted.emergency, carry_over = wanted.carry_over,
             may_draw_reserve = wanted.may_draw_reserve, emergency_until = wanted.emergency_until
         WHERE c.id = p_control;
+        IF wanted.kind = 'budget'
+            AND (wanted.windows, wanted.amounts, wanted.pools_of, wanted.reserve, wanted.emergency)
+                IS DISTINCT FROM (was.windows, was.amounts, was.pools_of, was.reserve, was.emergency) THEN
+            PERFORM ledger.settle_pools(wanted, p_by, p_command, p_at);
+        END IF;
         IF wanted.path <> was.path THEN
             UPDATE ledger.controls c SET path = wanted.path || c.path[cardinality(was.path) + 1:]
             WHERE c.org_id = p_org AND p_control = ANY (c.path) AND c.status <> 'closed';

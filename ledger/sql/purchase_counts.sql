@@ -130,6 +130,107 @@ BEGIN
 END
 $$;
 
+-- The stated size of a pool in a window of a budget: all of a window that has no pools is there to operate with.
+CREATE OR REPLACE FUNCTION ledger.pool_size(c ledger.controls, p_window text, p_pool text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN p_pool = 'operating' THEN c.amounts[array_position(c.windows, p_window)]
+        - CASE WHEN p_window = c.pools_of THEN coalesce(c.reserve, 0) + coalesce(c.emergency, 0) ELSE 0 END
+    WHEN p_window IS DISTINCT FROM c.pools_of THEN 0
+    WHEN p_pool = 'reserve' THEN coalesce(c.reserve, 0) ELSE coalesce(c.emergency, 0) END;
+
+-- The counter of a pool in the present window of a budget, made where it is missing.
+CREATE OR REPLACE FUNCTION ledger.open_pool(c ledger.controls, p_window text, p_pool text, p_at timestamptz)
+RETURNS ledger.counters
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    starts timestamptz := ledger.window_start(p_window, p_at, c.zone, c.week_starts);
+    size bigint := ledger.pool_size(c, p_window, p_pool);
+    counter ledger.counters;
+BEGIN
+    SELECT * INTO counter FROM ledger.counters n
+    WHERE n.control_id = c.id AND n."window" = p_window AND n.pool = p_pool AND n.starts_at = starts;
+    IF NOT FOUND THEN
+        INSERT INTO ledger.counters (org_id, control_id, "window", starts_at, ends_at, pool, amount, uses, carried)
+        VALUES (c.org_id, c.id, p_window, starts, ledger.window_end(p_window, p_at, c.zone, c.week_starts), p_pool, size,
+            CASE p_pool WHEN 'operating' THEN c.uses[array_position(c.windows, p_window)] END,
+            CASE WHEN p_pool = 'operating' AND p_window = c.pools_of AND c.carry_over > 0
+                THEN ledger.carried_into(c, starts, size) ELSE 0 END)
+        RETURNING * INTO counter;
+    END IF;
+    RETURN counter;
+END
+$$;
+
+-- Moves an amount between two pools of the present window of a budget, and writes the move down.
+CREATE OR REPLACE FUNCTION ledger.shift_pool(
+    c ledger.controls, p_window text, p_from text, p_to text, p_amount bigint, p_by text, p_reason text, p_command text,
+    p_at timestamptz
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    source bigint := (ledger.open_pool(c, p_window, p_from, p_at)).id;
+    target bigint := (ledger.open_pool(c, p_window, p_to, p_at)).id;
+BEGIN
+    UPDATE ledger.counters n SET moved = n.moved + CASE WHEN n.id = source THEN -p_amount ELSE p_amount END
+    WHERE n.id IN (source, target);
+    INSERT INTO ledger.pool_moves (
+        org_id, control_id, from_counter, to_counter, from_pool, to_pool, amount, moved_by, reason, command_id, at
+    ) VALUES (c.org_id, c.id, source, target, p_from, p_to, p_amount, p_by, p_reason, p_command, p_at);
+END
+$$;
+
+-- Moves between the pools of the present windows what a change of a budget's amounts or pools takes, so that no pool is
+-- negative or below what was used of it, all of them add up to the amount, and nothing else draws the emergency pool. The
+-- reserve yields first to what was overdrawn, then the emergency pool. A window without pools keeps no earlier move.
+CREATE OR REPLACE FUNCTION ledger.settle_pools(c ledger.controls, p_by text, p_command text, p_at timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    names CONSTANT text[] := ARRAY['operating', 'reserve', 'emergency'];
+    w text;
+    total bigint;
+    part bigint;
+    stated bigint[];
+    moved bigint[];
+    used bigint[];
+    wanted bigint[];
+BEGIN
+    FOREACH w IN ARRAY c.windows LOOP
+        SELECT array_agg(ledger.pool_size(c, w, p.name) ORDER BY p.place),
+            array_agg(coalesce(n.moved, 0) ORDER BY p.place),
+            array_agg(greatest(0, coalesce(n.held + n.spent + n.forced - n.refunded - n.carried, 0)) ORDER BY p.place)
+        INTO stated, moved, used
+        FROM unnest(names) WITH ORDINALITY p (name, place)
+        LEFT JOIN ledger.counters n ON n.control_id = c.id AND n."window" = w AND n.pool = p.name
+            AND n.starts_at = ledger.window_start(w, p_at, c.zone, c.week_starts);
+        wanted := stated;
+        IF w = c.pools_of THEN
+            total := c.amounts[array_position(c.windows, w)];
+            wanted[3] := least(total, greatest(used[3], least(stated[3] + moved[3], total - used[1] - used[2])));
+            wanted[2] := least(
+                total - wanted[3], greatest(used[2], least(stated[2] + moved[2], total - wanted[3] - used[1]))
+            );
+            wanted[1] := total - wanted[2] - wanted[3];
+        END IF;
+        FOR i IN 1..3 LOOP
+            FOR j IN 1..3 LOOP
+                part := least(stated[i] + moved[i] - wanted[i], wanted[j] - stated[j] - moved[j]);
+                IF part > 0 THEN
+                    PERFORM ledger.shift_pool(c, w, names[i], names[j], part, p_by, 'The budget was changed.',
+                        concat_ws(':', p_command, w, i, j), p_at);
+                    moved[i] := moved[i] - part;
+                    moved[j] := moved[j] + part;
+                END IF;
+            END LOOP;
+        END LOOP;
+    END LOOP;
+END
+$$;
+
 -- Moves an amount from one pool of a budget's present window into another; once per command. `outcome` is `moved`,
 -- `replayed`, or why nothing was moved: `missing`, `closed`, `no_pools` (the budget lacks one of the two), `too_much` with what is left in `remaining`,
 -- `other_request`.
@@ -142,12 +243,7 @@ AS $$
 DECLARE
     known ledger.pool_moves;
     c ledger.controls;
-    starts timestamptz;
-    ends timestamptz;
-    operating bigint;
-    pools ledger.counters[] := '{}';
-    one ledger.counters;
-    name text;
+    source ledger.counters;
 BEGIN
     PERFORM ledger.lock_balances(ARRAY[ledger.credits_of(p_org)]);
     SELECT * INTO known FROM ledger.pool_moves m WHERE m.command_id = p_command;
@@ -166,42 +262,21 @@ BEGIN
         AND ARRAY[p_from, p_to] <@ ARRAY['operating', 'reserve', 'emergency']) IS NOT TRUE THEN
         RAISE EXCEPTION 'a move is of a positive amount from one pool to another, with a reason' USING ERRCODE = 'BU004';
     END IF;
-    starts := ledger.window_start(c.pools_of, p_at, c.zone, c.week_starts);
-    ends := ledger.window_end(c.pools_of, p_at, c.zone, c.week_starts);
-    operating := c.amounts[array_position(c.windows, c.pools_of)] - coalesce(c.reserve, 0) - coalesce(c.emergency, 0);
-    FOREACH name IN ARRAY ARRAY[p_from, p_to] LOOP
-        SELECT * INTO one FROM ledger.counters n
-        WHERE n.control_id = c.id AND n."window" = c.pools_of AND n.pool = name AND n.starts_at = starts;
-        IF NOT FOUND THEN
-            INSERT INTO ledger.counters (org_id, control_id, "window", starts_at, ends_at, pool, amount, uses, carried)
-            VALUES (p_org, c.id, c.pools_of, starts, ends, name,
-                CASE name WHEN 'operating' THEN operating WHEN 'reserve' THEN c.reserve ELSE c.emergency END,
-                CASE name WHEN 'operating' THEN c.uses[array_position(c.windows, c.pools_of)] END,
-                CASE WHEN name = 'operating' AND c.carry_over > 0 THEN ledger.carried_into(c, starts, operating) ELSE 0 END)
-            RETURNING * INTO one;
-        END IF;
-        pools := pools || one;
-    END LOOP;
-    one := pools[1];
-    remaining := greatest(0, one.moved + one.carried - one.held - one.spent - one.forced + one.refunded
-        + CASE p_from WHEN 'operating' THEN operating WHEN 'reserve' THEN c.reserve ELSE c.emergency END);
+    source := ledger.open_pool(c, c.pools_of, p_from, p_at);
+    remaining := greatest(0, source.moved + source.carried - source.held - source.spent - source.forced + source.refunded
+        + ledger.pool_size(c, c.pools_of, p_from));
     IF remaining < p_amount THEN
         outcome := 'too_much';
         RETURN;
     END IF;
-    UPDATE ledger.counters n SET moved = n.moved + CASE WHEN n.id = one.id THEN -p_amount ELSE p_amount END
-    WHERE n.id IN (one.id, pools[2].id);
-    INSERT INTO ledger.pool_moves (
-        org_id, control_id, from_counter, to_counter, from_pool, to_pool, amount, moved_by, reason, command_id, at
-    ) VALUES (
-        p_org, c.id, one.id, pools[2].id, p_from, p_to, p_amount, p_by, p_reason, p_command, p_at
-    );
+    PERFORM ledger.shift_pool(c, c.pools_of, p_from, p_to, p_amount, p_by, p_reason, p_command, p_at);
     remaining := remaining - p_amount;
     outcome := 'moved';
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION ledger.count_purchase, ledger.count_purchase_moved, ledger.purchase_returns, ledger.move_pool
+REVOKE EXECUTE ON FUNCTION ledger.count_purchase, ledger.count_purchase_moved, ledger.purchase_returns, ledger.move_pool,
+    ledger.pool_size, ledger.open_pool, ledger.shift_pool, ledger.settle_pools
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.count_purchase, ledger.count_purchase_moved, ledger.purchase_returns, ledger.move_pool
 TO bursar_platform;

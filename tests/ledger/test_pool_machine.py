@@ -65,6 +65,7 @@ class Counted:
 @dataclass
 class Model:
     now: datetime = NOW
+    amount: int = WEEK
     reserve: int = 200
     emergency: int = 100
     carry_over: int = 50
@@ -88,13 +89,13 @@ class Model:
     def operating(self, week: datetime) -> int:
         carried = self.carried.get(week, self.carried_now(week))
         moved = self.moved.get(("project", "week", week, Pool.OPERATING), 0)
-        return WEEK - self.reserve - self.emergency + moved + carried
+        return self.amount - self.reserve - self.emergency + moved + carried
 
     def carried_now(self, week: datetime) -> int:
         if week <= NOW:
             return 0
         before = week - timedelta(days=7)
-        left = WEEK - self.reserve - self.emergency
+        left = self.amount - self.reserve - self.emergency
         if before in self.carried:
             left = self.operating(before) - self.used(("project", "week", before, Pool.OPERATING))
         return min(self.carry_over, max(0, left))
@@ -116,7 +117,7 @@ class Model:
             return own
         carried = self.carried.get(start, self.carried_now(start) if pool is Pool.OPERATING else 0)
         pools = (Pool.OPERATING, Pool.RESERVE, Pool.EMERGENCY)
-        return min(own, WEEK + carried - sum(self.used((whose, window, start, each)) for each in pools))
+        return min(own, self.amount + carried - sum(self.used((whose, window, start, each)) for each in pools))
 
     def places(self, pool: Pool, granted: bool) -> list[Place]:
         found: list[Place] = [("agent", "day", self.day, Pool.OPERATING), ("project", "week", self.week, pool)]
@@ -145,6 +146,27 @@ class Model:
         if on_limit is OnLimit.RESERVE and self.refusing(counts, Pool.RESERVE, granted, lifted) is None:
             return Pool.RESERVE
         return refused
+
+    def change(self, amount: int, reserve: int, emergency: int) -> None:
+        """Take new amounts: no pool goes below what was used of it, the operating pool yields last to the emergency."""
+        if (amount, reserve, emergency) == (self.amount, self.reserve, self.emergency):
+            return
+        pools = (Pool.OPERATING, Pool.RESERVE, Pool.EMERGENCY)
+        places: list[Place] = [("project", "week", self.week, pool) for pool in pools]
+        used = [self.used(place) for place in places]
+        used[0] -= self.carried.get(self.week, 0)
+        operates, draws = max(0, used[0]), max(0, used[1])
+        moved = [self.moved.get(place, 0) for place in places]
+        third = max(0, used[2], min(emergency + moved[2], amount - operates - draws))
+        third = min(third, amount)
+        second = min(max(draws, min(reserve + moved[1], amount - third - operates)), amount - third)
+        after = (amount - third - second - (amount - reserve - emergency), second - reserve, third - emergency)
+        for place, was, new in zip(places, moved, after, strict=True):
+            if was != new:
+                self.moved[place] = new
+                if place[3] is Pool.OPERATING:
+                    self.carried.setdefault(self.week, self.carried_now(self.week))
+        self.amount, self.reserve, self.emergency = amount, reserve, emergency
 
     def count(self, made: Counted) -> None:
         for _, window, start, pool in made.places:
@@ -185,10 +207,15 @@ class PoolMachine(OverBooks):
         self.model.emergency_until = self.model.now + timedelta(hours=hours)
         self.wait(self.tenant.write(self.project, {"emergency_until": self.model.emergency_until.isoformat()}))
 
-    @rule(reserve=st.integers(0, 300), allowance=st.integers(0, 120))
-    def change(self, reserve: int, allowance: int) -> None:
-        self.model.reserve, self.model.allowance = reserve, allowance
-        self.wait(self.tenant.write(self.project, {"reserve": reserve, "may_draw_reserve": allowance}))
+    @rule(amount=st.integers(50, 700), data=st.data(), allowance=st.integers(0, 120))
+    def change(self, amount: int, data: st.DataObject, allowance: int) -> None:
+        """Raise or cut the amount and the pools; what was used of each pool before stays there."""
+        emergency = data.draw(st.integers(0, min(150, amount)), "emergency")
+        reserve = data.draw(st.integers(0, min(300, amount - emergency)), "reserve")
+        self.model.change(amount, reserve, emergency)
+        self.model.allowance = allowance
+        pools = {"reserve": reserve, "emergency": emergency, "may_draw_reserve": allowance}
+        self.wait(self.tenant.write(self.project, limits(week=amount).columns() | pools))
 
     @rule(amount=AMOUNTS, asked=ASKED, reserves=st.booleans())
     def use(self, amount: int, asked: tuple[Pool, OnLimit], reserves: bool) -> None:
