@@ -129,4 +129,5 @@ CREATE INDEX ix_card_transactions_authorization_id ON card_transactions (authori
 SELECT pg_temp.row_security('card_transactions');
 SELECT pg_temp.tenant_reads_own('card_transactions');
 SELECT pg_temp.refuse_deletes('card_transactions');
-GRANT SELECT, INSERT, UPDATE (is_booked, dispute_ref, dispute_status, returned_minor) ON card_transactions TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (beyond_minor, is_booked, dispute_ref, dispute_status, returned_minor)
+    ON card_transactions TO bursar_platform;

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.payments.payment.snapshot import BalanceTransaction
+from providers.payments.base import BadSignature
 
 
 class CardStatus(StrEnum):
@@ -157,6 +158,10 @@ class Question:
     def is_incremental(self) -> bool:
         """Whether the amount is added to an authorization that stands."""
         return self.number > 0
+
+
+class UnreadableQuestion(BadSignature):
+    """The issuer asks something that cannot be read. It is declined: without an answer the issuer may approve it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

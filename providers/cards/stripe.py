@@ -31,6 +31,7 @@ from providers.cards.base import (
     Question,
     QuestionAnswer,
     TransactionSnapshot,
+    UnreadableQuestion,
 )
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderError, ProviderRefused
 from providers.payments.events import NO_EVENT, name_in
@@ -209,7 +210,7 @@ class StripeIssuing:
         try:
             return _question(event.event_id, data["object"], livemode=event.livemode)
         except NO_EVENT as error:
-            raise BadSignature("The signed body is not a question.", code="webhook.malformed") from error
+            raise UnreadableQuestion("The signed body is not a question.", code="webhook.malformed") from error
 
     def answer(self, *, approved: bool) -> QuestionAnswer:
         """Answer with the version of the API that the answer is written in, without which Stripe takes none."""

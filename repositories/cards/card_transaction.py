@@ -32,6 +32,14 @@ async def among(session: AsyncSession, refs: Sequence[str]) -> Sequence[CardTran
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 
 
+async def unmatched(session: AsyncSession, card_id: str) -> Sequence[CardTransaction]:
+    """Return the refunds of a card of which a part was returned for no capture, oldest first; its lock is held."""
+    row = CardTransaction
+    query = select(row).where(row.card_id == card_id, row.kind == "refund", row.beyond_minor > 0)
+    query = query.order_by(row.occurred_at, row.ref).execution_options(populate_existing=True)
+    return (await session.scalars(query)).all()
+
+
 async def is_moved(session: AsyncSession, provider: str, key: str) -> bool:
     """Return whether a movement of the provider's balance is in the books."""
     row = PaymentBalanceTransaction

@@ -299,6 +299,7 @@ async def _book_all(
             beyond, forced = await _capture(books, row, each, holds)
             # A refund that was read with it returns it.
             spends.extend(forced)
+            await _match_earlier_refunds(books, row, each, spends)
         else:
             own = {spend.spend_id for spend in spends}
             payers = [*reversed(spends), *(spend for spend in others if spend.spend_id not in own)]
@@ -318,11 +319,25 @@ async def _book_all(
             occurred_at=each.created_at,
         )
         books.session.add(known[each.ref])
+        await books.session.flush()
     for each in moved:
         assert each.movement is not None
         await books.move(each.movement, row.id)
         known[each.ref].is_booked = True
     await books.session.flush()
+
+
+async def _match_earlier_refunds(
+    books: _Books, row: CardAuthorization, captured: TransactionSnapshot, spends: Sequence[CardSpend]
+) -> None:
+    """Return the credits of refunds that were heard before a capture: of its authorization, or of its merchant."""
+    for early in await transactions.unmatched(books.session, books.card.id):
+        same = early.merchant["name"] == captured.merchant.name
+        if early.authorization_id == row.id or (same and early.currency == captured.currency):
+            key = f"{early.ref}:{captured.ref}"
+            early.beyond_minor = await books.give_back(key, early.beyond_minor, [*reversed(spends)])
+            if not early.beyond_minor:
+                await alert.resolve(books.session, f"{UNMATCHED}:{early.ref}", alert.BOOKS)
 
 
 async def _capture(

@@ -404,6 +404,32 @@ async def test_a_refund_gives_back_what_was_captured_and_no_more(world: World) -
     assert await alerts(world) == ["card_refund_unmatched"]
 
 
+@pytest.mark.parametrize("is_alone", [False, True])
+async def test_a_refund_that_is_heard_before_its_capture_is_matched_when_that_comes(
+    world: World, is_alone: bool
+) -> None:
+    asked = question(world, 400)
+    await ask(world, asked)
+    refunded = transaction(world, 150, None if is_alone else asked.authorization_ref, REFUND)
+    early = refunded if is_alone else authorization(
+        world, asked.authorization_ref, (400, True), transactions=(refunded,)
+    )  # fmt: skip
+    assert await told(world, early)
+    assert await alerts(world) == ["card_refund_unmatched"]
+    captured = transaction(world, 400, asked.authorization_ref)
+    found = (captured,) if is_alone else (refunded, captured)
+    snapshot = authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=found)
+    for _ in range(2):
+        assert await told(world, snapshot)
+    assert await world.balance() == (975, 0)
+    async with world.database.platform() as session:
+        known = await transactions.find(session, refunded.ref)
+        assert known is not None
+        assert known.beyond_minor == 0
+        alert = (await session.scalars(select(Alert).where(Alert.subject == world.card))).one()
+        assert alert.status == "resolved"
+
+
 async def test_a_request_that_the_issuer_has_declined_after_all_holds_nothing(world: World) -> None:
     asked = question(world, 400)
     await ask(world, asked)

@@ -166,6 +166,14 @@ async def test_a_question_is_answered_from_the_books_and_a_repeat_the_same(issui
     assert not approved(await issuing.ask(asked(world.ref, 100_000)))
 
 
+@pytest.mark.parametrize("value", [None, "", {}, "4.00"])
+async def test_a_question_whose_amount_cannot_be_read_is_declined(issuing: Issuing, world: World, value: Any) -> None:
+    event = json.loads(asked(world.ref, 400))
+    event["data"]["object"]["pending_request"]["amount"] = value
+    assert not approved(await issuing.ask(json.dumps(event).encode()))
+    assert await world.balance() == (1000, 0)
+
+
 async def test_questions_that_are_not_stripes_are_refused(issuing: Issuing, world: World) -> None:
     body = asked(world.ref, 400)
     refused(await issuing.ask(body, secret="whsec_other"), 400, "webhook.bad_signature")

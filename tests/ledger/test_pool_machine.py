@@ -215,7 +215,7 @@ class PoolMachine(OverBooks):
         self.model.change(amount, reserve, emergency)
         self.model.allowance = allowance
         pools = {"reserve": reserve, "emergency": emergency, "may_draw_reserve": allowance}
-        self.wait(self.tenant.write(self.project, limits(week=amount).columns() | pools))
+        self.wait(self.tenant.write(self.project, limits(week=amount).columns() | pools, at=self.model.now))
 
     @rule(amount=AMOUNTS, asked=ASKED, reserves=st.booleans())
     def use(self, amount: int, asked: tuple[Pool, OnLimit], reserves: bool) -> None:

@@ -63,7 +63,9 @@ class Tenant:
         above = None if parent is None else str(parent)
         return await self.write(None, {**new.columns(), **allowance.columns(), "parent_id": above})
 
-    async def write(self, control_id: UUID | None, wanted: Mapping[str, object], client: int = 0) -> UUID:
+    async def write(
+        self, control_id: UUID | None, wanted: Mapping[str, object], client: int = 0, at: datetime = NOW
+    ) -> UUID:
         connection = self.books.connections[client]
         async with connection.transaction():
             written = await Controls(connection).write(
@@ -74,7 +76,7 @@ class Tenant:
                 by="owner",
                 reason=None,
                 command_id=fresh("command"),
-                at=NOW,
+                at=at,
             )
         return written.control_id
 

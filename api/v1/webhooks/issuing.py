@@ -17,7 +17,7 @@ from api.deps import Deps, DepsDep
 from api.routing import Resource
 from api.v1.webhooks.endpoints import BODY, ERRORS, WebhookReceipt, receive
 from domain.common.errors import NotFound
-from providers.cards.base import Question
+from providers.cards.base import CardIssuer, Question, UnreadableQuestion
 from providers.payments.base import BadSignature
 from services.cards import card_authorization
 
@@ -42,13 +42,20 @@ async def receive_stripe_issuing_webhook(request: Request, deps: DepsDep) -> Res
     body = await request.body()
     try:
         question = issuer.verify_question(body, request.headers)
+    except UnreadableQuestion as error:
+        log.warning("card.not_decided", work="a question that cannot be read", error=str(error)[:300])
+        return _answered(issuer, approved=False)
     except BadSignature:
         # Another event, or none that is signed, which this refuses.
         return await receive(request, deps, "stripe")
     is_of_account = getattr(deps.providers.payments.get("stripe"), "livemode", None) in (None, question.livemode)
     is_approved = is_of_account and await _decided(deps, question)
     deps.metrics.count_webhook("stripe", "new")
-    answer = issuer.answer(approved=is_approved)
+    return _answered(issuer, approved=is_approved)
+
+
+def _answered(issuer: CardIssuer, *, approved: bool) -> Response:
+    answer = issuer.answer(approved=approved)
     return Response(answer.body, status_code=answer.status, headers=dict(answer.headers))
 
 
