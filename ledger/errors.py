@@ -64,6 +64,8 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
 def _impossible(error: asyncpg.PostgresError) -> Invalid:
     """Say what is possible where the books say it: of a reservation how much, or until when."""
     match json.loads(error.detail or "{}"):
+        case {"held": 0}:
+            return Invalid("The reservation holds nothing. Capture it without an amount.", extra={"field": "amount"})
         case {"held": int(held)}:
             most = f"{format_amount(held, CREDIT)} {CREDIT}"
             return Invalid(

@@ -151,6 +151,7 @@ class Method:
         available: whether it can be used.
         why_not: the reason if it cannot.
         fee_minor: the expected fee for the purchase, in its currency; None if it is not known.
+        rank: its place among methods of equal cost, lower first.
         attempts: how many attempts to pay with it have ended.
         succeeded: how many of these succeeded.
     """
@@ -161,6 +162,7 @@ class Method:
     available: bool = False
     why_not: str | None = NOT_CONNECTED
     fee_minor: int | None = None
+    rank: int = 0
     attempts: int = 0
     succeeded: int = 0
 
@@ -383,24 +385,26 @@ def ranked(policy: Policy, methods: Sequence[Method]) -> list[Method]:
 
     Among methods of one kind those that can be used go first, then the one that is expected to cost least: its fee,
     divided by the share of its attempts that succeeded once 20 have ended. A fee that is not known goes last. At equal
-    cost the more reliable one goes first.
+    cost the rank decides.
     """
     places = {kind: place for place, kind in enumerate(policy.order)}
     known = [
         method if method.kind in places else replace(method, available=False, why_not=NOT_IN_POLICY)
         for method in methods
     ]
-    return sorted(known, key=lambda method: (places.get(method.kind, len(places)), *_cost(method), method.name))
+    return sorted(
+        known, key=lambda method: (places.get(method.kind, len(places)), *_cost(method), method.rank, method.name)
+    )
 
 
-def _cost(method: Method) -> tuple[bool, bool, Fraction, Fraction]:
-    """Return what methods of one kind are ordered by: usable, cost known, expected cost, failures."""
+def _cost(method: Method) -> tuple[bool, bool, Fraction]:
+    """Return what methods of one kind are ordered by: usable, cost known, expected cost."""
     success = Fraction(1)
     if method.attempts >= MEASURED_AFTER:
         success = Fraction(method.succeeded, method.attempts)
     known = method.fee_minor is not None and success > 0
     cost = Fraction(method.fee_minor or 0) / success if known else Fraction(0)
-    return not method.available, not known, cost, -success
+    return not method.available, not known, cost
 
 
 def fee_for(amount_minor: int, *, share_e4: int, fixed_minor: int) -> int:

@@ -272,6 +272,7 @@ CREATE TABLE purchase_methods (
     name text NOT NULL,
     label text NOT NULL,
     kind text NOT NULL,
+    rank bigint NOT NULL,
     fee_share_e4 bigint,
     fee_fixed bigint,
     fee_currency text,

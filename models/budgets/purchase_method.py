@@ -15,6 +15,7 @@ class PurchaseMethod(Base):
         name: its code, unique in the organization, such as `card_primary`.
         label: what people read, such as "Card ending in 1234".
         kind: see `domain.budgets.policy.MethodKind`.
+        rank: its place among methods of equal cost, lower first; in the order of declaration unless it was stated.
         fee_share_e4: the part of an amount that is charged as a fee, in ten-thousandths; null if not declared.
         fee_fixed: what is charged besides, in minor units of `fee_currency`; null if not declared.
         attempts: how many attempts to pay with it have ended, `succeeded` of them well.
@@ -36,6 +37,7 @@ class PurchaseMethod(Base):
     name: Mapped[str]
     label: Mapped[str]
     kind: Mapped[str]
+    rank: Mapped[int]
     fee_share_e4: Mapped[int | None]
     fee_fixed: Mapped[int | None]
     fee_currency: Mapped[str | None]

@@ -26,9 +26,9 @@ async def get(session: AsyncSession, method_id: str) -> PurchaseMethod:
 
 
 async def listed(session: AsyncSession, org_id: str) -> Sequence[PurchaseMethod]:
-    """Return all methods of an organization, by name."""
+    """Return all methods of an organization, by rank and name."""
     query = select(PurchaseMethod).where(PurchaseMethod.org_id == org_id)
-    return (await session.scalars(query.order_by(PurchaseMethod.name))).all()
+    return (await session.scalars(query.order_by(PurchaseMethod.rank, PurchaseMethod.name))).all()
 
 
 async def count_attempt(session: AsyncSession, org_id: str, name: str, *, succeeded: bool) -> None:
@@ -52,6 +52,7 @@ def method_of(row: PurchaseMethod, *, amount_minor: int, currency: str) -> Metho
         label=row.label,
         kind=MethodKind(row.kind),
         fee_minor=fee,
+        rank=row.rank,
         attempts=row.attempts,
         succeeded=row.succeeded,
     )

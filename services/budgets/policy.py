@@ -51,6 +51,7 @@ class Declared:
     fee_share_e4: int | None = None
     fee_fixed_minor: int | None = None
     fee_currency: str | None = None
+    rank: int | None = None
 
 
 async def policy_for(session: AsyncSession, org_id: str, *, agent_id: str | None, project_id: str | None) -> Policy:
@@ -268,7 +269,10 @@ async def set_method(
         "fee_share_e4": declared.fee_share_e4,
         "fee_fixed": declared.fee_fixed_minor,
         "fee_currency": declared.fee_currency,
+        "rank": declared.rank,
     }
+    if declared.rank is None:
+        wanted["rank"] = 1 + max((each.rank for each in rows), default=0) if row is None else row.rank
     if row is None:
         if len(rows) >= MAX_METHODS:
             raise Conflict(

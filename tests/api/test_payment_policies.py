@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.purchasing import proposed
 from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
@@ -186,3 +187,22 @@ async def test_a_label_shows_what_it_is(label: str, code: str, tenant: Tenant) -
 )
 async def test_bad_options_and_methods_are_refused(path: str, body: dict[str, Any], tenant: Tenant) -> None:
     refused(await tenant.owner.ask("PUT", path, json=body), 422, "request.invalid")
+
+
+async def test_equal_methods_keep_the_order_of_declaration_until_one_is_ranked(tenant: Tenant) -> None:
+    async def order() -> list[str]:
+        found = await proposed(tenant.agent, tenant.agent_id)
+        return [each["method"] for each in found["methods"]]
+
+    names = ["card_primary", "card_backup", "card_another"]
+    for name in names:
+        await put(tenant.owner, "/purchase-methods", name=name, label=name, kind="card")
+    assert await order() == names
+    again = await put(tenant.owner, "/purchase-methods", name="card_primary", label="Changed", kind="card")
+    assert (again["rank"], await order()) == (1, names)
+    ranked = await put(tenant.owner, "/purchase-methods", name="card_another", label="Now", kind="card", rank=0)
+    assert (ranked["rank"], await order()) == (0, ["card_another", "card_primary", "card_backup"])
+    # Costs go before ranks.
+    fee = {"share": "0.01"}
+    await put(tenant.owner, "/purchase-methods", name="card_backup", label="Cheap", kind="card", fee=fee)
+    assert await order() == ["card_backup", "card_another", "card_primary"]

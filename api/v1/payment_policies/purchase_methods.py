@@ -57,7 +57,7 @@ async def list_purchase_methods(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[PurchaseMethodView] | Response:
-    """List the declared methods by name. All are on one page.
+    """List the declared methods by rank. All are on one page.
 
     With `Accept: text/csv` the response is a CSV file.
     """

@@ -359,6 +359,10 @@ class PurchaseMethodSet(RequestModel):
     label: ShortName = Field(description="What people and agents read.")
     kind: MethodKind
     fee: MethodFeeSet | None = Field(default=None, description="Null if it is not known.")
+    rank: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        default=None,
+        description="Its place among methods of equal cost, lower first. Left out, it stays, and a new one goes last.",
+    )
     organization_id: OrganizationId | None = Field(default=None, description="For operators.")
 
     def declared(self) -> Declared:
@@ -380,6 +384,7 @@ class PurchaseMethodSet(RequestModel):
             fee_share_e4=None if fee is None else parse_ratio(fee.share, "fee.share"),
             fee_fixed_minor=fixed,
             fee_currency=None if fee is None else fee.currency,
+            rank=self.rank,
         )
 
 
@@ -402,6 +407,7 @@ class PurchaseMethodView(ResponseModel):
     available: bool = Field(description="Whether it can be used from here.")
     why_not: str | None = Field(description="`not_connected`: whoever paid reports the attempt.")
     fee: MethodFeeView | None
+    rank: int = Field(description="Its place among methods of equal cost, lower first.")
     attempts: int = Field(description="How many attempts have ended. Failures count in the order from 20 on.")
     succeeded: int
     updated_by: str
@@ -422,6 +428,6 @@ class PurchaseMethodView(ResponseModel):
             available=False,
             why_not=NOT_CONNECTED,
             fee=fee,
-            **{name: getattr(row, name) for name in ("id", "name", "label", "attempts", "succeeded")},
+            **{name: getattr(row, name) for name in ("id", "name", "label", "rank", "attempts", "succeeded")},
             **{name: getattr(row, name) for name in ("updated_by", "updated_at")},
         )

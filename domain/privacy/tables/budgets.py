@@ -46,7 +46,7 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "updated_by",
             FREE_TEXT: "label",
             FINANCIAL: "fee_share_e4 fee_fixed fee_currency",
-            TECHNICAL: "kind attempts succeeded updated_at",
+            TECHNICAL: "kind rank attempts succeeded updated_at",
         },
         WHO_DECIDED,
     ),
