@@ -224,7 +224,7 @@ class Purchases:
         required(body, "reason")
         is_held = order["status"] == "approved" and charged
         self._give(order["currency"], before - (charged - refunded) + (Decimal(order["amount"]) if is_held else 0))
-        bought = {"status": "purchased", "held_until": None} if charged else {}
+        bought: dict[str, Any] = {"status": "purchased", "held_until": None} if charged else {}
         return self._change(id, spent=text_of(charged), refunded=text_of(refunded), **bought)
 
     def _cancel(self, _request: httpx2.Request, id: str) -> Answer:
