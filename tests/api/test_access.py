@@ -415,7 +415,16 @@ OBJECTS = {
     *((method, "/purchase-orders/{purchase_order_id}") for method in ("GET", "PATCH")),
     *(
         ("POST", f"/purchase-orders/{{purchase_order_id}}/{path}")
-        for path in ("attempts", "attempts/{number}/result", "abandon", "refunds", "cancel", "grant", "refuse")
+        for path in (
+            "attempts",
+            "attempts/{number}/result",
+            "abandon",
+            "refunds",
+            "cancel",
+            "confirm",
+            "grant",
+            "refuse",
+        )
     ),
     *(("GET", f"/cards/{{card_id}}{path}") for path in ("", "/transactions")),
     *(("POST", f"/cards/{{card_id}}/{path}") for path in ("freeze", "unfreeze", "close", "display")),
@@ -692,6 +701,7 @@ OF_PURCHASES: dict[str, dict[str, Any]] = {
     "attempts": {"method": "card"},
     "result": {"result": "declined"},
     "refunds": {"amount": "1"},
+    "confirm": {"charged": "1", "refunded": "0"},
     "grant": {"digest": "0" * 64},
 }
 BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --", "%F0%9F%98%80", "%ff")
