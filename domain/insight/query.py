@@ -155,44 +155,51 @@ def _end(grain: Grain, at: datetime, zone: ZoneInfo) -> datetime:
 def compared(query: Query, bounds: Sequence[datetime], now: datetime) -> list[datetime]:
     """Return the bounds of the period that a question is compared with, as many as its own.
 
-    The period before has the same length: as many months if it is made of months, otherwise as many days of the zone.
+    The period before has the same length: as many months if it is made of months, otherwise as many dates of the zone.
     The days of the year before have the same dates; 29 February becomes 28 February. A running period is compared with
     what was over by the same time.
     """
     zone = zone_of(query.zone, "zone")
-    begins, ends = bounds[0].astimezone(zone), bounds[-1].astimezone(zone)
-    months = 12 if query.compare is Compare.LAST_YEAR else _months(begins, ends)
+    (first, opens), (last, closes) = (_dated(bound, zone) for bound in (bounds[0], bounds[-1]))
+    months, days = 12, 0
+    if query.compare is not Compare.LAST_YEAR:
+        are_months = (first.day, opens, last.day, closes) == (1, None, 1, None)
+        months = (last.year - first.year) * 12 + last.month - first.month if are_months else 0
+        days = (last - first).days + (closes is not None) if opens is None else 0
     found = list[datetime]()
     for bound in bounds:
-        local = max(bounds[0], min(bound, now)).astimezone(zone)
-        moved = _months_before(local, months, is_first=not found) if months else _length_before(local, begins, ends)
-        moved = moved.astimezone(UTC)
+        moment = max(bounds[0], min(bound, now))
+        on, clock = _dated(moment, zone)
+        if months:
+            on, clock = _months_before(on, clock, months, is_first=not found)
+        elif days:
+            on -= timedelta(days=days)
+        if months or days:
+            moved = first_moment(on, zone) if clock is None else datetime.combine(on, clock, zone).astimezone(UTC)
+        else:
+            moved = moment - (bounds[-1] - bounds[0])
         moved -= timedelta(minutes=moved.minute % 15, seconds=moved.second, microseconds=moved.microsecond)
         # Days that a shorter month does not have are empty.
         found.append(max(moved, found[-1]) if found else moved)
     return found
 
 
-def _months(begins: datetime, ends: datetime) -> int:
-    """Return how many whole calendar months a period has; 0 if it is not made of them."""
-    if begins.time() != time() or ends.time() != time() or begins.day != 1 or ends.day != 1:
-        return 0
-    return (ends.year - begins.year) * 12 + ends.month - begins.month
+def _dated(moment: datetime, zone: ZoneInfo) -> tuple[date, time | None]:
+    """Return the date of a moment in UTC, and its time of the day; None where the date begins with it.
+
+    Where the clocks skip midnight, a date begins at another time.
+    """
+    local = moment.astimezone(zone)
+    # In UTC: times of two zones are never equal where one of them is ambiguous (PEP 495).
+    return local.date(), None if first_moment(local.date(), zone) == moment else local.time()
 
 
-def _months_before(moment: datetime, months: int, *, is_first: bool) -> datetime:
+def _months_before(on: date, clock: time | None, months: int, *, is_first: bool) -> tuple[date, time | None]:
     """Return the same date of an earlier month; where it has none, its end, or for the first bound its last day."""
-    index = moment.year * 12 + moment.month - 1 - months
+    index = on.year * 12 + on.month - 1 - months
     year, month = index // 12, index % 12 + 1
     following = date(year + month // 12, month % 12 + 1, 1)
     last = (following - timedelta(days=1)).day
-    if moment.day > last and not is_first:
-        return datetime.combine(following, time(), moment.tzinfo)
-    return moment.replace(year=year, month=month, day=min(moment.day, last))
-
-
-def _length_before(moment: datetime, begins: datetime, ends: datetime) -> datetime:
-    if begins.time() == time():
-        # By the calendar, so that a change of clocks does not move the days.
-        return moment - timedelta(days=(ends.date() - begins.date()).days + (ends.time() != time()))
-    return moment.astimezone(UTC) - (ends.astimezone(UTC) - begins.astimezone(UTC))
+    if on.day > last and not is_first:
+        return following, None
+    return date(year, month, min(on.day, last)), clock

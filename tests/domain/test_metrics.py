@@ -3,18 +3,22 @@
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from dev.metrics import PAGE, page
+from domain.common.calendar import first_moment
 from domain.insight.metrics import METRICS, Measure, MetricUnit, Unknown, metric_of, usable
 from domain.insight.query import Answer, Compare, Figure, Grain, Query, Row, TooMuch, bounds_of, compared
 from domain.insight.series import MAX_GROUPS, OTHERS, series_of
 
 ZONES = ("UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kolkata", "Australia/Lord_Howe")
+NAMED_ZONES = sorted(
+    each for each in available_timezones() if "/" in each and not each.startswith(("posix/", "right/"))
+)
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -119,6 +123,56 @@ def test_periods_are_compared_by_the_calendar(
     asked = query(since, until, compare=compare, zone="UTC" if zone == "UTC" else zone)
     bounds = compared(asked, bounds_of(asked), NOW)
     assert (bounds[0], bounds[-1]) == before
+
+
+def begins_on(on: date, zone: str) -> datetime:
+    return first_moment(on, ZoneInfo(zone))
+
+
+@given(
+    st.sampled_from(NAMED_ZONES),
+    st.dates(date(1995, 1, 1), date(2036, 1, 1)),
+    st.integers(1, 40),
+    st.sampled_from((None, Grain.DAY, Grain.HOUR)),
+)
+@example("America/Santiago", date(2026, 9, 6), 1, Grain.DAY)
+@example("America/Santiago", date(2026, 9, 7), 1, None)
+@example("Asia/Beirut", date(2026, 3, 23), 7, Grain.DAY)
+@example("Africa/Cairo", date(2026, 4, 24), 7, Grain.HOUR)
+@example("America/Havana", date(2026, 3, 8), 1, Grain.HOUR)
+@example("America/Havana", date(2026, 11, 1), 1, None)
+def test_pitfall_67_days_are_compared_with_as_many_dates_before_where_clocks_skip_midnight(
+    zone: str, first: date, days: int, grain: Grain | None
+):
+    last = first + timedelta(days=days)
+    since, until = begins_on(first, zone), begins_on(last, zone)
+    # Two zones have skipped a whole date: no period begins or ends with it.
+    assume([at.astimezone(ZoneInfo(zone)).date() for at in (since, until)] == [first, last])
+    asked = query(since, until, compare=Compare.PREVIOUS, grain=grain, zone=zone)
+    assume(not first.day == last.day == 1)  # compared with as many months
+    bounds = bounds_of(asked)
+    before = compared(asked, bounds, datetime(2040, 1, 1, tzinfo=UTC))
+    assert (before[0], before[-1]) == (begins_on(first - timedelta(days=days), zone), since)
+    begin = {begins_on(first + timedelta(days=number), zone): number for number in range(days + 1)}
+    for bound, moved in zip(bounds, before, strict=True):
+        if bound in begin:
+            assert moved == begins_on(first + timedelta(days=begin[bound] - days), zone)
+
+
+@given(st.sampled_from(NAMED_ZONES), st.dates(date(1996, 1, 1), date(2036, 1, 1)), st.sampled_from(Compare))
+@example("America/Asuncion", date(2023, 10, 1), Compare.PREVIOUS)
+@example("America/Asuncion", date(2023, 11, 1), Compare.PREVIOUS)
+@example("America/Asuncion", date(2024, 10, 1), Compare.LAST_YEAR)
+def test_months_and_years_are_compared_by_dates_where_clocks_skip_midnight(zone: str, on: date, compare: Compare):
+    first, following = on.replace(day=1), (on.replace(day=1) + timedelta(days=31)).replace(day=1)
+    begins, ends = (
+        each.replace(year=each.year - 1) if compare is Compare.LAST_YEAR else (each - timedelta(days=1)).replace(day=1)
+        for each in (first, following)
+    )
+    asked = query(begins_on(first, zone), begins_on(following, zone), compare=compare, grain=Grain.DAY, zone=zone)
+    before = compared(asked, bounds_of(asked), datetime(2040, 1, 1, tzinfo=UTC))
+    assert (before[0], before[-1]) == (begins_on(begins, zone), begins_on(ends, zone))
+    assert before == sorted(before)
 
 
 def test_a_date_that_a_month_does_not_have_is_compared_with_nothing():
