@@ -43,18 +43,18 @@ def shares_of(amount_minor: int, creator_bps: int) -> Shares:
     return Shares(creator_minor=creator, commission_minor=commission)
 
 
-def shares_between(before_minor: int, after_minor: int, creator_bps: int) -> Shares:
-    """Return the shares of a refund. The shares of all refunds of a price add up to the shares of the sale.
+def shares_between(left_minor: int, before_minor: int, creator_bps: int) -> Shares:
+    """Return the shares of a refund. What is left of a price is shared as a price of that amount is.
 
     Args:
-        before_minor: the amount refunded before, at most `after_minor`.
-        after_minor: the amount refunded including this refund.
+        left_minor: what is left of the price after this refund, at most `before_minor`.
+        before_minor: what was left of it before.
         creator_bps: of the sale.
     """
-    before, after = shares_of(before_minor, creator_bps), shares_of(after_minor, creator_bps)
+    left, before = shares_of(left_minor, creator_bps), shares_of(before_minor, creator_bps)
     return Shares(
-        creator_minor=after.creator_minor - before.creator_minor,
-        commission_minor=after.commission_minor - before.commission_minor,
+        creator_minor=before.creator_minor - left.creator_minor,
+        commission_minor=before.commission_minor - left.commission_minor,
     )
 
 

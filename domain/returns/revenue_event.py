@@ -127,9 +127,21 @@ def _merged(costs: Mapping[str, int], own: Part) -> dict[str, int]:
     return found
 
 
-def divided(amount_minor: int, parts: Sequence[Part]) -> list[int]:
-    """Divide an amount, which may be below zero, by shares so that the parts add up to it."""
-    weights = [part.bps for part in parts]
+def divided(
+    amount_minor: int, reversed_minor: int, commission_minor: int, parts: Sequence[Part]
+) -> list[tuple[int, int, int]]:
+    """Divide revenue, what was taken back of it, and its commission by shares; each adds up to its whole.
+
+    What is left is divided itself, so it is below zero for none. Who has more of it pays more of the commission.
+    """
+    shares_bps, kept_minor = [part.bps for part in parts], amount_minor - reversed_minor
+    kept, back = _allocated(kept_minor, shares_bps), _allocated(reversed_minor, shares_bps)
+    commission = _allocated(commission_minor, kept if kept_minor > 0 else shares_bps)
+    return [(left + gone, gone, paid) for left, gone, paid in zip(kept, back, commission, strict=True)]
+
+
+def _allocated(amount_minor: int, weights: Sequence[int]) -> list[int]:
+    """Divide an amount, which may be below zero."""
     return [each if amount_minor >= 0 else -each for each in allocate(abs(amount_minor), weights)]
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.money import CREDIT
+from domain.marketplace.revenue_share import ALL_BPS
 from domain.payouts.recovery import Use
 from models.payouts.recovery import Recovery, RecoveryShare
 
@@ -40,18 +41,22 @@ def _moved(condition: str) -> str:
 
 #: Credits that agents of other organizations received, less refunds to the payer. Credits that paid a debt, were taken
 #: for another loss, converted or paid out count as received. A refund of a sale that was made from other credits, or as
-#: a debt, counts for the lots of the sale in proportion.
+#: a debt, counts for the lots of the sale in proportion. `back` is the creator's part of the refund, as
+#: `domain.marketplace.sale.shares_between` has it: its part of the sale less that of what is left.
 _EARNED_CREDITS = text(
     f"""
     WITH {_FAMILY}, refunds AS (
-        SELECT t.id AS refund, s.transfer_id AS sale, s.creator_minor * s.taken_minor / s.price_minor AS back
+        SELECT t.id AS refund, s.transfer_id AS sale,
+            s.creator_minor - div(2 * s.left_minor::numeric * s.creator_bps + {ALL_BPS}, 2 * {ALL_BPS}) AS back
         FROM ({_moved("n.amount > 0")}) m
         JOIN ledger.transfers t ON t.id = m.transfer_id AND t.kind = 'marketplace.refunded'
         JOIN LATERAL (
-            SELECT p.transfer_id, p.creator_minor, p.taken_minor, p.price_minor FROM marketplace_purchases p
+            SELECT p.transfer_id, p.creator_minor, p.creator_bps,
+                p.creator_minor + p.commission_minor - p.taken_minor AS left_minor
+            FROM marketplace_purchases p
             WHERE p.id = t.reference AND p.taken_minor > 0
             UNION ALL
-            SELECT u.transfer_id, u.creator_minor, u.taken_minor, u.price_minor FROM marketplace_uses u
+            SELECT u.transfer_id, u.creator_minor, u.creator_bps, u.price_minor - u.taken_minor FROM marketplace_uses u
             WHERE u.id = t.reference AND u.taken_minor > 0
         ) s ON true
     ), sold AS (

@@ -156,8 +156,8 @@ async def revenue(session: AsyncSession, org_id: str, since: date, until: date) 
     found = []
     for row in await _read(session, _REVENUE, _asked(org_id, since, until)):
         parts = [Part(**part) for part in row["parts"]]
-        divisions = (divided(row[name], parts) for name in ("amount", "reversed", "commission"))
-        for part, amount, reversed_minor, commission in zip(parts, *divisions, strict=True):
+        divisions = divided(row["amount"], row["reversed"], row["commission"], parts)
+        for part, (amount, reversed_minor, commission) in zip(parts, divisions, strict=True):
             found.append(
                 Revenue(
                     day=row["day"],

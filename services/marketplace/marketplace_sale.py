@@ -162,7 +162,8 @@ async def refund_sale(
     debts = [accounts.org_debt(org_id, CREDIT) for org_id in (sale.org_id, sale.payee_org_id)]
     await ledger.lock_balances([wallet, earned, apart, commission, debts[1]], if_open=debts[:1])
     there = dict(zip((apart, earned), await ledger.available([apart, earned], now), strict=True))
-    shares = shares_between(0, amount_minor, sale.creator_bps)
+    whole = sale.creator_minor + sale.commission_minor
+    shares = shares_between(whole - amount_minor, whole, sale.creator_bps)
     granted = 0 if not sale.creator_minor else sale.granted_minor * shares.creator_minor // sale.creator_minor
     parts = ((apart, granted), (earned, shares.creator_minor - granted))
     postings, owed, sent = list[Posting](), Counter[datetime | None](), list[tuple[SharedLot, int]]()

@@ -18,7 +18,9 @@ from contracts.usage.usage_charges import ChargeUsage, UsageCharging
 from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.credits import CreditPrice
+from domain.common.money import format_amount
 from domain.marketplace.referral import ReferralStatus, Rewards
+from domain.marketplace.sale import shares_of as shares_of_sale
 from domain.payouts.payable import HoldBack
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
@@ -401,6 +403,17 @@ async def test_refund_of_an_agent_that_is_sold_once_deducts_its_declared_uses(
     shares = await earned(studio)
     assert sum(Decimal(amount) for amount in shares.values()) == Decimal("6.75")
     refused(await give_back(buyer.owner, purchase), 409, "marketplace.refunded")
+
+
+async def test_pitfall_65_what_is_left_of_a_sale_is_shared_as_a_sale_of_that_amount(
+    studio: Tenant, buyer: Tenant
+) -> None:
+    await offer(studio, price="1.000006", included_uses=2)
+    purchase = await bought(buyer.owner, studio)
+    await send(buyer.owner, named(studio, -0.00001))
+    assert good(await give_back(buyer.owner, purchase))["used"] == "0.500003"
+    left = shares_of_sale(500_003, 9_000).creator_minor
+    assert (await earned(studio))["paid"] == format_amount(left, "CREDIT")
 
 
 async def test_what_was_used_is_shown_of_a_refund_that_was_made_only(

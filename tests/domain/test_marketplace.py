@@ -24,10 +24,18 @@ def test_what_comes_back_in_parts_takes_each_share_whole_and_never_more(amount: 
     assert whole.creator_minor + whole.commission_minor == amount
     assert abs(whole.creator_minor * 10_000 - amount * bps) < 10_000
     steps = [0, *sorted(amount * cut // 10_000 for cut in cuts), amount]
-    parts = [shares_between(before, after, bps) for before, after in pairwise(steps)]
+    parts = [shares_between(amount - after, amount - before, bps) for before, after in pairwise(steps)]
     assert all(min(part.creator_minor, part.commission_minor) >= 0 for part in parts)
     assert sum(part.creator_minor for part in parts) == whole.creator_minor
     assert sum(part.commission_minor for part in parts) == whole.commission_minor
+    # What is left of a sale is divided as a sale of that amount is.
+    left = whole
+    for part, gone in zip(parts, steps[1:], strict=True):
+        left = Shares(
+            creator_minor=left.creator_minor - part.creator_minor,
+            commission_minor=left.commission_minor - part.commission_minor,
+        )
+        assert left == shares_of(amount - gone, bps)
 
 
 def test_a_unit_that_cannot_be_divided_goes_to_the_larger_share() -> None:

@@ -110,7 +110,8 @@ class PurchaseShare:
             moved = gone_of_price(event.payment, self.borne) - self.taken
             part = 0 if self.stays_refunded else min(move.amount_minor, max(0, -moved if gives else moved))
             before, self.taken = self.taken, self.taken + (-part if gives else part)
-            least, most = (without_tax(terms, gone) for gone in sorted((before, self.taken)))
+            whole, gone = without_tax(terms, price), sorted((before, self.taken))
+            most, least = (whole - without_tax(terms, each) for each in gone)
             net, shares = most - least, shares_between(least, most, parties.creator_bps)
         self.came_minor += part if gives else -part
         self.tax_minor += part - net if gives else net - part

@@ -4,10 +4,11 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.common.errors import Invalid
+from domain.common.money import allocate
 from domain.returns import roi
 from domain.returns.revenue_event import ALL_BPS, Part, PartWanted, RevenueStatus, ShareRule, divided, shares
 from domain.returns.roi import Cost, CostKind, Revenue, Scope
@@ -148,14 +149,41 @@ def test_nights_have_what_is_of_the_project_and_costs_of_nobody_for_themselves()
     ]
 
 
-@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=100), st.integers(-(10**15), 10**15))
-def test_shares_make_10_000_and_their_parts_the_amount(weights: list[int], amount: int) -> None:
+def shared_by(weights: list[int]) -> tuple[Part, ...]:
+    wanted = [PartWanted(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
+    return shares(ShareRule.MANUAL, wanted, OWN)
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=9),
+    st.integers(1, 10**6) | st.integers(1, 30),
+    st.integers(0, 10_000),
+    st.integers(0, 10_000),
+)
+@example([4, 3, 3], 2, 5_000, 0)
+def test_pitfall_65_what_is_left_after_a_reversal_is_divided_by_the_shares(
+    weights: list[int], amount: int, back_e4: int, commission_e4: int
+) -> None:
+    parts, back = shared_by(weights), amount * back_e4 // 10_000
+    kept = amount - back
+    commission = kept * commission_e4 // 10_000
+    found = divided(amount, back, commission, parts)
+    rows = [revenue(*each[:1], reversed_minor=each[1], commission_minor=each[2]) for each in found]
+    assert [row.net_minor for row in rows] == allocate(kept, [part.bps for part in parts])
+    assert [sum(each) for each in zip(*found, strict=True)] == [amount, back, commission]
+    # None has less than nothing, and none pays commission of what others have kept.
+    assert all(0 <= row.paid_minor <= row.net_minor <= row.amount_minor for row in rows)
+
+
+def test_a_commission_that_a_reversal_left_is_divided_by_the_shares() -> None:
+    assert divided(10, 10, 3, shared_by([2, 1])) == [(7, 7, 2), (3, 3, 1)]
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=100))
+def test_shares_make_10_000(weights: list[int]) -> None:
     wanted = [PartWanted(agent_id=str(at), project_id=None, weight=weight) for at, weight in enumerate(weights)]
     parts = shares(ShareRule.MANUAL, wanted, OWN)
     assert sum(part.bps for part in parts) == ALL_BPS
-    amounts = divided(amount, parts)
-    assert sum(amounts) == amount
-    assert all(abs(each - Fraction(amount * part.bps, ALL_BPS)) < 1 for each, part in zip(amounts, parts, strict=True))
     equal = [PartWanted(agent_id=part.agent_id, project_id=None) for part in wanted]
     assert max(part.bps for part in shares(ShareRule.EQUAL, equal, OWN)) - ALL_BPS // len(equal) <= 1
 
