@@ -299,7 +299,7 @@ SCHEMAS: dict[str, Json] = {
     "AllocationDetailView": _ALLOCATION,
     "AllocationLineView": {
         **{"old": "100.00", "new": "110.00", "performance": "0.73", "task": "20.50", "time": "1.00", "success": "1.42"},
-        "reason": "Every 1.00 spent has brought at least 1.42, its reputation is at least 7.30, and its open work "
+        "reason": "Every 1.00 spent is estimated to bring 1.42, its reputation is at least 7.30, and its open work "
         "costs about 20.50 USD. It gets the maximum.",
         "bound": "ceiling",
     },

@@ -21,7 +21,7 @@ ONE_E6 = 1_000_000
 FORGETTING = 95
 #: How many days are read: of those before, less than a ten-thousandth would be left.
 HORIZON_DAYS = 180
-#: How many days of an equal share count as if they had earned half of what all agents earn; see `bounds_e6`.
+#: How many days of an equal share count as if they had earned half of what all agents earn; see `estimates_e6`.
 UNSEEN_DAYS = 5
 #: The part of the money that is shared equally, and the most that a share changes in a night.
 EQUAL, STEP = Fraction(1, 10), Fraction(1, 5)
@@ -80,7 +80,7 @@ class Terms:
         performance_e6: the lower bound of its reputation, from 0 to 1,000,000.
         task_minor: the estimated cost of its open work.
         time_e6: the part of the day that is within the term of its budget.
-        success_e6: the lower bound of its confirmed, matured return, see `bounds_e6`.
+        success_e6: the estimate of its confirmed, matured return, see `estimates_e6`.
     """
 
     performance_e6: int
@@ -111,13 +111,14 @@ class Bounds:
 USUAL = Bounds()
 
 
-def bounds_e6(
+def estimates_e6(
     nights: Iterable[Evidence], agents: Sequence[str], *, through: date, equal_minor: Fraction
 ) -> dict[str, int]:
-    """Return the lower bound of the return of each agent, in millionths: 1,000,000 brings what it costs.
+    """Return an estimate of the return of each agent, in millionths: 1,000,000 brings what it costs.
 
     Evidence fades by `FORGETTING` a day. To it are added `UNSEEN_DAYS` of an equal share that have earned half of what
-    all agents earn on average, so little evidence is a low bound. More revenue never lowers an agent's part.
+    all agents earn on average, so little evidence is a low estimate, and that of an agent that has earned less than
+    half of the average is above what it has earned. More revenue never lowers an agent's part.
 
     Args:
         nights: the evidence; that of other agents and after `through` is left out.
@@ -273,7 +274,7 @@ def reason(line: Line, currency: str) -> str:
     """Say why an agent gets what it gets, for a person."""
     terms = line.terms
     parts = [
-        f"Every 1.00 spent has brought at least {terms.success_e6 / ONE_E6:.2f}",
+        f"Every 1.00 spent is estimated to bring {terms.success_e6 / ONE_E6:.2f}",
         f"its reputation is at least {points(terms.performance_e6)}",
         f"its open work costs about {format_amount(terms.task_minor, currency)} {currency}",
     ]

@@ -36,9 +36,9 @@ from domain.returns.allocation import (
     Line,
     LineBound,
     Terms,
-    bounds_e6,
     day_of,
     divide,
+    estimates_e6,
     reinvested_minor,
     time_e6,
 )
@@ -313,7 +313,7 @@ async def _divided(
     if not times:
         return total, added, (), {}
     equal = Fraction(total, len(times))
-    success = bounds_e6(nights, list(times), through=through, equal_minor=equal)
+    success = estimates_e6(nights, list(times), through=through, equal_minor=equal)
     scores, work = (
         await allocations.reputations(session, times),
         await _tasks(session, org_id, times, nights, rates, now),

@@ -58,7 +58,7 @@ async def test_a_proposal_is_read_and_accepted(new_tenant: NewTenant, database: 
     assert (line["agent_id"], line["old"], line["new"]) == (tenant.agent_id, None, "100.00")
     terms = {name: line[name] for name in ("performance", "task", "time", "success")}
     assert terms == {"performance": "0.00", "task": "0.00", "time": "1.00", "success": "0.00"}
-    assert line["reason"].startswith("Every 1.00 spent has brought at least 0.00")
+    assert line["reason"].startswith("Every 1.00 spent is estimated to bring 0.00")
     refused(await tenant.finance.post(f"/allocations/{made}/accept"), 403, "auth.forbidden")
     refused(await tenant.agent.get(f"/allocations/{made}"), 403, "auth.forbidden")
     for key in (new_key(), new_key()):

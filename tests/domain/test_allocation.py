@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dev.bench import economy_allocation as bench
@@ -15,9 +15,9 @@ from domain.returns.allocation import (
     Bounds,
     LineBound,
     Terms,
-    bounds_e6,
     day_of,
     divide,
+    estimates_e6,
     reason,
     reinvested_minor,
     time_e6,
@@ -135,19 +135,19 @@ def test_each_term_counts(better: dict[str, int]) -> None:
 @given(NIGHTS, st.integers(1, 100_000), st.integers(1, 20_000), st.data())
 def test_more_revenue_never_gets_less(nights: list[Night], equal: int, more: int, data: st.DataObject) -> None:
     def parts(of: list[Night]) -> dict[str, int]:
-        bounds = bounds_e6(of, "abc", through=DAY, equal_minor=Fraction(equal))
+        estimates = estimates_e6(of, "abc", through=DAY, equal_minor=Fraction(equal))
         same = {"performance_e6": 0, "task_minor": 0, "time_e6": ONE_E6}
-        lines = divide(1_000, {each: (None, Terms(success_e6=bounds[each], **same)) for each in "abc"})
+        lines = divide(1_000, {each: (None, Terms(success_e6=estimates[each], **same)) for each in "abc"})
         return {line.agent_id: line.new_minor for line in lines}
 
     one = Night(data.draw(st.sampled_from("abc")), DAY - timedelta(days=data.draw(st.integers(0, 90))), 0, more)
-    # Bounds are rounded to millionths, which can be a cent.
+    # Estimates are rounded to millionths, which can be a cent.
     assert parts([*nights, one])[one.agent_id] >= parts(nights)[one.agent_id] - 1
 
 
 def test_what_is_not_matured_counts_for_nothing_and_what_is_old_for_little() -> None:
     def bound(*nights: Night) -> int:
-        return bounds_e6(nights, ["a", "b"], through=DAY, equal_minor=Fraction(100))["a"]
+        return estimates_e6(nights, ["a", "b"], through=DAY, equal_minor=Fraction(100))["a"]
 
     ago = [Night("a", DAY - timedelta(days=days), 100, 300) for days in (0, 20, HORIZON_DAYS)]
     late = Night("a", DAY + timedelta(days=1), 100, 9_900)
@@ -159,13 +159,25 @@ def test_what_is_not_matured_counts_for_nothing_and_what_is_old_for_little() -> 
     assert bound(ago[1]) < bound(ago[0]) < bound(ago[0], ago[0]) < 3 * ONE_E6
 
 
+@given(NIGHTS, st.integers(1, 100_000))
+@example([Night("a", DAY, 1_500, 500), Night("b", DAY, 1_000, 9_000)], 1_000)
+def test_reason_says_of_the_return_that_it_is_an_estimate(nights: list[Night], equal: int) -> None:
+    """Unseen days are in it, so it may be above what an agent has brought."""
+    for found in estimates_e6(nights, "abc", through=DAY, equal_minor=Fraction(equal)).values():
+        terms = Terms(performance_e6=0, task_minor=0, time_e6=ONE_E6, success_e6=found)
+        [line] = divide(100, {"a": (None, terms)})
+        said = reason(line, "USD")
+        assert said.startswith("Every 1.00 spent is estimated to bring ")
+        assert "brought" not in said
+
+
 def test_reasons_name_the_terms_and_what_held_the_line() -> None:
     terms = Terms(performance_e6=730_000, task_minor=2_050, time_e6=ONE_E6, success_e6=1_420_000)
     poor = replace(terms, success_e6=0, time_e6=ONE_E6 // 2)
     rich, low = divide(10_000, {"a": (5_000, terms), "b": (5_000, poor)})
     assert (rich.new_minor, low.new_minor) == (6_000, 4_000)
     assert reason(rich, "USD") == (
-        "Every 1.00 spent has brought at least 1.42, its reputation is at least 7.30, and its open work costs about "
+        "Every 1.00 spent is estimated to bring 1.42, its reputation is at least 7.30, and its open work costs about "
         "20.50 USD. Its share changes by a fifth a night at most."
     )
     assert "and its budget lasts for 50 % of the day." in reason(low, "USD")

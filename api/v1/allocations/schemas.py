@@ -132,7 +132,9 @@ class AllocationLineView(ResponseModel):
     performance: Exact = Field(description="The lower bound of its reputation, from 0 to 1.")
     task: Exact = Field(description="The estimated cost of its open work.")
     time: Exact = Field(description="The part of the day that is within the term of its budget.")
-    success: Exact = Field(description="The least that each unit spent has brought: confirmed, matured, of late more.")
+    success: Exact = Field(
+        description="An estimate of what each unit spent brings, by confirmed and matured revenue, of late more."
+    )
     bound: LineBound = Field(
         description="What limited it: the minimum, the maximum, or the most that a share changes in a night."
     )
