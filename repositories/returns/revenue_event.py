@@ -10,6 +10,7 @@ from domain.common.ids import is_id
 from domain.returns.revenue_event import RevenueStatus
 from ledger.invariants import Invariant
 from models.billing.project import Project
+from models.marketplace.agent import Agent
 from models.returns.revenue_event import Attribution, RevenueEvent
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
 
@@ -46,6 +47,14 @@ async def attributions(session: AsyncSession, events: Collection[RevenueEvent]) 
     query = select(Attribution).where(Attribution.event_id.in_(versions))
     found = (await session.scalars(query)).all()
     return {row.event_id: row for row in found if row.version == versions[row.event_id]}
+
+
+async def projects_of(session: AsyncSession, org_id: str, agent_ids: Collection[str | None]) -> dict[str | None, str]:
+    """Return the project of each of an organization's own agents that has one."""
+    query = select(Agent.id, Agent.project_id).where(
+        Agent.org_id == org_id, Agent.id.in_([each for each in agent_ids if each]), Agent.project_id.is_not(None)
+    )
+    return {row.id: row.project_id for row in await session.execute(query)}
 
 
 async def own_projects(session: AsyncSession, org_id: str, ids: Collection[str]) -> set[str]:

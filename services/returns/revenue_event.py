@@ -5,7 +5,7 @@ transfers by itself.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -79,6 +79,8 @@ class Settled:
 async def report(session: AsyncSession, actor: Actor, wanted: Report, *, now: datetime) -> RevenueEvent:
     """Note revenue from outside, which counts once it is confirmed; the same again returns the first.
 
+    If it names an agent and no project, it is of the agent's project, as the agent's costs are.
+
     Args:
         session: of the platform.
         actor: who reports it.
@@ -94,7 +96,7 @@ async def report(session: AsyncSession, actor: Actor, wanted: Report, *, now: da
     await _check_whose(session, wanted.org_id, [(wanted.agent_id, wanted.project_id)])
     known = await events.of_reference(session, wanted.org_id, wanted.source, wanted.reference)
     if known is not None:
-        names = ("agent_id", "project_id", "currency")
+        names = ("agent_id", "currency", *(("project_id",) if wanted.project_id else ()))
         same = (known.reported_minor, *(getattr(known, name) for name in names))
         if same != (wanted.amount_minor, *(getattr(wanted, name) for name in names)):
             raise Conflict(
@@ -103,11 +105,12 @@ async def report(session: AsyncSession, actor: Actor, wanted: Report, *, now: da
                 extra={"revenue_id": known.id},
             )
         return known
+    homes = await events.projects_of(session, wanted.org_id, [wanted.agent_id])
     row = RevenueEvent(
         id=new_id(events.PREFIX),
         org_id=wanted.org_id,
         agent_id=wanted.agent_id,
-        project_id=wanted.project_id,
+        project_id=wanted.project_id or homes.get(wanted.agent_id),
         run_id=wanted.run_id,
         source=wanted.source.value,
         reference=wanted.reference,
@@ -227,7 +230,7 @@ async def share(
 ) -> tuple[RevenueEvent, Attribution]:
     """Share a revenue event over agents and projects from now on; the versions before stay.
 
-    Shares that stand already are no new version.
+    A part that names an agent and no project is of the agent's project. Shares that stand already are no new version.
 
     Raises:
         NotFound: there is none, or the organization has no such agent or project.
@@ -238,7 +241,12 @@ async def share(
     refuse_by_link(actor, "share revenue")
     row = await _of(session, actor, event_id)
     run = await _run(session, row) if rule is ShareRule.RUN else None
-    parts = shares(rule, wanted, Part(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS), run)
+    agent_ids = {row.agent_id, *(part.agent_id for part in wanted), *(() if run is None else run.by_agent)}
+    homes = await events.projects_of(session, row.org_id, agent_ids)
+    wanted = [replace(part, project_id=part.project_id or homes.get(part.agent_id)) for part in wanted]
+    own = Part(agent_id=row.agent_id, project_id=row.project_id, bps=ALL_BPS)
+    parts = shares(rule, wanted, own, run)
+    parts = tuple(replace(part, project_id=part.project_id or homes.get(part.agent_id)) for part in parts)
     await _check_whose(session, row.org_id, [(part.agent_id, part.project_id) for part in wanted])
     stored = [{"agent_id": part.agent_id, "project_id": part.project_id, "bps": part.bps} for part in parts]
     before = (await events.attributions(session, [row])).get(row.id)

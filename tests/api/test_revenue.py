@@ -10,8 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.common.access import Actor, Role
 from domain.escrow import commands
+from models.billing.project import Project
 from repositories.returns import revenue_event
 from runtime.database import Database
+from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import delivered_escrow, state, write
 from tests.api.metering import event, import_prices, send
@@ -206,6 +208,73 @@ async def test_run_shares_revenue_by_what_each_agent_cost_in_it(studio: Tenant, 
     row = await reported(studio.owner, agent_id=studio.agent_id, run_id="run-1")
     done = good(await studio.owner.ask("PUT", f"/revenue/{row['id']}/shares", json={"rule": "run"}))
     assert {part["agent_id"]: part["bps"] for part in done["shares"]} == {studio.agent_id: 2500, second: 7500}
+
+
+async def a_project(tenant: Tenant, database: Database) -> str:
+    """Make a project, whatever the plan allows."""
+    id = new_id("prj")
+    async with database.platform() as session:
+        made = {"created_by": "t", "created_at": datetime.now(UTC), "occupies_slot": False, "command_id": id}
+        session.add(Project(id=id, org_id=tenant.org_id, slug=id[-20:], name="Game", **made))
+    return id
+
+
+async def test_revenue_that_names_no_project_belongs_to_the_project_of_its_agent(
+    operator: Caller, studio: Tenant, database: Database
+) -> None:
+    await grant(operator, studio.org_id)
+    game, page = await a_project(studio, database), await a_project(studio, database)
+    second = good(await studio.owner.post("/agents", {"name": "Second"}), 201)["id"]
+
+    async def moves(agent: str, project: str) -> None:
+        good(await studio.owner.ask("PUT", f"/agents/{agent}/attribution", json={"project_id": project}))
+
+    async def by_project() -> dict[str | None, tuple[str, str | None]]:
+        found = (await roi(studio.owner, "scope=project&currency=CREDIT"))["data"]
+        return {each["id"]: (each["revenue"]["confirmed"], each["roi"]) for each in found}
+
+    async def share(rule: str, *parts: dict[str, Any]) -> list[tuple[str, str, int]]:
+        body = {"rule": rule, **({"parts": list(parts)} if parts else {})}
+        done = good(await studio.owner.ask("PUT", f"/revenue/{row['id']}/shares", json=body))
+        return [(part["agent_id"], part["project_id"], part["bps"]) for part in done["shares"]]
+
+    await moves(studio.agent_id, game)
+    await use(studio.agent, amount="10", action="generate")
+    row = await reported(studio.agent, amount="40", currency="CREDIT", run_id="run-1")
+    assert row["project_id"] == game
+    await acted(studio.owner, row, "confirm", {})
+    assert await by_project() == {game: ("40.00", "3")}
+    # What is reported again is what was reported, whatever the agent belongs to by now.
+    await moves(studio.agent_id, page)
+    assert (await reported(studio.agent, amount="40", currency="CREDIT", run_id="run-1"))["project_id"] == game
+    named = {"amount": "40", "currency": "CREDIT", "project_id": page}
+    refused(await studio.agent.post("/revenue", {**SALE, **named}, key=new_key()), 409, "revenue.exists")
+    await moves(studio.agent_id, game)
+    await moves(second, page)
+    both = [{"agent_id": each, "weight": 1} for each in (studio.agent_id, second)]
+    assert await share("manual", *both) == [(studio.agent_id, game, 5000), (second, page, 5000)]
+    assert await by_project() == {game: ("20.00", "1"), page: ("20.00", None)}
+    assert await share("manual", both[0], {**both[1], "project_id": game}) == [
+        (studio.agent_id, game, 5000),
+        (second, game, 5000),
+    ]
+    twice = {"rule": "manual", "parts": [both[0], {**both[0], "project_id": game}]}
+    refused(await studio.owner.ask("PUT", f"/revenue/{row['id']}/shares", json=twice), 422, "request.invalid")
+
+
+async def test_shares_by_the_run_of_revenue_of_no_project_are_of_the_projects_of_their_agents(
+    studio: Tenant, database: Database
+) -> None:
+    await import_prices(database, "shared-2", LONG_AGO, input_tokens="0.001")
+    project = await a_project(studio, database)
+    data = {"model": "shared-2", "agent_id": studio.agent_id, "run_id": "run-2", "usage": {"input_tokens": 1000}}
+    assert (await send(studio.owner, event(data=data)))["accepted"] == 1
+    row = await reported(studio.owner, run_id="run-2")
+    assert row["project_id"] is None
+    attribution = f"/agents/{studio.agent_id}/attribution"
+    good(await studio.owner.ask("PUT", attribution, json={"project_id": project}))
+    [part] = good(await studio.owner.ask("PUT", f"/revenue/{row['id']}/shares", json={"rule": "run"}))["shares"]
+    assert (part["agent_id"], part["project_id"]) == (studio.agent_id, project)
 
 
 async def test_escrow_brings_revenue_to_whom_it_pays_and_costs_to_whom_it_does_not(
