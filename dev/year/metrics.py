@@ -63,7 +63,8 @@ OF_BOTH: Mapping[tuple[str, str], str] = {
     ),
     ("mrr", "USD"): """
         SELECT coalesce(sum(CASE WHEN s.data ->> 'status' IN ('active', 'past_due') THEN
-            round((s.data ->> 'price')::numeric * 100 / CASE s.data ->> 'interval' WHEN 'year' THEN 12 ELSE 1 END)
+            round((s.data ->> 'recurring_price')::numeric * 100
+                / CASE s.data ->> 'interval' WHEN 'year' THEN 12 ELSE 1 END)
         ELSE 0 END), 0) FROM (
             SELECT DISTINCT ON (subject) data FROM events
             WHERE type LIKE 'subscription.%' AND (CAST($1 AS text) IS NULL OR org_id = $1)

@@ -373,10 +373,30 @@ _METRICS = (
         *("dimension", "decile"),
     ),
     # Subscriptions.
-    _both("mrr", _A, "events.mrr", "Monthly recurring revenue when the interval ended.", "plan", "organization"),
+    _both(
+        "mrr",
+        _A,
+        "events.mrr",
+        "Monthly recurring revenue when the interval ended: prices of subscriptions less the discounts that last.",
+        *("plan", "organization"),
+    ),
     _both("mrr.new", _A, "events.mrr.new", "Recurring revenue of new subscriptions.", "plan", "organization"),
-    _both("mrr.expansion", _A, "events.mrr.expansion", "What subscriptions were raised by.", "plan", "organization"),
-    _both("mrr.contraction", _A, "events.mrr.contraction", "What they were lowered by.", "plan", "organization"),
+    _both(
+        "mrr.expansion",
+        _A,
+        "events.mrr.expansion",
+        "What subscriptions were raised by, also by a discount that ended.",
+        "plan",
+        "organization",
+    ),
+    _both(
+        "mrr.contraction",
+        _A,
+        "events.mrr.contraction",
+        "What they were lowered by, also by a discount that lasts.",
+        "plan",
+        "organization",
+    ),
     _both("mrr.churn", _A, "events.mrr.churn", "Recurring revenue that ended.", "plan", "organization"),
     # The platform.
     _of_all("revenue", _A, "revenue.revenue", "Revenue recognised, net of refunds.", "organization", "stream"),

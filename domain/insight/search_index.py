@@ -24,7 +24,8 @@ WORDS = frozenset(
 AMOUNTS = frozenset(
     {
         *("amount", "captured_amount", "commission_amount", "disputed_amount", "due_amount", "funded_amount"),
-        *("paid_amount", "price", "received_amount", "refunded_amount", "released_amount", "tax_amount", "total"),
+        *("paid_amount", "price", "received_amount", "recurring_price", "refunded_amount", "released_amount"),
+        *("tax_amount", "total"),
     }
 )
 #: Of entries of the log of economic events: what was bought or used, how it was paid, what the agent did instead, and

@@ -28,7 +28,7 @@ from providers.payments.stripe.fields import at as time_of
 from providers.payments.stripe.fields import field, id_of, metadata_of
 from providers.payments.stripe.keys import under_key
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
-from providers.subscriptions.stripe_bills import bill_of, minor_of, moment_of
+from providers.subscriptions.stripe_bills import EXPANDED, bill_of, minor_of, moment_of
 from providers.subscriptions.stripe_items import copy_of, counted_from, differs, item_of, lookup_key, unchanged
 
 #: How many bills a snapshot has: the newest, fewer than a subscription remembers.
@@ -371,9 +371,9 @@ class StripeSubscriptions:
     async def _snapshot(self, subscription: stripe.Subscription) -> SubscriptionSnapshot:
         with translated(changes=False):
             invoices = await self._client.v1.invoices.list_async(
-                {"subscription": subscription.id, "limit": NEWEST_BILLS, "expand": ["data.payments"]}
+                {"subscription": subscription.id, "limit": NEWEST_BILLS, "expand": EXPANDED}
             )
-        item = item_of(subscription)
+        item, attached = item_of(subscription), {id_of(each) or "" for each in field(subscription, "discounts") or []}
         return SubscriptionSnapshot(
             ref=subscription.id,
             customer=id_of(subscription.customer) or "",
@@ -384,7 +384,7 @@ class StripeSubscriptions:
             cancel_at_period_end=subscription.cancel_at_period_end,
             trial_end=moment_of(subscription.trial_end),
             ended_at=moment_of(subscription.ended_at),
-            bills=tuple(reversed([bill_of(invoice) for invoice in invoices.data])),
+            bills=tuple(reversed([bill_of(invoice, attached) for invoice in invoices.data])),
             fingerprint=await self._fingerprint(subscription),
             our_id=metadata_of(subscription, OUR_ID),
             is_live=subscription.livemode,

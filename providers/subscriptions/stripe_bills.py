@@ -1,19 +1,31 @@
 """Invoices of Stripe as bills of a subscription."""
 
+from collections import Counter
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 import stripe
 
+from domain.billing.invoice.lines import Discount
 from domain.billing.subscription.snapshot import Bill, BillLine, BillReason, BillState
 from domain.common.period import Period
 from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.fields import at as time_of
 from providers.payments.stripe.fields import field, id_of
 
+#: What a list of invoices is to have in it, so that bills have their payments and the discounts that last.
+EXPANDED = ["data.payments", "data.discounts.source.coupon"]
+#: The seconds of a month, roughly: periods are of one month or of twelve.
+_MONTH = 365.25 * 86_400 / 12
 
-def bill_of(invoice: stripe.Invoice) -> Bill:
-    """Return the bill that an invoice is, with the payment that has paid it, where its payments were expanded."""
+
+def bill_of(invoice: stripe.Invoice, attached: Collection[str] = ()) -> Bill:
+    """Return the bill that an invoice is. What was not expanded of its payments and discounts is left out.
+
+    `attached` are the ids of the discounts that its subscription has by now.
+    """
     currency = invoice.currency.upper()
     lines = tuple(_line(line, currency) for line in invoice.lines.data)
     whole = [line.period for line in lines if line.period is not None and not line.is_proration]
@@ -28,6 +40,7 @@ def bill_of(invoice: stripe.Invoice) -> Bill:
         created_at=time_of(invoice.created),
         period=max(whole, key=lambda period: period.end, default=None),
         lines=lines,
+        discounts=tuple(_lasting(invoice, currency, attached)),
         payment_ref=_payment_of(invoice),
         paid_at=moment_of(paid_at),
         attempts=invoice.attempt_count,
@@ -37,16 +50,50 @@ def bill_of(invoice: stripe.Invoice) -> Bill:
 
 
 def _line(line: stripe.InvoiceLineItem, currency: str) -> BillLine:
-    parent, pricing = field(line, "parent"), field(line, "pricing")
-    details = field(parent, "subscription_item_details") or field(parent, "invoice_item_details")
+    pricing = field(line, "pricing")
     start, end = line.period.start, line.period.end
     return BillLine(
         description=str(line.description or ""),
         amount_minor=minor_of(line.amount, currency),
         period=Period(start=time_of(start), end=time_of(end)) if start < end else None,
         price_id=id_of(field(field(pricing, "price_details"), "price")),
-        is_proration=bool(field(details, "proration")),
+        is_proration=_is_proration(line),
     )
+
+
+def _lasting(invoice: stripe.Invoice, currency: str, attached: Collection[str]) -> Iterator[Discount]:
+    """Return the discounts on an invoice's recurring lines that are on further invoices too, in their order.
+
+    Those of a single item are not among the invoice's own, so they are left out. A coupon that was deleted says nothing
+    of itself: what counts once is taken off the subscription when it was used. Of such a coupon, and of one in another
+    currency, the amount that it took off counts.
+    """
+    lines = [line for line in invoice.lines.data if not _is_proration(line)]
+    months = max((round((line.period.end - line.period.start) / _MONTH) for line in lines), default=0)
+    taken = Counter[str | None]()
+    for line in lines:
+        taken.update({id_of(each.discount): each.amount for each in field(line, "discount_amounts") or []})
+    for found in field(invoice, "discounts") or []:
+        coupon, off, end = field(field(found, "source"), "coupon"), taken[id_of(found)], field(found, "end")
+        duration = field(coupon, "duration")
+        lasts = duration == "forever" or (duration is None and id_of(found) in attached)
+        if end is not None:
+            lasts = round((end - found.start) / _MONTH) > months
+        if coupon is None or off <= 0 or not lasts:
+            continue
+        name, share = str(field(coupon, "name") or id_of(coupon)), field(coupon, "percent_off")
+        if share is not None:
+            yield Discount(description=name, share_e4=round(Decimal(str(share)) * 100))
+            continue
+        if field(coupon, "amount_off") is not None and coupon.currency == invoice.currency:
+            off = coupon.amount_off
+        yield Discount(description=name, amount_minor=minor_of(off, currency))
+
+
+def _is_proration(line: stripe.InvoiceLineItem) -> bool:
+    parent = field(line, "parent")
+    details = field(parent, "subscription_item_details") or field(parent, "invoice_item_details")
+    return bool(field(details, "proration"))
 
 
 def _payment_of(invoice: stripe.Invoice) -> str | None:

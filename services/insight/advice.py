@@ -213,7 +213,7 @@ def _subscribed(held: Subscription) -> Subscribed | None:
     return Subscribed(
         plan=terms.plan,
         interval=terms.interval,
-        amount_minor=terms.amount_minor,
+        amount_minor=held.recurring_minor,
         currency=terms.currency,
         quantity=terms.quantity,
     )
@@ -392,7 +392,7 @@ async def _unused_plan(
         Unused(
             subject=held.subscription_id,
             name=f"the plan {terms.plan}",
-            amount_minor=terms.amount_minor // (12 if terms.interval is Interval.YEAR else 1),
+            amount_minor=held.recurring_minor // (12 if terms.interval is Interval.YEAR else 1),
             currency=terms.currency,
             why="No credits were used, and your projects, deployments and people fit into the free plan.",
             act=Act("DELETE", "/billing/subscription"),

@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 import yaml
 
+from domain.billing.subscription.state import Recurring
 from domain.common import accounts
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT, SCALES
@@ -258,9 +259,14 @@ async def test_chart_of_subscriptions_says_what_the_organization_is_shown(
 ) -> None:
     tenant: Tenant = await new_tenant("auditor")
     await on(database, tenant.org_id, TEAM_OF_FIVE)
+    other: Tenant = await new_tenant("auditor")
+    recurring = Recurring(until=datetime(2026, 6, 1, tzinfo=UTC), amount_minor=4_321)
+    await on(database, other.org_id, TEAM_OF_FIVE, recurring=recurring)
     shown = good(await tenant.auditor.get("/billing/subscription"))
     found = await ask(reader, "Subscriptions by plan", f"org_id = '{tenant.org_id}'")
     assert found == {("team", "USD"): [Decimal(1), Decimal(shown["price"]["amount"])]}
+    found = await ask(reader, "Subscriptions by plan", f"org_id = '{other.org_id}'")
+    assert found == {("team", "USD"): [Decimal(1), Decimal("43.21")]}, "less a discount that lasts"
 
 
 async def test_every_asset_is_what_its_view_and_its_dashboard_say(reader: asyncpg.Connection) -> None:

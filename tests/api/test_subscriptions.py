@@ -16,7 +16,7 @@ from domain.billing.plan import Interval, plans_from
 from domain.billing.subscription.commands import PRICE_CHANGED, changing, preview, resuming
 from domain.billing.subscription.converge import converge
 from domain.billing.subscription.orders import declined
-from domain.billing.subscription.state import Outcome, Terms, numbered
+from domain.billing.subscription.state import Outcome, Recurring, Terms, numbered
 from domain.billing.subscription.terms import terms_of
 from domain.common.ids import command_id
 from domain.common.period import Anchor, Period
@@ -65,9 +65,17 @@ async def teams(database_urls: Any) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-async def on(database: Database, org_id: str, plan: str | Terms = "starter", *, at: datetime | None = None) -> str:
+async def on(
+    database: Database,
+    org_id: str,
+    plan: str | Terms = "starter",
+    *,
+    at: datetime | None = None,
+    recurring: Recurring | None = None,
+) -> str:
     """Have the organization subscribe, as its run writes it, long ago or at a moment."""
     held, book = (active(plan), PLANS) if isinstance(plan, str) else (replace(active(), terms=plan), TEAM_PLANS)
+    held = replace(held, recurring=recurring)
     if at is not None:
         period = Period(start=at, end=Anchor(at=at).after(1))
         held = replace(held, anchor=Anchor(at=at), period=period, paid_through=period.end, granted_until=period.end)

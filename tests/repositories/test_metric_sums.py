@@ -28,14 +28,16 @@ from tests.support.proving import prove
 pytestmark = pytest.mark.db
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-#: Each organization's subscription by its steps: status, interval, price, and what it changes.
+#: Each organization's subscription by its steps: status, interval, what recurs of it, and what it changes.
 STEPS: tuple[tuple[str, str, str, dict[str, int]], ...] = (
     ("incomplete", "month", "20.00", {}),
     ("active", "month", "20.00", {"mrr.new": 2_000}),
     ("past_due", "month", "20.00", {}),
     ("active", "month", "30.00", {"mrr.expansion": 1_000}),
     ("active", "year", "300.00", {"mrr.contraction": 500}),
-    ("ended", "year", "300.00", {"mrr.churn": 2_500}),
+    # A discount that lasts, of a quarter of the year's price.
+    ("active", "year", "225.00", {"mrr.contraction": 625}),
+    ("ended", "year", "225.00", {"mrr.churn": 1_875}),
     ("active", "month", "20.00", {"mrr.new": 2_000}),
 )
 
@@ -54,12 +56,13 @@ def fact(kind: str, org_id: str, subject: str, at: datetime, **data: Any) -> Eve
 def subscription(org_id: str, step: int) -> Event:
     status, interval, price, _ = STEPS[step]
     kind = f"subscription.{status}" if step == 0 or STEPS[step - 1][0] != status else "subscription.updated"
-    data = {"status": status, "interval": interval, "price": price, "currency": "USD", "plan": "team"}
+    data = {"status": status, "interval": interval, "price": "999.00", "currency": "USD", "plan": "team"}
+    data["recurring_price"] = price
     return fact(kind, org_id, f"sub_{org_id}", NOW - timedelta(days=len(STEPS) - step, hours=-1), **data)
 
 
 def subscription_at(org_id: str, at: datetime, price: str) -> Event:
-    data = {"status": "active", "interval": "month", "price": price, "currency": "USD", "plan": "team"}
+    data = {"status": "active", "interval": "month", "recurring_price": price, "currency": "USD", "plan": "team"}
     return fact("subscription.active", org_id, f"sub_{org_id}", at, **data)
 
 
@@ -111,8 +114,8 @@ async def test_recurring_revenue_follows_each_change_of_a_subscription(
         assert totals(await asked(database, "org_a", "mrr", *moves)) == {"mrr": standing, **expected}
         both = {name: 2 * value for name, value in expected.items()}
         assert totals(await asked(database, None, "mrr", *moves)) == {"mrr": 2 * standing, **both}
-    by_day = await asked(database, "org_a", "mrr", grain=Grain.DAY, since=NOW - timedelta(days=8))
-    assert [row.figures[0].value for row in by_day.rows] == [0, 0, 2_000, 2_000, 3_000, 2_500, 0, 2_000]
+    by_day = await asked(database, "org_a", "mrr", grain=Grain.DAY, since=NOW - timedelta(days=9))
+    assert [row.figures[0].value for row in by_day.rows] == [0, 0, 2_000, 2_000, 3_000, 2_500, 1_875, 0, 2_000]
     await add_up(database)
     await prove(fresh_database_urls, event_measures.INVARIANTS)
 
@@ -127,7 +130,8 @@ async def test_recurring_revenue_moves_with_the_plan_and_leaves_nothing_behind(d
             ("ended", "max", "30.00"),
         )
     ):
-        data = {"status": "ended" if kind == "ended" else "active", "interval": "month", "price": price, "plan": plan}
+        data = {"status": "ended" if kind == "ended" else "active", "interval": "month", "plan": plan}
+        data["recurring_price"] = price
         moment = at + timedelta(days=step)
         await write(database, fact(f"subscription.{kind}", "org_a", "sub_1", moment, currency="USD", **data))
         expected = {} if kind == "ended" else {plan: int(price.replace(".", ""))}

@@ -171,6 +171,13 @@ def part_of(whole_minor: int, part: int, of: int) -> int:
     return whole_minor * part // of
 
 
+def discounted(amount_minor: int, discounts: Sequence[Discount]) -> int:
+    """Return what discounts leave of an amount, one after the other."""
+    for discount in discounts:
+        amount_minor -= _off(discount, amount_minor)
+    return amount_minor
+
+
 def _off(discount: Discount, left_minor: int) -> int:
     if discount.amount_minor is not None:
         return min(discount.amount_minor, left_minor)

@@ -13,6 +13,7 @@ from domain.billing.subscription.commands import trial_card
 from domain.billing.subscription.downgrade import acting, credits_charged, short_minor, waiting
 from domain.billing.subscription.grants import first_granted, grants_of_period, next_month, with_month_granted
 from domain.billing.subscription.late import awaiting, late_period, overtaken, without_late_period
+from domain.billing.subscription.recurring import recurs_by
 from domain.billing.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.billing.subscription.state import (
     WINDOW,
@@ -116,7 +117,8 @@ def converge(
         elif bill.state is BillState.VOID:
             held = without_late_period(step.subscription, bill.ref)
             step = replace(step, subscription=_without_request(held, bill.ref))
-    after = _with_order(before, _with_status(_with_period(step.subscription, seen), seen, at))
+    after = recurs_by(_with_period(step.subscription, seen), seen.bills)
+    after = _with_order(before, _with_status(after, seen, at))
     if has_failed(after, seen):
         after = undoing(after, at)
     if is_undoing(after) and after.status in {S.PAST_DUE, S.UNPAID}:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from domain.billing.invoice.lines import Discount
 from domain.common.period import Period
 
 
@@ -60,6 +61,7 @@ class Bill:
 
     Attributes:
         ref: the provider's id, by which it is booked once.
+        discounts: those on its recurring lines that are on further bills as well, in their order.
         total_minor: the total; `paid_minor` is the part that is paid.
         payment_ref: the provider's id of the payment.
         attempts: the number of the provider's attempts to collect it; only the provider retries.
@@ -76,6 +78,7 @@ class Bill:
     created_at: datetime
     period: Period | None = None
     lines: tuple[BillLine, ...] = ()
+    discounts: tuple[Discount, ...] = ()
     payment_ref: str | None = None
     paid_at: datetime | None = None
     attempts: int = 0

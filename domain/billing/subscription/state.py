@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from domain.billing.invoice.lines import Discount
 from domain.billing.plan import Interval
 from domain.billing.subscription.snapshot import CheckoutPage
 from domain.common.errors import Conflict
@@ -232,6 +233,15 @@ class LatePeriod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recurring:
+    """What the recurring lines of the bill of a period until a moment ask for, after the discounts that last."""
+
+    until: datetime
+    amount_minor: int
+    discounts: tuple[Discount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """The whole state. `version` is the number of its latest event.
 
@@ -255,6 +265,7 @@ class Subscription:
         requests: what was invoiced on net terms and is not paid, or was given up before it was, the newest last.
         pay_url: the provider's page where the newest of it is paid.
         year_bills: what pays for the months of the running year, the first bill and upgrades; empty for months.
+        recurring: what recurs by the bill of the newest period, and after an upgrade since; None before the first.
         ends_by_suspension: it ends with its period because its organization is suspended, and goes on if that is
             resumed before.
         late_periods: what was charged for and is not paid although a newer period is, the newest last.
@@ -295,11 +306,17 @@ class Subscription:
     year_bills: tuple[YearBill, ...] = ()
     late_periods: tuple[LatePeriod, ...] = ()
     worth_minor: int = 0
+    recurring: Recurring | None = None
     ends_by_suspension: bool = False
 
     def has_done(self, command_id: str) -> bool:
         """Return whether a command of that id was done, as far as the window reaches."""
         return command_id in self.receipts
+
+    @property
+    def recurring_minor(self) -> int:
+        """What each further interval is billed, before tax that is not in the price."""
+        return self.terms.amount_minor if self.recurring is None else self.recurring.amount_minor
 
     @property
     def begins_anew(self) -> bool:

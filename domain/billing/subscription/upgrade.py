@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.billing.plan import Interval
 from domain.billing.subscription.proration import worth
+from domain.billing.subscription.recurring import upgraded
 from domain.billing.subscription.snapshot import Bill
 from domain.billing.subscription.state import Change, Grant, Subscription, Terms
 from domain.billing.subscription.year import MONTHS, bought, rescaled, with_month
@@ -18,7 +19,8 @@ def worth_of(terms: Terms, bill: Bill) -> int:
 
 def acted(held: Subscription, change: Change, bill: Bill) -> tuple[Subscription, tuple[Grant, ...]]:
     """Return the state after an upgrade that was paid, and what it grants at once."""
-    after = replace(held, terms=change.terms, change=None)
+    recurring = upgraded(held.recurring, change.terms)
+    after = replace(held, terms=change.terms, change=None, recurring=recurring)
     if change.terms.interval is not held.terms.interval or held.begins_anew:
         return _begun_anew(after, change, bill)
     # The rest of the period was paid at the old price, and its difference now. What a discount took off the period's

@@ -5,11 +5,12 @@ CREATE OR REPLACE FUNCTION metric_minor(p_data jsonb, p_field text) RETURNS bigi
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ((p_data ->> p_field)::numeric * power(10::numeric, asset_decimals(p_data ->> 'currency')))::bigint;
 
--- What a subscription brings in a month, in minor units, by the data of its event.
+-- What recurs of a subscription in a month, in minor units, by the data of its event.
 CREATE OR REPLACE FUNCTION metric_monthly(p_data jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_data ->> 'status' IN ('active', 'past_due')
-    THEN round(metric_minor(p_data, 'price')::numeric / CASE p_data ->> 'interval' WHEN 'year' THEN 12 ELSE 1 END)
+    THEN round(metric_minor(p_data, 'recurring_price')::numeric
+        / CASE p_data ->> 'interval' WHEN 'year' THEN 12 ELSE 1 END)
     ELSE 0 END::bigint;
 
 -- What the events after a position up to another one add up to; NULL for all that are visible. Reads as its caller.
@@ -44,9 +45,9 @@ AS $$
             jsonb_build_object('agent', e.data ->> 'agent_id', 'role', e.data ->> 'role') AS labels
         FROM e WHERE e.type LIKE 'escrow.%' AND e.is_first AND e.data ->> 'role' IN ('payer', 'payee')
     ), subscription AS (
-        SELECT e.at, e.org_id, e.data, b.data AS before, b.ever
+        SELECT e.at, e.org_id, e.data, b.data AS before
         FROM e CROSS JOIN LATERAL (
-            SELECT (array_agg(f.data ORDER BY f.subject_seq DESC))[1] AS data, bool_or(metric_monthly(f.data) > 0) AS ever
+            SELECT (array_agg(f.data ORDER BY f.subject_seq DESC))[1] AS data
             FROM events f
             WHERE f.subject = e.subject AND f.org_id = e.org_id AND f.subject_seq < e.subject_seq
         ) b

@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from domain.billing.plan import Interval
 from domain.billing.subscription.commands import cancelling, changing, preview
 from domain.billing.subscription.converge import converge
 from domain.billing.subscription.orders import confirmed
@@ -15,6 +17,7 @@ from providers.payments.base import OutcomeUnknown
 from providers.subscriptions.base import Item, SubscriptionDeclined
 from tests.providers.subscriptions.test_stripe import (
     BEGAN,
+    MONTH,
     PLANS,
     TEAMS,
     YEAR,
@@ -241,6 +244,61 @@ async def test_change_whose_failure_the_provider_repeats_is_made_once(buyer: Buy
     assert (smaller.price_id, ending.cancel_at_period_end) == (small, True)
     assert (goes_on.price_id, goes_on.cancel_at_period_end) == (large, False)
     assert goes_on.bills == larger.bills
+
+
+FIXED = {"amount_off": 333, "currency": "usd"}
+
+
+@pytest.mark.parametrize(
+    ("interval", "coupon", "lasts"),
+    [
+        (MONTH, {"percent_off": 33.33, "duration": "forever"}, True),
+        (MONTH, {**FIXED, "duration": "forever"}, True),
+        (MONTH, {"percent_off": 50, "duration": "repeating", "duration_in_months": 3}, True),
+        (MONTH, {"percent_off": 50, "duration": "repeating", "duration_in_months": 1}, False),
+        (MONTH, {"percent_off": 50, "duration": "once"}, False),
+        (YEAR, {"percent_off": 12.5, "duration": "forever"}, True),
+        (YEAR, {"percent_off": 50, "duration": "repeating", "duration_in_months": 12}, False),
+        (YEAR, {**FIXED, "duration": "once"}, False),
+    ],
+    ids=lambda value: value.get("duration", "") if isinstance(value, dict) else None,
+)
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_pitfall_66_what_recurs_is_what_the_recurring_line_is_billed_by_discounts_that_last(
+    buyer: Buyer, interval: Interval, coupon: dict[str, Any], *, lasts: bool, is_deleted: bool
+) -> None:
+    made, api = await buyer.subscribe("starter", interval), buyer.shop.api
+    held = await buyer.held("starter", made, interval)
+    assert held.recurring_minor == held.terms.amount_minor
+    # A discount of a month, or of a year, is then on one bill alone.
+    middle = made.period.start + (made.period.end - made.period.start) / 2
+    await buyer.shop.until(middle.replace(tzinfo=None).isoformat())
+    given = await api.coupons.create_async(coupon)
+    await api.subscriptions.update_async(made.ref, {"discounts": [{"coupon": given.id}]})
+    if is_deleted:
+        await api.coupons.delete_async(given.id)
+    await buyer.shop.until((made.period.end + timedelta(hours=2)).replace(tzinfo=None).isoformat())
+    renewed = await buyer.there.retrieve(made.ref)
+    charged = renewed.bills[-1].total_minor
+    assert charged < held.terms.amount_minor
+    outcome = converge(held, renewed, made.period.end)
+    assert outcome is not None
+    assert outcome.subscription.recurring_minor == (charged if lasts else held.terms.amount_minor)
+
+
+@pytest.mark.parametrize("coupon", [{"percent_off": 20}, FIXED], ids=["share", "amount"])
+async def test_what_recurs_after_an_upgrade_is_what_the_next_period_is_billed(
+    buyer: Buyer, coupon: dict[str, Any]
+) -> None:
+    made, api = await buyer.subscribe("starter"), buyer.shop.api
+    given = await api.coupons.create_async({**coupon, "duration": "forever"})
+    await api.subscriptions.update_async(made.ref, {"discounts": [{"coupon": given.id}]})
+    await buyer.shop.until("2027-02-28T02:00")
+    made = await buyer.there.retrieve(made.ref)
+    held = await upgraded(buyer, await buyer.held("starter", made), "professional", made.period.start + timedelta(10))
+    await buyer.shop.until((made.period.end + timedelta(hours=2)).replace(tzinfo=None).isoformat())
+    renewed = await buyer.there.retrieve(made.ref)
+    assert held.recurring_minor == renewed.bills[-1].total_minor < held.terms.amount_minor
 
 
 @pytest.mark.parametrize(("percent_off", "balance"), [(20, 0), (0, -1_000), (0, -10_000)])
