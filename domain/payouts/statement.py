@@ -3,40 +3,47 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a reversal, in minor units, and when it was earned; None if no earnings are left for it."""
+    """A part of a reversal, in minor units, and when it was earned; None if no earnings are left for it.
+
+    `goods` is what it was of the goods that were earned, such as credits, in their minor units.
+    """
 
     amount_minor: int
     earned_at: datetime | None
+    goods: Fraction
 
 
-def divided(moves: Sequence[tuple[datetime, int]]) -> list[list[Part]]:
+def divided(moves: Sequence[tuple[datetime, int, int]]) -> list[list[Part]]:
     """Divide the reversals of a sale over its earnings, the youngest first.
 
     Nothing that the sale brought is taken back for more than it was, so parts of what was earned at a time add up to
     that at most.
 
     Args:
-        moves: all earnings with one reference and, below zero, all that was taken back of them, in their order.
+        moves: all earnings with one reference and, below zero, all that was taken back of them, in their order: the
+            time, the worth, and the goods.
 
     Returns:
         The parts of each move; none of what was earned.
     """
     left = list[Part]()
     found = list[list[Part]]()
-    for at, minor in moves:
+    for at, minor, goods in moves:
         if minor > 0:
-            left.append(Part(minor, at))
+            left.append(Part(minor, at, Fraction(goods)))
         parts, missing = list[Part](), -minor
         while missing > 0:
-            last = left.pop() if left else Part(missing, None)
+            last = left.pop() if left else Part(missing, None, Fraction(goods * missing, minor))
             taken = min(missing, last.amount_minor)
-            parts.append(Part(taken, last.earned_at))
+            gone = last.goods * taken / last.amount_minor
+            parts.append(Part(taken, last.earned_at, gone))
             missing -= taken
             if taken < last.amount_minor:
-                left.append(Part(last.amount_minor - taken, last.earned_at))
+                left.append(Part(last.amount_minor - taken, last.earned_at, last.goods - gone))
         found.append(parts)
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from fractions import Fraction
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
-from domain.common.money import allocate
+from domain.common.money import rounded
 from domain.payouts.statement import Part, divided
 from ledger.invariants import Invariant
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
@@ -151,7 +152,8 @@ _REFERRED = text(
         WHERE e.effective_at < :until
         GROUP BY a.account_id, a.reference, x.asset, e.transfer_id, e.effective_at
     )
-    SELECT p.account_id, p.reference, p.transfer_id, p.effective_at AS at, {_worth(_OF_OLD)} AS worth FROM referred p
+    SELECT p.account_id, p.reference, p.transfer_id, p.effective_at AS at, {_worth(_OF_OLD)} AS worth, p.amount
+    FROM referred p
     ORDER BY p.effective_at, p.amount < 0, p.transfer_id
     """
 )
@@ -268,8 +270,9 @@ async def moved(
     taken = await _taken(session, {(row.account_id, row.reference) for row in rows if row.reference}, values)
     found: dict[Moved, tuple[int, int]] = {}
     for row in rows:
-        parts = taken.get((row.account_id, row.transfer_id)) or [Part(-row.worth, row.earned_at)]
-        gone = allocate(-row.amount, [part.amount_minor for part in parts]) if len(parts) > 1 else [-row.amount]
+        parts = taken.get((row.account_id, row.transfer_id)) or [Part(-row.worth, row.earned_at, Fraction(-row.amount))]
+        goods = sum(part.goods for part in parts)
+        gone = rounded([-row.amount * part.goods / goods for part in parts]) if goods else [-row.amount]
         for part, part_gone in zip(parts, gone, strict=True):
             at = part.earned_at
             place = Moved(
@@ -321,11 +324,11 @@ async def _taken(
         return found
     accounts, references = zip(*sorted(asked), strict=True)
     values = {**values, "accounts": list(accounts), "references": list(references)}
-    moves: dict[tuple[int, str], list[tuple[UUID, datetime, int]]] = {}
+    moves: dict[tuple[int, str], list[tuple[UUID, datetime, int, int]]] = {}
     for row in await session.execute(_REFERRED, values):
-        moves.setdefault((row.account_id, row.reference), []).append((row.transfer_id, row.at, row.worth))
+        moves.setdefault((row.account_id, row.reference), []).append((row.transfer_id, row.at, row.worth, row.amount))
     for (account_id, _), each in moves.items():
-        parts = divided([(at, worth) for _, at, worth in each])
+        parts = divided([move[1:] for move in each])
         found |= {(account_id, each[index][0]): part for index, part in enumerate(parts) if part}
     return found
 
