@@ -276,6 +276,7 @@ class _Subscription(Model):
     interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
+    recurring_price: Amount = NOT_SENT
     seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT

@@ -4036,6 +4036,7 @@ class PurchaseMethodView(Model):
     available: bool = NOT_SENT
     why_not: str | None = NOT_SENT
     fee: MethodFeeView | None = NOT_SENT
+    rank: int = NOT_SENT
     attempts: int = NOT_SENT
     succeeded: int = NOT_SENT
     updated_by: str = NOT_SENT

@@ -21,12 +21,13 @@ from domain.budgets.purchase_order import (
     spread_refund,
     status_after_charge,
 )
-from domain.common.access import Actor
+from domain.common.access import Actor, has_operator, refuse_operator_issued
 from ledger.purchases import Purchases
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseOrder
 from models.credits.spend import PurchaseCount
 from repositories.budgets import purchase_order as orders
 from repositories.messages import alert
+from repositories.tenants import api_key as keys
 from repositories.tenants import audit
 from runtime.database import driver_connection
 from services.budgets import purchase_record as records
@@ -37,9 +38,14 @@ from services.budgets.purchase_order import purchase_of
 UNCONFIRMED, UNCONFIRMED_ALERTS = "purchase_unconfirmed", 3
 
 
-def confirms(actor: Actor) -> bool:
-    """Return whether an actor's word lowers what budgets count: who approves purchases, and signed in by no link."""
-    return actor.may(DECIDES) and actor.made_by is None
+async def confirms(session: AsyncSession, actor: Actor) -> bool:
+    """Return whether an actor's word lowers what budgets count: who approves purchases, by a key of its own.
+
+    A session that a link opened does not, and no key that an operator issued.
+    """
+    if not actor.may(DECIDES) or actor.made_by is not None:
+        return False
+    return not has_operator(await keys.line_of(session, actor))
 
 
 async def confirm(
@@ -59,7 +65,9 @@ async def confirm(
     Raises:
         Invalid: more is refunded than charged; the figures are not those that were reported, and there is no reason.
         AttemptOpen: an attempt has no result. WrongState: nothing was ever held or charged.
+        OperatorIssued: of the actor's key.
     """
+    refuse_operator_issued(actor, await keys.line_of(session, actor), "confirm purchases")
     order = await orders.get(session, order_id, lock=True)
     same = (charged_minor, refunded_minor) == (order.spent_minor, order.refunded_minor)
     if same and order.unconfirmed_since is None:

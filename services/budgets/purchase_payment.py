@@ -149,7 +149,7 @@ async def report(
     row = next((each for each in await orders.attempts(session, [order.id]) if each.number == number), None)
     if row is None:
         raise NotFound(MISSING_ATTEMPT)
-    status, is_person = result.status, confirms(actor)
+    status, is_person = result.status, await confirms(session, actor)
     charged = order.amount_minor if result.charged_minor is None else result.charged_minor
     now_charged = charged if status is AttemptStatus.SUCCEEDED else None
     is_final, before = AttemptStatus(row.status) in FINAL, row.charged_minor or 0
@@ -244,7 +244,7 @@ async def abandon(
     check_abandon(PurchaseOrderStatus(order.status), attempts_of(await orders.attempts(session, [order.id])))
     # What was declined stays told in the log beside what was done instead.
     declined = order.status if order.status.startswith("declined") else None
-    await _end(session, order, PurchaseOrderStatus.ABANDONED, now, is_confirmed=confirms(actor))
+    await _end(session, order, PurchaseOrderStatus.ABANDONED, now, is_confirmed=await confirms(session, actor))
     order.alternative_action, order.saved_minor = alternative_action, saved_minor
     if alternative_action is not None:
         await policies.count_free_use(session, order.org_id, alternative_action, at=now)
@@ -326,7 +326,7 @@ async def refund(
         if (made.order_id, made.amount_minor) != (order.id, amount_minor):
             raise other_request()
         return order
-    is_person = confirms(actor)
+    is_person = await confirms(session, actor)
     before = order.refunded_minor if is_person else order.reported_refunded_minor
     check_refund(before, order.spent_minor, amount_minor, order.currency)
     if is_person:
@@ -366,7 +366,7 @@ async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: dat
     if order.status == PurchaseOrderStatus.CANCELLED:
         return order
     check_cancel(PurchaseOrderStatus(order.status), None if order.term is None else Term(order.term))
-    is_person = confirms(actor)
+    is_person = await confirms(session, actor)
     if not is_person and order.cancel_reported_at is not None:
         return order
     if is_person:

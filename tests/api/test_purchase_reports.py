@@ -12,7 +12,7 @@ from models.messages.alert import Alert
 from runtime.database import Database
 from services.budgets import purchase_payment
 from services.budgets.purchase_confirmation import UNCONFIRMED_ALERTS
-from tests.api.conftest import Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.purchasing import acted, budget, paid, proposed
 from tests.api.test_purchase_orders import counted, later, log_of
 
@@ -79,6 +79,23 @@ async def test_an_agent_frees_nothing_of_its_budget_by_what_it_reports(
     assert good(await studio.owner.get(f"/purchase-orders/{order['id']}"))["unconfirmed_since"] is not None
     waiting = good(await studio.owner.get("/purchase-orders", params={"unconfirmed": "true"}))["data"]
     assert [each["id"] for each in waiting] == [order["id"]]
+
+
+async def test_a_key_that_an_operator_issued_confirms_nothing(
+    studio: Tenant, operator: Caller, database: Database
+) -> None:
+    control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=25)
+    order = await paid(studio.agent, await proposed(studio.agent, studio.agent_id, "25"), "10")
+    wanted = {"principal": f"slipped-{new_key()}", "role": "finance", "organization_id": studio.org_id}
+    slipped = Caller(operator.http, good(await operator.post("/api-keys", wanted), 201)["secret"], studio.org_id)
+    confirmation = {"charged": "10.00", "refunded": "0.00"}
+    path = f"/purchase-orders/{order['id']}/confirm"
+    refused(await slipped.post(path, confirmation, key=new_key()), 403, "api_key.operator_issued")
+    await acted(slipped, order, "refunds", 201, amount="5")
+    await acted(slipped, order, "attempts/1/result", result="declined", reason="It was declined.")
+    assert await net(database, control) == 2500
+    await acted(studio.owner, order, "confirm", **confirmation, reason="The receipt.")
+    assert await net(database, control) == 1000
 
 
 async def test_an_attempted_order_that_expires_keeps_its_hold(studio: Tenant, database: Database) -> None:

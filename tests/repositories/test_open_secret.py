@@ -234,7 +234,7 @@ async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulte
     async with org.database.tenant(other.org_id) as session:
         assert await session.scalar(select(Secret.id).where(Secret.id == made.id)) is None
     for statement in (
-        "SELECT open_secret('a', 'b', 1, 'check', 'x', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, now())",
+        f"SELECT open_secret('a', 'b', 1, 'check', 'x', {'NULL, ' * 9} true, now())",
         "INSERT INTO secret_access DEFAULT VALUES",
         "UPDATE secret_grant_days SET uses = 1",
         "UPDATE secret_grants SET ends_at = now()",

@@ -350,7 +350,7 @@ async def create_refund(
 @router.post(
     "/purchase-orders/{purchase_order_id}/confirm",
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, (Forbidden, "session.by_link"), WrongState, AttemptOpen),
+    responses=errors(*_FOUND, (Forbidden, "session.by_link"), OperatorIssued, WrongState, AttemptOpen),
 )
 async def confirm_purchase_order(
     purchase_order_id: str,

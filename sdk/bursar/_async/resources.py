@@ -5244,6 +5244,7 @@ class AsyncPurchaseMethods:
         label: str,
         kind: params.MethodKind,
         fee: params.MethodFeeSet | None | Omitted = OMITTED,
+        rank: int | None | Omitted = OMITTED,
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseMethodView:
@@ -5258,11 +5259,18 @@ class AsyncPurchaseMethods:
             "/api/v1/purchase-methods",
             keyed=True,
             key=idempotency_key,
-            body={"name": name, "label": label, "kind": kind, "fee": fee, "organization_id": organization_id},
+            body={
+                "name": name,
+                "label": label,
+                "kind": kind,
+                "fee": fee,
+                "rank": rank,
+                "organization_id": organization_id,
+            },
         )
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.PurchaseMethodPage:
-        """List the declared methods by name. All are on one page.
+        """List the declared methods by rank. All are on one page.
 
         With `Accept: text/csv` the response is a CSV file.
         """
