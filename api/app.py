@@ -48,6 +48,7 @@ from runtime.sealing import OF_CHANNELS, OF_LINKS, OF_WEBHOOKS, Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
+from runtime.turns import Turns
 from services.billing.document_files import Documents
 from services.messages.mail_suppression import Bounces
 from services.messages.unsubscribing import Unsubscribing
@@ -223,6 +224,10 @@ def _dependencies(
         price_facts=PriceFacts(platform_pool, settings.evidence_policy),
         standings=Gathering(partial(_standings, platform_pool)),
         sharing=Sharing(),
+        # Of the connections of a pool, of which there are twice as many, a fifth: the others are for money.
+        questions=Turns("questions about figures", each=2, overall=max(1, min(4, size // 2))),
+        answers=Slots(4, "Four answers of figures or files are being read. Repeat this request when one is read."),
+        streams=Slots(8, "Eight files are being downloaded. Repeat this request when one is finished."),
         unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),
         bounces=Bounces.of(settings.mail_bounces, settings.signing_keys),
     )

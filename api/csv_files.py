@@ -4,14 +4,16 @@ Also as JSON Lines (https://jsonlines.org), where a list has them.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from api.errors import Responses
 from api.fields import ResponseModel
+from api.outgoing import OutgoingStream
 from domain.common.cells import as_lines, cell
 
 #: What an operation that also answers with CSV adds to its responses in the OpenAPI document.
@@ -78,6 +80,7 @@ async def stream(
     after: Any,
     name: str,
     check: Callable[[], Awaitable[None]],
+    hold: AbstractContextManager[Any],
 ) -> Response:
     """Answer with every page of a list from a position on, each read in a transaction of its own.
 
@@ -87,8 +90,12 @@ async def stream(
         after: the first position; None for the beginning.
         name: of the file, without its suffix.
         check: raises before a page once the caller may read no more; the file then breaks off.
+        hold: held until the answer is out; it may refuse.
     """
-    items, following = await read(after)  # What is refused is refused before the answer begins.
+    with ExitStack() as held:
+        held.enter_context(hold)
+        items, following = await read(after)  # What is refused is refused before the answer begins.
+        slot = held.pop_all()
 
     async def lines() -> AsyncIterator[bytes]:
         nonlocal items, following
@@ -102,7 +109,7 @@ async def stream(
             items, following = await read(following)
 
     headers = _attached(f"{name}.{written.suffix}")
-    return StreamingResponse(lines(), media_type=written.media_type, headers=headers)
+    return OutgoingStream(lines(), slot, media_type=written.media_type, headers=headers)
 
 
 def _attached(name: str) -> dict[str, str]:

@@ -36,6 +36,7 @@ from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer
 from runtime.settings import Settings
+from runtime.turns import Turns
 from services.billing.document_files import Documents
 from services.billing.outside_tax import OutsideTaxes
 from services.messages.mail_suppression import Bounces
@@ -78,6 +79,9 @@ class Deps:
     price_facts: PriceFacts
     standings: Gathering[tuple[str, str | None], Standing]
     sharing: Sharing
+    questions: Turns
+    answers: Slots
+    streams: Slots
     unsubscribing: Unsubscribing
     bounces: Bounces | None
 
@@ -96,6 +100,16 @@ class Deps:
     async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:
         """Open one transaction that sees what the actor may see: its organization's rows, or all for the platform."""
         async with self.database.platform() if actor.org_id is None else self.database.tenant(actor.org_id) as session:
+            yield session
+
+    @asynccontextmanager
+    async def asking(self, actor: Actor, org_id: str | None) -> AsyncIterator[AsyncSession]:
+        """Open one transaction that reads figures as of one moment, in a turn of the actor's organization.
+
+        Raises:
+            RateLimited: its turns are taken, and too many wait for one.
+        """
+        async with self.questions.turn(actor.org_id), self.database.at_one_moment(org_id) as session:
             yield session
 
     async def record_act(

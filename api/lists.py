@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -26,6 +26,7 @@ from starlette.responses import Response
 
 from api.auth import check_key
 from api.csv_files import EXPORT_PAGE, JSON_LINES, Lines, columns_of, csv_lines, stream, wants_csv, wants_lines
+from api.deps import Deps
 from api.fields import AgentId, Amount, ContractId, Currency, Moment, OrganizationId, Page, ResponseModel, SearchText
 from api.metadata import WantedDep
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
@@ -105,6 +106,8 @@ class Asked:
     scope: str
     #: Raises once the key of the request has ended.
     check: Callable[[], Awaitable[None]]
+    #: Holds one of the organization's downloads.
+    hold: Callable[[], AbstractContextManager[object]]
 
     @property
     def organization_id(self) -> str | None:
@@ -173,7 +176,7 @@ class Asked:
             async def following(after: After) -> Items:
                 return await read(after, EXPORT_PAGE)
 
-            return await stream(self.file, following, self.after, self.of.name, self.check)
+            return await stream(self.file, following, self.after, self.of.name, self.check, self.hold())
         items, position = await read(self.after, self.limit)
         following_cursor = None if position is None else self.of.write_cursor(position, self.scope)
         made = (within or self.of.made)(list(items), following_cursor)
@@ -263,7 +266,11 @@ class ListOf:
             _check(given, self.currency)
             scope = self._scope(given, written, request.path_params)
             after = None if cursor is None else self._read_cursor(cursor, scope)
-            return Asked(self, given, limit, after, self._file(request), written, scope, partial(check_key, request))
+            return Asked(
+                *(self, given, limit, after, self._file(request), written, scope),
+                check=partial(check_key, request),
+                hold=partial(_hold, request),
+            )
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [
@@ -296,6 +303,12 @@ class ListOf:
         # Without a path nothing is added, so that cursors that were given out stay good.
         text = json.dumps([filters, named, *([dict(path)] if path else [])], sort_keys=True, default=str)
         return scope_of(self.name, text)
+
+
+def _hold(request: Request) -> AbstractContextManager[object]:
+    deps: Deps = request.app.state.deps
+    _, actor = request.scope["state"]["actor"]
+    return deps.streams.hold(actor.org_id or "platform")
 
 
 def scope_of(name: str, narrowed: str) -> str:

@@ -1,18 +1,20 @@
-"""Answers that are made whole: an organization has few in memory at once, each until its client has read it."""
+"""Answers that cost memory or work: an organization has few of them at once, each until its client has read it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from domain.common.errors import RateLimited
 
 #: How long a client may take to read an answer before its connection is cut.
 READ_WITHIN = timedelta(minutes=2)
+#: How long a client may take to read the next part of an answer of any length.
+PART_WITHIN = timedelta(seconds=30)
 #: How many bytes are given to the server at a time; it takes more once the client has read most of them.
 _PART = 65_536
 
@@ -83,3 +85,31 @@ class Outgoing(Response):
                     part = bytes(self.body[at : at + _PART])
                     more = at + _PART < len(self.body)
                     await send({"type": "http.response.body", "body": part, "more_body": more})
+
+
+class OutgoingStream(StreamingResponse):
+    """An answer of any length that keeps what it holds until it is out, and cuts a client that stops reading it."""
+
+    def __init__(
+        self,
+        content: AsyncIterator[bytes | str] | Iterator[bytes],
+        held: ExitStack | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        media_type: str,
+        part_within: timedelta = PART_WITHIN,
+    ) -> None:
+        """Take the parts, what to close after the last one (`ExitStack.pop_all`), and the time for each to be read."""
+        super().__init__(content, headers=headers, media_type=media_type)
+        self._held = held or ExitStack()
+        self._part_within = part_within.total_seconds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer; one that is not read ends as one whose client has left."""
+
+        async def in_time(message: Message) -> None:
+            async with asyncio.timeout(self._part_within):
+                await send(message)
+
+        with self._held:
+            await super().__call__(scope, receive, in_time)

@@ -30,6 +30,7 @@ from repositories.insight import export as exports
 from repositories.insight.dataset import Extract
 from runtime.database import Database, driver_connection
 from runtime.heartbeat import signs_of_life
+from runtime.turns import Turns
 
 
 class ExportActivities:
@@ -38,6 +39,8 @@ class ExportActivities:
     def __init__(self, database: Database, files: Files, *, rows_per_file: int = ROWS_PER_FILE) -> None:
         """Take the database, where files are kept, and the most rows of one."""
         self._database, self._files, self._rows_per_file = database, files, rows_per_file
+        # As for reports: the attempt is repeated.
+        self._turns = Turns("files of exports", each=1, overall=4, most_waiting=0)
 
     @activity.defn(name="settle_export")
     async def settle(self, message: SettleExport) -> SettledExport:
@@ -65,14 +68,15 @@ class ExportActivities:
 
         Effect: the file is kept and recorded; a last one without rows only if it is the first.
         Idempotent by: the record of the file; before it, the file is written again with the same rows.
-        Fails with: an outage of the database or the store, which is retried.
+        Fails with: an outage of the database or the store, and `rate_limited`, another file of the organization is
+            being written; both are retried.
         """
         async with self._database.platform() as session:
             row = await exports.get(session, message.export_id)
             done = await exports.file(session, row.id, message.number)
             before = None if message.number == 1 else await exports.file(session, row.id, message.number - 1)
         if done is None:
-            async with signs_of_life():
+            async with self._turns.turn(row.org_id), signs_of_life():
                 done = await self._write(row, message.number, None if before is None else before.last)
         return WrittenFile(rows=done.rows, last=done.rows < self._rows_per_file)
 

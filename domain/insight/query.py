@@ -12,6 +12,8 @@ from domain.common.errors import Invalid
 
 #: The longest period, and the most rows and intervals of an answer.
 LONGEST, MOST_ROWS = timedelta(days=5 * 366), 10_000
+#: The most values of an answer: metrics, by interval, group and currency, and once more those compared with.
+MOST_VALUES = 50_000
 MONDAY = 1
 
 #: A value: minor units of an asset, a count, seconds or a score; a fraction where it is a ratio, a mean or a score,
@@ -28,6 +30,9 @@ class Grain(StrEnum):
     MONTH = "month"
     QUARTER = "quarter"
     YEAR = "year"
+
+
+_STEPS = {Grain.HOUR: timedelta(hours=1), Grain.DAY: timedelta(days=1)}
 
 
 class Compare(StrEnum):
@@ -120,12 +125,32 @@ class TooMuch(Invalid):
     code = "analytics.too_much"
 
 
+def check_size(query: Query, rows: int, columns: int) -> None:
+    """Refuse an answer of too many values.
+
+    Args:
+        query: the question.
+        rows: how many intervals or groups it has; no more than its limit are in the answer.
+        columns: how many values each of them has, without those compared with.
+
+    Raises:
+        TooMuch: the answer would have more than `MOST_VALUES`.
+    """
+    values = min(rows, query.limit) * columns * (1 if query.compare is None else 2)
+    if values > MOST_VALUES:
+        raise TooMuch(
+            f"The answer would have {values:,} values, and {MOST_VALUES:,} are the most. Ask for fewer metrics, a "
+            "longer grain, a shorter period or fewer groups, or send a smaller limit.",
+            extra={"field": "metrics"},
+        )
+
+
 def bounds_of(query: Query) -> list[datetime]:
     """Return the bounds of the intervals, one more than there are: the first and the last may be cut.
 
     Raises:
         Invalid: the zone is unknown, or the period ends before it begins.
-        TooMuch: the period is longer than five years, or has too many intervals.
+        TooMuch: the period is longer than five years, or has too many intervals or values.
     """
     zone = zone_of(query.zone, "zone")
     if query.since >= query.until:
@@ -134,13 +159,20 @@ def bounds_of(query: Query) -> list[datetime]:
         raise TooMuch("A question is about five years at most. Ask for a shorter period.", extra={"field": "from"})
     bounds = [query.since.astimezone(UTC)]
     until = query.until.astimezone(UTC)
-    while query.grain is not None and (ends := _end(query.grain, bounds[-1], zone)) < until:
+    # In UTC all hours and days are equally long; the first one may begin within one.
+    step = _STEPS.get(query.grain) if query.grain is not None and zone.key == "UTC" else None
+    while (
+        query.grain is not None
+        and (ends := _end(query.grain, bounds[-1], zone) if step is None or len(bounds) == 1 else bounds[-1] + step)
+        < until
+    ):
         bounds.append(ends)
         if len(bounds) > MOST_ROWS:
             fits = {Grain.HOUR: "grain `day`, or 400 days"}.get(query.grain, "a longer grain")
             raise TooMuch(
                 f"There are more than {MOST_ROWS:,} intervals. Ask for {fits} at most.", extra={"field": "grain"}
             )
+    check_size(query, len(bounds), len(query.metrics))
     return [*bounds, until]
 
 

@@ -15,6 +15,7 @@ from domain.insight.query import Grain, Query
 from domain.insight.runway import Books, Change
 from repositories.billing import subscription
 from repositories.insight import runway as store
+from runtime.aside import aside
 from services.insight.metrics import ask
 
 #: The season of days.
@@ -102,7 +103,7 @@ async def of_metric(
     metric_of(metric.value, platform=org_id is None, field="metric")
     source = Forecasted.SPENDING if metric is Forecasted.BALANCE else metric
     history = await _history(session, source, org_id, where, currency, days, now)
-    made = forecast(history.figures, steps=days, season=_WEEK, unit="days")
+    made = await aside(forecast, history.figures, steps=days, season=_WEEK, unit="days")
     today = now.astimezone(UTC).date()
     if metric is Forecasted.BALANCE:
         assert org_id is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +21,7 @@ from domain.insight.query import (
     TooMuch,
     Value,
     bounds_of,
+    check_size,
     compared,
 )
 from repositories.insight import (
@@ -33,6 +35,7 @@ from repositories.insight import (
 from repositories.insight.measures import MOST, Part, Wanted
 from repositories.insight.rates import Rates
 from repositories.returns import roi
+from runtime.aside import aside
 
 _DAY = timedelta(days=1)
 _MICROSECONDS = _DAY // timedelta.resolution
@@ -52,6 +55,10 @@ _READERS: Mapping[Source, Callable[[Wanted], Awaitable[list[Part]]]] = {
 #: The sums of a row, by the asset, empty for what is no amount.
 _Sums = dict[str, dict[Measure, int | Fraction]]
 _Group = tuple[str | None, ...]
+#: The parts that a reader returned, its measures, whether they have no dimensions, and each day's interval and moment.
+_Read = tuple[list[Part], dict[str, Measure], bool, Sequence[int], list[datetime]]
+#: The sums of each interval and group, and those of the whole period.
+_Whole = tuple[dict[tuple[int, _Group], _Sums], _Sums]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class _Asked:
 
 
 async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> Answer:
-    """Answer a question.
+    """Answer a question. Its figures are computed in a thread, because they can take a second.
 
     Args:
         session: of the organization at its own role, or of the platform; its reads are as of one moment.
@@ -81,7 +88,7 @@ async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: d
     Raises:
         Unknown: there is no such metric or dimension for the caller.
         Invalid: the period does not suit the metrics, or there is no rate for a conversion.
-        TooMuch: there are too many rows.
+        TooMuch: there are too many rows or values.
     """
     metrics = checked(query, platform=org_id is None)
     bounds = bounds_of(query)
@@ -96,34 +103,42 @@ async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: d
         rows = {key: rows.get(key, {}) for key in rows.keys() | rows_before.keys()}
     else:
         rows_before, totals_before = {}, {}
+    return await aside(_answer, asked, bounds, rates, (rows, totals), (rows_before, totals_before))
+
+
+def _answer(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, found: _Whole, before: _Whole) -> Answer:
+    query, (rows, totals), (rows_before, totals_before) = asked.query, found, before
     if len(rows) > MOST_ROWS and query.limit >= MOST_ROWS:
         raise TooMuch(
             f"The answer has more than {MOST_ROWS:,} rows. Group by less, choose a longer grain, or send a limit.",
             extra={"field": "by"},
         )
-    columns = _columns(metrics, (totals, totals_before, *rows.values()), query.currency)
+    columns = _columns(asked.metrics, (totals, totals_before, *rows.values()), query.currency)
+    check_size(query, len(rows), len(columns))
     is_compared = query.compare is not None
-    made = [
-        (place, group, _figures(columns, sums, rows_before.get((place, group), {}), is_compared=is_compared))
-        for (place, group), sums in rows.items()
-    ]
-    made.sort(key=lambda row: (row[0], *_largest_first(row[2]), tuple(name or "" for name in row[1])))
+
+    def order(key: tuple[int, _Group]) -> tuple[Any, ...]:
+        return (key[0], *_largest_first(_value(*columns[0], rows[key])), tuple(name or "" for name in key[1]))
+
     shown = [
-        Row(None if query.grain is None else bounds[place], dict(zip(query.by, group, strict=True)), figures)
-        for place, group, figures in made[: query.limit]
+        Row(
+            None if query.grain is None else bounds[place],
+            dict(zip(query.by, group, strict=True)),
+            _figures(columns, rows[place, group], rows_before.get((place, group), {}), is_compared=is_compared),
+        )
+        for place, group in sorted(rows, key=order)[: query.limit]
     ]
     return Answer(
         rows=tuple(shown),
         totals=_figures(columns, totals, totals_before, is_compared=is_compared),
-        as_of=now,
-        is_complete=query.until <= now,
+        as_of=asked.now,
+        is_complete=query.until <= asked.now,
         rates=() if rates is None else rates.used(),
     )
 
 
-def _largest_first(figures: Sequence[Figure]) -> tuple[bool, Fraction]:
-    value = figures[0].value
-    return value is None, -Fraction(value or 0)
+def _largest_first(value: Value) -> tuple[bool, int | Fraction]:
+    return value is None, -(value or 0)
 
 
 def checked(query: Query, *, platform: bool) -> list[Metric]:
@@ -167,18 +182,20 @@ def _check_bounds(bounds: Sequence[datetime], metrics: Sequence[Metric], now: da
         raise Invalid("A period begins and ends at a quarter of an hour.", extra={"field": "from"})
 
 
-async def _period(
-    asked: _Asked, bounds: Sequence[datetime], rates: Rates | None
-) -> tuple[dict[tuple[int, _Group], _Sums], _Sums]:
+async def _period(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None) -> _Whole:
     """Return the sums of each interval and group, and those of the whole period."""
     by = asked.query.by
     found = await _sums(asked, asked.measures, bounds, rates)
     totals: _Sums = defaultdict(dict)
     added = {measure for measure in asked.measures if measure.sum is Sum.FLOW and not (by and measure.is_whole)}
-    for sums in found.values():
-        for asset, of_asset in sums.items():
-            for measure in added & of_asset.keys():
-                totals[asset][measure] = totals[asset].get(measure, 0) + of_asset[measure]
+
+    def add() -> None:
+        for sums in found.values():
+            for asset, of_asset in sums.items():
+                for measure in added & of_asset.keys():
+                    totals[asset][measure] = totals[asset].get(measure, 0) + of_asset[measure]
+
+    await aside(add)
     # What does not add up is read again, without groups: of the whole period, or of its last interval that has begun.
     # Of a period that is compared with, intervals that are not over by the same time are empty.
     begun = max(
@@ -203,6 +220,7 @@ async def _sums(
     query = asked.query
     found: dict[tuple[int, _Group], _Sums] = defaultdict(lambda: defaultdict(dict))
     whole: dict[int, _Sums] = defaultdict(lambda: defaultdict(dict))
+    read, number = list[_Read](), 0
     together: dict[tuple[Source, bool, bool], set[Measure]] = defaultdict(set)
     for measure in measures:
         together[measure.source, measure.is_whole, measure.sum is Sum.FLOW].add(measure)
@@ -220,7 +238,8 @@ async def _sums(
             now=asked.now,
         )
         parts = _clock(wanted) if source is Source.CLOCK else await _READERS[source](wanted)
-        if len(parts) >= MOST:
+        number += len(parts)
+        if number >= MOST:
             raise TooMuch(
                 f"There are more than {MOST:,} sums to add up. Group by less, or choose a longer grain.",
                 extra={"field": "by"},
@@ -229,6 +248,21 @@ async def _sums(
         moments = [min(ends, asked.now) - timedelta.resolution for ends in days[1:]]
         if rates is not None:
             await rates.load((part.asset, moments[part.place]) for part in parts if part.asset)
+        read.append((parts, named, is_whole, places, moments))
+
+    await aside(_add_up, read, rates, found, whole)
+    if not query.by:
+        for place, sums in whole.items():
+            _merge(found[place, ()], sums)
+    for (place, _), sums in found.items() if query.by else ():
+        _merge(sums, whole[place])
+    return found
+
+
+def _add_up(
+    read: Iterable[_Read], rates: Rates | None, found: dict[tuple[int, _Group], _Sums], whole: dict[int, _Sums]
+) -> None:
+    for parts, named, is_whole, places, moments in read:
         for place, group, name, asset, value in parts:
             if name not in named:
                 continue
@@ -237,12 +271,6 @@ async def _sums(
                 value, asset = rates.converted(value, asset, moments[place]), rates.currency
             sums = whole[places[place]] if is_whole else found[places[place], group]
             sums[asset][measure] = sums[asset].get(measure, 0) + value
-    if not query.by:
-        for place, sums in whole.items():
-            _merge(found[place, ()], sums)
-    for (place, _), sums in found.items() if query.by else ():
-        _merge(sums, whole[place])
-    return found
 
 
 def _merge(into: _Sums, sums: _Sums) -> None:

@@ -14,6 +14,7 @@ from domain.usage.price_map import CURRENCY
 from domain.usage.prices import DEFAULT
 from repositories.returns import model_economics
 from repositories.usage.model_price import PriceBook, Wanted
+from runtime.aside import aside
 
 #: Of how many days runs are compared, and how many models with each other, if nobody says which.
 DAYS, MOST_MODELS = 30, 8
@@ -38,7 +39,9 @@ async def figures(
     """Return the figures of a period; `since` and `until` are midnights in UTC."""
     calls = await model_economics.calls(session, org_id, since, until)
     runs = await model_economics.runs(session, org_id, since, until)
-    return Figures(rules.lines(calls, runs, by), *await model_economics.counts(session, org_id, since, until))
+    return Figures(
+        await aside(rules.lines, calls, runs, by), *await model_economics.counts(session, org_id, since, until)
+    )
 
 
 async def classes(
@@ -81,7 +84,7 @@ async def compare(
     """
     runs = await model_economics.runs(session, org_id, since or until - timedelta(days=DAYS), until)
     chosen = _pairs(runs, currency) if pairs is None else pairs
-    return [rules.compare(runs, a, b, currency, value_pico) for a, b in chosen]
+    return [await aside(rules.compare, runs, a, b, currency, value_pico) for a, b in chosen]
 
 
 def _pairs(runs: Iterable[Cell], currency: str) -> list[tuple[Choice, Choice]]:

@@ -6,10 +6,12 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.insight.query import TooMuch
 from domain.returns import roi
 from domain.returns.roi import Cost, Night, Revenue, Roi, Scope
 from repositories.insight.rates import Rates
 from repositories.returns import roi as store
+from runtime.aside import aside
 
 
 async def nights(
@@ -76,14 +78,27 @@ async def report(
     currency: str,
     now: datetime,
     weekly: bool = True,
+    most: int | None = None,
 ) -> tuple[list[Roi], Roi]:
-    """Return what `figures` does, with the figures of the whole organization, of one read. Raises the same."""
+    """Return what `figures` does, with the figures of the whole organization, of one read. Raises the same.
+
+    With `most` also `analytics.too_much`: it bounds the days of all agents, projects or models together.
+    """
     costs, revenue = await _rows(session, org_id, since, until, currency, now)
-    found, [whole] = (
-        roi.figures(each, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
-        for each in (scope, Scope.ORGANIZATION)
-    )
-    return found, whole
+    named = "model" if scope is Scope.MODEL else f"{scope}_id"
+    rows = costs if scope is Scope.MODEL else () if scope is Scope.ORGANIZATION else (*costs, *revenue)
+    values = len({getattr(row, named) for row in rows}) * (until - since).days
+    if most is not None and values > most:
+        raise TooMuch(
+            f"There are figures for {values:,} days of each {scope}, and {most:,} at most. Ask for fewer days.",
+            extra={"field": "from"},
+        )
+
+    def figured(of: Scope) -> list[Roi]:
+        return roi.figures(of, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
+
+    [whole] = await aside(figured, Scope.ORGANIZATION)
+    return await aside(figured, scope), whole
 
 
 async def _rows(
@@ -95,16 +110,21 @@ async def _rows(
     rows: list[Cost | Revenue] = [*costs, *revenue]
     moments, rates = store.moments([row.day for row in rows], now), Rates(session, currency)
     await rates.load((row.asset, moments[row.day]) for row in rows)
-    return (
-        [replace(row, asset=currency, minor=rates.converted(row.minor, row.asset, moments[row.day])) for row in costs],
-        [
-            replace(
-                row,
-                asset=currency,
-                amount_minor=rates.converted(row.amount_minor, row.asset, moments[row.day]),
-                reversed_minor=rates.converted(row.reversed_minor, row.asset, moments[row.day]),
-                commission_minor=rates.converted(row.commission_minor, row.asset, moments[row.day]),
-            )
-            for row in revenue
-        ],
+    return await aside(
+        lambda: (
+            [
+                replace(row, asset=currency, minor=rates.converted(row.minor, row.asset, moments[row.day]))
+                for row in costs
+            ],
+            [
+                replace(
+                    row,
+                    asset=currency,
+                    amount_minor=rates.converted(row.amount_minor, row.asset, moments[row.day]),
+                    reversed_minor=rates.converted(row.reversed_minor, row.asset, moments[row.day]),
+                    commission_minor=rates.converted(row.commission_minor, row.asset, moments[row.day]),
+                )
+                for row in revenue
+            ],
+        )
     )

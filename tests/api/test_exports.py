@@ -22,6 +22,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.insight.export import ExportActivities
 from api.csv_files import columns_of
 from api.deps import Deps
+from api.outgoing import Slots
 from api.v1.audit.endpoints import _LIST as AUDIT
 from api.v1.economics.endpoints import _LIST as ECONOMICS
 from api.v1.escrows.reading import _LIST as ESCROWS
@@ -34,6 +35,7 @@ from api.v1.transfers.schemas import EntryView, TransferView
 from contracts.insight.export import ExpireExport, ExportInput, FinishExport, SettleExport, WriteExportFile, WrittenFile
 from domain.common.access import Actor, Role
 from domain.common.cells import cell, guarded
+from domain.common.errors import RateLimited
 from domain.insight.export import MOST_KEPT, Dataset, ExportFormat
 from providers.files import Files
 from repositories.insight.dataset import SOURCES, Column
@@ -318,6 +320,38 @@ async def test_an_order_is_made_once_and_bounded(new_tenant: Any, deps: Deps, fo
     refused(await tenant.owner.post("/exports", body, key=new_key()), 409, "export.limit_reached")
     late = {"dataset": "usage", "from": "9000-01-01T00:00:00Z"}
     refused(await tenant.owner.post("/exports", late, key=new_key()), 422, "request.invalid")
+
+
+async def test_one_file_of_an_organization_is_written_at_a_time_and_few_are_downloaded(
+    new_tenant: Any, operator: Caller, database: Database, deps: Deps, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant, stranger = [await a_spender(new_tenant, operator, 1) for _ in range(2)]
+    first, second = [await ordered(tenant.owner, "usage") for _ in range(2)]
+    other, env, refusals = await ordered(stranger.owner, "usage"), ActivityEnvironment(), list[bool]()
+
+    async def written(export_id: str) -> int:
+        await env.run(does.settle, SettleExport(export_id=export_id))
+        done: WrittenFile = await env.run(does.write_file, WriteExportFile(export_id=export_id, number=1))
+        return done.rows
+
+    class Slow(Files):
+        async def put(self, path: str, content: Path | bytes) -> None:
+            if first["id"] in path:
+                with pytest.raises(RateLimited) as refused:
+                    await written(second["id"])
+                refusals.append(refused.value.retryable)
+                assert await written(other["id"]) == 1
+            await super().put(path, content)
+
+    does = ExportActivities(database, Slow(str(folder)))
+    assert [await written(each["id"]) for each in (first, second)] == [1, 1]
+    assert refusals == [True]
+    monkeypatch.setattr(deps, "streams", Slots(1, "Too many downloads."))
+    path = f"/exports/{first['id']}/files/1"
+    with deps.streams.hold(tenant.org_id):
+        refused(await tenant.owner.get(path), 429, "rate_limited")
+    for _ in range(2):
+        assert (await tenant.owner.get(path)).status_code == 200
 
 
 async def test_files_are_deleted_when_their_time_is_over(

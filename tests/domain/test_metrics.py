@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 from dev.metrics import PAGE, page
 from domain.common.calendar import first_moment
 from domain.insight.metrics import METRICS, Measure, MetricUnit, Unknown, metric_of, usable
-from domain.insight.query import Answer, Compare, Figure, Grain, Query, Row, TooMuch, bounds_of, compared
+from domain.insight.query import (
+    MOST_VALUES,
+    Answer,
+    Compare,
+    Figure,
+    Grain,
+    Query,
+    Row,
+    TooMuch,
+    bounds_of,
+    check_size,
+    compared,
+)
 from domain.insight.series import MAX_GROUPS, OTHERS, series_of
 
 ZONES = ("UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kolkata", "Australia/Lord_Howe")
@@ -97,6 +109,38 @@ def test_intervals_cover_the_period_without_gaps_and_begin_where_the_calendar_sa
 def test_what_is_too_much_says_what_would_fit(since: datetime, until: datetime, grain: Grain | None):
     with pytest.raises(TooMuch, match="Ask for"):
         bounds_of(query(since, until, grain=grain))
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(1, 9_000),
+    st.sampled_from([Grain.HOUR, Grain.DAY]),
+    st.sampled_from([None, Compare.PREVIOUS]),
+    st.integers(1, 10_000),
+)
+def test_an_answer_has_a_bounded_number_of_values(
+    metrics: int, intervals: int, grain: Grain, compare: Compare | None, limit: int
+):
+    length = timedelta(hours=1) if grain is Grain.HOUR else timedelta(days=1)
+    intervals = intervals if grain is Grain.HOUR else min(intervals, 5 * 366)
+    asked = Query(
+        metrics=tuple(str(number) for number in range(metrics)),
+        since=NOW,
+        until=NOW + intervals * length,
+        grain=grain,
+        compare=compare,
+        limit=limit,
+    )
+    values = min(intervals, limit) * metrics * (2 if compare else 1)
+    if values <= MOST_VALUES:
+        assert len(bounds_of(asked)) == intervals + 1
+    else:
+        with pytest.raises(TooMuch, match=f"{values:,} values.*Ask for fewer metrics"):
+            bounds_of(asked)
+    # The same of what was found, such as groups.
+    if values > MOST_VALUES:
+        with pytest.raises(TooMuch):
+            check_size(asked, intervals, metrics)
 
 
 @pytest.mark.parametrize(

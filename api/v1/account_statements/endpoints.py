@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, check_key, require
 from api.csv_files import CSV
@@ -18,6 +18,7 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
 from api.lists import After, Asked, Items, ListOf, items_up_to, scope_of
+from api.outgoing import OutgoingStream
 from api.pages import PRINT_POLICY
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
 from api.routing import Resource
@@ -245,8 +246,8 @@ async def _all_lines(request: Request, deps: Deps, stated: _Stated) -> AsyncIter
 def _file(request: Request, deps: Deps, stated: _Stated, form: str) -> Response:
     pages = _all_lines(request, deps, stated)
     if form == "text/html":
-        return StreamingResponse(
+        return OutgoingStream(
             as_page(stated.head, pages), media_type=form, headers={"Content-Security-Policy": PRINT_POLICY}
         )
     headers = {"Content-Disposition": 'attachment; filename="statement.csv"'}
-    return StreamingResponse(as_csv(stated.head, pages), media_type=f"{form}; charset=utf-8", headers=headers)
+    return OutgoingStream(as_csv(stated.head, pages), media_type=f"{form}; charset=utf-8", headers=headers)

@@ -6,13 +6,14 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated
 
 from fastapi import Query
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import Responses, errors
 from api.fields import Currency, Day, Page, SearchText
 from api.lists import CREATED, After, Asked, Items, ListOf
+from api.outgoing import OutgoingStream
 from api.routing import Resource
 from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
 from api.v1.usage.periods import EndDate, StartDate, days, period
@@ -161,7 +162,7 @@ async def _file(deps: DepsDep, actor: Actor, wanted: JournalFilter, form: Format
         raise
     media, name = _MEDIA[form]
     headers = {"Content-Disposition": f'attachment; filename="{wanted.first}-{wanted.last}-{name}"'}
-    return StreamingResponse(_chunks(file), media_type=media, headers=headers)
+    return OutgoingStream(_chunks(file), media_type=media, headers=headers)
 
 
 def _days(start_date: date | None, end_date: date | None) -> tuple[date, date]:

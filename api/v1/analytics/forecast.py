@@ -164,7 +164,7 @@ async def get_forecast(
     if org_id is not None and actor.is_platform and metric is Forecasted.REVENUE:
         asked_of, where = None, {"organization": (org_id,)}
     now = datetime.now(UTC)
-    async with deps.database.at_one_moment(asked_of) as session:
+    async with deps.asking(actor, asked_of) as session:
         found = await service.of_metric(
             session, metric, org_id=asked_of, where=where, currency=currency, days=days, now=now
         )

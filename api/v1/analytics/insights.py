@@ -52,7 +52,7 @@ async def list_insights(
     """
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
-    return InsightsView.of(org_id, await _advice(deps, org_id, datetime.now(UTC)))
+    return InsightsView.of(org_id, await _advice(deps, actor, org_id, datetime.now(UTC)))
 
 
 @router.post("/analytics/insights/{insight_id}/dismiss", response_model=InsightView, responses=errors(NotFound))
@@ -69,7 +69,7 @@ async def dismiss_insight(
 
     async def act() -> InsightView:
         now = datetime.now(UTC)
-        found = advice.named(await _advice(deps, org_id, now), insight_id)
+        found = advice.named(await _advice(deps, actor, org_id, now), insight_id)
         async with deps.session_for(actor) as session:
             await advice.dismiss(session, actor, org_id, found, now=now)
         return InsightView.of(found, org_id)
@@ -102,7 +102,7 @@ async def take_insight(
 
     async def act() -> InsightView:
         now = datetime.now(UTC)
-        about = await _advice(deps, org_id, now)
+        about = await _advice(deps, actor, org_id, now)
         found = advice.named(about, insight_id)
         async with deps.database.platform() as session:
             row = await insight_take.take(
@@ -148,10 +148,10 @@ async def approve_insight(
     return await once.run(act)
 
 
-async def _advice(deps: Deps, org_id: str, now: datetime) -> Advice:
+async def _advice(deps: Deps, actor: Actor, org_id: str, now: datetime) -> Advice:
     settings = deps.settings
     prices = Prices(
         packages=settings.packages, includes_tax=settings.credit_prices_include_tax, plans=settings.plan_book
     )
-    async with deps.database.at_one_moment(org_id) as session:
+    async with deps.asking(actor, org_id) as session:
         return await advice.advise(session, org_id, prices, now=now)

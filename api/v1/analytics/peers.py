@@ -45,7 +45,7 @@ async def get_peers(
         asked = await peers.ask(session, org_id, metric, agent_id=agent_id, now=datetime.now(UTC))
     if asked.reason is not None:
         return PeerComparisonView.of(asked, None, asked.reason)
-    async with deps.database.platform() as session:
+    async with deps.questions.turn(actor.org_id), deps.database.platform() as session:
         await peers.compute(session, asked, deps.settings.evidence_policy.registrars)
     async with deps.session_for(actor) as session:
         found = await peers.standing(session, asked)

@@ -1,5 +1,6 @@
 """Questions about metrics."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,16 +10,18 @@ from starlette.responses import Response
 from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.errors import errors
+from api.outgoing import Outgoing
 from api.routing import Resource
 from api.tenancy import known_or_all
 from api.v1.analytics.schemas import AnswerView, MetricDefinitionView, MetricsView, QueryBody
 from api.v1.spends.own import confined, refuse_totals
-from domain.books.account_statement import period
+from domain.books.account_statement import StatementPeriod, period
 from domain.common.access import Actor, Permission
 from domain.common.calendar import zone_of
 from domain.common.errors import Invalid, NotFound
 from domain.insight.metrics import Unknown, usable
-from domain.insight.query import Query, TooMuch
+from domain.insight.query import Answer, Query, TooMuch
+from runtime.aside import aside
 from services.insight import metrics
 
 router = Resource(tags=["analytics"])
@@ -63,7 +66,12 @@ async def query_metrics(
         currency=body.currency,
         limit=body.limit,
     )
-    async with deps.database.at_one_moment(org_id) as session:
-        answer = await metrics.ask(session, question, org_id=org_id, now=now)
-    view = AnswerView.of(answer, org_id, asked.since, asked.until)
-    return Response(view.model_dump_json(by_alias=True), media_type="application/json")
+    with ExitStack() as held:
+        held.enter_context(deps.answers.hold(actor.org_id or "platform"))
+        async with deps.asking(actor, org_id) as session:
+            answer = await metrics.ask(session, question, org_id=org_id, now=now)
+        return Outgoing(await aside(_written, answer, org_id, asked), held.pop_all())
+
+
+def _written(answer: Answer, org_id: str | None, asked: StatementPeriod) -> bytes:
+    return AnswerView.of(answer, org_id, asked.since, asked.until).model_dump_json(by_alias=True).encode()

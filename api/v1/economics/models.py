@@ -50,7 +50,7 @@ async def list_model_figures(
     now = datetime.now(UTC)
     first, end = days(period(since, until, None, None), now)
     wanted = by or [Grouping.MODEL, Grouping.MODE]
-    async with deps.session_for(actor) as session:
+    async with deps.questions.turn(actor.org_id), deps.session_for(actor) as session:
         found = await model_economics.figures(session, org_id, wanted, since=_midnight(first), until=_midnight(end))
         classes = await model_economics.classes(session, deps.prices, found.lines, at=now)
     return ModelFiguresView.of(org_id, first, end, wanted, found, classes)
@@ -85,7 +85,7 @@ async def compare_models(
         raise Invalid("Send two different models, or two modes of one.", extra={"field": "b"})
     worth = None if value is None else parse_amount(value, currency, zero=True) * minor_pico(currency)
     first, end = days(period(since, until, None, None), datetime.now(UTC))
-    async with deps.session_for(actor) as session:
+    async with deps.questions.turn(actor.org_id), deps.session_for(actor) as session:
         (found,) = await model_economics.compare(
             session,
             org_id,

@@ -1,6 +1,7 @@
 """Exports: ordered here, written by a run, and read file by file."""
 
 import re
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -14,6 +15,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
+from api.outgoing import OutgoingStream
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.exports.schemas import ExportCreate, ExportView
@@ -159,8 +161,11 @@ async def get_export_file(
         if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
             raise Conflict("The files of this export were deleted. Export the rows again.", code="export.expired")
     name = file_name(row.dataset, file.number, row.format)
-    return StreamingResponse(
-        await deps.files.read(kept_at(row.id, name, file.sha256)),
-        media_type=MEDIA_TYPES[ExportFormat(row.format)],
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(file.bytes)},
-    )
+    with ExitStack() as held:
+        held.enter_context(deps.streams.hold(actor.org_id or "platform"))
+        return OutgoingStream(
+            await deps.files.read(kept_at(row.id, name, file.sha256)),
+            held.pop_all(),
+            media_type=MEDIA_TYPES[ExportFormat(row.format)],
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(file.bytes)},
+        )

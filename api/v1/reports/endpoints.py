@@ -1,5 +1,6 @@
 """Reports: figures of each day, week, month or quarter, kept as a file, of which recipients are notified."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from api.errors import Responses, errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Int32, Items, ListOf, items_of
+from api.outgoing import Outgoing
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.reports.schemas import (
@@ -33,7 +35,7 @@ from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.credits.spend.scope import SpendingKey
 from domain.insight.report import TEMPLATES, ReportFormat
 from domain.insight.report_file import MEDIA_TYPES
-from models.insight.report import Report
+from models.insight.report import Report, ReportRun
 from repositories.insight import report as reports
 from runtime import reach
 from services.insight import report as service
@@ -203,8 +205,14 @@ async def run_report(
 async def get_report_file(report_id: str, number: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
     """Read the file of a run, as it was made."""
     await _seen(deps, actor, key, report_id)
-    async with deps.session_for(actor) as session:
-        run = await reports.run(session, report_id, number)
+    with ExitStack() as held:
+        held.enter_context(deps.answers.hold(actor.org_id or "platform"))
+        async with deps.session_for(actor) as session:
+            run = await reports.run(session, report_id, number)
+        return _sent(run, held.pop_all())
+
+
+def _sent(run: ReportRun, held: ExitStack) -> Response:
     form = ReportFormat(run.definition["format"])
     headers = {
         "Content-Disposition": f'attachment; filename="report-{run.period}-v{run.version}.{form}"',
@@ -213,7 +221,7 @@ async def get_report_file(report_id: str, number: str, deps: DepsDep, key: Spend
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(run.file, media_type=MEDIA_TYPES[form], headers=headers)
+    return Outgoing(run.file, held, media_type=MEDIA_TYPES[form], headers=headers)
 
 
 async def _seen(

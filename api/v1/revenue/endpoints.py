@@ -34,12 +34,13 @@ from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.common.money import parse_amount
-from domain.insight.query import TooMuch
+from domain.insight.query import MOST_VALUES, TooMuch
 from domain.returns.revenue_event import NotReported, RevenueStatus
 from domain.returns.roi import Roi, Scope
 from models.returns.revenue_event import RevenueEvent
 from repositories.marketplace import agent as agents
 from repositories.returns import revenue_event as events
+from runtime.aside import aside
 from services.books import exchange_rate
 from services.returns import revenue_event as service
 from services.returns import roi
@@ -246,7 +247,7 @@ async def get_roi(
     limit: Annotated[int, Query(ge=1, le=200, description="How many of `data`.")] = 50,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ_BILLING),
-) -> RoiListView:
+) -> Response:
     """Return what agents, projects or models cost and brought in: margin, ROI, payback, trend and what is to come.
 
     Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that
@@ -259,7 +260,7 @@ async def get_roi(
     first = since or last - timedelta(days=30)
 
     async def read() -> tuple[list[Roi], Roi]:
-        async with deps.database.at_one_moment(org_id) as session:
+        async with deps.asking(actor, org_id) as session:
             return await roi.report(
                 session,
                 org_id,
@@ -269,6 +270,7 @@ async def get_roi(
                 currency=currency,
                 now=now,
                 weekly=grain == "week",
+                most=MOST_VALUES,
             )
 
     try:
@@ -285,15 +287,18 @@ async def get_roi(
     def shown(each: Roi, of: Scope) -> RoiView:
         return RoiView.of(each, currency, made_of(of, each, first, last))
 
-    return RoiListView(
-        scope=scope,
-        since=first,
-        until=last,
-        currency=currency,
-        data=[shown(each, scope) for each in found[:limit]],
-        rows=len(found),
-        total=shown(total, Scope.ORGANIZATION),
+    view = await aside(
+        lambda: RoiListView(
+            scope=scope,
+            since=first,
+            until=last,
+            currency=currency,
+            data=[shown(each, scope) for each in found[:limit]],
+            rows=len(found),
+            total=shown(total, Scope.ORGANIZATION),
+        ).model_dump_json(by_alias=True)
     )
+    return Response(view, media_type="application/json")
 
 
 def made_of(scope: Scope, of: Roi, since: date, until: date) -> list[MadeOfView]:
