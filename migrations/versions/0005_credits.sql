@@ -444,6 +444,7 @@ CREATE TABLE spend_rollups (
     day date NOT NULL,
     spends bigint NOT NULL,
     open_spends uuid[] NOT NULL,
+    captured bigint NOT NULL,
     CONSTRAINT pk_spend_rollups PRIMARY KEY (org_id, day)
 );
 SELECT pg_temp.row_security('spend_rollups');
@@ -494,3 +495,4 @@ GRANT SELECT, INSERT, UPDATE ON spend_places TO bursar_platform;
 \ir ../../ledger/sql/escrow_counts.sql
 \ir ../../ledger/sql/purchase_counts.sql
 \ir ../../ledger/sql/credit_days.sql
+\ir ../../repositories/sql/credits/spend_series.sql

@@ -19,6 +19,7 @@ class SpendRollup(Base):
     Attributes:
         spends: how many there were, those that were open included.
         open_spends: reservations that were open, which are not in the rows of `spend_days`.
+        captured: what these rows add up to.
     """
 
     __tablename__ = "spend_rollups"
@@ -27,6 +28,7 @@ class SpendRollup(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     spends: Mapped[int]
     open_spends: Mapped[list[UUID]] = mapped_column(ARRAY(PG_UUID(as_uuid=True)))
+    captured: Mapped[int]
 
 
 class SpendDay(Base):

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -104,9 +105,12 @@ WITH gone AS (
     SELECT :org_id, :day, action, agent_id, department_id, project_id, model, count(*), sum(quantity), sum(captured)
     FROM found WHERE status <> 'reserved' GROUP BY action, agent_id, department_id, project_id, model
 )
-INSERT INTO spend_rollups AS r (org_id, day, spends, open_spends)
-SELECT :org_id, :day, count(*), coalesce(array_agg(id) FILTER (WHERE status = 'reserved'), '{{}}') FROM found
-ON CONFLICT (org_id, day) DO UPDATE SET spends = excluded.spends, open_spends = excluded.open_spends
+INSERT INTO spend_rollups AS r (org_id, day, spends, open_spends, captured)
+SELECT :org_id, :day, count(*), coalesce(array_agg(id) FILTER (WHERE status = 'reserved'), '{{}}'),
+    coalesce(sum(captured) FILTER (WHERE status <> 'reserved'), 0)
+FROM found
+ON CONFLICT (org_id, day) DO UPDATE
+    SET spends = excluded.spends, open_spends = excluded.open_spends, captured = excluded.captured
 RETURNING spends
 """)
 
@@ -218,6 +222,19 @@ async def _read(
     return rows
 
 
+async def by_day(
+    pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, first: date, until: datetime
+) -> tuple[list[str], list[str]] | None:
+    """Return what was used and not refunded on each day (UTC) and how many uses there were, as they are shown.
+
+    One round trip, as the organization itself sees it, from a day up to a time. None where only `by_interval` finds
+    all spends.
+    """
+    row = await pool.fetchrow("SELECT used, spends FROM spend_series($1, $2, $3)", org_id, first, until)
+    assert row is not None
+    return None if row[0] is None else (row[0], row[1])
+
+
 async def roll_up(session: AsyncSession, *, since: date, until: date, limit: int) -> int:
     """Write the missing rollups of days in `[since, until)`, and return how many.
 
@@ -261,14 +278,15 @@ INVARIANTS = (
         FROM public.spend_rollups r
         JOIN ledger.credit_days d ON d.org_id = r.org_id AND d.day = r.day AND d.spends = r.spends
         CROSS JOIN LATERAL (
-            SELECT ROW(count(*), sum(s.quantity), sum(s.captured)) AS sums FROM ledger.spends s
+            SELECT ROW(count(*), sum(s.quantity), sum(s.captured)) AS sums, coalesce(sum(s.captured), 0) AS captured
+            FROM ledger.spends s
             WHERE s.org_id = r.org_id AND {_DAY} = r.day AND s.id <> ALL (r.open_spends)
         ) s
         CROSS JOIN LATERAL (
             SELECT ROW(coalesce(sum(k.spends), 0), sum(k.quantity), sum(k.captured)) AS sums FROM public.spend_days k
             WHERE k.org_id = r.org_id AND k.day = r.day
         ) kept
-        WHERE kept.sums::text <> s.sums::text
+        WHERE kept.sums::text <> s.sums::text OR r.captured <> s.captured
         """,
     ),
 )

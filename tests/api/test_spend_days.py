@@ -3,22 +3,27 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 
+from api.deps import Deps
 from domain.common.ids import uuid_of
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from repositories.credits import spend_day, spend_place
 from repositories.credits.spend_day import roll_up
 from runtime.database import Database, driver_connection
+from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.spending import grant, reserve, use
 from tests.conftest import DatabaseUrls
 from tests.support.proving import prove
+from tests.support.rows import rows_of
+from tests.support.seeds import RUN_SEED
 
 pytestmark = pytest.mark.db
 
@@ -27,6 +32,8 @@ SELECT {group} AS name, sum(captured - refunded) AS used, sum(amount - captured 
     sum(quantity) AS quantity, count(*) AS spends
 FROM ledger.spends WHERE org_id = :org AND at >= :since AND at < :until GROUP BY 1
 """
+#: How many rows this connection has read since its counts were sent.
+_READ = "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
 GROUPS = {
     "by_action": "action",
     "by_agent": "agent_id",
@@ -55,6 +62,11 @@ async def add_up(database: Database, *, days: int = 0) -> int:
         return await roll_up(session, since=day - timedelta(days=days), until=day + timedelta(days=1), limit=1000)
 
 
+async def add_up_past(database: Database, since: date, limit: int) -> None:
+    async with database.platform() as session:
+        await roll_up(session, since=since, until=this_day(), limit=limit)
+
+
 async def agreed(spender: Tenant, database: Database, since: datetime, until: datetime) -> dict[str, Any]:
     """Return the summary of a term, when it says the same as the spends."""
     term = {"from": since.isoformat(), "to": until.isoformat()}
@@ -69,6 +81,16 @@ async def agreed(spender: Tenant, database: Database, since: datetime, until: da
             for each in shown[name]
         }
         assert found == spends, name
+    # The same over time, of days whose sums PostgreSQL writes.
+    is_by_quarters = all(at.minute % 15 == at.second == at.microsecond == 0 for at in (since, until))
+    for place, metric in ((0, "spending"), (3, "spends")) if is_by_quarters else ():
+        series = good(await spender.member.get("/series", params={"metric": metric, **term}))
+        [group] = series["series"]
+        values = {at[:10]: Decimal(value) for at, value in zip(series["times"], group["values"], strict=True)}
+        scale = 1 if place else 1_000_000
+        assert {day: value * scale for day, value in values.items() if value} == {
+            day: sums[place] for day, sums in spends.items() if sums[place]
+        }
     return shown
 
 
@@ -158,6 +180,67 @@ async def test_spend_of_an_earlier_day_that_is_booked_late_counts_on_its_day(
     # The first and the last day in part.
     await agreed(spender, database, midnight(this_day() - timedelta(days=3)) + timedelta(hours=6), until)
     await agreed(spender, database, since, midnight(this_day() - timedelta(days=1)) + timedelta(hours=1))
+
+
+async def test_days_say_what_their_spends_say_however_they_are_drawn(
+    spender: Tenant, database: Database, deps: Deps
+) -> None:
+    random, first = Random(RUN_SEED), this_day() - timedelta(days=12)
+    drawn = [first + timedelta(days=random.randrange(12)) for _ in range(40)]
+    async with database.platform() as session:
+        spending, made = Spending(await driver_connection(session), spender.org_id), list[tuple[Any, int]]()
+        for day in sorted(drawn):
+            amount, at = random.randint(1, 5_000_000), midnight(day) + timedelta(seconds=random.randrange(86_400))
+            spend = NewSpend(key=new_key(), action=random.choice("ab"), amount_minor=amount)
+            made.append(((await spending.charge(spend, at=at)).spend_id, amount))
+    until = midnight(this_day())
+    for turn in range(3):
+        async with database.platform() as session:
+            spending = Spending(await driver_connection(session), spender.org_id)
+            for spend_id, amount in random.sample(made, 5):
+                refunded = random.randint(1, amount // 3 + 1)
+                await spending.refund(key=new_key(), spend_id=spend_id, amount_minor=refunded, at=datetime.now(UTC))
+        # All of them at last, and some before: those that are not are found by their times alone.
+        await add_up_past(database, first, 1_000 if turn == 2 else random.randint(1, 4))
+        await agreed(spender, database, midnight(first), until)
+    sums = await deps.pool.read(lambda pool: spend_day.by_day(pool, spender.org_id, first, until))
+    assert sums is not None
+    assert sum(map(int, sums[1])) == len(drawn)
+
+
+async def test_series_reads_as_many_rows_with_a_longer_history(fresh_database_urls: DatabaseUrls) -> None:
+    """What is read is the days of the period, and the spends of the one that is not added up."""
+    database, org_id, first = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("org"), 3
+
+    async def read() -> tuple[list[str], int]:
+        async with database.tenant(org_id) as session:
+            connection = await driver_connection(session)
+            # As where the tables are large.
+            await connection.execute("SET LOCAL enable_seqscan = off")
+            before = await connection.fetchval(_READ)
+            query = "SELECT spends FROM spend_series($1, $2, $3)"
+            spends = await connection.fetchval(query, org_id, this_day() - timedelta(days=first), midnight(this_day()))
+            return spends, int(await connection.fetchval(_READ) - before)
+
+    numbers = []
+    async with rows_of(fresh_database_urls) as rows:
+        for days in (range(1, first + 1), range(first + 1, 40)):
+            for ago in days:
+                day = this_day() - timedelta(days=ago)
+                for second in range(4):
+                    at = midnight(day) + timedelta(hours=12, seconds=second)
+                    await rows.add("ledger.spends", org_id=org_id, id=spend_place.first_id(at), at=at, status="charged",
+                                   asset="CREDIT", amount=1, captured=1, idempotency_key=str(at))  # fmt: skip
+                await rows.add("ledger.credit_days", org_id=org_id, day=day, used=4, spends=4)
+            async with database.platform() as session:
+                await roll_up(
+                    session, since=this_day() - timedelta(days=40), until=this_day() - timedelta(days=1), limit=1_000
+                )
+            spends, number = await read()
+            assert spends == ["4"] * first
+            numbers.append(number)
+    await database.close()
+    assert numbers[0] == numbers[1] > first
 
 
 async def test_days_of_others_are_not_seen(spender: Tenant, stranger: Tenant, database: Database) -> None:

@@ -1,7 +1,9 @@
 """One metric over time, for charts: at most 400 points, as decimal strings."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -10,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, permit, require
-from api.deps import DepsDep
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
 from api.routing import Resource
 from api.tenancy import known_or_all
-from api.v1.series.schemas import SeriesView
+from api.v1.series.schemas import SeriesGroupView, SeriesView
 from api.v1.spends.own import confined, part_of
 from domain.books.account_statement import period
 from domain.common.access import Actor, Permission
@@ -25,7 +27,7 @@ from domain.common.money import CREDIT
 from domain.insight.metrics import Unknown, metric_of
 from domain.insight.query import Grain, Query, bounds_of
 from domain.insight.series import MAX_POINTS, series_of
-from repositories.credits import department
+from repositories.credits import department, spend_day
 from repositories.credits.spend_day import WHOLE, Part
 from services.insight import metrics
 
@@ -82,26 +84,23 @@ async def get_series(
     clock = _UTC if zone is None else zone_of(zone, "zone")
     clock, now = _UTC if found.is_by_utc_day else clock, datetime.now(UTC)
     asked = period(since or (now - _USUAL).astimezone(clock).date(), until, clock, now)
-    async with deps.database.at_one_moment(org_id) as session:
-        question = Query(
-            metrics=(metric,),
-            since=asked.since,
-            until=asked.until,
-            by=() if group_by is None else (group_by,),
-            where=await _where(session, org_id, part),
-            grain=interval,
-            zone=clock.key,
+    question = Query(
+        metrics=(metric,),
+        since=asked.since,
+        until=asked.until,
+        by=() if group_by is None else (group_by,),
+        grain=interval,
+        zone=clock.key,
+    )
+    bounds = bounds_of(question)
+    if len(bounds) > MAX_POINTS + 1:
+        raise Invalid(
+            f"A series has at most {MAX_POINTS} intervals. Choose a shorter period or a longer interval.",
+            extra={"field": "interval"},
         )
-        bounds = bounds_of(question)
-        if len(bounds) > MAX_POINTS + 1:
-            raise Invalid(
-                f"A series has at most {MAX_POINTS} intervals. Choose a shorter period or a longer interval.",
-                extra={"field": "interval"},
-            )
-        answer = await metrics.ask(session, question, org_id=org_id, now=now)
-    view = SeriesView.of(
-        series_of(answer, bounds, found, currency),
-        bounds,
+    show = partial(
+        SeriesView.of,
+        bounds=bounds,
         metric=found,
         org_id=org_id,
         currency=currency,
@@ -109,7 +108,33 @@ async def get_series(
         zone=clock.key,
         grouping=group_by,
     )
+    values = None
+    if org_id is not None and metric in _OWN and part is WHOLE and currency == CREDIT:
+        values = await _by_day(deps, org_id, question, bounds, now)
+    if values is not None:
+        view = show([]).model_copy(update={"series": [SeriesGroupView(group=None, values=values)]})
+    else:
+        async with deps.asking(actor, org_id) as session:
+            question = replace(question, where=await _where(session, org_id, part))
+            answer = await metrics.ask(session, question, org_id=org_id, now=now)
+        view = show(series_of(answer, bounds, found, currency))
     return Response(view.model_dump_json(by_alias=True), media_type="application/json")
+
+
+async def _by_day(
+    deps: Deps, org_id: str, question: Query, bounds: Sequence[datetime], now: datetime
+) -> list[str] | None:
+    """Return all spending by whole days in UTC as PostgreSQL writes it; None for what is asked otherwise."""
+    first, until = bounds[0], min(bounds[-1], now)
+    is_whole = first.time() == time() and (until == now or until.time() == time()) and first < until
+    if question.grain is not Grain.DAY or question.zone != "UTC" or question.by or not is_whole:
+        return None
+    sums = await deps.pool.read(lambda pool: spend_day.by_day(pool, org_id, first.date(), until))
+    if sums is None:
+        return None
+    values, nothing = (sums[0], "0.00") if question.metrics == ("spending",) else (sums[1], "0")
+    # Days that have not begun.
+    return [*values, *[nothing] * (len(bounds) - 1 - len(values))]
 
 
 async def _where(session: AsyncSession, org_id: str | None, part: Part) -> Mapping[str, tuple[str, ...]]:

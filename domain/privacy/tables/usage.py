@@ -75,7 +75,7 @@ TABLES: Mapping[str, Place] = {
     "spend_rollups": Place(
         "that what was spent is added up by day",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "org_id open_spends", TECHNICAL: "day spends"},
+        {IDENTIFIER: "org_id open_spends", FINANCIAL: "captured", TECHNICAL: "day spends"},
     ),
     "spend_days": Place(
         "what was spent by day",
