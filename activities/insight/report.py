@@ -11,11 +11,13 @@ from temporalio.client import Client
 
 from contracts.insight.report import MadeReport, MakeReport, ReportInput, ReportsDue, ReportsStarted
 from contracts.runs import report_run
-from domain.insight.report import KEPT, LOOKS_AGAIN_AFTER, Definition, ReportFormat
+from domain.insight.report import KEPT, Definition, ReportFormat
 from domain.insight.report_file import file_of
+from models.insight.report import Report
 from repositories.insight import report as reports
 from runtime import reach
 from runtime.database import Database
+from runtime.turns import Turns
 from services.insight import report_run as service
 from services.insight.report_run import Ask, Computed
 
@@ -35,6 +37,8 @@ class ReportActivities:
         """
         self._database, self._client, self._ask = database, client, ask
         self._late, self._templates = late, templates
+        # Nobody waits here, because who waits takes a slot that payments need: the attempt is repeated.
+        self._turns = Turns("reports", each=1, overall=2, most_waiting=0)
 
     @activity.defn(name="make_report")
     async def make(self, message: MakeReport) -> MadeReport:
@@ -44,10 +48,15 @@ class ReportActivities:
             one transaction.
         Idempotent by: the figures: a period that was computed before and has the same ones gets no version. Nobody is
             notified of it a second time, whenever the attempt before was killed.
-        Fails with: `not_found`, there is no such report; `request.invalid`, it has no such period.
+        Fails with: `not_found`, there is no such report; `request.invalid`, it has no such period; `rate_limited`,
+            another report of the organization is being made, which is retried.
         """
         async with self._database.platform() as session:
             row = await reports.get(session, message.report_id)
+        async with self._turns.turn(row.org_id):
+            return await self._make(row, message)
+
+    async def _make(self, row: Report, message: MakeReport) -> MadeReport:
         computed: Computed | datetime | None = None
         run, kept = None, False
         while not kept:
@@ -64,7 +73,7 @@ class ReportActivities:
                 run, kept = await service.keep(session, computed, file, late=self._late, now=message.now)
         assert isinstance(computed, Computed)
         assert run is not None
-        again = computed.paper.as_of + LOOKS_AGAIN_AFTER
+        again = computed.look_again_at
         return MadeReport(
             number=run.number,
             version=run.version,
@@ -78,18 +87,23 @@ class ReportActivities:
     async def start(self, message: ReportsDue) -> ReportsStarted:
         """Start the runs of reports whose period and late window are over, and delete files that are old.
 
-        Effect: a run for each on the page that has none; up to as many files that are older than three years go.
-        Idempotent by: the run's id. A report stays due until its run has kept the period.
+        Effect: a run for each period on the page that has none and is to be computed, also once more; up to as many
+            files that are older than three years go.
+        Idempotent by: the run's id. A period stays due until its run has kept it, and until it has looked at it again.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await reports.due(session, now=message.now, after=message.after, limit=message.limit)
             forgotten = await reports.forget(session, message.now - KEPT, limit=message.limit)
+            again = await reports.to_look_at(session, [row.id for row in rows], now=message.now)
         started = 0
         for row in rows:
-            period = Definition.kept(row.definition).period_at(row.period_from).name
-            run = report_run(ReportInput(report_id=row.id, period=period), row.org_id)
-            started += await reach.start_missing(self._client, run)
+            periods = {period for report_id, period in again if report_id == row.id}
+            if row.due_at is not None and row.due_at <= message.now:
+                periods.add(Definition.kept(row.definition).period_at(row.period_from).name)
+            for period in sorted(periods):
+                run = report_run(ReportInput(report_id=row.id, period=period), row.org_id)
+                started += await reach.start_missing(self._client, run)
         last = rows[-1].id if rows else message.after
         return ReportsStarted(found=len(rows), started=started, last=last, forgotten=forgotten)
 

@@ -87,6 +87,7 @@ CREATE TABLE report_runs (
     told text[] NOT NULL,
     left_out jsonb NOT NULL,
     made_at timestamptz NOT NULL,
+    look_again_at timestamptz,
     CONSTRAINT pk_report_runs PRIMARY KEY (report_id, number),
     CONSTRAINT uq_report_runs_version UNIQUE (report_id, period, version),
     CONSTRAINT ck_report_runs_sha256 CHECK (sha256 = encode(sha256(file), 'hex')),
@@ -94,10 +95,11 @@ CREATE TABLE report_runs (
     CONSTRAINT fk_report_runs_org_id_organizations FOREIGN KEY (org_id) REFERENCES organizations
 );
 CREATE INDEX ix_report_runs_made_at ON report_runs (made_at);
+CREATE INDEX ix_report_runs_look_again_at ON report_runs (look_again_at) WHERE look_again_at IS NOT NULL;
 SELECT pg_temp.row_security('report_runs');
 SELECT pg_temp.tenant_reads_own('report_runs');
 -- Files go after their time; what a run says never changes.
-GRANT SELECT, INSERT, DELETE ON report_runs TO bursar_platform;
+GRANT SELECT, INSERT, DELETE, UPDATE (look_again_at) ON report_runs TO bursar_platform;
 
 -- The schema `reporting` and its role.
 \ir ../../repositories/sql/insight/reporting.sql

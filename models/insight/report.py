@@ -45,7 +45,7 @@ class Report(Base):
 
 
 class ReportRun(Base):
-    """One version of one period of a report. Written once by the platform, never changed, deleted after its time.
+    """One version of one period of a report. Written once by the platform, deleted after its time.
 
     Attributes:
         number: counts the runs of the report from 1.
@@ -56,6 +56,7 @@ class ReportRun(Base):
         sha256: of the file, in hexadecimal digits.
         told: the principals who were notified.
         left_out: the other recipients, each with the reason: `no_key`, `not_permitted` or `switched_off`.
+        look_again_at: when the period is to be computed once more; null once it was. Nothing else changes.
     """
 
     __tablename__ = "report_runs"
@@ -63,6 +64,7 @@ class ReportRun(Base):
         CheckConstraint("sha256 = encode(sha256(file), 'hex')", name="sha256"),
         UniqueConstraint("report_id", "period", "version", name="uq_report_runs_version"),
         Index("ix_report_runs_made_at", "made_at"),
+        Index("ix_report_runs_look_again_at", "look_again_at", postgresql_where=text("look_again_at IS NOT NULL")),
     )
 
     report_id: Mapped[str] = mapped_column(ForeignKey("reports.id"), primary_key=True)
@@ -77,3 +79,4 @@ class ReportRun(Base):
     told: Mapped[list[str]] = mapped_column(ARRAY(Text))
     left_out: Mapped[dict[str, str]] = mapped_column(JSONB)
     made_at: Mapped[datetime]
+    look_again_at: Mapped[datetime | None]

@@ -1,7 +1,7 @@
 """Reports and the files of their runs. Writing needs a platform session; tenants read their own."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,11 +50,25 @@ async def add(session: AsyncSession, row: Report) -> Report:
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[Report]:
-    """Return reports whose next run is due, by id. Closed organizations have none."""
+    """Return reports of which a run is due, by id: the next one, or one that looks again at a period."""
     lives = or_(Report.org_id.is_(None), Organization.status != "closed")
+    looks = Report.id.in_(select(ReportRun.report_id).where(ReportRun.look_again_at <= now))
     query = select(Report).outerjoin(Organization, Organization.id == Report.org_id)
-    query = query.where(Report.due_at <= now, Report.id > after, lives).order_by(Report.id).limit(limit)
-    return (await session.scalars(query)).all()
+    query = query.where(or_(Report.due_at <= now, looks), Report.ended_at.is_(None), Report.id > after, lives)
+    return (await session.scalars(query.order_by(Report.id).limit(limit))).all()
+
+
+async def to_look_at(session: AsyncSession, report_ids: Collection[str], *, now: datetime) -> set[tuple[str, str]]:
+    """Return the reports with their periods that were due to be computed once more, and were not."""
+    query = select(ReportRun.report_id, ReportRun.period)
+    query = query.where(ReportRun.report_id.in_(report_ids), ReportRun.look_again_at <= now)
+    return {(report_id, period) for report_id, period in await session.execute(query)}
+
+
+async def looked_at(session: AsyncSession, report_id: str, period: str) -> None:
+    """Note that a period was computed once more."""
+    of_period = ReportRun.report_id == report_id, ReportRun.period == period, ReportRun.look_again_at.is_not(None)
+    await session.execute(update(ReportRun).where(*of_period).values(look_again_at=None))
 
 
 async def advance(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Invalid
 from domain.insight.query import Answer, Query
-from domain.insight.report import Definition, Period, Question, changes
+from domain.insight.report import LOOKS_AGAIN_AFTER, Definition, Period, Question, changes
 from domain.insight.report_file import Paper, section, unanswered
 from domain.messages.events import report as event
 from domain.messages.notification.types import BY_FACT
@@ -50,6 +50,11 @@ class Computed:
     last: int
     differs: bool
     paper: Paper
+
+    @property
+    def look_again_at(self) -> datetime:
+        """When the period is computed once more."""
+        return self.paper.as_of + LOOKS_AGAIN_AFTER
 
 
 async def compute(
@@ -133,7 +138,9 @@ async def keep(
     before = await reports.latest(session, row.id, computed.period.name)
     if row.ended_at is not None or (0 if before is None else before.number) != computed.last:
         return before, False
-    run = before
+    run, again = before, computed.look_again_at
+    if now >= again:
+        await reports.looked_at(session, row.id, computed.period.name)
     if file is not None:
         number = await reports.last_number(session, row.id) + 1
         told, left_out = await _notify(session, row, computed, number, now)
@@ -150,6 +157,7 @@ async def keep(
             told=told,
             left_out=left_out,
             made_at=now,
+            look_again_at=again if now < again else None,
         )
     held = Definition.kept(row.definition)
     if row.period_from == computed.period.since and held.period_at(row.period_from).name == computed.period.name:

@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.insight.report import ReportActivities
 from contracts.insight.report import MadeReport, MakeReport, ReportsDue
 from domain.common.access import Role
-from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound
+from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound, RateLimited
 from domain.insight.report import KEPT, MAX_REPORTS, TEMPLATES, Definition, Question, ReportFormat, ReportSchedule
 from models.insight.report import Report, ReportRun
 from models.messages.event import EventRow
@@ -125,6 +125,30 @@ async def test_period_computed_twice_has_the_same_bytes(
         await make(db, figures, report, report.due_at + later, period)
         files += [run.file for run in await runs_of(db, report)]
     assert files[0] == files[1]
+
+
+async def test_one_report_of_an_organization_is_made_at_a_time_and_the_next_is_tried_again(db: Database) -> None:
+    own = await an_organization(db)
+    first, second = [await a_report(db, own, now=NOW) for _ in range(2)]
+    other = await a_report(db, await an_organization(db), now=NOW)
+    refusals = list[RateLimited]()
+
+    async def another(report: Report) -> MadeReport:
+        return await ActivityEnvironment().run(works.make, MakeReport(report_id=report.id, period=WEEK, now=DUE))
+
+    class Slow(Figures):
+        async def __call__(self, session: Any, query: Any, *, org_id: str | None, **options: Any) -> Any:
+            if org_id == own and not refusals:
+                with pytest.raises(RateLimited) as refused:
+                    await another(second)
+                refusals.append(refused.value)
+                assert (await another(other)).version == 1
+            return await super().__call__(session, query, org_id=org_id, **options)
+
+    works = work(db, Slow())
+    for report in (first, second):
+        assert (await another(report)).version == 1
+    assert [each.retryable for each in refusals] == [True]
 
 
 async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db: Database) -> None:
@@ -284,7 +308,7 @@ async def test_zone_that_moves_west_goes_on_with_a_day_that_was_not_made(db: Dat
     assert (await read(db, report)).period_from == utc(2026, 3, 27, 4)
 
 
-async def test_due_report_is_started_and_goes_on_with_the_next_period(db: Database) -> None:
+async def test_due_report_is_started_looked_at_again_and_goes_on_with_the_next_period(db: Database) -> None:
     report, closed = [await a_report(db, await an_organization(db), now=NOW) for _ in range(2)]
     async with db.platform() as session:
         status = update(Organization).where(Organization.id == closed.org_id)
@@ -300,6 +324,10 @@ async def test_due_report_is_started_and_goes_on_with_the_next_period(db: Databa
     assert await started(DUE) == [f"report/{report.id}/{WEEK}"]
     await make(db, Figures(), report)
     assert await started(DUE) == []
+    # A version was kept, and the run that was to look at its period again is lost.
+    assert await started(DUE + timedelta(days=3)) == [f"report/{report.id}/{WEEK}"]
+    await make(db, Figures({"agt_a": 7}), report, DUE + timedelta(days=3))
+    assert await started(DUE + timedelta(days=3)) == []
     assert await started(DUE + timedelta(days=7)) == [f"report/{report.id}/2026-W14"]
     async with db.platform() as session:
         await service.delete(session, owner_of(report.org_id), report.id, now=DUE)

@@ -100,7 +100,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "report_id org_id",
             CONTACT: "told left_out",
             FREE_TEXT: "definition content file",
-            TECHNICAL: "number period version sha256 made_at",
+            TECHNICAL: "number period version sha256 made_at look_again_at",
         },
     ),
 }
