@@ -114,6 +114,7 @@ WORDS: dict[str, str | None] = {
         ),
         **dict.fromkeys(("SecretView.hosts", "SecretGrantView.hosts"), "api.example.com"),
         **{"SecretGrantView.paths": "api_keys/models/*", "SecretGrantView.methods": "POST"},
+        **{"SecretGrantView.headers": "x-request-id", "SecretGrantView.charged_statuses": "2xx"},
         **{"SecretGrantView.places": "header:authorization", "HeaderView.value": "application/json"},
         **{"SecretGrantView.meter": "openai", "SecretView.backend": "postgres"},
         "SecretVersionView.key_id": "k1",

@@ -33,5 +33,5 @@ def test_what_is_taken_back_is_the_youngest_that_was_earned(
 
 def test_pitfall_65_goods_are_taken_back_of_the_earnings_that_brought_them() -> None:
     """Of 100 credits that were worth 10.00, and 50 worth 10.00 after them, none gives more than it had."""
-    [[], [], parts] = divided([(DAYS[0], 1_000, 100), (DAYS[1], 1_000, 50), (DAYS[2], -1_500, -100)])
-    assert [(part.amount_minor, part.goods) for part in parts] == [(1_000, 50), (500, 50)]
+    parts = divided([(DAYS[0], 1_000, 100), (DAYS[1], 1_000, 50), (DAYS[2], -1_500, -100)])[2]
+    assert [(part.amount_minor, part.goods) for part in parts] == [(1_000, Fraction(50)), (500, Fraction(50))]
