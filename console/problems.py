@@ -112,7 +112,8 @@ REACTIONS = _table(
     other_content="idempotency.conflict",
     sign_in="auth.missing auth.invalid session.ended",
     forbidden="""
-    auth.forbidden approval.own organization.suspended session.by_link session.needs_key escrow.not_a_signatory
+    auth.forbidden approval.own organization.suspended session.by_link session.needs_key api_key.operator_issued
+    escrow.not_a_signatory
     marketplace.own_agent marketplace.related marketplace.not_in_library
     secret.not_granted secret.uses_exhausted secret.host secret.method secret.place
     secret.header

@@ -359,7 +359,7 @@ class PurchaseMethodSet(RequestModel):
     label: ShortName = Field(description="What people and agents read.")
     kind: MethodKind
     fee: MethodFeeSet | None = Field(default=None, description="Null if it is not known.")
-    rank: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+    rank: Annotated[Whole, Field(ge=0, le=1000)] | None = Field(
         default=None,
         description="Its place among methods of equal cost, lower first. Left out, it stays, and a new one goes last.",
     )
