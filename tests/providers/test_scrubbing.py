@@ -162,6 +162,14 @@ def test_what_was_sent_is_found_under_base64_and_hexadecimal(secret: str, write:
     assert Scrubber([secret]).scrub(b"a" + secret.encode() + b" b") == b"a" + REPLACEMENT + b" b"
 
 
+@pytest.mark.parametrize("space", [bytes([each]) for each in range(128) if bytes([each]).isspace()])
+def test_white_space_between_the_characters_of_a_form_hides_nothing(space: bytes):
+    secret = "sk-live_4eC39HqLyjWDarjtT1zdp7dc"
+    of_base64 = [b"%c" % each for each in base64.b64encode(secret.encode())]
+    for units in (of_base64, [b"%02x" % each for each in secret.encode()]):
+        assert REPLACEMENT in Scrubber([secret]).scrub(space.join(units))
+
+
 @pytest.mark.parametrize("secret", ["hunter2hunter2 ", "\thunter2hunter2\r\n"])
 def test_a_host_that_trims_a_secret_repeats_nothing_of_it(secret: str):
     assert Scrubber([secret]).scrub(b"bad password hunter2hunter2.") == b"bad password " + REPLACEMENT + b"."
