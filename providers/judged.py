@@ -27,7 +27,7 @@ THREADS = 64
 MAX_ADDRESSES = 4
 #: How many informational answers (1xx) are read before the answer itself.
 MAX_INFORMATIONAL = 20
-_STATUS_LINE = re.compile(rb"(?:\A|\n)HTTP/\d\.\d (\d)")
+_STATUS_LINE = re.compile(rb"\nHTTP/\d\.\d (\d)")
 #: The longest part of a status line that `_STATUS_LINE` does not match yet.
 _BEGUN = len(b"\nHTTP/1.1 ")
 
@@ -136,7 +136,8 @@ class _BoundedStream(httpcore2.AsyncNetworkStream):
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
-        self._begun: bytes | None = b""
+        # As after a line, which the first status line needs before it; a part of another line is no beginning of one.
+        self._begun: bytes | None = b"\n"
         self._informational = 0
 
     async def read(self, max_bytes: int, timeout: Any = None) -> bytes:  # noqa: ASYNC109
@@ -156,7 +157,7 @@ class _BoundedStream(httpcore2.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: Any = None) -> None:  # noqa: ASYNC109
-        self._begun, self._informational = b"", 0
+        self._begun, self._informational = b"\n", 0
         await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:

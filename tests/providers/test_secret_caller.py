@@ -3,16 +3,17 @@
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpcore2
 import pytest
 
 from domain.secrets.secret_use.placing import Part, Placed, Placement, placed
 from domain.secrets.secret_use.request import read_request
-from providers.judged import MAX_INFORMATIONAL, Receivers
+from providers.judged import MAX_INFORMATIONAL, JudgedConnections, Receivers
 from providers.secrets.caller import CallFailed, Reply, SecretCaller
 from tests.support.receivers import (
     NAME,
@@ -139,6 +140,30 @@ async def test_informational_answers_are_bounded(size: int):
 
     assert (await called(after(MAX_INFORMATIONAL))).status == 200
     assert await failed(after(MAX_INFORMATIONAL + 1)) == ("broken", True)
+
+
+async def test_a_status_line_within_a_header_does_not_end_the_count_of_informational_answers():
+    class Told(httpcore2.AsyncNetworkStream):
+        parts: Iterator[bytes] = iter(
+            [b"HTTP/1.1 103 Early Hints\r\nx: HTTP/1.1 2", b"\r\n\r\n", *[b"HTTP/1.1 103 A\r\n\r\n"] * 50]
+        )
+
+        async def read(self, max_bytes: int, timeout: Any = None) -> bytes:  # noqa: ASYNC109
+            return next(self.parts)
+
+        async def write(self, buffer: bytes, timeout: Any = None) -> None:  # noqa: ASYNC109
+            pass
+
+    class Dial(httpcore2.AsyncNetworkBackend):
+        async def connect_tcp(self, *_args: Any, **_more: Any) -> httpcore2.AsyncNetworkStream:
+            return Told()
+
+    stream = await JudgedConnections(Receivers(local=True), Dial(), is_local=True).connect_tcp("127.0.0.1", 80)
+    await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+    for _ in range(1 + MAX_INFORMATIONAL):
+        await stream.read(65_536)
+    with pytest.raises(httpcore2.RemoteProtocolError):
+        await stream.read(65_536)
 
 
 async def test_an_answer_that_takes_too_many_steps_to_search_is_not_returned():
