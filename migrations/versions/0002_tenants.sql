@@ -128,7 +128,7 @@ CREATE INDEX ix_api_keys_org_id_active ON api_keys (org_id, id) WHERE revoked_at
 CREATE INDEX ix_api_keys_people ON api_keys (lower(principal)) WHERE secret_hash IS NULL AND revoked_at IS NULL;
 -- Every key that a principal ever had: each new key asks for them, see `forget_recipient`.
 CREATE INDEX ix_api_keys_principal ON api_keys (org_id, lower(principal));
-CREATE INDEX ix_api_keys_qualified ON api_keys (lower(coalesce(org_id || '/', '') || principal));
+CREATE INDEX ix_api_keys_qualified ON api_keys (lower(coalesce(org_id || '/', '') || principal), place, created_at);
 CREATE UNIQUE INDEX uq_api_keys_platform_principal ON api_keys (lower(principal), place)
     WHERE revoked_at IS NULL AND org_id IS NULL;
 CREATE UNIQUE INDEX uq_api_keys_principal ON api_keys (org_id, lower(principal), place)

@@ -303,15 +303,18 @@ class Issued:
     at: datetime
 
 
-#: The issuers of a key are all keys that its issuer had at that time, because it is not recorded which one was used.
+#: The issuers of a key are all keys that its issuer had at that time: who holds one can have the other make it. Those
+#: that had been revoked then had no part in it, so that what a principal issues is its own again once an operator's key
+#: is revoked. A principal has one key at a time in each of its places, so each step finds them by the index.
 #: The line ends at keys that `manage operator-key` made, whose principals cannot be named over the API. With `:own` it
 #: also ends at the first key of an organization, about which there was no alert: somebody of the platform has to issue
 #: it. With `:people` it also ends at the key of a person who signs in by mail, because nobody else has seen a secret.
-_LINE = text(
+LINE = text(
     """
     WITH RECURSIVE keys AS NOT MATERIALIZED (
         SELECT k.id, lower(coalesce(k.org_id || '/', '') || k.principal) AS name, lower(k.created_by) AS issuer,
-            k.created_at, k.command_id = 'bootstrap:' || k.id OR (:own AND k.org_id IS NOT NULL
+            k.issued_by, k.place, k.created_at, k.revoked_at, k.command_id = 'bootstrap:' || k.id OR (
+                :own AND k.org_id IS NOT NULL
                 AND NOT EXISTS (SELECT FROM api_keys o WHERE o.org_id = k.org_id AND o.created_at < k.created_at)
                 AND NOT EXISTS (SELECT FROM alerts a WHERE a.key = 'api_key.made_by_operator:' || k.id)
             ) OR (:people AND k.secret_hash IS NULL) AS is_first
@@ -319,7 +322,14 @@ _LINE = text(
     ), line AS (
         SELECT * FROM keys WHERE id = :key_id
         UNION
-        SELECT k.* FROM line JOIN keys k ON k.name = line.issuer AND k.created_at <= line.created_at
+        SELECT i.* FROM line CROSS JOIN (VALUES (1), (2)) p (place) CROSS JOIN LATERAL (
+            SELECT * FROM (
+                SELECT * FROM keys k WHERE k.name = line.issuer AND k.place = p.place AND k.id <> line.id
+                    AND k.created_at <= line.created_at ORDER BY k.created_at DESC LIMIT 1
+            ) had WHERE had.revoked_at IS NULL OR had.revoked_at >= line.created_at
+            -- Also where its revocation began before the key was issued, and waited for that.
+            UNION ALL SELECT * FROM keys k WHERE k.id = line.issued_by
+        ) i
         WHERE NOT line.is_first
     )
     SELECT name, created_at, id = :key_id AS is_own, CASE WHEN NOT is_first THEN issuer END AS issuer FROM line
@@ -335,7 +345,7 @@ async def issued(
     With `first_is_own` an organization's first key leads back to nobody of the platform, with `people_are_own` the key
     of a person who signs in by mail to nobody who has invited it.
     """
-    rows = (await session.execute(_LINE, {"key_id": key_id, "own": first_is_own, "people": people_are_own})).all()
+    rows = (await session.execute(LINE, {"key_id": key_id, "own": first_is_own, "people": people_are_own})).all()
     own = next((row.created_at for row in rows if row.is_own), None)
     if own is None:
         return None

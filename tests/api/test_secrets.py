@@ -148,6 +148,27 @@ async def test_a_key_in_an_operators_line_reads_uses_and_changes_no_secret_and_o
     assert {each["subject"] for each in alerts} == {key_of(slipped), key_of(insider)}
 
 
+async def test_what_a_principal_issues_is_its_own_again_once_an_operators_key_is_revoked(org: Tenant, operator: Caller):
+    good(await put(org.owner))
+    await grant(org.owner, agent_id=org.agent_id, verbs=["use"], hosts=["api.example.com"], methods=["POST"])
+    name, operates = await principal(org.owner), Caller(org.owner.http, operator.token)
+    body = {"organization_id": org.org_id, "principal": name, "role": "owner"}
+    slipped = Caller(org.owner.http, good(await operates.post("/api-keys", body, key=new_key()), 201)["secret"])
+
+    async def used_by_a_new_key(by: Caller) -> str:
+        body = {"role": "agent", "principal": f"bot-{new_key()}", "agent_id": org.agent_id}
+        made = good(await by.post("/api-keys", body, key=new_key()), 201)
+        request = {"method": "POST", "url": "https://other.example/", "headers": {}, "body": ""}
+        use = {"request": request, "place": {"in": "header", "name": "authorization"}, "purpose": "x"}
+        answer = await Caller(by.http, made["secret"]).post("/secrets/api_keys/model/use", use, key=new_key())
+        return str(answer.json()["code"])
+
+    # It is not known which of the two keys has issued it.
+    assert [await used_by_a_new_key(by) for by in (slipped, org.owner)] == ["api_key.operator_issued"] * 2
+    good(await org.owner.delete(f"/api-keys/{key_of(slipped)}"))
+    assert await used_by_a_new_key(org.owner) == "secret.host"
+
+
 async def test_a_repeated_put_makes_one_version_and_another_value_under_its_key_is_refused(org: Tenant):
     key = new_key()
     body = {"kind": "api_key", "value": CANARY}

@@ -1,8 +1,13 @@
 """What a new key costs: as much as the keys of its principal, however many the organization ever had."""
 
+from typing import Any
+
 import asyncpg
 import pytest
+from sqlalchemy import text
 
+from repositories.tenants import api_key
+from runtime.database import Database
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -49,3 +54,40 @@ async def test_a_new_key_reads_the_keys_of_its_principal_alone(fresh_database_ur
     await owner.close()
     small, large = costs
     assert [after <= before for before, after in zip(small, large, strict=True)] == [True] * len(asked), costs
+
+
+ROTATE = """
+INSERT INTO api_keys (id, secret_hash, role, principal, org_id, place, created_by, command_id, created_at, revoked_at)
+SELECT 'k' || i, '', 'owner', 'Ada', 'org', 1 + i % 2, CASE i WHEN 1 THEN 'kim' ELSE 'org/ada' END, 'k' || i,
+    now() + make_interval(hours => 2 * i),
+    now() + make_interval(hours => 2 * i + 3)
+FROM generate_series($1::integer, $2) i
+"""
+
+
+async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it(fresh_database_urls: DatabaseUrls):
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute(
+        "INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org', 'org', 'test', 'org')"
+    )
+    database, costs = Database(fresh_database_urls.tenant, fresh_database_urls.platform), []
+    for first, last in ((1, 50), (51, 200)):
+        await owner.execute(ROTATE, first, last)
+        await owner.execute("VACUUM ANALYZE api_keys")
+        async with database.platform() as session:
+            asked = {"key_id": f"k{last}", "own": True, "people": False}
+            [plan] = await session.scalar(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {api_key.LINE}"), asked)
+            costs.append(rows_in(plan["Plan"]))
+            found = await api_key.issued(session, f"k{last}")
+        assert found is not None
+        assert found.line == {"org/ada", "kim"}
+    await database.close()
+    await owner.close()
+    few, many = costs
+    assert many <= 5 * few, costs
+
+
+def rows_in(node: dict[str, Any]) -> float:
+    """Return how many rows the parts of a plan have made and left out."""
+    rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+    return float(rows * node["Actual Loops"] + sum(map(rows_in, node.get("Plans", []))))

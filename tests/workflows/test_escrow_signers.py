@@ -206,7 +206,7 @@ async def test_key_in_an_operators_line_signs_nothing_and_the_first_one_of_an_or
     job = await (await award()).delivered()
     kim = Actor(principal="kim", role=Role.OPERATOR)
     owner = await with_key(job, job.procurement, by=kim, days=9)
-    slipped = await with_key(job, job.finance, by=kim, days=8, ends=5)
+    slipped = await with_key(job, job.finance, by=kim, days=8, ends=3)
     for step in range(steps):
         slipped = await with_key(job, job.finance, by=slipped, days=4 - step, ends=2 - step)
     by_link = replace(job.finance, session_id=await with_session(job, slipped), made_by=slipped.qualified())
