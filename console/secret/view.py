@@ -372,7 +372,7 @@ def one(
 def stops(rotation: Mapping[str, Any]) -> str:
     """Return `stop` while a value is on its way, `give_up` where a step has failed, and nothing otherwise."""
     if rotation["status"] in {"created", "applied", "tested"}:
-        return "stop"
+        return "" if rotation["rotator"] == "manual" else "stop"
     return "give_up" if rotation["failures"] and rotation["status"] in {"failed", "promoted"} else ""
 
 

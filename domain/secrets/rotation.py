@@ -305,8 +305,13 @@ def stopped(held: Rotation, why: str, now: datetime) -> Rotation:
     """Give up the value that is on its way, because its owner orders it; the target is put back.
 
     Raises:
-        RotationUnderWay: no value is on its way.
+        RotationUnderWay: no value is on its way, or a person has set it at the target, where nobody would put it back.
     """
+    if held.status in _STEPS and held.plan.rotator is RotatorName.MANUAL:
+        raise RotationUnderWay(
+            "A person has set the value at the target already, so it comes into use. Then send another one.",
+            extra={"state": held.status.value},
+        )
     if held.status not in _STEPS:
         raise RotationUnderWay(
             f"The rotation is {held.status.value}, and no value is on its way.", extra={"state": held.status.value}
@@ -324,8 +329,13 @@ def given_up(held: Rotation, now: datetime) -> Rotation:
     """End now what cannot be put back or revoked: a person has done it, and the caller destroys the version.
 
     Raises:
-        RotationUnderWay: nothing has failed.
+        RotationUnderWay: nothing has failed, or a request of the step that failed may still be on its way.
     """
+    if held.status is RotationStatus.FAILED and now < held.next_at <= now + ATTEMPT:
+        raise RotationUnderWay(
+            "A request of the last attempt may still be on its way. Try again in two minutes.",
+            extra={"state": held.status.value},
+        )
     if held.failures and held.status in {RotationStatus.FAILED, RotationStatus.PROMOTED}:
         return replace(held, next_at=now)
     raise RotationUnderWay(

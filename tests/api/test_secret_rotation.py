@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 
@@ -88,12 +89,20 @@ async def stop(caller: Caller, key: str | None = None, **body: Any) -> httpx2.Re
     return await caller.post("/secrets/api_keys/model/rotate/stop", body, key=key or new_key())
 
 
-async def test_a_rotation_under_way_is_stopped_by_its_owner_and_ended_without_its_target_when_that_failed(org: Tenant):
+async def test_a_rotation_under_way_is_stopped_by_its_owner_and_ended_without_its_target_when_that_failed(
+    org: Tenant, database_urls: DatabaseUrls
+):
     good(await put(org.owner, rotation=MANUAL))
     for body in ({}, {"give_up": True}):
         assert refused(await stop(org.owner, **body), 409, "secret.rotating")["state"] == "idle"
     good(await rotate(org.owner, value="set-by-hand-1"), 202)
     refused(await stop(org.owner, give_up=True), 409, "secret.rotating")
+    assert "set the value at the target" in refused(await stop(org.owner), 409, "secret.rotating")["detail"]
+    owner = await asyncpg.connect(database_urls.owner)
+    # No worker runs: the value is taken for one that a rotator has made, and for one whose last attempt is over.
+    await owner.execute(
+        'UPDATE secrets SET rotation = rotation || \'{"rotator": "bursar"}\' WHERE org_id = $1', org.org_id
+    )
     for role in ("member", "finance", "auditor", "agent"):
         refused(await stop(org.callers[role]), 403, "auth.forbidden")
     key = new_key()
@@ -101,7 +110,10 @@ async def test_a_rotation_under_way_is_stopped_by_its_owner_and_ended_without_it
     assert stopped[0] == stopped[1]
     assert (stopped[0]["rotation"]["status"], stopped[0]["rotation"]["failures"]) == ("failed", 1)
     assert [each["status"] for each in stopped[0]["versions"]] == ["pending", "current"]
-    refused(await stop(org.owner), 409, "secret.rotating")
+    for body in ({}, {"give_up": True}):
+        refused(await stop(org.owner, **body), 409, "secret.rotating")
+    await owner.execute("UPDATE secret_rotations SET next_at = now() WHERE org_id = $1", org.org_id)
+    await owner.close()
     ended = good(await stop(org.owner, give_up=True))
     assert [each["status"] for each in ended["versions"]] == ["destroyed", "current"]
     entries = good(await org.owner.get("/audit"))["data"]

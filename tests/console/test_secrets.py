@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from console.forms import COMMAND, blank, new_key
 from console.secret import view
 from tests.api.conftest import Tenant, good, refused
 from tests.api.conftest import new_key as key
+from tests.conftest import DatabaseUrls
 from tests.console import limiting
 from tests.console.answering import said
 from tests.console.conftest import Visitor, signed_in
@@ -154,18 +156,27 @@ async def test_grant_is_made_listed_and_revoked(org: Tenant, owner: Visitor):
     assert "/revoke" not in (await owner.get(f"{base}/grants")).text
 
 
-async def test_value_that_was_set_by_hand_comes_into_use(org: Tenant, owner: Visitor):
+async def test_value_that_was_set_by_hand_comes_into_use_and_what_a_rotator_made_is_stopped(
+    org: Tenant, owner: Visitor, database_urls: DatabaseUrls
+):
     good(await org.owner.ask("PUT", f"/secrets/{PATH}", json=limiting.SECRET, key=key()))
     here = f"/console/{org.org_id}{PAGE}"
     assert "By hand, every 90 days" in (await owner.get(here)).text
     rotated = await send(owner, f"{here}/rotate", value="another", grace="")
     assert rotated.headers["location"] == f"{here}?notice=secret.rotated"
     assert [each["number"] for each in await versions(org)] == [2, 1]
+    assert f'href="{here}/stop"' not in (await owner.get(here)).text
+    database = await asyncpg.connect(database_urls.owner)
+    made = """UPDATE secrets SET rotation = rotation || '{"rotator": "bursar"}' WHERE org_id = $1"""
+    await database.execute(made, org.org_id)
     for given_up in ("", "?give_up=true"):
+        # The last attempt of what was stopped is over.
+        await database.execute("UPDATE secret_rotations SET next_at = now() WHERE org_id = $1", org.org_id)
         assert f'href="{here}/stop"' in (await owner.get(here)).text
         assert f'action="{here}/stop{given_up}"' in (await owner.get(f"{here}/stop")).text
         stopped = await send(owner, f"{here}/stop{given_up}")
         assert stopped.headers["location"] == f"{here}?notice=secret.rotation_stopped"
+    await database.close()
     assert [each["status"] for each in await versions(org)] == ["destroyed", "current"]
 
 

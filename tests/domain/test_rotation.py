@@ -219,6 +219,20 @@ def test_what_failed_is_given_up_once_a_person_has_put_it_right():
     assert rules.agenda(rules.given_up(stuck, T0), T0) is Step.REVOKE
 
 
+def test_what_was_stopped_is_not_given_up_while_a_request_of_it_may_be_on_its_way():
+    stopped = rules.stopped(rules.created(idle(), number=2, replaced=1), "stopped", T0)
+    with pytest.raises(RotationUnderWay, match="on its way") as refused:
+        rules.given_up(stopped, stopped.next_at - timedelta(microseconds=1))
+    assert refused.value.extra["state"] == "failed"
+    assert rules.given_up(stopped, stopped.next_at).next_at == stopped.next_at
+
+
+def test_what_a_person_has_set_at_the_target_is_not_stopped_because_nobody_puts_it_back():
+    held = replace(idle(), plan=replace(idle().plan, rotator=RotatorName.MANUAL))
+    with pytest.raises(RotationUnderWay, match="set the value at the target"):
+        rules.stopped(rules.supplied(held, number=2, replaced=1, grace=None), "stopped", T0)
+
+
 def test_nothing_is_put_back_before_the_last_attempt_of_a_step_is_over():
     over_at = T0 + timedelta(minutes=2)
     failed = rules.failed(rules.created(idle(), number=2, replaced=1), "no answer", over_at)

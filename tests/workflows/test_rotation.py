@@ -18,7 +18,7 @@ from contracts.common.queues import DELIVERY_QUEUE, TASK_QUEUE
 from contracts.common.sweeps import SweepPage, SweepProgress
 from contracts.runs import rotation_news, rotation_run
 from contracts.secrets.rotation import GiveUpRotationSignal, RotateSignal
-from domain.secrets.rotation import ATTEMPT, RotationStatus
+from domain.secrets.rotation import ATTEMPT, RotationStatus, RotationUnderWay
 from domain.secrets.rotation_plan import OFF
 from repositories.secrets import secret as rows
 from runtime import reach
@@ -73,10 +73,10 @@ class Running:
         while text not in str(await self.handle.query("__temporal_workflow_metadata")):
             await again()
 
-    async def order(self, act: Callable[..., Awaitable[None]]) -> None:
+    async def order(self, act: Callable[..., Awaitable[None]], after: timedelta = timedelta(0)) -> None:
         """Have the owner order something, as the endpoint does."""
         async with self.one.database.platform() as session:
-            await act(session, self.one.vaulted.owner, self.one.secret.id, datetime.now(UTC))
+            await act(session, self.one.vaulted.owner, self.one.secret.id, datetime.now(UTC) + after)
         await self.begin()
 
     async def end(self) -> None:
@@ -216,7 +216,11 @@ async def test_a_rotation_that_hangs_is_stopped_by_its_owner_and_given_up_withou
         await run.order(service.stop)
         await run.shown("stopped on request")
         assert (await run.one.held()).failures == 1
-        await run.order(service.give_up)
+        # Before the last attempt is over, its request could still set the value that is destroyed.
+        with pytest.raises(RotationUnderWay, match="on its way"):
+            await run.order(service.give_up)
+        await run.order(service.give_up, after=ATTEMPT)
+        assert await run.env.fast_forward(run.handle, ATTEMPT + timedelta(minutes=1))
         await run.until(RotationStatus.IDLE)
         assert sorted((await run.one.versions()).values()) == ["current", "destroyed"]
         run.target.answering.set()
