@@ -1,7 +1,5 @@
 """The lists of `FakeBursar`, and what counts them."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +17,15 @@ _NO_FILTERS = frozenset({"q", "order", "min_amount", "max_amount", "active", "op
 _PAIR = "metadata["
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _MOST = 200
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+#: As the API writes files: numbers as they are, texts in quotes, with an apostrophe before all that a spreadsheet
+#: would take for a formula: at the beginning, and after each sign that a reader may divide at.
+_NUMBER = "[0-9]+(?:[.][0-9]+)?(?:[eE][-+]?[0-9]+)?"
+_DIVIDERS = ";,|\t\n\v\f\r\x85\u2028\u2029"
+_SKIPPED = ' "\u00a0\u3000\ufeff'
+_SIGNS = "=\u207c\u208c\u2a75\u2a76\ufe66\uff1d+\u207a\u208a\ufb29\ufe62\uff0b@\ufe6b\uff20\ufe63\uff0d"
+_MINUS = f'-(?!{_NUMBER}(?![^{_DIVIDERS}"}}\\]]))'
+_FORMULA = re.compile(f"(^|[{_DIVIDERS}])([{_SKIPPED}]*)([{_SIGNS}]|{_MINUS})")
+_LEADING, _PLAIN = re.compile("^[\t\n\r]"), re.compile(f"(?:-?{_NUMBER})?")
 
 
 @dataclass(frozen=True)
@@ -86,22 +91,23 @@ def page_of(
 
 def _file(items: Sequence[dict[str, Any]]) -> str:
     """Write a file; one of nothing has no columns, for which the API has its names."""
-    lines = io.StringIO()
-    writer = csv.writer(lines)
-    if items:
-        writer.writerow(items[0])
-    writer.writerows([_cell(each[name]) for name in items[0]] for each in items)
-    return lines.getvalue()
+    rows = [list(items[0]), *([_cell(each[name]) for name in items[0]] for each in items)] if items else []
+    return "".join(f"{','.join(map(_written, row))}\r\n" for row in rows)
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        value = " ".join(value)
-    if not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return f"'{value}" if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value) else value
+        return " ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _written(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    guarded = _LEADING.sub(r"'\g<0>", _FORMULA.sub(r"\1\2'\3", text))
+    return '"{}"'.format(guarded.replace('"', '""'))
 
 
 def narrowed(
