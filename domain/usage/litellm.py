@@ -209,6 +209,8 @@ _MANAGEMENT = frozenset(
 )
 #: The row that has the cost of a finished batch: the sums of all its calls. One of a batch that still runs has none.
 _BATCH = ("retrieve_batch", "aretrieve_batch")
+#: The totals of a row, and their names in answers that are not of chats.
+_TOTALS = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens", "total_tokens": "total_tokens"}
 #: Rows of the images endpoints, by the same names.
 _PICTURES = frozenset({"image_generation", "image_edit", "image_variation"})
 
@@ -222,17 +224,19 @@ def _is_inference(row: Mapping[str, Any]) -> bool:
 def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a call used, as `TokenUsage` has it, by the rules for answers of providers.
 
-    The counts of the row are the totals; the usage that the proxy keeps of the answer has their parts and says how the
-    call was served, which decides the price too. A row is never refused: what cannot be read of it counts as text.
+    The counts of the row are the totals; the usage that the proxy keeps of the answer has their parts, those totals
+    that the row lacks, and says how the call was served, which decides the price too. A row is never refused: what
+    cannot be read of it counts as text.
     """
     kind, seen = str(row.get("call_type")).removeprefix("a"), _mapping(_metadata(row).get("usage_object"))
-    totals = {name: _count(row, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    usage = _counts(seen) | totals
+    usage = _counts(seen)
+    for name, other in _TOTALS.items():
+        usage[name] = _count(row, name) or _count(usage, name) or _count(usage, other)
     units: dict[str, Any]
     try:
         units = units_of(usage, of_pictures=kind in _PICTURES, is_logged=True) | {"searches": searches_of({}, usage)}
     except Invalid:
-        units = {"input_tokens": totals["prompt_tokens"], "output_tokens": totals["completion_tokens"]}
+        units = {"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]}
     units |= {"pages": _count(usage, "pages_processed"), "input_ms": _milliseconds(seen), "requests": 1}
     units = {unit: count for unit, count in units.items() if count}
     tier, uplifts = tier_of(seen.get("service_tier")), uplifts_of(seen)
@@ -249,7 +253,8 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
 def _counts(document: Mapping[str, Any], deep: int = 2) -> dict[str, Any]:
     """Return the counts of a document and of the objects in it, without all that is no count."""
     objects = {name: _counts(value, deep - 1) for name, value in document.items() if deep and _mapping(value)}
-    return objects | {name: value for name in document if 0 < (value := _count(document, name)) <= MAX_QUANTITY}
+    numbers = {name: _number(document[name]) for name in document}
+    return objects | {name: found for name, found in numbers.items() if found is not None and found <= MAX_QUANTITY}
 
 
 def _milliseconds(seen: Mapping[str, Any]) -> int:
@@ -303,5 +308,11 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _count(document: Mapping[str, Any], name: str) -> int:
-    value = document.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return _number(document.get(name)) or 0
+
+
+def _number(value: object) -> int | None:
+    """Return a count; None where a value is none. Some write whole numbers with a decimal point."""
+    if isinstance(value, float | Decimal) and math.isfinite(value) and 0 <= value <= MAX_QUANTITY and value % 1 == 0:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

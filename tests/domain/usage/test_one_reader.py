@@ -1,6 +1,8 @@
 """A row of a proxy's spend log and an answer of a provider that say the same are read by the same rules."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -131,6 +133,35 @@ def test_row_of_an_images_endpoint_has_image_tokens_where_it_has_no_details(kind
     assert format_pico(rate(usage, PRICES[model]).amount_pico) == dollars
     counted = {"input_tokens": prompt, "output_tokens": answer, "input_tokens_details": details[0] if details else None}
     assert read_call("openai.image", {"data": [], "usage": counted}).usage == usage
+
+
+@given(cached=st.integers(1, 5000), text=TOKENS, reasoning=TOKENS)
+@pytest.mark.parametrize("written", [float, Decimal, lambda count: Decimal(f"{count}.0")])
+def test_counts_of_a_row_with_a_decimal_point_are_counts(
+    written: Callable[[int], Any], cached: int, text: int, reasoning: int
+) -> None:
+    details = {"prompt_tokens_details": {"cached_tokens": written(cached)}}
+    details |= {"completion_tokens_details": {"reasoning_tokens": written(reasoning)}}
+    row = row_of(cached + text, reasoning + 1, **details)
+    usage = TokenUsage.from_json(usage_of(row | {"prompt_tokens": written(cached + text)}))
+    assert (usage.input_tokens, usage.cached_tokens, usage.reasoning_tokens) == (text, cached, reasoning)
+
+
+@pytest.mark.parametrize("lacks", [0, None, "absent"])
+@pytest.mark.parametrize("names", [("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")])
+def test_totals_that_a_row_lacks_are_those_of_the_answer_in_it(lacks: Any, names: tuple[str, str]) -> None:
+    """Without them the pictures of this row are free."""
+    seen = {names[0]: 23, names[1]: 1056, "total_tokens": 1079}
+    row: dict[str, Any] = {"call_type": "aimage_edit", "spend": 0.03, "metadata": {"usage_object": seen}}
+    if lacks != "absent":
+        row |= dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), lacks)
+    usage = TokenUsage.from_json(usage_of(row))
+    assert format_pico(rate(usage, PRICES["gpt-image-1.5"]).amount_pico) == "0.033907"
+
+
+def test_searches_of_which_none_is_billed_cost_nothing_in_a_row_either() -> None:
+    seen = {"tool_usage": {"web_search": {"num_requests": 0}}, "server_tool_use": {"web_search_requests": 2}}
+    assert "searches" not in usage_of(row_of(10, 1, **seen))
 
 
 @pytest.mark.parametrize(
