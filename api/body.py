@@ -7,9 +7,9 @@ numbers of absurd length, objects of more than 1,000 members and card numbers wi
 
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -37,6 +37,9 @@ MAX_DEPTH = 64
 MAX_MEMBERS = 1000
 #: Content types of one JSON document a line, where an operation takes them.
 LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+#: Which header names a command, so that it has one effect however often it is sent.
+_KEY = "idempotency-key"
+T = TypeVar("T")
 _SUSPECT = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 
 
@@ -235,6 +238,11 @@ def _asks_for_key(dependant: Dependant) -> bool:
     return dependant.call is current_actor or any(_asks_for_key(part) for part in dependant.dependencies)
 
 
+def _takes_command(dependant: Dependant) -> bool:
+    is_here = any(field.alias == _KEY for field in dependant.header_params)
+    return is_here or any(_takes_command(part) for part in dependant.dependencies)
+
+
 class StrictRoute(APIRoute):
     """A route whose key, parameters and body are judged strictly before all else, unless it is marked `raw_body`."""
 
@@ -261,7 +269,7 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
         if getattr(self.endpoint, "raw_body", False):
             return handler
-        asks_for_key = _asks_for_key(self.dependant)
+        asks_for_key, has_command = _asks_for_key(self.dependant), _takes_command(self.dependant)
         takes_a_secret = getattr(self.endpoint, "takes_secret", False)
         takes_body = bool((self.methods or set()) & {"POST", "PUT", "PATCH"})
         lines = getattr(self.endpoint, "takes_lines", 0)
@@ -280,13 +288,15 @@ class StrictRoute(APIRoute):
         async def answered(request: Request) -> Response:
             if asks_for_key:
                 # Nothing is said about a request before its sender is known.
-                await current_actor(request)
+                await _repeating(current_actor, request, is_safe=True)
             check_path(request.path_params)
             asked = bool(request.scope["query_string"])
             if asked:
                 check_query(request.query_params, known)
+            # Without a key that the operation takes, what is repeated is another command: it may be done twice.
+            is_safe = request.method in {"GET", "HEAD"} or (has_command and _KEY in request.headers)
             if not takes_body:
-                return await _answered(directly, request)
+                return await _repeating(directly, request, is_safe=is_safe)
             strict = StrictRequest(request.scope, request.receive)
             try:
                 await strict.checked_json(lines=lines)
@@ -294,23 +304,22 @@ class StrictRoute(APIRoute):
                 if not takes_a_secret:
                     raise
                 raise refused("a card number") from None
-            if plainly is not None and not asked:
-                answer = await plainly(strict)
-                if answer is not None:
+
+            async def act(_: Request) -> Response:
+                if plainly is not None and not asked and (answer := await plainly(strict)) is not None:
                     return answer
-            return await _answered(handler, strict)
+                return await handler(strict)
+
+            return await _repeating(act, strict, is_safe=is_safe)
 
         return handle
 
 
-async def _answered(handler: Handler, request: Request) -> Response:
-    """Answer a request. One that met a table that had changed is answered once more, unless it could do more by that.
-
-    With a key it does no more than if its client repeated it; a POST without one is refused as unavailable.
-    """
+async def _repeating(act: Callable[[Request], Awaitable[T]], request: Request, *, is_safe: bool) -> T:
+    """Act once more if the first time met a table that had changed, where that does no more than acting once."""
     try:
-        return await handler(request)
+        return await act(request)
     except Exception as error:
-        if not is_outdated(error) or (request.method == "POST" and "idempotency-key" not in request.headers):
+        if not (is_safe and is_outdated(error)):
             raise
-    return await handler(request)
+    return await act(request)

@@ -1,9 +1,14 @@
 """A column changes while the API runs, as when a migration runs beside it: no request fails for that."""
 
+import contextlib
+from typing import Annotated
+
 import asyncpg
 import pytest
+from fastapi import FastAPI, Header
 
 from api.app import create_app
+from api.body import StrictRoute
 from api.bootstrap import operator_key
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, settings_for
@@ -40,6 +45,35 @@ async def test_no_request_fails_when_a_column_changes_its_type(fresh_database_ur
         assert await worked(tenant.owner, "one") == ["one a", "one b"]
         await change(urls, "ALTER TABLE departments ALTER COLUMN name TYPE varchar(900)")
         assert await worked(tenant.owner, "two") == ["one a", "one b", "two a", "two b"]
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "times"),
+    [("GET", None, 2), ("PUT", None, 1), ("PUT", "k", 2), ("DELETE", None, 1), ("DELETE", "k", 1)],
+)
+async def test_command_without_a_key_that_is_taken_is_never_done_twice(
+    method: str, key: str | None, times: int
+) -> None:
+    """Here the table changes after the effect, and only the PUT takes a key, by which it has one effect."""
+    done: list[str] = []
+
+    async def effect() -> dict[str, str]:
+        done.append(method)
+        if len(done) == 1:
+            raise asyncpg.InvalidCachedStatementError("cached statement plan is invalid")
+        return {}
+
+    async def command(idempotency_key: Annotated[str | None, Header()] = None) -> dict[str, str]:
+        return await effect()
+
+    app = FastAPI()
+    app.router.route_class = StrictRoute
+    app.api_route("/it", methods=["GET", "DELETE"])(effect)
+    app.put("/it")(command)
+    async with client_of(app) as client:
+        with contextlib.suppress(asyncpg.InvalidCachedStatementError):
+            await client.request(method, "/it", headers={} if key is None else {"Idempotency-Key": key})
+    assert len(done) == times
 
 
 async def test_one_failure_renews_each_connection_of_the_pools(fresh_database_urls: DatabaseUrls) -> None:
