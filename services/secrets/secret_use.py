@@ -14,11 +14,12 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.credits import CreditPrice
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Conflict
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.secrets.access import Outcome
 from domain.usage.adapters import ModelCall
+from domain.usage.call import Cost
 from domain.usage.charge import Part, Waits, credits_of
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, Spender
@@ -205,12 +206,21 @@ async def cost_of(
     price: CreditPrice,
     cost_price: CreditPrice,
     at: datetime,
-) -> int | None:
-    """Return what a call costs at its provider's prices, in minor units of credits; None if they do not say."""
-    [cost] = await rate_uses(session, Rates(prices=prices), [Use(call, at)])
-    if cost is None or isinstance(cost, Invalid):
-        return None
+    otherwise: int,
+) -> int:
+    """Return what a call costs at its provider's prices, in minor units of credits.
+
+    It is `otherwise` if they do not say; and at least what the call costs without its tools, if they do not say that of
+    a tool: else a large call would be cheap for a picture in it.
+    """
+    alone = [Use(call._replace(tools=()), at)] if call.tools else []
+    found = await rate_uses(session, Rates(prices=prices), [Use(call, at), *alone])
+    cost = next((each for each in found if isinstance(each, Cost)), None)
+    if cost is None:
+        return otherwise
     rates = {row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)}
     own = Part(quantity=Decimal(0), before=Decimal(0), charge=None, currency=None)
     minor = credits_of([own], (cost.cost_pico, cost.currency), price, rates, cost_price=cost_price)
-    return None if isinstance(minor, Waits) else minor
+    if isinstance(minor, Waits):
+        return otherwise
+    return minor if cost is found[0] else max(minor, otherwise)

@@ -100,6 +100,12 @@ async def use(
     return await caller.post(f"/secrets/{path}/use", body, key=key or new_key())
 
 
+PICTURE = {
+    "tool_usage": {"image_gen": {"input_tokens": 1, "output_tokens": 1}},
+    "tools": [{"type": "image_generation"}],
+}
+
+
 async def echoes(request: Received, writer: asyncio.StreamWriter) -> None:
     body = json.dumps({"headers": request.headers}).encode()
     await answers(200, body, X_Echo=request.headers["authorization"])(request, writer)
@@ -151,6 +157,9 @@ async def test_what_the_answer_used_is_charged_at_the_prices_of_its_model(org: T
         ({"model": "any", "usage": usage}, "2.00"),
         # More than was held is charged all the same.
         ({"model": "any", "usage": {**usage, "prompt_tokens": 900, "total_tokens": 1000}}, "10.00"),
+        # A picture by a model that the answer does not name makes neither cheap.
+        ({"model": "any", "usage": {**usage, "prompt_tokens": 900, "total_tokens": 1000}, **PICTURE}, "10.00"),
+        ({"model": "any", "usage": usage, **PICTURE}, "5.00"),
         # What does not say is not free.
         ({"model": "any"}, "5.00"),
         ({"model": "any", "usage": {"prompt_tokens": "many"}}, "5.00"),
@@ -160,7 +169,7 @@ async def test_what_the_answer_used_is_charged_at_the_prices_of_its_model(org: T
         assert good(await use(org.agent, host))["cost"] == cost
     host.reply = answers(429, json.dumps({"usage": usage}).encode())
     assert good(await use(org.agent, host))["cost"] == "0.00"
-    assert await balance(org.owner) == ("73.00", "0.00")
+    assert await balance(org.owner) == ("58.00", "0.00")
 
 
 async def test_each_provider_says_in_its_own_way_what_was_used(org: Tenant, host: Receiver):

@@ -187,15 +187,15 @@ class _Making:
             return self._price_minor
         settings = self._deps.settings
         async with self._deps.database.platform() as session:
-            cost = await service.cost_of(
+            return await service.cost_of(
                 session,
                 reply.used,
                 self._deps.prices,
                 price=settings.price_of_credits,
                 cost_price=settings.price_of_cost,
                 at=datetime.now(UTC),
+                otherwise=self._price_minor,
             )
-        return self._price_minor if cost is None else cost
 
     async def _end(self, ended: Ended) -> int | None:
         async with self._deps.database.platform() as session:
