@@ -20,7 +20,7 @@ async def show(visit: Visit) -> Response:
     """Show the entries that the address asks for."""
     projects = await visit.ask("/projects", limit=_PROJECTS, **visit.scope)
     slugs = {each["slug"]: each["name"] for each in projects.body["data"]} if projects.ok else {}
-    found = await lists.find(visit, _LOG, *view.FILTERS, choices={"project": slugs})
+    found = await lists.find(visit, _LOG, *view.FILTERS, choices={"project": slugs}, others=True)
     naming = await visit.naming(found.rows, "agent_id", "project_id", "object_id")
     return await visit.render("economics/list.html", view.page(found, naming), found.status)
 

@@ -91,7 +91,7 @@ class Market(FakeApi):
     ("page", "path", "lists_others"),
     [
         ("usage/log", "billing/usage/logs", False),
-        ("economics", "economics/log", False),
+        ("economics", "economics/log", True),
         ("economics/routing", "routing/decisions", False),
         ("purchases", "purchase-orders", False),
         ("cards", "cards", False),
