@@ -84,11 +84,15 @@ class Process:
         return self._popen.poll()
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time that it and what it has started have used so far; 0 once it has ended."""
+        """Return the CPU time that it and what it has started, also what has ended, have used; 0 once it has ended."""
+        used = 0.0
         with contextlib.suppress(psutil.NoSuchProcess):
             root = psutil.Process(self.pid)
-            return sum(sum(each.cpu_times()[:2]) for each in (root, *root.children(recursive=True)))
-        return 0
+            for each in (root, *root.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    # Its own time, and that of those of its children that have ended.
+                    used += sum(each.cpu_times()[:4])
+        return used
 
     def wait(self) -> int:
         """Block until the process has ended and return its exit code."""

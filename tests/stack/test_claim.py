@@ -114,6 +114,22 @@ def test_data_directory_of_somebody_else_is_refused_and_left_as_it_was(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the children of a dead process")
+def test_cpu_time_of_children_that_have_ended_counts_as_progress(tmp_path: Path) -> None:
+    burn = "import time\nwhile time.process_time() < 1: pass"
+    run = (
+        "import subprocess, sys, time; subprocess.run([sys.executable, '-c', sys.argv[1]]);"
+        "open(sys.argv[2], 'w').close(); time.sleep(60)"
+    )
+    ended = tmp_path / "ended"
+    os.mkfifo(ended)
+    process = Process(Program("parent", (sys.executable, "-c", run, burn, str(ended)), tmp_path / "parent.log"))
+    try:
+        ended.read_text()
+        assert process.cpu_seconds() >= 1
+    finally:
+        process.kill()
+
+
 def test_killed_launcher_takes_its_children_with_it(tmp_path: Path) -> None:
     launcher = (
         "import sys, time; from pathlib import Path; from dev.stack.process import Process, Program;"
