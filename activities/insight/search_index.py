@@ -31,6 +31,8 @@ PAGE, LOOKS_EVERY = 500, 1.0
 LONGEST_WAIT = 30.0
 #: How old a fact is when it is sent, and the shortest and the longest window of facts.
 SETTLES, SHORTEST, WINDOW = timedelta(seconds=30), timedelta(seconds=10), timedelta(days=1)
+#: How long sending one window may take, in seconds: the activity ends in the middle of a longer one, for ever.
+LONGEST_SEND = 60.0
 #: How long nothing can be sent before operators are alerted.
 SILENT = timedelta(hours=1)
 REFUSED_ALERT, SILENT_ALERT = "search_index.refused", "search_index.silent"
@@ -49,6 +51,8 @@ class SearchIndexActivities:
         self._database, self._index, self._page, self._settles = database, index, page, settles
         #: The end of a window of facts, and the transaction below which all must have ended first.
         self._window: tuple[int, datetime] | None = None
+        #: The longest window of facts that can be sent in time: one that takes too long is begun again as shorter ones.
+        self._span = WINDOW
 
     @activity.defn(name="index_events")
     async def index(self, message: IndexEvents) -> IndexedEvents:
@@ -113,13 +117,17 @@ class SearchIndexActivities:
         if end - since < SHORTEST:
             self._window = None
             return 0, 0, 0, False
-        until = min(end, since + WINDOW)
+        until, began = min(end, since + self._span), time.monotonic()
         read, created, refused, page = 0, 0, 0, list[dict[str, Any]]()
         async for document in self._facts(since, until):
             page.append(document)
             if len(page) == self._page:
                 read, page, sent = read + len(page), [], await self._deliver(index, page)
                 created, refused = created + sent[0], refused + sent[1]
+            if time.monotonic() - began > LONGEST_SEND and self._span > SHORTEST:
+                self._span = max(min(self._span, until - since) / 4, SHORTEST)
+                return read, created, refused, False
+        self._span = min(self._span * 2, WINDOW)
         sent = await self._deliver(index, page)
         async with self._database.platform() as session:
             await store.move_facts(session, before, until)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
+from activities.insight import search_index
 from activities.insight.search_index import SILENT_ALERT, SearchIndexActivities
 from api.app import create_app
 from api.bootstrap import operator_key
@@ -23,6 +25,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, settings_for
 from tests.api.spending import grant, use
 from tests.conftest import DatabaseUrls
+from tests.support.outbox import past_others
 from tests.support.search import found, index_at, search_server
 from tests.support.serving import client_of
 
@@ -46,6 +49,16 @@ OTHERS = """
         is_raised, status, applied_at, applied_by, created_at)
     VALUES ('{allocation}', '{org}', 'prj_1', '2026-01-01', 'USD', 5000, 0, '[]', '{{}}', false, 'applied', now(),
         'ann', now());
+"""
+
+#: Uses that ended one after the other within the hour.
+MANY = """
+    SET session_replication_role = replica;
+    INSERT INTO secret_uses (id, org_id, secret_id, version, grant_id, agent_id, host, method, meter, price_minor,
+        cost_minor, status, status_code, command_id, created_at, ended_at)
+    SELECT 'scu_' || number, 'org_1', 'sec_1', 1, 'grn_1', 'agt_1', 'api.test', 'POST', 'llm', 20, 20, 'answered', 200,
+        number, now(), now() - number * interval '2 minutes'
+    FROM generate_series(1, 20) AS number;
 """
 
 
@@ -76,6 +89,14 @@ async def index(url: str, database: Database) -> AsyncIterator[SearchIndex]:
 async def look(activities: SearchIndexActivities) -> IndexedEvents:
     done: IndexedEvents = await ActivityEnvironment().run(activities.index, IndexEvents(seconds=0))
     return done
+
+
+async def look_on(database: Database, activities: SearchIndexActivities) -> None:
+    """Look until the facts of now are sent: transactions of other databases are waited for, too."""
+    await look(activities)
+    while activities._window is not None:
+        await past_others(database)
+        await look(activities)
 
 
 async def bought(session: Any, tenant: Tenant) -> None:
@@ -109,11 +130,11 @@ async def test_each_fact_is_one_document(
         await connection.execute(OTHERS.format(org=tenant.org_id, agent=tenant.agent_id, allocation=allocation))
         await connection.close()
         activities = SearchIndexActivities(database, index, settles=timedelta(0))
-        await look(activities)
+        await look_on(database, activities)
         documents = {id: hit["_source"] for id, hit in (await found(url)).items()}
         facts = {id: each for id, each in documents.items() if each["type"].startswith("economics.")}
         log = good(await tenant.owner.get("/economics/log"))["data"]
-        await look(activities)
+        await look_on(database, activities)
         assert (await found(url)).keys() >= documents.keys()
     assert all(each.keys() <= MAPPING.keys() for each in facts.values())
     assert all(each["organization_id"] == tenant.org_id for each in facts.values())
@@ -151,8 +172,32 @@ async def test_a_fact_whose_commit_is_held_open_is_not_missed(
         for _ in range(2):
             await look(activities)
     assert await found(url, term={"type": "economics.purchase_attempt"}) == {}
-    await look(activities)
+    await look_on(database, activities)
     assert len(await found(url, term={"type": "economics.purchase_attempt"})) == 1
+
+
+async def test_a_window_that_takes_too_long_is_sent_as_shorter_ones(
+    fresh_database_urls: DatabaseUrls, database: Database, index: SearchIndex, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page takes half a minute here: the activity, which has five, would never come to the end of the hour."""
+    connection = await asyncpg.connect(fresh_database_urls.owner)
+    await connection.execute(MANY)
+    await connection.close()
+    clock, create, took = [0.0], index.create, list[float]()
+
+    async def slowly(documents: Any) -> Any:
+        clock[0] += 30
+        return await create(documents)
+
+    monkeypatch.setattr(index, "create", slowly)
+    monkeypatch.setattr(search_index, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    activities = SearchIndexActivities(database, index, page=1, settles=timedelta(0))
+    while len(await found(url, term={"type": "economics.secret_use"})) < 20:
+        began = clock[0]
+        await past_others(database)
+        await look(activities)
+        took.append(clock[0] - began)
+    assert max(took) < 300
 
 
 async def test_an_index_that_takes_nothing_for_an_hour_alerts_if_there_is_something_to_send(
