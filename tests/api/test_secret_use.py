@@ -100,7 +100,7 @@ async def use(
     return await caller.post(f"/secrets/{path}/use", body, key=key or new_key())
 
 
-PICTURE = {
+PICTURE: dict[str, Any] = {
     "tool_usage": {"image_gen": {"input_tokens": 1, "output_tokens": 1}},
     "tools": [{"type": "image_generation"}],
 }
