@@ -24,6 +24,8 @@ CREATE TABLE purchase_entries (
 );
 CREATE INDEX ix_purchase_entries_order_id ON purchase_entries (order_id, id);
 CREATE INDEX ix_purchase_entries_org_id_agent_id ON purchase_entries (org_id, agent_id, id);
+-- The entries of a window of all organizations. One of the id itself would be read for an organization's list.
+CREATE INDEX ix_purchase_entries_recorded_at ON purchase_entries (uuid_extract_timestamp(id));
 SELECT pg_temp.row_security('purchase_entries');
 SELECT pg_temp.tenant_reads_own('purchase_entries');
 SELECT pg_temp.append_only('purchase_entries');

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -30,6 +30,7 @@ class PurchaseEntryRow(Base):
         CheckConstraint("amount_minor >= 0", name="amount"),
         Index("ix_purchase_entries_order_id", "order_id", "id"),
         Index("ix_purchase_entries_org_id_agent_id", "org_id", "agent_id", "id"),
+        Index("ix_purchase_entries_recorded_at", text("uuid_extract_timestamp(id)")),
     )
 
     # Its key begins with the organization: PostgreSQL would read one of `id` alone through all organizations.

@@ -26,7 +26,9 @@ _ORGANIZATIONS = text("""
     SELECT org_id FROM ledger.entries
     WHERE transfer_id >= :first AND transfer_id < :last AND org_id IS NOT NULL
     UNION SELECT org_id FROM ledger.refusals WHERE id >= :first AND id < :last
-    UNION SELECT org_id FROM purchase_entries WHERE id >= :first AND id < :last
+    UNION SELECT org_id FROM purchase_entries
+    WHERE uuid_extract_timestamp(id) >= date_trunc('milliseconds', CAST(:since AS timestamptz))
+        AND uuid_extract_timestamp(id) < date_trunc('milliseconds', CAST(:until AS timestamptz))
     ORDER BY 1
 """)
 #: A report of revenue is confirmed later, and an allocation applied: each is a fact of its own.
@@ -67,7 +69,7 @@ def below(until: datetime) -> Position:
 async def organizations(session: AsyncSession, since: datetime, until: datetime) -> Sequence[str]:
     """Return the organizations whose log can have entries that were recorded in a window."""
     first, last = (uuid_of(first_id("x", each)) for each in (since, until))
-    return (await session.scalars(_ORGANIZATIONS, {"first": first, "last": last})).all()
+    return (await session.scalars(_ORGANIZATIONS, {"first": first, "last": last, "since": since, "until": until})).all()
 
 
 async def entries(
