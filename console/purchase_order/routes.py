@@ -89,15 +89,16 @@ async def refuse(visit: Visit) -> Response:
 
 async def confirm(visit: Visit) -> Response:
     """Confirm or correct what was charged and refunded in all."""
-    form = await read_form(visit.request, "charged", "refunded", "reason")
+    form = await read_form(visit.request, "digest", "charged", "refunded", "reason")
     body = {"charged": form.number("charged"), "refunded": form.number("refunded"), "reason": form.maybe("reason")}
+    body["digest"] = form.text("digest")
     answer = await visit.order("POST", f"{_own(visit)}/confirm", body, form.key)
     return await _decided(visit, answer, form, "purchase.confirmed")
 
 
 async def cancel(visit: Visit) -> Response:
     """End a purchase that renews."""
-    form = await read_form(visit.request, "charged", "refunded", "reason")
+    form = await read_form(visit.request, "digest", "charged", "refunded", "reason")
     answer = await visit.order("POST", f"{_own(visit)}/cancel", None, form.key)
     return await _decided(visit, answer, form, "purchase.ended")
 

@@ -116,7 +116,7 @@ class Purchase:
         confirm: where what was charged is confirmed or corrected; empty if the reader may not, or nothing can be.
         is_reported: whether something that was reported waits to be confirmed.
         cancel: where a purchase is cancelled that an agent says does not renew; empty otherwise.
-        charged, refunded: what was reported, for the form.
+        charged, refunded: what was reported, for the form; `reported_digest` is of that.
         facts: further facts that are amounts or words: label and text.
     """
 
@@ -146,6 +146,7 @@ class Purchase:
     cancel: str
     charged: str
     refunded: str
+    reported_digest: str
     currency: str
     alternatives: tuple[Alternative, ...]
     methods: tuple[Method, ...]
@@ -268,6 +269,7 @@ def one(
         cancel=f"{here}/cancel" if order["cancellation_reported_at"] else "",
         charged=written(reported["charged"]),
         refunded=written(reported["refunded"]),
+        reported_digest=reported["digest"],
         currency=order["currency"],
         alternatives=tuple(
             Alternative(

@@ -5,6 +5,8 @@ an order that was attempted), it counts once a person confirms it: until then a 
 refund not at all. The card or the provider that Bursar has paid with itself confirms by its own books.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,6 +17,7 @@ from domain.budgets.purchase_order import (
     Attempt,
     AttemptStatus,
     PurchaseOrderStatus,
+    Stale,
     Term,
     check_confirmation,
     renews_after,
@@ -55,6 +58,7 @@ async def confirm(
     *,
     charged_minor: int,
     refunded_minor: int,
+    digest: str,
     reason: str | None,
     now: datetime,
 ) -> PurchaseOrder:
@@ -63,6 +67,7 @@ async def confirm(
     Once: a repetition changes nothing. The caller has checked that the actor confirms.
 
     Raises:
+        Stale: something was tried, counted or reported since the person read the `digest`.
         Invalid: more is refunded than charged; the figures are not those that were reported, and there is no reason.
         AttemptOpen: an attempt has no result. WrongState: nothing was ever held or charged.
         OperatorIssued: of the actor's key.
@@ -72,11 +77,18 @@ async def confirm(
     same = (charged_minor, refunded_minor) == (order.spent_minor, order.refunded_minor)
     if same and order.unconfirmed_since is None:
         return order
-    rows = await orders.counts(session, order.id)
+    rows, attempts = await orders.counts(session, order.id), await orders.attempts(session, [order.id])
+    present = digest_of_reports(order, attempts)
+    if digest != present:
+        raise Stale(
+            "Something was tried, counted or reported since you read the purchase. Read it again, compare it with the "
+            "payment, and send the digest of what is reported.",
+            extra={"digest": present},
+        )
     as_reported = (charged_minor, refunded_minor) == (order.reported_spent_minor, order.reported_refunded_minor)
     check_confirmation(
         PurchaseOrderStatus(order.status),
-        attempts_of(await orders.attempts(session, [order.id])),
+        attempts_of(attempts),
         was_held=bool(rows),
         charged_minor=charged_minor,
         refunded_minor=refunded_minor,
@@ -105,6 +117,14 @@ async def confirm(
     if changed:
         await records.tell(session, order, at=now)
     return order
+
+
+def digest_of_reports(order: PurchaseOrder, attempts: Sequence[PurchaseAttempt]) -> str:
+    """Return the digest of what a person confirms: an order's attempts, and what was counted and reported of it."""
+    counted = [order.spent_minor, order.refunded_minor, order.reported_spent_minor, order.reported_refunded_minor]
+    tried = sorted([each.number, each.status] for each in attempts)
+    content = [counted, order.cancel_reported_at is not None, tried]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def reach_charged(order: PurchaseOrder, now: datetime) -> bool:

@@ -36,6 +36,7 @@ from services.budgets.purchase_confirmation import (
     attempts_of,
     confirm,
     confirms,
+    digest_of_reports,
     force,
     held_of,
     reach_charged,
@@ -146,7 +147,8 @@ async def report(
         Invalid: the fee is above what was charged; a correction has no reason.
     """
     order = await orders.get(session, order_id, lock=True)
-    row = next((each for each in await orders.attempts(session, [order.id]) if each.number == number), None)
+    attempts = await orders.attempts(session, [order.id])
+    row = next((each for each in attempts if each.number == number), None)
     if row is None:
         raise NotFound(MISSING_ATTEMPT)
     status, is_person = result.status, await confirms(session, actor)
@@ -168,6 +170,7 @@ async def report(
             order.id,
             charged_minor=max(0, order.reported_spent_minor - before + (now_charged or 0)),
             refunded_minor=order.refunded_minor,
+            digest=digest_of_reports(order, attempts),
             reason=result.reason,
             now=now,
         )

@@ -66,8 +66,15 @@ async def proposed(of: Caller, agent_id: str, amount: str = "10", **fields: Any)
     return made
 
 
+async def read(of: Caller, order: dict[str, Any]) -> dict[str, str]:
+    """Return the digest that a confirmation of an order needs, as it is."""
+    return {"digest": good(await of.get(f"/purchase-orders/{order['id']}"))["reported"]["digest"]}
+
+
 async def acted(of: Caller, order: dict[str, Any], action: str, status: int = 200, **body: Any) -> dict[str, Any]:
     path = f"/purchase-orders/{order['id']}/{action}"
+    if action == "confirm":
+        body = await read(of, order) | body
     answer = await of.post(path, None if action == "cancel" else body, key=new_key())
     found: dict[str, Any] = good(answer, status)
     return found

@@ -701,7 +701,7 @@ OF_PURCHASES: dict[str, dict[str, Any]] = {
     "attempts": {"method": "card"},
     "result": {"result": "declined"},
     "refunds": {"amount": "1"},
-    "confirm": {"charged": "1", "refunded": "0"},
+    "confirm": {"charged": "1", "refunded": "0", "digest": "0" * 64},
     "grant": {"digest": "0" * 64},
 }
 BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --", "%F0%9F%98%80", "%ff")

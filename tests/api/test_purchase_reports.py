@@ -13,7 +13,7 @@ from runtime.database import Database
 from services.budgets import purchase_payment
 from services.budgets.purchase_confirmation import UNCONFIRMED_ALERTS
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.purchasing import acted, budget, paid, proposed
+from tests.api.purchasing import acted, budget, paid, proposed, read
 from tests.api.test_purchase_orders import counted, later, log_of
 
 pytestmark = pytest.mark.db
@@ -88,12 +88,13 @@ async def test_a_key_that_an_operator_issued_confirms_nothing(
     order = await paid(studio.agent, await proposed(studio.agent, studio.agent_id, "25"), "10")
     wanted = {"principal": f"slipped-{new_key()}", "role": "finance", "organization_id": studio.org_id}
     slipped = Caller(operator.http, good(await operator.post("/api-keys", wanted), 201)["secret"], studio.org_id)
-    confirmation = {"charged": "10.00", "refunded": "0.00"}
+    confirmation = {"charged": "10.00", "refunded": "0.00", **await read(studio.owner, order)}
     path = f"/purchase-orders/{order['id']}/confirm"
     refused(await slipped.post(path, confirmation, key=new_key()), 403, "api_key.operator_issued")
     await acted(slipped, order, "refunds", 201, amount="5")
     await acted(slipped, order, "attempts/1/result", result="declined", reason="It was declined.")
     assert await net(database, control) == 2500
+    confirmation |= await read(studio.owner, order)
     await acted(studio.owner, order, "confirm", **confirmation, reason="The receipt.")
     assert await net(database, control) == 1000
 
@@ -145,6 +146,7 @@ async def test_a_person_confirms_or_corrects_what_an_agent_has_reported(
         else:
             await acted(studio.agent, order, what)
     path, body = f"/purchase-orders/{order['id']}/confirm", {"charged": charged, "refunded": refunded}
+    body |= await read(studio.finance, order)
     for by in (studio.agent, studio.member, studio.auditor):
         refused(await by.post(path, body, key=new_key()), 403, "auth.forbidden")
     if reason is not None:
@@ -152,7 +154,8 @@ async def test_a_person_confirms_or_corrects_what_an_agent_has_reported(
         body["reason"] = reason
     now = await acted(studio.finance, order, "confirm", **body)
     assert (now["status"], now["spent"], now["refunded"]) == (status, charged, refunded)
-    assert (now["unconfirmed_since"], now["reported"]) == (None, {"charged": charged, "refunded": refunded})
+    reported = (now["reported"]["charged"], now["reported"]["refunded"])
+    assert (now["unconfirmed_since"], reported) == (None, (charged, refunded))
     assert await net(database, control) == minor(charged) - minor(refunded)
     (entry,) = await entries(studio, transaction_type="purchase_confirmation")
     assert (entry["status"], entry["reason"]) == ("confirmed" if reason is None else "corrected", reason)
@@ -188,7 +191,8 @@ async def test_a_person_confirms_a_decline_and_the_order_goes_on(studio: Tenant,
     assert await counted(database, control) == {"held": 5000}
     path = f"/purchase-orders/{order['id']}/confirm"
     nothing = {"charged": "0", "refunded": "0"}
-    refused(await studio.owner.post(path, nothing, key=new_key()), 409, "purchase_order.attempt_open")
+    read_now = nothing | await read(studio.owner, order)
+    refused(await studio.owner.post(path, read_now, key=new_key()), 409, "purchase_order.attempt_open")
     await acted(studio.agent, order, "attempts/2/result", result="declined")
     now = await acted(studio.owner, order, "confirm", **nothing)
     assert (now["status"], now["unconfirmed_since"]) == ("approved", None)
@@ -196,6 +200,34 @@ async def test_a_person_confirms_a_decline_and_the_order_goes_on(studio: Tenant,
     assert (await paid(studio.agent, order))["spent"] == "25.00"
     assert await counted(database, control) == {"spent": 2500}
     assert [status for what, status in await log_of(database, order) if what == "confirmation"] == ["confirmed"]
+
+
+async def tried_again(studio: Tenant, order: dict[str, Any]) -> None:
+    await acted(studio.agent, order, "attempts", 201, method="backup")
+    await acted(studio.agent, order, "attempts/2/result", result="declined")
+
+
+async def bought_then(studio: Tenant, order: dict[str, Any]) -> None:
+    await acted(studio.agent, order, "attempts", 201, method="backup")
+    await acted(studio.agent, order, "attempts/2/result", result="succeeded")
+
+
+@pytest.mark.parametrize("then", [tried_again, bought_then])
+@pytest.mark.parametrize("reason", [None, "The bank says so."])
+async def test_a_person_confirms_nothing_that_came_after_it_has_read_the_purchase(
+    studio: Tenant, database: Database, then: Callable[..., Awaitable[None]], reason: str | None
+) -> None:
+    control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=50)
+    order = await proposed(studio.agent, studio.agent_id, "25")
+    await acted(studio.agent, order, "attempts", 201, method="card")
+    seen = (await acted(studio.agent, order, "attempts/1/result", result="declined"))["reported"]
+    await then(studio, order)
+    path, before = f"/purchase-orders/{order['id']}/confirm", await counted(database, control)
+    assert before.get("held", 0) + before.get("spent", 0) == 5000
+    answer = await studio.owner.post(path, {**seen, "reason": reason}, key=new_key())
+    refused(answer, 409, "approval.stale")
+    assert answer.json()["digest"] == (await read(studio.owner, order))["digest"] != seen["digest"]
+    assert await counted(database, control) == before
 
 
 async def test_an_agents_cancellation_ends_no_renewal_until_a_person_cancels(

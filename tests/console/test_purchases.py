@@ -75,7 +75,9 @@ async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects
     page = await owner.get(path)
     assert "0.01\u00a0USD charged, 0.00\u00a0USD refunded" in page.text
     assert read(page.text).problems == []
-    fields = {"command": await owner.form(path), "charged": "25.00", "refunded": "0.00", "reason": ""}
+    digest = order["reported"]["digest"]
+    assert digest in page.text
+    fields = {"command": await owner.form(path), "digest": digest, "charged": "25.00", "refunded": "0.00", "reason": ""}
     refused = await owner.post(f"{path}/confirm", fields)
     assert (refused.status_code, "Say why" in refused.text, 'value="25.00"' in refused.text) == (422, True, True)
     (command,) = set(re.findall(r'name="command" value="([^"]+)"', refused.text))

@@ -105,7 +105,9 @@ class Orders:
             body[name] = str(plan.amount + body[name])
         if "lifts" in body:
             body["lifts"] = [{"budget_id": studio.budgets["poor"], "window": "day"}]
-        return body | ({"digest": self._last[plan.name]["digest"]} if step.path == "grant" else {})
+        last = self._last[plan.name]
+        digests = {"grant": last["digest"], "confirm": last["reported"]["digest"]}
+        return body | ({"digest": digests[step.path]} if step.path in digests else {})
 
     def take(self, plan: OrderPlan, place: int, response: httpx2.Response) -> None:
         """Take an answer; raises NoResponse if it is not as planned."""

@@ -170,10 +170,16 @@ async def test_person_corrects_what_was_charged_in_both_directions(world: World)
         await order.attempt("card_primary")
         await order.succeeded("8")
     known = order.view.id
+    read = (await client.purchase_orders.get(known)).reported.digest
+    with pytest.raises(bursar.Conflict):
+        await client.purchase_orders.confirm(known, charged="9", refunded="0", digest="0" * 64, reason="The receipt.")
     with pytest.raises(bursar.InvalidRequest):
-        await client.purchase_orders.confirm(known, charged="9", refunded="0")
+        await client.purchase_orders.confirm(known, charged="9", refunded="0", digest=read)
     for charged, refunded, left in (("9", "0", "16"), ("2", "1", "24"), ("10", "0", "15")):
-        now = await client.purchase_orders.confirm(known, charged=charged, refunded=refunded, reason="The receipt.")
+        now = await client.purchase_orders.confirm(
+            known, charged=charged, refunded=refunded, digest=read, reason="The receipt."
+        )
+        read = now.reported.digest
         assert (now.spent, now.refunded, now.unconfirmed_since) == (Decimal(charged), Decimal(refunded), None)
         assert (now.reported.charged, now.reported.refunded) == (Decimal(charged), Decimal(refunded))
         with pytest.raises(PurchaseNotApproved) as refused:

@@ -350,7 +350,7 @@ async def create_refund(
 @router.post(
     "/purchase-orders/{purchase_order_id}/confirm",
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, (Forbidden, "session.by_link"), OperatorIssued, WrongState, AttemptOpen),
+    responses=errors(*_FOUND, (Forbidden, "session.by_link"), OperatorIssued, WrongState, AttemptOpen, Stale),
 )
 async def confirm_purchase_order(
     purchase_order_id: str,
@@ -362,7 +362,8 @@ async def confirm_purchase_order(
 ) -> Response:
     """Confirm or correct what was charged and refunded of a purchase in all. Budgets count that from now on.
 
-    Send the figures that you have compared with the payment. Others than those `reported` need a `reason`.
+    Send the figures that you have compared with the payment, and the `digest` of what is `reported`: if anything has
+    changed since, nothing is confirmed. Other figures than those `reported` need a `reason`.
     """
     row = await _deciding(deps, actor, key, purchase_order_id)
     refuse_by_link(actor, "confirm purchases")
@@ -375,6 +376,7 @@ async def confirm_purchase_order(
             purchase_order_id,
             charged_minor=charged,
             refunded_minor=refunded,
+            digest=body.digest,
             reason=body.reason,
             now=datetime.now(UTC),
         )

@@ -39,6 +39,7 @@ from ledger.spends import Pool
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseGrant, PurchaseOrder
 from models.tenants.metadata import ObjectMetadata
 from services.budgets.purchase_approval import Grant, digest_of
+from services.budgets.purchase_confirmation import digest_of_reports
 from services.budgets.purchase_payment import Result
 
 
@@ -53,6 +54,8 @@ def _free(text: str, info: ValidationInfo) -> str:
 _Name = Annotated[Name, StringConstraints(max_length=80), AfterValidator(_free)]
 _Item = Annotated[Name, AfterValidator(_free)]
 _Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_free)]
+_Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_DIGEST_EXAMPLE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _Url = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://"), AfterValidator(_free)]
 
 
@@ -171,10 +174,11 @@ class PurchaseRefundCreate(RequestModel):
 class PurchaseConfirmationCreate(RequestModel):
     """What a person says was charged and refunded of a purchase in all."""
 
-    model_config = example(charged="10.00", refunded="0.00")
+    model_config = example(charged="10.00", refunded="0.00", digest=_DIGEST_EXAMPLE)
 
     charged: Amount = Field(description="All that was charged; 0 if nothing was.")
     refunded: Amount = Field(description="All that came back of it.")
+    digest: _Digest = Field(description="The `digest` of what is `reported`, as you have read it.")
     reason: _Reason | None = Field(default=None, description="Required if it is not what was `reported`.")
 
 
@@ -188,11 +192,9 @@ class LiftSet(RequestModel):
 class PurchaseGrantCreate(RequestModel):
     """The approval of exactly what the digest is of."""
 
-    model_config = example(digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+    model_config = example(digest=_DIGEST_EXAMPLE)
 
-    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
-        description="The order's `digest`, as you have read it."
-    )
+    digest: _Digest = Field(description="The order's `digest`, as you have read it.")
     pool: DrawnPool | None = Field(default=None, description="The pool to draw instead of the one that was asked for.")
     lifts: list[LiftSet] | None = Field(default=None, max_length=10, description="Windows that do not refuse it.")
     reason: _Reason | None = None
@@ -323,6 +325,7 @@ class PurchaseReportedView(ResponseModel):
 
     charged: Exact
     refunded: Exact
+    digest: str = Field(description="Of these figures, what budgets count, and the attempts; it is to be confirmed.")
 
 
 class PurchaseOrderView(MetadataView):
@@ -408,6 +411,7 @@ class PurchaseOrderView(MetadataView):
             reported=PurchaseReportedView(
                 charged=format_amount(row.reported_spent_minor, row.currency),
                 refunded=format_amount(row.reported_refunded_minor, row.currency),
+                digest=digest_of_reports(row, attempts),
             ),
             cancellation_reported_at=row.cancel_reported_at,
             saved=_exact(row.saved_minor, row.currency),

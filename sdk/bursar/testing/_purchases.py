@@ -97,7 +97,6 @@ class Purchases:
             "attempts": [],
             "spent": "0.00",
             "refunded": "0.00",
-            "reported": {"charged": "0.00", "refunded": "0.00"},
             "unconfirmed_since": None,
             "cancellation_reported_at": None,
             "alternative_action": None,
@@ -106,6 +105,7 @@ class Purchases:
         }
         content = {name: order[name] for name in ("item", "vendor", "amount", "currency", "pool")}
         order["digest"] = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        order["reported"] = _reported(order)
         return self._written.make(self._orders, "por", body, order | self._decided(order))
 
     def _decided(self, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Purchases:
     def _change(self, id: str, answer: int = 200, **changed: Any) -> Answer:
         # A copy: answers that were given stay as they were.
         order = self._orders[id] = {**self._orders[id], **changed, "updated_at": time_of(datetime.now(UTC))}
-        order["reported"] = {"charged": order["spent"], "refunded": order["refunded"]}
+        order["reported"] = _reported(order)
         return Answer(answer, order)
 
     def _attempt(self, request: httpx2.Request, id: str) -> Answer:
@@ -221,6 +221,8 @@ class Purchases:
         _refuse_open(order, {"begun", "unknown"})
         if refunded > charged:
             raise invalid("At most what was charged can be refunded.", "refunded")
+        if required(body, "digest") != order["reported"]["digest"]:
+            raise Refused(409, "approval.stale", "The purchase has changed.", digest=order["reported"]["digest"])
         required(body, "reason")
         is_held = order["status"] == "approved" and charged
         self._give(order["currency"], before - (charged - refunded) + (Decimal(order["amount"]) if is_held else 0))
@@ -262,6 +264,13 @@ def _alternative(given: Mapping[str, Any]) -> dict[str, Any]:
         "fits": given.get("fits", False),
         "why": given.get("why") or "",
     }
+
+
+def _reported(order: Mapping[str, Any]) -> dict[str, Any]:
+    tried = [[each["number"], each["status"]] for each in order["attempts"]]
+    content = json.dumps([order["spent"], order["refunded"], tried])
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return {"charged": order["spent"], "refunded": order["refunded"], "digest": digest}
 
 
 def _status(status: str, code: str, sentence: str, **bound: Any) -> dict[str, Any]:
