@@ -77,14 +77,48 @@ async def confirm(
     same = (charged_minor, refunded_minor) == (order.spent_minor, order.refunded_minor)
     if same and order.unconfirmed_since is None:
         return order
-    rows, attempts = await orders.counts(session, order.id), await orders.attempts(session, [order.id])
-    present = digest_of_reports(order, attempts)
+    present = digest_of_reports(order, await orders.attempts(session, [order.id]))
     if digest != present:
         raise Stale(
             "Something was tried, counted or reported since you read the purchase. Read it again, compare it with the "
             "payment, and send the digest of what is reported.",
             extra={"digest": present},
         )
+    return await _count(session, actor, order, charged_minor, refunded_minor, reason=reason, now=now)
+
+
+async def correct(
+    session: AsyncSession,
+    actor: Actor,
+    order: PurchaseOrder,
+    number: int,
+    charged_minor: int,
+    reason: str | None,
+    now: datetime,
+) -> PurchaseOrder:
+    """Have budgets count all that was charged after a person has corrected one attempt; other reports go on to wait.
+
+    The caller has checked that the actor confirms, holds the order's lock, and has written the attempt.
+
+    Raises:
+        Invalid, AttemptOpen: as `confirm`.
+    """
+    return await _count(session, actor, order, charged_minor, order.refunded_minor, reason=reason, now=now, only=number)
+
+
+async def _count(
+    session: AsyncSession,
+    actor: Actor,
+    order: PurchaseOrder,
+    charged_minor: int,
+    refunded_minor: int,
+    *,
+    reason: str | None,
+    now: datetime,
+    only: int | None = None,
+) -> PurchaseOrder:
+    """Have budgets count what a person says of a purchase, or `only` of one attempt."""
+    rows, attempts = await orders.counts(session, order.id), await orders.attempts(session, [order.id])
     as_reported = (charged_minor, refunded_minor) == (order.reported_spent_minor, order.reported_refunded_minor)
     check_confirmation(
         PurchaseOrderStatus(order.status),
@@ -97,10 +131,13 @@ async def confirm(
     refunded = max(0, refunded_minor - order.refunded_minor)
     changed = charged_minor > 0 and reach_charged(order, now)
     order.spent_minor, order.refunded_minor = charged_minor, refunded_minor
-    order.reported_spent_minor, order.reported_refunded_minor = charged_minor, refunded_minor
-    order.cancel_reported_at = None
-    await settle(session, order, rows, now)
-    await review(session, order, now=now, declined=False)
+    order.reported_spent_minor = charged_minor
+    if only is None:
+        order.reported_refunded_minor, order.cancel_reported_at = refunded_minor, None
+    # A hold may be that of another attempt, of which only an agent says that it was declined.
+    others = {each.number for each in attempts if each.status == AttemptStatus.DECLINED} - {only}
+    await settle(session, order, rows, now, releases=only is None or not others)
+    await review(session, order, now=now, declined=None if only else False)
     await records.note(
         session,
         order,
@@ -150,16 +187,17 @@ async def settle(
     returned = spread_refund([(row.number, row.spent, row.refunded) for row in rows], max(0, -more))
     for row in rows:
         is_kept = order.status == PurchaseOrderStatus.APPROVED and row.number == order.counts
-        held = held_of(row) if releases and not is_kept else 0
+        held = 0 if is_kept else held_of(row)
         spent = min(max(0, more), held)
         more -= spent
+        gone = held - spent if releases else 0
         refunded = returned.get(row.number, row.refunded)
-        if held or refunded != row.refunded:
+        if spent or gone or refunded != row.refunded:
             await purchases.move(
                 order.id,
                 row.number,
                 spent_minor=row.spent + spent,
-                returned_minor=row.returned + held - spent,
+                returned_minor=row.returned + gone,
                 refunded_minor=refunded,
                 at=now,
             )

@@ -34,9 +34,8 @@ from services.budgets import policy as policies
 from services.budgets import purchase_record as records
 from services.budgets.purchase_confirmation import (
     attempts_of,
-    confirm,
     confirms,
-    digest_of_reports,
+    correct,
     force,
     held_of,
     reach_charged,
@@ -147,8 +146,7 @@ async def report(
         Invalid: the fee is above what was charged; a correction has no reason.
     """
     order = await orders.get(session, order_id, lock=True)
-    attempts = await orders.attempts(session, [order.id])
-    row = next((each for each in attempts if each.number == number), None)
+    row = next((each for each in await orders.attempts(session, [order.id]) if each.number == number), None)
     if row is None:
         raise NotFound(MISSING_ATTEMPT)
     status, is_person = result.status, await confirms(session, actor)
@@ -164,16 +162,8 @@ async def report(
     row.status, row.reference, row.receipt, row.result_at = status.value, result.reference, result.receipt, now
     if corrects:
         await session.flush()
-        return await confirm(
-            session,
-            actor,
-            order.id,
-            charged_minor=max(0, order.reported_spent_minor - before + (now_charged or 0)),
-            refunded_minor=order.refunded_minor,
-            digest=digest_of_reports(order, attempts),
-            reason=result.reason,
-            now=now,
-        )
+        in_all = max(0, order.reported_spent_minor - before + (now_charged or 0))
+        return await correct(session, actor, order, number, in_all, result.reason, now)
     order.unknown_since = now if status is AttemptStatus.UNKNOWN else None
     if status is not AttemptStatus.UNKNOWN:
         await alert.close_cases(session, order.id, [UNKNOWN])

@@ -202,6 +202,25 @@ async def test_a_person_confirms_a_decline_and_the_order_goes_on(studio: Tenant,
     assert [status for what, status in await log_of(database, order) if what == "confirmation"] == ["confirmed"]
 
 
+async def test_a_person_who_corrects_one_result_confirms_no_other_report(studio: Tenant, database: Database) -> None:
+    control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=75)
+    order = await proposed(studio.agent, studio.agent_id, "25", term="month")
+    await acted(studio.agent, order, "attempts", 201, method="card")
+    await acted(studio.agent, order, "attempts/1/result", result="declined")
+    order = await paid(studio.agent, order, "0.01")
+    await acted(studio.agent, order, "refunds", 201, amount="5")
+    await acted(studio.agent, order, "cancel")
+    now = await acted(studio.owner, order, "attempts/2/result", result="succeeded", amount="20", reason="The receipt.")
+    assert await counted(database, control) == {"held": 2500, "spent": 2500, "refunded": 500}
+    assert (now["spent"], now["reported"]["charged"], now["reported"]["refunded"]) == ("20.00", "20.00", "5.00")
+    assert None not in (now["unconfirmed_since"], now["cancellation_reported_at"])
+    # A decline that turns out to have paid is paid from what was held for it.
+    now = await acted(studio.owner, order, "attempts/1/result", result="succeeded", amount="25", reason="It paid too.")
+    assert await counted(database, control) == {"spent": 5000, "refunded": 500}
+    now = await acted(studio.owner, order, "confirm", charged="45", refunded="5")
+    assert (now["unconfirmed_since"], await net(database, control)) == (None, 4000)
+
+
 async def tried_again(studio: Tenant, order: dict[str, Any]) -> None:
     await acted(studio.agent, order, "attempts", 201, method="backup")
     await acted(studio.agent, order, "attempts/2/result", result="declined")
