@@ -142,6 +142,12 @@ async def is_unresolved(session: AsyncSession, kind: str, subject: str) -> bool:
     return await session.scalar(select(query.exists())) is True
 
 
+async def resolved_among(session: AsyncSession, keys: Collection[str]) -> set[str]:
+    """Return those of some keys whose alerts were resolved, whoever has done so."""
+    query = select(Alert.key).where(Alert.key.in_(keys), Alert.resolved_at.is_not(None))
+    return {*await session.scalars(query)}
+
+
 async def unresolved_subjects(session: AsyncSession, kind: str, *, limit: int) -> Sequence[str]:
     """Return the distinct subjects of the unresolved alerts of a kind, oldest first."""
     query = select(Alert.subject).where(Alert.kind == kind, Alert.resolved_at.is_(None)).order_by(Alert.id)

@@ -330,8 +330,15 @@ async def _book_all(
 async def _match_earlier_refunds(
     books: _Books, row: CardAuthorization, captured: TransactionSnapshot, spends: Sequence[CardSpend]
 ) -> None:
-    """Return the credits of refunds that were heard before a capture: of its authorization, or of its merchant."""
-    for early in await transactions.unmatched(books.session, books.card.id):
+    """Return the credits of refunds that were heard before a capture: of its authorization, or of its merchant.
+
+    Of a refund whose alert an operator has resolved the credits were granted by hand.
+    """
+    found = await transactions.unmatched(books.session, books.card.id)
+    by_hand = await alert.resolved_among(books.session, [f"{UNMATCHED}:{early.ref}" for early in found])
+    for early in found:
+        if f"{UNMATCHED}:{early.ref}" in by_hand:
+            continue
         same = early.merchant["name"] == captured.merchant.name
         if early.authorization_id == row.id or (same and early.currency == captured.currency):
             key = f"{early.ref}:{captured.ref}"

@@ -39,6 +39,7 @@ from repositories.books import clearing
 from repositories.cards import card as cards
 from repositories.cards import card_authorization as authorizations
 from repositories.cards import card_transaction as transactions
+from repositories.messages.alert import resolve_one
 from runtime.database import Database, driver_connection
 from services.cards import card_authorization, card_transaction
 from tests.conftest import DatabaseUrls
@@ -428,6 +429,21 @@ async def test_a_refund_that_is_heard_before_its_capture_is_matched_when_that_co
         assert known.beyond_minor == 0
         alert = (await session.scalars(select(Alert).where(Alert.subject == world.card))).one()
         assert alert.status == "resolved"
+
+
+async def test_a_refund_whose_credits_were_granted_by_hand_returns_none_of_a_later_payment(world: World) -> None:
+    """The runbook has an operator grant them and resolve the alert; the merchant then sells something else."""
+    assert await told(world, transaction(world, 150, None, REFUND))
+    async with world.database.platform() as session:
+        [found] = await session.scalars(select(Alert).where(Alert.subject == world.card))
+        await resolve_one(session, found.id, "operator")
+    asked = question(world, 400)
+    await ask(world, asked)
+    captured = transaction(world, 400, asked.authorization_ref)
+    assert await told(
+        world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=(captured,))
+    )
+    assert await world.balance() == (960, 0)
 
 
 async def test_a_request_that_the_issuer_has_declined_after_all_holds_nothing(world: World) -> None:
