@@ -348,14 +348,14 @@ def check_confirmation(
 
     Raises:
         WrongState: nothing was ever held or charged.
-        AttemptOpen: an attempt has no result.
+        AttemptOpen: an attempt is unknown, or has no result while the order can still be paid.
         Invalid: more is refunded than charged; a reason is missing.
     """
     if not was_held:
         raise WrongState(
             f"This order is {status.value}; nothing of it was held or charged.", extra={"state": status.value}
         )
-    refuse_open(attempts)
+    refuse_open(attempts, only_unknown=status is not PurchaseOrderStatus.APPROVED)
     if refunded_minor > charged_minor:
         raise Invalid("At most what was charged can be refunded.", extra={"field": "refunded"})
     if not is_explained:

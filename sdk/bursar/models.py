@@ -4115,6 +4115,7 @@ class PurchaseReportedView(Model):
 
     charged: Amount = NOT_SENT
     refunded: Amount = NOT_SENT
+    digest: str = NOT_SENT
 
 
 class PurchaseView(Model):

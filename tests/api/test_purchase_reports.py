@@ -182,6 +182,22 @@ async def test_a_persons_own_report_counts_and_corrects_an_agents(studio: Tenant
     assert (again["spent"], again["reported"]["charged"]) == ("25.00", "1.00")
 
 
+async def test_a_person_confirms_an_order_that_ended_before_its_attempt_had_a_result(
+    studio: Tenant, database: Database
+) -> None:
+    control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=50)
+    order = await proposed(studio.agent, studio.agent_id, "25")
+    await acted(studio.agent, order, "attempts", 201, method="card")
+    await acted(studio.agent, order, "abandon")
+    assert await counted(database, control) == {"held": 2500}
+    now = await acted(studio.owner, order, "confirm", charged="0", refunded="0")
+    assert (now["status"], now["unconfirmed_since"]) == ("abandoned", None)
+    assert await counted(database, control) == {}
+    # A payment that is reported later counts all the same.
+    await acted(studio.agent, order, "attempts/1/result", result="succeeded")
+    assert await net(database, control) == 2500
+
+
 async def test_a_person_confirms_a_decline_and_the_order_goes_on(studio: Tenant, database: Database) -> None:
     control = await budget(database, studio.org_id, ("agent", studio.agent_id), day=50)
     order = await proposed(studio.agent, studio.agent_id, "25")

@@ -6244,12 +6244,13 @@ class AsyncPurchaseOrders:
         *,
         charged: AmountLike,
         refunded: AmountLike,
+        digest: str,
         reason: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
         """Confirm or correct what was charged and refunded of a purchase in all. Budgets count that from now on.
 
-        Send the figures that you have compared with the payment. Others than those `reported` need a `reason`.
+        Send the figures that you have compared with the payment, and the `digest` of what is `reported`: if anything has changed since, nothing is confirmed. Other figures than those `reported` need a `reason`.
         """
         return await self._caller.ask(
             models.PurchaseOrderView,
@@ -6258,7 +6259,7 @@ class AsyncPurchaseOrders:
             f"/api/v1/purchase-orders/{segment(purchase_order_id)}/confirm",
             keyed=True,
             key=idempotency_key,
-            body={"charged": charged, "refunded": refunded, "reason": reason},
+            body={"charged": charged, "refunded": refunded, "digest": digest, "reason": reason},
         )
 
     async def cancel(self, purchase_order_id: str, *, idempotency_key: str | None = None) -> models.PurchaseOrderView:

@@ -6227,12 +6227,13 @@ class PurchaseOrders:
         *,
         charged: AmountLike,
         refunded: AmountLike,
+        digest: str,
         reason: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseOrderView:
         """Confirm or correct what was charged and refunded of a purchase in all. Budgets count that from now on.
 
-        Send the figures that you have compared with the payment. Others than those `reported` need a `reason`.
+        Send the figures that you have compared with the payment, and the `digest` of what is `reported`: if anything has changed since, nothing is confirmed. Other figures than those `reported` need a `reason`.
         """
         return self._caller.ask(
             models.PurchaseOrderView,
@@ -6241,7 +6242,7 @@ class PurchaseOrders:
             f"/api/v1/purchase-orders/{segment(purchase_order_id)}/confirm",
             keyed=True,
             key=idempotency_key,
-            body={"charged": charged, "refunded": refunded, "reason": reason},
+            body={"charged": charged, "refunded": refunded, "digest": digest, "reason": reason},
         )
 
     def cancel(self, purchase_order_id: str, *, idempotency_key: str | None = None) -> models.PurchaseOrderView:
