@@ -15,9 +15,11 @@ from typing import Any
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.app import create_app, create_private_app
 from api.changes import Changes
+from api.outgoing import CUT
 from api.presence import Presence
 from composition import make_price_book, make_providers, make_secrets
 from console.app import mount
@@ -28,13 +30,22 @@ from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 
 
+class Protocol(HttpToolsProtocol):
+    """HTTP on one connection, which an answer may cut."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {CUT: self.transport.abort}
+
+
 def serving(settings: Settings) -> dict[str, Any]:
     """Return how uvicorn serves the app. A client is the other end of its connection, or a trusted proxy's word."""
     return {
         "host": settings.host,
         "port": settings.port,
         "loop": "none",
-        "http": "httptools",
+        "http": Protocol,
         # A stream is a connection and a request at work for as long as it is open, and takes neither from the others.
         "limit_concurrency": settings.limit_concurrency + settings.limit_streams,
         "proxy_headers": settings.trusted_proxies is not None,

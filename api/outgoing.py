@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,6 +17,8 @@ READ_WITHIN = timedelta(minutes=2)
 PART_WITHIN = timedelta(seconds=30)
 #: How many bytes are given to the server at a time; it takes more once the client has read most of them.
 _PART = 65_536
+#: The extension of a scope that closes its connection at once (see `server.Protocol`).
+CUT = "bursar.cut"
 
 
 @dataclass(slots=True)
@@ -55,6 +57,21 @@ class Slots:
                 del self._held[org_id]
 
 
+@asynccontextmanager
+async def _read_in_time(scope: Scope, seconds: float) -> AsyncIterator[None]:
+    """Limit the time of sending, and close the connection of a client that does not read.
+
+    Left to itself the server keeps it until the client has read what is written, which it may never do.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        if (cut := scope.get("extensions", {}).get(CUT)) is not None:
+            cut()
+        raise
+
+
 class Outgoing(Response):
     """An answer that keeps what it holds until it is out, and cuts a client that does not read it."""
 
@@ -76,10 +93,10 @@ class Outgoing(Response):
         """Send the answer.
 
         Raises:
-            TimeoutError: the client has not read it in time. The server closes a connection whose answer is not whole.
+            TimeoutError: the client has not read it in time. Its connection is closed.
         """
         with self._held:
-            async with asyncio.timeout(self._read_within):
+            async with _read_in_time(scope, self._read_within):
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 for at in range(0, max(len(self.body), 1), _PART):
                     part = bytes(self.body[at : at + _PART])
@@ -108,7 +125,7 @@ class OutgoingStream(StreamingResponse):
         """Send the answer; one that is not read ends as one whose client has left."""
 
         async def in_time(message: Message) -> None:
-            async with asyncio.timeout(self._part_within):
+            async with _read_in_time(scope, self._part_within):
                 await send(message)
 
         with self._held:
