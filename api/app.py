@@ -226,7 +226,8 @@ def _dependencies(
         sharing=Sharing(),
         # Of the connections of a pool, of which there are twice as many, a fifth: the others are for money.
         questions=Turns("questions about figures", each=2, overall=max(1, min(4, size // 2))),
-        answers=Slots(4, "Four answers of figures or files are being read. Repeat this request when one is read."),
+        # They wait as well, because a page asks for several charts at once.
+        answers=Turns("answers of figures or files", each=4, overall=settings.limit_concurrency),
         streams=Slots(8, "Eight files are being downloaded. Repeat this request when one is finished."),
         unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),
         bounces=Bounces.of(settings.mail_bounces, settings.signing_keys),

@@ -4,7 +4,7 @@ Also as JSON Lines (https://jsonlines.org), where a list has them.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,7 @@ async def stream(
         check: raises before a page once the caller may read no more; the file then breaks off.
         hold: held until the answer is out; it may refuse.
     """
-    with ExitStack() as held:
+    async with AsyncExitStack() as held:
         held.enter_context(hold)
         items, following = await read(after)  # What is refused is refused before the answer begins.
         slot = held.pop_all()

@@ -80,7 +80,7 @@ class Deps:
     standings: Gathering[tuple[str, str | None], Standing]
     sharing: Sharing
     questions: Turns
-    answers: Slots
+    answers: Turns
     streams: Slots
     unsubscribing: Unsubscribing
     bounces: Bounces | None

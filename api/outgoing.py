@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -78,13 +78,13 @@ class Outgoing(Response):
     def __init__(
         self,
         content: bytes,
-        held: ExitStack,
+        held: AsyncExitStack,
         *,
         headers: Mapping[str, str] | None = None,
         media_type: str = "application/json",
         read_within: timedelta = READ_WITHIN,
     ) -> None:
-        """Take the whole body, what to close after it is sent (`ExitStack.pop_all`), and the time for that."""
+        """Take the whole body, what to close after it is sent (`AsyncExitStack.pop_all`), and the time for that."""
         super().__init__(content, headers=headers, media_type=media_type)
         self._held = held
         self._read_within = read_within.total_seconds()
@@ -95,13 +95,12 @@ class Outgoing(Response):
         Raises:
             TimeoutError: the client has not read it in time. Its connection is closed.
         """
-        with self._held:
-            async with _read_in_time(scope, self._read_within):
-                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                for at in range(0, max(len(self.body), 1), _PART):
-                    part = bytes(self.body[at : at + _PART])
-                    more = at + _PART < len(self.body)
-                    await send({"type": "http.response.body", "body": part, "more_body": more})
+        async with self._held, _read_in_time(scope, self._read_within):
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            for at in range(0, max(len(self.body), 1), _PART):
+                part = bytes(self.body[at : at + _PART])
+                more = at + _PART < len(self.body)
+                await send({"type": "http.response.body", "body": part, "more_body": more})
 
 
 class OutgoingStream(StreamingResponse):
@@ -110,15 +109,15 @@ class OutgoingStream(StreamingResponse):
     def __init__(
         self,
         content: AsyncIterator[bytes | str] | Iterator[bytes],
-        held: ExitStack | None = None,
+        held: AsyncExitStack | None = None,
         *,
         headers: Mapping[str, str] | None = None,
         media_type: str,
         part_within: timedelta = PART_WITHIN,
     ) -> None:
-        """Take the parts, what to close after the last one (`ExitStack.pop_all`), and the time for each to be read."""
+        """Take the parts, what to close after the last one, and the time for each to be read."""
         super().__init__(content, headers=headers, media_type=media_type)
-        self._held = held or ExitStack()
+        self._held = held or AsyncExitStack()
         self._part_within = part_within.total_seconds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,5 +127,5 @@ class OutgoingStream(StreamingResponse):
             async with _read_in_time(scope, self._part_within):
                 await send(message)
 
-        with self._held:
+        async with self._held:
             await super().__call__(scope, receive, in_time)

@@ -1,5 +1,6 @@
 """Questions about figures cost seconds: each organization has a few at a time, and a bound of values."""
 
+import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,6 +80,11 @@ async def test_answer_of_too_many_values_is_refused_before_anything_is_read(
     assert "fewer metrics, a longer grain, a shorter period or fewer groups" in problem["detail"]
 
 
+async def test_page_that_asks_for_eight_charts_at_once_gets_them_all(tenant: Tenant) -> None:
+    for answer in await asyncio.gather(*(tenant.owner.post("/analytics/query", question()) for _ in range(8))):
+        good(answer)
+
+
 async def test_returns_of_too_many_days_and_agents_are_refused(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     good(await tenant.agent.post("/credits/use", {"amount": "1"}, key=new_key()), 201)
     for most, days in ((30, 30), (29, 30), (29, 29)):
@@ -108,12 +114,13 @@ async def test_figures_are_computed_outside_of_the_event_loop(tenant: Tenant, mo
 async def test_answer_that_is_not_read_keeps_its_slot_from_more_of_the_same(
     tenant: Tenant, deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deps, "answers", Slots(1, "Too many answers."))
+    monkeypatch.setattr(deps, "answers", Turns("answers", each=1, overall=9, most_waiting=0))
     monkeypatch.setattr(deps, "streams", Slots(1, "Too many downloads."))
     csv = {"headers": {"Accept": "text/csv"}}
-    with deps.answers.hold(tenant.org_id), deps.streams.hold(tenant.org_id):
+    async with deps.answers.turn(tenant.org_id):
+        with deps.streams.hold(tenant.org_id):
+            refused(await tenant.owner.get("/payments", **csv), 429, "rate_limited")
         refused(await tenant.owner.post("/analytics/query", question()), 429, "rate_limited")
-        refused(await tenant.owner.get("/payments", **csv), 429, "rate_limited")
         good(await tenant.owner.get("/payments"))
     for _ in range(2):
         good(await tenant.owner.post("/analytics/query", question()))

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ async def parts() -> AsyncIterator[bytes]:
 
 
 def whole() -> Response:
-    return Outgoing(b"x" * SIZE, ExitStack(), read_within=timedelta(milliseconds=1))
+    return Outgoing(b"x" * SIZE, AsyncExitStack(), read_within=timedelta(milliseconds=1))
 
 
 def stream() -> Response:

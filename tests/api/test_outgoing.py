@@ -1,7 +1,7 @@
 """An answer that is made whole keeps its slot until its client has read it, or is cut."""
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_one_organization_does_not_take_the_slots_of_another():
 @pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 200_000])
 async def test_an_answer_is_sent_in_parts_and_its_slot_is_free_when_it_is_out(size: int):
     slots, sent, content = Slots(1, "Too many."), list[Any](), bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-    held = ExitStack()
+    held = AsyncExitStack()
     held.enter_context(slots.hold("org_1"))
     answer = Outgoing(content, held, headers={"Cache-Control": "no-store"})
 
@@ -54,7 +54,7 @@ async def test_an_answer_is_sent_in_parts_and_its_slot_is_free_when_it_is_out(si
 
 
 async def test_a_client_that_does_not_read_is_cut_and_holds_nothing():
-    slots, sent, held = Slots(1, "Too many."), list[str](), ExitStack()
+    slots, sent, held = Slots(1, "Too many."), list[str](), AsyncExitStack()
     held.enter_context(slots.hold("org_1"))
 
     async def send(message: Any) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ async def connected() -> dict[str, Any]:
 
 
 def answer(slots: Slots, **more: Any) -> OutgoingStream:
-    held = ExitStack()
+    held = AsyncExitStack()
     held.enter_context(slots.hold("org_1"))
     return OutgoingStream(parts(), held, media_type="text/csv", **more)
 

@@ -1,6 +1,6 @@
 """Questions about metrics."""
 
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -66,8 +66,8 @@ async def query_metrics(
         currency=body.currency,
         limit=body.limit,
     )
-    with ExitStack() as held:
-        held.enter_context(deps.answers.hold(actor.org_id or "platform"))
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(deps.answers.turn(actor.org_id))
         async with deps.asking(actor, org_id) as session:
             answer = await metrics.ask(session, question, org_id=org_id, now=now)
         return Outgoing(await aside(_written, answer, org_id, asked), held.pop_all())

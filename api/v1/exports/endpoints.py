@@ -1,7 +1,7 @@
 """Exports: ordered here, written by a run, and read file by file."""
 
 import re
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -161,7 +161,7 @@ async def get_export_file(
         if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
             raise Conflict("The files of this export were deleted. Export the rows again.", code="export.expired")
     name = file_name(row.dataset, file.number, row.format)
-    with ExitStack() as held:
+    async with AsyncExitStack() as held:
         held.enter_context(deps.streams.hold(actor.org_id or "platform"))
         return OutgoingStream(
             await deps.files.read(kept_at(row.id, name, file.sha256)),

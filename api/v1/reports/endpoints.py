@@ -1,6 +1,6 @@
 """Reports: figures of each day, week, month or quarter, kept as a file, of which recipients are notified."""
 
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -205,14 +205,14 @@ async def run_report(
 async def get_report_file(report_id: str, number: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
     """Read the file of a run, as it was made."""
     await _seen(deps, actor, key, report_id)
-    with ExitStack() as held:
-        held.enter_context(deps.answers.hold(actor.org_id or "platform"))
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(deps.answers.turn(actor.org_id))
         async with deps.session_for(actor) as session:
             run = await reports.run(session, report_id, number)
         return _sent(run, held.pop_all())
 
 
-def _sent(run: ReportRun, held: ExitStack) -> Response:
+def _sent(run: ReportRun, held: AsyncExitStack) -> Response:
     form = ReportFormat(run.definition["format"])
     headers = {
         "Content-Disposition": f'attachment; filename="report-{run.period}-v{run.version}.{form}"',

@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -67,7 +67,7 @@ async def use(
         purpose=body.purpose,
         reference=new_id(PREFIX),
     )
-    with ExitStack() as held:
+    async with AsyncExitStack() as held:
         turn = held.enter_context(deps.secret_uses.hold(org_id))
         opened = await _opened(deps, opening, command_id)
         making = _Making(deps, opening, opened, turn)
