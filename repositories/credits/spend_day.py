@@ -228,7 +228,7 @@ async def by_day(
     """Return what was used and not refunded on each day (UTC) and how many uses there were, as they are shown.
 
     One round trip, as the organization itself sees it, from a day up to a time. None where only `by_interval` finds
-    all spends.
+    all spends, or where so many would be read one by one that this needs a turn.
     """
     row = await pool.fetchrow("SELECT used, spends FROM spend_series($1, $2, $3)", org_id, first, until)
     assert row is not None

@@ -21,6 +21,7 @@ from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.spending import grant, reserve, use
 from tests.conftest import DatabaseUrls
+from tests.support.cases import for_each
 from tests.support.proving import prove
 from tests.support.rows import rows_of
 from tests.support.seeds import RUN_SEED
@@ -32,6 +33,7 @@ SELECT {group} AS name, sum(captured - refunded) AS used, sum(amount - captured 
     sum(quantity) AS quantity, count(*) AS spends
 FROM ledger.spends WHERE org_id = :org AND at >= :since AND at < :until GROUP BY 1
 """
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 #: How many rows this connection has read since its counts were sent.
 _READ = "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
 GROUPS = {
@@ -241,6 +243,37 @@ async def test_series_reads_as_many_rows_with_a_longer_history(fresh_database_ur
             numbers.append(number)
     await database.close()
     assert numbers[0] == numbers[1] > first
+
+
+@for_each("table, at", [("ledger.spends", NOW), ("ledger.spend_changes", NOW - timedelta(days=1))])
+async def test_series_leaves_what_costs_much_to_a_question_that_takes_a_turn(
+    fresh_database_urls: DatabaseUrls, table: str, at: datetime
+) -> None:
+    database, org_id = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("org")
+    more = f"""
+        INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object(
+            'id', made.id, 'idempotency_key', t.org_id || n, 'transfer_id', gen_random_uuid()))).*
+        FROM {table} t, generate_series($2::int, $3::int) n,
+            LATERAL (SELECT overlay(t.id::text PLACING lpad(to_hex(n), 8, '0') FROM 29)::uuid AS id) made
+        WHERE t.org_id = $1 AND t.idempotency_key = t.org_id
+    """
+    first = spend_place.first_id(at)
+    async with rows_of(fresh_database_urls) as rows:
+        await rows.add("ledger.spends", org_id=org_id, id=first, at=at, status="charged", asset="CREDIT", amount=1,
+                       captured=1, idempotency_key=org_id)  # fmt: skip
+        await rows.add("ledger.credit_days", org_id=org_id, day=at.date(), used=1, spends=1)
+        await rows.add("ledger.spend_changes", org_id=org_id, id=first, spend_id=first, at=at, kind="refund", amount=1,
+                       transfer_id=first, status="charged", idempotency_key=org_id)  # fmt: skip
+        for since, until in ((2, 10_000), (10_001, 10_001)):
+            await rows.change(more, org_id, since, until)
+            if table == "ledger.spends":
+                await rows.change("UPDATE ledger.credit_days SET spends = $2 WHERE org_id = $1", org_id, until)
+            async with database.tenant(org_id) as session:
+                connection = await driver_connection(session)
+                query = "SELECT spends FROM spend_series($1, $2, $3)"
+                spends = await connection.fetchval(query, org_id, at.date(), at + timedelta(hours=1))
+            assert spends == (None if until > 10_000 else [str(10_000 if table == "ledger.spends" else 1)])
+    await database.close()
 
 
 async def test_days_of_others_are_not_seen(spender: Tenant, stranger: Tenant, database: Database) -> None:

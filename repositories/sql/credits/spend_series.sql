@@ -8,11 +8,13 @@ GRANT EXECUTE ON FUNCTION spend_id_at(timestamp) TO bursar_api;
 -- What GET /series reads of a year of spending by days in UTC, in one round trip: what was used and not refunded, as
 -- decimals, and how many uses there were, a text for each day. Days that are added up are read from their sums, all
 -- others from their spends, as `repositories/credits/spend_day.py` does. NULL where some of these are numbered
--- elsewhere, which that module reads too. Row-level security holds inside: the tenant is set first.
+-- elsewhere, or where more than 10,000 of them, or of refunds, would be read, which that module does in a turn of the
+-- organization. Row-level security holds inside: the tenant is set first.
 CREATE OR REPLACE FUNCTION spend_series(p_org text, p_first date, p_until timestamptz, OUT used text[], OUT spends text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     last date := (p_until - interval '1 microsecond') AT TIME ZONE 'UTC';
+    most constant bigint := 10000;
 BEGIN
     PERFORM set_config('bursar.org_id', p_org, true);
     WITH days AS MATERIALIZED (
@@ -21,6 +23,8 @@ BEGIN
         FROM ledger.credit_days d
         LEFT JOIN public.spend_rollups r ON r.org_id = d.org_id AND r.day = d.day AND r.spends = d.spends
         WHERE d.org_id = p_org AND d.spends > 0 AND d.day BETWEEN p_first AND last
+    ), single AS MATERIALIZED (
+        SELECT coalesce(sum(d.spends), 0) AS spends FROM days d WHERE NOT d.is_added_up
     ), found AS MATERIALIZED (
         -- Day by day (OFFSET 0): joined by the day of each, all spends of the organization would be read.
         SELECT d.day, s.at, s.used
@@ -30,7 +34,11 @@ BEGIN
                 AND s.id >= spend_id_at(d.day - interval '1 hour') AND s.id <= spend_id_at(d.day + interval '25 hours')
             OFFSET 0
         ) s
-        WHERE NOT d.is_added_up
+        WHERE NOT d.is_added_up AND (SELECT n.spends <= most FROM single n)
+    ), refunds AS MATERIALIZED (
+        SELECT c.spend_id, c.amount FROM ledger.spend_changes c
+        WHERE c.kind = 'refund' AND c.org_id = p_org AND c.id >= spend_id_at(p_first - interval '1 hour')
+        LIMIT most + 1
     ), parts AS (
         SELECT d.day, d.spends, d.captured AS used FROM days d WHERE d.is_added_up
         UNION ALL
@@ -43,12 +51,11 @@ BEGIN
         WHERE d.is_added_up
         UNION ALL
         SELECT d.day, 0, -c.amount
-        FROM ledger.spend_changes c CROSS JOIN LATERAL (
+        FROM refunds c CROSS JOIN LATERAL (
             SELECT s.at FROM ledger.spends s WHERE s.org_id = p_org AND s.id = c.spend_id OFFSET 0
         ) s
             JOIN days d ON d.day = (s.at AT TIME ZONE 'UTC')::date AND d.is_added_up
                 AND c.spend_id <> ALL (d.open_spends)
-        WHERE c.kind = 'refund' AND c.org_id = p_org AND c.id >= spend_id_at(p_first - interval '1 hour')
     ), sums AS (
         SELECT p.day, sum(p.spends) AS spends, sum(p.used) * 0.000001 AS used FROM parts p GROUP BY p.day
     )
@@ -56,7 +63,7 @@ BEGIN
         array_agg(coalesce(s.spends, 0)::text ORDER BY g.day)
     INTO spend_series.used, spend_series.spends
     FROM generate_series(p_first::timestamp, last::timestamp, '1 day') AS g (day) LEFT JOIN sums s ON s.day = g.day::date
-    WHERE (SELECT count(*) FROM found) = (SELECT coalesce(sum(d.spends), 0) FROM days d WHERE NOT d.is_added_up);
+    WHERE (SELECT count(*) FROM found) = (SELECT n.spends FROM single n) AND (SELECT count(*) FROM refunds) <= most;
 END $$;
 REVOKE ALL ON FUNCTION spend_series(text, date, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION spend_series(text, date, timestamptz) TO bursar_api;
