@@ -196,6 +196,8 @@ class Gateway:
             path = "/-"
         inner = {
             **{part: scope[part] for part in ("type", "asgi", "http_version", "scheme", "server", "client")},
+            # They close the connection of a browser that does not read.
+            "extensions": scope.get("extensions", {}),
             **_addressed("GET", path, query, self._headers({"Accept": accept})),
         }
 
