@@ -46,6 +46,7 @@ class PurchaseRow:
     at: Moment
     until: Moment | None
     sentence: Sentence
+    reported: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +185,7 @@ def _row(order: Mapping[str, Any], naming: Naming, listed: str) -> PurchaseRow:
         at=moment(order["created_at"], prefs),
         until=moment(order["answer_by"], prefs) if order["answer_by"] else None,
         sentence=naming(order["decision"]["sentence"]),
+        reported=_reported(order, prefs),
     )
 
 
@@ -309,14 +311,21 @@ def one(
     )
 
 
+def _reported(order: Mapping[str, Any], prefs: Prefs) -> str:
+    charged, refunded = (money(order["reported"][name], order["currency"], prefs) for name in ("charged", "refunded"))
+    return f"{charged} charged, {refunded} refunded"
+
+
 def _facts(order: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
     currency, found = order["currency"], list[tuple[str, str]]()
-    if order["status"] in {"purchased", "cancelled"} or order["spent"].strip("0."):
-        found.append(("Paid", money(order["spent"], currency, prefs)))
-        found.append(("Refunded", money(order["refunded"], currency, prefs)))
+    paid, refunded = (money(order[name], currency, prefs) for name in ("spent", "refunded"))
+    is_paid = order["status"] in {"purchased", "cancelled"} or bool(order["spent"].strip("0."))
     if order["unconfirmed_since"]:
-        charged, refunded = (money(order["reported"][name], currency, prefs) for name in ("charged", "refunded"))
-        found.append(("As reported", f"{charged} charged, {refunded} refunded"))
+        # An agent's word is not shown as what was paid, nor is what budgets count instead.
+        found += [("As budgets count it", f"{paid} charged, {refunded} refunded")] if is_paid else []
+        found.append(("As reported", _reported(order, prefs)))
+    elif is_paid:
+        found += [("Paid", paid), ("Refunded", refunded)]
     if order["alternative_action"]:
         found.append(("Instead", order["alternative_action"]))
     if order["saved"]:

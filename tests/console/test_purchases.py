@@ -73,7 +73,10 @@ async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects
     assert "Reported, not confirmed" in (await owner.get(listed)).text
     assert f"{path}/confirm" not in (await auditor.get(path)).text
     page = await owner.get(path)
-    assert "0.01\u00a0USD charged, 0.00\u00a0USD refunded" in page.text
+    reported = "0.01\u00a0USD charged, 0.00\u00a0USD refunded"
+    assert (reported in page.text, reported in (await owner.get(listed)).text) == (True, True)
+    # What budgets count instead is not what was paid.
+    assert ("25.00\u00a0USD charged, 0.00\u00a0USD refunded" in page.text, ">Paid<" in page.text) == (True, False)
     assert read(page.text).problems == []
     digest = order["reported"]["digest"]
     assert digest in page.text
