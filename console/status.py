@@ -363,7 +363,7 @@ _ENTRY: Mapping[str, Status] = {
     EntryStatus.FORCED: _warn("Beyond the budget", "It was charged although no budget had enough left."),
     EntryStatus.DECLINED: _bad("Declined", "The payment was declined."),
     EntryStatus.UNKNOWN: _warn("Unknown", "Nobody knows yet whether the payment went through."),
-    EntryStatus.REPORTED: _busy("Reported", "An agent says so. It lowers no budget before a person confirms it."),
+    EntryStatus.REPORTED: _busy("Reported", "An agent says so. Budgets get nothing back before a person confirms it."),
     EntryStatus.CONFIRMED: _good("Confirmed", "A person has confirmed what was reported."),
     EntryStatus.CORRECTED: _warn("Corrected", "A person has corrected what was reported."),
     EntryStatus.REFUNDED: _idle("Refunded", "The amount came back."),
@@ -484,7 +484,9 @@ _SECRET_ACCESS: Mapping[str, Status] = {
     Outcome.PLACE: _bad("Wrong place", "The grant does not let the value stand in this part of a request."),
     Outcome.HEADER: _bad("Wrong header", "The request has a header that the grant does not name."),
     Outcome.USES: _warn("Used up", "The grant had no use left on this day."),
-    Outcome.OPERATOR: _bad("Operator's key", "An operator of the platform issued the key, or a key that issued it."),
+    Outcome.OPERATOR: _bad(
+        "Operator's key", "The key comes from an operator of the platform, directly or through another key."
+    ),
 }
 
 _PROJECT: Mapping[str, Status] = {
