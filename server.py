@@ -36,7 +36,8 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self.scope["extensions"] = {CUT: self.transport.abort}
+        extensions: dict[str, Any] = {CUT: self.transport.abort}
+        self.scope["extensions"] = extensions
 
 
 def serving(settings: Settings) -> dict[str, Any]:

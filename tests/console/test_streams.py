@@ -17,7 +17,14 @@ async def test_stream_that_is_handed_on_can_cut_the_connection_of_its_browser() 
     async def nothing(*_: Any) -> Any:
         return {"type": "http.disconnect"}
 
-    scope = {"type": "http", "asgi": {}, "http_version": "1.1", "scheme": "http", "server": None, "client": None}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {},
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": None,
+        "client": None,
+    }
     through = Gateway(api, token=None, request_id="req_1", address="127.0.0.1")
     await through.pass_through({**scope, "extensions": {CUT: cut}}, nothing, nothing, "/payments", accept="text/csv")
     assert found == [cut]
