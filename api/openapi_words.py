@@ -231,6 +231,7 @@ WORDS: dict[str, str | None] = {
         "RateUsedView.base": "CREDIT",
         "RateUsedView.quote": "USD",
     },
+    "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     **{"metrics": "spending", "recipients": "procurement", "notified": "procurement", "sha256": "9f86d081884c7d65"},
     **{"ReportView.name": "Spending by project", "ReportTemplateView.name": "weekly_projects"},
     **dict.fromkeys(("ReportRunView.period", "ReportRunRequestedView.period", "next_period"), "2026-W13"),

@@ -74,7 +74,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "purchase_methods.set": {"name": "card_primary", "kind": "card"},
     "purchase_orders.attempt": {"method": "card_primary"},
     "purchase_orders.create": {"category": "coding", "amount": "10.00"},
-    "purchase_orders.grant": {"digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
+    "purchase_orders.confirm": {"charged": "10.00", "refunded": "0.00"},
     "purchase_orders.refund": {"amount": "10.00"},
     "reports.create": _REPORT,
     "reports.run": {"period": "2026-W13"},
