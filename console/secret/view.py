@@ -486,14 +486,8 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
 def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
     """Return the page that asks before a rotation is stopped, or what failed is given up."""
     here, stop = f"{listed}/{name_of(secret['path'])}", stops(secret["rotation"]) != "give_up"
-    by_hand = secret["rotation"]["rotator"] == "manual"
     effect = (
         ("The target is put back to the value in use, and then the new value is destroyed.",)
-        if stop and not by_hand
-        else (
-            "Bursar changes nothing at the target: set it right first, so that the value in use works there.",
-            "The new value is destroyed. This cannot be undone.",
-        )
         if stop
         else (
             "Nothing more is sent to the target: set it right first, so that the value in use works there.",
