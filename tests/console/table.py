@@ -179,6 +179,7 @@ PAGES = (
     Page("/console/{org}/secrets/{secret}/open", ("owner", "admin", "finance", "auditor", "agent")),
     Page("/console/{org}/secrets/{secret}/destroy?number=1", ("owner", "admin")),
     Page("/console/{org}/secrets/{secret}/rotate", ("owner", "admin")),
+    Page("/console/{org}/secrets/{secret}/stop", ("owner", "admin")),
     Page("/console/{org}/secrets", (*TENANTS, *READERS)),
     Page("/console/{org}/secrets?q=model", (*TENANTS, *READERS)),
     Page("/console/{org}/people", TRUSTED),

@@ -65,7 +65,6 @@ RECIPES = {
         "402 spend.limit_exceeded allowance 2.00",
         "left 13.00 30.00 20.00",
         "409 budget.pool_closed",
-        "waits",
         "open",
         "charged 8.00",
         "left 13.00 30.00 19.00",
@@ -103,7 +102,7 @@ RECIPES = {
     ],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
     "give-an-auditor-access": ["api_key.create", "200", "401 auth.invalid"],
-    "close-a-month": ["CREDIT ", "balance Liabilities:Customers:Credits", "*JournalNo,*JournalDate,*AccountName"],
+    "close-a-month": ["CREDIT ", "balance Liabilities:Customers:Credits", '"*JournalNo","*JournalDate","*AccountName"'],
     "take-a-card-payment": ["requires_action", "declined   requires_action  generic_decline", "received   succeeded"],
     "top-up-credits": [
         "succeeded",
