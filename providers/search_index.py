@@ -34,7 +34,7 @@ class Busy(ProviderUnavailable):
 
 
 class TooLarge(ProviderUnavailable):
-    """The server takes no request of this length."""
+    """The server accepts no request of this length."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class PurchaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchases:
-    """What waits for an approval or to be confirmed, and the list; `policies` is empty for who may not read them."""
+    """Orders to approve or to confirm, and the list; `policies` is empty for a reader without access to policies."""
 
     title: str
     policies: str

@@ -1,4 +1,4 @@
-"""What the search index gets beside events: the log of economic events, revenue, uses of secrets, and allocations.
+"""Facts that the search index gets besides events: economic entries, revenue, uses of secrets, and allocations.
 
 These rows have a time and not the transaction that wrote them. So a window of time is read once all transactions have
 ended that were open when it was over, as for exports; then nothing in it commits late.

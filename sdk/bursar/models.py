@@ -4111,7 +4111,7 @@ class PurchasePage(Model):
 
 
 class PurchaseReportedView(Model):
-    """What was reported of a purchase, also as far as no person has confirmed it."""
+    """The figures of a purchase as they were reported, confirmed or not."""
 
     charged: Amount = NOT_SENT
     refunded: Amount = NOT_SENT

@@ -1,4 +1,4 @@
-"""Whose word lowers what budgets count of a purchase: a person's who approves purchases, never an agent's.
+"""Confirmation of purchases: only a person who approves purchases lowers the amount that budgets count.
 
 What an agent reports is kept. As far as it lowers what budgets count (a smaller amount, a decline, a refund, the end of
 an order that was attempted), it counts once a person confirms it: until then a budget counts the whole hold, and the
@@ -62,7 +62,7 @@ async def confirm(
     reason: str | None,
     now: datetime,
 ) -> PurchaseOrder:
-    """Have budgets count what a person says was charged and refunded of a purchase in all, whatever was reported.
+    """Make budgets count the amounts that a person confirms as charged and refunded in all, whatever was reported.
 
     Once: a repetition changes nothing. The caller has checked that the actor confirms.
 
@@ -96,7 +96,7 @@ async def correct(
     reason: str | None,
     now: datetime,
 ) -> PurchaseOrder:
-    """Have budgets count all that was charged after a person has corrected one attempt; other reports go on to wait.
+    """Make budgets count all that was charged after a person corrected one attempt; other reports still wait.
 
     The caller has checked that the actor confirms, holds the order's lock, and has written the attempt.
 
@@ -117,7 +117,7 @@ async def _count(
     now: datetime,
     only: int | None = None,
 ) -> PurchaseOrder:
-    """Have budgets count what a person says of a purchase, or `only` of one attempt."""
+    """Make budgets count the amounts that a person confirms of a purchase, or `only` of one attempt."""
     rows, attempts = await orders.counts(session, order.id), await orders.attempts(session, [order.id])
     as_reported = (charged_minor, refunded_minor) == (order.reported_spent_minor, order.reported_refunded_minor)
     check_confirmation(
@@ -178,7 +178,7 @@ def reach_charged(order: PurchaseOrder, now: datetime) -> bool:
 async def settle(
     session: AsyncSession, order: PurchaseOrder, rows: Sequence[PurchaseCount], now: datetime, *, releases: bool = True
 ) -> None:
-    """Have budgets count what an order was charged less what was refunded: more from its holds, else as forced.
+    """Make budgets count the charges of an order less its refunds: more from its holds, else as forced.
 
     With `releases` its holds end, but for the present one of an order that can still be paid.
     """

@@ -1,4 +1,4 @@
-"""A file of exchange rates that cannot be read is told while the last rates still hold."""
+"""A file of exchange rates that cannot be read raises an alert while the last rates are still used."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

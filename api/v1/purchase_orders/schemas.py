@@ -172,7 +172,7 @@ class PurchaseRefundCreate(RequestModel):
 
 
 class PurchaseConfirmationCreate(RequestModel):
-    """What a person says was charged and refunded of a purchase in all."""
+    """The figures of a purchase that a person confirms: all that was charged and refunded."""
 
     model_config = example(charged="10.00", refunded="0.00", digest=_DIGEST_EXAMPLE)
 
@@ -321,7 +321,7 @@ class PurchaseGrantView(ResponseModel):
 
 
 class PurchaseReportedView(ResponseModel):
-    """What was reported of a purchase, also as far as no person has confirmed it."""
+    """The figures of a purchase as they were reported, confirmed or not."""
 
     charged: Exact
     refunded: Exact

@@ -1,4 +1,4 @@
-"""What recurs of a subscription: what the recurring lines of its newest period's bill ask for.
+"""The recurring price of a subscription: the recurring lines of the bill of its newest period.
 
 A discount that lasts reduces it. A discount on one bill alone changes nothing, and neither do prorations, balances at
 the provider, or what else is on a bill.

@@ -234,7 +234,7 @@ class LatePeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recurring:
-    """What the recurring lines of the bill of a period until a moment ask for, after the discounts that last."""
+    """Recurring lines of the bill of a period until a moment, after the discounts that last."""
 
     until: datetime
     amount_minor: int
@@ -315,7 +315,7 @@ class Subscription:
 
     @property
     def recurring_minor(self) -> int:
-        """What each further interval is billed, before tax that is not in the price."""
+        """Return the amount of each further interval, before tax that is not in the price."""
         return self.terms.amount_minor if self.recurring is None else self.recurring.amount_minor
 
     @property
