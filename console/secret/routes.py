@@ -209,12 +209,18 @@ def _version(visit: Visit) -> int:
     return number
 
 
-async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a value is replaced, and for the new one where somebody has set it at the target."""
+async def _rotating(visit: Visit) -> Any:
+    """Return the secret, which must have a rotation, for a reader who manages secrets."""
     visit.need(Permission.MANAGE_SECRETS)
     found = await _found(visit)
     if found["rotation"] is None:
         raise Refused(not_found(visit.request))
+    return found
+
+
+async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Ask before a value is replaced, and for the new one where somebody has set it at the target."""
+    found = await _rotating(visit)
     return await visit.render("secret/rotate.html", view.rotating(found, form or blank(), _listed(visit)), status)
 
 
@@ -230,10 +236,7 @@ async def rotate(visit: Visit) -> Response:
 
 async def ask_to_stop(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a rotation is stopped."""
-    visit.need(Permission.MANAGE_SECRETS)
-    found = await _found(visit)
-    if found["rotation"] is None:
-        raise Refused(not_found(visit.request))
+    found = await _rotating(visit)
     return await visit.render("parts/asking.html", view.stopping(found, form or blank(), _listed(visit)), status)
 
 

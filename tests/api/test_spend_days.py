@@ -211,7 +211,7 @@ async def test_days_say_what_their_spends_say_however_they_are_drawn(
 
 
 async def test_series_reads_as_many_rows_with_a_longer_history(fresh_database_urls: DatabaseUrls) -> None:
-    """What is read is the days of the period, and the spends of the one that is not added up."""
+    """A series reads the days of its period, and the spends of the day that is not added up."""
     database, org_id, first = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("org"), 3
 
     async def read() -> tuple[list[str], int]:

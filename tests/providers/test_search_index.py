@@ -1,4 +1,4 @@
-"""What the search index answers to documents that are sent, whatever it answers."""
+"""Answers of the search index to documents that are sent, malformed ones included."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is computed outside of the event loop."""
+"""Functions that are computed outside of the event loop."""
 
 import asyncio
 import threading

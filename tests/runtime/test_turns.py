@@ -16,7 +16,7 @@ def turns(each: int = 1, overall: int = 3, most_waiting: int = 2, patience: time
 
 
 class Line:
-    """Tasks that wait for turns, and keep theirs until they are told to end."""
+    """Tasks that wait for turns, and keep their turns until the test ends them."""
 
     def __init__(self, of: Turns) -> None:
         self.of, self.began, self._ends = of, list[str](), dict[str, asyncio.Event]()

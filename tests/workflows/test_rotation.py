@@ -74,7 +74,7 @@ class Running:
             await again()
 
     async def order(self, act: Callable[..., Awaitable[None]], after: timedelta = timedelta(0)) -> None:
-        """Have the owner order something, as the endpoint does."""
+        """Send a command of the owner, as the endpoint does."""
         async with self.one.database.platform() as session:
             await act(session, self.one.vaulted.owner, self.one.secret.id, datetime.now(UTC) + after)
         await self.begin()

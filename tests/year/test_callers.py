@@ -1,4 +1,4 @@
-"""What a history does about answers of a busy machine."""
+"""A history repeats requests that a busy machine refuses."""
 
 import httpx2
 import pytest

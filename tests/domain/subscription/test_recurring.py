@@ -1,4 +1,4 @@
-"""What recurs: the recurring lines of bills after the discounts that last, by month and by year."""
+"""Recurring prices: the recurring lines of bills after the discounts that last, by month and by year."""
 
 from dataclasses import replace
 from fractions import Fraction

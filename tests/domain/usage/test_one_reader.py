@@ -90,7 +90,7 @@ def test_row_and_answer_that_say_the_same_are_the_same_units(parts, made, is_bes
 
 @given(cached=TOKENS, of_sense=TOKENS, text=TOKENS, sense=st.sampled_from(["audio", "image", "video"]))
 def test_tokens_that_are_cached_and_of_a_sense_are_counted_once(cached, of_sense, text, sense):
-    """What the cached part leaves of the prompt is the most that the sense can have."""
+    """A sense has at most the tokens of the prompt that the cached part leaves."""
     prompt = text + max(cached, of_sense)
     details = {"cached_tokens": cached, f"{sense}_tokens": of_sense}
     usage = TokenUsage.from_json(usage_of(row_of(prompt, 1, prompt_tokens_details=details)))

@@ -1,4 +1,4 @@
-"""What a vendor bills beside the usage of its model: searches by their number, pictures by tokens of another model."""
+"""Tools that a vendor bills apart from its model: searches by their number, pictures by tokens of another model."""
 
 from datetime import UTC, datetime
 from typing import Any
