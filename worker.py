@@ -391,6 +391,7 @@ async def main() -> None:
     # Amounts are converted from the first hour on; web processes note it again every hour.
     async with database.platform() as session:
         await exchange_rate.note_price(session, settings.price_of_credits, datetime.now(UTC))
+        await exchange_rate.note_granted(session, settings.value_of_granted, datetime.now(UTC))
     providers = make_providers(settings, database)
     sealed = settings.signals_are_sealed
     # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.

@@ -34,7 +34,6 @@ from api.routing import ByResource, copies, routes_of
 from api.unpaid import UnpaidBook
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from api.v1.secrets.using import MAX_USES_AT_ONCE
-from domain.common.credits import credit_price
 from providers.files import Files
 from providers.judged import Receivers
 from providers.payments.registry import Providers
@@ -135,7 +134,7 @@ async def _running(deps: Deps, telemetry: Telemetry | None, *, owns_database: bo
     if deps.temporal is None:
         plugins = telemetry.temporal_plugins() if telemetry else []
         deps.temporal = await connect(settings, plugins=plugins, runtime=client_runtime(), lazy=True)
-    maintenance = Maintenance(deps.database, credit_price(settings.credit_price, settings.credit_currency))
+    maintenance = Maintenance(deps.database, settings.price_of_credits, settings.value_of_granted)
     deps.announcements.start()
     deps.keyring.start()
     deps.changes.start()

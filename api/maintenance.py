@@ -38,13 +38,14 @@ class Maintenance(Recurring):
 
     What webhooks said is forgotten 18 months after they were handled.
 
-    It also notes the price of a credit, in every currency that has a rate; the setting may have changed.
+    It also notes the price of a credit, in every currency that has a rate, and the value of a granted one; the settings
+    may have changed.
     """
 
-    def __init__(self, database: Database, price: CreditPrice) -> None:
-        """Take the engines, and what a credit costs."""
+    def __init__(self, database: Database, price: CreditPrice, granted: CreditPrice) -> None:
+        """Take the engines, the price of a credit, and the value of a granted one."""
         self._database = database
-        self._price = price
+        self._price, self._granted = price, granted
 
     async def run_once(self) -> int:
         """Do one round, and return how many keys it forgot."""
@@ -52,6 +53,7 @@ class Maintenance(Recurring):
         before = now - KEEP_SETTLED
         async with self._database.platform() as session:
             await exchange_rate.note_price(session, self._price, now)
+            await exchange_rate.note_granted(session, self._granted, now)
             await sessions.delete_ended_before(session, before)
         # Keys first: of these there are most, and what fails ends the round.
         forgotten = await self._forget(idempotency.delete_older_than, before)

@@ -7,6 +7,8 @@ import asyncpg
 from domain.common.money import CREDIT
 from domain.credits.spend.rate import OPERATOR
 
+#: The base of the rate that says what granted credits are worth where they pay a cost.
+GRANTED = "GRANTED"
 _SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6, $7)"
 
 

@@ -8,6 +8,7 @@ refusal: a caller that rolls back a refused spend leaves its key free.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
@@ -16,7 +17,7 @@ from domain.common.accounts import Account
 from domain.common.errors import Invalid
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.spends import Changed, NewSpend, Spender, Spent, arguments_of, changed_of, spent_of
+from ledger.spends import Changed, Cost, NewSpend, Spender, Spent, arguments_of, changed_of, cost_of, spent_of
 
 #: The most spends that one `charge_many` takes; beyond it a batch holds the organization's balance for too long.
 MAX_SPENDS = 5_000
@@ -48,7 +49,8 @@ _RETURNED_BY = "SELECT a.* FROM ledger.returned_by($1, $2, $3, $4, $5, $6) AS a"
 _COUNT_ESCROW = "SELECT a.* FROM ledger.count_escrow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS a"
 _COUNT_ESCROW_MOVED = "SELECT ledger.count_escrow_moved($1, $2, $3, $4)"
 _LOCK = "SELECT ledger.lock_reservation($1, $2)"
-_FORCE = f"SELECT a.* FROM ledger.force_spend({', '.join(f'${n}' for n in range(1, 17))}) AS a"
+_FORCE = f"SELECT a.* FROM ledger.force_spend({', '.join(f'${n}' for n in range(1, 18))}) AS a"
+_CREDITS_BACK = "SELECT ledger.credits_back($1, $2, $3, $4) AS credits"
 
 
 def _statements(name: str, arguments: int, key: str = "text") -> tuple[str, str]:
@@ -62,8 +64,11 @@ def _statements(name: str, arguments: int, key: str = "text") -> tuple[str, str]
 _CHARGE = _statements("charge", 13)
 _CHARGE_MANY = _statements("charge_many", 11, "text[]")
 _AUTHORIZE = _statements("authorize", 15)
-_AUTHORIZE_PRICED = f"SELECT a.* FROM ledger.authorize_at({', '.join(f'${n}' for n in range(1, 20))}) AS a"
 _SETTLE = _statements("settle", 4)
+_CHARGE_COST = f"SELECT a.* FROM ledger.charge_at({', '.join(f'${n}' for n in range(1, 19))}) AS a"
+_CHARGE_COSTS = f"SELECT a.* FROM ledger.charge_many_at({', '.join(f'${n}' for n in range(1, 17))}) AS a"
+_AUTHORIZE_COST = f"SELECT a.* FROM ledger.authorize_at({', '.join(f'${n}' for n in range(1, 21))}) AS a"
+_SETTLE_COST = "SELECT a.* FROM ledger.settle_at($1, $2, $3, NULL, $4, $5, $6, $7) AS a"
 _RELEASE = _statements("release", 2)
 _EXTEND = _statements("extend", 3)
 
@@ -106,6 +111,9 @@ class Spending:
 
     async def charge(self, spend: NewSpend, *, at: datetime | None = None) -> Spent:
         """Charge an amount at once if it fits into every spend control above the spender, or refuse it for good."""
+        if spend.cost is not None:
+            given = (*arguments_of(spend), *_pools(spend), at, *cost_of(spend.cost))
+            return spent_of(await self._only(_CHARGE_COST, self._org_id, *given))
         return spent_of(await self._one(_CHARGE, at, *arguments_of(spend), *_pools(spend)))
 
     async def charge_many(self, spends: Sequence[NewSpend], *, at: datetime | None = None) -> list[Spent]:
@@ -116,6 +124,12 @@ class Spending:
         if len(spends) > MAX_SPENDS:
             raise Invalid(f"A batch must not have more than {MAX_SPENDS} spends.")
         columns = zip(*(arguments_of(spend) for spend in spends), strict=True)
+        if any(spend.cost is not None for spend in spends):
+            costs = zip(*(cost_of(spend.cost) for spend in spends), strict=True)
+            given = (*(list(column) for column in columns), at, *(list(column) for column in costs))
+            with self._call():
+                rows = await self._connection.fetch(_CHARGE_COSTS, self._org_id, *given)
+            return [spent_of(row) for row in rows]
         rows = await self._rows(_CHARGE_MANY, at, *(list(column) for column in columns)) if spends else []
         return [spent_of(row) for row in rows]
 
@@ -125,9 +139,9 @@ class Spending:
         It counts in the windows of this moment, also when it is captured later. It expires within `RESERVATION_TERM`.
         """
         more = (expires_at, spend.paid_only, *_pools(spend))
-        if spend.price_minor is not None:
-            given = (*arguments_of(spend), *more, at, spend.price_minor, spend.price_in)
-            return spent_of(await self._only(_AUTHORIZE_PRICED, self._org_id, *given))
+        if spend.cost is not None:
+            given = (*arguments_of(spend), *more, at, *cost_of(spend.cost))
+            return spent_of(await self._only(_AUTHORIZE_COST, self._org_id, *given))
         return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), *more))
 
     async def settle(
@@ -136,18 +150,32 @@ class Spending:
         key: str,
         spend_id: UUID,
         amount_minor: int | None = None,
+        cost: Cost | None = None,
         more: bool = False,
         at: datetime | None = None,
     ) -> Changed:
         """Capture an amount of a reservation and release the rest, or with `more` keep the rest for later captures.
 
-        Without an amount it captures all that is held.
+        Without an amount it captures all that is held. With a cost it captures as many of the held credits as pay it,
+        by what was paid for their lots, and all of them where they pay less; for the platform's role only.
 
         Raises:
             NotFound: the organization has no such spend.
             Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
         """
+        if cost is not None:
+            given = (key, spend_id, more, at, cost.minor, cost.asset)
+            return changed_of(await self._only(_SETTLE_COST, self._org_id, *given))
         return changed_of(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
+
+    async def refund_credits(self, spend_id: UUID, minor: Decimal, asset: str) -> int:
+        """Return the credits of a spend whose worth is so much money, rounded down: its last lots that were not refunded.
+
+        By the exchange rates of the time of the spend. For the platform's role only.
+        """
+        row = await self._only(_CREDITS_BACK, self._org_id, spend_id, minor, asset)
+        credits: int = row["credits"]
+        return credits
 
     async def lock_reservation(self, spend_id: UUID) -> None:
         """Lock the hold of a reservation until the transaction ends; balances are locked after holds.
@@ -212,7 +240,7 @@ class Spending:
 
         It counts as `forced` in every window. For the platform's role only.
         """
-        more = (spend.paid_only, at, spend.price_minor, spend.price_in)
+        more = (spend.paid_only, at, *cost_of(spend.cost))
         return spent_of(await self._only(_FORCE, self._org_id, *arguments_of(spend), *more))
 
     async def count_escrow(

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
 
-from domain.common.money import CREDIT
 from domain.credits.spend.control import Pool as Pool
 
 
@@ -93,12 +93,29 @@ class Spender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """A cost in money that credits pay: lots in their order, until what was paid for them is the cost.
+
+    Attributes:
+        minor: exact, in minor units of `asset`; it may have decimals.
+        asset: the currency. Lots that were paid in another one count at the exchange rate.
+        granted_minor: how much of such costs granted credits pay in a calendar month (UTC), at their stated value, in
+            minor units of the currency of the price of a credit; None if they pay none. A cost in another currency is
+            never paid by them.
+    """
+
+    minor: Decimal
+    asset: str
+    granted_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSpend:
     """One thing to be charged, under the caller's own key, which is unique within the organization.
 
     `paid_only` takes credits that were paid for, and no others; for reservations and what is forced. `pool` is what it
-    draws. What is asked in money has a price: `price_minor` of the currency `price_in` count in limits in money,
-    instead of what the credits are sold for. The platform alone reserves and forces at a price.
+    draws. With a `cost`, the lots are taken that pay it, and `amount_minor` credits beyond them; only the platform
+    charges costs.
     """
 
     key: str
@@ -110,8 +127,7 @@ class NewSpend:
     paid_only: bool = False
     pool: Pool = Pool.OPERATING
     on_limit: OnLimit = OnLimit.REFUSE
-    price_minor: int | None = None
-    price_in: str = CREDIT
+    cost: Cost | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -155,7 +171,7 @@ class Spent:
     Attributes:
         outcome: what came of it.
         spend_id: shown as `spd_…`; None when nothing was spent.
-        amount_minor: what was asked for.
+        amount_minor: the credits that were taken, or would have been.
         available_minor: what the organization could spend right after it.
         at: when it was decided.
         expires_at: when the reservation ends, as it was taken first.
@@ -226,6 +242,11 @@ def arguments_of(spend: NewSpend) -> tuple[object, ...]:
         spender.principal,
         None if spend.metadata is None else json.dumps(spend.metadata),
     )
+
+
+def cost_of(cost: Cost | None) -> tuple[Decimal | None, str | None, int | None]:
+    """Return a cost as the SQL functions take it: the amount, its currency, and the monthly part of granted credits."""
+    return (None, None, None) if cost is None else (cost.minor, cost.asset, cost.granted_minor)
 
 
 def spent_of(row: asyncpg.Record) -> Spent:

@@ -1,8 +1,4 @@
-"""The price at which a cost in money becomes credits, apart from the prices at which credits are sold. Pure.
-
-Credits are sold for less than the list price by packages and plans. A cost that becomes credits at the list price is
-paid with credits that brought less than it.
-"""
+"""The value of granted credits where they pay a cost in money. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,9 +10,10 @@ from domain.common.errors import Invalid
 from domain.common.money import CREDIT, scale_of
 from domain.payments.topup import Package
 
-#: The setting by which a cost becomes credits at the lowest price of a credit.
+#: The setting by which a granted credit is worth the lowest price of a credit.
 CHEAPEST = "cheapest"
-_MARKUP = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
+_SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
+_PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 #: Decimals of a price. It is rounded down, so that credits never bring less than the cost.
 _STEP = Decimal("0.000000001")
 
@@ -42,31 +39,32 @@ def _offers(usual: CreditPrice, packages: Sequence[Package], plans: Plans) -> It
                 yield each, f"the plan {plan.name} by the {price.interval.value}"
 
 
-def cost_price(setting: str, markup: str, usual: CreditPrice, lowest: Decimal) -> CreditPrice:
-    """Return how much cost one credit pays.
+def granted_value(setting: str, usual: CreditPrice, lowest: Decimal) -> CreditPrice:
+    """Return how much of a cost one granted credit pays.
 
     Args:
         setting: a price, or `CHEAPEST`.
-        markup: the part of the cost that is charged beyond it, such as `0.2`.
         usual: the list price, whose currency it is in.
         lowest: see `cheapest`.
 
     Raises:
-        Invalid: it is no positive price, or no markup.
+        Invalid: it is neither.
     """
-    if not _MARKUP.fullmatch(markup):
-        raise Invalid("The markup on cost must be a decimal number such as 0.2.")
-    price = lowest if setting == CHEAPEST else _price(setting)
-    paid = (price / (1 + Decimal(markup))).quantize(_STEP, ROUND_DOWN)
-    if not paid:
-        raise Invalid("The price at which cost becomes credits must be positive, or cheapest.")
-    return CreditPrice(price=paid, currency=usual.currency)
+    if setting == CHEAPEST:
+        return CreditPrice(price=lowest, currency=usual.currency)
+    if not _PRICE.fullmatch(setting) or not Decimal(setting):
+        raise Invalid("The value of a granted credit must be a positive decimal number such as 0.03, or cheapest.")
+    return CreditPrice(price=Decimal(setting), currency=usual.currency)
 
 
-def _price(setting: str) -> Decimal:
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", setting):
-        raise Invalid("The price at which cost becomes credits must be a decimal number such as 0.03, or cheapest.")
-    return Decimal(setting)
+def check_share(share: str, what: str) -> None:
+    """Refuse what is no share such as 0.2; `what` names it.
+
+    Raises:
+        Invalid: it is none.
+    """
+    if not _SHARE.fullmatch(share):
+        raise Invalid(f"{what} must be a decimal number such as 0.2.")
 
 
 def _each(price_minor: int, credits_minor: int, currency: str) -> Decimal:

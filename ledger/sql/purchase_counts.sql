@@ -5,11 +5,12 @@
 -- Counts a purchase as held, or as what has already happened where it is forced; or refuses it and writes the refusal down.
 -- The order and the number are its key: what was counted is answered again, what was refused is judged anew and keeps its
 -- first refusal alone. `p_granted` is what a person granted: it needs no allowance to draw a reserve, and `p_lifted` are the
--- windows that do not refuse it, as `control/window`. BU002: the number stands for another amount.
+-- windows that do not refuse it, as `control/window`. In credits it counts those that would pay for it now, times p_margin,
+-- because others may by the time that it is paid. BU002: the number stands for another amount.
 CREATE OR REPLACE FUNCTION ledger.count_purchase(
     p_org text, p_order text, p_number integer, p_asset text, p_amount bigint, p_agent text, p_department text,
     p_project text, p_key_id text, p_principal text, p_pool text, p_on_limit text, p_granted boolean,
-    p_lifted text[], p_forced boolean, p_at timestamptz
+    p_lifted text[], p_forced boolean, p_at timestamptz, p_margin numeric DEFAULT 1
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -48,7 +49,9 @@ BEGIN
     END IF;
     SELECT f.* INTO fitted FROM ledger.fit(
         p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_asset, p_at, p_forced, p_pool, p_on_limit,
-        p_granted, p_lifted, NULL
+        p_granted, p_lifted, CASE WHEN p_asset <> 'CREDIT' THEN ceil(
+            p_margin * (ledger.price_cost(p_org, p_amount, p_asset, NULL, p_at)).credits
+        )::bigint END, NULL
     ) f;
     refused := fitted.refused;
     answer.pool := coalesce(fitted.pool, p_pool);

@@ -103,88 +103,6 @@ CREATE OR REPLACE FUNCTION ledger.reservation_ends(p_at timestamptz) RETURNS tim
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN p_at + interval '720 hours';
 
--- Notes what one asset costs in another from a time on, until it is too old to be used; NULL is never too old. Without a
--- source an operator or a setting says it.
-CREATE OR REPLACE FUNCTION ledger.set_rate(
-    p_base text, p_quote text, p_base_minor bigint, p_quote_minor bigint, p_starts_at timestamptz,
-    p_ends_at timestamptz DEFAULT NULL, p_source text DEFAULT 'operator'
-) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    newest ledger.rates;
-BEGIN
-    SELECT * INTO newest FROM ledger.rates r
-    WHERE r.base = p_base AND r.quote = p_quote AND r.starts_at <= p_starts_at
-        AND (r.source = 'operator') = (p_source = 'operator') ORDER BY r.starts_at DESC LIMIT 1;
-    IF (newest.base_minor, newest.quote_minor, newest.ends_at, newest.source)
-        IS DISTINCT FROM (p_base_minor, p_quote_minor, p_ends_at, p_source) THEN
-        INSERT INTO ledger.rates (base, quote, base_minor, quote_minor, starts_at, ends_at, source)
-        VALUES (p_base, p_quote, p_base_minor, p_quote_minor, p_starts_at, p_ends_at, p_source)
-        ON CONFLICT DO NOTHING;
-    END IF;
-END
-$$;
-
--- The rate of a pair at a time. What an operator set goes before what was read from a source, unless it is too old; if
--- both are, it is the last to begin.
-CREATE OR REPLACE FUNCTION ledger.rate_at(p_base text, p_quote text, p_at timestamptz) RETURNS SETOF ledger.rates
-LANGUAGE sql STABLE
-AS $$
-    SELECT r.* FROM (
-        (SELECT s.* FROM ledger.rates s
-        WHERE s.base = p_base AND s.quote = p_quote AND s.starts_at <= p_at AND s.source = 'operator'
-        ORDER BY s.starts_at DESC LIMIT 1)
-        UNION ALL
-        (SELECT s.* FROM ledger.rates s
-        WHERE s.base = p_base AND s.quote = p_quote AND s.starts_at <= p_at AND s.source <> 'operator'
-        ORDER BY s.starts_at DESC LIMIT 1)
-    ) r
-    ORDER BY (r.ends_at > p_at) IS NOT FALSE DESC, (r.ends_at > p_at) IS NOT FALSE AND r.source = 'operator' DESC,
-        r.starts_at DESC
-    LIMIT 1
-$$;
-
--- What an amount of credits is in another asset, rounded up, which is against the spender. NULL where no rate is new
--- enough; with `p_any` the last one will do.
-CREATE OR REPLACE FUNCTION ledger.credits_in(p_amount bigint, p_asset text, p_at timestamptz, p_any boolean)
-RETURNS bigint
-LANGUAGE sql STABLE
-AS $$
-    SELECT CASE WHEN p_any OR r.ends_at IS NULL OR r.ends_at > p_at
-        THEN ceil(p_amount::numeric * r.quote_minor / r.base_minor)::bigint END
-    FROM ledger.rate_at('CREDIT', p_asset, p_at) r
-$$;
-
--- What an amount of any asset is in another, rounded up, by what a credit costs in both. NULL as above.
-CREATE OR REPLACE FUNCTION ledger.worth_in(p_amount bigint, p_asset text, p_in text, p_at timestamptz, p_any boolean)
-RETURNS bigint
-LANGUAGE plpgsql STABLE
-AS $$
-DECLARE
-    price ledger.rates;
-BEGIN
-    IF p_asset = p_in THEN
-        RETURN p_amount;
-    ELSIF p_asset = 'CREDIT' THEN
-        RETURN ledger.credits_in(p_amount, p_in, p_at, p_any);
-    END IF;
-    SELECT * INTO price FROM ledger.rate_at('CREDIT', p_asset, p_at);
-    IF price.quote_minor = 0 OR NOT p_any AND price.ends_at <= p_at THEN
-        RETURN NULL;
-    ELSIF p_in = 'CREDIT' THEN
-        RETURN ceil(p_amount::numeric * price.base_minor / price.quote_minor);
-    END IF;
-    -- One division: two would each round.
-    RETURN (
-        SELECT CASE WHEN p_any OR r.ends_at IS NULL OR r.ends_at > p_at THEN ceil(
-            p_amount::numeric * price.base_minor * r.quote_minor / (price.quote_minor::numeric * r.base_minor)
-        )::bigint END
-        FROM ledger.rate_at('CREDIT', p_in, p_at) r
-    );
-END
-$$;
-
 -- The part of a counted amount that belongs to so much of the spend's amount. Rounded up, so that all of it is all.
 CREATE OR REPLACE FUNCTION ledger.share_up(p_counted bigint, p_part bigint, p_amount bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -236,13 +154,14 @@ $$;
 --
 -- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of what the window has to operate
 -- with, and in all other windows. What nobody granted counts in the allowances of the budgets above, too. `p_lifted` are
--- windows, as `control/window`, that count and do not refuse. What has a price in money counts that price, and in credits
--- the `p_credits` that it takes.
+-- windows, as `control/window`, that count and do not refuse. What costs money counts that money, and in credits the
+-- `p_credits` that pay it. Credits count in money what was paid for the lots that they take: `p_slices`, or the next ones.
+-- A cost with a part of a minor unit, for which `p_amount` is NULL, counts as its credits do.
 CREATE OR REPLACE FUNCTION ledger.limits_on(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_at timestamptz, p_forced boolean, p_asset text DEFAULT 'CREDIT', p_pool text DEFAULT 'operating',
     p_drawn uuid DEFAULT NULL, p_granted boolean DEFAULT false, p_lifted text[] DEFAULT '{}',
-    p_credits bigint DEFAULT NULL
+    p_credits bigint DEFAULT NULL, p_slices jsonb DEFAULT NULL
 ) RETURNS SETOF ledger.limit_window
 LANGUAGE sql STABLE
 AS $$
@@ -317,10 +236,15 @@ AS $$
         ) AS amount
     ) fits
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN c.asset = 'CREDIT' AND p_credits IS NOT NULL THEN p_credits
-            WHEN c.asset = p_asset THEN p_amount
-            WHEN p_forced THEN coalesce(ledger.worth_in(p_amount, p_asset, c.asset, p_at, true), 0)
-            ELSE ledger.worth_in(p_amount, p_asset, c.asset, p_at, false) END AS amount
+        SELECT CASE
+            WHEN c.asset = 'CREDIT' THEN coalesce(p_credits, CASE WHEN p_asset = 'CREDIT' THEN p_amount END)
+            WHEN c.asset = p_asset AND p_amount IS NOT NULL THEN p_amount
+            WHEN p_asset <> 'CREDIT' AND p_amount IS NOT NULL
+                THEN coalesce(ledger.money_in(p_amount, p_asset, c.asset, p_at, p_forced), CASE WHEN p_forced THEN 0 END)
+            ELSE ledger.lots_worth(
+                (SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/credits' AND a.asset = 'CREDIT'),
+                coalesce(p_credits, p_amount), p_slices, c.asset, p_at, p_forced
+            ) END AS amount
     ) counts
 $$;
 
@@ -330,7 +254,7 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.fit(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_asset text, p_at timestamptz, p_forced boolean, p_pool text, p_on_limit text, p_granted boolean,
-    p_lifted text[], p_credits bigint, OUT windows ledger.limit_window[], OUT refused ledger.limit_window, OUT pool text
+    p_lifted text[], p_credits bigint, p_slices jsonb, OUT windows ledger.limit_window[], OUT refused ledger.limit_window, OUT pool text
 )
 LANGUAGE plpgsql
 AS $$
@@ -349,7 +273,7 @@ BEGIN
     pool := CASE WHEN drawn IS NULL THEN 'operating' ELSE p_pool END;
     windows := ARRAY(SELECT l FROM ledger.limits_on(
         p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, pool, drawn,
-        p_granted, p_lifted, p_credits
+        p_granted, p_lifted, p_credits, p_slices
     ) l);
     refused := ledger.refusing(windows);
     IF refused.reason = 'limit' AND p_pool = 'operating' AND p_on_limit = 'reserve' THEN
@@ -359,7 +283,7 @@ BEGIN
         IF drawn IS NOT NULL THEN
             others := ARRAY(SELECT l FROM ledger.limits_on(
                 p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, 'reserve',
-                drawn, p_granted, p_lifted, p_credits
+                drawn, p_granted, p_lifted, p_credits, p_slices
             ) l);
             IF (ledger.refusing(others)).reason IS NULL THEN
                 windows := others;
@@ -584,22 +508,26 @@ $$;
 
 -- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`). What is free can be reserved as well.
 -- With p_paid_only it takes credits that were paid for, and no others; what is forced is owed beyond them. For pools see
--- `ledger.fit`; a spend from one that is closed is answered `pool_closed`, and its key stays free. What a merchant asks in
--- money counts that price in limits in money, whatever the credits cost that it takes.
+-- `ledger.fit`; a spend from one that is closed is answered `pool_closed`, and its key stays free.
+--
+-- With p_cost it takes the lots that pay a cost in money, see `ledger.lots_for`, and p_amount credits more. Granted credits
+-- pay up to p_granted of such costs in a month. What is forced and not covered is owed at the value of granted credits,
+-- because nobody knows what the credits will have cost that pay the debt.
 CREATE OR REPLACE FUNCTION ledger.spend(
     p_kind text, p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text,
     p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
     p_expires_at timestamptz, p_at timestamptz, p_paid_only boolean DEFAULT false,
-    p_pool text DEFAULT 'operating', p_on_limit text DEFAULT 'refuse', p_price bigint DEFAULT NULL,
-    p_price_in text DEFAULT 'CREDIT'
+    p_pool text DEFAULT 'operating', p_on_limit text DEFAULT 'refuse', p_cost numeric DEFAULT NULL,
+    p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql
 AS $$
 DECLARE
     key text := concat('use:', p_org, ':', p_key);
     hash bytea := ledger.spend_hash(
-        CASE WHEN (p_pool, p_on_limit) = ('operating', 'refuse') THEN p_kind
-            ELSE concat_ws(':', p_kind, p_pool, p_on_limit) END, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run
+        concat_ws(':', CASE WHEN (p_pool, p_on_limit) = ('operating', 'refuse') THEN p_kind
+            ELSE concat_ws(':', p_kind, p_pool, p_on_limit) END, trim_scale(p_cost), p_cost_in),
+        p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run
     );
     forces boolean := p_kind = 'force';
     reserves boolean := p_kind = 'reserve';
@@ -612,13 +540,21 @@ DECLARE
     counter_ids bigint[] := '{}';
     counted_each bigint[] := '{}';
     fitted record;
-    paid bigint := p_amount;
+    taken record;
+    owed record;
+    amount bigint := p_amount;
+    paid bigint;
+    granted numeric := 0;
+    slices jsonb;
     lots jsonb := CASE WHEN p_paid_only THEN '{"only": "paid"}' END;
     hold uuid;
     transfer uuid;
     answer ledger.spend_answer;
 BEGIN
     PERFORM ledger.check_spend(p_org, p_key, p_action, p_quantity, p_amount, p_department, p_at);
+    IF p_cost < 0 OR (p_cost IS NULL) <> (p_cost_in IS NULL) THEN
+        RAISE EXCEPTION 'a cost is not negative, and has a currency' USING ERRCODE = 'BU004';
+    END IF;
     IF reserves AND (p_expires_at > p_at AND p_expires_at <= ledger.reservation_ends(p_at)) IS NOT TRUE THEN
         RAISE EXCEPTION 'a reservation ends after now and within 30 days' USING ERRCODE = 'BU004';
     END IF;
@@ -641,8 +577,26 @@ BEGIN
     ELSIF answer.replayed THEN
         RETURN answer;
     END IF;
-    answer.amount := p_amount;
-    answer.available := free;
+    paid := least(amount, free);
+    IF p_cost IS NOT NULL THEN
+        taken := ledger.lots_for(credits, p_cost, p_cost_in,
+            coalesce(ledger.granted_room(p_org, p_granted, p_cost_in, p_at), 0), p_at, forces, p_amount, NULL);
+        paid := taken.amount;
+        granted := taken.granted;
+        slices := taken.slices;
+        lots := CASE WHEN NOT taken.is_plain THEN jsonb_build_object('slices', slices) END;
+        amount := paid + taken.short;
+        IF taken.missing > 0 THEN
+            owed := ledger.granted_rate(p_cost_in, p_at, forces);
+            -- Without a rate it costs more than there is.
+            amount := coalesce(amount + ceil(taken.missing * owed.down / nullif(owed.up, 0)), free + 1);
+            IF forces AND owed.up IS NULL THEN
+                RAISE EXCEPTION 'credits have no price in %', p_cost_in USING ERRCODE = 'BU004';
+            END IF;
+        END IF;
+    END IF;
+    answer.amount := amount;
+    answer.available := CASE WHEN p_cost IS NOT NULL AND paid < amount THEN paid ELSE free END;
     answer.at := p_at;
     answer.replayed := false;
     IF NOT forces THEN
@@ -654,8 +608,10 @@ BEGIN
     END IF;
 
     SELECT f.* INTO fitted FROM ledger.fit(
-        p_org, p_agent, p_department, p_project, p_run, p_key_id, coalesce(p_price, p_amount), p_price_in, p_at, forces,
-        p_pool, p_on_limit, false, '{}', CASE WHEN p_price IS NOT NULL THEN p_amount END
+        p_org, p_agent, p_department, p_project, p_run, p_key_id,
+        CASE WHEN p_cost IS NULL THEN p_amount WHEN p_amount = 0 AND p_cost = trunc(p_cost) THEN p_cost::bigint END,
+        coalesce(p_cost_in, 'CREDIT'), p_at, forces, p_pool, p_on_limit, false, '{}',
+        CASE WHEN p_cost IS NOT NULL THEN amount END, CASE WHEN paid = amount THEN slices END
     ) f;
     windows := fitted.windows;
     refused := fitted.refused;
@@ -668,7 +624,7 @@ BEGIN
             ledger.refused_by(answer, refused), p_org, key, hash, refused.starts_at, p_agent, p_department, p_project,
             p_run, p_key_id, p_principal, p_action
         );
-    ELSIF free < p_amount AND NOT forces THEN
+    ELSIF paid < amount AND NOT forces THEN
         answer.status := 'insufficient';
         answer.reason := 'funds';
         RETURN ledger.refuse_spend(
@@ -681,13 +637,17 @@ BEGIN
         answer.status := 'reserved';
         answer.expires_at := p_expires_at;
         SELECT h.hold_id INTO hold
-        FROM ledger.hold(key, credits, p_amount, p_expires_at, answer.spend_id::text, p_at, NULL, lots) h;
+        FROM ledger.hold(key, credits, amount, p_expires_at, answer.spend_id::text, p_at, NULL, lots) h;
     ELSE
         answer.status := 'charged';
-        paid := least(p_amount, free);
-        transfer := ledger.post_use(key, p_org, credits, redemption, paid, p_amount - paid, p_at, lots);
+        transfer := ledger.post_use(key, p_org, credits, redemption, paid, amount - paid, p_at, lots);
     END IF;
     answer.available := free - paid;
+    IF granted > 0 THEN
+        INSERT INTO ledger.credit_days AS d (org_id, day, granted_cost)
+        VALUES (p_org, (p_at AT TIME ZONE 'UTC')::date, granted)
+        ON CONFLICT (org_id, day) DO UPDATE SET granted_cost = d.granted_cost + excluded.granted_cost;
+    END IF;
     answer.budgeted := cardinality(windows) > 0 AND EXISTS (
         SELECT FROM ledger.controls c
         WHERE c.kind = 'budget' AND c.id = ANY (ARRAY(SELECT u.control_id FROM unnest(fitted.windows) u))
@@ -712,8 +672,8 @@ BEGIN
         counted, at, expires_at, held_until, metadata
     ) VALUES (
         answer.spend_id, p_org, key, hash, answer.status, p_agent, p_department, p_project, p_run, p_key_id,
-        p_principal, p_action, p_quantity, 'CREDIT', p_amount, answer.available, hold, transfer,
-        CASE WHEN reserves THEN 0 ELSE p_amount END, CASE WHEN forces THEN p_amount ELSE 0 END, counter_ids,
+        p_principal, p_action, p_quantity, 'CREDIT', amount, answer.available, hold, transfer,
+        CASE WHEN reserves THEN 0 ELSE amount END, CASE WHEN forces THEN amount ELSE 0 END, counter_ids,
         counted_each, p_at, answer.expires_at, answer.expires_at, p_metadata
     );
     RETURN answer;

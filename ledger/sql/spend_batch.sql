@@ -137,6 +137,57 @@ BEGIN
 END
 $$;
 
+-- The items with the credits of their costs, as if they were charged one after the other from the next lots. NULL where
+-- that is not plain: the lots do not suffice, or one of them was not paid for in the currency of the cost.
+CREATE OR REPLACE FUNCTION ledger.price_items(p_items ledger.spend_item[], p_credits bigint, p_at timestamptz)
+RETURNS ledger.spend_item[]
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    lots refcursor;
+    lot record;
+    free bigint := 0;
+    missing numeric;
+    needed numeric;
+    part bigint;
+BEGIN
+    OPEN lots FOR
+        SELECT l.amount, l.paid, l.paid_asset, l.remaining - l.held AS free FROM ledger.lots l
+        WHERE l.account_id = p_credits AND l.is_open AND l.remaining > l.held
+          AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
+        ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    FOR n IN 1..cardinality(p_items) LOOP
+        missing := coalesce(p_items[n].cost, p_items[n].amount);
+        IF p_items[n].cost IS NOT NULL AND p_items[n].amount > 0 THEN
+            RETURN NULL;
+        END IF;
+        WHILE missing > 0 LOOP
+            IF free = 0 THEN
+                FETCH lots INTO lot;
+                IF NOT FOUND THEN
+                    RETURN NULL;
+                END IF;
+                free := lot.free;
+            END IF;
+            IF p_items[n].cost IS NULL THEN
+                part := least(missing, free);
+                missing := missing - part;
+            ELSIF lot.paid = 0 OR lot.paid_asset <> p_items[n].cost_in THEN
+                RETURN NULL;
+            ELSE
+                needed := missing * lot.amount;
+                needed := div(needed, lot.paid) + CASE WHEN mod(needed, lot.paid) > 0 THEN 1 ELSE 0 END;
+                part := least(needed, free);
+                missing := CASE WHEN needed <= free THEN 0 ELSE missing - trunc(free * lot.paid::numeric / lot.amount, 18) END;
+                p_items[n].amount := p_items[n].amount + part;
+            END IF;
+            free := free - part;
+        END LOOP;
+    END LOOP;
+    RETURN p_items;
+END
+$$;
+
 -- Charges items whose keys are new: together when all of them fit, else one half after the other.
 CREATE OR REPLACE FUNCTION ledger.charge_set(
     p_org text, p_items ledger.spend_item[], p_credits bigint, p_redemption bigint, p_at timestamptz
@@ -146,6 +197,7 @@ AS $$
 DECLARE
     size integer := cardinality(p_items);
     i ledger.spend_item := p_items[1];
+    items ledger.spend_item[];
     free bigint;
     windows ledger.spender_window[];
     opened ledger.limit_window[];
@@ -154,13 +206,15 @@ BEGIN
         RETURN;
     ELSIF size = 1 THEN
         RETURN NEXT ledger.spend('charge', p_org, i.key, i.action, i.quantity, i.amount, i.agent_id, i.department_id,
-            i.project_id, i.run_id, i.key_id, i.principal, i.metadata, NULL, p_at);
+            i.project_id, i.run_id, i.key_id, i.principal, i.metadata, NULL, p_at, p_cost => i.cost,
+            p_cost_in => i.cost_in, p_granted => i.granted);
         RETURN;
     END IF;
     free := ledger.lock_credits(p_credits, p_at);
-    windows := ARRAY(SELECT w FROM ledger.limits_on_all(p_org, p_items, p_at) w);
+    items := ledger.price_items(p_items, p_credits, p_at);
+    windows := ARRAY(SELECT w FROM ledger.limits_on_all(p_org, items, p_at) w);
     -- Not where a control is in another asset: there each amount is rounded by itself.
-    IF (SELECT sum(n.amount) FROM unnest(p_items) n) <= free AND NOT EXISTS (
+    IF (SELECT sum(n.amount) FROM unnest(items) n) <= free AND NOT EXISTS (
         SELECT FROM unnest(windows) w GROUP BY (w.of_window).control_id, (w.of_window)."window"
         HAVING count((w.of_window).reason) > 0 OR min((w.of_window).asset) <> 'CREDIT'
             OR sum(w.amount) > min((w.of_window).room) OR sum(w.number) > min((w.of_window).uses_room)
@@ -171,9 +225,9 @@ BEGIN
         );
         IF opened <> '{}' THEN
             PERFORM ledger.open_counters(p_org, opened);
-            windows := ARRAY(SELECT w FROM ledger.limits_on_all(p_org, p_items, p_at) w);
+            windows := ARRAY(SELECT w FROM ledger.limits_on_all(p_org, items, p_at) w);
         END IF;
-        RETURN QUERY SELECT * FROM ledger.charge_all(p_org, p_items, windows, p_credits, p_redemption, free, p_at);
+        RETURN QUERY SELECT * FROM ledger.charge_all(p_org, items, windows, p_credits, p_redemption, free, p_at);
         RETURN;
     END IF;
     RETURN QUERY SELECT * FROM ledger.charge_set(p_org, p_items[:size / 2], p_credits, p_redemption, p_at);
@@ -186,7 +240,7 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.charge_many_at(
     p_org text, p_keys text[], p_actions text[], p_quantities bigint[], p_amounts bigint[], p_agents text[],
     p_departments text[], p_projects text[], p_runs text[], p_key_ids text[], p_principals text[], p_metadata jsonb[],
-    p_at timestamptz
+    p_at timestamptz, p_costs numeric[] DEFAULT NULL, p_costs_in text[] DEFAULT NULL, p_granted bigint[] DEFAULT NULL
 ) RETURNS SETOF ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -204,14 +258,17 @@ DECLARE
 BEGIN
     SELECT array_agg(ROW(
         n.ord, n.key, concat('use:', p_org, ':', n.key),
-        ledger.spend_hash('charge', n.action, n.quantity, n.amount, n.agent, n.department, n.project, n.run),
-        n.action, n.quantity, n.amount, n.agent, n.department, n.project, n.run, n.key_id, n.principal, n.metadata
+        ledger.spend_hash(concat_ws(':', 'charge', trim_scale(n.cost), n.cost_in), n.action, n.quantity, n.amount,
+            n.agent, n.department, n.project, n.run),
+        n.action, n.quantity, n.amount, n.agent, n.department, n.project, n.run, n.key_id, n.principal, n.metadata,
+        n.cost, n.cost_in, n.granted
     )::ledger.spend_item ORDER BY n.ord) INTO items
     FROM unnest(
         p_keys, p_actions, p_quantities, p_amounts, p_agents, p_departments, p_projects, p_runs, p_key_ids,
-        p_principals, p_metadata
+        p_principals, p_metadata, p_costs, p_costs_in, p_granted
     ) WITH ORDINALITY AS n (
-        key, action, quantity, amount, agent, department, project, run, key_id, principal, metadata, ord
+        key, action, quantity, amount, agent, department, project, run, key_id, principal, metadata, cost, cost_in,
+        granted, ord
     );
     PERFORM ledger.check_spend(p_org, n.key, n.action, n.quantity, n.amount, n.department_id, p_at)
     FROM unnest(items) n;
@@ -246,7 +303,8 @@ BEGIN
             -- Nothing is known of a key that was refused after the first 1,000, so it is decided again.
             IF answer.replayed IS NULL THEN
                 answer := ledger.spend('charge', p_org, i.key, i.action, i.quantity, i.amount, i.agent_id,
-                    i.department_id, i.project_id, i.run_id, i.key_id, i.principal, i.metadata, NULL, p_at);
+                    i.department_id, i.project_id, i.run_id, i.key_id, i.principal, i.metadata, NULL, p_at,
+                    p_cost => i.cost, p_cost_in => i.cost_in, p_granted => i.granted);
             ELSIF answer.status = 'conflict' THEN
                 answer.amount := i.amount;
                 answer.available := ledger.lock_credits(credits, p_at);

@@ -150,17 +150,19 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (p_spent).captured = 0 THEN p_else WHEN (p_spent).refunded = (p_spent).captured THEN 'refunded'
     ELSE 'captured' END;
 
--- Captures an amount of a reservation, or with NULL all that is held. The rest goes back, or with `p_more` stays held by
--- a successor of the hold. It goes to p_account, which is none of the organization's. BU003: the reservation has ended.
--- BU005: it expired.
+-- Captures an amount of a reservation, or with NULL all that is held, or with p_cost the held credits that pay this cost,
+-- and all of them where they pay less. The rest goes back, or with `p_more` stays held by a successor of the hold. It goes
+-- to p_account, which is none of the organization's. BU003: the reservation has ended. BU005: it expired.
 CREATE OR REPLACE FUNCTION ledger.settle_to(
-    p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_account bigint, p_at timestamptz
+    p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_account bigint, p_at timestamptz,
+    p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL
 ) RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     key text := ledger.change_key('capture', p_org, p_key);
-    hash bytea := sha256(convert_to(ROW(p_spend, p_amount, coalesce(p_more, false))::text, 'UTF8'));
+    hash bytea := sha256(convert_to(concat(
+        ROW(p_spend, p_amount, coalesce(p_more, false)), trim_scale(p_cost), p_cost_in), 'UTF8'));
     before ledger.spends := ledger.lock_spend(p_org, p_spend);
     after ledger.spends := before;
     held bigint := before.amount - before.captured - before.released;
@@ -172,7 +174,10 @@ BEGIN
         RETURN answer;
     END IF;
     PERFORM ledger.require_open(before, p_at, true);
-    IF ((captured > 0 OR before.amount = 0) AND captured <= held AND p_at IS NOT NULL) IS NOT TRUE THEN
+    IF p_cost IS NOT NULL THEN
+        captured := (ledger.lots_for(NULL, p_cost, p_cost_in, p_cost, p_at, true, 0, before.hold_id)).amount;
+    END IF;
+    IF ((captured > 0 OR before.amount = 0 OR p_cost >= 0) AND captured <= held AND p_at IS NOT NULL) IS NOT TRUE THEN
         RAISE EXCEPTION 'of reservation % more than zero and at most % can be captured', p_spend, held
             USING ERRCODE = 'BU004', DETAIL = jsonb_build_object('held', held)::text;
     END IF;
@@ -190,7 +195,7 @@ BEGIN
             jsonb_build_object('pins_of', before.hold_id)
         ) h;
     ELSE
-        after.status := 'captured';
+        after.status := CASE WHEN before.amount > 0 THEN ledger.ended_as(after, 'released') ELSE 'captured' END;
         after.released := held - captured;
     END IF;
     PERFORM ledger.count_captured(before, after);
@@ -200,12 +205,15 @@ $$;
 
 -- Captures what is used up: `ledger.settle_to` the account of credits that were used.
 CREATE OR REPLACE FUNCTION ledger.settle_at(
-    p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_at timestamptz
+    p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_at timestamptz,
+    p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL
 ) RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN ledger.settle_to(p_org, p_key, p_spend, p_amount, p_more, ledger.redemption(), p_at);
+    RETURN ledger.settle_to(
+        p_org, p_key, p_spend, p_amount, p_more, ledger.redemption(), p_at, p_cost, p_cost_in
+    );
 END
 $$;
 

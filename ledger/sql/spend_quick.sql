@@ -10,7 +10,8 @@
 -- indexes: beyond that its memory goes back to the system and is fetched again with every charge.
 CREATE OR REPLACE FUNCTION ledger.charge_quickly(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
-    p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_at timestamptz
+    p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_at timestamptz,
+    p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql
 AS $$
@@ -19,6 +20,8 @@ DECLARE
     hash bytea;
     departments text[];
     subjects text[];
+    asked bigint := p_amount;
+    whole record;
     credits bigint;
     redemption bigint;
     free bigint;
@@ -36,7 +39,7 @@ DECLARE
     r_version bigint;
     r_stripe smallint;
 BEGIN
-    IF (p_amount > 0 AND p_quantity > 0 AND length(p_key) BETWEEN 1 AND 255 AND length(p_action) BETWEEN 1 AND 255
+    IF ((p_amount > 0 AND p_cost IS NULL OR p_amount = 0 AND p_cost > 0) AND p_quantity > 0 AND length(p_key) BETWEEN 1 AND 255 AND length(p_action) BETWEEN 1 AND 255
         AND p_at IS NOT NULL) IS NOT TRUE THEN
         RETURN NULL;
     END IF;
@@ -52,6 +55,19 @@ BEGIN
       AND r.path = 'platform/credit_redemption' AND r.asset = 'CREDIT';
     IF NOT pg_try_advisory_xact_lock(credits) THEN
         PERFORM ledger.wait_in_line(credits);
+    END IF;
+    -- The credits of a cost, at the price of the first lot, where it was paid for in that money.
+    IF p_cost IS NOT NULL THEN
+        PERFORM FROM ledger.balances b WHERE b.account_id = credits AND b.stripe = 0 FOR NO KEY UPDATE;
+        SELECT p_cost * o.amount AS needed, o.paid INTO whole FROM (
+            SELECT l.amount, l.paid, l.paid_asset FROM ledger.lots l
+            WHERE l.account_id = credits AND l.is_open AND l.remaining > l.held
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id LIMIT 1
+        ) o WHERE o.paid > 0 AND o.paid_asset = p_cost_in;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        p_amount := div(whole.needed, whole.paid) + CASE WHEN mod(whole.needed, whole.paid) > 0 THEN 1 ELSE 0 END;
     END IF;
     -- The mutex and the balance in one. It is given back below where something does not fit.
     UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
@@ -126,7 +142,8 @@ BEGIN
 
     -- The spend has the id of its transfer.
     transfer := uuidv7();
-    hash := ledger.spend_hash('charge', p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run);
+    hash := ledger.spend_hash(concat_ws(':', 'charge', trim_scale(p_cost), p_cost_in), p_action, p_quantity, asked,
+        p_agent, p_department, p_project, p_run);
     INSERT INTO ledger.transfers (id, idempotency_key, request_hash, kind, org_id, effective_at)
     VALUES (transfer, key, hash, 'use', p_org, p_at);
     INSERT INTO ledger.lot_uses (transfer_id, leg, lot_id, amount, cost, outcome)

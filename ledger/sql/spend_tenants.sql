@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION ledger.charge_at(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_pool text, p_on_limit text,
-    p_at timestamptz
+    p_at timestamptz, p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -12,13 +12,13 @@ DECLARE
 BEGIN
     IF p_pool = 'operating' AND p_on_limit = 'refuse' THEN
         answer := ledger.charge_quickly(p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project,
-            p_run, p_key_id, p_principal, p_metadata, p_at);
+            p_run, p_key_id, p_principal, p_metadata, p_at, p_cost, p_cost_in);
         IF answer.spend_id IS NOT NULL THEN
             RETURN answer;
         END IF;
     END IF;
     RETURN ledger.spend('charge', p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run,
-        p_key_id, p_principal, p_metadata, NULL, p_at, false, p_pool, p_on_limit);
+        p_key_id, p_principal, p_metadata, NULL, p_at, false, p_pool, p_on_limit, p_cost, p_cost_in, p_granted);
 END
 $$;
 
@@ -39,15 +39,15 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.authorize_at(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_expires_at timestamptz,
-    p_paid_only boolean, p_pool text, p_on_limit text, p_at timestamptz, p_price bigint DEFAULT NULL,
-    p_price_in text DEFAULT 'CREDIT'
+    p_paid_only boolean, p_pool text, p_on_limit text, p_at timestamptz, p_cost numeric DEFAULT NULL,
+    p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.spend('reserve', p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project,
-        p_run, p_key_id, p_principal, p_metadata, p_expires_at, p_at, p_paid_only, p_pool, p_on_limit, p_price,
-        p_price_in);
+        p_run, p_key_id, p_principal, p_metadata, p_expires_at, p_at, p_paid_only, p_pool, p_on_limit, p_cost,
+        p_cost_in, p_granted);
 END
 $$;
 
@@ -69,13 +69,14 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.force_spend(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_paid_only boolean,
-    p_at timestamptz, p_price bigint, p_price_in text
+    p_at timestamptz, p_cost numeric, p_cost_in text, p_granted bigint
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.spend('force', p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run,
-        p_key_id, p_principal, p_metadata, NULL, p_at, p_paid_only, p_price => p_price, p_price_in => p_price_in);
+        p_key_id, p_principal, p_metadata, NULL, p_at, p_paid_only, p_cost => p_cost, p_cost_in => p_cost_in,
+        p_granted => p_granted);
 END
 $$;
 
@@ -106,10 +107,10 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION
-    ledger.charge, ledger.charge_many, ledger.authorize, ledger.settle, ledger.release, ledger.extend, ledger.rate_at
+    ledger.charge, ledger.charge_many, ledger.authorize, ledger.settle, ledger.release, ledger.extend
 TO bursar_api, bursar_platform;
 GRANT EXECUTE ON FUNCTION
     ledger.charge_at, ledger.charge_many_at, ledger.authorize_at, ledger.settle_at, ledger.settle_to,
-    ledger.release_at, ledger.extend_at, ledger.refund_spend, ledger.returned_by, ledger.force_spend, ledger.set_rate,
-    ledger.lock_reservation, ledger.worth_in, ledger.credits_in
+    ledger.release_at, ledger.extend_at, ledger.refund_spend, ledger.returned_by, ledger.force_spend,
+    ledger.lock_reservation
 TO bursar_platform;

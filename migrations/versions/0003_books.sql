@@ -324,6 +324,7 @@ CREATE TABLE ledger.credit_days (
     refunded bigint DEFAULT 0 NOT NULL,
     expired bigint DEFAULT 0 NOT NULL,
     spends bigint DEFAULT 0 NOT NULL,
+    granted_cost numeric DEFAULT 0 NOT NULL,
     CONSTRAINT pk_credit_days PRIMARY KEY (org_id, day),
     CONSTRAINT ck_credit_days_counted CHECK (least(used, refunded, expired, spends) >= 0)
 ) WITH (fillfactor = 50);

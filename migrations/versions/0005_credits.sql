@@ -18,7 +18,8 @@ CREATE TYPE ledger.limit_window AS (
 );
 CREATE TYPE ledger.spend_item AS (
     ord bigint, key text, full_key text, request_hash bytea, action text, quantity bigint, amount bigint, agent_id text,
-    department_id text, project_id text, run_id text, key_id text, principal text, metadata jsonb
+    department_id text, project_id text, run_id text, key_id text, principal text, metadata jsonb, cost numeric,
+    cost_in text, granted bigint
 );
 CREATE TYPE ledger.spender_window AS (
     spender text, amount bigint, number bigint, of_window ledger.limit_window
@@ -486,6 +487,7 @@ GRANT SELECT, INSERT, UPDATE ON spend_places TO bursar_platform;
 \ir ../../ledger/sql/calendar.sql
 \ir ../../ledger/sql/controls.sql
 \ir ../../ledger/sql/control_locks.sql
+\ir ../../ledger/sql/worth.sql
 \ir ../../ledger/sql/spend.sql
 \ir ../../ledger/sql/spend_changes.sql
 \ir ../../ledger/sql/spend_batch.sql

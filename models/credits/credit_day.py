@@ -1,8 +1,9 @@
 """What organizations used of their credits, day by day, in the schema `ledger`."""
 
 from datetime import date
+from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Date, Index, text
+from sqlalchemy import CheckConstraint, Date, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.books.ledger import SCHEMA
@@ -19,6 +20,8 @@ class CreditDay(Base):
         refunded: of uses, whenever these were.
         expired: of lots.
         spends: charges and reservations.
+        granted_cost: what granted credits have paid of costs, in minor units of the credit's currency, with decimals; it
+            is not lowered by refunds.
     """
 
     __tablename__ = "credit_days"
@@ -34,3 +37,4 @@ class CreditDay(Base):
     refunded: Mapped[int] = mapped_column(server_default=text("0"))
     expired: Mapped[int] = mapped_column(server_default=text("0"))
     spends: Mapped[int] = mapped_column(server_default=text("0"))
+    granted_cost: Mapped[Decimal] = mapped_column(Numeric, server_default=text("0"))

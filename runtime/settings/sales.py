@@ -19,7 +19,7 @@ from domain.credits.action_cost import Cost, defaults
 from domain.credits.lots import Sharing
 from domain.marketplace.referral import Rewards
 from domain.marketplace.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
-from domain.payments.cost_price import CHEAPEST, cheapest, cost_price
+from domain.payments.cost_price import CHEAPEST, cheapest, check_share, granted_value
 from domain.payments.topup import Package, packages_from, priced
 from domain.payouts.payable import HoldBack
 from domain.usage.paid_call import paying_actions_from
@@ -39,8 +39,10 @@ class SalesSettings(Part):
 
     credit_price: str = "0.10"
     credit_currency: str = "USD"
-    cost_credit_price: str = CHEAPEST
+    granted_credit_value: str = CHEAPEST
+    granted_model_costs: str = "5.00"
     cost_markup: str = "0"
+    cost_hold_margin: str = "0.05"
     credit_packages: str = (
         '[{"name":"small","credits":"100","price":"9.90","currency":"USD"},'
         '{"name":"medium","credits":"500","price":"39.90","currency":"USD"},'
@@ -103,47 +105,47 @@ class SalesSettings(Part):
         list_price = self.price_of_credits if self.commission_bears_discounts else None
         return Sharing(pays_out_granted=self.pay_out_granted_credits, list_price=list_price)
 
-    def check_cost_price(self) -> None:
-        """Refuse a price of cost or a markup that is none; packages and plans are checked by themselves."""
-        usual = CreditPrice(price=Decimal(1), currency=self.credit_currency)
-        cost_price(self.cost_credit_price, self.cost_markup, usual, usual.price)
+    @property
+    def value_of_granted(self) -> CreditPrice:
+        """The value of a granted credit where it pays a cost in money."""
+        lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
+        return granted_value(self.granted_credit_value, self.price_of_credits, lowest)
+
+    @property
+    def granted_for_models(self) -> int:
+        """How much of its model costs an organization pays with granted credits a month, in the price's minor units."""
+        return parse_amount(self.granted_model_costs, self.credit_currency, zero=True)
+
+    def check_costs(self) -> None:
+        """Refuse a markup, a margin or an amount of costs that is none."""
+        check_share(self.cost_markup, "The markup on cost")
+        check_share(self.cost_hold_margin, "The margin of holds for costs")
+        self.granted_for_models  # noqa: B018
 
     @property
     def price_of_cost(self) -> CreditPrice:
-        """How much of a cost in money one credit pays."""
-        return self._price_of_cost(self.cost_markup)
+        """The value of a granted credit."""
+        return self.value_of_granted
 
     @property
     def price_of_marked_cost(self) -> CreditPrice:
-        """How much of a cost that is billed with its markup one credit pays."""
-        return self._price_of_cost("0")
-
-    def _price_of_cost(self, markup: str) -> CreditPrice:
-        lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
-        return cost_price(self.cost_credit_price, markup, self.price_of_credits, lowest)
+        """The value of a granted credit."""
+        return self.value_of_granted
 
     @property
     def card_prices(self) -> CardPrices:
         """What credits are worth on cards."""
-        return CardPrices(usual=self.price_of_credits, paid=self.price_of_marked_cost)
+        return CardPrices(usual=self.price_of_credits, paid=self.value_of_granted)
+
+    @property
+    def price_warnings(self) -> tuple[str, ...]:
+        """By which prices the platform loses money."""
+        return ()
 
     @property
     def cost_markup_e6(self) -> int:
         """What is charged beyond the cost of calls of models, in 10^-6 of it."""
         return int(Decimal(self.cost_markup).scaleb(6))
-
-    @property
-    def price_warnings(self) -> tuple[str, ...]:
-        """By which prices the platform loses money."""
-        lowest, sold = cheapest(self.price_of_credits, self.packages, self.plan_book)
-        paid = self.price_of_cost
-        if lowest >= paid.price:
-            return ()
-        return (
-            f"A credit pays {paid.price.normalize():f} {paid.currency} of cost, and {sold} sells it for "
-            f"{lowest.normalize():f}: set BURSAR_COST_CREDIT_PRICE to {CHEAPEST} or lower, BURSAR_COST_MARKUP higher, "
-            "or raise that price.",
-        )
 
     @property
     def referral_rewards(self) -> Rewards:

@@ -11,7 +11,7 @@ from domain.common.credits import CreditPrice
 from domain.common.errors import Conflict
 from domain.common.text import rfc3339
 from domain.credits.spend.rate import ExchangeRate, format_rate
-from ledger.rates import set_credit_rate, set_rate
+from ledger.rates import GRANTED, set_credit_rate, set_rate
 from models.credits.spend import SpendRate
 from repositories.books import spend_rate
 from repositories.tenants import audit
@@ -30,6 +30,19 @@ async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) ->
     )
     for row in await spend_rate.newest_of_each(session, price.currency, at):
         await _note_worth(connection, spend_rate.rate_of(row), price, at)
+
+
+async def note_granted(session: AsyncSession, value: CreditPrice, at: datetime) -> None:
+    """Store how much of a cost one granted credit pays, if it has changed; it is never too old."""
+    credits_minor, money_minor = value.rate()
+    await set_rate(
+        await driver_connection(session),
+        base=GRANTED,
+        quote=value.currency,
+        base_minor=credits_minor,
+        quote_minor=money_minor,
+        starts_at=at,
+    )
 
 
 async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: CreditPrice) -> SpendRate:

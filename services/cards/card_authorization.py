@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +12,7 @@ from domain.cards.card import CardStatus, issues_to
 from domain.cards.card_authorization import CardAnswer, CardPrices
 from domain.common.ids import card_hold_key, uuid_id
 from ledger.spending import RESERVATION_TERM, Spending
-from ledger.spends import NewSpend, Outcome, Spender, Spent
+from ledger.spends import Cost, NewSpend, Outcome, Spender, Spent
 from models.budgets.purchase_order import PurchaseOrder
 from models.cards.card import Card
 from models.cards.card_authorization import CardAuthorization, CardSpend
@@ -181,15 +182,14 @@ def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_
     return NewSpend(
         key=key,
         action=ACTION,
-        amount_minor=credits,
+        amount_minor=0,
         spender=Spender(
             agent_id=agent.id, department_id=agent.department_id, project_id=agent.project_id, principal=PRINCIPAL
         ),
         metadata={"card_id": card.id, "authorization_id": row.id, "merchant": row.merchant["name"]},
         # What was granted cost nobody anything; a card pays merchants with the platform's money.
         paid_only=True,
-        price_minor=amount_minor,
-        price_in=card.currency,
+        cost=Cost(minor=Decimal(amount_minor), asset=card.currency),
     )
 
 

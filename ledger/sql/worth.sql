@@ -1,0 +1,368 @@
+-- What credits are worth in money: each lot what was paid for it, by the exchange rates of the moment.
+
+-- Notes what one asset costs in another from a time on, until it is too old to be used; NULL is never too old. Without a
+-- source an operator or a setting says it.
+CREATE OR REPLACE FUNCTION ledger.set_rate(
+    p_base text, p_quote text, p_base_minor bigint, p_quote_minor bigint, p_starts_at timestamptz,
+    p_ends_at timestamptz DEFAULT NULL, p_source text DEFAULT 'operator'
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    newest ledger.rates;
+BEGIN
+    SELECT * INTO newest FROM ledger.rates r
+    WHERE r.base = p_base AND r.quote = p_quote AND r.starts_at <= p_starts_at
+        AND (r.source = 'operator') = (p_source = 'operator') ORDER BY r.starts_at DESC LIMIT 1;
+    IF (newest.base_minor, newest.quote_minor, newest.ends_at, newest.source)
+        IS DISTINCT FROM (p_base_minor, p_quote_minor, p_ends_at, p_source) THEN
+        INSERT INTO ledger.rates (base, quote, base_minor, quote_minor, starts_at, ends_at, source)
+        VALUES (p_base, p_quote, p_base_minor, p_quote_minor, p_starts_at, p_ends_at, p_source)
+        ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;
+
+-- The rate of a pair at a time. What an operator set goes before what was read from a source, unless it is too old; if
+-- both are, it is the last to begin.
+CREATE OR REPLACE FUNCTION ledger.rate_at(p_base text, p_quote text, p_at timestamptz) RETURNS SETOF ledger.rates
+LANGUAGE sql STABLE
+AS $$
+    SELECT r.* FROM (
+        (SELECT s.* FROM ledger.rates s
+        WHERE s.base = p_base AND s.quote = p_quote AND s.starts_at <= p_at AND s.source = 'operator'
+        ORDER BY s.starts_at DESC LIMIT 1)
+        UNION ALL
+        (SELECT s.* FROM ledger.rates s
+        WHERE s.base = p_base AND s.quote = p_quote AND s.starts_at <= p_at AND s.source <> 'operator'
+        ORDER BY s.starts_at DESC LIMIT 1)
+    ) r
+    ORDER BY (r.ends_at > p_at) IS NOT FALSE DESC, (r.ends_at > p_at) IS NOT FALSE AND r.source = 'operator' DESC,
+        r.starts_at DESC
+    LIMIT 1
+$$;
+
+-- How many minor units of p_in one of p_asset is, as a fraction, by what a credit costs in both. NULL where no rate is new
+-- enough; with p_any the last one will do.
+CREATE OR REPLACE FUNCTION ledger.cross_rate(
+    p_asset text, p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric
+)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    price ledger.rates;
+    target ledger.rates;
+BEGIN
+    IF p_asset = p_in THEN
+        up := 1;
+        down := 1;
+        RETURN;
+    END IF;
+    SELECT * INTO price FROM ledger.rate_at('CREDIT', p_asset, p_at);
+    SELECT * INTO target FROM ledger.rate_at('CREDIT', p_in, p_at);
+    IF price.quote_minor > 0 AND target.quote_minor IS NOT NULL AND (p_any OR least(price.ends_at, target.ends_at) <= p_at IS NOT TRUE) THEN
+        up := target.quote_minor::numeric * price.base_minor;
+        down := price.quote_minor::numeric * target.base_minor;
+    END IF;
+END
+$$;
+
+-- What an amount of money is in other money, rounded up. NULL as above.
+CREATE OR REPLACE FUNCTION ledger.money_in(p_amount bigint, p_asset text, p_in text, p_at timestamptz, p_any boolean)
+RETURNS bigint
+LANGUAGE sql STABLE
+AS $$
+    SELECT ceil(p_amount * r.up / r.down)::bigint FROM ledger.cross_rate(p_asset, p_in, p_at, p_any) r
+$$;
+
+-- How many minor units of p_in a minor unit of credits is worth that nobody has paid for, as a fraction; `stated_in` is
+-- the currency in which that is stated. NULL as above.
+CREATE OR REPLACE FUNCTION ledger.granted_rate(
+    p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric, OUT stated_in text
+)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    stated ledger.rates;
+    crossing record;
+BEGIN
+    SELECT * INTO stated FROM ledger.rates r
+    WHERE r.base = 'GRANTED' AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1;
+    IF NOT FOUND THEN
+        -- Before a value was ever stated, credits are worth what they are sold for.
+        SELECT * INTO stated FROM ledger.rate_at('CREDIT', p_in, p_at) r WHERE p_any OR r.ends_at <= p_at IS NOT TRUE;
+    END IF;
+    stated_in := stated.quote;
+    SELECT * INTO crossing FROM ledger.cross_rate(stated.quote, p_in, p_at, p_any);
+    up := stated.quote_minor * crossing.up;
+    down := stated.base_minor * crossing.down;
+END
+$$;
+
+-- Minor units of p_in that p_lot is worth as a whole, as a fraction: what was paid for it, and without a rate for that
+-- money, or where nobody has paid for it, the stated value of granted credits. NULL where neither can be converted.
+CREATE OR REPLACE FUNCTION ledger.lot_worth(
+    p_lot ledger.lots, p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric
+)
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF p_lot.paid > 0 AND p_lot.paid_asset = p_in THEN
+        up := p_lot.paid;
+        down := 1;
+        RETURN;
+    ELSIF p_lot.paid > 0 THEN
+        SELECT p_lot.paid * r.up, r.down INTO up, down FROM ledger.cross_rate(p_lot.paid_asset, p_in, p_at, p_any) r;
+    END IF;
+    IF up IS NULL THEN
+        SELECT p_lot.amount * r.up, r.down INTO up, down FROM ledger.granted_rate(p_in, p_at, p_any) r;
+    END IF;
+END
+$$;
+
+-- How much of a cost the credits that nobody paid for may still pay for an organization in the month (UTC), of p_most in
+-- the currency in which their value is stated; nothing of a cost in another one.
+CREATE OR REPLACE FUNCTION ledger.granted_room(p_org text, p_most bigint, p_in text, p_at timestamptz) RETURNS numeric
+LANGUAGE sql STABLE
+AS $$
+    SELECT greatest(0, p_most - coalesce((
+        SELECT sum(d.granted_cost) FROM ledger.credit_days d
+        WHERE d.org_id = p_org AND d.day >= date_trunc('month', p_at AT TIME ZONE 'UTC')
+          AND d.day < date_trunc('month', p_at AT TIME ZONE 'UTC') + interval '1 month'
+    ), 0))
+    FROM ledger.granted_rate(p_in, p_at, true) g WHERE p_most > 0 AND g.stated_in = p_in
+$$;
+
+-- The lots that pay a cost, in the order of spending, or with p_hold in that of what the hold has pinned: until what was
+-- paid for them is the cost, rounded up to a minor unit of credits. Credits that nobody paid for pay up to p_granted of
+-- it, and lots that cannot be converted nothing. After the cost, p_more credits are taken whatever they are worth.
+--   amount: the credits; missing: of the cost; granted: what granted credits pay of it; short: of p_more
+--   slices: how much of which lots; is_plain: they are simply the next ones
+-- The caller has locked the balance, or only asks.
+CREATE OR REPLACE FUNCTION ledger.lots_for(
+    p_account bigint, p_cost numeric, p_in text, p_granted numeric, p_at timestamptz, p_any boolean, p_more bigint,
+    p_hold uuid, OUT amount bigint, OUT missing numeric, OUT granted numeric, OUT short bigint, OUT slices jsonb,
+    OUT is_plain boolean
+)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    lots refcursor;
+    slice record;
+    worth record;
+    asked numeric;
+    needed numeric;
+    part bigint;
+    more bigint;
+    skipped boolean := false;
+BEGIN
+    amount := 0;
+    missing := p_cost;
+    granted := 0;
+    short := p_more;
+    slices := '[]';
+    is_plain := true;
+    IF p_hold IS NOT NULL THEN
+        OPEN lots FOR
+            SELECT l AS lot, h.amount AS free FROM ledger.hold_lots h JOIN ledger.lots l ON l.id = h.lot_id
+            WHERE h.hold_id = p_hold ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    ELSE
+        OPEN lots FOR
+            SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
+              AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    END IF;
+    WHILE missing > 0 OR short > 0 LOOP
+        FETCH lots INTO slice;
+        EXIT WHEN NOT FOUND;
+        part := 0;
+        IF missing > 0 THEN
+            worth := ledger.lot_worth(slice.lot, p_in, p_at, p_any);
+            asked := CASE WHEN (slice.lot).paid > 0 THEN missing ELSE least(missing, p_granted - granted) END;
+            IF worth.up > 0 AND asked > 0 THEN
+                -- Rounded up once, from whole numbers: a quotient of numerics is rounded already.
+                needed := asked * (slice.lot).amount * worth.down;
+                needed := div(needed, worth.up) + CASE WHEN mod(needed, worth.up) > 0 THEN 1 ELSE 0 END;
+                IF needed > slice.free THEN
+                    asked := trunc(slice.free * worth.up / ((slice.lot).amount * worth.down), 18);
+                END IF;
+                part := least(needed, slice.free);
+                missing := missing - asked;
+                granted := granted + CASE WHEN (slice.lot).paid > 0 THEN 0 ELSE asked END;
+            END IF;
+        END IF;
+        IF missing = 0 THEN
+            more := least(short, slice.free - part);
+            short := short - more;
+            part := part + more;
+        END IF;
+        IF part > 0 THEN
+            amount := amount + part;
+            slices := slices || jsonb_build_object('id', (slice.lot).id, 'amount', part);
+            is_plain := is_plain AND NOT skipped;
+        END IF;
+        skipped := skipped OR part < slice.free;
+    END LOOP;
+    CLOSE lots;
+END
+$$;
+
+-- What p_amount credits are worth that p_slices take, or where it is NULL the next lots: for limits in money. Of each lot
+-- it is what was paid for it up to this part, rounded up, less what was paid for it before, so that the parts of a lot add
+-- up. Credits that no lot has count as granted ones. NULL where something cannot be converted, and nothing with p_any.
+CREATE OR REPLACE FUNCTION ledger.lots_worth(
+    p_account bigint, p_amount bigint, p_slices jsonb, p_in text, p_at timestamptz, p_any boolean
+) RETURNS bigint
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    lots refcursor;
+    slice record;
+    worth record;
+    part bigint;
+    gone bigint;
+    missing bigint := p_amount;
+    total numeric := 0;
+BEGIN
+    IF p_slices IS NOT NULL THEN
+        OPEN lots FOR
+            SELECT l AS lot, n.amount AS free FROM jsonb_to_recordset(p_slices) AS n (id uuid, amount bigint)
+            JOIN ledger.lots l ON l.id = n.id;
+    ELSE
+        OPEN lots FOR
+            SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
+              AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    END IF;
+    WHILE missing > 0 LOOP
+        FETCH lots INTO slice;
+        EXIT WHEN NOT FOUND;
+        part := least(missing, slice.free);
+        gone := (slice.lot).amount - (slice.lot).remaining;
+        worth := ledger.lot_worth(slice.lot, p_in, p_at, p_any);
+        IF worth.up IS NOT NULL THEN
+            total := total + ceil(worth.up * (gone + part) / ((slice.lot).amount * worth.down))
+                - ceil(worth.up * gone / ((slice.lot).amount * worth.down));
+        ELSIF NOT p_any THEN
+            RETURN NULL;
+        END IF;
+        missing := missing - part;
+    END LOOP;
+    CLOSE lots;
+    IF missing > 0 THEN
+        worth := ledger.granted_rate(p_in, p_at, p_any);
+        IF worth.up IS NULL AND NOT p_any THEN
+            RETURN NULL;
+        END IF;
+        total := total + coalesce(ceil(missing * worth.up / worth.down), 0);
+    END IF;
+    RETURN total;
+END
+$$;
+
+-- The credits that an organization would pay a cost with now, what they are worth, and whether it has them. What it does
+-- not have counts as granted credits. `credits` is NULL where that cannot be converted. p_granted is what granted credits
+-- may pay of such costs in a month.
+CREATE OR REPLACE FUNCTION ledger.price_cost(
+    p_org text, p_cost numeric, p_in text, p_granted bigint, p_at timestamptz,
+    OUT credits bigint, OUT money numeric, OUT is_covered boolean
+)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    taken record;
+    worth record;
+BEGIN
+    taken := ledger.lots_for(
+        (SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/credits' AND a.asset = 'CREDIT'),
+        p_cost, p_in, coalesce(ledger.granted_room(p_org, p_granted, p_in, p_at), 0), p_at, false, 0, NULL
+    );
+    money := p_cost;
+    is_covered := taken.missing = 0;
+    credits := taken.amount;
+    IF NOT is_covered THEN
+        worth := ledger.granted_rate(p_in, p_at, false);
+        credits := credits + ceil(taken.missing * worth.down / nullif(worth.up, 0));
+    END IF;
+END
+$$;
+
+-- What the next p_credits of an organization are worth, and whether it has them. What it does not have counts as what
+-- credits are sold for by the piece. `money` is NULL where something cannot be converted.
+CREATE OR REPLACE FUNCTION ledger.price_credits(
+    p_org text, p_credits bigint, p_in text, p_at timestamptz, OUT money numeric, OUT is_covered boolean
+)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    slice record;
+    worth record;
+    part bigint;
+    missing bigint := p_credits;
+BEGIN
+    money := 0;
+    FOR slice IN
+        SELECT l AS lot, l.remaining - l.held AS free
+        FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
+        WHERE a.path = 'org/' || p_org || '/credits' AND a.asset = 'CREDIT' AND l.is_open AND l.remaining > l.held
+          AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
+        ORDER BY l.priority, l.expires_at, l.paid > 0, l.id
+    LOOP
+        part := least(missing, slice.free);
+        worth := ledger.lot_worth(slice.lot, p_in, p_at, false);
+        money := money + part * worth.up / ((slice.lot).amount * worth.down);
+        missing := missing - part;
+        EXIT WHEN missing = 0;
+    END LOOP;
+    is_covered := missing = 0;
+    IF NOT is_covered THEN
+        money := money + (
+            SELECT missing::numeric * r.quote_minor / r.base_minor FROM ledger.rate_at('CREDIT', p_in, p_at) r
+            WHERE r.ends_at <= p_at IS NOT TRUE
+        );
+    END IF;
+END
+$$;
+
+-- The credits of a spend whose worth is so much money: of what was taken for it and did not come back, the last lots
+-- first, rounded down, by the rates of its time.
+CREATE OR REPLACE FUNCTION ledger.credits_back(p_org text, p_spend uuid, p_money numeric, p_in text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    missing numeric := p_money;
+    total numeric := 0;
+    part numeric;
+    used record;
+    worth record;
+BEGIN
+    FOR used IN
+        SELECT l AS lot, u.amount - u.returned AS there, s.at
+        FROM ledger.spends s
+        CROSS JOIN LATERAL (
+            SELECT s.transfer_id WHERE s.transfer_id IS NOT NULL
+            UNION ALL
+            SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = s.id AND c.kind = 'capture'
+        ) t
+        JOIN ledger.lot_uses u ON u.transfer_id = t.transfer_id AND u.to_lot IS NULL AND u.amount > u.returned
+        JOIN ledger.lots l ON l.id = u.lot_id AND l.org_id = p_org
+        WHERE s.org_id = p_org AND s.id = p_spend
+        ORDER BY u.transfer_id DESC, u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.paid > 0 DESC, l.id DESC
+    LOOP
+        worth := ledger.lot_worth(used.lot, p_in, used.at, true);
+        CONTINUE WHEN worth.up IS NULL OR worth.up = 0;
+        part := least(used.there, div(missing * (used.lot).amount * worth.down, worth.up));
+        total := total + part;
+        EXIT WHEN part < used.there;
+        missing := missing - part * worth.up / ((used.lot).amount * worth.down);
+    END LOOP;
+    RETURN total;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.lots_for, ledger.credits_back FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.set_rate, ledger.rate_at, ledger.cross_rate, ledger.money_in, ledger.granted_rate,
+    ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.price_cost, ledger.price_credits, ledger.credits_back
+TO bursar_platform;
+GRANT EXECUTE ON FUNCTION ledger.rate_at TO bursar_api;

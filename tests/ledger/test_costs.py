@@ -1,0 +1,229 @@
+"""A cost in money takes lots by what was paid for them, in the one transaction that charges it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from domain.common.accounts import org_credits
+from domain.common.errors import IdempotencyConflict
+from domain.credits.lots import LotSource, LotTerms
+from ledger.rates import GRANTED, set_credit_rate, set_rate
+from ledger.spends import Cost, NewSpend, Outcome, RefusalReason
+from tests.support.books import ISSUANCE, NOW, Books, fresh
+from tests.support.spends import Tenant, limits
+
+pytestmark = pytest.mark.db
+
+CREDIT = 10**6
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def tenant(books: Books) -> AsyncIterator[Tenant]:
+    """An organization without credits; a credit costs 0.10 USD, and a granted one is worth 0.02 USD."""
+    connection = books.connections[0]
+    await set_credit_rate(connection, asset="USD", credit_minor=CREDIT, asset_minor=10, starts_at=NOW)
+    await set_credit_rate(connection, asset="EUR", credit_minor=CREDIT, asset_minor=8, starts_at=NOW)
+    await set_rate(connection, base=GRANTED, quote="USD", base_minor=CREDIT, quote_minor=2, starts_at=NOW)
+    yield await Tenant.opened(books, 0)
+
+
+async def give(tenant: Tenant, credits: int, cents: int = 0, asset: str = "USD", **more: object) -> None:
+    """A lot of so many credits, for which so much was paid."""
+    if cents:
+        await tenant.books.pay(cents, asset)
+    terms = LotTerms(
+        source=LotSource.PURCHASE if cents else LotSource.PROMOTION,
+        paid_minor=cents,
+        paid_asset=asset if cents else None,
+    )
+    await tenant.books.ledger.post(
+        key=fresh("lot"),
+        kind="test.lot",
+        source=ISSUANCE,
+        destination=org_credits(tenant.org_id),
+        amount_minor=credits * CREDIT,
+        effective_at=NOW,
+        lots=replace(terms, **more),  # type: ignore[arg-type]
+    )
+
+
+def cost(minor: str | int, asset: str = "USD", granted: int | None = None) -> Cost:
+    return Cost(minor=Decimal(minor), asset=asset, granted_minor=granted)
+
+
+def priced(minor: str | int, asset: str = "USD", granted: int | None = None) -> NewSpend:
+    return NewSpend(key=fresh("cost"), action="model", amount_minor=0, cost=cost(minor, asset, granted))
+
+
+async def paid_for(tenant: Tenant, connection: asyncpg.Connection) -> list[tuple[int, int]]:
+    """What was taken of each lot and what was paid for that, in the order of the lots."""
+    rows = await connection.fetch(
+        """
+        SELECT sum(u.amount - u.returned)::bigint AS amount, sum(u.cost - u.cost_returned)::bigint AS cost
+        FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id WHERE l.org_id = $1 GROUP BY l.id ORDER BY l.id
+        """,
+        tenant.org_id,
+    )
+    return [(row["amount"], row["cost"]) for row in rows]
+
+
+async def test_same_cost_takes_credits_by_their_price(tenant: Tenant) -> None:
+    other = await Tenant.opened(tenant.books, 0)
+    await give(tenant, 1_000, 10_000)
+    await give(other, 10_000, 29_900)
+    assert (await tenant.spending.charge(priced(5_000), at=NOW)).amount_minor == 500 * CREDIT
+    # 50.00 / 299.00 of 10,000 credits, rounded up to a minor unit.
+    assert (await other.spending.charge(priced(5_000), at=NOW)).amount_minor == 1_672_240_803
+    assert await paid_for(tenant, tenant.books.connections[0]) == [(500 * CREDIT, 5_000)]
+    assert await paid_for(other, tenant.books.connections[0]) == [(1_672_240_803, 5_000)]
+
+
+async def test_cost_goes_on_in_the_next_lot_at_its_own_price(tenant: Tenant) -> None:
+    await give(tenant, 100, 1_000)
+    await give(tenant, 100, 250)
+    spent = await tenant.spending.charge(priced(1_100), at=NOW)
+    assert spent.amount_minor == 140 * CREDIT
+    assert spent.available_minor == 60 * CREDIT
+
+
+async def test_cost_below_a_cent_takes_a_part_of_a_credit(tenant: Tenant) -> None:
+    await give(tenant, 100, 1_000)
+    spent = [await tenant.spending.charge(priced("0.000003"), at=NOW) for _ in range(2)]
+    assert [each.amount_minor for each in spent] == [1, 1]
+    assert (await tenant.spending.charge(priced("0.03"), at=NOW)).amount_minor == 3_000
+
+
+async def test_lot_in_another_currency_counts_at_the_exchange_rate(tenant: Tenant) -> None:
+    await give(tenant, 100, 800, "EUR")
+    assert (await tenant.spending.charge(priced(500), at=NOW)).amount_minor == 50 * CREDIT
+
+
+async def test_lot_in_a_currency_without_rate_counts_as_granted(tenant: Tenant) -> None:
+    await give(tenant, 100, 800, "CHF")
+    assert (await tenant.spending.charge(priced(100), at=NOW)).amount_minor == 50 * CREDIT
+
+
+async def test_granted_credits_pay_no_cost_unless_it_says_so(tenant: Tenant) -> None:
+    await give(tenant, 1_000)
+    await give(tenant, 100, 1_000, priority=1)
+    assert (await tenant.spending.charge(priced(100), at=NOW)).amount_minor == 10 * CREDIT
+    # Two cents for each credit, 1.00 a month, of which nothing was used.
+    assert (await tenant.spending.charge(priced(150, granted=100), at=NOW)).amount_minor == (50 + 5) * CREDIT
+    assert (await tenant.spending.charge(priced(150, granted=100), at=NOW)).amount_minor == 15 * CREDIT
+    # The next month has its own.
+    february = NOW + timedelta(days=31)
+    assert (await tenant.spending.charge(priced(100, granted=100), at=february)).amount_minor == 50 * CREDIT
+
+
+async def test_cost_beyond_the_lots_is_insufficient_and_forced_is_owed(tenant: Tenant) -> None:
+    await give(tenant, 10, 100)
+    spent = await tenant.spending.charge(priced(150), at=NOW)
+    assert (spent.outcome, spent.amount_minor) == (Outcome.INSUFFICIENT, 35 * CREDIT)
+    forced = await tenant.spending.force(priced(150), at=NOW)
+    # What is not there counts at the value of granted credits: 0.50 are 25 credits.
+    assert forced.amount_minor == 35 * CREDIT
+    assert await paid_for(tenant, tenant.books.connections[0]) == [(10 * CREDIT, 100)]
+
+
+async def test_hold_is_captured_by_cost_in_parts(tenant: Tenant) -> None:
+    await give(tenant, 100, 1_000)
+    await give(tenant, 1_000, 2_500)
+    held = await tenant.spending.authorize(priced(2_000), expires_at=NOW + HOUR, at=NOW)
+    assert held.amount_minor == (100 + 400) * CREDIT
+    assert held.spend_id is not None
+    one = await tenant.spending.settle(key=fresh("s"), spend_id=held.spend_id, cost=cost(500), more=True, at=NOW)
+    assert (one.amount_minor, one.held_minor) == (50 * CREDIT, 450 * CREDIT)
+    two = await tenant.spending.settle(key=fresh("s"), spend_id=held.spend_id, cost=cost(1_000), at=NOW)
+    assert (two.amount_minor, two.released_minor) == ((50 + 200) * CREDIT, 200 * CREDIT)
+    assert await paid_for(tenant, tenant.books.connections[0]) == [(100 * CREDIT, 1_000), (200 * CREDIT, 500)]
+
+
+async def test_capture_of_no_cost_releases_the_hold(tenant: Tenant) -> None:
+    await give(tenant, 100, 1_000)
+    held = await tenant.spending.authorize(priced(500), expires_at=NOW + HOUR, at=NOW)
+    assert held.spend_id is not None
+    ended = await tenant.spending.settle(key=fresh("s"), spend_id=held.spend_id, cost=cost(0), at=NOW)
+    assert (ended.status, ended.captured_minor, ended.released_minor) == ("released", 0, 50 * CREDIT)
+
+
+async def test_refund_of_money_returns_the_last_lots_at_their_price(tenant: Tenant) -> None:
+    await give(tenant, 100, 1_000)
+    await give(tenant, 1_000, 2_500)
+    spent = await tenant.spending.charge(priced(2_000), at=NOW)
+    assert spent.spend_id is not None
+    back = await tenant.spending.refund_credits(spent.spend_id, Decimal(500), "USD")
+    assert back == 200 * CREDIT
+    await tenant.spending.refund(key=fresh("r"), spend_id=spent.spend_id, amount_minor=back, at=NOW)
+    assert await tenant.spending.refund_credits(spent.spend_id, Decimal(1_500), "USD") == 300 * CREDIT
+
+
+async def test_limit_in_money_counts_what_was_paid_for_the_credits(tenant: Tenant) -> None:
+    await tenant.control(limits(day=100), asset="USD")
+    await give(tenant, 10_000, 29_900)
+    # 33 credits cost 0.9867, rounded up to 0.99.
+    credits = NewSpend(key=fresh("use"), action="a", amount_minor=33 * CREDIT)
+    assert (await tenant.spending.charge(credits, at=NOW)).outcome is Outcome.CHARGED
+    refused = await tenant.spending.charge(replace(credits, key=fresh("use"), amount_minor=CREDIT), at=NOW)
+    assert refused.refusal is not None
+    assert (refused.refusal.reason, refused.refusal.remaining) == (RefusalReason.LIMIT, 1)
+
+
+async def test_limit_in_money_counts_the_parts_of_a_lot_once(tenant: Tenant) -> None:
+    control = await tenant.control(limits(day=100), asset="USD")
+    await give(tenant, 100, 1_000)
+    # A thousandth of a cent each: 200 of them are a part of one cent, and not 2.00.
+    spends = [priced("0.001") for _ in range(200)]
+    answers = await tenant.spending.charge_many(spends, at=NOW)
+    assert {answer.outcome for answer in answers} == {Outcome.CHARGED}
+    assert (await tenant.counter(control))["spent"] == 1
+
+
+async def test_cost_counts_itself_in_a_limit_in_its_currency(tenant: Tenant) -> None:
+    control = await tenant.control(limits(day=500), asset="USD")
+    await give(tenant, 10_000, 29_900)
+    held = await tenant.spending.authorize(priced(450), expires_at=NOW + HOUR, at=NOW)
+    refused = await tenant.spending.authorize(priced(51), expires_at=NOW + HOUR, at=NOW)
+    assert refused.refusal is not None
+    assert (refused.refusal.control_id, refused.refusal.remaining) == (control, 50)
+    assert held.spend_id is not None
+    await tenant.spending.settle(key=fresh("c"), spend_id=held.spend_id, cost=cost(200), at=NOW)
+    counted = await tenant.counter(control)
+    # A part counts by its share of the credits, rounded up.
+    assert (counted["held"], counted["spent"]) == (0, 201)
+
+
+async def test_limit_in_credits_counts_the_credits_of_a_cost(tenant: Tenant) -> None:
+    await tenant.control(limits(day=100 * CREDIT))
+    await give(tenant, 10_000, 29_900)
+    assert (await tenant.spending.charge(priced(299), at=NOW)).outcome is Outcome.CHARGED
+    assert (await tenant.spending.charge(priced(1), at=NOW)).outcome is Outcome.REFUSED
+
+
+async def test_many_costs_are_charged_as_one_after_the_other(tenant: Tenant) -> None:
+    other = await Tenant.opened(tenant.books, 0)
+    for each in (tenant, other):
+        await give(each, 10, 97)
+        await give(each, 40, 151)
+        await give(each, 5)
+        await give(each, 1_000, 10_000, priority=1)
+    costs = [str(Decimal(n) * Decimal("0.37")) for n in range(1, 60)]
+    together = await tenant.spending.charge_many([priced(each) for each in costs], at=NOW)
+    alone = [await other.spending.charge(priced(each), at=NOW) for each in costs]
+    assert [each.amount_minor for each in together] == [each.amount_minor for each in alone]
+    connection = tenant.books.connections[0]
+    assert await paid_for(tenant, connection) == await paid_for(other, connection)
+
+
+async def test_key_of_a_cost_answers_again_and_refuses_another_cost(tenant: Tenant) -> None:
+    await give(tenant, 100, 1_000)
+    spend = priced(500)
+    first = await tenant.spending.charge(spend, at=NOW)
+    again = await tenant.spending.charge(spend, at=NOW)
+    assert (again.amount_minor, again.replayed) == (first.amount_minor, True)
+    with pytest.raises(IdempotencyConflict):
+        await tenant.spending.charge(replace(spend, cost=cost(501)), at=NOW)
