@@ -169,7 +169,7 @@ class Spending:
         return changed_of(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
 
     async def refund_credits(self, spend_id: UUID, minor: Decimal, asset: str) -> int:
-        """Return the credits of a spend whose worth is so much money, rounded down: its last lots that were not refunded.
+        """Return the credits of a spend that are worth so much money, rounded down: its last lots, without refunds.
 
         By the exchange rates of the time of the spend. For the platform's role only.
         """

@@ -20,8 +20,8 @@ class CreditDay(Base):
         refunded: of uses, whenever these were.
         expired: of lots.
         spends: charges and reservations.
-        granted_cost: what granted credits have paid of costs, in minor units of the credit's currency, with decimals; it
-            is not lowered by refunds.
+        granted_cost: the part of costs that granted credits have paid, in minor units of the credit's currency, with
+            decimals; refunds do not lower it.
     """
 
     __tablename__ = "credit_days"

@@ -116,6 +116,10 @@ class SalesSettings(Part):
         """How much of its model costs an organization pays with granted credits a month, in the price's minor units."""
         return parse_amount(self.granted_model_costs, self.credit_currency, zero=True)
 
+    def check_granted_value(self) -> None:
+        """Refuse a value of granted credits that is none; packages and plans are checked by themselves."""
+        granted_value(self.granted_credit_value, CreditPrice(price=Decimal(1), currency="USD"), Decimal(1))
+
     def check_costs(self) -> None:
         """Refuse a markup, a margin or an amount of costs that is none."""
         check_share(self.cost_markup, "The markup on cost")

@@ -241,7 +241,7 @@ class Settings(
         rules: dict[str, Callable[[], object]] = {
             "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: self.price_of_credits,
             "CREDIT_PACKAGES": lambda: self.packages,
-            "GRANTED_CREDIT_VALUE": lambda: self.value_of_granted,
+            "GRANTED_CREDIT_VALUE": lambda: self.check_granted_value(),
             "COST_MARKUP, BURSAR_COST_HOLD_MARGIN and BURSAR_GRANTED_MODEL_COSTS": lambda: self.check_costs(),
             "LITELLM_ACTIONS": lambda: self.paying_actions,
             "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,

@@ -1,6 +1,5 @@
 """A cost in money takes lots by what was paid for them, in the one transaction that charges it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -23,13 +22,13 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def tenant(books: Books) -> AsyncIterator[Tenant]:
+async def tenant(books: Books) -> Tenant:
     """An organization without credits; a credit costs 0.10 USD, and a granted one is worth 0.02 USD."""
     connection = books.connections[0]
     await set_credit_rate(connection, asset="USD", credit_minor=CREDIT, asset_minor=10, starts_at=NOW)
     await set_credit_rate(connection, asset="EUR", credit_minor=CREDIT, asset_minor=8, starts_at=NOW)
     await set_rate(connection, base=GRANTED, quote="USD", base_minor=CREDIT, quote_minor=2, starts_at=NOW)
-    yield await Tenant.opened(books, 0)
+    return await Tenant.opened(books, 0)
 
 
 async def give(tenant: Tenant, credits: int, cents: int = 0, asset: str = "USD", **more: object) -> None:
@@ -48,7 +47,7 @@ async def give(tenant: Tenant, credits: int, cents: int = 0, asset: str = "USD",
         destination=org_credits(tenant.org_id),
         amount_minor=credits * CREDIT,
         effective_at=NOW,
-        lots=replace(terms, **more),  # type: ignore[arg-type]
+        lots=replace(terms, **more),
     )
 
 

@@ -17,7 +17,7 @@ TABLES: Mapping[str, Place] = {
     "ledger.credit_days": Place(
         "what is used of credits, for statistics",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "org_id", FINANCIAL: "used refunded expired", TECHNICAL: "day spends"},
+        {IDENTIFIER: "org_id", FINANCIAL: "used refunded expired granted_cost", TECHNICAL: "day spends"},
     ),
     "ledger.accounts": Place(
         "the books",
