@@ -11,6 +11,7 @@ import secrets
 import statistics
 import sys
 import time
+from decimal import Decimal
 
 import asyncpg
 
@@ -23,7 +24,7 @@ from domain.common.accounts import org_credits, platform
 from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Spender
+from ledger.spends import Cost, NewSpend, Spender
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = 1_000
@@ -38,6 +39,14 @@ USE = """
 SELECT ledger.charge_at(
     '{org}' || :o, 'bench' || :k, 'api_call', 1, 1, 'agt_b', NULL, NULL, NULL, NULL, NULL, NULL,
     'operating', 'refuse', now()
+)
+"""
+COST = """
+\\set k random(1, 9000000000000000000)
+\\set o random(1, {n})
+SELECT ledger.charge_at(
+    '{org}' || :o, 'bench' || :k, 'llm_call', 1, 0, 'agt_b', NULL, NULL, NULL, NULL, NULL, NULL,
+    'operating', 'refuse', now(), 0.7, 'USD', NULL
 )
 """
 POSTING = """
@@ -103,15 +112,16 @@ async def prepare(server: Server) -> None:
     await owner.close()
 
 
-def _use(key: str) -> NewSpend:
-    return NewSpend(key=key, action="api_call", amount_minor=1, spender=Spender(agent_id="agt_b"))
+def _use(key: str, cost: Cost | None = None) -> NewSpend:
+    credits = 1 if cost is None else 0
+    return NewSpend(key=key, action="api_call", amount_minor=credits, cost=cost, spender=Spender(agent_id="agt_b"))
 
 
-async def batches(server: Server) -> float:
-    """Charge in sets for one organization on one connection and return spends per second."""
+async def batches(server: Server, cost: Cost | None) -> float:
+    """Charge in sets for one organization on one connection, or a cost each, and return spends per second."""
     connection = await asyncpg.connect(server.url("bursar_platform", BOOKS))
     spending, run, done = Spending(connection, "org_b1"), secrets.token_hex(8), 0
-    sets = [[_use(f"{run}:{number}:{n}") for n in range(BATCH)] for number in range(30 * SECONDS)]
+    sets = [[_use(f"{run}:{number}:{n}", cost) for n in range(BATCH)] for number in range(30 * SECONDS)]
     began = time.monotonic()
     for spends in sets:
         await spending.charge_many(spends, at=NOW)
@@ -138,17 +148,21 @@ async def measure(server: Server) -> list[Row]:
     many, one = ORGANIZATIONS, 1
     scripts = {
         "use": USE.format(org=LIMITED, n=many),
+        "cost": COST.format(org=LIMITED, n=many),
         "use_budgets": USE.format(org=BUDGETED, n=many),
         "posting": POSTING.format(n=many, zero=server.zero, hot=server.hot),
         "use_one": USE.format(org=LIMITED, n=one),
         "posting_one": POSTING.format(n=one, zero=server.zero, hot=server.hot),
     }
+    sets = {"batch": None, "batch_costs": Cost(minor=Decimal("0.7"), asset="USD")}
     rounds: list[dict[str, float]] = []
     for number in range(ROUNDS):
         found = {}
-        for name in [*scripts, "batch"] if number % 2 == 0 else ["batch", *reversed(scripts)]:
+        for name in [*scripts, *sets] if number % 2 == 0 else [*sets, *reversed(scripts)]:
             found[name] = (
-                await batches(server) if name == "batch" else await server.pgbench(BOOKS, CLIENTS, scripts[name])
+                await batches(server, sets[name])
+                if name in sets
+                else await server.pgbench(BOOKS, CLIENTS, scripts[name])
             )
         rounds.append(found)
         if "BENCH_VERBOSE" in os.environ:
@@ -164,7 +178,9 @@ async def measure(server: Server) -> list[Row]:
         row(f"use, two limits, {CLIENTS} clients, 1,000 organizations", "use", "plain posting", "posting", 0.6),
         row(f"use, two budgets with pools, {CLIENTS} clients", "use_budgets", "two limits", "use", 0.9),
         row("use, all in one organization", "use_one", "plain postings from one account", "posting_one", 0.7),
+        row(f"cost in money, two limits, {CLIENTS} clients", "cost", "use", "use", 0.8),
         row("batch use, one connection", "batch", f"single use, {CLIENTS} clients", "use", 3.0),
+        row("batch of costs, one connection", "batch_costs", "batch use", "batch", 0.8),
     ]
 
 

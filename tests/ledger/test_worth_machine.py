@@ -104,6 +104,11 @@ class World:
         minor = Decimal(self.choose.randint(1, 10 ** self.choose.randint(1, 7))) / 1000
         return Cost(minor=minor, asset="USD", granted_minor=self.choose.choice([None, MONTHLY]))
 
+    async def row(self, spend_id: UUID) -> asyncpg.Record:
+        row = await self.connection.fetchrow(SPEND, spend_id)
+        assert row is not None
+        return row
+
     async def charge(self) -> None:
         cost = self.cost()
         spend = NewSpend(key=fresh("c"), action="model", amount_minor=0, cost=cost)
@@ -112,7 +117,7 @@ class World:
         if answer.outcome is Outcome.CHARGED:
             assert answer.spend_id is not None
             self.charges.append(answer.spend_id)
-            row = await self.connection.fetchrow(SPEND, answer.spend_id)
+            row = await self.row(answer.spend_id)
             self.check(cost, await self.connection.fetch(TAKEN, row["transfer_id"]))
 
     def check(self, cost: Cost, taken: list[asyncpg.Record], *, whole: bool = True) -> None:
@@ -147,7 +152,7 @@ class World:
             assert answer.spend_id is not None
             self.holds.append(answer.spend_id)
             if cost is not None:
-                row = await self.connection.fetchrow(SPEND, answer.spend_id)
+                row = await self.row(answer.spend_id)
                 self.check(cost, await self.connection.fetch(PINNED, row["hold_id"]))
 
     async def settle(self) -> None:
@@ -155,7 +160,7 @@ class World:
         if not self.holds:
             return
         spend_id = self.holds.pop(self.choose.randrange(len(self.holds)))
-        row = await self.connection.fetchrow(SPEND, spend_id)
+        row = await self.row(spend_id)
         if row["status"] != "reserved":
             return
         if self.choose.random() < 0.3:
