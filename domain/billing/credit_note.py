@@ -6,10 +6,11 @@ deducted before tax, and are returned in proportion to the credited part. An amo
 first; it is then due again, and a note can reduce it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.billing.invoice.arithmetic import part_of
 from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
+from domain.billing.invoice.worth import PayingLot, returned
 from domain.common.errors import Conflict, Invalid
 from domain.common.money import format_amount
 
@@ -27,14 +28,14 @@ class ExceedsRemainder(Conflict):
 class CreditedCredits:
     """The credits that an invoice has taken, and what they have paid of it in its currency; in minor units.
 
-    `granted_credits_minor` and `taxed_credits_minor` were deducted before tax: granted credits, and credits that were
-    taxed when they were sold.
+    `granted_credits_minor` and `taxed` were deducted before tax: granted credits, and credits that were taxed when they
+    were sold. `taxed` and `untaxed` are lots in the order in which they come back.
     """
 
-    prepaid_minor: int
-    prepaid_credits_minor: int
-    granted_credits_minor: int
-    taxed_credits_minor: int
+    prepaid_minor: int = 0
+    granted_credits_minor: int = 0
+    taxed: Sequence[PayingLot] = ()
+    untaxed: Sequence[PayingLot] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +112,12 @@ def note_of(
             extra={"field": "amount"},
         )
     prepaid = min(amount - due, credits.prepaid_minor)
-    back = part_of(credits.prepaid_credits_minor, prepaid, credits.prepaid_minor) if prepaid else 0
     return CreditNote(
         amount_minor=amount,
         prepaid_minor=prepaid,
-        prepaid_credits_minor=back,
+        prepaid_credits_minor=returned(credits.untaxed, prepaid, credits.prepaid_minor) if prepaid else 0,
         granted_credits_minor=credits.granted_credits_minor if amount == not_credited else 0,
         # Without these credits the invoice would have been larger, so each part of it returns a part of them.
-        taxed_credits_minor=part_of(credits.taxed_credits_minor, amount, not_credited),
+        taxed_credits_minor=returned(credits.taxed, amount, not_credited),
         rounded_minor=amount - due - prepaid,
     )

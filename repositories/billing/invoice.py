@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import set_committed_value
 
-from domain.billing.invoice.booking import InvoicePosting, lots_document
-from domain.billing.invoice.consideration import PaidLot
+from domain.billing.invoice.booking import InvoicePosting
 from domain.billing.invoice.series import number_text, prefix_of
 from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
+from domain.billing.invoice.worth import PayingLot
 from domain.common import accounts
 from domain.common.accounts import Account
+from domain.common.credits import CreditPrice
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
+from domain.credits.lots import LotTerms
 from ledger.errors import translated
 from models.billing.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories.billing.invoice_line import discounts_of, lines_of
@@ -169,7 +171,7 @@ def _moved(postings: Sequence[InvoicePosting]) -> tuple[list[dict[str, object]],
             "destination": places[one.destination.path, one.destination.asset],
             "amount": one.amount_minor,
         }
-        documents.append(document | ({"lots": lots} if (lots := lots_document(one)) else {}))
+        documents.append(document | ({"lots": LotTerms(slices=one.slices).document()} if one.slices else {}))
     return [_account(opened[key]) for key in places], documents
 
 
@@ -205,68 +207,94 @@ async def number_page(connection: asyncpg.Connection, series: str, limit: int) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditsAtHand:
-    """The credits that an organization can spend: granted ones, and purchased ones with and without tax.
+    """Lots that may pay an invoice, in their order: granted ones, and purchased ones with and without tax."""
 
-    `lots` are those of the ones without, in the order in which they are spent.
-    """
-
-    granted: int = 0
-    taxed: int = 0
-    untaxed: int = 0
-    lots: tuple[PaidLot, ...] = field(default=(), compare=False)
+    granted: tuple[PayingLot, ...] = ()
+    taxed: tuple[PayingLot, ...] = ()
+    untaxed: tuple[PayingLot, ...] = ()
 
 
 async def credits_at_hand(
-    connection: asyncpg.Connection, org_ids: Collection[str], at: datetime, currency: str
+    connection: asyncpg.Connection, org_ids: Collection[str], at: datetime, granted: CreditPrice
 ) -> dict[str, CreditsAtHand]:
     """Return the credits that organizations can spend; organizations without any are left out.
 
-    What was paid for them in another currency comes with the exchange rate from `currency` that operators have set.
+    Lots count at what was paid for them, in another currency at the exchange rate. Granted lots and those without a
+    rate in force count at `granted`, which names the invoices' currency.
     """
     paths = {accounts.org_credits(org_id).path: org_id for org_id in org_ids}
     rows = await connection.fetch(
-        """
-        SELECT a.path, coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid = 0), 0)::bigint AS granted,
-            coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND l.taxed), 0)::bigint AS taxed,
-            coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0 AND NOT l.taxed), 0)::bigint AS untaxed,
-            array_agg(ARRAY[l.remaining - l.held, l.amount, l.remaining, l.paid, l.costed, x.base_minor, x.quote_minor]
-                ORDER BY l.priority, l.expires_at, l.id) FILTER (WHERE l.paid > 0 AND NOT l.taxed) AS lots,
-            array_agg(l.paid_asset ORDER BY l.priority, l.expires_at, l.id)
-                FILTER (WHERE l.paid > 0 AND NOT l.taxed) AS assets
-        FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
-        LEFT JOIN LATERAL (
-            SELECT r.base_minor, r.quote_minor, r.ends_at FROM ledger.rate_at($3, l.paid_asset, $2) r
-            WHERE l.paid_asset <> $3
-        ) x ON x.ends_at > $2 AND x.quote_minor > 0
+        f"""
+        SELECT a.path, l.id, {_KIND} AS kind, l.remaining - l.held AS free, l.amount, l.amount - l.remaining AS gone,
+            l.paid, l.costed, {_RATE}
+        FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id {_RATED}
         WHERE a.path = ANY($1) AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
-        GROUP BY a.path
+            AND l.remaining > l.held
+        ORDER BY l.priority, l.expires_at, l.id
         """,
         list(paths),
         at,
-        currency,
+        granted.currency,
     )
+    found: dict[str, dict[str, list[PayingLot]]] = {}
+    for row in rows:
+        unpriced = row["kind"] == "granted" or row["costs"] is None
+        lot = PayingLot.at(granted, row["id"], row["free"]) if unpriced else _paying(row)
+        found.setdefault(paths[row["path"]], {}).setdefault(row["kind"], []).append(lot)
     return {
-        paths[row["path"]]: CreditsAtHand(
-            granted=row["granted"],
-            taxed=row["taxed"],
-            untaxed=row["untaxed"],
-            lots=tuple(
-                PaidLot(
-                    free_minor=free,
-                    amount_minor=amount,
-                    remaining_minor=remaining,
-                    paid_minor=paid,
-                    costed_minor=costed,
-                    asset=asset,
-                    rate=None if quote is None else (base, quote),
-                )
-                for (free, amount, remaining, paid, costed, base, quote), asset in zip(
-                    row["lots"] or (), row["assets"] or (), strict=True
-                )
-            ),
-        )
-        for row in rows
+        org_id: CreditsAtHand(**{kind: tuple(lots) for kind, lots in kinds.items()}) for org_id, kinds in found.items()
     }
+
+
+async def credits_taken(connection: asyncpg.Connection, row: InvoiceRow) -> CreditsAtHand:
+    """Return the purchased credits that an invoice has taken and not returned, in the order in which they come back.
+
+    If the rate at which some of them counted is not known, all count as credits.
+    """
+    rows = await connection.fetch(
+        f"""
+        SELECT l.id, {_KIND} AS kind, u.amount - u.returned AS free, u.amount, u.returned AS gone, u.cost AS paid,
+            u.cost_returned AS costed, {_RATE}
+        FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id {_RATED}
+        WHERE u.transfer_id = $1 AND l.paid > 0 AND u.amount > u.returned
+        ORDER BY u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.id DESC
+        """,
+        row.transfer_id,
+        row.issued_at,
+        row.currency,
+    )
+    rated = all(used["costs"] is not None for used in rows)
+    kinds: dict[str, list[PayingLot]] = {}
+    for used in rows:
+        free = used["free"]
+        lot = _paying(used) if rated else PayingLot(id=used["id"], free_minor=free, amount_minor=free, paid_minor=free)
+        kinds.setdefault(used["kind"], []).append(lot)
+    return CreditsAtHand(**{kind: tuple(lots) for kind, lots in kinds.items()})
+
+
+_KIND = "CASE WHEN l.paid = 0 THEN 'granted' WHEN l.taxed THEN 'taxed' ELSE 'untaxed' END"
+_RATE = (
+    "CASE l.paid_asset WHEN $3 THEN 1 ELSE x.base_minor END AS worth, "
+    "CASE l.paid_asset WHEN $3 THEN 1 ELSE x.quote_minor END AS costs"
+)
+_RATED = """
+    LEFT JOIN LATERAL (
+        SELECT r.base_minor, r.quote_minor, r.ends_at FROM ledger.rate_at($3, l.paid_asset, $2) r
+        WHERE l.paid_asset <> $3
+    ) x ON x.ends_at > $2 AND x.quote_minor > 0
+"""
+
+
+def _paying(row: asyncpg.Record) -> PayingLot:
+    return PayingLot(
+        id=row["id"],
+        free_minor=row["free"],
+        amount_minor=row["amount"],
+        gone_minor=row["gone"],
+        paid_minor=row["paid"],
+        costed_minor=row["costed"],
+        rate=(row["worth"], row["costs"]),
+    )
 
 
 async def next_number(session: AsyncSession, name: str) -> int:

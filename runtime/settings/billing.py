@@ -30,7 +30,6 @@ class BillingSettings(Part):
 
     tax_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
     credits_taxed_at: Literal["use", "sale"] = "use"
-    credits_taxed_on: Literal["paid", "value"] = "paid"
     credit_prices_include_tax: bool = False
     agent_prices_include_tax: bool = False
     slot_prices_include_tax: bool = False

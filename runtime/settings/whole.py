@@ -62,11 +62,8 @@ class Settings(
             seller_country=self.tax_country,
             entity=self.legal_entity,
             others={code: each.tax_country for code, each in self.entities.others.items()},
-            credit=self.price_of_credits,
-            cost_credit=self.price_of_marked_cost,
+            granted=self.value_of_granted,
             cost_markup_e6=self.cost_markup_e6,
-            credit_includes_tax=self.credit_prices_include_tax,
-            taxes_what_was_paid=self.credits_taxed_on == "paid",
             needs_answer=self.tax_service_url is not None,
         )
 

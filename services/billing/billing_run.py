@@ -68,8 +68,8 @@ async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceR
     taxes = await tax.assessor(session, org_ids, rules=rules)
     connection = await driver_connection(session)
     credits: Mapping[str, CreditsAtHand] = {}
-    if rules.credit is not None:
-        credits = await invoice.credits_at_hand(connection, org_ids, now, rules.credit.currency)
+    if rules.granted is not None:
+        credits = await invoice.credits_at_hand(connection, org_ids, now, rules.granted)
     return Basis(rules=rules, taxes=taxes, credits=credits)
 
 
@@ -115,9 +115,10 @@ async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis,
         async with connection.transaction() if connection.is_in_transaction() else nullcontext():
             return await _write(connection, prepared, page, page.credits.get(prepared.org_id, CreditsAtHand()), now)
     except InsufficientFunds:
+        if page.rules.granted is None:
+            raise
         async with connection.transaction():
-            currency = prepared.version.terms.currency
-            credits = await invoice_finalise.locked_credits(connection, prepared.org_id, currency, now)
+            credits = await invoice_finalise.locked_credits(connection, prepared.org_id, page.rules.granted, now)
             return await _write(connection, prepared, page, credits, now)
 
 

@@ -19,10 +19,12 @@ from domain.common.money import format_amount
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from models.billing.subscription import SubscriptionBill
 from repositories.billing import credit_note, invoice, invoice_line, subscription_bill
+from repositories.billing.invoice import CreditsAtHand
 from repositories.books import debt
 from repositories.common import command
 from repositories.credits import credit_lot
 from repositories.tenants import audit
+from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.billing import subscription_refund
 from services.billing.invoice import post
@@ -53,7 +55,7 @@ async def for_two(
     if content is not None:
         return content
     try:
-        credits = _note(row, amount_minor).credits_minor
+        credits = (await _note(session, row, amount_minor)).credits_minor
     except (WrongInvoiceState, ExceedsRemainder, Invalid):
         return None  # `issue` refuses it
     if not credits or not await is_for_two(
@@ -70,7 +72,7 @@ def worth_minor(row: InvoiceRow, amount_minor: int) -> int:
     return credited + taxed + (row.granted_minor if credited + row.rounded_minor >= row.total_minor else 0)
 
 
-def credits_with_refund(row: InvoiceRow, amount_minor: int) -> int:
+async def credits_with_refund(session: AsyncSession, row: InvoiceRow, amount_minor: int) -> int:
     """Return how many credits come back with the note of a refund: of `amount_minor` that payments have paid.
 
     0 where no note can be issued; `issue` refuses it.
@@ -78,23 +80,27 @@ def credits_with_refund(row: InvoiceRow, amount_minor: int) -> int:
     refunded = min(amount_minor, row.paid_minor)
     due = invoice.balance_of(row, row.paid_minor)
     try:
-        return _note(row, refunded, standing=changed(due, -refunded)).credits_minor
+        return (await _note(session, row, refunded, standing=changed(due, -refunded))).credits_minor
     except (WrongInvoiceState, ExceedsRemainder, Invalid):
         return 0
 
 
-def _note(
+async def _note(
+    session: AsyncSession,
     row: InvoiceRow,
     amount_minor: int | None,
     most_minor: int | None = None,
     *,
     standing: InvoiceBalance | None = None,
 ) -> CreditNote:
+    taken = CreditsAtHand()
+    if row.prepaid_credits_minor or row.taxed_credits_minor:
+        taken = await invoice.credits_taken(await driver_connection(session), row)
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,
-        prepaid_credits_minor=row.prepaid_credits_minor,
         granted_credits_minor=row.granted_credits_minor,
-        taxed_credits_minor=row.taxed_credits_minor,
+        taxed=taken.taxed,
+        untaxed=taken.untaxed,
     )
     return note_of(
         standing or invoice.balance_of(row),
@@ -156,7 +162,7 @@ async def issue(
     of_row = invoice_line.parts_of_row(row)
     bill = await subscription_bill.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
     most = None if bill is None else await _take_back(session, row, bill, of_row, command_id, now)
-    note = _note(row, amount_minor, most)
+    note = await _note(session, row, amount_minor, most)
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
     parts = booking.share(of_row, before, note.amount_minor)
     postings = await _postings(session, row, bill, note, parts)

@@ -269,7 +269,7 @@ async def post(
             move.source,
             move.destination,
             move.amount_minor,
-            LotTerms(returns=row.transfer_id, only=move.credits) if move.comes_back and move.credits else None,
+            LotTerms(returns=row.transfer_id, only=move.credits) if move.credits else None,
         )
         for move in moves
     ]

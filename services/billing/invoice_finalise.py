@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,14 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.invoice import booking
 from domain.billing.invoice.arithmetic import InvoiceSums, sums_of
 from domain.billing.invoice.booking import InvoicePosting
-from domain.billing.invoice.consideration import BELOW_VALUE, below_value, paid_for
-from domain.billing.invoice.lines import SUBSCRIPTIONS, Discount, InvoiceLine, total_of
+from domain.billing.invoice.lines import SUBSCRIPTIONS, InvoiceLine, total_of
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import entity_of
 from domain.billing.invoice.state import InvoiceStatus
+from domain.billing.invoice.worth import Slices, credits_of, taken, worth_of
 from domain.billing.tax.rates import AppliedTax
 from domain.billing.tax.treatment import Treatment
 from domain.common import accounts
+from domain.common.credits import CreditPrice
 from domain.common.ids import invoice_transfer_key
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
@@ -58,7 +58,7 @@ async def carry_out(
         rules=rules,
         treatment=assessed if answer is None else answer.of(lines),
         party=party,
-        credits=await _credits(session, row, rules, now),
+        credits=await _credits(session, row, rules.granted, now),
         command_id=command_id,
         now=now,
     )
@@ -86,40 +86,30 @@ def worked_out(
         rules: how the deployment invoices.
         treatment: the tax of each line.
         party: whom it is made out to.
-        credits: those that it may take.
+        credits: those of the organization, worth what they are in the currency of `rules.granted`.
         command_id: that finalises it.
         now: the time.
     """
-    discounts, rules = invoice_line.discounts_of(row), rules.on(lines)
-    at_hand = credits if row.applies_credits else CreditsAtHand()
-
-    def summed(discounts: Sequence[Discount], purchased_minor: int) -> InvoiceSums:
-        return sums_of(
-            lines,
-            treatment.taxes,
-            discounts=discounts,
-            includes_tax=row.includes_tax,
-            granted_minor=rules.worth(at_hand.granted, row.currency),
-            taxed_minor=rules.worth(at_hand.taxed, row.currency),
-            taxed_includes_tax=rules.credit_includes_tax,
-            purchased_minor=purchased_minor,
-            unit_minor=unit_of(lines, row.currency),
-        )
-
-    sums = summed(discounts, rules.worth(at_hand.untaxed, row.currency))
-    # The credits that are taken and what is due stay as they are, whatever tax is on.
-    credits_minor, due_minor = rules.credits_for(sums.prepaid_minor), sums.total_minor - sums.prepaid_minor
-    if rules.taxes_what_was_paid and sums.tax_minor and credits_minor:
-        paid = paid_for(at_hand.lots, credits_minor, row.currency, partial(rules.worth, currency=row.currency))
-        off = below_value(sums, paid, includes_tax=row.includes_tax)
-        if off:
-            discounts = [*discounts, Discount(description=BELOW_VALUE, amount_minor=off)]
-            sums = summed(discounts, max(0, summed(discounts, 0).total_minor - due_minor))
+    discounts = invoice_line.discounts_of(row)
+    at_hand = credits if _takes_credits(row, rules.granted) else CreditsAtHand()
+    sums = sums_of(
+        lines,
+        treatment.taxes,
+        discounts=discounts,
+        includes_tax=row.includes_tax,
+        granted_minor=worth_of(at_hand.granted),
+        taxed_minor=worth_of(at_hand.taxed),
+        purchased_minor=worth_of(at_hand.untaxed),
+        unit_minor=unit_of(lines, row.currency),
+    )
+    granted = taken(at_hand.granted, sums.granted_minor)
+    taxed = taken(at_hand.taxed, sums.taxed_price_minor)
+    prepaid = taken(at_hand.untaxed, sums.prepaid_minor)
     columns = {
         "lines": invoice_line.finalised_as_stored(lines, sums.net_minor, treatment.taxes),
         "discounts": [
-            {**stored, "taken_minor": taken.amount_minor}
-            for stored, taken in zip(invoice_line.discounts_as_stored(discounts), sums.discounts, strict=True)
+            {**stored, "taken_minor": off.amount_minor}
+            for stored, off in zip(invoice_line.discounts_as_stored(discounts), sums.discounts, strict=True)
         ],
         "taxes": [
             {
@@ -139,15 +129,15 @@ def worked_out(
         "total_minor": sums.total_minor,
         "prepaid_minor": sums.prepaid_minor,
         "rounded_minor": sums.rounded_minor,
-        "prepaid_credits_minor": credits_minor,
+        "prepaid_credits_minor": credits_of(prepaid),
         "granted_minor": sums.granted_minor,
-        "granted_credits_minor": rules.credits_for(sums.granted_minor),
+        "granted_credits_minor": credits_of(granted),
         "taxed_minor": sums.taxed_minor,
-        "taxed_credits_minor": rules.credits_for(sums.taxed_price_minor),
+        "taxed_credits_minor": credits_of(taxed),
     }
     return Finalised(
         columns=columns,
-        postings=_postings(row, lines, taxes=treatment.taxes, sums=sums, rules=rules, credits_minor=credits_minor),
+        postings=_postings(row, lines, taxes=treatment.taxes, sums=sums, slices=granted + taxed + prepaid),
         key=invoice_transfer_key(row.id, "issue"),
         at=now,
         due_at=now + (row.due_at - row.issued_at),
@@ -161,36 +151,29 @@ def unit_of(lines: Sequence[InvoiceLine], currency: str) -> int:
 
 
 def _postings(
-    row: InvoiceRow,
-    lines: Sequence[InvoiceLine],
-    *,
-    taxes: Sequence[AppliedTax],
-    sums: InvoiceSums,
-    rules: InvoiceRules,
-    credits_minor: int,
+    row: InvoiceRow, lines: Sequence[InvoiceLine], *, taxes: Sequence[AppliedTax], sums: InvoiceSums, slices: Slices
 ) -> list[InvoicePosting]:
     nets = [(line.stream, tax, net) for line, tax, net in zip(lines, taxes, sums.net_minor, strict=True)]
     postings = booking.issued(row.org_id, row.currency, booking.parts_of(nets, sums.taxes))
     postings += booking.rounded(row.org_id, row.currency, sums.rounded_minor)
-    return postings + booking.applied(
-        row.org_id,
-        row.currency,
-        granted_credits=rules.credits_for(sums.granted_minor),
-        taxed_credits=rules.credits_for(sums.taxed_price_minor),
-        credits=credits_minor,
-        prepaid_minor=sums.prepaid_minor,
-    )
+    return postings + booking.applied(row.org_id, row.currency, slices=slices, prepaid_minor=sums.prepaid_minor)
 
 
-async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, now: datetime) -> CreditsAtHand:
+def _takes_credits(row: InvoiceRow, granted: CreditPrice | None) -> bool:
+    return row.applies_credits and granted is not None and granted.currency == row.currency
+
+
+async def _credits(session: AsyncSession, row: InvoiceRow, granted: CreditPrice | None, now: datetime) -> CreditsAtHand:
     """Return the credits that may pay the invoice, locked until the transaction ends."""
-    if not row.applies_credits or rules.credit is None or rules.credit.currency != row.currency:
+    if granted is None or not _takes_credits(row, granted):
         return CreditsAtHand()
-    return await locked_credits(await driver_connection(session), row.org_id, row.currency, now)
+    return await locked_credits(await driver_connection(session), row.org_id, granted, now)
 
 
-async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: str, now: datetime) -> CreditsAtHand:
-    """Return the credits of an organization, locked until the transaction ends."""
-    wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, currency)
+async def locked_credits(
+    connection: asyncpg.Connection, org_id: str, granted: CreditPrice, now: datetime
+) -> CreditsAtHand:
+    """Return the credits of an organization, locked until the transaction ends; granted ones count at `granted`."""
+    wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, granted.currency)
     await Ledger(connection).lock_balances([wallet, receivable])
-    return (await invoice.credits_at_hand(connection, [org_id], now, currency)).get(org_id, CreditsAtHand())
+    return (await invoice.credits_at_hand(connection, [org_id], now, granted)).get(org_id, CreditsAtHand())

@@ -137,7 +137,7 @@ async def content_for_two(
     if noted is not None:
         row = await invoice.get(session, noted)
         at_stake = max(at_stake, credit_note.worth_minor(row, amount_minor))
-        credits = credit_note.credits_with_refund(row, amount_minor)
+        credits = await credit_note.credits_with_refund(session, row, amount_minor)
     if content_above(by_hand.two_above, at_stake, terms.currency) is None and not (
         credits
         and await is_for_two(session, by_hand, org_id=terms.org_id, amount_minor=credits, command_id=refund_id, now=now)

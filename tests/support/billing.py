@@ -26,7 +26,7 @@ from services.billing import invoice
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-GERMAN = InvoiceRules(seller_country="DE", credit=CreditPrice(price=Decimal("0.10"), currency="USD"))
+GERMAN = InvoiceRules(seller_country="DE", granted=CreditPrice(price=Decimal("0.10"), currency="USD"))
 CREDIT = 1_000_000
 NUMBERS = itertools.count(1)
 

@@ -2,9 +2,10 @@
 
 A line's net amount is rounded once and the lines add up; tax is rounded once per rate on the sum of its lines, half up
 (EN 16931, BR-CO-17). Discounts, granted credits and credits that were taxed when they were sold are deducted before
-tax, in that order; other purchased credits are a payment after it (BT-113). If prices include the tax, it is computed
-from each rate's sum, and the net is allocated over its lines; the tax is then within one minor unit of rate times net,
-as BR-CO-17 allows. The amount due is rounded down to what providers can charge (BT-114).
+tax, in that order, granted ones from no line of cost; other purchased credits are a payment after it (BT-113). If
+prices include the tax, it is computed from each rate's sum, and the net is allocated over its lines; the tax is then
+within one minor unit of rate times net, as BR-CO-17 allows. The amount due is rounded down to what providers can charge
+(BT-114).
 """
 
 from collections.abc import Sequence
@@ -85,7 +86,6 @@ def sums_of(
     includes_tax: bool = False,
     granted_minor: int = 0,
     taxed_minor: int = 0,
-    taxed_includes_tax: bool = False,
     purchased_minor: int = 0,
     unit_minor: int = 1,
 ) -> InvoiceSums:
@@ -96,10 +96,9 @@ def sums_of(
         taxes: of each line.
         discounts: checked by `check_discounts`; each deducts at most what the previous ones have left.
         includes_tax: whether the lines' amounts include their tax.
-        granted_minor: the value of available granted credits.
-        taxed_minor: the price of available credits that were taxed when they were sold.
-        taxed_includes_tax: whether that price includes tax.
-        purchased_minor: the value of other available purchased credits.
+        granted_minor: the worth of available granted credits.
+        taxed_minor: the price, without tax, of available credits that were taxed when they were sold.
+        purchased_minor: the price of other available purchased credits.
         unit_minor: the amount due is a multiple of it.
     """
     amounts = [line.amount_minor for line in lines]
@@ -108,9 +107,11 @@ def sums_of(
         off = _off(discount, sum(amounts))
         amounts = _less(amounts, off)
         taken.append(TakenOff(description=discount.description, amount_minor=off))
-    granted = min(granted_minor, sum(amounts))
-    amounts = _less(amounts, granted)
-    taxed, price = _taxed_off(amounts, taxes, taxed_minor, includes_tax, taxed_includes_tax)
+    # Nobody paid for granted credits, so they pay nothing that the platform itself has to pay for.
+    own = [0 if line.is_cost else amount for line, amount in zip(lines, amounts, strict=True)]
+    granted = min(granted_minor, sum(own))
+    amounts = _less(amounts, granted, own)
+    taxed, price = _taxed_off(amounts, taxes, taxed_minor, includes_tax)
     nets, found = _taxed(_less(amounts, taxed), taxes, includes_tax)
     total = sum(nets) + sum(each.tax_minor for each in found)
     prepaid = min(purchased_minor, total)
@@ -144,21 +145,18 @@ def _taxed(amounts: Sequence[int], taxes: Sequence[AppliedTax], includes_tax: bo
 
 
 def _taxed_off(
-    amounts: Sequence[int], taxes: Sequence[AppliedTax], price_minor: int, includes_tax: bool, price_includes_tax: bool
+    amounts: Sequence[int], taxes: Sequence[AppliedTax], price_minor: int, includes_tax: bool
 ) -> tuple[int, int]:
-    """Return the deduction of credits at a price from lines, and the used part of the price, rounded up."""
+    """Return the deduction of credits at a price without tax from lines, and the used part of the price, rounded up."""
     there = sum(amounts)
-    if includes_tax == price_includes_tax or not price_minor:
+    if not includes_tax:
         off = min(price_minor, there)
         return off, off
-    nets, found = _taxed(amounts, taxes, includes_tax)
-    net = sum(nets)
-    sums = (net, net + sum(each.tax_minor for each in found))
-    own, other = (sums[1], sums[0]) if includes_tax else sums
-    if not other:
+    net = sum(_taxed(amounts, taxes, includes_tax)[0])
+    if not net:
         return 0, 0
-    off = min(there, price_minor * own // other)
-    return off, min(price_minor, -(-off * other // own)) if own else 0
+    off = min(there, price_minor * there // net)
+    return off, min(price_minor, -(-off * net // there))
 
 
 def half_up(dividend: int, divisor: int) -> int:
@@ -184,7 +182,7 @@ def _off(discount: Discount, left_minor: int) -> int:
     return half_up(left_minor * (discount.share_e4 or 0), 10_000)
 
 
-def _less(amounts: Sequence[int], off_minor: int) -> list[int]:
+def _less(amounts: Sequence[int], off_minor: int, weights: Sequence[int] | None = None) -> list[int]:
     if not off_minor:
         return list(amounts)
-    return [amount - off for amount, off in zip(amounts, allocate(off_minor, amounts), strict=True)]
+    return [amount - off for amount, off in zip(amounts, allocate(off_minor, weights or amounts), strict=True)]

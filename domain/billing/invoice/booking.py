@@ -7,6 +7,7 @@ from typing import Any
 from domain.billing.invoice.arithmetic import TaxSum
 from domain.billing.invoice.lines import SUBSCRIPTIONS
 from domain.billing.invoice.state import WrongInvoiceState
+from domain.billing.invoice.worth import Slices, credits_of
 from domain.billing.tax.rates import AppliedTax
 from domain.common import accounts
 from domain.common.accounts import Account
@@ -23,14 +24,14 @@ ROUNDING = "rounding"
 class InvoicePosting:
     """An amount from one account to another.
 
-    `credits` is which credits are taken, see `LotTerms.only`; with `comes_back`, which of the taken ones are returned.
+    `slices` are the credits that are taken; `credits` is which of the taken ones are returned, see `LotTerms.only`.
     """
 
     source: Account
     destination: Account
     amount_minor: int
+    slices: Slices = ()
     credits: str | None = None
-    comes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,19 +101,23 @@ def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Invoic
     ]
 
 
-def applied(
-    org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
-) -> list[InvoicePosting]:
-    """Take credits, and pay the invoice with the value of the purchased ones."""
-    wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
-    receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
+def applied(org_id: str, currency: str, *, slices: Slices, prepaid_minor: int) -> list[InvoicePosting]:
+    """Take credits, and pay the invoice with the worth of those that are no discount."""
+    wallet, used, revenue, receivable = _accounts(org_id, currency)
     postings = [
-        InvoicePosting(wallet, used, granted_credits, "granted"),
-        InvoicePosting(wallet, used, taxed_credits, "taxed"),
-        InvoicePosting(wallet, used, credits, "untaxed"),
+        InvoicePosting(wallet, used, credits_of(slices), slices=slices),
         InvoicePosting(revenue, receivable, prepaid_minor),
     ]
     return [posting for posting in postings if posting.amount_minor]
+
+
+def _accounts(org_id: str, currency: str) -> tuple[Account, Account, Account, Account]:
+    return (
+        accounts.org_credits(org_id),
+        accounts.platform("credit_redemption", CREDIT),
+        accounts.platform(APPLIED, currency),
+        accounts.org_receivable(org_id, currency),
+    )
 
 
 def rounded(org_id: str, currency: str, amount_minor: int, *, back: bool = False) -> list[InvoicePosting]:
@@ -126,18 +131,14 @@ def restored(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[InvoicePosting]:
     """Return credits to the lots that were taken, and reverse what they have paid."""
-    postings = applied(
-        org_id,
-        currency,
-        granted_credits=granted_credits,
-        taxed_credits=taxed_credits,
-        credits=credits,
-        prepaid_minor=prepaid_minor,
-    )
-    return [
-        replace(posting, source=posting.destination, destination=posting.source, comes_back=True)
-        for posting in reversed(postings)
+    wallet, used, revenue, receivable = _accounts(org_id, currency)
+    postings = [
+        InvoicePosting(receivable, revenue, prepaid_minor),
+        InvoicePosting(used, wallet, credits, credits="untaxed"),
+        InvoicePosting(used, wallet, taxed_credits, credits="taxed"),
+        InvoicePosting(used, wallet, granted_credits, credits="granted"),
     ]
+    return [posting for posting in postings if posting.amount_minor]
 
 
 def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor: int) -> tuple[Part, ...]:
@@ -154,8 +155,3 @@ def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor:
             left[replace(part, amount_minor=0)] -= part.amount_minor
     shares = allocate(amount_minor, list(left.values()))
     return tuple(replace(part, amount_minor=minor) for part, minor in zip(left, shares, strict=True) if minor)
-
-
-def lots_document(posting: InvoicePosting) -> dict[str, object] | None:
-    """Return the lots that a posting takes, as the ledger reads it."""
-    return None if posting.credits is None else {"only": posting.credits}

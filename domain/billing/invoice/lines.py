@@ -34,7 +34,7 @@ class InvoiceLine:
         stream: the platform's account for the net amount, below `platform/`.
         period_start, period_end: the period of the service, [start, end); both or none.
         reference: the id of the billed object, such as a subscription.
-        is_cost: whether it charges what calls of models cost, which a credit pays less of than of prices.
+        is_cost: whether it charges what calls of models cost, of which granted credits pay nothing.
         wording: the description as phrases, for other languages, if the product wrote it.
     """
 
