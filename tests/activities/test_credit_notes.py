@@ -1,17 +1,23 @@
 """What credit notes take back, and which credits come back with them."""
 
+from dataclasses import replace
+
 import pytest
+from sqlalchemy import text
 
 from domain.billing.credit_note import ExceedsRemainder
 from domain.billing.invoice.state import WrongInvoiceState
+from domain.common import accounts
 from domain.common.errors import IdempotencyConflict
+from ledger.gateway import Ledger
 from models.billing.invoice import CreditNoteRow
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from services.billing import credit_note, invoice_end
 from tests.activities.test_invoice_drafts import sound
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
     CREDIT,
+    GERMAN,
     KIM,
     NOW,
     balances,
@@ -41,7 +47,7 @@ async def test_notes_take_what_is_due_then_credits_and_add_up_to_the_invoice(
 ) -> None:
     org = await organization(alone)
     await credit(alone, org, 50 * CREDIT)
-    await credit(alone, org, 300 * CREDIT, paid=1_000)
+    await credit(alone, org, 300 * CREDIT, paid=3_000)
     lines = (line(10_001), line(333, stream="revenue/subscriptions"))
     made = await finalise(alone, await draft(alone, org, *lines, applies_credits=True))
     await number_all(alone)
@@ -65,6 +71,38 @@ async def test_notes_take_what_is_due_then_credits_and_add_up_to_the_invoice(
     assert await balances(alone, org) == {"receivable": 0, "credits": 350 * CREDIT}
     with pytest.raises(ExceedsRemainder):
         await note(alone, made.id, None, "e")
+    assert await sound(fresh_database_urls) == []
+
+
+async def test_lots_of_three_prices_pay_what_they_cost_and_come_back_by_it(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org, untaxed = await organization(alone), replace(GERMAN, seller_country=None)
+    for credits, paid in ((1_000, 2_490), (100, 990), (1_000, 10_000)):
+        await credit(alone, org, credits * CREDIT, paid=paid)
+
+    async def books() -> tuple[int, int]:
+        """Return what was paid for the credits that the invoice has, and what they took of its revenue."""
+        query = "SELECT sum(cost - cost_returned) FROM ledger.lot_uses WHERE transfer_id = :id"
+        async with alone.platform() as session:
+            cost = await session.scalar(text(query), {"id": made.transfer_id})
+            ledger = Ledger(await driver_connection(session))
+            applied = await ledger.balance(accounts.platform("revenue/credits_applied", "USD"))
+        return int(cost or 0), -applied.posted_minor
+
+    made = await finalise(alone, await draft(alone, org, line(5_000), applies_credits=True), untaxed)
+    await number_all(alone)
+    # 24.90 and 9.90 of the cheaper lots, and 15.20 of the last one: 152 credits of it.
+    assert (made.prepaid_minor, made.prepaid_credits_minor, made.status) == (5_000, 1_252 * CREDIT, "paid")
+    assert await books() == (5_000, 5_000)
+    # The lots that were taken last come back first: 152 credits of 15.20, and 48.48 of 4.80.
+    part = await note(alone, made.id, 2_000, "a")
+    assert (part.prepaid_minor, part.credits_minor) == (2_000, 152 * CREDIT + 48_484_849)
+    assert await books() == (3_000, 3_000)
+    last = await note(alone, made.id, None, "b")
+    assert part.credits_minor + last.credits_minor == 1_252 * CREDIT
+    assert await books() == (0, 0)
+    assert await balances(alone, org) == {"receivable": 0, "credits": 2_100 * CREDIT}
     assert await sound(fresh_database_urls) == []
 
 

@@ -58,7 +58,7 @@ async def test_a_draft_is_edited_and_then_finalised_with_its_tax_and_its_credits
 ) -> None:
     org = await organization(alone)
     await credit(alone, org, 100 * CREDIT)
-    await credit(alone, org, 200 * CREDIT, paid=600)
+    await credit(alone, org, 200 * CREDIT, paid=2_000)
     made = await draft(alone, org, line(1), due_in=timedelta(days=14), applies_credits=True)
     assert (made.status, made.number, await balances(alone, org)) == (
         *("draft", None),
@@ -96,7 +96,7 @@ async def test_zero_invoices_and_those_that_credits_pay_are_paid_at_once(databas
     org = await organization(database)
     zero = await finalise(database, await draft(database, org, line(0)))
     assert (zero.status, zero.total_minor, zero.transfer_id) == ("paid", 0, None)
-    await credit(database, org, 1_000 * CREDIT, paid=100)
+    await credit(database, org, 1_000 * CREDIT, paid=10_000)
     paid = await finalise(database, await draft(database, org, line(1_000), applies_credits=True))
     assert (paid.status, paid.prepaid_minor) == ("paid", 1_190)
     assert await balances(database, org) == {"receivable": 0, "credits": 881 * CREDIT}
@@ -104,16 +104,16 @@ async def test_zero_invoices_and_those_that_credits_pay_are_paid_at_once(databas
 
 async def test_credits_are_not_taken_unless_asked_and_only_in_their_currency(database: Database) -> None:
     org = await organization(database)
-    await credit(database, org, 100 * CREDIT, paid=100)
+    await credit(database, org, 100 * CREDIT, paid=1_000)
     assert (await finalise(database, await draft(database, org))).prepaid_minor == 0
-    other = replace(GERMAN, credit=replace(GERMAN.credit, currency="EUR"))  # type: ignore[type-var]
+    other = replace(GERMAN, granted=replace(GERMAN.granted, currency="EUR"))  # type: ignore[type-var]
     made = await finalise(database, await draft(database, org, applies_credits=True), other)
     assert (made.prepaid_minor, (await balances(database, org))["credits"]) == (0, 100 * CREDIT)
 
 
 async def test_two_that_want_the_same_credits_take_them_once(database: Database) -> None:
     org = await organization(database)
-    await credit(database, org, 1_000 * CREDIT, paid=100)
+    await credit(database, org, 1_000 * CREDIT, paid=10_000)
     made = [await draft(database, org, applies_credits=True) for _ in range(4)]
     done = await asyncio.gather(*(finalise(database, each) for each in made))
     assert sum(each.prepaid_minor for each in done) == 10_000

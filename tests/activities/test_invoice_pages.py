@@ -40,7 +40,6 @@ from providers.payments.base import ProviderRefused
 from providers.tax.service import TaxQuestion
 from repositories.billing import billing_terms
 from repositories.billing import invoice_collection as collections
-from repositories.billing.invoice import CreditsAtHand
 from repositories.credits.spend_day import roll_up
 from repositories.tenants import organization as organizations
 from repositories.usage.model_price import PriceBook
@@ -91,6 +90,12 @@ class Page:
                 )
             )
 
+    async def spend(self, org_id: str) -> None:
+        """Spend 30 credits of an organization."""
+        async with self.database.platform() as session:
+            spent = NewSpend(key=new_id("key"), action="api_call", amount_minor=30 * CREDIT, quantity=1)
+            await Spending(await driver_connection(session), org_id).charge(spent, at=OVER)
+
     async def read(self, org_ids: Sequence[str], rules: InvoiceRules = GERMAN) -> tuple[list[Prepared], Basis]:
         async with self.database.platform() as session:
             await billing_month.seal(session, org_ids, JANUARY, OVER)
@@ -116,6 +121,7 @@ async def test_an_invoice_is_one_statement_with_its_tax_credits_and_alert(page: 
     org, unknown = await page.user(), await page.user()
     await located(page.database, org)
     await rate(page.database, "de-vat", "DE", 190_000)
+    await page.item(org, 500)
     await credit(page.database, org, 50 * CREDIT)
     await credit(page.database, org, 40 * CREDIT, paid=100)
     (first, second), basis = await page.read([org, unknown])
@@ -125,21 +131,21 @@ async def test_an_invoice_is_one_statement_with_its_tax_credits_and_alert(page: 
     assert await page.issue(second, basis)
     assert not await page.issue(first, basis)
     [row] = await page.market.invoices(org)
-    # 20.00 less 5.00 of granted credits, 19 % of it, and 4.00 that purchased credits pay.
-    assert (row.granted_minor, row.subtotal_minor, row.tax_minor, row.prepaid_minor) == (500, 1_500, 285, 400)
+    # 25.00 less 5.00 of granted credits, 19 % of it, and 1.00 that purchased credits pay.
+    assert (row.granted_minor, row.subtotal_minor, row.tax_minor, row.prepaid_minor) == (500, 2_000, 380, 100)
     assert (row.status, row.note, row.party is not None) == ("open", "Usage and charges of 2026-01", True)
     assert (row.due_at - row.issued_at, row.created_by) == (timedelta(days=30), "billing-run")
-    assert await balances(page.database, org) == {"receivable": -1_385, "credits": 0}
+    assert await balances(page.database, org) == {"receivable": -2_280, "credits": 0}
     [other] = await page.market.invoices(unknown)
     async with page.database.platform() as session:
         alerts = (await session.scalars(select(Alert.subject).where(Alert.kind == "tax.country_unproven"))).all()
         acts = (await session.execute(text("SELECT action, target, details ->> 'amount' FROM audit_log"))).all()
     assert (other.is_proven, alerts, other.party) == (False, [other.id], None)
-    assert {tuple(act) for act in acts} >= {("invoice.issue", row.id, "17.85"), ("invoice.issue", other.id, "23.80")}
+    assert {tuple(act) for act in acts} >= {("invoice.issue", row.id, "23.80"), ("invoice.issue", other.id, "23.80")}
     await prove_all(page.urls)
 
 
-async def test_cost_of_models_is_billed_with_its_markup_and_takes_the_credits_that_it_would_have_been_charged(
+async def test_cost_of_models_is_billed_with_its_markup_and_takes_lots_until_what_was_paid_for_them_is_the_invoice(
     page: Page,
 ) -> None:
     org = await page.user()
@@ -148,16 +154,16 @@ async def test_cost_of_models_is_billed_with_its_markup_and_takes_the_credits_th
     metered = await page.market.meter(org, "0.33", at(JANUARY))
     # Five units are free.
     await page.market.report(org, metered, at(date(2026, 1, 25)), {"n": 8})
-    await credit(page.database, org, 2_000 * CREDIT, paid=5_000)
-    rules = replace(GERMAN, cost_markup_e6=123_457, cost_credit=CreditPrice(price=Decimal("0.025"), currency="USD"))
-    [prepared], basis = await page.read([org], rules)
+    for credits, paid in ((1_000, 2_490), (20, 198), (20, 200)):
+        await credit(page.database, org, credits * CREDIT, paid=paid)
+    [prepared], basis = await page.read([org], replace(GERMAN, cost_markup_e6=123_457))
     assert await page.issue(prepared, basis)
     [row] = await page.market.invoices(org)
     # 20.00 of cost with its markup are 22.47, rounded up; the price of the meter has none.
     assert [line["net_minor"] for line in row.lines] == [2_247, 99]
+    # 24.90, 1.98 and 1.04 of 2.00.
     assert (row.total_minor, row.prepaid_minor) == (2_792, 2_792)
-    # 22.47 at 0.025 and 0.99 at 0.10, and tax of 19 % on both: 1,081 credits, but for what is rounded.
-    assert 1_081 * CREDIT < row.prepaid_credits_minor < 1_082 * CREDIT
+    assert (row.prepaid_credits_minor, row.status) == (1_030_400_000, "paid")
     await prove_all(page.urls)
 
 
@@ -531,12 +537,12 @@ async def test_free_units_are_given_once_where_a_bill_is_opened_and_sealed_while
 
 async def test_credits_that_are_spent_after_they_were_read_are_counted_again(page: Page) -> None:
     org = await page.user()
-    await credit(page.database, org, 100 * CREDIT)
+    await credit(page.database, org, 100 * CREDIT, paid=1_000)
     [prepared], basis = await page.read([org])
-    stale = replace(basis, credits={org: CreditsAtHand(granted=150 * CREDIT, untaxed=30 * CREDIT)})
-    assert await page.issue(prepared, stale)
+    await page.spend(org)
+    assert await page.issue(prepared, basis)
     [row] = await page.market.invoices(org)
-    assert (row.granted_minor, row.prepaid_minor) == (1_000, 0)
+    assert (row.prepaid_minor, row.prepaid_credits_minor) == (700, 70 * CREDIT)
     assert (await balances(page.database, org))["credits"] == 0
     await prove_all(page.urls)
 
@@ -544,8 +550,8 @@ async def test_credits_that_are_spent_after_they_were_read_are_counted_again(pag
 async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that_it_is_due_on(page: Page) -> None:
     # It is the day after in Auckland.
     orgs = [await page.user(), await page.user(time_zone="Pacific/Auckland"), await page.user()]
-    await credit(page.database, orgs[0], 200 * CREDIT, paid=100)
-    await credit(page.database, orgs[2], 50 * CREDIT, paid=25)
+    await credit(page.database, orgs[0], 200 * CREDIT, paid=2_000)
+    await credit(page.database, orgs[2], 50 * CREDIT, paid=500)
     prepared, basis = await page.read(orgs, replace(GERMAN, seller_country=None))
     for each in prepared:
         assert await page.issue(each, basis)
@@ -648,7 +654,7 @@ async def test_an_item_that_is_removed_meanwhile_is_not_charged_and_the_page_is_
 
 async def test_what_is_due_is_collected_from_the_transaction_that_invoices_it_on(page: Page) -> None:
     orgs = [await page.user(), await page.user()]
-    await credit(page.database, orgs[0], 200 * CREDIT, paid=100)
+    await credit(page.database, orgs[0], 200 * CREDIT, paid=2_000)
     client = cast("Client", None)  # the run's end starts what was begun, not its pages
     rules = replace(GERMAN, seller_country=None)
     work = BillingRunActivities(page.database, rules, Collecting(client=client, days=(3, 7)))
@@ -667,13 +673,14 @@ async def test_what_is_due_is_collected_from_the_transaction_that_invoices_it_on
 async def test_credits_that_are_spent_meanwhile_are_counted_again_inside_of_a_transaction_as_well(page: Page) -> None:
     org = await page.user()
     await credit(page.database, org, 100 * CREDIT)
+    await page.item(org, 1_000)
     [prepared], basis = await page.read([org])
-    stale = replace(basis, credits={org: CreditsAtHand(granted=150 * CREDIT)})
+    await page.spend(org)
     async with page.database.platform() as session:
-        assert await billing_run.issue(await driver_connection(session), prepared, stale, OVER)
+        assert await billing_run.issue(await driver_connection(session), prepared, basis, OVER)
         await billing_run.collect_later(session, prepared, days=(3,), now=OVER)
     [row] = await page.market.invoices(org)
-    assert row.granted_minor == 1_000
+    assert row.granted_minor == 700
 
 
 async def _run(page: Page, month: date, now: datetime) -> None:

@@ -109,9 +109,8 @@ async def test_a_note_for_all_takes_what_was_rounded_off(alone: Database, fresh_
 def test_note_is_refused_where_it_makes_a_rest_that_cannot_be_paid(due: int, amount: int, is_refused: bool) -> None:
     """A refund may have left such a rest, and a refund with a note of its own goes on."""
     standing = InvoiceBalance(status=InvoiceStatus.OPEN, total_minor=1_000, paid_minor=1_000 - due)
-    nothing = CreditedCredits(prepaid_minor=0, prepaid_credits_minor=0, granted_credits_minor=0, taxed_credits_minor=0)
     with pytest.raises(Invalid) if is_refused else nullcontext():
-        note_of(standing, nothing, credited_minor=0, amount_minor=amount, currency="HUF", unit_minor=100)
+        note_of(standing, CreditedCredits(), credited_minor=0, amount_minor=amount, currency="HUF", unit_minor=100)
 
 
 async def test_voiding_takes_back_what_was_rounded_off(alone: Database, fresh_database_urls: DatabaseUrls) -> None:

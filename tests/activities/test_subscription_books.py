@@ -33,7 +33,6 @@ from models.messages.mail import QueuedMail
 from models.payments.payment import PaymentRow
 from providers.payments.base import ProviderUnavailable
 from repositories.billing import subscription as subscriptions
-from repositories.billing.invoice import CreditsAtHand, credits_at_hand
 from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -43,7 +42,7 @@ from services.billing.subscription import accrue
 from services.books.debt import owed_minor
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, ordered, seen, terms, unpaid
-from tests.support.billing import GERMAN, located, rate
+from tests.support.billing import GERMAN, at_hand, located, rate
 from tests.support.looking import again
 from tests.support.proving import prove_about
 from tests.support.subscription_books import Subscribed, subscribed
@@ -66,9 +65,7 @@ async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_char
     (paid,), (issued,), (lot,) = [await one.rows(table) for table in (SubscriptionBill, InvoiceRow, CreditLot)]
     assert (issued.total_minor, issued.tax_minor) == (2_900, 463)
     assert (paid.gross_minor, paid.amount_minor, lot.paid_minor) == (2_900, 2_437, 2_437)
-    async with database.platform() as session:
-        found = await credits_at_hand(await driver_connection(session), [one.org_id], START, "USD")
-    assert found == {one.org_id: CreditsAtHand(taxed=500 * 10**6)}
+    assert await at_hand(database, one.org_id) == {one.org_id: {"taxed": 500 * 10**6}}
 
 
 async def test_a_bill_is_taxed_by_the_outside_service_and_nothing_is_booked_without_its_answer(

@@ -1,7 +1,6 @@
 """Credits and slots that are taxed when they are sold: tax once, on what was kept, and never again on what they pay."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from unittest.mock import AsyncMock, Mock
@@ -9,7 +8,6 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 from sqlalchemy import select
 
-from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.sale import SaleRules
 from domain.billing.tax.treatment import Treatment
@@ -32,7 +30,6 @@ from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.payments.registry import Providers
 from providers.tax.service import TaxedLine, TaxService
 from repositories.billing import credit_note
-from repositories.billing.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.settings import Settings
@@ -47,9 +44,9 @@ from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
     CREDIT,
-    GERMAN,
     KIM,
     NOW,
+    at_hand,
     balances,
     credit,
     draft,
@@ -227,25 +224,19 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
     await prove_all(database_urls)
 
 
-async def test_credits_pay_cost_on_an_invoice_at_the_price_at_which_they_are_charged_for_it(
+async def test_granted_credits_pay_the_platforms_own_lines_and_no_cost(
     database: Database, database_urls: DatabaseUrls
 ) -> None:
     org = await organization(database)
-    await credit(database, org, 3_000 * CREDIT, paid=8_970)
-    rules = replace(GERMAN, cost_credit=CreditPrice(price=Decimal("0.025"), currency="USD"))
-    # 25.00 of cost take what a prepaid organization is charged for it, 1,000 credits, and as many more for tax of 19 %.
-    row = await finalise(database, await draft(database, org, line(2_500, is_cost=True), applies_credits=True), rules)
-    assert (row.total_minor, row.prepaid_minor) == (2_975, 2_975)
-    assert (await balances(database, org))["credits"] == (3_000 - 1_190) * CREDIT
-    # Beside 25.00 of other prices they take 250 more, and tax on these.
-    lines = line(2_500, is_cost=True), line(2_500)
-    both = await finalise(database, await draft(database, org, *lines, applies_credits=True), rules)
-    assert (both.total_minor, both.prepaid_minor, both.prepaid_credits_minor) == (5_950, 5_950, 1_487_500_000)
-    async with database.platform() as session:
-        await credit_notes.issue(
-            session, KIM, both.id, amount_minor=None, reason="all", command_id=f"crn-{both.id}", now=NOW
-        )
-    assert (await balances(database, org))["credits"] == (3_000 - 1_190) * CREDIT
+    await credit(database, org, 600 * CREDIT)
+    await credit(database, org, 1_000 * CREDIT, paid=2_490)
+    lines = line(2_500, is_cost=True), line(1_000)
+    row = await finalise(database, await draft(database, org, *lines, applies_credits=True))
+    # 10.00 come off the own line, and 25.00 of cost with 4.75 of tax are paid by other credits and money.
+    assert [each["net_minor"] for each in row.lines] == [2_500, 0]
+    assert (row.granted_minor, row.granted_credits_minor) == (1_000, 100 * CREDIT)
+    assert (row.total_minor, row.prepaid_minor, row.prepaid_credits_minor) == (2_975, 2_490, 1_000 * CREDIT)
+    assert await balances(database, org) == {"receivable": -485, "credits": 500 * CREDIT}
     await prove_all(database_urls)
 
 
@@ -291,26 +282,20 @@ async def test_credits_that_come_back_count_for_two_operators_although_they_came
         await note(minor, worth)
 
 
-async def test_credits_taxed_at_use_are_taxed_on_what_was_paid_for_them(
+async def test_credits_taxed_at_use_pay_with_what_was_paid_for_them_and_are_taxed_on_it(
     database: Database, database_urls: DatabaseUrls
 ) -> None:
-    """100 credits pay 10.00, and were bought for 7.00."""
-    paid_rules = replace(GERMAN, taxes_what_was_paid=True)
-
-    async def billed(rules: InvoiceRules, paid: int, asset: str = "USD") -> tuple[int, int, int, int]:
+    async def billed(paid: int, asset: str = "USD") -> tuple[int, int, int]:
         org = await organization(database)
-        await credit(database, org, 100 * CREDIT, paid=paid, asset=asset)
-        row = await finalise(database, await draft(database, org, line(1_000), applies_credits=True), rules)
-        assert row.prepaid_credits_minor == 100 * CREDIT
-        assert row.total_minor - row.prepaid_minor == 190
-        return row.subtotal_minor, row.tax_minor, row.prepaid_minor, len(row.discounts)
+        await credit(database, org, 200 * CREDIT, paid=2 * paid, asset=asset)
+        row = await finalise(database, await draft(database, org, line(1_000), applies_credits=True))
+        assert (row.subtotal_minor, row.tax_minor, row.discounts) == (1_000, 190, [])
+        return row.prepaid_minor, row.total_minor - row.prepaid_minor, row.prepaid_credits_minor
 
-    assert await billed(GERMAN, 700) == (1_000, 190, 1_000, 0)
-    assert await billed(paid_rules, 1_000) == (1_000, 190, 1_000, 0)
-    # 7.00 of credits and 1.90 of money are 8.90, in which the tax is 1.42.
-    assert await billed(paid_rules, 700) == (748, 142, 700, 1)
+    assert await billed(1_000) == (1_190, 0, 119 * CREDIT)
+    assert await billed(249) == (498, 692, 200 * CREDIT)
     # In another currency what was paid is known once there is a rate, and until it is too old.
-    assert await billed(paid_rules, 5, "BHD") == (1_000, 190, 1_000, 0)
+    assert await billed(5, "BHD") == (1_190, 0, 119 * CREDIT)
     for starts_at, fils in ((NOW - timedelta(days=40), 300), (NOW, 500)):
         async with database.platform() as session:
             await set_rate(
@@ -322,8 +307,8 @@ async def test_credits_taxed_at_use_are_taxed_on_what_was_paid_for_them(
                 starts_at=starts_at,
                 ends_at=starts_at + timedelta(days=31),
             )
-        old = starts_at < NOW
-        assert await billed(paid_rules, 3_500, "BHD") == ((1_000, 190, 1_000, 0) if old else (748, 142, 700, 1))
+        # 11.90 USD are 5.950 BHD of the 7.000 that were paid for 200 credits.
+        assert await billed(3_500, "BHD") == (1_190, 0, (119 if starts_at < NOW else 170) * CREDIT)
     await prove_all(database_urls)
 
 
@@ -338,22 +323,19 @@ async def test_notes_for_parts_give_back_the_credits_of_each_kind_that_the_part_
     # 1.00 granted and 10.00 that were taxed come off; 19.00 and their tax are 22.61, and 20.00 are paid in advance.
     assert (row.total_minor, row.prepaid_minor) == (2_261, 2_000)
 
-    async def noted(minor: int | None, key: str) -> CreditsAtHand:
+    async def noted(minor: int | None, key: str) -> dict[str, int]:
         async with database.platform() as session:
             command = f"{key}-{row.id}"
             await credit_notes.issue(
                 session, KIM, row.id, amount_minor=minor, reason="a part", command_id=command, now=NOW
             )
-            return (await credits_at_hand(await driver_connection(session), [org], NOW, "USD"))[org]
+        return (await at_hand(database, org))[org]
 
-    # What is due comes first: a tenth of the invoice, and a tenth of the 100 taxed credits, in whole minor units.
-    tenth = 100 * CREDIT * 226 // 2_261
-    assert await noted(226, "a") == CreditsAtHand(taxed=tenth)
+    # What is due comes first: a tenth of the invoice, and a tenth of the 10.00 of taxed credits, in whole cents.
+    assert await noted(226, "a") == {"taxed": 9_900_000}
     # Then purchased credits by what they have paid, although they were taken last, with their share of the taxed ones.
-    second = await noted(1_035, "b")
-    assert (second.granted, second.untaxed) == (0, 100 * CREDIT)
-    assert second.taxed == tenth + (100 * CREDIT - tenth) * 1_035 // 2_035
-    assert await noted(None, "c") == CreditsAtHand(granted=10 * CREDIT, taxed=100 * CREDIT, untaxed=200 * CREDIT)
+    assert await noted(1_035, "b") == {"untaxed": 100 * CREDIT, "taxed": 9_900_000 + 45_800_000}
+    assert await noted(None, "c") == {"granted": 10 * CREDIT, "taxed": 100 * CREDIT, "untaxed": 200 * CREDIT}
     await prove_all(database_urls)
 
 
@@ -393,8 +375,7 @@ async def test_prices_that_include_tax_are_charged_as_they_are_and_pay_what_incl
     paid = await sold(database, org, includes_tax=True)
     assert paid.terms.tax is not None
     assert (paid.terms.amount_minor, paid.terms.tax.amount_minor) == (1_000, 160)
-    including = replace(GERMAN, credit_includes_tax=True)
-    row = await finalise(database, await draft(database, org, line(5_000), applies_credits=True), rules=including)
+    row = await finalise(database, await draft(database, org, line(5_000), applies_credits=True))
     # 10.00 with tax are 8.40 without.
     assert (row.taxed_minor, row.subtotal_minor, row.tax_minor) == (840, 4_160, 790)
     assert (await balances(database, org))["credits"] <= CREDIT
@@ -431,8 +412,7 @@ async def test_what_an_agent_earned_was_not_sold_to_its_organization(database: D
                 effective_at=NOW,
                 lots=LotTerms(source=kind) if kind else None,
             )
-        found = await credits_at_hand(await driver_connection(session), [org, other], NOW, "USD")
-    assert found == {org: CreditsAtHand(taxed=50 * CREDIT), other: CreditsAtHand(untaxed=50 * CREDIT)}
+    assert await at_hand(database, org, other) == {org: {"taxed": 50 * CREDIT}, other: {"untaxed": 50 * CREDIT}}
 
 
 async def test_who_taxed_a_sale_issues_its_receipt_and_to_whom_it_was_taxed(database: Database) -> None:

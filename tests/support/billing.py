@@ -140,6 +140,21 @@ async def credit(database: Database, org_id: str, minor: int, *, paid: int = 0, 
             )
 
 
+async def at_hand(database: Database, *org_ids: str) -> dict[str, dict[str, int]]:
+    """Return how many credits of each kind organizations can pay an invoice with."""
+    assert GERMAN.granted is not None
+    async with database.platform() as session:
+        found = await invoices.credits_at_hand(await driver_connection(session), org_ids, NOW, GERMAN.granted)
+    return {
+        org_id: {
+            kind: credits
+            for kind in ("granted", "taxed", "untaxed")
+            if (credits := sum(lot.free_minor for lot in getattr(lots, kind)))
+        }
+        for org_id, lots in found.items()
+    }
+
+
 async def balances(database: Database, org_id: str) -> dict[str, int]:
     """Return what an organization's receivable and its credits come to."""
     async with database.platform() as session:
