@@ -101,5 +101,6 @@ def test_no_amount_is_paid_with_less_than_was_paid_and_one_micro_credit_less_wou
     if amount >= there:
         assert worth == there
         return
-    (last, part) = slices[-1]
-    assert worth >= amount > worth - by_id[last].worth(part) + by_id[last].worth(part - 1)
+    last, part = slices[-1]
+    before = worth - by_id[last].worth(part)
+    assert worth >= amount > before + (by_id[last].worth(part - 1) if part > 1 else 0)

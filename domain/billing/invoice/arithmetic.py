@@ -43,7 +43,7 @@ class InvoiceSums:
         discounts: the deduction of each discount.
         granted_minor: the deduction of granted credits.
         taxed_minor: the deduction of credits that were taxed when they were sold; `taxed_price_minor` is the price of
-            these credits, which differs if only one of the two includes tax.
+            these credits, which has no tax and so differs where lines include it.
         prepaid_minor: the amount paid by purchased credits.
         rounded_minor: the deduction from the amount due, because no provider can charge it.
     """

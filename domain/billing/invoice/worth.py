@@ -69,7 +69,7 @@ def taken(lots: Sequence[PayingLot], worth_minor: int) -> Slices:
         if worth:
             part = lot.free_minor
             if worth > left:
-                part = bisect_left(range(part + 1), left, key=lot.worth)
+                part = bisect_left(range(part + 1), left, lo=1, key=lot.worth)
             slices.append((lot.id, part))
             left -= min(left, worth)
     return tuple(slices)
