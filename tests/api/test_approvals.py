@@ -43,17 +43,17 @@ async def agree(caller: Caller, tenant: Tenant, currency: str = "EUR") -> Any:
 
 
 async def put_credits(database: Database, tenant: Tenant, credits: int) -> None:
-    """Bring credits that nobody granted by hand."""
+    """Bring credits that nobody granted by hand, and that cost 0.10 each."""
     async with database.platform() as session:
         exchange, deferred = (accounts.platform(name, "USD") for name in ("exchange", "deferred_revenue"))
-        terms = LotTerms(source=LotSource.PURCHASE, paid_minor=credits, paid_asset="USD")
+        terms = LotTerms(source=LotSource.PURCHASE, paid_minor=10 * credits, paid_asset="USD")
         issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(tenant.org_id)
         await Ledger(await driver_connection(session)).post_compound(
             key=f"test:{tenant.org_id}:credits:{new_key()}",
             kind="test.credits",
             postings=[
                 Posting(issuance, wallet, parse_amount(str(credits), CREDIT), terms),
-                Posting(exchange, deferred, credits),
+                Posting(exchange, deferred, 10 * credits),
             ],
             effective_at=datetime.now(UTC),
         )

@@ -1,12 +1,14 @@
 """Runs of monthly invoices over HTTP, items that are charged once, and the invoice to come."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import pytest
 
 from repositories.billing import billing_run as runs
 from runtime.database import Database
+from runtime.settings import Settings
 from services.billing import billing_run
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import NOBODY
@@ -56,8 +58,9 @@ async def test_invoice_to_come_shows_usage_discount_shortfall_and_items_and_writ
     await grant(operator, tenant.org_id, "70")
     shown = good(await tenant.owner.get("/billing/invoices/upcoming"))
     names = ("net", "granted_credits", "taxed_credits", "subtotal", "tax", "total", "applied_credits", "due")
-    # Credits pay cost at the price of cost, and the rest at the list price.
-    assert [shown[name] for name in names] == ["107.00", "5.46", "0.00", "101.54", "0.00", "101.54", "0.00", "101.54"]
+    off = (70 * Settings().value_of_granted.price).quantize(Decimal("0.01"), ROUND_DOWN)
+    left = str(Decimal(107) - off)
+    assert [shown[name] for name in names] == ["107.00", str(off), "0.00", left, "0.00", left, "0.00", left]
     assert good(await tenant.owner.get("/billing/invoices"))["data"] == []
     [logged] = good(await tenant.owner.get("/usage/logs"))["data"]
     assert (logged["billed_status"], logged["invoice_id"]) == ("unbilled", None)

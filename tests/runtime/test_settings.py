@@ -431,13 +431,9 @@ def test_prices_below_the_cost_that_credits_pay_are_warned_of() -> None:
         Settings(cost_credit_price="free")
 
 
-def test_credits_pay_marked_cost_on_invoices_as_they_are_charged_for_cost() -> None:
-    settings = Settings(cost_credit_price="0.03", cost_markup="0.2")
-    assert settings.price_of_cost.price == Decimal("0.025")
-    rules = settings.invoice_rules
-    assert rules.cost_credit is not None
-    assert (rules.cost_credit.price, rules.cost_markup_e6) == (Decimal("0.03"), 200_000)
-    assert settings.arrears_rules.markup_e6 == 200_000
+def test_markup_on_cost_is_that_of_invoices_and_of_arrears() -> None:
+    settings = Settings(cost_markup="0.2")
+    assert settings.invoice_rules.cost_markup_e6 == settings.arrears_rules.markup_e6 == 200_000
 
 
 def test_amounts_are_read_for_every_currency(monkeypatch: pytest.MonkeyPatch) -> None:
