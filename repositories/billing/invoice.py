@@ -226,8 +226,8 @@ async def credits_at_hand(
     rows = await connection.fetch(
         f"""
         SELECT a.path, l.id, {_KIND} AS kind, l.remaining - l.held AS free, l.amount, l.amount - l.remaining AS gone,
-            l.paid, l.costed, {_RATE}
-        FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id {_RATED}
+            l.paid, l.costed, x.worth, x.costs
+        FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id {_RATE}
         WHERE a.path = ANY($1) AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
             AND l.remaining > l.held
         ORDER BY l.priority, l.expires_at, l.id
@@ -254,8 +254,8 @@ async def credits_taken(connection: asyncpg.Connection, row: InvoiceRow) -> Cred
     rows = await connection.fetch(
         f"""
         SELECT l.id, {_KIND} AS kind, u.amount - u.returned AS free, u.amount, u.returned AS gone, u.cost AS paid,
-            u.cost_returned AS costed, {_RATE}
-        FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id {_RATED}
+            u.cost_returned AS costed, x.worth, x.costs
+        FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id {_RATE}
         WHERE u.transfer_id = $1 AND l.paid > 0 AND u.amount > u.returned
         ORDER BY u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.id DESC
         """,
@@ -273,16 +273,7 @@ async def credits_taken(connection: asyncpg.Connection, row: InvoiceRow) -> Cred
 
 
 _KIND = "CASE WHEN l.paid = 0 THEN 'granted' WHEN l.taxed THEN 'taxed' ELSE 'untaxed' END"
-_RATE = (
-    "CASE l.paid_asset WHEN $3 THEN 1 ELSE x.base_minor END AS worth, "
-    "CASE l.paid_asset WHEN $3 THEN 1 ELSE x.quote_minor END AS costs"
-)
-_RATED = """
-    LEFT JOIN LATERAL (
-        SELECT r.base_minor, r.quote_minor, r.ends_at FROM ledger.rate_at($3, l.paid_asset, $2) r
-        WHERE l.paid_asset <> $3
-    ) x ON x.ends_at > $2 AND x.quote_minor > 0
-"""
+_RATE = "CROSS JOIN LATERAL ledger.cross_rate(l.paid_asset, $3, $2, false) AS x (worth, costs)"
 
 
 def _paying(row: asyncpg.Record) -> PayingLot:
@@ -293,7 +284,7 @@ def _paying(row: asyncpg.Record) -> PayingLot:
         gone_minor=row["gone"],
         paid_minor=row["paid"],
         costed_minor=row["costed"],
-        rate=(row["worth"], row["costs"]),
+        rate=(int(row["worth"]), int(row["costs"])),
     )
 
 

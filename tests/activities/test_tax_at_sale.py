@@ -23,7 +23,7 @@ from domain.payments.payment.options import Options
 from domain.payments.payment.purposes.credits import credits_bought
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
-from ledger.rates import set_rate
+from ledger.rates import set_credit_rate
 from models.billing.tax_receipt import TaxReceipt
 from models.messages.mail import QueuedMail
 from providers.payments.base import ProviderRefused, ProviderUnavailable
@@ -296,17 +296,18 @@ async def test_credits_taxed_at_use_pay_with_what_was_paid_for_them_and_are_taxe
     assert await billed(249) == (498, 692, 200 * CREDIT)
     # In another currency what was paid is known once there is a rate, and until it is too old.
     assert await billed(5, "BHD") == (1_190, 0, 119 * CREDIT)
-    for starts_at, fils in ((NOW - timedelta(days=40), 300), (NOW, 500)):
+    for starts_at, fils in ((NOW - timedelta(days=40), 30), (NOW, 50)):
         async with database.platform() as session:
-            await set_rate(
-                await driver_connection(session),
-                base="USD",
-                quote="BHD",
-                base_minor=100,
-                quote_minor=fils,
-                starts_at=starts_at,
-                ends_at=starts_at + timedelta(days=31),
-            )
+            # A credit is 0.10 USD, and this many fils.
+            for asset, minor, ends_at in (("USD", 10, None), ("BHD", fils, starts_at + timedelta(days=31))):
+                await set_credit_rate(
+                    await driver_connection(session),
+                    asset=asset,
+                    credit_minor=CREDIT,
+                    asset_minor=minor,
+                    starts_at=starts_at,
+                    ends_at=ends_at,
+                )
         # 11.90 USD are 5.950 BHD of the 7.000 that were paid for 200 credits.
         assert await billed(3_500, "BHD") == (1_190, 0, (119 if starts_at < NOW else 170) * CREDIT)
     await prove_all(database_urls)
