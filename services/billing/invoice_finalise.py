@@ -52,13 +52,16 @@ async def carry_out(
         )
     assessor = await tax.assessor(session, [row.org_id], rules=rules)
     assessed, party = assessor.assess(row.org_id, tax.tax_points(lines, now), rules=rules)
+    credits = CreditsAtHand()
+    if rules.granted is not None and _takes_credits(row, rules):
+        credits = await locked_credits(await driver_connection(session), row.org_id, rules.granted, now)
     end = worked_out(
         row,
         lines,
         rules=rules,
         treatment=assessed if answer is None else answer.of(lines),
         party=party,
-        credits=await _credits(session, row, rules.granted, now),
+        credits=credits,
         command_id=command_id,
         now=now,
     )
@@ -91,7 +94,7 @@ def worked_out(
         now: the time.
     """
     discounts = invoice_line.discounts_of(row)
-    at_hand = credits if _takes_credits(row, rules.granted) else CreditsAtHand()
+    at_hand = credits if _takes_credits(row, rules) else CreditsAtHand()
     sums = sums_of(
         lines,
         treatment.taxes,
@@ -159,15 +162,8 @@ def _postings(
     return postings + booking.applied(row.org_id, row.currency, slices=slices, prepaid_minor=sums.prepaid_minor)
 
 
-def _takes_credits(row: InvoiceRow, granted: CreditPrice | None) -> bool:
-    return row.applies_credits and granted is not None and granted.currency == row.currency
-
-
-async def _credits(session: AsyncSession, row: InvoiceRow, granted: CreditPrice | None, now: datetime) -> CreditsAtHand:
-    """Return the credits that may pay the invoice, locked until the transaction ends."""
-    if granted is None or not _takes_credits(row, granted):
-        return CreditsAtHand()
-    return await locked_credits(await driver_connection(session), row.org_id, granted, now)
+def _takes_credits(row: InvoiceRow, rules: InvoiceRules) -> bool:
+    return row.applies_credits and rules.granted is not None and rules.granted.currency == row.currency
 
 
 async def locked_credits(

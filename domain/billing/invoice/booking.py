@@ -103,21 +103,13 @@ def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Invoic
 
 def applied(org_id: str, currency: str, *, slices: Slices, prepaid_minor: int) -> list[InvoicePosting]:
     """Take credits, and pay the invoice with the worth of those that are no discount."""
-    wallet, used, revenue, receivable = _accounts(org_id, currency)
+    wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
+    receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
     postings = [
         InvoicePosting(wallet, used, credits_of(slices), slices=slices),
         InvoicePosting(revenue, receivable, prepaid_minor),
     ]
     return [posting for posting in postings if posting.amount_minor]
-
-
-def _accounts(org_id: str, currency: str) -> tuple[Account, Account, Account, Account]:
-    return (
-        accounts.org_credits(org_id),
-        accounts.platform("credit_redemption", CREDIT),
-        accounts.platform(APPLIED, currency),
-        accounts.org_receivable(org_id, currency),
-    )
 
 
 def rounded(org_id: str, currency: str, amount_minor: int, *, back: bool = False) -> list[InvoicePosting]:
@@ -131,14 +123,13 @@ def restored(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[InvoicePosting]:
     """Return credits to the lots that were taken, and reverse what they have paid."""
-    wallet, used, revenue, receivable = _accounts(org_id, currency)
-    postings = [
-        InvoicePosting(receivable, revenue, prepaid_minor),
-        InvoicePosting(used, wallet, credits, credits="untaxed"),
-        InvoicePosting(used, wallet, taxed_credits, credits="taxed"),
-        InvoicePosting(used, wallet, granted_credits, credits="granted"),
-    ]
-    return [posting for posting in postings if posting.amount_minor]
+    postings = applied(org_id, currency, slices=(), prepaid_minor=prepaid_minor)
+    back = [InvoicePosting(each.destination, each.source, each.amount_minor) for each in postings]
+    wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
+    for kind, minor in (("untaxed", credits), ("taxed", taxed_credits), ("granted", granted_credits)):
+        if minor:
+            back.append(InvoicePosting(used, wallet, minor, credits=kind))
+    return back
 
 
 def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor: int) -> tuple[Part, ...]:
