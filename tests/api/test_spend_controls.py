@@ -458,11 +458,14 @@ async def test_a_limit_in_the_currency_of_credits_counts_at_their_price(
 async def test_a_price_that_changed_is_noted_for_controls_once(database: Database, tenant: Tenant) -> None:
     """What other tests count in must not change, so the price is of a currency that nobody else uses."""
     for price, times in ((Decimal("0.0333"), 2), (Decimal("0.05"), 1), (Decimal("0.0333"), 1)):
-        maintenance = Maintenance(database, CreditPrice(price=price, currency="BWP"))
+        of_credits = CreditPrice(price=price, currency="BWP")
+        maintenance = Maintenance(database, of_credits, Settings().value_of_granted)
         for _ in range(times):
             await maintenance.run_once()
     async with database.platform() as session:
-        rows = await session.scalars(select(SpendRate).where(SpendRate.quote == "BWP").order_by(SpendRate.starts_at))
+        rows = await session.scalars(
+            select(SpendRate).where(SpendRate.base == "CREDIT", SpendRate.quote == "BWP").order_by(SpendRate.starts_at)
+        )
         assert [Decimal(row.quote_minor) / row.base_minor * 10**4 for row in rows] == [
             Decimal("0.0333"),
             Decimal("0.05"),

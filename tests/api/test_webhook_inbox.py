@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,13 +10,13 @@ from sqlalchemy import select, update
 
 from api.app import create_app
 from api.maintenance import Maintenance
-from domain.common.credits import CreditPrice
 from domain.common.ids import provider_event_workflow_id
 from domain.payments.payment.snapshot import ProviderEvent
 from models.payments.provider_event import ProviderEventRow
 from repositories.payments import provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from runtime.settings import Settings
 from tests.api.conftest import Caller, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.serving import client_of
@@ -123,7 +122,8 @@ async def test_what_an_event_said_is_forgotten_18_months_after_it_was_handled(
         for names, age in ((old, 19 * months), ([younger], 17 * months)):
             handled_at = datetime.now(UTC) - age
             await session.execute(update(row).where(row.event_id.in_(names)).values(handled_at=handled_at))
-    await Maintenance(database, CreditPrice(price=Decimal("0.10"), currency="USD")).run_once()
+    settings = Settings()
+    await Maintenance(database, settings.price_of_credits, settings.value_of_granted).run_once()
     async with database.platform() as session:
         kept = await session.scalars(select(row.event_id).where(row.provider == provider, row.payload.is_not(None)))
         assert set(kept) == {younger, waiting}
