@@ -17,6 +17,7 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, RefusalReason, Spender, Spent
 from models.credits.spend import SpendRate
 from runtime.database import Database, driver_connection
+from runtime.settings import Settings
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.spending import grant, use
