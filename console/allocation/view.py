@@ -86,12 +86,13 @@ class AgentLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationPage:
-    """One day. `action` accepts it, and is empty for who may not."""
+    """One day. `action` accepts it, and is empty for who may not; `credit` is None where nothing was converted."""
 
     title: str
     crumbs: tuple[Link, ...]
     day: Day
     reinvested: Amount
+    credit: Amount | None
     until: Moment | None
     applied: Moment | None
     by: str
@@ -156,13 +157,14 @@ def _trial(body: Mapping[str, Any], naming: Naming, here: str) -> TrialRow:
 
 def one(body: Mapping[str, Any], form: Shown, naming: Naming, here: str, *, may_accept: bool) -> AllocationPage:
     """Return the page of a day."""
-    own, currency, prefs = _day(body, naming, here), body["currency"], naming.prefs
+    own, currency, prefs, priced = _day(body, naming, here), body["currency"], naming.prefs, body["priced_at"]
     agents = f"{here.rpartition('/')[0]}/agents"
     return AllocationPage(
         title=f"{own.project}, {own.day}",
         crumbs=(Link(label="Allocations", href=here),),
         day=own,
         reinvested=amount(body["reinvested"], currency, prefs),
+        credit=None if priced is None else amount(priced["amount"], priced["currency"], prefs),
         until=moment(body["answer_by"], prefs) if body["answer_by"] else None,
         applied=moment(body["applied_at"], prefs) if body["applied_at"] else None,
         by=(body["applied_by"] or "").rpartition("/")[2],

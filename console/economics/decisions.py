@@ -27,7 +27,10 @@ class CandidateRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRow:
-    """One decision; `expected`, `cost` and `at` are None where there is none. `wish` says what was asked for."""
+    """One decision; `expected`, `cost`, `at` and `credit` are None where there is none.
+
+    `wish` says what was asked for, `credit` at which price of one credit costs were compared.
+    """
 
     kind: str
     wish: str
@@ -36,6 +39,7 @@ class DecisionRow:
     choice: Sentence
     odds: str
     expected: Amount | None
+    credit: Amount | None
     score: str
     cost: Amount | None
     at: Moment | None
@@ -65,7 +69,7 @@ def page(found: Found, naming: Naming, models: str) -> Decisions:
 
 
 def _row(decision: Mapping[str, Any], naming: Naming) -> DecisionRow:
-    prefs, currency, outcome = naming.prefs, decision["currency"], decision["outcome"]
+    prefs, currency, outcome, priced = naming.prefs, decision["currency"], decision["outcome"], decision["priced_at"]
     taken = next((each for each in decision["ranking"] if each["candidate"] == decision["choice"]), None)
     return DecisionRow(
         kind=decision["task_kind"],
@@ -75,6 +79,7 @@ def _row(decision: Mapping[str, Any], naming: Naming) -> DecisionRow:
         choice=naming(decision["choice"]),
         odds=_part(decision["odds"], prefs),
         expected=_money(None if taken is None else taken["expected_cost"], currency, prefs),
+        credit=None if priced is None else amount(priced["amount"], priced["currency"], prefs),
         score="" if outcome is None else _part(outcome["score"], prefs),
         cost=None if outcome is None else _money(outcome["cost"], currency, prefs),
         at=None if outcome is None else moment(outcome["recorded_at"], prefs),

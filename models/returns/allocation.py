@@ -61,6 +61,7 @@ class Allocation(Base):
         status: an `AllocationStatus`.
         answer_by: until when it can be accepted; null once it is not proposed any more.
         versions: the version of each budget when the day was divided, by the id of the project or agent that has one.
+        priced_at: the price of one credit at which credits and money were converted, `{"amount", "currency"}`.
         is_raised: whether the project's budget of a day is still what this reinvestment raised it to.
         applied_by: the principal that accepted it, or the platform's own where the mode was `auto`.
     """
@@ -89,6 +90,7 @@ class Allocation(Base):
     reinvested_minor: Mapped[int]
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     versions: Mapped[dict[str, int]] = mapped_column(JSONB)
+    priced_at: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     is_raised: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str]
     answer_by: Mapped[datetime | None]

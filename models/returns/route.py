@@ -32,6 +32,7 @@ class RoutingDecision(Base):
         window_calls: the decisions that the budget paced in this window up to this one; `window_calls_before`, in the
             window before.
         next_price_e6: the price of the budget for the next decision.
+        priced_at: the price of one credit at which credits and money were compared, `{"amount", "currency"}`.
         multiple_e6: the cost in millionths of `reference_pico`; null where either is unknown or zero.
         outcome_source: `result` or `api`; `outcome_reference` is the result or who reported it.
     """
@@ -76,6 +77,7 @@ class RoutingDecision(Base):
     window_calls: Mapped[int | None]
     window_calls_before: Mapped[int | None]
     next_price_e6: Mapped[int] = mapped_column(Integer)
+    priced_at: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     decided_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     decided_at: Mapped[datetime]

@@ -43,7 +43,7 @@ from repositories.billing import subscription as subscriptions
 from repositories.insight import advice as store
 from repositories.insight import insight_take, outside
 from repositories.insight.advice import Kept, Month
-from repositories.insight.rates import Rates
+from repositories.insight.own_rates import OwnRates
 from repositories.payments import auto_topup
 from repositories.payments import payment as payments
 from repositories.tenants import api_key, audit
@@ -294,8 +294,10 @@ async def _earned(
     for each in earned:
         if each.currency in pieces:
             pieces[each.currency] += each.pieces
-    rates = Rates(session, max(pieces, key=lambda code: (pieces[code], code)))
+    rates = OwnRates(session, max(pieces, key=lambda code: (pieces[code], code)), org_id)
     try:
+        for each in sorted(earned, key=lambda each: -each.amount_minor):
+            await rates.take(each.currency, each.amount_minor, now)
         await rates.load((each.currency, now) for each in earned)
     except Invalid:
         return earned
@@ -333,8 +335,9 @@ async def _offered(
             continue
         for currency in sorted(code for category, code in wanted if category == same(offer.category)):
             amounts = [(offer.currency or CREDIT, price), *earned.get(offer.agent_id, ())]
-            rates = Rates(session, currency)
+            rates = OwnRates(session, currency, org_id)
             try:
+                await rates.take(offer.currency or CREDIT, price, now)
                 await rates.load((asset, now) for asset, _ in amounts)
             except Invalid:
                 continue

@@ -49,7 +49,7 @@ from models.returns.allocation import Allocation, AllocationSetting
 from repositories.budgets.budget import pools_of
 from repositories.budgets.budget import states as budget_states
 from repositories.common.command import lock_command
-from repositories.insight.rates import Rates
+from repositories.insight.own_rates import OwnRates
 from repositories.returns import allocation as allocations
 from repositories.tenants import audit
 from runtime.database import driver_connection
@@ -165,7 +165,8 @@ async def propose(
     if budget is None or budget.status != ControlStatus.ACTIVE:
         return None, "the project has no budget that is open and not frozen"
     try:
-        total, added, lines, versions = await _divided(session, setting, budget, night, matures, now)
+        rates = OwnRates(session, setting.currency, setting.org_id)
+        total, added, lines, versions = await _divided(session, setting, budget, night, matures, rates, now)
     except Invalid as refusal:
         return None, refusal.detail
     if not lines:
@@ -180,6 +181,7 @@ async def propose(
         reinvested_minor=added,
         lines=[stored(line) for line in lines],
         versions=versions,
+        priced_at=rates.priced_at,
         status=AllocationStatus.PROPOSED.value,
         # Not longer than the day: the next night proposes anew.
         answer_by=min(now + ANSWER, setting.next_at),
@@ -279,6 +281,7 @@ async def _divided(
     budget: SpendControl,
     night: date,
     matures: timedelta,
+    rates: OwnRates,
     now: datetime,
 ) -> tuple[int, int, Sequence[Line], dict[str, int]]:
     """Return the money of the day, what of it is reinvested, the lines, and the versions of the budgets."""
@@ -303,7 +306,7 @@ async def _divided(
         currency=currency,
         now=now,
     )
-    rates, allowed = Rates(session, currency), _operating_minor(budget)
+    allowed = _operating_minor(budget)
     total = setting.daily_minor if allowed is None else min(setting.daily_minor, allowed)
     added = 0
     # Without a limit of a day there is nothing that falls back.
@@ -358,12 +361,12 @@ async def _tasks(
     org_id: str,
     agents: Iterable[str],
     nights: Sequence[Night],
-    rates: Rates,
+    rates: OwnRates,
     now: datetime,
 ) -> Mapping[str, int]:
     """Return the estimated cost of each agent's open work: its price, times what the agent cost of each unit earned."""
     found = await allocations.open_work(session, org_id, list(agents))
-    await rates.load((currency, now) for _, currency, _ in found)
+    await _load(rates, [(currency, amount) for _, currency, amount in found], now)
     costs = dict[str, Fraction]()
     for agent_id, currency, amount in found:
         own = [night for night in nights if night.agent_id == agent_id]
@@ -381,7 +384,7 @@ async def _reinvested(
     night: date,
     through: date,
     nights: Sequence[Night],
-    rates: Rates,
+    rates: OwnRates,
     now: datetime,
 ) -> int:
     """Return what profit adds to the day, see `domain.returns.allocation.reinvested_minor`."""
@@ -399,7 +402,7 @@ async def _reinvested(
     there = await Ledger(await driver_connection(session)).available(wallets, now)
     money = [(wallet.asset, minor) for wallet, minor in zip(wallets, there, strict=True)]
     others = await allocations.days_of_others(session, setting, night - 2 * _DAY)
-    await rates.load((asset, now) for asset, _ in [*money, *others])
+    await _load(rates, [*money, *others], now)
     free = sum(int(rates.converted(minor, asset, now)) for asset, minor in money)
     free -= sum(ceil(rates.converted(minor, asset, now)) for asset, minor in others)
     return reinvested_minor(
@@ -409,6 +412,13 @@ async def _reinvested(
         daily_minor=setting.daily_minor,
         there_minor=free,
     )
+
+
+async def _load(rates: OwnRates, amounts: Sequence[tuple[str, int]], now: datetime) -> None:
+    """Load the rates of amounts; a credit is priced at the lots that the first amount in credits takes."""
+    for asset, minor in amounts:
+        await rates.take(asset, minor, now)
+    await rates.load((asset, now) for asset, _ in amounts)
 
 
 async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: datetime) -> None:

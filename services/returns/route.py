@@ -1,6 +1,6 @@
 """Routes calls: ranks models and agents for a kind of task, draws one, and learns from what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -33,7 +33,7 @@ from ledger.spends import Spender
 from models.returns.route import RoutingDecision
 from repositories.budgets.remaining import BudgetLeft, remaining
 from repositories.common.command import lock_command, made_before
-from repositories.insight.rates import Rates
+from repositories.insight.own_rates import OwnRates
 from repositories.returns import route as routes
 from repositories.returns.route import ALL_KINDS, AgentTerms
 from repositories.tenants import metadata
@@ -86,12 +86,21 @@ class Outcome:
 
 
 async def decide(
-    session: AsyncSession, book: PriceBook, question: Question, *, decided_by: str, command_id: str, now: datetime
+    session: AsyncSession,
+    book: PriceBook,
+    question: Question,
+    *,
+    decided_by: str,
+    command_id: str,
+    now: datetime,
+    granted_minor: int | None = None,
 ) -> RoutingDecision:
     """Choose a candidate and keep the odds, or return the decision that the command made.
 
-    The rows read are those of the candidates, the budgets and one earlier decision, however many decisions there were.
-    No money moves. Needs the platform's session.
+    The rows read are those of the candidates, the budgets, the lots that the dearest candidate would take, and one
+    earlier decision, however many decisions there were. All amounts are converted at one price of a credit. Of a
+    month's costs in money granted credits pay `granted_minor`, see `ledger.spends.Cost`. No money moves. Needs the
+    platform's session.
 
     Raises:
         Conflict: `routing.run_decided`, the agent, or nobody, has a decision for the run and this kind of task.
@@ -105,9 +114,10 @@ async def decide(
         return made
     left = (await remaining(session, question.org_id, question.spender, at=now)).binding
     row.currency = question.currency or (_CURRENCY if left is None else left.asset)
-    rates = Rates(session, row.currency)
-    candidates = await _candidates(session, book, question, rates, now)
+    rates = OwnRates(session, row.currency, row.org_id, granted_minor=granted_minor)
+    candidates = await _candidates(session, book, question, rates, left, now)
     pace = None if left is None else await _pace(session, row, left, rates, now)
+    row.priced_at = rates.priced_at
     # After the budget's lock, so that ids are in the order in which its decisions move the price.
     row.id = new_id(routes.PREFIX)
     row.run_id = question.run_id or row.id
@@ -198,7 +208,7 @@ async def note_contract(
         row = await routes.lock_named(session, terms.payer_org_id, own.external_id)
     if row is not None and row.choice == terms.agent_id:
         paid = paid_minor * minor_pico(terms.currency), terms.currency
-        cost_pico, _ = await _converted(Rates(session, row.currency), paid, now)
+        cost_pico, _ = await _converted(_rates_of(session, row, now), paid, now)
         await _record_first(session, row, replace(outcome, cost_pico=cost_pico), now)
 
 
@@ -228,7 +238,12 @@ def _new(question: Question, decided_by: str, command_id: str, now: datetime) ->
 
 
 async def _candidates(
-    session: AsyncSession, book: PriceBook, question: Question, rates: Rates, now: datetime
+    session: AsyncSession,
+    book: PriceBook,
+    question: Question,
+    rates: OwnRates,
+    left: BudgetLeft | None,
+    now: datetime,
 ) -> list[Candidate]:
     org_id, kind = question.org_id, question.task_kind
     names = list(dict.fromkeys(question.candidates))
@@ -236,34 +251,55 @@ async def _candidates(
         since = (now - USED_WITHIN).date()
         names += await routes.used_models(session, org_id, since=since, limit=_MOST_MODELS)
         names += await routes.metered_agents(session, org_id, kind, limit=MOST_CANDIDATES - len(names))
-    agents = await routes.agent_terms(session, org_id, [name for name in names if is_id(name, "agt")])
-    models = {name: Wanted(name, None, now) for name in names if not is_id(name, "agt")}
-    prices = await book.prices_of(session, models.values()) if models else {}
+    prices = await _prices(session, book, org_id, kind, names, now)
+    await _take(rates, [each for each in prices.values() if each is not None], left, now)
     sums = await routes.sums(session, org_id, names, kind)
     found = []
     for name in names:
-        price: tuple[int, str] | None = None
-        if name in models:
-            listed = prices[models[name]]
-            try:
-                rated = None if listed is None else rate(REFERENCE, listed, at=now)
-            except Invalid:  # it has no price for tokens
-                rated = None
-            price = None if rated is None else (rated.amount_pico, rated.currency)
-        elif name in agents:
-            price = _price_of_agent(agents[name], kind, now)
-        pico, out = await _converted(rates, price, now)
+        pico, out = await _converted(rates, prices[name], now)
         found.append(
             Candidate(
                 name=name,
                 reference_pico=pico,
                 out=out,
-                is_whole=name not in models,
+                is_whole=is_id(name, "agt"),
                 of_kind=sums.get((name, kind), Sums()),
                 all_round=sums.get((name, ALL_KINDS), Sums()),
             )
         )
     return found
+
+
+async def _prices(
+    session: AsyncSession, book: PriceBook, org_id: str, kind: str, names: Sequence[str], now: datetime
+) -> Mapping[str, tuple[int, str] | None]:
+    """Return what a call of the reference size costs at each candidate, in pico of a currency; None without a price."""
+    agents = await routes.agent_terms(session, org_id, [name for name in names if is_id(name, "agt")])
+    models = {name: Wanted(name, None, now) for name in names if not is_id(name, "agt")}
+    listed = await book.prices_of(session, models.values()) if models else {}
+    found: dict[str, tuple[int, str] | None] = {
+        name: _price_of_agent(agents[name], kind, now) if name in agents else None for name in names
+    }
+    for name, wanted in models.items():
+        price = listed[wanted]
+        try:
+            rated = None if price is None else rate(REFERENCE, price, at=now)
+        except Invalid:  # it has no price for tokens
+            rated = None
+        found[name] = None if rated is None else (rated.amount_pico, rated.currency)
+    return found
+
+
+async def _take(
+    rates: OwnRates, prices: Sequence[tuple[int, str]], left: BudgetLeft | None, now: datetime
+) -> None:
+    """Price a credit at the lots that the dearest candidate would take, where credits and money are compared."""
+    assets = {asset for _, asset in prices} | {rates.currency} | ({left.asset} if left is not None else set())
+    if "CREDIT" not in assets:
+        return
+    # What is priced in credits takes them as they come; a cost in money only those that may pay it.
+    for pico, asset in sorted(prices, key=lambda each: (each[1] != "CREDIT", -each[0])):
+        await rates.take(asset, Fraction(pico, minor_pico(asset)), now)
 
 
 def _price_of_agent(terms: AgentTerms, kind: str, now: datetime) -> tuple[int, str] | None:
@@ -282,7 +318,7 @@ def _price_of_agent(terms: AgentTerms, kind: str, now: datetime) -> tuple[int, s
     return agent.price_minor * minor_pico(agent.price_currency), agent.price_currency
 
 
-async def _converted(rates: Rates, price: tuple[int, str] | None, now: datetime) -> tuple[int | None, RoutedOut]:
+async def _converted(rates: OwnRates, price: tuple[int, str] | None, now: datetime) -> tuple[int | None, RoutedOut]:
     if price is None:
         return None, RoutedOut.NO_PRICE
     pico, asset = price
@@ -292,16 +328,17 @@ async def _converted(rates: Rates, price: tuple[int, str] | None, now: datetime)
         return None, RoutedOut.NO_RATE
 
 
-async def _in_currency(rates: Rates, pico: int, asset: str, now: datetime) -> int:
+async def _in_currency(rates: OwnRates, pico: int, asset: str, now: datetime) -> int:
     """Convert pico of an asset; raises `Invalid` without a rate."""
     if not pico or asset == rates.currency:
         return pico
+    await rates.take(asset, Fraction(pico, minor_pico(asset)), now)
     await rates.load([(asset, now)])
     minor = rates.converted(Fraction(pico, minor_pico(asset)), asset, now)
     return int(minor * minor_pico(rates.currency))
 
 
-async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, rates: Rates, now: datetime) -> Pace:
+async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, rates: OwnRates, now: datetime) -> Pace:
     """Return the pace of the budget that binds, and note with the decision what the next one needs of it.
 
     Decisions of a budget wait here for each other until their transactions end, so that each counts in the next one.
@@ -334,10 +371,18 @@ async def _pace(session: AsyncSession, row: RoutingDecision, left: BudgetLeft, r
 async def _cost_of_run(session: AsyncSession, row: RoutingDecision, choice: str, now: datetime) -> int | None:
     """Return what the choice cost by the usage of the run; None if none was reported, or without a rate."""
     costs = await routes.costs_of_run(session, row.org_id, row.run_id, choice)
-    rates, total = Rates(session, row.currency), 0
+    rates, total = _rates_of(session, row, now), 0
     try:
         for currency, pico in costs.items():
             total += await _in_currency(rates, pico, currency, now)
     except Invalid:
         return None
     return total if costs else None
+
+
+def _rates_of(session: AsyncSession, row: RoutingDecision, now: datetime) -> OwnRates:
+    """Return rates with the decision's price of a credit, so that a cost is compared with what was expected."""
+    rates = OwnRates(session, row.currency, row.org_id)
+    if row.priced_at is not None:
+        rates.fix(row.priced_at, now)
+    return rates

@@ -18,6 +18,7 @@ from api.fields import (
     Whole,
     example,
 )
+from api.v1.payments.schemas import MoneyView
 from domain.common.errors import Invalid
 from domain.common.money import format_amount, format_ratio, parse_amount, parse_ratio
 from domain.marketplace.pricing.kept import parse_bps
@@ -170,6 +171,10 @@ class AllocationView(ResponseModel):
     total: Exact
     reinvested: Exact = Field(description="What of the total is profit.")
     agents: int
+    priced_at: MoneyView | None = Field(
+        description="The price of one credit at which credits and money were converted: what was paid for the lots "
+        "that are taken next. Null where nothing was."
+    )
     answer_by: datetime | None = Field(description="Until when it can be accepted; null once it is not proposed.")
     applied_at: datetime | None
     applied_by: str | None
@@ -188,6 +193,7 @@ class AllocationView(ResponseModel):
             "total": format_amount(row.total_minor, row.currency),
             "reinvested": format_amount(row.reinvested_minor, row.currency),
             "agents": len(row.lines),
+            "priced_at": None if row.priced_at is None else MoneyView(**row.priced_at),
             "answer_by": row.answer_by,
             "applied_at": row.applied_at,
             "applied_by": row.applied_by,

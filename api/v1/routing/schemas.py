@@ -17,6 +17,7 @@ from api.fields import (
     Share,
     example,
 )
+from api.v1.payments.schemas import MoneyView
 from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
 from domain.common.money import parse_ratio
@@ -131,6 +132,10 @@ class RoutingDecisionView(ResponseModel):
     odds: Exact | None = Field(description="Of the choice: its propensity, by which comparisons weigh.")
     ranking: list[RoutedCandidateView] = Field(description="The likeliest first.")
     budget_id: str | None = Field(description="The budget that paces the choice.")
+    priced_at: MoneyView | None = Field(
+        description="The price of one credit at which credits and money were compared: what was paid for the lots that "
+        "the dearest candidate would take. Null where nothing was converted."
+    )
     decided_by: str
     decided_at: datetime
     outcome: RoutingOutcomeView | None
@@ -162,6 +167,7 @@ class RoutingDecisionView(ResponseModel):
             odds=None if row.odds_e6 is None else _part(row.odds_e6),
             ranking=[_candidate(Ranked(**each)) for each in row.ranking],
             budget_id=None if row.control_id is None else uuid_id("ctl", row.control_id),
+            priced_at=None if row.priced_at is None else MoneyView(**row.priced_at),
             decided_by=row.decided_by,
             decided_at=row.decided_at,
             outcome=outcome,

@@ -20,6 +20,7 @@ from api.fields import (
     SearchText,
     example,
 )
+from api.v1.payments.schemas import MoneyView
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.usage.adapters import ModelCall
@@ -32,6 +33,7 @@ from models.usage.usage import UsageEventRow
 from models.usage.usage_charge import UsageChargeRow
 from repositories.usage.usage_bill import BilledAs
 from repositories.usage.usage_report import Total
+from services.usage.estimate import Estimated
 from services.usage.usage import Outcome, Status
 
 _COUNTS = ("events", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
@@ -411,13 +413,21 @@ class EstimateView(ResponseModel):
     cost: Exact
     creator_share: Exact
     platform_share: Exact
+    credits: Exact | None = Field(
+        description="The credits that a charge of this cost with its markup would take; null without an organization or "
+        "an exchange rate."
+    )
+    priced_at: MoneyView | None = Field(
+        description="The price of one credit in this: what was paid for the lots that would be taken next, or the list "
+        "price where there are none. Null where nothing was converted."
+    )
     rated_by: str
     price_ref: str
     usage: dict[str, Any] | None
     lines: list[EstimateLine]
 
     @classmethod
-    def of(cls, cost: Cost, call: ModelCall | None) -> "EstimateView":
+    def of(cls, cost: Cost, call: ModelCall | None, taken: Estimated) -> "EstimateView":
         """Show a cost."""
         each = () if cost.rated is None else (cost.rated, *cost.tools)
         return cls(
@@ -425,6 +435,8 @@ class EstimateView(ResponseModel):
             cost=format_pico(cost.cost_pico),
             creator_share=format_pico(cost.creator_pico),
             platform_share=format_pico(cost.platform_pico),
+            credits=None if taken.credits_minor is None else format_amount(taken.credits_minor, CREDIT),
+            priced_at=None if taken.priced_at is None else MoneyView(**taken.priced_at),
             rated_by=cost.rated_by,
             price_ref=cost.price_ref,
             usage=None if call is None else call.to_json(),

@@ -63,7 +63,7 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "id org_id project_id",
             CONTACT: "applied_by",
-            FINANCIAL: "currency total_minor reinvested_minor lines",
+            FINANCIAL: "currency total_minor reinvested_minor lines priced_at",
             TECHNICAL: "night versions is_raised status answer_by applied_at created_at",
         },
         WHO_DECIDED,
@@ -86,7 +86,8 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "id org_id agent_id run_id choice control_id command_id outcome_reference",
             CONTACT: "decided_by",
-            FINANCIAL: "currency wish ranking reference_pico expected_pico next_price_e6 cost_pico multiple_e6",
+            FINANCIAL: "currency wish ranking reference_pico expected_pico next_price_e6 priced_at cost_pico "
+            "multiple_e6",
             TECHNICAL: "task_kind odds_e6 window_starts_at window_first_at window_calls "
             "window_calls_before decided_at score_e6 outcome_source outcome_at",
         },

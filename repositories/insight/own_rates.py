@@ -1,0 +1,76 @@
+"""Converts what an organization is told to expect: a credit counts what was paid for the lots that are taken next."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.money import CREDIT, scale_of
+from domain.insight.metrics import decimal_text
+from repositories.credits import lot_price
+from repositories.insight.rates import Rates
+
+#: Decimals of the price of a credit, which counts as it is shown.
+_PLACES = 12
+
+
+class OwnRates(Rates):
+    """The rates into one currency for an organization's own expectations.
+
+    One price of a credit holds for all amounts, so they compare. Without lots it is the list price: what the
+    organization would pay for its next credits.
+    """
+
+    def __init__(self, session: AsyncSession, currency: str, org_id: str, *, granted_minor: int | None = None) -> None:
+        """Take whose lots count, and how much of a month's costs granted ones pay; None: no costs."""
+        super().__init__(session, currency)
+        self._org_id, self._granted_minor = org_id, granted_minor
+
+    async def take(self, asset: str, minor: Fraction | int, at: datetime) -> None:
+        """Price a credit at the lots that an amount would take, unless that is known or no credits are converted.
+
+        With an amount in the currency itself, the price is that of the credits that would pay it.
+        """
+        money = asset if self.currency == CREDIT else self.currency
+        if money == CREDIT or asset not in {CREDIT, money} or minor <= 0 or self._known(money, at):
+            return
+        if asset == CREDIT:
+            found = await lot_price.for_credits(self._session, self._org_id, ceil(minor), money, at=at)
+        else:
+            exact = Decimal(Fraction(minor).numerator) / Fraction(minor).denominator
+            found = await lot_price.for_cost(
+                self._session, self._org_id, exact, money, granted_minor=self._granted_minor, at=at
+            )
+        if found is not None and found.credits_minor and found.money:
+            self.fix({"amount": _shown(found.price, money), "currency": money}, at)
+
+    def fix(self, priced_at: Mapping[str, str], at: datetime) -> None:
+        """Convert at a price of a credit, as `priced_at` has it."""
+        money = priced_at["currency"]
+        price = Fraction(priced_at["amount"]) * Fraction(10) ** (scale_of(money) - scale_of(CREDIT))
+        if self.currency == CREDIT:
+            self._rates[money, at] = 1 / price
+        elif self.currency == money:
+            self._rates[CREDIT, at] = price
+
+    def _known(self, money: str, at: datetime) -> bool:
+        return (money if self.currency == CREDIT else CREDIT, at) in self._rates
+
+    @property
+    def priced_at(self) -> dict[str, str] | None:
+        """The price of one credit at which amounts were converted; None where no credits were."""
+        for (asset, _), rate in sorted(self._rates.items()):
+            if asset == CREDIT:
+                return {"amount": _shown(rate, self.currency), "currency": self.currency}
+            if self.currency == CREDIT:
+                return {"amount": _shown(1 / rate, asset), "currency": asset}
+        return None
+
+
+def _shown(price: Fraction, money: str) -> str:
+    """Write a price of minor units as one of whole units, with the decimals of the money at least."""
+    whole = Decimal(decimal_text(price * Fraction(10) ** (scale_of(CREDIT) - scale_of(money)), _PLACES))
+    return f"{whole:.{max(scale_of(money), -int(whole.as_tuple().exponent))}f}"
