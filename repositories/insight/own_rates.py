@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.money import CREDIT, scale_of
 from domain.insight.metrics import decimal_text
 from repositories.credits import lot_price
+from repositories.credits.lot_price import LotPrice
 from repositories.insight.rates import Rates
 
 #: Decimals of the price of a credit, which counts as it is shown.
@@ -44,8 +45,8 @@ class OwnRates(Rates):
             found = await lot_price.for_cost(
                 self._session, self._org_id, exact, money, granted_minor=self._granted_minor, at=at
             )
-        if found is not None and found.credits_minor and found.money:
-            self.fix({"amount": _shown(found.price, money), "currency": money}, at)
+        if found is not None and found.money and (shown := shown_of(found)) is not None:
+            self.fix(shown, at)
 
     def fix(self, priced_at: Mapping[str, str], at: datetime) -> None:
         """Convert at a price of a credit, as `priced_at` has it."""
@@ -64,13 +65,31 @@ class OwnRates(Rates):
         """The price of one credit at which amounts were converted; None where no credits were."""
         for (asset, _), rate in sorted(self._rates.items()):
             if asset == CREDIT:
-                return {"amount": _shown(rate, self.currency), "currency": self.currency}
+                return {"amount": _text(_whole(rate, self.currency), self.currency), "currency": self.currency}
             if self.currency == CREDIT:
-                return {"amount": _shown(1 / rate, asset), "currency": asset}
+                return {"amount": _text(_whole(1 / rate, asset), asset), "currency": asset}
         return None
 
 
-def _shown(price: Fraction, money: str) -> str:
-    """Write a price of minor units as one of whole units, with the decimals of the money at least."""
-    whole = Decimal(decimal_text(price * Fraction(10) ** (scale_of(CREDIT) - scale_of(money)), _PLACES))
-    return f"{whole:.{max(scale_of(money), -int(whole.as_tuple().exponent))}f}"
+def shown_of(found: LotPrice) -> dict[str, str] | None:
+    """Return the price of one credit of the lots that pay an amount, as `priced_at`; None if none are taken.
+
+    A cost takes whole minor units of credits. Of the prices that take as many, it is the one with the fewest decimals.
+    """
+    credits = found.credits_minor
+    if not credits:
+        return None
+    lowest, above = _whole(found.price, found.asset), _whole(found.money / max(1, credits - 1), found.asset)
+    fitting = (Fraction(ceil(lowest * 10**places), 10**places) for places in range(scale_of(found.asset), _PLACES))
+    price = next((each for each in fitting if each < above), lowest)
+    return {"amount": _text(price, found.asset), "currency": found.asset}
+
+
+def _whole(price: Fraction, money: str) -> Fraction:
+    """Return the price of a credit in whole units."""
+    return price * Fraction(10) ** (scale_of(CREDIT) - scale_of(money))
+
+
+def _text(price: Fraction, money: str) -> str:
+    exact = Decimal(decimal_text(price, _PLACES))
+    return f"{exact:.{max(scale_of(money), -int(exact.as_tuple().exponent))}f}"

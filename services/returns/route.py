@@ -290,9 +290,7 @@ async def _prices(
     return found
 
 
-async def _take(
-    rates: OwnRates, prices: Sequence[tuple[int, str]], left: BudgetLeft | None, now: datetime
-) -> None:
+async def _take(rates: OwnRates, prices: Sequence[tuple[int, str]], left: BudgetLeft | None, now: datetime) -> None:
     """Price a credit at the lots that the dearest candidate would take, where credits and money are compared."""
     assets = {asset for _, asset in prices} | {rates.currency} | ({left.asset} if left is not None else set())
     if "CREDIT" not in assets:

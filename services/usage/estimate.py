@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
-from math import ceil
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Invalid
 from domain.common.money import CREDIT
 from domain.usage.amounts import minor_pico, to_minor
 from domain.usage.call import Cost
-from repositories.insight.own_rates import OwnRates
+from repositories.credits import lot_price
+from repositories.insight.own_rates import shown_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,8 @@ async def credits_for(
     if cost.currency == CREDIT:
         return Estimated(credits_minor=to_minor(cost.cost_pico, CREDIT))
     minor = Fraction(cost.cost_pico * (10**6 + markup_e6), minor_pico(cost.currency) * 10**6)
-    rates = OwnRates(session, CREDIT, org_id, granted_minor=granted_minor)
-    await rates.take(cost.currency, minor, now)
-    try:
-        await rates.load([(cost.currency, now)])
-    except Invalid:
+    exact = Decimal(minor.numerator) / minor.denominator
+    found = await lot_price.for_cost(session, org_id, exact, cost.currency, granted_minor=granted_minor, at=now)
+    if found is None:
         return Estimated()
-    return Estimated(credits_minor=ceil(rates.converted(minor, cost.currency, now)), priced_at=rates.priced_at)
+    return Estimated(credits_minor=found.credits_minor, priced_at=shown_of(found))

@@ -21,6 +21,7 @@ from repositories.returns import allocation as allocations
 from runtime.database import Database, driver_connection
 from services.returns import allocation
 from tests.api.purchasing import budget
+from tests.support.lots import buy
 from tests.support.proving import broken, prove
 from tests.support.returns import MATURES, NIGHT, NOW, Team, at
 from tests.support.rows import Rows, rows_of
@@ -339,6 +340,19 @@ async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_n
     await team.brought(rows, "ada", LAST + 3 * DAY, 100)
     await rows.change("UPDATE ledger.balances SET posted = 10700 WHERE account_id = 25600000")
     assert proposed(await team.night(NIGHT + 3 * DAY)).reinvested_minor == 700
+
+
+async def test_credits_that_are_there_for_reinvestment_count_what_was_paid_for_them(
+    database: Database, rows: Rows
+) -> None:
+    team = await Team.of(database, "ada")
+    await money(rows, team)
+    await rows.change("UPDATE ledger.balances SET posted = 10000 WHERE account_id = 25600000")
+    await buy(database, team.org_id, "100", 299, at=NOW)
+    await team.set(reinvest_bps=2_500)
+    await team.brought(rows, "ada", LAST, 100)
+    row = proposed(await team.night())
+    assert (row.reinvested_minor, row.priced_at) == (299, {"amount": "0.0299", "currency": "USD"})
 
 
 async def test_what_is_reinvested_is_taken_back_when_its_day_ends(database: Database, rows: Rows) -> None:

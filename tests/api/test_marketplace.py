@@ -1182,6 +1182,7 @@ async def test_who_goes_round_the_library_pays_no_listing_and_is_refused_until_t
     refused(await buyer.owner.post("/usage/estimate", {"agent_id": agent}), 422, "usage.agent_unpaid")
     shown = good(await buyer.owner.post("/usage/estimate", {"agent_id": agent, "quantity": "2", **paid}))
     assert (shown["cost"], shown["creator_share"], shown["rated_by"]) == ("6", "5.4", "agent")
+    assert (shown["credits"], shown["priced_at"]) == ("6.00", None)
     await charged(database)
     row = (await logged(buyer.owner))[sent["id"]]
     # 90 % are the creator's: the marketplace's share, and not what the commission of escrows leaves.

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import uuid_of
 from domain.returns.result import Result, ResultSource
 from ledger.spends import Spender
+from models.marketplace.agent import Agent
 from repositories.returns import route as routes
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database
@@ -22,6 +25,7 @@ from tests.api.metering import event, import_prices, send, statuses
 from tests.api.test_slots import done_or_waiting
 from tests.conftest import DatabaseUrls
 from tests.support import proving
+from tests.support.lots import buy
 from tests.support.plans import rows_read
 
 pytestmark = pytest.mark.db
@@ -218,6 +222,61 @@ async def test_version_that_a_provider_answered_with_is_the_model_that_was_chose
         await result(database, tenant, decision["run_id"], 900_000)
         seen = good(await tenant.member.get(f"/routing/decisions/{decision['id']}"))["outcome"]
         assert (seen["score"], seen["cost"]) == ("0.9", "0.002")
+
+
+async def priced_agent(database: Database, tenant: Tenant) -> str:
+    """Have the tenant's agent cost one credit a task, and good, where the model is not."""
+    async with database.platform() as session:
+        await session.execute(
+            update(Agent)
+            .where(Agent.id == tenant.agent_id)
+            .values(pricing_model="usage", price_minor=1_000_000, price_currency="CREDIT")
+        )
+    for candidate, score_e6 in ((tenant.agent_id, 1_000_000), ("routed-dear", 0)):
+        question = route.Question(
+            org_id=tenant.org_id, spender=Spender(), task_kind="summary", candidates=[candidate], currency="USD"
+        )
+        for at in range(20):
+            async with database.platform() as session:
+                row = await route.decide(
+                    session, PriceBook(), question, decided_by="x", command_id=new_id("cmd"), now=datetime.now(UTC)
+                )
+                outcome = route.Outcome(score_e6=score_e6, source="api", reference=f"{at}")
+                await route.record_outcome(session, row, outcome, now=datetime.now(UTC))
+    return tenant.agent_id
+
+
+@pytest.mark.parametrize("cents", [299, 1000])
+async def test_a_credit_costs_what_was_paid_for_it_where_models_and_agents_compare(
+    cents: int, tenant: Tenant, database: Database
+) -> None:
+    await buy(database, tenant.org_id, "100", cents)
+    agent = await priced_agent(database, tenant)
+    both, paid = [agent, "routed-dear"], {"amount": {299: "0.0299", 1000: "0.10"}[cents], "currency": "USD"}
+
+    def seen(decision: dict[str, Any]) -> tuple[Any, ...]:
+        ranking = {each["candidate"]: each for each in decision["ranking"]}
+        costs = tuple(Decimal(ranking[name]["expected_cost"]) for name in both)
+        return decision["choice"], *costs, ranking[agent]["out"], decision["priced_at"]
+
+    limit = {"currency": "USD", "quality_at_least": "0.9"}
+    costs = Decimal(paid["amount"]), Decimal("0.02")
+    choice = agent if cents == 299 else "routed-dear"
+    out = None if cents == 299 else "over_max_cost"
+    routed = await decide(tenant.member, candidates=both, max_cost="0.05", **limit)
+    assert seen(routed) == (choice, *costs, out, paid)
+    # In credits, the model costs those that pay it.
+    in_credits = await decide(tenant.member, candidates=both, currency="CREDIT")
+    assert seen(in_credits)[1:] == (1, (costs[1] / costs[0]).quantize(Decimal("1e-12"), ROUND_DOWN), None, paid)
+    assert (await decide(tenant.member, candidates=BOTH, currency="USD"))["priced_at"] is None
+
+    # A budget in dollars has room for the agent's credit, or not, by the same price.
+    limits = [{"window": "month", "amount": "0.05"}]
+    await tenant.owner.post(
+        "/budgets", {"limits": limits, "currency": "USD", "subject": {"type": "agent", "id": agent}}
+    )
+    routed = await decide(tenant.agent, candidates=both, **limit)
+    assert seen(routed) == (choice, *costs, out and "over_budget", paid)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.metering import event, import_prices, prove, send, statuses
 from tests.conftest import DatabaseUrls
+from tests.support.lots import buy
 
 pytestmark = pytest.mark.db
 
@@ -202,6 +203,19 @@ async def test_estimate_is_what_the_event_costs_and_records_nothing(owner: Calle
     }
     then = good(await owner.post("/usage/estimate", {**body, "at": LONG_AGO.isoformat()}))
     assert then["cost"] == "0.0035"
+
+
+async def test_estimate_says_which_credits_it_takes_at_what_was_paid_for_them(
+    new_tenant: Any, operator: Caller, database: Database
+) -> None:
+    tenant, body = await new_tenant("owner"), {"model": "rated-1", "usage": USED}
+    await buy(database, tenant.org_id, "10000", 29_900)
+    estimate = good(await tenant.owner.post("/usage/estimate", body))
+    # 0.0043 USD, rounded up to the smallest part of a credit.
+    taken = ("0.143813", {"amount": "0.0299", "currency": "USD"})
+    assert (estimate["cost"], estimate["credits"], estimate["priced_at"]) == ("0.0043", *taken)
+    platforms = good(await operator.post("/usage/estimate", body))
+    assert (platforms["credits"], platforms["priced_at"]) == (None, None)
 
 
 async def test_estimate_of_what_cannot_be_rated_says_why(owner: Caller, stranger: Tenant) -> None:

@@ -16,6 +16,7 @@ DAY = {
     "total": "100.00",
     "reinvested": "10.00",
     "agents": 2,
+    "priced_at": {"amount": "0.0299", "currency": "USD"},
     "answer_by": "2026-03-11T12:00:00Z",
     "applied_at": None,
     "applied_by": None,
@@ -60,7 +61,15 @@ async def test_a_day_shows_what_each_agent_gets_and_who_may_accepts_it() -> None
     body = {**DAY, "lines": [LINE, {**LINE, "agent_id": "agt_2", "agent_name": "Bob", "old": None}]}
     shown = {"GET_/allocations/alo_1": body}
     text = await page("/allocations/alo_1", MANAGER, **shown)
-    for words in ("Ada &lt;1&gt;", ">7.3<", ">1.42<", "Its share changes by a fifth", "Accept until", "60.00"):
+    for words in (
+        "Ada &lt;1&gt;",
+        ">7.3<",
+        ">1.42<",
+        "Its share changes by a fifth",
+        "Accept until",
+        "60.00",
+        "A credit counts",
+    ):
         assert words in text
     assert f'action="{BASE}/allocations/alo_1/accept"' in text
     assert "/alo_1/accept" not in await page("/allocations/alo_1", READER, **shown)

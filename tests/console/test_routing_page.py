@@ -23,6 +23,7 @@ DECISION: dict[str, Any] = {
     **{"id": "rtd_01kar6x0qmf9rv4w7n2h8d3s5c", "task_kind": "summary", "currency": "USD", "agent_id": None},
     **{"quality_at_least": "0.8", "value": "0.05", "max_cost": None, "choice": "gpt-4o-mini", "odds": "0.9995"},
     **{"ranking": [CANDIDATE, CANDIDATE | {"candidate": "gpt-4o", "odds": "0.0005"}, OUT]},
+    "priced_at": {"amount": "0.0299", "currency": "USD"},
     "decided_at": "2026-01-18T10:30:00Z",
     "outcome": {"score": "0.9", "cost": "0.0011", "recorded_at": "2026-01-18T11:30:00Z"},
 }
@@ -44,6 +45,7 @@ def test_decision_says_what_was_asked_chosen_expected_and_what_came_of_it() -> N
     assert (row.kind, plain(row.wish)) == ("summary", "Score of at least 80%, worth 0.05 USD")
     assert ([part.text for part in row.choice], row.odds) == (["gpt-4o-mini"], "over 99.9%")
     assert (plain(row.expected), row.score, plain(row.cost)) == ("0.000812 USD", "90%", "0.0011 USD")
+    assert plain(row.credit) == "0.0299 USD"
 
 
 def test_candidates_have_their_odds_and_those_that_are_out_their_reason() -> None:
@@ -54,5 +56,5 @@ def test_candidates_have_their_odds_and_those_that_are_out_their_reason() -> Non
 
 def test_decision_without_a_choice_shows_no_figures() -> None:
     nothing = {"choice": None, "odds": None, "outcome": None, "ranking": [OUT], "quality_at_least": None, "value": None}
-    row = shown(DECISION | nothing)
-    assert (row.wish, row.choice, row.odds, row.expected, row.at) == ("", (), "", None, None)
+    row = shown(DECISION | nothing | {"priced_at": None})
+    assert (row.wish, row.choice, row.odds, row.expected, row.at, row.credit) == ("", (), "", None, None, None)

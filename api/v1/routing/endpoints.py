@@ -83,7 +83,7 @@ async def create_routing_decision(
                 decided_by=actor.qualified(),
                 command_id=once.command_id,
                 now=datetime.now(UTC),
-                granted_minor=deps.settings.granted_model_costs_minor,
+                granted_minor=deps.settings.granted_for_models,
             )
             return RoutingDecisionView.of(row)
 

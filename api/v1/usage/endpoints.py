@@ -165,7 +165,7 @@ async def _taken(session: AsyncSession, deps: Deps, actor: Actor, cost: Cost, no
         actor.org_id,
         cost,
         markup_e6=settings.cost_markup_e6,
-        granted_minor=settings.granted_model_costs_minor,
+        granted_minor=settings.granted_for_models,
         now=now,
     )
 

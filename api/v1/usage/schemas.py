@@ -414,8 +414,8 @@ class EstimateView(ResponseModel):
     creator_share: Exact
     platform_share: Exact
     credits: Exact | None = Field(
-        description="The credits that a charge of this cost with its markup would take; null without an organization or "
-        "an exchange rate."
+        description="The credits that a charge of this cost, with the markup, would take now; null for the platform, and "
+        "without an exchange rate."
     )
     priced_at: MoneyView | None = Field(
         description="The price of one credit in this: what was paid for the lots that would be taken next, or the list "
