@@ -26,7 +26,8 @@ class RoutingDecision(Base):
         ranking: the candidates as `domain.returns.route.Ranked`, by its fields, the likeliest first.
         choice: the name of a model or the id of an agent; null if no candidate was admissible.
         odds_e6: by which the choice was drawn, in millionths: its propensity.
-        reference_pico: what a call of the reference size costs at the choice; `expected_pico`, what this call would.
+        reference_pico: what a call of the reference size costs at the choice, of a model without the markup;
+            `expected_pico`, what this call would, with it.
         control_id: the budget that paced it, whose window began at `window_starts_at`, and in it the first decision was
             made at `window_first_at`; null without one.
         window_calls: the decisions that the budget paced in this window up to this one; `window_calls_before`, in the

@@ -64,10 +64,9 @@ class OwnRates(Rates):
     def priced_at(self) -> dict[str, str] | None:
         """The price of one credit at which amounts were converted; None where no credits were."""
         for (asset, _), rate in sorted(self._rates.items()):
-            if asset == CREDIT:
-                return {"amount": _text(_whole(rate, self.currency), self.currency), "currency": self.currency}
-            if self.currency == CREDIT:
-                return {"amount": _text(_whole(1 / rate, asset), asset), "currency": asset}
+            if CREDIT in {asset, self.currency}:
+                money, price = (asset, 1 / rate) if self.currency == CREDIT else (self.currency, rate)
+                return {"amount": _text(_whole(price, money), money), "currency": money}
         return None
 
 

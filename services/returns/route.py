@@ -59,6 +59,8 @@ class Question:
         run_id: the run whose result will be the outcome; None for the decision's own id.
         candidates: names of models and ids of agents; empty for the default ones.
         currency: of the wish; None for that of the budget that binds, or USD.
+        markup_e6: what is charged beyond the cost of a model, in 10^-6 of it.
+        granted_minor: how much of such costs granted credits pay, see `ledger.spends.Cost`.
     """
 
     org_id: str
@@ -68,6 +70,8 @@ class Question:
     candidates: Sequence[str] = ()
     wish: Wish = field(default_factory=Wish)
     currency: str | None = None
+    markup_e6: int = 0
+    granted_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,21 +90,13 @@ class Outcome:
 
 
 async def decide(
-    session: AsyncSession,
-    book: PriceBook,
-    question: Question,
-    *,
-    decided_by: str,
-    command_id: str,
-    now: datetime,
-    granted_minor: int | None = None,
+    session: AsyncSession, book: PriceBook, question: Question, *, decided_by: str, command_id: str, now: datetime
 ) -> RoutingDecision:
     """Choose a candidate and keep the odds, or return the decision that the command made.
 
     The rows read are those of the candidates, the budgets, the lots that the dearest candidate would take, and one
-    earlier decision, however many decisions there were. All amounts are converted at one price of a credit. Of a
-    month's costs in money granted credits pay `granted_minor`, see `ledger.spends.Cost`. No money moves. Needs the
-    platform's session.
+    earlier decision, however many decisions there were. All amounts are converted at one price of a credit. No money
+    moves. Needs the platform's session.
 
     Raises:
         Conflict: `routing.run_decided`, the agent, or nobody, has a decision for the run and this kind of task.
@@ -114,7 +110,7 @@ async def decide(
         return made
     left = (await remaining(session, question.org_id, question.spender, at=now)).binding
     row.currency = question.currency or (_CURRENCY if left is None else left.asset)
-    rates = OwnRates(session, row.currency, row.org_id, granted_minor=granted_minor)
+    rates = OwnRates(session, row.currency, row.org_id, granted_minor=question.granted_minor)
     candidates = await _candidates(session, book, question, rates, left, now)
     pace = None if left is None else await _pace(session, row, left, rates, now)
     row.priced_at = rates.priced_at
@@ -129,7 +125,10 @@ async def decide(
         assert choice.cost_pico is not None
         row.choice, row.odds_e6 = choice.name, choice.odds_e6
         row.expected_pico = Decimal(choice.cost_pico)
-        row.reference_pico = next(Decimal(each.reference_pico or 0) for each in candidates if each.name == choice.name)
+        reference = next(each.reference_pico or 0 for each in candidates if each.name == choice.name)
+        # Usage says what a model costs without the markup.
+        markup_e6 = 0 if is_id(choice.name, "agt") else question.markup_e6
+        row.reference_pico = Decimal(reference * ONE // (ONE + markup_e6))
         row.next_price_e6 = 0 if pace is None else pace.next_price_e6(choice.cost_pico)
     if not await routes.add(session, row):
         raise Conflict(
@@ -251,8 +250,8 @@ async def _candidates(
         since = (now - USED_WITHIN).date()
         names += await routes.used_models(session, org_id, since=since, limit=_MOST_MODELS)
         names += await routes.metered_agents(session, org_id, kind, limit=MOST_CANDIDATES - len(names))
-    prices = await _prices(session, book, org_id, kind, names, now)
-    await _take(rates, [each for each in prices.values() if each is not None], left, now)
+    prices = await _prices(session, book, question, names, now)
+    await _take(rates, [each for each in prices.values() if each is not None and each[0]], left, now)
     sums = await routes.sums(session, org_id, names, kind)
     found = []
     for name in names:
@@ -271,14 +270,14 @@ async def _candidates(
 
 
 async def _prices(
-    session: AsyncSession, book: PriceBook, org_id: str, kind: str, names: Sequence[str], now: datetime
+    session: AsyncSession, book: PriceBook, question: Question, names: Sequence[str], now: datetime
 ) -> Mapping[str, tuple[int, str] | None]:
     """Return what a call of the reference size costs at each candidate, in pico of a currency; None without a price."""
-    agents = await routes.agent_terms(session, org_id, [name for name in names if is_id(name, "agt")])
+    agents = await routes.agent_terms(session, question.org_id, [name for name in names if is_id(name, "agt")])
     models = {name: Wanted(name, None, now) for name in names if not is_id(name, "agt")}
     listed = await book.prices_of(session, models.values()) if models else {}
     found: dict[str, tuple[int, str] | None] = {
-        name: _price_of_agent(agents[name], kind, now) if name in agents else None for name in names
+        name: _price_of_agent(agents[name], question.task_kind, now) if name in agents else None for name in names
     }
     for name, wanted in models.items():
         price = listed[wanted]
@@ -286,7 +285,8 @@ async def _prices(
             rated = None if price is None else rate(REFERENCE, price, at=now)
         except Invalid:  # it has no price for tokens
             rated = None
-        found[name] = None if rated is None else (rated.amount_pico, rated.currency)
+        if rated is not None:
+            found[name] = rated.amount_pico * (ONE + question.markup_e6) // ONE, rated.currency
     return found
 
 

@@ -72,6 +72,8 @@ async def create_routing_decision(
         candidates=body.candidates or (),
         wish=wish,
         currency=body.currency,
+        markup_e6=deps.settings.cost_markup_e6,
+        granted_minor=deps.settings.granted_for_models,
     )
 
     async def act() -> RoutingDecisionView:
@@ -83,7 +85,6 @@ async def create_routing_decision(
                 decided_by=actor.qualified(),
                 command_id=once.command_id,
                 now=datetime.now(UTC),
-                granted_minor=deps.settings.granted_for_models,
             )
             return RoutingDecisionView.of(row)
 

@@ -1,6 +1,7 @@
 """Usage events: they come in here, single, in batches and line by line."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -37,13 +38,15 @@ from domain.common.approval import ApprovalAction, ApprovalRequired
 from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.common.ids import is_id, uuid_of
 from domain.tenants.organization import OrganizationClosed
+from domain.usage.amounts import minor_pico
 from domain.usage.call import Cost, call_of
 from domain.usage.charge import NotVoidable
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
+from repositories.credits import lot_price
+from repositories.credits.lot_price import LotPrice
 from repositories.marketplace import agent as agents
 from runtime import reach
 from services.usage import usage, usage_bill, usage_charge
-from services.usage.estimate import Estimated, credits_for
 from services.usage.rating import Rates, Use, rate_uses
 from services.usage.usage import Status
 from services.usage.usage_judge import Delivery
@@ -140,34 +143,28 @@ async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = re
                 raise unpaid[body.agent_id or ""]
             if (payee := body.payee_agent_id) is not None:
                 sold = await sold_to(session, actor.org_id, [payee], terms=deps.settings.use_terms, now=now)
-                cost = use_of(sold[payee], body.action, body.quantity).cost()
-                return EstimateView.of(cost, call, await _taken(session, deps, actor, cost, now))
+                return EstimateView.of(use_of(sold[payee], body.action, body.quantity).cost(), call, None)
         elif body.payee_agent_id is not None:
             raise Invalid(
                 "An agent has prices for organizations only. Send payee_agent_id with a key of an organization.",
                 extra={"field": "payee_agent_id"},
             )
-        [rated] = await rate_uses(session, Rates(prices=deps.prices), [Use(call=call, at=body.at or now)])
-        if isinstance(rated, Invalid):
-            raise rated
-        if rated is None:
+        [cost] = await rate_uses(session, Rates(prices=deps.prices), [Use(call=call, at=body.at or now)])
+        if isinstance(cost, Invalid):
+            raise cost
+        if cost is None:
             raise Invalid("Send model and usage, shape and answer, or payee_agent_id with action.")
-        return EstimateView.of(rated, call, await _taken(session, deps, actor, rated, now))
+        return EstimateView.of(cost, call, await _taken(session, deps, actor, cost, now))
 
 
-async def _taken(session: AsyncSession, deps: Deps, actor: Actor, cost: Cost, now: datetime) -> Estimated:
-    """Return what a cost would take of the caller's credits; nothing of the platform's own."""
+async def _taken(session: AsyncSession, deps: Deps, actor: Actor, cost: Cost, now: datetime) -> LotPrice | None:
+    """Return the credits that a cost with its markup would take of the caller's lots; None for the platform."""
     if actor.org_id is None:
-        return Estimated()
-    settings = deps.settings
-    return await credits_for(
-        session,
-        actor.org_id,
-        cost,
-        markup_e6=settings.cost_markup_e6,
-        granted_minor=settings.granted_for_models,
-        now=now,
-    )
+        return None
+    settings, whole = deps.settings, 10**6
+    minor = Decimal(cost.cost_pico * (whole + settings.cost_markup_e6)) / (whole * minor_pico(cost.currency))
+    granted = settings.granted_for_models
+    return await lot_price.for_cost(session, actor.org_id, minor, cost.currency, granted_minor=granted, at=now)
 
 
 @router.post("/billing/usage/sync", status_code=202, response_model=SyncView, responses=errors(Conflict))

@@ -24,16 +24,17 @@ from api.v1.payments.schemas import MoneyView
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.usage.adapters import ModelCall
-from domain.usage.amounts import format_pico
+from domain.usage.amounts import format_pico, to_minor
 from domain.usage.arrears import BilledStatus
 from domain.usage.call import Cost
 from domain.usage.run import Cost as RunTotal
 from domain.usage.run import RunCost
 from models.usage.usage import UsageEventRow
 from models.usage.usage_charge import UsageChargeRow
+from repositories.credits.lot_price import LotPrice
+from repositories.insight.own_rates import shown_of
 from repositories.usage.usage_bill import BilledAs
 from repositories.usage.usage_report import Total
-from services.usage.estimate import Estimated
 from services.usage.usage import Outcome, Status
 
 _COUNTS = ("events", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
@@ -414,12 +415,12 @@ class EstimateView(ResponseModel):
     creator_share: Exact
     platform_share: Exact
     credits: Exact | None = Field(
-        description="The credits that a charge of this cost, with the markup, would take now; null for the platform, and "
+        description="The credits that a charge of this cost with its markup would take; null for the platform, and "
         "without an exchange rate."
     )
     priced_at: MoneyView | None = Field(
-        description="The price of one credit in this: what was paid for the lots that would be taken next, or the list "
-        "price where there are none. Null where nothing was converted."
+        description="The price of one credit in this: what was paid for the lots that would be taken next. Null where "
+        "nothing was converted."
     )
     rated_by: str
     price_ref: str
@@ -427,16 +428,19 @@ class EstimateView(ResponseModel):
     lines: list[EstimateLine]
 
     @classmethod
-    def of(cls, cost: Cost, call: ModelCall | None, taken: Estimated) -> "EstimateView":
-        """Show a cost."""
+    def of(cls, cost: Cost, call: ModelCall | None, taken: LotPrice | None) -> "EstimateView":
+        """Show a cost, and what one in money takes."""
+        in_credits = to_minor(cost.cost_pico, CREDIT) if cost.currency == CREDIT else None
+        credits_minor = in_credits if taken is None else taken.credits_minor
+        priced_at = None if taken is None else shown_of(taken)
         each = () if cost.rated is None else (cost.rated, *cost.tools)
         return cls(
             currency=cost.currency,
             cost=format_pico(cost.cost_pico),
             creator_share=format_pico(cost.creator_pico),
             platform_share=format_pico(cost.platform_pico),
-            credits=None if taken.credits_minor is None else format_amount(taken.credits_minor, CREDIT),
-            priced_at=None if taken.priced_at is None else MoneyView(**taken.priced_at),
+            credits=None if credits_minor is None else format_amount(credits_minor, CREDIT),
+            priced_at=None if priced_at is None else MoneyView(**priced_at),
             rated_by=cost.rated_by,
             price_ref=cost.price_ref,
             usage=None if call is None else call.to_json(),
