@@ -279,6 +279,21 @@ async def test_a_credit_costs_what_was_paid_for_it_where_models_and_agents_compa
     assert seen(routed) == (choice, *costs, out and "over_budget", paid)
 
 
+async def test_a_model_is_expected_with_its_markup_and_learned_from_without(tenant: Tenant, database: Database) -> None:
+    question = route.Question(
+        org_id=tenant.org_id, spender=Spender(), task_kind="summary", candidates=["routed-dear"], markup_e6=200_000
+    )
+    for _ in range(2):
+        async with database.platform() as session:
+            row = await route.decide(
+                session, PriceBook(), question, decided_by="x", command_id=new_id("cmd"), now=datetime.now(UTC)
+            )
+            assert (row.expected_pico, row.reference_pico) == (24 * 10**9, 20 * 10**9)
+            outcome = route.Outcome(score_e6=1_000_000, source="api", reference="x", cost_pico=20 * 10**9)
+            await route.record_outcome(session, row, outcome, now=datetime.now(UTC))
+            assert row.multiple_e6 == 1_000_000
+
+
 @pytest.mark.slow
 async def test_a_decision_reads_no_more_rows_after_more_decisions(tenant: Tenant, database: Database) -> None:
     subject = {"type": "agent", "id": tenant.agent_id}
