@@ -365,4 +365,6 @@ REVOKE EXECUTE ON FUNCTION ledger.lots_for, ledger.credits_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.set_rate, ledger.rate_at, ledger.cross_rate, ledger.money_in, ledger.granted_rate,
     ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.price_cost, ledger.price_credits, ledger.credits_back
 TO bursar_platform;
-GRANT EXECUTE ON FUNCTION ledger.rate_at TO bursar_api;
+-- What an organization reads of its own lots: row-level security holds in all of them.
+GRANT EXECUTE ON FUNCTION ledger.rate_at, ledger.cross_rate, ledger.granted_rate, ledger.granted_room, ledger.lot_worth,
+    ledger.lots_for, ledger.price_cost, ledger.price_credits TO bursar_api;

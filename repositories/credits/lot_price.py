@@ -41,10 +41,10 @@ async def for_cost(
 ) -> LotPrice | None:
     """Return the credits that would pay a cost now; None without an exchange rate.
 
-    What the organization does not have counts as granted credits. Needs a platform session.
+    What the organization does not have counts as granted credits. Needs a session of it or of the platform.
 
     Args:
-        session: of the platform.
+        session: of the organization or the platform.
         org_id: the organization that pays.
         minor: the cost in minor units of `asset`, with decimals if need be.
         asset: the currency.
@@ -63,7 +63,7 @@ async def for_credits(
 ) -> LotPrice | None:
     """Return what the next credits of an organization are worth; None without an exchange rate.
 
-    What it does not have counts as what a credit costs by the piece. Needs a platform session.
+    What it does not have counts as what a credit costs by the piece. Needs a session of it or of the platform.
     """
     values = {"org_id": org_id, "credits": credits_minor, "asset": asset, "at": at}
     row = (await session.execute(_CREDITS, values)).one()

@@ -42,6 +42,7 @@ from tests.conftest import DatabaseUrls
 from tests.support.payments import CREDITS as SOLD
 from tests.support.plans import rows_read, vacuum
 from tests.support.routes import ROUTES as API
+from tests.support.lots import buy
 from tests.support.rows import Rows, rows_of
 
 pytestmark = pytest.mark.db
@@ -287,6 +288,9 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     assert [each for each in found if each.startswith("arbitrage")] == [f"arbitrage-buy_{agent_id}_USD"]
     assert found[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 20
     assert found["free_tier-fro_1_USD"].amount_minor == 100
+    # Own credits cost what was paid for them: five cents each, and not the ten that they are sold for.
+    await buy(database, org_id, "10", 50, at=LONG_AGO)
+    assert (await advised(database, org_id))[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 10
 
 
 async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(database: Database, rows: Rows) -> None:
