@@ -39,10 +39,10 @@ from services.insight import advice, peers
 from services.insight.advice import Prices
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
+from tests.support.lots import buy
 from tests.support.payments import CREDITS as SOLD
 from tests.support.plans import rows_read, vacuum
 from tests.support.routes import ROUTES as API
-from tests.support.lots import buy
 from tests.support.rows import Rows, rows_of
 
 pytestmark = pytest.mark.db
