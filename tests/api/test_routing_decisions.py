@@ -288,7 +288,7 @@ async def test_a_model_is_expected_with_its_markup_and_learned_from_without(tena
             row = await route.decide(
                 session, PriceBook(), question, decided_by="x", command_id=new_id("cmd"), now=datetime.now(UTC)
             )
-            assert (row.expected_pico, row.reference_pico) == (24 * 10**9, 20 * 10**9)
+            assert [row.expected_pico, row.reference_pico] == [Decimal(24 * 10**9), Decimal(20 * 10**9)]
             outcome = route.Outcome(score_e6=1_000_000, source="api", reference="x", cost_pico=20 * 10**9)
             await route.record_outcome(session, row, outcome, now=datetime.now(UTC))
             assert row.multiple_e6 == 1_000_000
