@@ -21,8 +21,9 @@ _PLACES = 12
 class OwnRates(Rates):
     """The rates into one currency for an organization's own expectations.
 
-    One price of a credit holds for all amounts, so they compare. Without lots it is the list price: what the
-    organization would pay for its next credits.
+    One price of a credit holds for all amounts, so they compare. What no lot covers counts as `lot_price` says: credits
+    at the list price, for which the next ones are bought, and costs at the value of granted credits, at which they are
+    owed. Without an exchange rate for lots it is the list price.
     """
 
     def __init__(self, session: AsyncSession, currency: str, org_id: str, *, granted_minor: int | None = None) -> None:
