@@ -1,4 +1,4 @@
-"""Converts what an organization is told to expect: a credit counts what was paid for the lots that are taken next."""
+"""Converts an organization's own expectations: a credit counts what was paid for the lots that are taken next."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -46,7 +46,7 @@ class OwnRates(Rates):
             found = await lot_price.for_cost(
                 self._session, self._org_id, exact, money, granted_minor=self._granted_minor, at=at
             )
-        if found is not None and found.money and (shown := shown_of(found)) is not None:
+        if found is not None and (shown := shown_of(found)) is not None and Fraction(shown["amount"]):
             self.fix(shown, at)
 
     def fix(self, priced_at: Mapping[str, str], at: datetime) -> None:
