@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from domain.insight.advice.insight import Insight
 from domain.insight.peers import PeerMetric, Reason
 from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import packages_from
+from repositories.credits import lot_price
 from repositories.credits.spend_place import first_id
 from repositories.insight import advice as store
 from repositories.insight import outside
@@ -291,6 +293,11 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     # Own credits cost what was paid for them: five cents each, and not the ten that they are sold for.
     await buy(database, org_id, "10", 50, at=LONG_AGO)
     assert (await advised(database, org_id))[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 10
+    for reader, covered in ((org_id, True), (await organization(rows), False)):
+        async with database.tenant(reader) as session:
+            of_credits = await lot_price.for_credits(session, org_id, CREDIT, "USD", at=NOW)
+            of_cost = await lot_price.for_cost(session, org_id, Decimal(5), "USD", at=NOW)
+        assert [each is not None and each.is_covered for each in (of_credits, of_cost)] == [covered, covered]
 
 
 async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(database: Database, rows: Rows) -> None:
