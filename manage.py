@@ -154,6 +154,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("reconcile", "compare the books with the providers' statements", _reconcile),
         Command("recognise-revenue", "book revenue from the credits that were used", _recognise_revenue),
         Command("books", "print a trial balance, profit and loss, balance sheet or journal", _books),
+        Command("economics", "print what is left of each package and plan that is sold", _nothing),
         Command("stripes", "change how many stripes of each hot account are in use", _stripes),
     ),
     "a deployment": (

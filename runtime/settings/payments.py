@@ -38,6 +38,9 @@ class PaymentSettings(Part):
     fees_alert_above: str = Field(default="0.10", pattern=r"^(0(\.[0-9]{1,4})?|1)$")
     fees_alert_least: AmountsSetting = amounts_from("50.00")
     largest_topup: AmountsSetting = amounts_from("10000.00")
+    provider_fee_percent: str = Field(default="2.9", pattern=r"^[0-9]{1,2}(\.[0-9]{1,4})?$")
+    provider_fee_fixed: AmountsSetting = amounts_from("0.30")
+    topup_fee_below: AmountsSetting = amounts_from("0")
     provider_timeout: timedelta = Field(default=timedelta(seconds=8), ge=timedelta(seconds=1))
 
     stripe_api_key: SecretStr | None = None

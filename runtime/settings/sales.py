@@ -41,10 +41,10 @@ class SalesSettings(Part):
     credit_currency: str = "USD"
     granted_credit_value: str = CHEAPEST
     granted_model_costs: str = "5.00"
-    cost_markup: str = "0"
+    cost_markup: str = "0.1"
     cost_hold_margin: str = "0.05"
     credit_packages: str = (
-        '[{"name":"small","credits":"100","price":"9.90","currency":"USD"},'
+        '[{"name":"small","credits":"150","price":"14.90","currency":"USD"},'
         '{"name":"medium","credits":"500","price":"39.90","currency":"USD"},'
         '{"name":"large","credits":"2000","price":"149.90","currency":"USD"},'
         '{"name":"jumbo","credits":"5000","price":"349.90","currency":"USD"},'
@@ -64,7 +64,7 @@ class SalesSettings(Part):
     refunded_credits_days: int = Field(default=7, ge=0, le=365)
     earned_credits_days: int = Field(default=30, ge=1, le=3650)
     pay_out_granted_credits: bool = False
-    commission_bears_discounts: bool = True
+    commission_bears_discounts: bool = False
     payout_hold_back: timedelta = Field(default=timedelta(days=14), ge=timedelta(0), le=timedelta(days=365))
     payout_hold_back_floor: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
     payout_destination_hold: timedelta = Field(default=timedelta(hours=72), ge=timedelta(0), le=timedelta(days=365))
@@ -140,11 +140,6 @@ class SalesSettings(Part):
     def card_prices(self) -> CardPrices:
         """What credits are worth on cards."""
         return CardPrices(usual=self.price_of_credits, paid=self.value_of_granted)
-
-    @property
-    def price_warnings(self) -> tuple[str, ...]:
-        """By which prices the platform loses money."""
-        return ()
 
     @property
     def cost_markup_e6(self) -> int:

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 
 from pydantic import SecretStr, model_validator
 
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import DocumentType, series_of
-from domain.billing.plan import FREE, PREMIUM
+from domain.billing.plan import FREE, PREMIUM, Plan, PlanPrice
 from domain.cards.card import issues_to
 from domain.common.errors import Invalid
 from domain.marketplace.use import UseTerms
 from domain.messages.slack import HOOKS
-from domain.payments.cost_price import cheapest
 from domain.payments.payment.livemode import Environment, is_local
 from domain.payments.payment.rules import PaymentRules
+from domain.payments.sale_margin import Parts, ProviderFee, SaleMargin, margin, sales_of, usual_part
 from domain.reputation.policy import EvidencePolicy
 from domain.tenants.api_key import KeyRules
 from domain.tenants.session import CONSOLE
@@ -122,6 +123,7 @@ class Settings(
             own_refunds=self.topup_refunds,
             keeps_fees=self.refund_fees_paid_by == "payer",
             largest_top_up=self.largest_topup,
+            fee=self.provider_fee,
         )
 
     @property
@@ -152,14 +154,43 @@ class Settings(
             )
         if (self.stripe_api_key or self.paypal_client_id) and self.trait_key is None:
             found.append(f"BURSAR_TRAIT_KEY is not set: {_STRANGERS}")
-        lowest, sold = cheapest(self.price_of_credits, self.packages, self.plan_book)
-        whole = self.price_of_credits.price
-        if self.commission_bears_discounts and lowest < whole * (10_000 - self.commission_bps) / 10_000:
-            found.append(
-                f"BURSAR_COMMISSION_BEARS_DISCOUNTS is on, and {sold} sells a credit for {lowest.normalize():f} of "
-                f"{whole.normalize():f}: no commission is left of what is paid in such credits."
-            )
         return tuple(found)
+
+    @property
+    def provider_fee(self) -> ProviderFee:
+        """What a payment provider keeps of each payment, by its list price."""
+        return ProviderFee(
+            percent=Decimal(self.provider_fee_percent),
+            fixed=self.provider_fee_fixed,
+            passed_on_below=self.topup_fee_below,
+        )
+
+    @property
+    def sale_margins(self) -> tuple[SaleMargin, ...]:
+        """What is left of each package and plan."""
+        parts = Parts(
+            commission_bps=self.commission_bps,
+            creator_bps=self.creator_share_bps,
+            markup_e6=self.cost_markup_e6,
+            list_price=self.sharing.list_price,
+        )
+
+        def part(plan: Plan, price: PlanPrice) -> int:
+            return usual_part(plan, price, self.packages, self.price_of_credits)
+
+        return tuple(margin(sale, self.provider_fee, parts) for sale in sales_of(self.packages, self.plan_book, part))
+
+    @property
+    def price_warnings(self) -> tuple[str, ...]:
+        """Which packages and plans the platform loses money by."""
+        losing = [loss for each in self.sale_margins if (loss := each.loss)]
+        if not losing:
+            return ()
+        return (
+            f"After the payment provider's fee these sales lose money: {'; '.join(losing)}. Raise their prices, "
+            "BURSAR_COMMISSION_BPS or BURSAR_COST_MARKUP, or set BURSAR_TOPUP_FEE_BELOW; `python -m manage economics` "
+            "shows what is left of each.",
+        )
 
     @property
     def _live_names(self) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from domain.billing.project import SlotPrice
 from domain.common.credits import CreditPrice
 from domain.common.money import Amounts
+from domain.payments.sale_margin import ProviderFee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class PaymentRules:
         own_refunds: how often they may refund one.
         keeps_fees: whether the provider's fee is kept of what payers refund.
         largest_top_up: the largest amount of a top-up.
+        fee: what the provider keeps of a payment, and payers of small top-ups pay as well.
         open: how long a run stays open after its payment is settled.
     """
 
@@ -39,3 +41,4 @@ class PaymentRules:
     own_refunds: int
     keeps_fees: bool
     largest_top_up: Amounts
+    fee: ProviderFee
