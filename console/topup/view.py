@@ -23,6 +23,7 @@ class Quote:
 
     credits: Amount
     subtotal: Amount
+    fee: Amount | None
     tax: Amount | None
     tax_label: str
     total: Amount
@@ -123,6 +124,7 @@ def quote(quoted: Mapping[str, Any], by: str, chosen: str, prefs: Prefs) -> Quot
     return Quote(
         credits=amount(quoted["credits"], "CREDIT", prefs),
         subtotal=amount(quoted["subtotal"], currency, prefs),
+        fee=amount(quoted["fee"], currency, prefs) if Decimal(quoted["fee"]) else None,
         tax=amount(tax["amount"], currency, prefs) if tax else None,
         tax_label=f"Tax, {percent(tax['rate'], prefs)}" if tax else "",
         total=amount(quoted["total"], currency, prefs),

@@ -26,7 +26,7 @@ async def add(session: AsyncSession, event: PaymentEvent, postings: Sequence[Pos
     credits_minor = sum(posting.amount_minor for posting in postings if posting.destination == wallet) + debt_minor
     if wallet.asset != CREDIT or credits_minor <= 0:
         return
-    paid = next((item.paid_minor - item.tax_minor for item in event.payment.booked if item.key == event.booked), None)
+    paid = next((item.price_minor for item in event.payment.booked if item.key == event.booked), None)
     bought = event.event == "received"
     await lots.add(
         session,

@@ -68,7 +68,7 @@ class TermsMaker:
         now: datetime,
     ) -> PaymentTerms:
         """Return the terms of a payment for credits at a price in money."""
-        charge = await self.charge(price_minor, currency, options, now=now)
+        charge = self.with_fee(credits.kind, options, await self.charge(price_minor, currency, options, now=now))
         tax = await self.taxation(org_id, credits.kind, charge, key=key, now=now)
         terms = self.make(org_id, options, charge, credits, now=now, tax=tax)
         list_minor = self.rules.credit.of(credits.goods_minor) if currency == self.rules.credit.currency else 0
@@ -76,6 +76,14 @@ class TermsMaker:
             return terms
         at_list = -(-terms.amount_minor * list_minor // price_minor)
         return replace(terms, own_refunds=replace(terms.own_refunds, at_list_minor=at_list))
+
+    def with_fee(self, kind: PurposeKind, options: Options, charge: Charge) -> Charge:
+        """Add the provider's fixed fee to the charge for a small top-up; coins have none."""
+        if options.provider in {CRYPTO, CREDITS} or not rules_for(kind).pays_fixed_fee:
+            return charge
+        currency = charge.currency
+        fee = countable(options.provider, self.rules.fee.passed_on(charge.amount_minor, currency), currency)
+        return replace(charge, amount_minor=charge.amount_minor + fee, fee_minor=fee)
 
     async def taxation(
         self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime
@@ -155,6 +163,7 @@ class TermsMaker:
             open_seconds=_seconds(ours.open),
             tax=None if tax is None else tax.of(charge.amount_minor),
             own_refunds=self._own_refunds(options, charge, rules),
+            topup_fee_minor=charge.fee_minor if tax is None else tax.net(charge.fee_minor),
         )
 
     def _own_refunds(self, options: Options, charge: Charge, rules: PurposeRules) -> OwnRefunds | None:

@@ -80,6 +80,7 @@ class Terms:
         order = Order(options=options, amount=amount, currency=currency, subject=subject)
         charge = await self._maker.charged(rules.price(order, market), now=datetime.now(UTC))
         purpose = rules.buys(order, charge, market)
+        charge = self._maker.with_fee(kind, options, charge)
         now = datetime.now(UTC)
         tax = await self._maker.taxation(self.org_id, kind, charge, key=self.key, now=now)
         described = description or rules.describe(purpose, subject)

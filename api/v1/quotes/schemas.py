@@ -30,7 +30,7 @@ class QuotedRateView(ResponseModel):
 
 
 class BillingQuoteView(ResponseModel):
-    """The current price of a purchase. `subtotal` + `tax.amount` = `total`, the amount charged."""
+    """The current price of a purchase. `subtotal` + `fee` + `tax.amount` = `total`, the amount charged."""
 
     organization_id: str
     provider: str
@@ -40,6 +40,7 @@ class BillingQuoteView(ResponseModel):
     agent_id: str | None = Field(description="The agent bought.")
     currency: str
     subtotal: Exact
+    fee: Exact = Field(description="What a small top-up costs beyond its credits, before tax.")
     tax: QuotedTaxView | None = Field(description="Null if the purchase is not taxed at payment.")
     total: Exact
     rate: QuotedRateView | None = Field(description="The rate, for a price in coins. A payment gets its own rate.")
@@ -62,7 +63,8 @@ class BillingQuoteView(ResponseModel):
             package=package,
             agent_id=terms.purpose.agent_id,
             currency=terms.currency,
-            subtotal=money(terms.amount_minor - tax_minor),
+            subtotal=money(terms.amount_minor - tax_minor - terms.topup_fee_minor),
+            fee=money(terms.topup_fee_minor),
             tax=None
             if taxed is None
             else QuotedTaxView(

@@ -68,6 +68,10 @@ class Taxation:
         """Return the amount charged for a price."""
         return price_minor if self.includes_tax else with_tax(price_minor, self.tax)
 
+    def net(self, price_minor: int) -> int:
+        """Return a price without the tax in it."""
+        return price_minor - tax_in(price_minor, self.tax) if self.includes_tax else price_minor
+
     def of(self, charged_minor: int) -> SaleTax:
         """Return the tax of a sale for the whole amount charged."""
         return SaleTax(

@@ -89,8 +89,8 @@ def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False
             return [(proceeds(terms, issued=issues), sale_tax(terms), amount)]
         case PaymentPostingKind.TAX_BACK:
             return [(sale_tax(terms), proceeds(terms, issued=False), amount)]
-        case PaymentPostingKind.FEE | PaymentPostingKind.KEEP:
-            return _fee(terms, move)
+        case PaymentPostingKind.FEE | PaymentPostingKind.KEEP | PaymentPostingKind.TOPUP_FEE:
+            return _fee(terms, move, issues=issues)
         case PaymentPostingKind.ISSUE:
             return [(issuance(terms), own, amount)]
         case PaymentPostingKind.RETIRE:
@@ -117,7 +117,7 @@ def lots(payment: Payment, booked: str | None, source: Account, destination: Acc
     if terms.purpose.goods_asset != CREDIT or not (source.lots or destination.lots):
         return None
     if source == issuance(terms):
-        paid = next((item.paid_minor - item.tax_minor for item in payment.booked if item.key == booked), 0)
+        paid = next((item.price_minor for item in payment.booked if item.key == booked), 0)
         return LotTerms(
             source=LotSource.PURCHASE,
             paid_minor=max(0, paid),
@@ -194,11 +194,13 @@ def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | N
     return next((part for part in parts if part.ref and part.ref == ref), None)
 
 
-def _fee(terms: PaymentTerms, move: PaymentPosting) -> list[Transfer]:
-    """Book a fee: the provider's, or one that is kept of a refund. Below zero it goes the other way."""
+def _fee(terms: PaymentTerms, move: PaymentPosting, *, issues: bool) -> list[Transfer]:
+    """Book a fee: the provider's, a top-up's, or one that is kept of a refund. Below zero it goes the other way."""
     if move.kind is PaymentPostingKind.FEE:
         source = accounts.platform(f"fees/{terms.provider}", move.asset)
         destination = accounts.provider_clearing(terms.provider, move.asset)
+    elif move.kind is PaymentPostingKind.TOPUP_FEE:
+        source, destination = proceeds(terms, issued=issues), accounts.platform("revenue/topup_fees", move.asset)
     else:
         source, destination = entitlement_account(terms), accounts.platform("revenue/refund_fees", move.asset)
     if move.amount_minor < 0:

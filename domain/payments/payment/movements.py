@@ -254,6 +254,10 @@ def _outcome(
     if tax:
         kind = PaymentPostingKind.TAX if tax > 0 else PaymentPostingKind.TAX_BACK
         moves = [*moves, PaymentPosting(kind=kind, amount_minor=abs(tax), asset=payment.terms.currency)]
+    topup_fee = _topup_fee(payment, movement)
+    if topup_fee:
+        kind = PaymentPostingKind.TOPUP_FEE
+        moves = [*moves, PaymentPosting(kind=kind, amount_minor=topup_fee, asset=payment.terms.currency)]
     item = Booked(
         key=movement.key,
         kind=movement.kind,
@@ -266,6 +270,7 @@ def _outcome(
         waiting_minor=waiting,
         tax_minor=tax,
         settled=movement.settled,
+        topup_fee_minor=topup_fee,
     )
     after = replace(payment, booked=(*payment.booked, item), fee_minor=payment.fee_minor + (fee or 0))
     return Outcome(
@@ -295,6 +300,13 @@ def _tax(payment: Payment, movement: BalanceTransaction) -> int:
         return 0
     before, whole = sum(item.paid_minor for item in payment.booked), payment.terms.amount_minor
     return tax.part_of(before + movement.paid_minor, whole) - tax.part_of(before, whole)
+
+
+def _topup_fee(payment: Payment, movement: BalanceTransaction) -> int:
+    """Return by how much a movement changes a top-up's fee, as a share of the whole amount like its tax."""
+    fee, whole = payment.terms.topup_fee_minor, payment.terms.amount_minor
+    before = sum(item.paid_minor for item in payment.booked)
+    return fee * max(0, before + movement.paid_minor) // whole - fee * max(0, before) // whole
 
 
 def _asset(payment: Payment) -> str:

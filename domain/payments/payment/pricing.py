@@ -59,11 +59,15 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """What the payer is charged, in minor units; for coins with the quote that the number was made with."""
+    """What the payer is charged, in minor units; for coins with the quote that the number was made with.
+
+    `fee_minor` of the amount is the provider's fixed fee, which payers of small top-ups pay.
+    """
 
     amount_minor: int
     currency: str
     quote: Quote | None = None
+    fee_minor: int = 0
 
     @property
     def worth_minor(self) -> int:

@@ -70,7 +70,8 @@ class Booked:
 
     `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's own currency. Where
     entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow. `tax_minor` of
-    `paid_minor` is tax, below zero where it is returned. `settled` is false until the provider's balance has it.
+    `paid_minor` is tax, and `topup_fee_minor` the fee of a small top-up; both are below zero where they are returned.
+    `settled` is false until the provider's balance has it.
     """
 
     key: str
@@ -84,6 +85,12 @@ class Booked:
     waiting_minor: int = 0
     tax_minor: int = 0
     settled: bool = True
+    topup_fee_minor: int = 0
+
+    @property
+    def price_minor(self) -> int:
+        """What was paid for the goods: without tax and the fee of a top-up."""
+        return self.paid_minor - self.tax_minor - self.topup_fee_minor
 
 
 class RefundState(StrEnum):
@@ -318,6 +325,7 @@ class PaymentPostingKind(StrEnum):
     SEND_BACK = "send_back"  # proceeds → provider
     TAX = "tax"  # proceeds → tax, of what came in
     TAX_BACK = "tax_back"  # tax → proceeds, of what is refunded
+    TOPUP_FEE = "topup_fee"  # proceeds → revenue: the part of a small top-up that buys nothing; negative when returned
     FEE = "fee"  # what the provider kept; negative when it gave back
     ISSUE = "issue"  # credits come into being, on the payment's own account
     KEEP = "keep"  # the payment's own account → revenue: a fee kept of a refund of the organization's money

@@ -94,6 +94,7 @@ class PaymentTerms:
         open_seconds: how long the run stays open for commands from the Temporal UI once nothing is pending.
         tax: the part of the amount that is tax, if what it buys is taxed on payment; None otherwise.
         own_refunds: the bounds of refunds that the payer requests itself; None for none.
+        topup_fee_minor: the part of the amount, without tax, that is the provider's fixed fee and buys nothing.
     """
 
     payment_id: str
@@ -118,6 +119,7 @@ class PaymentTerms:
     open_seconds: int = 30 * 86_400
     tax: SaleTax | None = None
     own_refunds: OwnRefunds | None = None
+    topup_fee_minor: int = 0
 
     @property
     def issues_entitlement(self) -> bool:

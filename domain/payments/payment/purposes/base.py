@@ -135,6 +135,10 @@ class PurposeRules(Protocol):
     def keeps_fee(self) -> bool:
         """Whether the provider's fee is kept of what the payer refunds itself."""
 
+    @property
+    def pays_fixed_fee(self) -> bool:
+        """Whether the payer of a small amount pays the provider's fixed fee as well."""
+
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
         """Refuse a refund whose amount the purpose cannot divide by."""
 
@@ -176,6 +180,7 @@ class Common:
     at_once = True
     is_top_up = False
     keeps_fee = False
+    pays_fixed_fee = False
     refunded_with = Permission.REFUND_PAYMENT
 
     def accounts(self, terms: PaymentTerms) -> PurposeAccounts:

@@ -18,6 +18,7 @@ class Credits(Common):
     kind = PurposeKind.CREDITS
     is_top_up = True
     keeps_fee = True
+    pays_fixed_fee = True
 
     def price(self, order: Order, market: Market) -> Price:
         """Return the requested amount. Coins buy what they are worth."""
