@@ -9,7 +9,14 @@ from domain.common.money import CREDIT, format_amount
 from domain.payments.sale_margin import CreditUse, SaleMargin
 from runtime.settings import Settings, read_settings
 
-_HEAD = ("", "price", "credits", "for them", "fee", *("escrows", "left", "marketplace", "left", "model calls", "left"))
+_HEAD = (
+    "",
+    "price",
+    "credits",
+    "for them",
+    "fee",
+    *("escrows", "left", "sales of agents", "left", "model calls", "left"),
+)
 
 
 def run(given: argparse.Namespace) -> int:  # noqa: ARG001

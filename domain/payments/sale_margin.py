@@ -23,7 +23,7 @@ class CreditUse(StrEnum):
     """How all credits of a sale are spent."""
 
     ESCROW = "escrows"
-    MARKETPLACE = "marketplace"
+    MARKETPLACE = "sales of agents"
     MODELS = "model calls"
 
 
@@ -107,7 +107,7 @@ class SaleMargin:
     def loss(self) -> str:
         """What it loses by which use, in words; empty where it loses by none."""
         currency = self.sale.currency
-        by = [f"{format_amount(-minor, currency)} {currency} by {use}" for use, minor in self.left.items() if minor < 0]
+        by = [f"{format_amount(-minor, currency)} {currency} in {use}" for use, minor in self.left.items() if minor < 0]
         return f"{self.sale.name} loses {' and '.join(by)}" if by else ""
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from unittest.mock import AsyncMock, Mock
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.sale import SaleRules
@@ -76,10 +76,11 @@ async def terms(
     bought: Purpose = CREDITS,
     others: Mapping[str, str] | None = None,
     price: tuple[int, str] = (1_000, "USD"),
+    fee_below: str = "0",
 ) -> PaymentTerms:
     """Ask for 100 credits, or for what else is bought, at $10.00 where sales are taxed."""
     maker = TermsMaker.of(
-        Settings().payment_rules,
+        Settings(topup_fee_below=amounts_from(fee_below)).payment_rules,
         Providers({"stripe": FakeProvider()}, taxes=service),
         database,
         SaleRules(seller_country="DE", includes_tax={bought.kind.value: includes_tax}, others=others or {}),
@@ -108,9 +109,13 @@ async def test_an_outside_service_taxes_a_sale_and_nothing_is_sold_without_its_a
             await terms(database, org, service=service)
 
 
-async def sold(database: Database, org_id: str, *, includes_tax: bool = False, bought: Purpose = CREDITS) -> Written:
-    asked = await terms(database, org_id, includes_tax=includes_tax, bought=bought)
-    named = {name: getattr(asked, name) for name in ("amount_minor", "purpose", "tax", "description")}
+async def sold(
+    database: Database, org_id: str, *, includes_tax: bool = False, bought: Purpose = CREDITS, fee_below: str = "0"
+) -> Written:
+    asked = await terms(database, org_id, includes_tax=includes_tax, bought=bought, fee_below=fee_below)
+    named = {
+        name: getattr(asked, name) for name in ("amount_minor", "purpose", "tax", "description", "topup_fee_minor")
+    }
     paid = await Written(database, org_id, **named).begin()
     paid.there.pay()
     return await paid.look()
@@ -162,6 +167,30 @@ async def test_a_sale_is_taxed_once_and_what_goes_back_takes_its_tax_along(
     assert (first.total_minor, first.tax_minor, first.due_minor) == (1_190, 190, 0)
     assert first.lines[0].description == "100.00 credits"
     assert (back.total_minor, back.reference) == (595, made[0].number)
+    await prove_all(database_urls)
+
+
+async def test_fee_of_a_small_top_up_is_revenue_and_no_part_of_its_lot(
+    database: Database, database_urls: DatabaseUrls
+) -> None:
+    org, accounts_of = await organization(database), ("revenue/topup_fees", "deferred_revenue", "tax/de-vat")
+    watched = [accounts.platform(name, "USD") for name in accounts_of]
+    before = [await booked(database, each) for each in watched]
+
+    async def gained() -> list[int]:
+        return [await booked(database, each) - was for each, was in zip(watched, before, strict=True)]
+
+    paid = await sold(database, org, fee_below="10.01")
+    assert (paid.terms.amount_minor, await gained()) == (1_226, [30, 1_000, 196])
+    async with database.platform() as session:
+        lots = await session.execute(text("SELECT paid_minor FROM credit_lots WHERE org_id = :org"), {"org": org})
+        assert lots.scalars().all() == [1_000]
+    paid.there.refund(613)
+    await paid.look()
+    assert [(await gained())[at] for at in (0, 2)] == [15, 98]
+    paid.there.dispute(613)
+    await paid.look()
+    assert [(await gained())[at] for at in (0, 2)] == [0, 0]
     await prove_all(database_urls)
 
 

@@ -91,7 +91,7 @@ ASKED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "/billing/purchase-credits",
         {"package_id": "small", "payment_method_id": "pm_2"},
-        terms("stripe", 990, "USD", 100_000_000, "CREDIT", package="small", off_session=True, method_ref="pm_2"),
+        terms("stripe", 1_490, "USD", 150_000_000, "CREDIT", package="small", off_session=True, method_ref="pm_2"),
     ),
     (
         "/billing/credits/purchase",
@@ -325,7 +325,7 @@ async def test_packages_show_what_one_of_their_credits_costs(paying: httpx2.Asyn
     listed = good(await Caller(paying, tenant.auditor.token).get("/billing/credit-packages"))["data"]
     shown = [(one["id"], one["credits"], one["price"]["amount"], one["price_per_credit"]["amount"]) for one in listed]
     assert shown == [
-        ("small", "100.00", "9.90", "0.099"),
+        ("small", "150.00", "14.90", "0.099333"),
         ("medium", "500.00", "39.90", "0.0798"),
         ("large", "2000.00", "149.90", "0.07495"),
         ("jumbo", "5000.00", "349.90", "0.06998"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.common.money import parse_amount
+from domain.common.money import amounts_from, parse_amount
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import intents, paying_app
@@ -53,6 +53,34 @@ async def test_quote_says_the_tax_of_the_sale(
     assert (quote["credits"], quote["subtotal"], quote["total"]) == ("100.00", "10.00", "11.90")
     assert quote["tax"] == {"code": "de-vat", "category": "S", "rate": "0.19", "amount": "1.90"}
     assert {**same, "quoted_at": None} == {**quote, "quoted_at": None}
+
+
+@pytest.mark.parametrize(
+    ("includes_tax", "parts"), [(False, ("5.00", "0.30", "1.01", "6.31")), (True, ("4.20", "0.25", "0.85", "5.30"))]
+)
+async def test_small_top_up_pays_the_fixed_fee_that_was_quoted(
+    database_urls: DatabaseUrls, database: Database, new_tenant: Any, includes_tax: bool, parts: tuple[str, ...]
+) -> None:
+    tenant = await new_tenant("owner")
+    await located(database, tenant.org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    changes = {"tax_country": "DE", "credits_taxed_at": "sale", "credit_prices_include_tax": includes_tax}
+    async with paying_app(database_urls, topup_fee_below=amounts_from("5.01"), **changes) as client:
+        payer = Caller(client, tenant.owner.token)
+        larger = good(await payer.get("/billing/quote?credits=50.1"))
+        quote = good(await payer.get("/billing/quote?package=pack_50"))
+        for path, body in (
+            ("/billing/credits/purchase", {"package": "pack_50"}),
+            ("/payments", {"amount": "5.00", "currency": "USD"}),
+        ):
+            paid = {**body, "return_url": "https://client.test", "total": quote["total"]}
+            await payer.post(path, paid, key=new_key())
+    assert larger["fee"] == "0.00"
+    assert (quote["subtotal"], quote["fee"], quote["tax"]["amount"], quote["total"]) == parts
+    for terms in await intents(database, tenant.org_id):
+        charged = terms["topup_fee_minor"], terms["tax"]["amount_minor"], terms["amount_minor"]
+        assert charged == tuple(parse_amount(each, "USD") for each in parts[1:])
+        assert terms["purpose"]["goods_minor"] == 50_000_000
 
 
 @pytest.mark.parametrize(

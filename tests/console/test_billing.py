@@ -430,7 +430,8 @@ async def test_credits_are_bought_at_the_total_that_was_shown(
     chosen: dict[str, str], order: str, seen: str | None
 ) -> None:
     tax = {"code": "VAT", "category": "standard", "rate": "0.19", "amount": "1.90"}
-    quote = {"credits": "100.00", "currency": "USD", "subtotal": "10.00", "total": "11.90", "tax": tax, "rate": None}
+    quote = {"credits": "100.00", "currency": "USD", "subtotal": "9.50", "total": "11.90", "tax": tax, "rate": None}
+    quote["fee"] = "0.50"
     methods = {"data": [{"id": "pm_1", "kind": "card", "brand": "visa", "last4": "4242", "is_default": True}]}
     changed = problem(422, "request.invalid", "The total is 12.00 USD now.", field="total")
     fake = api(
@@ -448,6 +449,7 @@ async def test_credits_are_bought_at_the_total_that_was_shown(
         answer = await client.post(here, data=fields, headers=OWN)
     (body,) = [body for name, _, body in fake.asked if name == order]
     assert body.get("total") == seen
+    assert re.search(r"Fee for a small amount</dt>\s*<dd>[^/]*0\.50", page)
     assert (answer.status_code, "The total is 12.00 USD now." in answer.text) == (422, True)
 
 

@@ -68,7 +68,7 @@ def test_older_names_of_prices_set_those_of_the_hosted_checkout(environment: Any
     environment(CREDIT_PACKAGE_SMALL="450", CREDIT_PACKAGE_LARGE="4200", BURSAR_CREDIT_PACKAGE_LARGE="4300")
     prices = {package.name: package.price_minor for package in read_settings().packages}
     assert (prices["pack_50"], prices["pack_100"], prices["pack_500"]) == (450, 1000, 4300)
-    assert prices["small"] == 990
+    assert prices["small"] == 1490
 
 
 def test_older_names_set_what_plans_cost_and_include_and_how_sales_are_shared(environment: Any) -> None:

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -403,13 +402,15 @@ def test_cards_that_relate_nobody_are_warned_of(given: dict[str, str], is_warned
     assert any(line.startswith("BURSAR_TRAIT_KEY is not set") for line in warnings) == is_warned
 
 
-def test_commission_that_discounts_use_up_is_warned_of() -> None:
-    def warned(**given: Any) -> bool:
-        return any("BURSAR_COMMISSION_BEARS_DISCOUNTS" in line for line in Settings(**given).warnings)
-
-    assert warned()
-    assert not warned(commission_bears_discounts=False)
-    assert not warned(commission_bps=8_000)
+def test_sales_that_lose_by_the_providers_fee_are_warned_of_by_name() -> None:
+    [warning] = Settings().price_warnings
+    losses = "package pack_50 loses 0.20 USD in escrows; package pack_100 loses 0.09 USD in escrows."
+    assert warning.startswith(f"After the payment provider's fee these sales lose money: {losses}")
+    assert Settings(provider_fee_percent="0", provider_fee_fixed="0").price_warnings == ()
+    assert Settings(topup_fee_below="14.00").price_warnings == ()
+    [warning] = Settings(topup_fee_below="14.00", cost_markup="0", commission_bears_discounts=True).price_warnings
+    losses = " and ".join(f"10.45 USD in {use}" for use in ("escrows", "sales of agents", "model calls"))
+    assert f"package jumbo loses {losses};" in warning
 
 
 def test_evidence_counts_credits_at_their_price() -> None:
@@ -420,12 +421,7 @@ def test_evidence_counts_credits_at_their_price() -> None:
     assert (policy.credit, policy.chargeback_days) == (credit_price("0.03", "EUR"), 120)
 
 
-def test_prices_below_the_cost_that_credits_pay_are_warned_of() -> None:
-    assert Settings().price_warnings == ()
-    assert Settings(cost_credit_price="0.01").price_warnings == ()
-    assert Settings(cost_credit_price="0.10", cost_markup="4").price_warnings == ()
-    [warning] = Settings(cost_credit_price="0.10").price_warnings
-    assert "A credit pays 0.1 USD of cost, and the plan enterprise by the year sells it for 0.024916666" in warning
+def test_price_of_cost_that_is_none_is_refused() -> None:
     with pytest.raises(ValidationError, match="BURSAR_COST_CREDIT_PRICE and BURSAR_COST_MARKUP"):
         Settings(cost_credit_price="free")
 
