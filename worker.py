@@ -343,7 +343,7 @@ async def warn(settings: Settings, database: Database) -> None:
     for why in settings.warnings:
         log.warning("settings.incomplete", why=why)
     for why in settings.price_warnings:
-        log.warning("settings.price_below_cost", why=why)
+        log.warning("settings.sale_loses_money", why=why)
     try:
         async with database.platform() as session:
             found = await organizations.made_together(session, settings.evidence_policy.registrars)

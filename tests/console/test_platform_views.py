@@ -67,7 +67,7 @@ def test_overview_says_which_prices_are_below_cost() -> None:
     answers = {name: said({**PAGE, "by_status": [], "by_provider": []}) for name in NAMES} | {"ready": said(READY)}
     warned = overview.page(answers, NAMING, NOW, frozenset(), ("The plan x is too cheap.",))
     assert "The plan x is too cheap." in main("platform/overview/page.html", warned)
-    assert "Prices below cost" not in main("platform/overview/page.html", shown())
+    assert "Sales that lose money" not in main("platform/overview/page.html", shown())
 
 
 def test_overview_counts_what_escrows_hold_and_not_what_is_settled() -> None:
