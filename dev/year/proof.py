@@ -5,6 +5,7 @@ sums that are reckoned here from the rows and not by the product.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,19 +115,20 @@ class Proof:
     # The ties ---------------------------------------------------------------------------------------------------------
 
     async def _usage(self) -> None:
-        """What the market reported, the events, the lines of the monthly invoices."""
+        """What the market reported, the events, and with their markup the lines of the monthly invoices."""
         reported: Counter[tuple[str, str]] = Counter()
         for customer in self._customers():
             for (month, _), units in customer.used.items():
                 reported[customer.org_id, month] += int(units * UNIT * 100)
-        events = {
-            (row["org_id"], f"{row['bill_month']:%Y-%m}"): int(row["minor"])
-            for row in await self._rows(
-                "SELECT org_id, bill_month, sum(cost_pico) / 10000000000 AS minor FROM usage_events"
-                " WHERE bill_month IS NOT NULL GROUP BY 1, 2"
-            )
-        }
-        self._same("usage that was reported = usage events, by organization and month", dict(reported), events)
+        markup = 1 + Decimal(self.world.settings.cost_markup)
+        events, marked = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+        for row in await self._rows(
+            "SELECT org_id, bill_month, sum(cost_pico) / 10000000000 AS minor FROM usage_events"
+            " WHERE bill_month IS NOT NULL GROUP BY 1, 2, model"
+        ):
+            events[key := (row["org_id"], f"{row['bill_month']:%Y-%m}")] += int(row["minor"])
+            marked[key] += math.ceil(row["minor"] * markup)
+        self._same("usage that was reported = usage events, by organization and month", reported, events)
         lines: Counter[tuple[str, str]] = Counter()
         for period in await self._rows(
             "SELECT p.org_id, p.month, i.subtotal_minor + i.granted_minor + i.taxed_minor AS minor"
@@ -134,7 +136,7 @@ class Proof:
         ):
             lines[period["org_id"], month_text(period["month"])] += period["minor"]
         # Without those that only show what credits have paid, at zero.
-        self._same("usage events = lines of monthly invoices, before granted credits", events, dict(+lines))
+        self._same("usage events, marked up = lines of monthly invoices, before granted", marked, +lines)
 
     async def _invoices(self) -> None:
         """Invoices, their payments, and what is receivable."""

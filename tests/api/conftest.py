@@ -38,6 +38,7 @@ def settings_for(urls: DatabaseUrls, **changes: Any) -> Settings:
         "organization_rate_limit": "1000000/minute",
         "database_pool_size": 5,
         "database_timeout": "PT50S",
+        "cost_markup": "0",
     }
     return Settings(**{**values, **changes})
 
