@@ -148,7 +148,7 @@ def flow(of: PaymentTerms, kind: PaymentPostingKind) -> Sequence[booking.Transfe
 
 
 #: What is booked only where credits are bought.
-OF_CREDITS = {PaymentPostingKind[name] for name in ("ISSUE", "RETIRE", "TAX", "TAX_BACK")}
+OF_CREDITS = {PaymentPostingKind[name] for name in ("ISSUE", "RETIRE", "TAX", "TAX_BACK", "TOPUP_FEE")}
 
 
 @for_each("kind", list(PaymentPostingKind))

@@ -421,9 +421,9 @@ def test_evidence_counts_credits_at_their_price() -> None:
     assert (policy.credit, policy.chargeback_days) == (credit_price("0.03", "EUR"), 120)
 
 
-def test_price_of_cost_that_is_none_is_refused() -> None:
-    with pytest.raises(ValidationError, match="BURSAR_COST_CREDIT_PRICE and BURSAR_COST_MARKUP"):
-        Settings(cost_credit_price="free")
+def test_markup_that_is_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match="BURSAR_COST_MARKUP"):
+        Settings(cost_markup="free")
 
 
 def test_markup_on_cost_is_that_of_invoices_and_of_arrears() -> None:
