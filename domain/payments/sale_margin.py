@@ -145,10 +145,13 @@ def sales_of(
 
 
 def usual_part(plan: Plan, price: PlanPrice, packages: Sequence[Package], usual: CreditPrice) -> int:
-    """Return the part of a plan's price that is for its credits: their price in the cheapest package, at most 80 %."""
+    """Return the part of a plan's price that is for its credits: their price in the cheapest package, at most 80 %.
+
+    It is 80 % where nothing else sells credits in that currency.
+    """
     rates = [Fraction(each.price_minor, each.credits_minor) for each in packages if each.currency == price.currency]
     if usual.currency == price.currency:
         credits_minor, money_minor = usual.rate()
         rates.append(Fraction(money_minor, credits_minor))
-    most = price.amount_minor * _MOST_FOR_CREDITS
-    return int(min(most, plan.credits_minor * price.interval.months * min(rates, default=Fraction(0))))
+    most, credits_minor = price.amount_minor * _MOST_FOR_CREDITS, plan.credits_minor * price.interval.months
+    return int(min(most, credits_minor * min(rates, default=most)))
