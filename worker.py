@@ -200,10 +200,10 @@ def make_worker(
             ),
             ExportActivities(database, Files(settings.exports)),
             EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
-            ReconciliationActivities(database, providers, client, settings.card_prices),
+            ReconciliationActivities(database, providers, client),
             ContractActivities(database),
             CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold),
-            CardActivities(database, providers.cards, settings.card_prices),
+            CardActivities(database, providers.cards),
             CustomerActivities(database, providers.customers),
             EscrowActivities(
                 database,
@@ -247,7 +247,7 @@ def make_worker(
             ),
             ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door),
             AllocationActivities(database, client, matures=settings.revenue_matures, sealed_signals=sealed_signals),
-            PurchaseOrderActivities(database, client, hold=settings.purchase_order_hold, sealed_signals=sealed_signals),
+            PurchaseOrderActivities(database, client, rules=settings.purchase_rules, sealed_signals=sealed_signals),
             RecoveryActivities(database, providers.payouts, hold_back=settings.hold_back),
             ReferenceRateActivities(
                 database,

@@ -99,7 +99,7 @@ async def reconcile(
         client = await connect(settings, wait=CONNECT_WITHIN)
     except RuntimeError:
         client = None
-    work = ReconciliationActivities(database, providers, client, settings.card_prices)
+    work = ReconciliationActivities(database, providers, client)
     run_id, now = new_id("rcn"), datetime.now(UTC)
     start = ReconciliationInput(
         run_id=run_id,

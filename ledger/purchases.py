@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
@@ -11,21 +12,13 @@ from domain.common.errors import Conflict, DomainError, NotFound, other_request
 from domain.common.money import format_amount
 from ledger.controls import MISSING
 from ledger.errors import translated
-from ledger.spends import OnLimit, Pool, Spender, Spent, spent_of
+from ledger.spends import Lifted, OnLimit, Pool, Spender, Spent, spent_of
 
 _COUNT = """
-    SELECT a.* FROM ledger.count_purchase($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS a
+    SELECT a.* FROM ledger.count_purchase($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS a
 """
 _MOVED = "SELECT ledger.count_purchase_moved($1, $2, $3, $4, $5, $6, $7)"
 _MOVE_POOL = "SELECT * FROM ledger.move_pool($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-
-
-@dataclass(frozen=True, slots=True)
-class Lifted:
-    """A window of a budget that a person's grant lifts for one purchase. The purchase still counts in it."""
-
-    control_id: UUID
-    window: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +28,8 @@ class NewPurchase:
     Attributes:
         order_id: the purchase order, `por_…`.
         number: 0 is the order itself; others are its renewals and what was charged beyond it. With the order, its key.
-        asset: the currency that is paid in, which is converted to that of each control, rounded up.
+        asset: the currency that is paid in, which is converted to that of each control, rounded up; in controls in
+            credits the paid ones count that would be taken next.
         amount_minor: above zero, in minor units of `asset`.
         spender: who buys, and for what.
         pool: the pool that it draws.
@@ -43,6 +37,7 @@ class NewPurchase:
         granted: a person granted it, so it needs no allowance to draw the reserve.
         lifted: the windows that do not refuse it.
         forced: it has already happened; nothing refuses it.
+        margin: how much more than the amount is held in controls in credits, as a part of it.
     """
 
     order_id: str
@@ -55,6 +50,7 @@ class NewPurchase:
     granted: bool = False
     lifted: Sequence[Lifted] = ()
     forced: bool = False
+    margin: Decimal = Decimal(0)
 
 
 class Purchases:
@@ -92,9 +88,10 @@ class Purchases:
                 new.pool.value,
                 new.on_limit.value,
                 new.granted,
-                [f"{one.control_id}/{one.window}" for one in new.lifted],
+                [str(one) for one in new.lifted],
                 new.forced,
                 at,
+                1 + new.margin,
             )
         assert row is not None
         return spent_of(row)

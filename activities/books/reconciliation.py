@@ -33,7 +33,6 @@ from domain.books.reconciliation import (
     listed_until,
     nightly_window,
 )
-from domain.cards.card_authorization import CardPrices
 from domain.common.errors import Invalid
 from domain.common.ids import reconciliation_run_id
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
@@ -77,14 +76,11 @@ MAX_UNREAD, MAX_NAMED = 100, 10
 class ReconciliationActivities:
     """The effects of `ReconciliationWorkflow`; `manage reconcile` calls the same, without Temporal."""
 
-    def __init__(
-        self, database: Database, providers: Providers, client: Client | None, card_prices: CardPrices
-    ) -> None:
-        """Take the database, as the platform, the providers, and what payments and cards are refreshed with."""
+    def __init__(self, database: Database, providers: Providers, client: Client | None) -> None:
+        """Take the database, as the platform, the providers, and what payments are refreshed with."""
         self._database = database
         self._providers = providers
         self._client = client
-        self._card_prices = card_prices
 
     @activity.defn(name="plan_reconciliations")
     async def plan(self, message: PlanReconciliations) -> PlannedReconciliations:
@@ -294,7 +290,7 @@ class ReconciliationActivities:
                 if compared.match_status is MatchStatus.MISSING_HERE and compared.one.kind in OF_CARDS and ref:
                     # What is not there any more stays a discrepancy.
                     with suppress(ProviderRefused):
-                        await read_again(self._database, issuer, self._card_prices, ref, now=datetime.now(UTC))
+                        await read_again(self._database, issuer, ref, now=datetime.now(UTC))
 
     async def _unsettled(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[PaymentTerms]:
         """Yield the payment of each balance transaction that it may still book."""

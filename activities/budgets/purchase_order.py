@@ -23,6 +23,7 @@ from contracts.budgets.purchase_order import (
 from contracts.escrow.escrow import Declined
 from contracts.runs import purchase_order_run
 from domain.budgets.purchase_order import UNKNOWN_REPORTED_AFTER, PurchaseOrderStatus, WaitingPurchase
+from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.errors import DomainError, NotFound
 from repositories.budgets import purchase_order as orders
 from runtime import reach
@@ -39,11 +40,13 @@ PATIENCE = timedelta(minutes=2)
 class PurchaseOrderActivities:
     """The activities of `PurchaseOrderWorkflow` and `PurchaseOrderSweepWorkflow`."""
 
-    def __init__(self, database: Database, client: Client, *, hold: timedelta, sealed_signals: bool = False) -> None:
-        """Take the database, as the platform, the Temporal client, and for how long granted purchases are held."""
+    def __init__(
+        self, database: Database, client: Client, *, rules: PurchaseRules, sealed_signals: bool = False
+    ) -> None:
+        """Take the database, as the platform, the Temporal client, and what is set for purchase orders."""
         self._database = database
         self._client = client
-        self._hold = hold
+        self._rules = rules
         self._seals = Seals("purchase_order", required=sealed_signals)
 
     @activity.defn(name="load_purchase")
@@ -99,7 +102,7 @@ class PurchaseOrderActivities:
                         message.order_id,
                         given,
                         command_id=message.command_id,
-                        hold=self._hold,
+                        rules=self._rules,
                         now=message.now,
                     )
         except DomainError as refusal:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from contracts.payments.payment import ProviderEventInput, ProviderEventResult
-from domain.cards.card_authorization import CardPrices
 from providers.cards.base import CardIssuer
 from providers.payments.base import ProviderNotFound
 from repositories.cards import card as cards
@@ -19,11 +18,10 @@ from services.cards import card_transaction
 class CardActivities:
     """Activities on cards."""
 
-    def __init__(self, database: Database, issuer: CardIssuer | None, prices: CardPrices) -> None:
-        """Take the database, the issuer, if one is set up, and what credits are worth on cards."""
+    def __init__(self, database: Database, issuer: CardIssuer | None) -> None:
+        """Take the database, and the issuer, if one is set up."""
         self._database = database
         self._issuer = issuer
-        self._prices = prices
 
     @activity.defn
     async def book_card_event(self, message: ProviderEventInput) -> ProviderEventResult:
@@ -45,7 +43,7 @@ class CardActivities:
         # What the issuer does not have is nothing to book.
         with suppress(ProviderNotFound):
             is_ours = self._issuer is not None and await card_transaction.read_again(
-                self._database, self._issuer, self._prices, row.refs[0], now=datetime.now(UTC)
+                self._database, self._issuer, row.refs[0], now=datetime.now(UTC)
             )
         outcome = "handled" if is_ours else "unmatched"
         async with self._database.platform() as session:

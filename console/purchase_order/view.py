@@ -29,7 +29,11 @@ _WINDOWS = {
 }
 #: So many windows a grant lifts at most.
 _LIFTS = 10
-_USE = {"not_connected": "Paid outside and reported", "not_in_policy": "Not allowed by the policy"}
+_USE = {
+    "not_connected": "Paid outside and reported",
+    "not_in_policy": "Not allowed by the policy",
+    "insufficient_credits": "Too few credits that were paid for",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

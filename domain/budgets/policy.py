@@ -29,7 +29,7 @@ WARN_PERCENT = 80
 MAX_QUOTA = 10**9
 QUOTA_WINDOWS = (Window.DAY, Window.WEEK, Window.MONTH)
 #: Why a method cannot be used.
-NOT_CONNECTED, NOT_IN_POLICY = "not_connected", "not_in_policy"
+NOT_CONNECTED, NOT_IN_POLICY, NO_CREDITS = "not_connected", "not_in_policy", "insufficient_credits"
 
 _E4 = 10_000
 
@@ -165,6 +165,19 @@ class Method:
     rank: int = 0
     attempts: int = 0
     succeeded: int = 0
+
+
+def issued_card(*, is_covered: bool) -> Method:
+    """Return the method of a card that the platform issues, which credits pay for."""
+    why_not = None if is_covered else NO_CREDITS
+    return Method(
+        name="card",
+        label="Card of this purchase",
+        kind=MethodKind.CARD,
+        available=is_covered,
+        why_not=why_not,
+        fee_minor=0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ SELECT pg_temp.refuse_deletes('card_authorizations');
 GRANT SELECT, INSERT, UPDATE (status, amount_minor, requests) ON card_authorizations TO bursar_platform;
 
 -- The spends by which credits pay for a card: the hold of each approved request, and what was forced. Amounts are in the
--- card's currency; `credits` is what the ledger took for the whole amount.
+-- card's currency; `credits` is what the ledger took for the whole amount, `captured_credits` what it has captured.
 CREATE TABLE card_spends (
     spend_id uuid NOT NULL,
     org_id text NOT NULL,
@@ -87,19 +87,21 @@ CREATE TABLE card_spends (
     amount_minor bigint NOT NULL,
     credits bigint NOT NULL,
     captured_minor bigint DEFAULT 0 NOT NULL,
+    captured_credits bigint DEFAULT 0 NOT NULL,
     refunded_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT pk_card_spends PRIMARY KEY (spend_id),
     CONSTRAINT fk_card_spends_authorization_id_card_authorizations
         FOREIGN KEY (authorization_id) REFERENCES card_authorizations,
     CONSTRAINT ck_card_spends_amounts CHECK (amount_minor > 0 AND credits > 0
-        AND captured_minor BETWEEN 0 AND amount_minor AND refunded_minor BETWEEN 0 AND captured_minor)
+        AND captured_minor BETWEEN 0 AND amount_minor AND refunded_minor BETWEEN 0 AND captured_minor
+        AND captured_credits BETWEEN 0 AND credits)
 );
 CREATE INDEX ix_card_spends_authorization_id ON card_spends (authorization_id);
 CREATE INDEX ix_card_spends_card_id_spend_id ON card_spends (card_id, spend_id) WHERE refunded_minor < captured_minor;
 SELECT pg_temp.row_security('card_spends');
 SELECT pg_temp.tenant_reads_own('card_spends');
 SELECT pg_temp.refuse_deletes('card_spends');
-GRANT SELECT, INSERT, UPDATE (captured_minor, refunded_minor) ON card_spends TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (amount_minor, captured_minor, captured_credits, refunded_minor) ON card_spends TO bursar_platform;
 
 CREATE TABLE card_transactions (
     ref text NOT NULL,

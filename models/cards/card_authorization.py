@@ -42,15 +42,17 @@ class CardSpend(Base):
     """A spend of credits for a card: the hold of an approved request, or what was forced.
 
     Attributes:
-        amount_minor: in minor units of the card's currency, as are what was captured and refunded of it.
-        credits: what the ledger took for the whole amount.
+        amount_minor: in minor units of the card's currency, as are what was captured and refunded of it. It is lowered
+            to what was captured if the held credits do not pay the rest any more.
+        credits: what the ledger took for the whole amount, in minor units.
+        captured_credits: what the ledger has captured of them.
     """
 
     __tablename__ = "card_spends"
     __table_args__ = (
         CheckConstraint(
             "amount_minor > 0 AND credits > 0 AND captured_minor BETWEEN 0 AND amount_minor"
-            " AND refunded_minor BETWEEN 0 AND captured_minor",
+            " AND refunded_minor BETWEEN 0 AND captured_minor AND captured_credits BETWEEN 0 AND credits",
             name="amounts",
         ),
         Index("ix_card_spends_authorization_id", "authorization_id"),
@@ -70,4 +72,5 @@ class CardSpend(Base):
     amount_minor: Mapped[int]
     credits: Mapped[int]
     captured_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    captured_credits: Mapped[int] = mapped_column(server_default=text("0"))
     refunded_minor: Mapped[int] = mapped_column(server_default=text("0"))

@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
+from math import ceil
 
 from sqlalchemy import ColumnElement, and_, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
+from domain.common.money import CREDIT
 from domain.credits.spend.scope import SpendingKey
+from ledger.spends import Lifted
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseGrant, PurchaseOrder, PurchaseRefund
 from models.credits.spend import PurchaseCount
 from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
+from repositories.credits import lot_price
 from repositories.credits.department import parts_of
 from repositories.tenants import metadata
 
@@ -63,6 +68,19 @@ async def counts(session: AsyncSession, order_id: str) -> Sequence[PurchaseCount
     row = PurchaseCount
     query = select(row).where(row.order_id == order_id).order_by(row.number)
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+_MONEY = text("SELECT ledger.money_in(:amount, :asset, :in_asset, :at, false)")
+_GIVEN_BACK = text("""
+SELECT DISTINCT n.control_id, n."window" FROM ledger.purchase_counts c JOIN ledger.counters n ON n.id = ANY (c.counted_in)
+WHERE c.order_id = :order_id AND c.returned = c.amount AND c.changed_at = :at AND n.ends_at > :at
+""")
+
+
+async def given_back(session: AsyncSession, order_id: str, *, at: datetime) -> list[Lifted]:
+    """Return the open windows in which an order counted until its hold was released, by this transaction at a time."""
+    rows = await session.execute(_GIVEN_BACK, {"order_id": order_id, "at": at})
+    return [Lifted(row.control_id, row.window) for row in rows]
 
 
 async def unconfirmed(session: AsyncSession, org_id: str, agent_id: str, *, limit: int) -> int:
@@ -166,11 +184,15 @@ async def long_unknown(session: AsyncSession, *, before: datetime, after: str, l
     return (await session.scalars(query.limit(limit))).all()
 
 
-_WORTH = text("SELECT ledger.worth_in(:amount, :asset, :in_asset, :at, false)")
-
-
-async def worth(session: AsyncSession, amount_minor: int, asset: str, in_asset: str, *, at: datetime) -> int | None:
-    """Return an amount in another asset, rounded up, as budgets count it; None without a rate that is new enough."""
-    values = {"amount": amount_minor, "asset": asset, "in_asset": in_asset, "at": at}
-    found: int | None = await session.scalar(_WORTH, values)
+async def worth(session: AsyncSession, order: PurchaseOrder, in_asset: str, *, at: datetime) -> int | None:
+    """Return the amount of an order in another asset, rounded up, as budgets count it; None without a recent rate."""
+    amount, asset = order.amount_minor, order.currency
+    if in_asset == CREDIT:
+        price = await lot_price.for_cost(session, order.org_id, Decimal(amount), asset, at=at)
+        return None if price is None else price.credits_minor
+    if asset == CREDIT:
+        price = await lot_price.for_credits(session, order.org_id, amount, in_asset, at=at)
+        return None if price is None else ceil(price.money)
+    values = {"amount": amount, "asset": asset, "in_asset": in_asset, "at": at}
+    found: int | None = await session.scalar(_MONEY, values)
     return found

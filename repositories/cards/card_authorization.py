@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.cards.card_authorization import Part
 from ledger.invariants import Invariant
+from ledger.spends import Cost
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.credits.spend import Spend
 from repositories.common.listing import Found, Listing, Position, Wanted
@@ -16,7 +17,11 @@ from repositories.common.listing import Found, Listing, Position, Wanted
 PREFIX = "cau"
 
 _LIST = Listing(of=CardAuthorization, order=[CardAuthorization.id], prefix=PREFIX)
-_WORTH = text("SELECT ledger.worth_in(:amount, :currency, 'CREDIT', :at, :any)")
+_SHORT = text("""
+SELECT floor(l.missing)::bigint FROM ledger.spends s,
+    ledger.lots_for(NULL, CAST(:minor AS numeric), :asset, 0, :at, true, 0, s.hold_id) l
+WHERE s.org_id = :org_id AND s.id = :spend_id
+""")
 
 
 async def find(session: AsyncSession, ref: str) -> CardAuthorization | None:
@@ -33,12 +38,10 @@ async def page(
     return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 
 
-async def worth(
-    session: AsyncSession, amount_minor: int, currency: str, *, at: datetime, any_rate: bool = False
-) -> int | None:
-    """Return an amount in credits, rounded up; None without a rate that is new enough, or with `any_rate` any."""
-    values = {"amount": amount_minor, "currency": currency, "at": at, "any": any_rate}
-    found: int | None = await session.scalar(_WORTH, values)
+async def short_of(session: AsyncSession, row: CardSpend, cost: Cost, *, at: datetime) -> int:
+    """Return what the credits that a spend holds do not pay of a cost, in whole minor units; its hold is locked."""
+    values = {"org_id": row.org_id, "spend_id": row.spend_id, "minor": cost.minor, "asset": cost.asset, "at": at}
+    found: int = (await session.execute(_SHORT, values)).scalar_one()
     return found
 
 
@@ -76,7 +79,6 @@ def part_of(row: CardSpend) -> Part:
     return Part(
         spend_id=row.spend_id,
         amount_minor=row.amount_minor,
-        credits=row.credits,
         captured_minor=row.captured_minor,
         refunded_minor=row.refunded_minor,
     )
@@ -85,16 +87,36 @@ def part_of(row: CardSpend) -> Part:
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
     Invariant(
-        name="each spend for a card has taken the credits of what was captured",
+        name="each spend for a card has taken what was captured for it, and holds nothing once all is",
         table="public.card_spends",
         unit="spends",
         violations="""
-        SELECT c.spend_id || ': credits ' || c.credits || ' of ' || c.amount_minor || ', captured ' || c.captured_minor
-            || '; the spend has ' || coalesce(s.amount, 0) || ', captured ' || coalesce(s.captured, 0)
+        SELECT c.spend_id || ': credits ' || c.credits || ', captured ' || c.captured_credits || ' for '
+            || c.captured_minor || ' of ' || c.amount_minor || '; the spend has ' || coalesce(s.amount, 0)
+            || ', captured ' || coalesce(s.captured, 0)
         FROM public.card_spends c LEFT JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
-        WHERE s.amount IS DISTINCT FROM c.credits
-           OR s.captured <> ceil(c.credits::numeric * c.captured_minor / c.amount_minor)
+        WHERE (s.amount, s.captured) IS DISTINCT FROM (c.credits, c.captured_credits)
+           OR s.status = 'reserved' AND c.captured_minor = c.amount_minor
            OR s.refunded > 0 AND c.refunded_minor = 0 OR s.refunded < s.captured AND c.refunded_minor = c.captured_minor
+        """,
+    ),
+    Invariant(
+        # What is owed was no lot, and lots of other currencies had a rate that is not kept with them.
+        name="the credits captured for a card were worth what merchants took",
+        table="public.card_spends",
+        unit="spends",
+        violations="""
+        SELECT c.spend_id || ': captured ' || c.captured_minor || ' by lots of ' || used.paid
+        FROM public.card_spends c JOIN public.card_authorizations a ON a.id = c.authorization_id
+        JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(u.amount), 0) AS amount, coalesce(sum(u.cost), 0) AS paid, count(*) AS lots,
+                coalesce(bool_and(l.paid_asset = a.currency), true) AS is_plain
+            FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
+            WHERE u.to_lot IS NULL AND (u.transfer_id = s.transfer_id OR u.transfer_id IN (
+                SELECT g.transfer_id FROM ledger.spend_changes g WHERE g.spend_id = s.id AND g.kind = 'capture'))
+        ) used
+        WHERE used.amount = s.captured AND used.is_plain AND used.paid + used.lots < c.captured_minor
         """,
     ),
     Invariant(

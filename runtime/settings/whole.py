@@ -9,6 +9,7 @@ from pydantic import SecretStr, model_validator
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import DocumentType, series_of
 from domain.billing.plan import FREE, PREMIUM, Plan, PlanPrice
+from domain.budgets.purchase_rules import PurchaseRules
 from domain.cards.card import issues_to
 from domain.common.errors import Invalid
 from domain.marketplace.use import UseTerms
@@ -105,6 +106,11 @@ class Settings(
     def revenue_matures(self) -> timedelta:
         """How long payers can have revenue refunded; nothing is decided by younger revenue."""
         return timedelta(days=max(self.purchase_refund_days, self.topup_refund_days))
+
+    @property
+    def purchase_rules(self) -> PurchaseRules:
+        """How approved purchase orders are held, and who pays for them by cards."""
+        return PurchaseRules(hold=self.purchase_order_hold, margin=Decimal(self.cost_hold_margin), issuing=self.issuing)
 
     @property
     def payment_rules(self) -> PaymentRules:

@@ -70,11 +70,22 @@ async def options_for(session: AsyncSession, org_id: str, category: str, *, at: 
 
 
 async def methods_of(
-    session: AsyncSession, org_id: str, policy: Policy, *, amount_minor: int, currency: str
+    session: AsyncSession,
+    org_id: str,
+    policy: Policy,
+    *,
+    amount_minor: int,
+    currency: str,
+    issued: Method | None = None,
 ) -> list[Method]:
-    """Return the organization's methods in the order of a policy, with their expected fees for an amount."""
+    """Return the organization's methods in the order of a policy, with their expected fees for an amount.
+
+    `issued` is a card of the platform. It is left out where the policy has no cards, or a declared method has its name.
+    """
     rows = await methods.listed(session, org_id)
     found = [methods.method_of(row, amount_minor=amount_minor, currency=currency) for row in rows]
+    if issued is not None and issued.kind in policy.order and issued.name not in {each.name for each in found}:
+        found.append(issued)
     return ranked(policy, found)
 
 

@@ -1,7 +1,7 @@
 """Grants and refusals of purchases that need a person, and their end when nobody answers."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,12 +16,13 @@ from domain.budgets.purchase_order import (
     check_grant,
     digest,
 )
+from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.access import PERMISSIONS, Actor, Permission, Role, refuse_by_link, refuse_operator_issued
 from domain.common.errors import Conflict, Invalid, NotFound, other_request
 from domain.common.ids import uuid_of
 from ledger.controls import MISSING
-from ledger.purchases import Lifted, Purchases
-from ledger.spends import Pool
+from ledger.purchases import Purchases
+from ledger.spends import Lifted, Pool
 from models.budgets.purchase_order import PurchaseGrant, PurchaseOrder
 from repositories.budgets import purchase_order as orders
 from repositories.common.command import made_by
@@ -60,7 +61,14 @@ def digest_of(order: PurchaseOrder) -> str:
 
 
 async def grant(
-    session: AsyncSession, actor: Actor, order_id: str, given: Grant, *, command_id: str, hold: timedelta, now: datetime
+    session: AsyncSession,
+    actor: Actor,
+    order_id: str,
+    given: Grant,
+    *,
+    command_id: str,
+    rules: PurchaseRules,
+    now: datetime,
 ) -> PurchaseOrder:
     """Grant a purchase; the last grant that it needs takes the amount out of the budgets, in this transaction.
 
@@ -110,7 +118,7 @@ async def grant(
     _write(session, order, actor, granted=True, reason=given.reason, command_id=command_id, at=now)
     enough = len(before) + 1 >= order.persons
     if enough:
-        await _take(session, order, hold=hold, now=now)
+        await _take(session, order, rules=rules, now=now)
     await records.note(session, order, PurchaseFact.APPROVAL, at=now)
     details = {"pool": pool, "lifts": order.lifts, "reason": given.reason}
     await audit.record(session, actor, "purchase_order.grant", order.id, details, order.org_id)
@@ -170,17 +178,18 @@ async def _decline(
     await records.answered(session, order)
 
 
-async def _take(session: AsyncSession, order: PurchaseOrder, *, hold: timedelta, now: datetime) -> None:
+async def _take(session: AsyncSession, order: PurchaseOrder, *, rules: PurchaseRules, now: datetime) -> None:
     lifted = [
         Lifted(control_id=uuid_of(lift.budget_id), window=lift.window.value) for lift in records.lifts_of(order.lifts)
     ]
+    price = await records.price_of(session, order, at=now)
     spent = await Purchases(await driver_connection(session), order.org_id).authorize(
-        purchase_of(order, granted=True, lifted=lifted), at=now
+        purchase_of(order, granted=True, lifted=lifted, margin=rules.margin), at=now
     )
     refusal = refuse_uncountable(spent)
     if refusal is not None:
         raise limit_exceeded(refusal)
-    await hold_amount(session, order, DecisionCode.GRANTED, until=now + hold, now=now)
+    await hold_amount(session, order, DecisionCode.GRANTED, price, until=now + rules.hold, now=now)
 
 
 async def _decided_by(session: AsyncSession, actor: Actor, order_id: str) -> PurchaseOrder:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import PurchaseFact
-from domain.budgets.policy import Alternative, Judged, Method, Policy, Verdict, Wanted, judge
+from domain.budgets.policy import Alternative, Judged, Method, Policy, Verdict, Wanted, issued_card, judge
 from domain.budgets.purchase_order import (
     DecisionCode,
     PurchaseOnLimit,
@@ -17,6 +17,8 @@ from domain.budgets.purchase_order import (
     sentence_of_refusal,
     sentence_of_waiting,
 )
+from domain.budgets.purchase_rules import PurchaseRules
+from domain.cards.card import issues_to
 from domain.common.errors import Unavailable
 from domain.tenants.metadata import Written
 from domain.tenants.organization import OrganizationStatus, stopped
@@ -25,6 +27,7 @@ from ledger.spends import OnLimit, Outcome, Pool, Refusal, RefusalReason, Spende
 from models.budgets.purchase_order import PurchaseOrder
 from repositories.budgets import purchase_order as orders
 from repositories.common import command
+from repositories.credits.lot_price import LotPrice
 from repositories.tenants import metadata
 from repositories.tenants import organization as organizations
 from runtime.database import driver_connection
@@ -65,7 +68,7 @@ class Proposal:
 
 
 async def propose(
-    session: AsyncSession, proposal: Proposal, *, command_id: str, hold: timedelta, now: datetime
+    session: AsyncSession, proposal: Proposal, *, command_id: str, rules: PurchaseRules, now: datetime
 ) -> PurchaseOrder:
     """Decide on a purchase, or return the order that the command made. Needs the platform's session.
 
@@ -73,7 +76,7 @@ async def propose(
         session: one transaction: the policy's verdict, the count in the budgets, the order, its log and its event.
         proposal: what is to be bought.
         command_id: of the request.
-        hold: how long an approved purchase is held.
+        rules: what is set for purchase orders.
         now: the time.
 
     Raises:
@@ -91,10 +94,16 @@ async def propose(
     await metadata.add(session, order.id, order.org_id, proposal.own, command_id)
     policy = await policies.policy_for(session, order.org_id, agent_id=order.agent_id, project_id=order.project_id)
     judged = await _judged(session, order, proposal, policy, now)
-    spent = await _decide(session, order, policy, judged, asks=proposal.asks, hold=hold, now=now)
+    price = await records.price_of(session, order, at=now)
+    spent = await _decide(session, order, policy, judged, price, asks=proposal.asks, rules=rules, now=now)
     order.methods = shown_methods(
         await policies.methods_of(
-            session, order.org_id, policy, amount_minor=order.amount_minor, currency=order.currency
+            session,
+            order.org_id,
+            policy,
+            amount_minor=order.amount_minor,
+            currency=order.currency,
+            issued=_card(order, rules, price),
         )
     )
     after = await records.left(session, order, at=now)
@@ -107,6 +116,12 @@ async def propose(
     if spent is not None:
         await records.drawn(session, order, 0, spent.pool.value, at=now)
     return order
+
+
+def _card(order: PurchaseOrder, rules: PurchaseRules, price: LotPrice | None) -> Method | None:
+    """Return the card that could be issued for an order, available if credits that were paid for pay its amount."""
+    is_issued = issues_to(rules.issuing, order.org_id) and order.term is None and order.pool == Pool.OPERATING
+    return issued_card(is_covered=price is not None and price.is_covered) if is_issued else None
 
 
 def shown_methods(methods: Sequence[Method]) -> list[dict[str, object]]:
@@ -201,7 +216,7 @@ async def _judged(
 ) -> Judged:
     amount_minor = order.amount_minor
     if policy.has_amounts and policy.currency != order.currency:
-        worth = await orders.worth(session, amount_minor, order.currency, policy.currency, at=now)
+        worth = await orders.worth(session, order, policy.currency, at=now)
         if worth is None:
             raise no_rate()
         amount_minor = worth
@@ -222,9 +237,10 @@ async def _decide(
     order: PurchaseOrder,
     policy: Policy,
     judged: Judged,
+    price: LotPrice | None,
     *,
     asks: bool,
-    hold: timedelta,
+    rules: PurchaseRules,
     now: datetime,
 ) -> Spent | None:
     """Give an order its first status; returns what the budgets counted."""
@@ -254,12 +270,12 @@ async def _decide(
         return None
     on_limit = OnLimit.RESERVE if order.on_limit == PurchaseOnLimit.RESERVE else OnLimit.REFUSE
     spent = await Purchases(await driver_connection(session), order.org_id).authorize(
-        purchase_of(order, on_limit=on_limit), at=now
+        purchase_of(order, on_limit=on_limit, margin=rules.margin), at=now
     )
     refusal = refuse_uncountable(spent)
     if refusal is None:
         order.pool = spent.pool.value
-        await hold_amount(session, order, DecisionCode.APPROVED, until=now + hold, now=now)
+        await hold_amount(session, order, DecisionCode.APPROVED, price, until=now + rules.hold, now=now)
         return spent
     binding = await records.refused_by(session, refusal, order.org_id)
     sentence = sentence_of_refusal(refusal.reason.value, binding)
@@ -268,15 +284,21 @@ async def _decide(
         sentence = order.decision["sentence"]
     else:
         order.status = PurchaseOrderStatus.DECLINED_OVER_BUDGET.value
-    order.decision = records.decision(DecisionCode.OVER_BUDGET, sentence, binding, refusal.reason)
+    order.decision = records.decision(DecisionCode.OVER_BUDGET, sentence, binding, refusal.reason, price)
     return None
 
 
 async def hold_amount(
-    session: AsyncSession, order: PurchaseOrder, code: DecisionCode, *, until: datetime, now: datetime
+    session: AsyncSession,
+    order: PurchaseOrder,
+    code: DecisionCode,
+    price: LotPrice | None,
+    *,
+    until: datetime,
+    now: datetime,
 ) -> None:
     """Give an order whose amount was counted the status `approved`, and say what is left of the budget that binds."""
     order.status, order.held_until, order.answer_by = PurchaseOrderStatus.APPROVED.value, until, None
     binding = await records.bound_by(session, (await records.left(session, order, at=now)).binding, order.org_id)
     sentence = sentence_of_approval(order.amount_minor, order.currency, binding)
-    order.decision = records.decision(code, sentence, binding)
+    order.decision = records.decision(code, sentence, binding, price=price)

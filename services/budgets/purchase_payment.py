@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import EntryStatus, PurchaseFact
-from domain.budgets.policy import NOT_IN_POLICY
+from domain.budgets.policy import NO_CREDITS, NOT_IN_POLICY
 from domain.budgets.purchase_order import (
     FINAL,
     MAX_ATTEMPTS,
@@ -89,7 +89,8 @@ async def attempt(
                 raise other_request()
             return order
     number = check_attempt(PurchaseOrderStatus(order.status), attempts_of(before), held_until=order.held_until, at=now)
-    known = {each["method"]: each for each in order.methods}
+    # A card that is issued reports its payments itself.
+    known = {each["method"]: each for each in order.methods if each["why_not"] not in {None, NO_CREDITS}}
     if known and method not in known:
         raise Invalid(f"There is no method {method[:40]!r}. Use one of {', '.join(known)}.", extra={"field": "method"})
     if known and known[method]["why_not"] == NOT_IN_POLICY:

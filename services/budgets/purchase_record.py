@@ -1,6 +1,8 @@
 """What each fact of a purchase order writes beside its row: an entry of the log, an event, and alerts."""
 
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,14 +11,17 @@ from domain.budgets.economics import PurchaseEntry, PurchaseFact
 from domain.budgets.purchase_order import Binding, DecisionCode, Lift, PurchaseOrderStatus
 from domain.common.calendar import Window
 from domain.common.ids import uuid_id
-from domain.common.money import format_amount
+from domain.common.money import CREDIT, format_amount, scale_of
 from domain.common.text import rfc3339
 from domain.credits.spend.control import Pool
+from domain.insight.metrics import decimal_text
 from domain.messages.events.purchase_order import fact
 from ledger.spends import Refusal, RefusalReason, Spender
 from models.budgets.purchase_order import PurchaseOrder
 from repositories.budgets import purchase_entry
 from repositories.budgets.remaining import BudgetLeft, Remaining, remaining
+from repositories.credits import lot_price
+from repositories.credits.lot_price import LotPrice
 from repositories.messages import alert, event
 from repositories.tenants import name
 from services.budgets import pool_alerts
@@ -84,14 +89,30 @@ async def _subject(session: AsyncSession, kind: str, subject_id: str, org_id: st
     return f"{kind} {named[subject_id]}" if subject_id in named else f"the {kind}"
 
 
+async def price_of(session: AsyncSession, order: PurchaseOrder, *, at: datetime) -> LotPrice | None:
+    """Return the credits that were paid for and would pay an order by a card now; None without an exchange rate."""
+    return await lot_price.for_cost(session, order.org_id, Decimal(order.amount_minor), order.currency, at=at)
+
+
 def decision(
-    code: DecisionCode, sentence: str, binding: Binding | None = None, reason: RefusalReason | None = None
+    code: DecisionCode,
+    sentence: str,
+    binding: Binding | None = None,
+    reason: RefusalReason | None = None,
+    price: LotPrice | None = None,
 ) -> dict[str, Any]:
-    """Return a decision as a row has it; amounts are in minor units of its `currency`."""
+    """Return a decision as a row has it; amounts are in minor units of its `currency`.
+
+    It names the price of a credit by which a budget in credits counts the order.
+    """
     counts_uses = reason is RefusalReason.USES
     stored: dict[str, Any] = {"code": code.value, "sentence": sentence}
     if binding is None:
         return stored
+    if price is not None and binding.currency == CREDIT != price.asset:
+        amount = _each(price)
+        stored["sentence"] = f"{sentence} Each credit counts as {amount} {price.asset}."
+        stored["priced_at"] = {"amount": amount, "currency": price.asset}
     return stored | {
         "budget_id": binding.budget_id,
         "window": None if binding.window is None else binding.window.value,
@@ -99,6 +120,13 @@ def decision(
         "remaining_minor": None if counts_uses else binding.remaining_minor,
         "resets_at": None if binding.resets_at is None else rfc3339(binding.resets_at),
     }
+
+
+def _each(price: LotPrice) -> str:
+    """Write what a whole credit costs, with the decimals of the currency at least."""
+    scale = scale_of(price.asset)
+    exact = Decimal(decimal_text(price.price * Fraction(10) ** (scale_of(CREDIT) - scale), 9))
+    return f"{exact:.{max(scale, -int(exact.as_tuple().exponent))}f}"
 
 
 async def note(

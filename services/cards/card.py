@@ -1,6 +1,7 @@
 """Cards of agents: made, frozen and closed, here and at the issuer, which is asked between transactions."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,8 +20,8 @@ from providers.cards.base import CardStatus as IssuerStatus
 from repositories.billing import billing_profile
 from repositories.budgets import purchase_order as orders
 from repositories.cards import card as cards
-from repositories.cards import card_authorization as authorizations
 from repositories.common.command import add_once
+from repositories.credits import lot_price
 from repositories.marketplace import agent as agents
 from repositories.tenants import api_key, audit
 from repositories.tenants import organization as organizations
@@ -68,7 +69,7 @@ async def create(
                 raise Invalid("The agent must be the organization's own.", extra={"field": "agent_id"})
             await agents.refuse_retired(session, row.agent_id)
             await exchange_rate.note_price(session, price, now)
-            if await authorizations.worth(session, 1, row.currency, at=now) is None:
+            if await lot_price.for_cost(session, row.org_id, Decimal(1), row.currency, at=now) is None:
                 raise Conflict(
                     f"Credits have no recent price in {row.currency}, so nothing could be paid with this card. Choose "
                     "another currency, or ask an operator for an exchange rate.",

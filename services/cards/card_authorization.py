@@ -1,6 +1,7 @@
 """The answer to an issuer's question: one transaction that holds the credits, or says why not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.purchase_order import AttemptStatus, PurchaseOrderStatus
 from domain.cards.card import CardStatus, issues_to
-from domain.cards.card_authorization import CardAnswer, CardPrices
+from domain.cards.card_authorization import CardAnswer
 from domain.common.ids import card_hold_key, uuid_id
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Cost, NewSpend, Outcome, Spender, Spent
@@ -21,6 +22,7 @@ from providers.cards.base import AuthorizationRequest, Merchant, Question
 from repositories.budgets import purchase_order as orders
 from repositories.cards import card as cards
 from repositories.cards import card_authorization as authorizations
+from repositories.credits import lot_price
 from repositories.marketplace import agent as agents
 from runtime.database import driver_connection
 from runtime.identity import new_id
@@ -35,9 +37,7 @@ _OUTCOMES = {
 }
 
 
-async def decide(
-    session: AsyncSession, question: Question, prices: CardPrices, issuing: str | None, *, now: datetime
-) -> bool:
+async def decide(session: AsyncSession, question: Question, issuing: str | None, *, now: datetime) -> bool:
     """Return whether an amount may be held, and hold its credits if so; the same answer to a repeat.
 
     An unknown card is declined and leaves no trace. Needs the platform's session, whose transaction is this answer.
@@ -45,7 +45,6 @@ async def decide(
     Args:
         session: of the platform.
         question: what the issuer asks.
-        prices: what credits are worth on cards.
         issuing: whose cards may pay, see `domain.cards.card.issues_to`.
         now: the time.
     """
@@ -61,7 +60,7 @@ async def decide(
         return bool(row.requests[number]["approved"])
     answer, spent = CardAnswer.CARD_INACTIVE, None
     if issues_to(issuing, card.org_id):
-        answer, spent = await _judge(session, card, row, question, prices, now)
+        answer, spent = await _judge(session, card, row, question, now)
     spend_id = None if spent is None else spent.spend_id
     missed = [_request(0, CardAnswer.NOT_TAKEN, None, now) for _ in range(number - len(row.requests))]
     row.requests = [*row.requests, *missed, _request(question.amount_minor, answer, spend_id, now)]
@@ -174,11 +173,8 @@ def merchant_of(merchant: Merchant) -> dict[str, str | None]:
     }
 
 
-def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_minor: int, credits: int) -> NewSpend:
-    """Return a spend for a card: of its agent, for the agent's department and project, of credits that were paid.
-
-    In limits in money it counts the amount that the merchant asks, in the card's currency.
-    """
+def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_minor: int) -> NewSpend:
+    """Return a spend for a card: of its agent, for the agent's department and project, of what pays the amount."""
     return NewSpend(
         key=key,
         action=ACTION,
@@ -194,12 +190,7 @@ def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_
 
 
 async def _judge(
-    session: AsyncSession,
-    card: Card,
-    row: CardAuthorization,
-    question: Question,
-    prices: CardPrices,
-    now: datetime,
+    session: AsyncSession, card: Card, row: CardAuthorization, question: Question, now: datetime
 ) -> tuple[CardAnswer, Spent | None]:
     agent = await agents.get(session, card.agent_id)
     refused = _refused(card, agent, question)
@@ -212,24 +203,26 @@ async def _judge(
     is_new_order = order is not None and order.status == PurchaseOrderStatus.APPROVED
     if question.amount_minor == 0:
         return CardAnswer.APPROVED, None
-    credits = prices.credits(await authorizations.worth(session, question.amount_minor, question.currency, at=now))
-    if not credits:
-        return CardAnswer.NO_RATE, None
+    spend = spend_of(card, agent, row, card_hold_key(row.ref, "hold", str(question.number)), question.amount_minor)
     async with session.begin_nested() as savepoint:
         if order is not None and is_new_order:
-            # Its amount counts in the budgets from now on as what the card holds.
+            # Its amount counts in the budgets from now on as what the card holds, and these have allowed it.
             await purchase_payment.paid_by_card(session, order, now=now)
+            spend = replace(spend, lifted=await orders.given_back(session, order.id, at=now))
         spent = await Spending(await driver_connection(session), card.org_id).authorize(
-            spend_of(
-                card, agent, row, card_hold_key(row.ref, "hold", str(question.number)), question.amount_minor, credits
-            ),
-            expires_at=now + RESERVATION_TERM,
-            at=now,
+            spend, expires_at=now + RESERVATION_TERM, at=now
         )
         answer = _OUTCOMES.get(spent.outcome, CardAnswer.STOPPED)
+        if answer is CardAnswer.FUNDS and await _has_no_rate(session, card, question, now):
+            answer = CardAnswer.NO_RATE
         if answer is not CardAnswer.APPROVED and is_new_order:
             await savepoint.rollback()
     return answer, spent if answer is CardAnswer.APPROVED else None
+
+
+async def _has_no_rate(session: AsyncSession, card: Card, question: Question, now: datetime) -> bool:
+    cost = Decimal(question.amount_minor)
+    return await lot_price.for_cost(session, card.org_id, cost, card.currency, at=now) is None
 
 
 async def _can_pay(session: AsyncSession, card: Card, order: PurchaseOrder) -> bool:

@@ -5,19 +5,21 @@ Whoever books holds the lock of the card, then that of its organization's debts,
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.cards.card import CardStatus
-from domain.cards.card_authorization import CardPrices, Taken, capture, refund
+from domain.cards.card_authorization import Taken, capture, refund
 from domain.common import accounts
 from domain.common.ids import card_hold_key, card_transfer_key
 from domain.common.money import CREDIT, format_amount
 from domain.payments.payment.snapshot import BalanceTransaction
 from ledger.gateway import Ledger, Posting
 from ledger.spending import Spending
+from ledger.spends import Cost
 from models.cards.card import Card
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.cards.card_transaction import CardTransaction
@@ -54,27 +56,19 @@ class _Books:
     """The books of one card in one transaction."""
 
     def __init__(
-        self,
-        session: AsyncSession,
-        card: Card,
-        provider: str,
-        prices: CardPrices,
-        driver: asyncpg.Connection,
-        now: datetime,
+        self, session: AsyncSession, card: Card, provider: str, driver: asyncpg.Connection, now: datetime
     ) -> None:
-        self.session, self.card, self.provider, self.prices, self.now = session, card, provider, prices, now
+        self.session, self.card, self.provider, self.now = session, card, provider, now
         self.ledger = Ledger(driver)
         self.spending = Spending(driver, card.org_id)
 
     @classmethod
-    async def of(
-        cls, session: AsyncSession, card_ref: str, provider: str, prices: CardPrices, now: datetime
-    ) -> "_Books | None":
+    async def of(cls, session: AsyncSession, card_ref: str, provider: str, now: datetime) -> "_Books | None":
         card = await cards.lock_by_ref(session, card_ref)
         if card is None:
             return None
         await debt.lock(session, card.org_id)
-        return cls(session, card, provider, prices, await driver_connection(session), now)
+        return cls(session, card, provider, await driver_connection(session), now)
 
     async def open_spends(self, spends: Sequence[CardSpend]) -> set[UUID]:
         """Lock the holds, and return the spends that hold something."""
@@ -120,16 +114,20 @@ class _Books:
         await transactions.write_movement(self.session, self.provider, self.card.org_id, movement, posted.transfer_id)
 
     async def give_back(self, key: str, amount_minor: int, spends: Sequence[CardSpend]) -> int:
-        """Refund an amount to the spends that paid, in the order given, and return what none is left for."""
+        """Refund an amount to the spends that paid, in the order given, and return what none is left for.
+
+        The credits are those whose worth is the amount; with the last of it all that are left.
+        """
         rows = {each.spend_id: each for each in spends}
         taken, rest = refund([authorizations.part_of(each) for each in spends], amount_minor)
         in_ledger = await authorizations.in_ledger(self.session, self.card.org_id, list(rows))
         for each in taken:
             row, spent = rows[each.spend_id], in_ledger[each.spend_id]
             row.refunded_minor += each.amount_minor
-            left = spent.captured - spent.refunded
-            is_all = row.refunded_minor == row.captured_minor
-            credits = left if is_all else min(each.credits, left)
+            credits = spent.captured - spent.refunded
+            if not each.is_rest:
+                money = Decimal(each.amount_minor)
+                credits = min(credits, await self.spending.refund_credits(each.spend_id, money, self.card.currency))
             if credits:
                 await self.spending.refund(
                     key=card_hold_key(key, "refund", str(each.spend_id)),
@@ -142,13 +140,12 @@ class _Books:
         return rest
 
 
-async def read_again(database: Database, issuer: CardIssuer, prices: CardPrices, ref: str, *, now: datetime) -> bool:
+async def read_again(database: Database, issuer: CardIssuer, ref: str, *, now: datetime) -> bool:
     """Read what the issuer has under an id, and book what is not booked yet; False if it is of no card of ours.
 
     Args:
         database: what is booked, in transactions between which the issuer is asked.
         issuer: asked.
-        prices: what credits are worth on cards.
         ref: the id of a card, an authorization, a transaction or a dispute.
         now: the time.
 
@@ -170,24 +167,22 @@ async def read_again(database: Database, issuer: CardIssuer, prices: CardPrices,
     snapshot = await issuer.retrieve_authorization(authorized) if authorized is not None else None
     async with database.platform() as session:
         if snapshot is not None:
-            is_ours = await book(session, snapshot, issuer.name, prices, now=now)
+            is_ours = await book(session, snapshot, issuer.name, now=now)
         else:
             assert alone is not None
-            is_ours = await book_alone(session, alone, issuer.name, prices, now=now)
+            is_ours = await book_alone(session, alone, issuer.name, now=now)
         if disputed is not None and alone is not None:
-            await book_dispute(session, disputed, alone.card_ref, issuer.name, prices, now=now)
+            await book_dispute(session, disputed, alone.card_ref, issuer.name, now=now)
     return is_ours
 
 
-async def book(
-    session: AsyncSession, snapshot: AuthorizationSnapshot, provider: str, prices: CardPrices, *, now: datetime
-) -> bool:
+async def book(session: AsyncSession, snapshot: AuthorizationSnapshot, provider: str, *, now: datetime) -> bool:
     """Book what has happened to an authorization; False if its card is not ours. Needs the platform's session.
 
     Its captures come before its end, which releases what is still held. A snapshot that is older than what is booked
     changes nothing.
     """
-    books = await _Books.of(session, snapshot.card_ref, provider, prices, now)
+    books = await _Books.of(session, snapshot.card_ref, provider, now)
     if books is None:
         return False
     row = await authorizations.find(session, snapshot.ref)
@@ -207,11 +202,9 @@ async def book(
     return True
 
 
-async def book_alone(
-    session: AsyncSession, snapshot: TransactionSnapshot, provider: str, prices: CardPrices, *, now: datetime
-) -> bool:
+async def book_alone(session: AsyncSession, snapshot: TransactionSnapshot, provider: str, *, now: datetime) -> bool:
     """Book a capture or refund that has no authorization; False if its card is not ours."""
-    books = await _Books.of(session, snapshot.card_ref, provider, prices, now)
+    books = await _Books.of(session, snapshot.card_ref, provider, now)
     if books is None:
         return False
     row = await authorizations.find(session, snapshot.ref)
@@ -230,7 +223,6 @@ async def book_dispute(
     snapshot: CardDisputeSnapshot,
     card_ref: str,
     provider: str,
-    prices: CardPrices,
     *,
     now: datetime,
 ) -> bool:
@@ -238,7 +230,7 @@ async def book_dispute(
 
     The transaction must be booked before; False if it is not ours.
     """
-    books = await _Books.of(session, card_ref, provider, prices, now)
+    books = await _Books.of(session, card_ref, provider, now)
     row = None if books is None else await transactions.find(session, snapshot.transaction_ref)
     if books is None or row is None:
         return False
@@ -293,9 +285,8 @@ async def _book_all(
     open_spends = await books.open_spends(spends)
     for each in new:
         if each.kind is CardTransactionKind.CAPTURE:
-            holds = [
-                spend for spend in spends if spend.spend_id in open_spends or authorizations.part_of(spend).is_taken
-            ]
+            # Of what rounding has taken all credits of, the rest of the money costs none.
+            holds = [each for each in spends if each.spend_id in open_spends or each.captured_credits == each.credits]
             beyond, forced = await _capture(books, row, each, holds)
             # A refund that was read with it returns it.
             spends.extend(forced)
@@ -356,30 +347,39 @@ async def _capture(
         [authorizations.part_of(each) for each in holds if not each.is_forced], snapshot.amount_minor
     )
     for each in taken:
-        await _settle(books, snapshot.ref, each)
-        rows[each.spend_id].captured_minor += each.amount_minor
+        beyond += await _settle(books, snapshot.ref, rows[each.spend_id], each)
     return beyond, [await _force(books, row, snapshot, beyond)] if beyond else []
 
 
-async def _settle(books: _Books, ref: str, taken: Taken) -> None:
-    if taken.credits:
-        await books.spending.settle(
+async def _settle(books: _Books, ref: str, row: CardSpend, taken: Taken) -> int:
+    """Capture the credits that pay an amount, and return what those that are held do not pay any more.
+
+    With the last of the money what is held beyond it is released. Credits pay less than was held for them if they were
+    paid in another currency that has lost value; the hold then ends, and pays nothing of later captures.
+    """
+    short = 0
+    if row.captured_credits < row.credits:
+        cost = Cost(minor=Decimal(taken.amount_minor), asset=books.card.currency)
+        short = await authorizations.short_of(books.session, row, cost, at=books.now)
+        changed = await books.spending.settle(
             key=card_hold_key(ref, "capture", str(taken.spend_id)),
             spend_id=taken.spend_id,
-            amount_minor=taken.credits,
-            more=True,
+            cost=cost,
+            more=not taken.is_rest,
             at=books.now,
         )
+        row.captured_credits = changed.captured_minor
+    row.captured_minor += taken.amount_minor - short
+    if short:
+        row.amount_minor = row.captured_minor
+    return short
 
 
 async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, beyond_minor: int) -> CardSpend:
-    """Charge what no hold covers. It has happened, so nothing refuses it, and the last known rate counts."""
-    worth = await authorizations.worth(books.session, beyond_minor, snapshot.currency, at=books.now, any_rate=True)
-    credits = books.prices.credits(worth)
-    assert credits, "a card has a currency that had a rate when it was made"
+    """Charge what no hold covers. It has happened, so nothing refuses it, and any rate counts."""
     agent = await agents.get(books.session, books.card.agent_id)
     spent = await books.spending.force(
-        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor, credits),
+        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor),
         at=books.now,
     )
     assert spent.spend_id is not None
@@ -390,8 +390,9 @@ async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSna
         authorization_id=row.id,
         is_forced=True,
         amount_minor=beyond_minor,
-        credits=credits,
+        credits=spent.amount_minor,
         captured_minor=beyond_minor,
+        captured_credits=spent.amount_minor,
         refunded_minor=0,
     )
     books.session.add(forced)
@@ -401,7 +402,7 @@ async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSna
         books.session,
         kind=OVERSPENT,
         subject=books.card.id,
-        detail=f"{snapshot.merchant.name} has taken {amount} beyond what was authorized on the card {books.card.name} "
+        detail=f"{snapshot.merchant.name} has taken {amount} beyond what was held on the card {books.card.name} "
         f"({books.card.last4}). The amount was charged, and what the credits do not cover is owed. Freeze the card if "
         "the payment is not yours.",
         org_id=row.org_id,

@@ -1,12 +1,13 @@
 """Takes advice: makes the purchase order or the change of a payment policy that it proposes, for people to approve."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.policy import Alternative, Policy, PolicyScope
 from domain.budgets.purchase_order import PurchaseOrderStatus
+from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.access import Actor, refuse_by_link
 from domain.common.errors import Conflict, NotFound
 from domain.credits.spend.scope import Named, SpendingKey, scope_of
@@ -47,7 +48,7 @@ async def take(
     month: date,
     *,
     command_id: str,
-    hold: timedelta,
+    rules: PurchaseRules,
     now: datetime,
 ) -> InsightTake:
     """Propose what advice about a month says; once for each month, whoever repeats it. Nothing is bought or set by it.
@@ -61,7 +62,7 @@ async def take(
         insight: the advice.
         month: the first day of the month that it is about.
         command_id: of the request.
-        hold: how long an approved purchase is held.
+        rules: what is set for purchase orders.
         now: the time.
 
     Raises:
@@ -87,7 +88,7 @@ async def take(
         made = InsightTake(org_id=org_id, insight_id=insight.id, month=month)
         if isinstance(insight.proposes, OrderProposal):
             proposal = await _order(session, actor, org_id, insight.proposes)
-            order = await purchase_order.propose(session, proposal, command_id=command_id, hold=hold, now=now)
+            order = await purchase_order.propose(session, proposal, command_id=command_id, rules=rules, now=now)
             if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
                 raise OrderRefused(
                     "Nothing was proposed, because the payment policy lets no person decide on it. "

@@ -10,10 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from activities.cards.card import CardActivities
 from contracts.payments.payment import ProviderEventInput
-from domain.cards.card_authorization import CardPrices
 from domain.common.accounts import org_credits
 from domain.common.calendar import Window
-from domain.common.credits import credit_price
 from domain.common.ids import uuid_id, uuid_of
 from domain.credits.spend.control import Allowance, Limit, NewControl, SubjectKind
 from domain.payments.payment.snapshot import BalanceTransactionKind
@@ -46,7 +44,6 @@ from tests.conftest import DatabaseUrls
 from tests.support.cards import (
     CREDIT,
     NOW,
-    PRICES,
     FakeIssuer,
     World,
     authorization,
@@ -76,17 +73,22 @@ async def world(database: Database) -> World:
     return await World(database).begin()
 
 
-async def ask(
-    world: World, asked: Question, now: datetime = NOW, issuing: str = "all", prices: CardPrices = PRICES
-) -> bool:
+async def ask(world: World, asked: Question, now: datetime = NOW, issuing: str = "all") -> bool:
     async with world.database.platform() as session:
-        return await card_authorization.decide(session, asked, prices, issuing, now=now)
+        return await card_authorization.decide(session, asked, issuing, now=now)
 
 
 async def told(world: World, snapshot, now: datetime = NOW) -> bool:
     async with world.database.platform() as session:
         book = card_transaction.book if hasattr(snapshot, "requests") else card_transaction.book_alone
-        return await book(session, snapshot, "stripe", PRICES, now=now)
+        return await book(session, snapshot, "stripe", now=now)
+
+
+async def exact(world: World) -> tuple[int, int]:
+    """Return the credits that are there and held, in minor units."""
+    async with world.database.platform() as session:
+        found = await Ledger(await driver_connection(session)).balance(org_credits(world.org))
+    return found.posted_minor, found.pending_minor
 
 
 async def row_of(world: World, ref: str) -> CardAuthorization:
@@ -173,9 +175,10 @@ async def test_an_unknown_card_is_declined_without_a_trace(world: World) -> None
         assert await authorizations.find(session, asked.authorization_ref) is None
 
 
-async def test_a_limit_of_the_agent_decides_by_what_the_merchant_asks(world: World) -> None:
-    # A payment of 4.00 USD takes 160 credits of 0.10 USD each, and counts 4.00 USD.
-    cheap = CardPrices(usual=credit_price("0.10", "USD"), paid=credit_price("0.025", "USD"))
+async def test_a_limit_of_the_agent_decides_by_what_the_merchant_asks(database: Database) -> None:
+    # A payment of 4.00 USD takes 160 credits for which 0.025 USD each were paid, and counts 4.00 USD.
+    world = await World(database).begin(0)
+    await world.give(1_000, cents=2_500)
     new = NewControl(subject_kind=SubjectKind.AGENT, subject_id=world.agent, asset="USD")
     limits = (Limit(window=Window.DAY, amount_minor=500),)
     async with world.database.platform() as session:
@@ -189,12 +192,12 @@ async def test_a_limit_of_the_agent_decides_by_what_the_merchant_asks(world: Wor
             command_id=fresh("cmd"),
             at=NOW,
         )
-    assert await ask(world, question(world, 400), prices=cheap)
+    assert await ask(world, question(world, 400))
     assert await world.balance() == (1000, 160)
     asked = question(world, 101)
-    assert not await ask(world, asked, prices=cheap)
+    assert not await ask(world, asked)
     assert await reason(world, asked.authorization_ref) == "spend_limit"
-    assert await ask(world, question(world, 100), prices=cheap)
+    assert await ask(world, question(world, 100))
 
 
 async def test_a_request_that_adds_to_an_authorization_holds_for_itself(world: World) -> None:
@@ -244,6 +247,54 @@ async def test_captures_in_parts_settle_what_they_take(world: World) -> None:
     assert await world.balance() == (990, 30)
     await told(world, authorization(world, asked.authorization_ref, (400, True), status=CLOSED, transactions=parts))
     assert await world.balance() == (960, 0)
+
+
+async def test_each_lot_pays_what_was_paid_for_it(database: Database) -> None:
+    """Of 20.00 USD the first 100 credits pay a half, and 334.448161 that cost 0.0299 each the other."""
+    world = await World(database).begin(100)
+    await world.give(1_000, cents=2_990)
+    asked = question(world, 2_000)
+    assert await ask(world, asked)
+    assert await exact(world) == (1_100_000_000, 434_448_161)
+    found = (transaction(world, 1_000, asked.authorization_ref),)
+    await told(world, authorization(world, asked.authorization_ref, (2_000, True), transactions=found))
+    assert await exact(world) == (1_000_000_000, 334_448_161)
+    found = (*found, transaction(world, 500, asked.authorization_ref, REFUND))
+    await told(world, authorization(world, asked.authorization_ref, (2_000, True), transactions=found))
+    assert await exact(world) == (1_050_000_000, 334_448_161)
+    found = (*found, transaction(world, 500, asked.authorization_ref))
+    snapshot = authorization(world, asked.authorization_ref, (2_000, True), status=CLOSED, transactions=found)
+    await told(world, snapshot)
+    # What is captured last comes back first: 5.00 USD of the cheap credits, and 2.00 of the others.
+    assert await exact(world) == (1_050_000_000 - 167_224_081, 0)
+    found = (*found, transaction(world, 700, asked.authorization_ref, REFUND))
+    await told(world, replace(snapshot, transactions=found))
+    assert await exact(world) == (1_070_000_000, 0)
+    found = (*found, transaction(world, 300, asked.authorization_ref, REFUND))
+    await told(world, replace(snapshot, transactions=found))
+    assert await exact(world) == (1_100_000_000, 0)
+
+
+async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Database) -> None:
+    world = await World(database).begin(0)
+    await world.give(1_000, cents=10_000, asset="EUR")
+    for asset_minor, at in ((10, NOW), (20, NOW + timedelta(hours=1))):
+        async with database.platform() as session:
+            driver = await driver_connection(session)
+            await set_credit_rate(driver, asset="EUR", credit_minor=CREDIT, asset_minor=asset_minor, starts_at=at)
+        if at == NOW:
+            asked = question(world, 400)
+            assert await ask(world, asked)
+            assert await world.balance() == (1_000, 40)
+    # A euro is worth half as much, so 40 credits pay 2.00 USD of 3.00, and 20 more the rest.
+    ref, later = asked.authorization_ref, NOW + timedelta(hours=2)
+    found = (transaction(world, 300, ref),)
+    await told(world, authorization(world, ref, (400, True), transactions=found), now=later)
+    assert await world.balance() == (940, 0)
+    assert await alerts(world) == ["card_overspent"]
+    found = (*found, transaction(world, 100, ref))
+    await told(world, authorization(world, ref, (400, True), status=CLOSED, transactions=found), now=later)
+    assert await world.balance() == (920, 0)
 
 
 @pytest.mark.parametrize("status", [REVERSED, AuthorizationStatus.EXPIRED])
@@ -480,7 +531,7 @@ async def test_a_dispute_gives_the_credits_back_once_it_is_won(world: World) -> 
             movements=movements,
         )
         async with world.database.platform() as session:
-            assert await card_transaction.book_dispute(session, snapshot, world.ref, "stripe", PRICES, now=NOW)
+            assert await card_transaction.book_dispute(session, snapshot, world.ref, "stripe", now=NOW)
         assert await world.balance() == (balance, 0)
 
 
@@ -495,7 +546,7 @@ async def test_a_won_dispute_about_what_was_refunded_alerts_and_returns_no_later
     for known in (2, 3):
         await told(world, authorization(world, ref, (400, True), status=CLOSED, transactions=parts[:known]))
         async with world.database.platform() as session:
-            assert await card_transaction.book_dispute(session, won, world.ref, "stripe", PRICES, now=NOW)
+            assert await card_transaction.book_dispute(session, won, world.ref, "stripe", now=NOW)
     assert await world.balance() == (960, 0)
     assert await alerts(world) == ["card_refund_unmatched", "card_overspent"]
 
@@ -621,5 +672,5 @@ async def _take(world: World, issuer: FakeIssuer | None, event_id: str, event_ty
             )
             .on_conflict_do_nothing()
         )
-    activities = CardActivities(world.database, issuer, PRICES)
+    activities = CardActivities(world.database, issuer)
     return (await activities.book_card_event(ProviderEventInput(provider="stripe", event_id=event_id))).outcome

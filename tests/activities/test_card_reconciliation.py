@@ -24,7 +24,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.cards import card_authorization
 from tests.conftest import DatabaseUrls
-from tests.support.cards import NOW, PRICES, FakeIssuer, World, authorization, fresh, moved, question, transaction
+from tests.support.cards import NOW, FakeIssuer, World, authorization, fresh, moved, question, transaction
 from tests.support.proving import prove
 from tests.support.reconciliation import FakeProvider
 
@@ -44,7 +44,7 @@ async def differences(database: Database, provider: FakeProvider, issuer: FakeIs
     """Do one run, and return how many discrepancies are left."""
     now, run_id = datetime.now(UTC), new_id("rcn")
     providers = replace(provider.registry(), cards=issuer)
-    work = ReconciliationActivities(database, providers, None, PRICES)
+    work = ReconciliationActivities(database, providers, None)
     start = ReconciliationInput(
         run_id=run_id,
         provider=provider.name,
@@ -64,7 +64,7 @@ async def held(world: World, cents: int) -> str:
     """Hold credits for an authorization, and return its id."""
     asked = question(world, cents)
     async with world.database.platform() as session:
-        assert await card_authorization.decide(session, asked, PRICES, "all", now=NOW)
+        assert await card_authorization.decide(session, asked, "all", now=NOW)
     return asked.authorization_ref
 
 

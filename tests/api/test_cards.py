@@ -86,7 +86,6 @@ async def issuing(database_urls: DatabaseUrls) -> AsyncIterator[Issuing]:
             issuing="all",
             # A busy machine decides late.
             issuing_timeout=timedelta(minutes=1),
-            cost_credit_price="0.08",
             public_url="https://pay.example.com",
         ),
         temporal=temporal,
@@ -161,8 +160,7 @@ async def test_a_question_is_answered_from_the_books_and_a_repeat_the_same(issui
     body = asked(world.ref, 400)
     assert approved(await issuing.ask(body))
     assert approved(await issuing.ask(body))
-    # 40 credits by the list price, of which each pays 0.08 USD of a cost.
-    assert await world.balance() == (1000, 50)
+    assert await world.balance() == (1000, 40)
     assert not approved(await issuing.ask(asked(world.ref, 100_000)))
 
 
@@ -412,8 +410,7 @@ async def _bought_by_card(issuing: Issuing, studio: Tenant) -> tuple[World, dict
 
 async def _told(issuing: Issuing, world: World, snapshot: AuthorizationSnapshot) -> None:
     async with issuing.deps.database.platform() as session:
-        now, prices = datetime.now(UTC), issuing.deps.settings.card_prices
-        assert await card_transaction.book(session, snapshot, "stripe", prices, now=now)
+        assert await card_transaction.book(session, snapshot, "stripe", now=datetime.now(UTC))
 
 
 async def _give(database: Database, org_id: str) -> None:
@@ -436,4 +433,4 @@ async def test_nobody_releases_captures_or_refunds_what_a_card_holds(
         refused(await caller.post(f"{path}/capture", {"amount": "1"}, key=new_key()), 409, "spend.card")
         refused(await caller.post(f"{path}/extend", {"expires_in": "P30D"}, key=new_key()), 409, "spend.card")
     refused(await operator.post(f"/credits/spends/{hold}/refunds", {}, key=new_key()), 409, "spend.card")
-    assert await world.balance() == (1000, 50)
+    assert await world.balance() == (1000, 40)

@@ -21,7 +21,6 @@ from runtime.settings import Settings
 from runtime.temporal import connect
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
-from tests.support.cards import PRICES
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 from tests.support.serving import client_of
 from workflows.books.reconciliation import ReconciliationWorkflow
@@ -242,7 +241,7 @@ async def test_run_that_was_asked_for_can_be_read_at_once_and_is_done_once(
     assert started["status"] == "running"
     assert good(await caller.get(f"/reconciliation/runs/{started['id']}"))["from"] == "2026-01-30T00:00:00Z"
     assert good(await caller.post("/reconciliation/runs", body, key=key), 202)["id"] == started["id"]
-    work = ReconciliationActivities(database, provider.registry(), client, PRICES)
+    work = ReconciliationActivities(database, provider.registry(), client)
     async with Worker(
         client,
         task_queue=TASK_QUEUE,

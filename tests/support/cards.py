@@ -5,9 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
-from domain.cards.card_authorization import CardPrices
 from domain.common.accounts import org_credits, platform
-from domain.common.credits import credit_price
 from domain.credits.lots import LotSource, LotTerms
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from ledger.gateway import Ledger
@@ -38,7 +36,6 @@ from runtime.identity import new_id
 NOW = datetime.now(UTC)
 CREDIT = 10**6
 SHOP = Merchant(name="Corner Shop", category="eating_places_restaurants", country="US", city="Vienna")
-PRICES = CardPrices(usual=credit_price("0.10", "USD"), paid=credit_price("0.10", "USD"))
 _numbers = count(1)
 
 
@@ -63,19 +60,20 @@ class World:
         await self.give(credits)
         return self
 
-    async def give(self, credits: int, *, paid: bool = True) -> None:
+    async def give(self, credits: int, *, paid: bool = True, cents: int | None = None, asset: str = "USD") -> None:
+        """Give credits that cost 0.10 each, or `cents` in all."""
         if not credits:
             return
-        cents = credits * 10
-        terms = LotTerms(source=LotSource.PURCHASE, paid_minor=cents, paid_asset="USD")
+        cents = credits * 10 if cents is None else cents
+        terms = LotTerms(source=LotSource.PURCHASE, paid_minor=cents, paid_asset=asset)
         async with self.database.platform() as session:
             ledger = Ledger(await driver_connection(session))
             if paid:
                 await ledger.post(
                     key=new_id("key"),
                     kind="test.paid",
-                    source=platform("exchange", "USD"),
-                    destination=platform("deferred_revenue", "USD"),
+                    source=platform("exchange", asset),
+                    destination=platform("deferred_revenue", asset),
                     amount_minor=cents,
                     effective_at=NOW,
                 )

@@ -18,7 +18,6 @@ from providers.payments.base import PaymentProvider, ProviderRefused, StatementI
 from providers.payments.registry import Providers
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from tests.support.cards import PRICES
 
 DAY = Window(datetime(2026, 1, 30, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC))
 NOON = DAY.since + timedelta(hours=12)
@@ -98,7 +97,7 @@ async def book(
 async def reconcile(database: Database, provider: FakeProvider) -> str:
     """Compare the day as one run does; returns its id."""
     run_id = new_id("rcn")
-    work = ReconciliationActivities(database, provider.registry(), None, PRICES)
+    work = ReconciliationActivities(database, provider.registry(), None)
     start = messages.ReconciliationInput(
         run_id=run_id,
         provider=provider.name,

@@ -27,7 +27,6 @@ from repositories.common.listing import Wanted
 from repositories.payments import payment
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.support.cards import PRICES
 from tests.support.reconciliation import DAY, NIGHT, NOON, FakeProvider, book
 
 
@@ -41,7 +40,7 @@ class Reconciler:
 
     @property
     def work(self) -> ReconciliationActivities:
-        return ReconciliationActivities(self.database, self.provider.registry(), self.client, PRICES)
+        return ReconciliationActivities(self.database, self.provider.registry(), self.client)
 
     def start(self, window: Window = DAY) -> ReconciliationInput:
         run_id = new_id("rcn")

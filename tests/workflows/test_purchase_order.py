@@ -82,7 +82,7 @@ class Studio:
         )
         async with self.database.platform() as session:
             now = datetime.now(UTC) - since
-            return await propose(session, proposal, command_id=new_id("cmd"), hold=HOLD, now=now)
+            return await propose(session, proposal, command_id=new_id("cmd"), rules=RULES, now=now)
 
     async def start(self, order: PurchaseOrder) -> WorkflowHandle[Any, Any]:
         run = purchase_order_run(PurchaseOrderInput(order_id=order.id), order.org_id, order.agent_id)
@@ -116,7 +116,7 @@ class Studio:
 @asynccontextmanager
 async def studio_on(env: WorkflowEnvironment, urls: Any, *, sealed_signals: bool = False) -> AsyncIterator[Studio]:
     made = Studio(env, with_plugin(env.client), Database(urls.tenant, urls.platform))
-    work = PurchaseOrderActivities(made.database, made.client, hold=HOLD, sealed_signals=sealed_signals)
+    work = PurchaseOrderActivities(made.database, made.client, rules=RULES, sealed_signals=sealed_signals)
     activities = [
         *(work.load, work.decline_unanswered, work.decide, work.expire, work.renew),
         *(work.start_missing, work.report_unknown),
@@ -181,7 +181,7 @@ async def test_an_operator_grants_with_the_digest_from_the_temporal_ui(studio: S
         answer = await handle.execute_update("grant", given)
         assert answer["declined"]["code"] == code
     assert "older than the request" in await studio.shown(handle)
-    work = PurchaseOrderActivities(studio.database, studio.client, hold=HOLD)
+    work = PurchaseOrderActivities(studio.database, studio.client, rules=RULES)
     decision = DecideOnPurchase(
         order_id=order.id, actor=kim, command_id=new_id("cmd"), digest=seen, now=datetime.now(UTC)
     )

@@ -112,7 +112,7 @@ async def take_insight(
                 found,
                 about.month,
                 command_id=once.command_id,
-                hold=deps.settings.purchase_order_hold,
+                rules=deps.settings.purchase_rules,
                 now=now,
             )
             view = InsightView.of(found, org_id, row)

@@ -184,7 +184,6 @@ class CardPaymentView(ResponseModel):
     def of(cls, row: CardAuthorization, spends: Sequence[CardSpend], transactions: Sequence[CardTransaction]) -> Self:
         """Show a row with what belongs to it."""
         currency = row.currency
-        credits = sum(-(-each.credits * each.captured_minor // each.amount_minor) for each in spends)
         return cls(
             id=row.id,
             card_id=row.card_id,
@@ -194,7 +193,7 @@ class CardPaymentView(ResponseModel):
             amount=format_amount(row.amount_minor, currency),
             captured=format_amount(sum(each.captured_minor for each in spends), currency),
             refunded=format_amount(sum(each.refunded_minor for each in spends), currency),
-            credits=format_amount(credits, CREDIT),
+            credits=format_amount(sum(each.captured_credits for each in spends), CREDIT),
             requests=[
                 CardRequestView(
                     amount=format_amount(each["amount_minor"], currency),

@@ -123,7 +123,7 @@ async def create_purchase_order(
                 session,
                 proposal,
                 command_id=once.command_id,
-                hold=deps.settings.purchase_order_hold,
+                rules=deps.settings.purchase_rules,
                 now=datetime.now(UTC),
             )
             view = await _shown(session, actor, row)
@@ -438,7 +438,7 @@ async def grant_purchase_order(
             purchase_order_id,
             body.grant(),
             command_id=once.command_id,
-            hold=deps.settings.purchase_order_hold,
+            rules=deps.settings.purchase_rules,
             now=datetime.now(UTC),
         )
 

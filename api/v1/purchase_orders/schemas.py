@@ -22,6 +22,7 @@ from api.fields import (
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.payment_policies.schemas import MethodName
+from api.v1.payments.schemas import MoneyView
 from domain.budgets.free_text import check
 from domain.budgets.policy import Alternative
 from domain.budgets.purchase_order import (
@@ -225,6 +226,10 @@ class PurchaseDecisionView(ResponseModel):
     remaining: Exact | None = Field(description="What is left in that window, in the budget's currency.")
     currency: str | None = Field(description="The budget's currency.")
     resets_at: datetime | None
+    priced_at: MoneyView | None = Field(
+        description="The price of one credit by which a budget in credits counts the purchase: what was paid for the "
+        "credits that its card would take."
+    )
     sentence: str
 
     @classmethod
@@ -238,6 +243,7 @@ class PurchaseDecisionView(ResponseModel):
             remaining=None if remaining is None else format_amount(remaining, str(currency)),
             currency=currency,
             resets_at=stored.get("resets_at"),
+            priced_at=stored.get("priced_at"),
             sentence=stored["sentence"],
         )
 

@@ -80,9 +80,7 @@ async def _decided(deps: Deps, question: Question) -> bool:
 
 async def _decide(deps: Deps, question: Question) -> bool:
     async with deps.database.platform() as session:
-        return await card_authorization.decide(
-            session, question, deps.settings.card_prices, deps.settings.issuing, now=datetime.now(UTC)
-        )
+        return await card_authorization.decide(session, question, deps.settings.issuing, now=datetime.now(UTC))
 
 
 async def _void(deps: Deps, question: Question, deciding: "asyncio.Task[bool]") -> None:

@@ -46,7 +46,7 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {
             IDENTIFIER: "spend_id org_id card_id authorization_id",
-            FINANCIAL: "amount_minor credits captured_minor refunded_minor",
+            FINANCIAL: "amount_minor credits captured_minor captured_credits refunded_minor",
             TECHNICAL: "is_forced",
         },
     ),

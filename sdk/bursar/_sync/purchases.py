@@ -62,7 +62,7 @@ class Purchase:
             ValueError: the order has no such method, and none is named.
             Conflict: `purchase_order.attempt_open`, the result of an earlier attempt is not known.
         """
-        allowed = (each.method for each in self.view.methods if each.available or each.why_not == _REPORTED)
+        allowed = (each.method for each in self.view.methods if each.why_not == _REPORTED)
         chosen = method or next(allowed, None)
         if chosen is None:
             raise ValueError("The order has no method that can be paid with. Name the method.")
