@@ -15,7 +15,8 @@ from ledger.errors import translated
 from ledger.spends import Lifted, OnLimit, Pool, Spender, Spent, spent_of
 
 _COUNT = """
-    SELECT a.* FROM ledger.count_purchase($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS a
+    SELECT a.*
+    FROM ledger.count_purchase($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS a
 """
 _MOVED = "SELECT ledger.count_purchase_moved($1, $2, $3, $4, $5, $6, $7)"
 _MOVE_POOL = "SELECT * FROM ledger.move_pool($1, $2, $3, $4, $5, $6, $7, $8, $9)"

@@ -72,7 +72,8 @@ async def counts(session: AsyncSession, order_id: str) -> Sequence[PurchaseCount
 
 _MONEY = text("SELECT ledger.money_in(:amount, :asset, :in_asset, :at, false)")
 _GIVEN_BACK = text("""
-SELECT DISTINCT n.control_id, n."window" FROM ledger.purchase_counts c JOIN ledger.counters n ON n.id = ANY (c.counted_in)
+SELECT DISTINCT n.control_id, n."window"
+FROM ledger.purchase_counts c JOIN ledger.counters n ON n.id = ANY (c.counted_in)
 WHERE c.order_id = :order_id AND c.returned = c.amount AND c.changed_at = :at AND n.ends_at > :at
 """)
 

@@ -14,6 +14,8 @@ from sqlalchemy import select, text
 
 from api.app import create_app
 from api.deps import Deps
+from ledger.spending import Spending
+from ledger.spends import NewSpend
 from models.cards.card import Card
 from models.tenants.audit import AuditEntry
 from providers.cards.base import (
@@ -27,7 +29,7 @@ from providers.cards.stripe import StripeIssuing
 from providers.payments.registry import Providers
 from providers.payments.stripe import StripeProvider, make_client
 from repositories.cards import card_authorization as authorizations
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from services.cards import card_transaction
 from tests.api.conftest import V1, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.purchasing import acted, budget, proposed
@@ -40,6 +42,7 @@ from tests.support.starts import Starts
 pytestmark = pytest.mark.db
 SECRET = "whsec_issuing"
 ROLES = ("owner", "admin", "finance", "member", "auditor", "agent")
+CARD = {"name": "Travel", "currency": "USD"}
 ADDRESS = {"legal_name": "Studio", "line1": "Ring 1", "city": "Vienna", "postal_code": "1010", "country": "AT"}
 
 
@@ -306,6 +309,62 @@ async def test_the_card_of_a_purchase_pays_for_it_once_up_to_its_amount(issuing:
     assert not approved(await issuing.ask(asked(ref, 100)))
 
 
+@pytest.mark.parametrize("cents", [10_000, 2_990])
+async def test_a_purchase_that_a_budget_in_credits_allows_is_paid_by_its_card(
+    issuing: Issuing, studio: Tenant, cents: int
+) -> None:
+    """25.00 USD are 250 credits for 0.10, and 836 for 0.0299, which are refused before anybody is sent to pay."""
+    database = issuing.deps.database
+    await _give(database, studio.org_id, cents=cents)
+    await budget(database, studio.org_id, ("agent", studio.agent_id), asset="CREDIT", day=500)
+    order = await proposed(studio.agent, studio.agent_id, "25")
+    if cents == 2_990:
+        assert (order["status"], order["decision"]["priced_at"]["amount"]) == ("declined_over_budget", "0.0299")
+        assert "Each credit counts as 0.0299 USD." in order["decision"]["sentence"]
+        return
+    assert order["decision"]["priced_at"] == {"amount": "0.10", "currency": "USD"}
+    # 250 credits, and a margin of 5 %.
+    assert order["decision"]["remaining"] == "237.50"
+    made = good(await studio.owner.post("/cards", {"purchase_order_id": order["id"], "name": "C"}, key=new_key()), 201)
+    assert approved(await issuing.ask(asked(f"ic_{made['id']}", 2500)))
+    # The card's hold counts instead, without the margin.
+    assert (await proposed(studio.agent, studio.agent_id, "0.10"))["decision"]["remaining"] == "248.95"
+
+
+async def test_a_purchase_is_paid_although_dearer_credits_went_since_its_approval(
+    issuing: Issuing, studio: Tenant
+) -> None:
+    database = issuing.deps.database
+    await _give(database, studio.org_id, 300)
+    await _give(database, studio.org_id, 1_000, cents=2_990)
+    await budget(database, studio.org_id, ("agent", studio.agent_id), asset="CREDIT", day=500)
+    order = await proposed(studio.agent, studio.agent_id, "25")
+    made = good(await studio.owner.post("/cards", {"purchase_order_id": order["id"], "name": "C"}, key=new_key()), 201)
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), studio.org_id)
+        await books.charge(NewSpend(key="all", action="x", amount_minor=300_000_000), at=datetime.now(UTC))
+    # 836 credits now; what the order has not allowed is refused as ever.
+    assert approved(await issuing.ask(asked(f"ic_{made['id']}", 2500)))
+    other = good(await studio.owner.post("/cards", {**CARD, "agent_id": studio.agent_id}, key=new_key()), 201)
+    assert not approved(await issuing.ask(asked(f"ic_{other['id']}", 1)))
+
+
+async def test_a_purchase_says_whether_credits_pay_its_card(issuing: Issuing, studio: Tenant) -> None:
+    database = issuing.deps.database
+    await _give(database, studio.org_id, 100)
+    await budget(database, studio.org_id, ("agent", studio.agent_id), day=150)
+    found = [(await proposed(studio.agent, studio.agent_id, amount))["methods"] for amount in ("10", "10.01")]
+    assert [[(each["method"], each["available"], each["why_not"]) for each in methods] for methods in found] == [
+        [("card", True, None)],
+        [("card", False, "insufficient_credits")],
+    ]
+    # What is paid otherwise is reported by any name.
+    order = await proposed(studio.agent, studio.agent_id, "10")
+    await acted(studio.agent, order, "attempts", 201, method="transfer")
+    renewing = await proposed(studio.agent, studio.agent_id, "10", term="month")
+    assert renewing["methods"] == []
+
+
 async def test_what_took_nothing_does_not_use_up_the_card_of_a_purchase(issuing: Issuing, studio: Tenant) -> None:
     world, order = await _bought_by_card(issuing, studio)
     # A late answer, and then a check of the card that the merchant gives up.
@@ -413,10 +472,10 @@ async def _told(issuing: Issuing, world: World, snapshot: AuthorizationSnapshot)
         assert await card_transaction.book(session, snapshot, "stripe", now=datetime.now(UTC))
 
 
-async def _give(database: Database, org_id: str) -> None:
+async def _give(database: Database, org_id: str, credits: int = 1_000, cents: int | None = None) -> None:
     world = World(database)
     world.org = org_id
-    await world.give(1_000)
+    await world.give(credits, cents=cents)
 
 
 async def test_nobody_releases_captures_or_refunds_what_a_card_holds(

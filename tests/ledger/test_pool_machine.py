@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from domain.common.errors import Conflict
-from ledger.purchases import Lifted, NewPurchase, Purchases
+from ledger.purchases import NewPurchase, Purchases
 from ledger.rates import set_credit_rate
-from ledger.spends import NewSpend, OnLimit, Outcome, Pool, RefusalReason, Spender, Spent
+from ledger.spends import Lifted, NewSpend, OnLimit, Outcome, Pool, RefusalReason, Spender, Spent
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, fresh
 from tests.support.machines import PICKS, OverBooks, picked, run_machine

@@ -24,6 +24,7 @@ from contracts.budgets.purchase_order import (
 )
 from contracts.runs import purchase_order_run
 from domain.budgets.policy import Alternative
+from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.access import Actor, Role
 from ledger.spends import Spender
 from models.budgets.purchase_order import PurchaseOrder
@@ -44,7 +45,7 @@ from workflows.budgets.purchase_order_sweep import PurchaseOrderSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
-HOLD = timedelta(hours=24)
+RULES = PurchaseRules(hold=timedelta(hours=24))
 
 
 @dataclass
@@ -190,7 +191,7 @@ async def test_an_operator_grants_with_the_digest_from_the_temporal_ui(studio: S
     await handle.signal("news")
     assert await handle.result() == {"status": "approved"}
     granted = await studio.read(order)
-    assert granted.held_until == decision.now + HOLD
+    assert granted.held_until == decision.now + RULES.hold
 
 
 async def test_an_operator_refuses_from_the_temporal_ui(studio: Studio) -> None:
@@ -216,7 +217,7 @@ async def test_unsealed_commands_are_declined_where_they_must_be_sealed(
 async def test_the_sweep_ends_holds_and_starts_what_nobody_has_answered(studio: Studio) -> None:
     mine = await studio.organization()
     await budget(studio.database, mine[0], ("agent", mine[1]), day=100)
-    held = await studio.proposed(mine, since=HOLD + timedelta(hours=1))
+    held = await studio.proposed(mine, since=RULES.hold + timedelta(hours=1))
     lost = await studio.proposed(since=timedelta(days=20))
     unknown = await studio.proposed(mine, since=timedelta(days=40))
     async with studio.database.platform() as session:
