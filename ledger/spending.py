@@ -67,7 +67,7 @@ _AUTHORIZE = _statements("authorize", 15)
 _SETTLE = _statements("settle", 4)
 _CHARGE_COST = f"SELECT a.* FROM ledger.charge_at({', '.join(f'${n}' for n in range(1, 19))}) AS a"
 _CHARGE_COSTS = f"SELECT a.* FROM ledger.charge_many_at({', '.join(f'${n}' for n in range(1, 17))}) AS a"
-_AUTHORIZE_COST = f"SELECT a.* FROM ledger.authorize_at({', '.join(f'${n}' for n in range(1, 21))}) AS a"
+_AUTHORIZE_COST = f"SELECT a.* FROM ledger.authorize_at({', '.join(f'${n}' for n in range(1, 22))}) AS a"
 _SETTLE_COST = "SELECT a.* FROM ledger.settle_at($1, $2, $3, NULL, $4, $5, $6, $7) AS a"
 _RELEASE = _statements("release", 2)
 _EXTEND = _statements("extend", 3)
@@ -140,7 +140,7 @@ class Spending:
         """
         more = (expires_at, spend.paid_only, *_pools(spend))
         if spend.cost is not None:
-            given = (*arguments_of(spend), *more, at, *cost_of(spend.cost))
+            given = (*arguments_of(spend), *more, at, *cost_of(spend.cost), [str(each) for each in spend.lifted])
             return spent_of(await self._only(_AUTHORIZE_COST, self._org_id, *given))
         return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), *more))
 

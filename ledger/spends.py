@@ -1,7 +1,7 @@
 """A spend as the gateway gives it to the SQL functions, and what these answer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -109,13 +109,25 @@ class Cost:
     granted_minor: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A window that does not refuse one spend or purchase, because a person or an approval lifts it. It counts it."""
+
+    control_id: UUID
+    window: str
+
+    def __str__(self) -> str:
+        """Write it as the SQL functions read it."""
+        return f"{self.control_id}/{self.window}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSpend:
     """One thing to be charged, under the caller's own key, which is unique within the organization.
 
     `paid_only` takes credits that were paid for, and no others; for reservations and what is forced. `pool` is what it
     draws. With a `cost`, the lots are taken that pay it, and `amount_minor` credits beyond them; only the platform
-    charges costs.
+    charges costs, and reserves one that windows are `lifted` for.
     """
 
     key: str
@@ -128,6 +140,7 @@ class NewSpend:
     pool: Pool = Pool.OPERATING
     on_limit: OnLimit = OnLimit.REFUSE
     cost: Cost | None = None
+    lifted: Sequence[Lifted] = ()
 
     @property
     def is_plain(self) -> bool:

@@ -49,8 +49,9 @@ BEGIN
     END IF;
     SELECT f.* INTO fitted FROM ledger.fit(
         p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_asset, p_at, p_forced, p_pool, p_on_limit,
-        p_granted, p_lifted, CASE WHEN p_asset <> 'CREDIT' THEN ceil(
-            p_margin * (ledger.price_cost(p_org, p_amount, p_asset, NULL, p_at)).credits
+        p_granted, p_lifted, CASE WHEN p_asset <> 'CREDIT' THEN coalesce(
+            ceil(p_margin * (ledger.price_cost(p_org, p_amount, p_asset, NULL, p_at, p_forced)).credits),
+            CASE WHEN p_forced THEN 0 END
         )::bigint END, NULL
     ) f;
     refused := fitted.refused;

@@ -508,7 +508,8 @@ $$;
 
 -- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`). What is free can be reserved as well.
 -- With p_paid_only it takes credits that were paid for, and no others; what is forced is owed beyond them. For pools see
--- `ledger.fit`; a spend from one that is closed is answered `pool_closed`, and its key stays free.
+-- `ledger.fit`, and for p_lifted `ledger.limits_on`; a spend from one that is closed is answered `pool_closed`, and its key
+-- stays free.
 --
 -- With p_cost it takes the lots that pay a cost in money, see `ledger.lots_for`, and p_amount credits more. Granted credits
 -- pay up to p_granted of such costs in a month. What is forced and not covered is owed at the value of granted credits,
@@ -518,7 +519,7 @@ CREATE OR REPLACE FUNCTION ledger.spend(
     p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
     p_expires_at timestamptz, p_at timestamptz, p_paid_only boolean DEFAULT false,
     p_pool text DEFAULT 'operating', p_on_limit text DEFAULT 'refuse', p_cost numeric DEFAULT NULL,
-    p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
+    p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL, p_lifted text[] DEFAULT '{}'
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql
 AS $$
@@ -610,7 +611,7 @@ BEGIN
     SELECT f.* INTO fitted FROM ledger.fit(
         p_org, p_agent, p_department, p_project, p_run, p_key_id,
         CASE WHEN p_cost IS NULL THEN p_amount WHEN p_amount = 0 AND p_cost = trunc(p_cost) THEN p_cost::bigint END,
-        coalesce(p_cost_in, 'CREDIT'), p_at, forces, p_pool, p_on_limit, false, '{}',
+        coalesce(p_cost_in, 'CREDIT'), p_at, forces, p_pool, p_on_limit, false, p_lifted,
         CASE WHEN p_cost IS NOT NULL THEN amount END, CASE WHEN paid = amount THEN slices END
     ) f;
     windows := fitted.windows;

@@ -40,14 +40,14 @@ CREATE OR REPLACE FUNCTION ledger.authorize_at(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_expires_at timestamptz,
     p_paid_only boolean, p_pool text, p_on_limit text, p_at timestamptz, p_cost numeric DEFAULT NULL,
-    p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
+    p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL, p_lifted text[] DEFAULT '{}'
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.spend('reserve', p_org, p_key, p_action, p_quantity, p_amount, p_agent, p_department, p_project,
         p_run, p_key_id, p_principal, p_metadata, p_expires_at, p_at, p_paid_only, p_pool, p_on_limit, p_cost,
-        p_cost_in, p_granted);
+        p_cost_in, p_granted, p_lifted);
 END
 $$;
 

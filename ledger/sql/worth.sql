@@ -266,7 +266,7 @@ $$;
 -- not have counts as granted credits. `credits` is NULL where that cannot be converted. p_granted is what granted credits
 -- may pay of such costs in a month.
 CREATE OR REPLACE FUNCTION ledger.price_cost(
-    p_org text, p_cost numeric, p_in text, p_granted bigint, p_at timestamptz,
+    p_org text, p_cost numeric, p_in text, p_granted bigint, p_at timestamptz, p_any boolean DEFAULT false,
     OUT credits bigint, OUT money numeric, OUT is_covered boolean
 )
 LANGUAGE plpgsql STABLE
@@ -277,13 +277,13 @@ DECLARE
 BEGIN
     taken := ledger.lots_for(
         (SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/credits' AND a.asset = 'CREDIT'),
-        p_cost, p_in, coalesce(ledger.granted_room(p_org, p_granted, p_in, p_at), 0), p_at, false, 0, NULL
+        p_cost, p_in, coalesce(ledger.granted_room(p_org, p_granted, p_in, p_at), 0), p_at, p_any, 0, NULL
     );
     money := p_cost;
     is_covered := taken.missing = 0;
     credits := taken.amount;
     IF NOT is_covered THEN
-        worth := ledger.granted_rate(p_in, p_at, false);
+        worth := ledger.granted_rate(p_in, p_at, p_any);
         credits := credits + ceil(taken.missing * worth.down / nullif(worth.up, 0));
     END IF;
 END

@@ -11,7 +11,6 @@ from pydantic_settings import NoDecode
 
 from domain.billing.plan import DEFAULTS, FREE, MAX_LIMIT, PlanOverrides, Plans, plans_from, with_overrides
 from domain.billing.project import SlotPrice, slot_price
-from domain.cards.card_authorization import CardPrices
 from domain.common.credits import CreditPrice, credit_price
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, amounts_from, format_amount, parse_amount
@@ -135,11 +134,6 @@ class SalesSettings(Part):
     def price_of_marked_cost(self) -> CreditPrice:
         """The value of a granted credit."""
         return self.value_of_granted
-
-    @property
-    def card_prices(self) -> CardPrices:
-        """What credits are worth on cards."""
-        return CardPrices(usual=self.price_of_credits, paid=self.value_of_granted)
 
     @property
     def cost_markup_e6(self) -> int:
