@@ -111,7 +111,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
-    """A window that does not refuse one spend or purchase, because a person or an approval lifts it. It counts it."""
+    """A window that lets one spend or purchase pass, because somebody has allowed it. It counts there all the same."""
 
     control_id: UUID
     window: str
