@@ -31,6 +31,7 @@ from providers.cards.base import (
     CardStatus,
     CardTransactionKind,
     Question,
+    TransactionSnapshot,
 )
 from providers.payments.base import ProviderNotFound
 from repositories.books import clearing
@@ -256,7 +257,7 @@ async def test_each_lot_pays_what_was_paid_for_it(database: Database) -> None:
     asked = question(world, 2_000)
     assert await ask(world, asked)
     assert await exact(world) == (1_100_000_000, 434_448_161)
-    found = (transaction(world, 1_000, asked.authorization_ref),)
+    found: tuple[TransactionSnapshot, ...] = (transaction(world, 1_000, asked.authorization_ref),)
     await told(world, authorization(world, asked.authorization_ref, (2_000, True), transactions=found))
     assert await exact(world) == (1_000_000_000, 334_448_161)
     found = (*found, transaction(world, 500, asked.authorization_ref, REFUND))
@@ -288,7 +289,7 @@ async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Databas
             assert await world.balance() == (1_000, 40)
     # A euro is worth half as much, so 40 credits pay 2.00 USD of 3.00, and 20 more the rest.
     ref, later = asked.authorization_ref, NOW + timedelta(hours=2)
-    found = (transaction(world, 300, ref),)
+    found: tuple[TransactionSnapshot, ...] = (transaction(world, 300, ref),)
     await told(world, authorization(world, ref, (400, True), transactions=found), now=later)
     assert await world.balance() == (940, 0)
     assert await alerts(world) == ["card_overspent"]

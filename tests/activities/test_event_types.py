@@ -28,6 +28,7 @@ from contracts.payouts.payout import RecordPayout
 from domain.billing.subscription.state import Outcome as SubscriptionOutcome
 from domain.billing.subscription.state import SubscriptionStatus
 from domain.budgets.purchase_order import PurchaseOrderStatus
+from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window
 from domain.common.credits import GrantSource
@@ -318,7 +319,7 @@ async def of_purchase_orders(database: Database, sold: Sold) -> Audiences:
     )
     async with database.platform() as session:
         made = await purchase_order.propose(
-            session, asked, command_id=new_id("cmd"), hold=timedelta(days=1), now=NOW
+            session, asked, command_id=new_id("cmd"), rules=PurchaseRules(hold=timedelta(days=1)), now=NOW
         )  # fmt: skip
         # Its row stays as it is: what belongs to the other statuses is not written here.
         await session.flush()

@@ -21,7 +21,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.cards import card_authorization, card_transaction
 from services.returns.allocation import stored
-from tests.support.cards import PRICES, World, authorization, new_card, question, transaction
+from tests.support.cards import World, authorization, new_card, question, transaction
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 
 #: A rule of prices that nobody reaches.
@@ -67,8 +67,8 @@ async def card(database: Database, org_id: str, agent_id: str) -> str:
     now = datetime.now(UTC)
     asked, refused = question(world, 12_50), question(world, 99_00)
     async with database.platform() as session:
-        approved = await card_authorization.decide(session, asked, PRICES, "all", now=now)
-        await card_authorization.decide(session, refused, PRICES, "all", now=now)
+        approved = await card_authorization.decide(session, asked, "all", now=now)
+        await card_authorization.decide(session, refused, "all", now=now)
     captured = replace(transaction(world, 12_50, asked.authorization_ref), movement=None)
     over = authorization(
         world,
@@ -78,7 +78,7 @@ async def card(database: Database, org_id: str, agent_id: str) -> str:
         transactions=(captured,) if approved else (),
     )
     async with database.platform() as session:
-        await card_transaction.book(session, over, "stripe", PRICES, now=now)
+        await card_transaction.book(session, over, "stripe", now=now)
     return world.card
 
 
