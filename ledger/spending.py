@@ -68,7 +68,7 @@ _SETTLE = _statements("settle", 4)
 _CHARGE_COST = f"SELECT a.* FROM ledger.charge_at({', '.join(f'${n}' for n in range(1, 19))}) AS a"
 _CHARGE_COSTS = f"SELECT a.* FROM ledger.charge_many_at({', '.join(f'${n}' for n in range(1, 17))}) AS a"
 _AUTHORIZE_COST = f"SELECT a.* FROM ledger.authorize_at({', '.join(f'${n}' for n in range(1, 22))}) AS a"
-_SETTLE_COST = "SELECT a.* FROM ledger.settle_at($1, $2, $3, NULL, $4, $5, $6, $7) AS a"
+_SETTLE_COST = "SELECT a.* FROM ledger.settle_at($1, $2, $3, NULL, $4, $5, $6, $7, $8) AS a"
 _RELEASE = _statements("release", 2)
 _EXTEND = _statements("extend", 3)
 
@@ -157,14 +157,15 @@ class Spending:
         """Capture an amount of a reservation and release the rest, or with `more` keep the rest for later captures.
 
         Without an amount it captures all that is held. With a cost it captures as many of the held credits as pay it,
-        by what was paid for their lots, and all of them where they pay less; for the platform's role only.
+        by what was paid for their lots, and all of them where they pay less; for the platform's role only. With
+        `granted_minor`, which excludes `more`, granted ones that are held pay no more than that in a month.
 
         Raises:
             NotFound: the organization has no such spend.
             Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
         """
         if cost is not None:
-            given = (key, spend_id, more, at, cost.minor, cost.asset)
+            given = (key, spend_id, more, at, *cost_of(cost))
             return changed_of(await self._only(_SETTLE_COST, self._org_id, *given))
         return changed_of(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
 

@@ -335,7 +335,7 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    IF p_hold IS NOT NULL THEN
+    IF p_hold IS NOT NULL AND (p_terms ? 'slices') IS NOT TRUE THEN
         OPEN slices FOR
             SELECT l AS lot, h.amount AS free FROM ledger.hold_lots h JOIN ledger.lots l ON l.id = h.lot_id
             WHERE h.hold_id = p_hold ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;

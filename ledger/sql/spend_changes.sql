@@ -151,11 +151,12 @@ RETURN CASE WHEN (p_spent).captured = 0 THEN p_else WHEN (p_spent).refunded = (p
     ELSE 'captured' END;
 
 -- Captures an amount of a reservation, or with NULL all that is held, or with p_cost the held credits that pay this cost,
--- and all of them where they pay less. The rest goes back, or with `p_more` stays held by a successor of the hold. It goes
--- to p_account, which is none of the organization's. BU003: the reservation has ended. BU005: it expired.
+-- and all of them where they pay less. Of credits that nobody has paid for it takes what pays up to p_granted of such costs
+-- in a month, or with NULL all that is held. The rest goes back, or with `p_more` stays held by a successor of the hold. It
+-- goes to p_account, which is none of the organization's. BU003: the reservation has ended. BU005: it expired.
 CREATE OR REPLACE FUNCTION ledger.settle_to(
     p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_account bigint, p_at timestamptz,
-    p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL
+    p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
 ) RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -167,6 +168,8 @@ DECLARE
     after ledger.spends := before;
     held bigint := before.amount - before.captured - before.released;
     captured bigint := coalesce(p_amount, held);
+    taken record;
+    slices jsonb;
     transfer uuid;
     answer ledger.change_answer := ledger.change_again(key, hash);
 BEGIN
@@ -175,7 +178,17 @@ BEGIN
     END IF;
     PERFORM ledger.require_open(before, p_at, true);
     IF p_cost IS NOT NULL THEN
-        captured := (ledger.lots_for(NULL, p_cost, p_cost_in, p_cost, p_at, true, 0, before.hold_id)).amount;
+        taken := ledger.lots_for(NULL, p_cost, p_cost_in, CASE WHEN p_granted IS NULL THEN p_cost
+            ELSE coalesce(ledger.granted_room(p_org, p_granted, p_cost_in, p_at), 0) END, p_at, true, 0, before.hold_id);
+        captured := taken.amount;
+        IF NOT taken.is_plain AND p_more IS NOT TRUE THEN
+            slices := jsonb_build_object('slices', taken.slices);
+        END IF;
+        IF p_granted IS NOT NULL AND taken.granted > 0 THEN
+            INSERT INTO ledger.credit_days AS d (org_id, day, granted_cost)
+            VALUES (p_org, (p_at AT TIME ZONE 'UTC')::date, taken.granted)
+            ON CONFLICT (org_id, day) DO UPDATE SET granted_cost = d.granted_cost + excluded.granted_cost;
+        END IF;
     END IF;
     IF ((captured > 0 OR before.amount = 0 OR p_cost >= 0) AND captured <= held AND p_at IS NOT NULL) IS NOT TRUE THEN
         RAISE EXCEPTION 'of reservation % more than zero and at most % can be captured', p_spend, held
@@ -185,7 +198,7 @@ BEGIN
         PERFORM ledger.void_hold(key, before.hold_id, p_at);
     ELSE
         SELECT t.transfer_id INTO transfer FROM ledger.capture_hold(
-            key, before.hold_id, captured, p_account, p_at, 'use', p_spend::text, p_org
+            key, before.hold_id, captured, p_account, p_at, 'use', p_spend::text, p_org, NULL, slices
         ) t;
     END IF;
     after.captured := before.captured + captured;
@@ -206,13 +219,13 @@ $$;
 -- Captures what is used up: `ledger.settle_to` the account of credits that were used.
 CREATE OR REPLACE FUNCTION ledger.settle_at(
     p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_at timestamptz,
-    p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL
+    p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
 ) RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN ledger.settle_to(
-        p_org, p_key, p_spend, p_amount, p_more, ledger.redemption(), p_at, p_cost, p_cost_in
+        p_org, p_key, p_spend, p_amount, p_more, ledger.redemption(), p_at, p_cost, p_cost_in, p_granted
     );
 END
 $$;

@@ -142,6 +142,20 @@ async def test_hold_is_captured_by_cost_in_parts(tenant: Tenant) -> None:
     assert await paid_for(tenant, tenant.books.connections[0]) == [(100 * CREDIT, 1_000), (200 * CREDIT, 500)]
 
 
+async def test_granted_credits_of_a_plain_hold_pay_up_to_a_part_of_the_month(tenant: Tenant) -> None:
+    await give(tenant, 100)
+    await give(tenant, 200, 2_000)
+    # Granted credits are worth 0.02, so 40 of them pay 0.80 of 3.80; then nothing more in this month.
+    for granted, bought in ((40, 30), (0, 38)):
+        spend = NewSpend(key=fresh("h"), action="model", amount_minor=150 * CREDIT)
+        held = await tenant.spending.authorize(spend, expires_at=NOW + HOUR, at=NOW)
+        assert held.spend_id is not None
+        asked = cost(380, granted=80)
+        done = await tenant.spending.settle(key=fresh("s"), spend_id=held.spend_id, cost=asked, at=NOW)
+        assert (done.amount_minor, done.held_minor) == ((granted + bought) * CREDIT, 0)
+    assert await paid_for(tenant, tenant.books.connections[0]) == [(40 * CREDIT, 0), (68 * CREDIT, 680)]
+
+
 async def test_capture_of_no_cost_releases_the_hold(tenant: Tenant) -> None:
     await give(tenant, 100, 1_000)
     held = await tenant.spending.authorize(priced(500), expires_at=NOW + HOUR, at=NOW)
