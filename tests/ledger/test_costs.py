@@ -10,8 +10,9 @@ import pytest
 from domain.common.accounts import org_credits
 from domain.common.errors import IdempotencyConflict
 from domain.credits.lots import LotSource, LotTerms
+from ledger.purchases import NewPurchase, Purchases
 from ledger.rates import GRANTED, set_credit_rate, set_rate
-from ledger.spends import Cost, NewSpend, Outcome, RefusalReason
+from ledger.spends import Cost, NewSpend, Outcome, RefusalReason, Spender
 from tests.support.books import ISSUANCE, NOW, Books, fresh
 from tests.support.spends import Tenant, limits
 
@@ -215,6 +216,25 @@ async def test_limit_in_credits_counts_the_credits_of_a_cost(tenant: Tenant) -> 
     await give(tenant, 10_000, 29_900)
     assert (await tenant.spending.charge(priced(299), at=NOW)).outcome is Outcome.CHARGED
     assert (await tenant.spending.charge(priced(1), at=NOW)).outcome is Outcome.REFUSED
+
+
+async def test_purchase_counts_the_credits_that_would_pay_it_and_a_margin(tenant: Tenant) -> None:
+    control = await tenant.control(limits(day=1_000 * CREDIT))
+    await give(tenant, 100, 1_000)
+    purchases = Purchases(tenant.books.connections[0], tenant.org_id)
+    new = NewPurchase(order_id=fresh("po"), number=0, asset="USD", amount_minor=1_100, spender=Spender())
+    counted = await purchases.authorize(replace(new, margin=Decimal("0.05")), at=NOW)
+    assert counted.outcome is Outcome.RESERVED
+    # 100 credits pay 10.00, and 1.00 counts at the value of granted ones.
+    assert (await tenant.counter(control))["held"] == 157_500_000
+    # What has happened counts also without a rate that is new enough, and counts nothing without any.
+    await set_credit_rate(
+        tenant.books.connections[0], asset="GBP", credit_minor=CREDIT, asset_minor=5, starts_at=NOW - HOUR, ends_at=NOW
+    )
+    for asset in ("GBP", "CHF"):
+        forced = replace(new, order_id=fresh("po"), asset=asset, amount_minor=5, forced=True)
+        assert (await purchases.authorize(forced, at=NOW)).outcome is Outcome.RESERVED
+    assert (await tenant.counter(control))["forced"] == 1_000_000
 
 
 async def test_many_costs_are_charged_as_one_after_the_other(tenant: Tenant) -> None:
