@@ -326,32 +326,41 @@ BEGIN
 END
 $$;
 
--- The credits of a spend whose worth is so much money: of what was taken for it and did not come back, the last lots
--- first, rounded down, by the rates of its time.
+-- The credits of a spend whose worth is so much money: of what was taken for it and did not come back, what no lot has paid
+-- and was owed, and then the last lots first, rounded down, by the rates of its time.
 CREATE OR REPLACE FUNCTION ledger.credits_back(p_org text, p_spend uuid, p_money numeric, p_in text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
+    spent ledger.spends;
+    takers uuid[];
     missing numeric := p_money;
     total numeric := 0;
     part numeric;
     used record;
     worth record;
 BEGIN
+    SELECT * INTO spent FROM ledger.spends s WHERE s.org_id = p_org AND s.id = p_spend;
+    takers := ARRAY(
+        SELECT spent.transfer_id
+        UNION ALL
+        SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = p_spend AND c.kind = 'capture'
+    );
+    worth := ledger.granted_rate(p_in, spent.at, true);
+    total := least(div(missing * worth.down, nullif(worth.up, 0)), greatest(0, spent.captured - spent.refunded - (
+        SELECT coalesce(sum(u.amount - u.returned), 0) FROM ledger.lot_uses u
+        WHERE u.transfer_id = ANY (takers) AND u.to_lot IS NULL
+    )));
+    IF total > 0 THEN
+        missing := missing - total * worth.up / worth.down;
+    END IF;
     FOR used IN
-        SELECT l AS lot, u.amount - u.returned AS there, s.at
-        FROM ledger.spends s
-        CROSS JOIN LATERAL (
-            SELECT s.transfer_id WHERE s.transfer_id IS NOT NULL
-            UNION ALL
-            SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = s.id AND c.kind = 'capture'
-        ) t
-        JOIN ledger.lot_uses u ON u.transfer_id = t.transfer_id AND u.to_lot IS NULL AND u.amount > u.returned
-        JOIN ledger.lots l ON l.id = u.lot_id AND l.org_id = p_org
-        WHERE s.org_id = p_org AND s.id = p_spend
+        SELECT l AS lot, u.amount - u.returned AS there
+        FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id AND l.org_id = p_org
+        WHERE u.transfer_id = ANY (takers) AND u.to_lot IS NULL AND u.amount > u.returned
         ORDER BY u.transfer_id DESC, u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.paid > 0 DESC, l.id DESC
     LOOP
-        worth := ledger.lot_worth(used.lot, p_in, used.at, true);
+        worth := ledger.lot_worth(used.lot, p_in, spent.at, true);
         CONTINUE WHEN worth.up IS NULL OR worth.up = 0;
         part := least(used.there, div(missing * (used.lot).amount * worth.down, worth.up));
         total := total + part;

@@ -354,6 +354,9 @@ async def test_granted_credits_pay_no_merchant_that_takes_without_a_hold(databas
     )
     async with world.database.platform() as session:
         assert await session.scalar(query, {"of": f"org/{world.org}/debt/CREDIT"}) == 20 * CREDIT
+    # A refund pays the debt first, and what was owed was worth its money as well.
+    await told(world, transaction(world, 250, None, REFUND))
+    assert await world.balance() == (1_005, 0)
 
 
 async def test_a_refund_that_is_read_with_its_forced_capture_returns_all_of_it(world: World) -> None:
