@@ -167,19 +167,6 @@ class Method:
     succeeded: int = 0
 
 
-def issued_card(*, is_covered: bool) -> Method:
-    """Return the method of a card that the platform issues, which credits pay for."""
-    why_not = None if is_covered else NO_CREDITS
-    return Method(
-        name="card",
-        label="Card of this purchase",
-        kind=MethodKind.CARD,
-        available=is_covered,
-        why_not=why_not,
-        fee_minor=0,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CryptoPreferences:
     """Which coins are preferred, and why.

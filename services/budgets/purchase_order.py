@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import PurchaseFact
-from domain.budgets.policy import Alternative, Judged, Method, Policy, Verdict, Wanted, issued_card, judge
+from domain.budgets.policy import NO_CREDITS, Alternative, Judged, Method, MethodKind, Policy, Verdict, Wanted, judge
 from domain.budgets.purchase_order import (
     DecisionCode,
     PurchaseOnLimit,
@@ -120,8 +120,12 @@ async def propose(
 
 def _card(order: PurchaseOrder, rules: PurchaseRules, price: LotPrice | None) -> Method | None:
     """Return the card that could be issued for an order, available if credits that were paid for pay its amount."""
-    is_issued = issues_to(rules.issuing, order.org_id) and order.term is None and order.pool == Pool.OPERATING
-    return issued_card(is_covered=price is not None and price.is_covered) if is_issued else None
+    if not issues_to(rules.issuing, order.org_id) or order.term is not None or order.pool != Pool.OPERATING:
+        return None
+    label, kind = "Card of this purchase", MethodKind.CARD
+    if price is None or not price.is_covered:
+        return Method(name="card", label=label, kind=kind, why_not=NO_CREDITS)
+    return Method(name="card", label=label, kind=kind, available=True, why_not=None, fee_minor=0)
 
 
 def shown_methods(methods: Sequence[Method]) -> list[dict[str, object]]:
