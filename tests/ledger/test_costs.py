@@ -1,7 +1,7 @@
 """A cost in money takes lots by what was paid for them, in the one transaction that charges it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import asyncpg
@@ -13,11 +13,13 @@ from domain.credits.lots import LotSource, LotTerms
 from ledger.purchases import NewPurchase, Purchases
 from ledger.rates import GRANTED, set_credit_rate, set_rate
 from ledger.spends import Cost, NewSpend, Outcome, RefusalReason, Spender
-from tests.support.books import ISSUANCE, NOW, Books, fresh
+from tests.support.books import ISSUANCE, Books, fresh
 from tests.support.spends import Tenant, limits
 
 pytestmark = pytest.mark.db
 
+#: Later than all other tests, whose rates are in the same database.
+NOW = datetime(2031, 1, 1, tzinfo=UTC)
 CREDIT = 10**6
 HOUR = timedelta(hours=1)
 
@@ -194,7 +196,7 @@ async def test_limit_in_money_counts_the_parts_of_a_lot_once(tenant: Tenant) -> 
     spends = [priced("0.001") for _ in range(200)]
     answers = await tenant.spending.charge_many(spends, at=NOW)
     assert {answer.outcome for answer in answers} == {Outcome.CHARGED}
-    assert (await tenant.counter(control))["spent"] == 1
+    assert (await tenant.counter(control, at=NOW))["spent"] == 1
 
 
 async def test_cost_counts_itself_in_a_limit_in_its_currency(tenant: Tenant) -> None:
@@ -206,7 +208,7 @@ async def test_cost_counts_itself_in_a_limit_in_its_currency(tenant: Tenant) -> 
     assert (refused.refusal.control_id, refused.refusal.remaining) == (control, 50)
     assert held.spend_id is not None
     await tenant.spending.settle(key=fresh("c"), spend_id=held.spend_id, cost=cost(200), at=NOW)
-    counted = await tenant.counter(control)
+    counted = await tenant.counter(control, at=NOW)
     # A part counts by its share of the credits, rounded up.
     assert (counted["held"], counted["spent"]) == (0, 201)
 
@@ -226,7 +228,7 @@ async def test_purchase_counts_the_credits_that_would_pay_it_and_a_margin(tenant
     counted = await purchases.authorize(replace(new, margin=Decimal("0.05")), at=NOW)
     assert counted.outcome is Outcome.RESERVED
     # 100 credits pay 10.00, and 1.00 counts at the value of granted ones.
-    assert (await tenant.counter(control))["held"] == 157_500_000
+    assert (await tenant.counter(control, at=NOW))["held"] == 157_500_000
     # What has happened counts also without a rate that is new enough, and counts nothing without any.
     await set_credit_rate(
         tenant.books.connections[0], asset="GBP", credit_minor=CREDIT, asset_minor=5, starts_at=NOW - HOUR, ends_at=NOW
@@ -234,7 +236,7 @@ async def test_purchase_counts_the_credits_that_would_pay_it_and_a_margin(tenant
     for asset in ("GBP", "CHF"):
         forced = replace(new, order_id=fresh("po"), asset=asset, amount_minor=5, forced=True)
         assert (await purchases.authorize(forced, at=NOW)).outcome is Outcome.RESERVED
-    assert (await tenant.counter(control))["forced"] == 1_000_000
+    assert (await tenant.counter(control, at=NOW))["forced"] == 1_000_000
 
 
 async def test_many_costs_are_charged_as_one_after_the_other(tenant: Tenant) -> None:

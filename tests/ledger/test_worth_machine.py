@@ -5,7 +5,7 @@ Lots, and what is done with them, are drawn by the seed of the run.
 
 import random
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
@@ -17,12 +17,14 @@ from domain.common.accounts import org_credits
 from domain.credits.lots import LotSource, LotTerms
 from ledger.rates import GRANTED, set_credit_rate, set_rate
 from ledger.spends import Cost, NewSpend, Outcome
-from tests.support.books import ISSUANCE, NOW, Books, fresh, recognise
+from tests.support.books import ISSUANCE, Books, fresh, recognise
 from tests.support.seeds import RUN_SEED
 from tests.support.spends import Tenant
 
 pytestmark = pytest.mark.db
 
+#: Later than all other tests, whose rates are in the same database.
+NOW = datetime(2031, 1, 1, tzinfo=UTC)
 CREDIT = 10**6
 STEPS, WORLDS = 60, 12
 #: What granted credits pay of costs in a month, and the cents that one of them is worth.
