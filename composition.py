@@ -11,7 +11,6 @@ from cryptography import x509
 
 from activities.usage.usage import Metering
 from domain.billing.plan import Plans
-from domain.common.credits import credit_price
 from domain.payments.payment.livemode import stripe_is_live
 from domain.secrets.rotation import RotatorName
 from domain.usage.price_map import default_price
@@ -163,13 +162,11 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
         key = "" if settings.litellm_api_key is None else settings.litellm_api_key.get_secret_value()
         log = LiteLlm(http, settings.litellm_url, key, timeout=2 * settings.provider_timeout)
     rates = UsageRates(prices=make_price_book(settings), uses=settings.use_terms)
-    credit = credit_price(settings.credit_price, settings.credit_currency)
     return Metering(
         log=log,
         rates=rates,
         late=settings.usage_late,
         longest=settings.litellm_longest_call,
-        credit=credit,
         paying=settings.paying_actions,
         trusts_callers=settings.litellm_trusts_callers,
         charges_calls=settings.litellm_charges,

@@ -288,8 +288,7 @@ def make_worker(
             AutoTopUpActivities(database, client, terms, settings.dunned_on),
             UsageChargeActivities(
                 database,
-                (metering or Metering()).credit,
-                cost_price=settings.price_of_cost,
+                settings.cost_rules,
                 sharing=settings.sharing,
             ),
             VatNumberActivities(database, providers.vat_numbers),

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from asyncpg import PostgresError
@@ -25,7 +24,6 @@ from contracts.usage.usage import (
     SyncPage,
 )
 from domain.common.access import Actor, Role
-from domain.common.credits import CreditPrice
 from domain.tenants.organization import OrganizationStatus
 from domain.usage.arrears import ArrearsRules
 from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
@@ -77,7 +75,6 @@ class Metering:
         rates: the rates of usage.
         late: the maximum age of an event.
         longest: how long a call of the log may last to be counted by the next sync, and not by the nightly one.
-        credit: the price of a credit.
         paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.paid`.
         trusts_callers: whether a call belongs to the organization that its caller names, if its key has no owner.
         arrears: the platform's settings of usage in arrears; None where nobody is told of its limit.
@@ -88,7 +85,6 @@ class Metering:
     rates: Rates = field(default_factory=lambda: Rates(prices=PriceBook()))
     late: timedelta = timedelta(days=35)
     longest: timedelta = timedelta(hours=1)
-    credit: CreditPrice = field(default_factory=lambda: CreditPrice(price=Decimal("0.10"), currency="USD"))
     paying: Mapping[str, int | None] = field(default_factory=dict)
     trusts_callers: bool = False
     charges_calls: bool = False

@@ -3,8 +3,8 @@
 from temporalio import activity
 
 from contracts.usage.usage_charges import ChargedUsage, ChargeUsage
-from domain.common.credits import CreditPrice
 from domain.credits.lots import Sharing
+from domain.usage.charge import CostRules
 from repositories.usage import usage_charge
 from runtime.database import Database
 from services.usage import usage_of_agents
@@ -20,19 +20,17 @@ class UsageChargeActivities:
     def __init__(
         self,
         database: Database,
-        price: CreditPrice,
+        rules: CostRules,
         *,
-        cost_price: CreditPrice | None = None,
         sharing: Sharing = Sharing(),
     ) -> None:
-        """Take the database, with the platform's role, which charges every organization, and the price of a credit.
+        """Take the database, with the platform's role, which charges every organization.
 
-        `cost_price`: how much of a call's own cost a credit pays; the price if it is None.
+        `rules`: how costs in money are charged.
         `sharing`: how prices are shared with creators.
         """
-        self._cost_price = cost_price
         self._database = database
-        self._price = price
+        self._rules = rules
         self._sharing = sharing
 
     @activity.defn
@@ -53,8 +51,7 @@ class UsageChargeActivities:
                 org_id,
                 due_before=message.due_before,
                 at=message.at,
-                price=self._price,
-                cost_price=self._cost_price,
+                rules=self._rules,
                 limit=message.limit,
             )
             uses = await usage_charge.due_uses(session, org_id, message.due_before, min(message.limit, _USES))

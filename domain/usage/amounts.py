@@ -8,7 +8,6 @@ rounding favours neither side; sums of calls are exact, and only what is charged
 """
 
 from decimal import Context, Decimal, Inexact
-from fractions import Fraction
 
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
@@ -123,21 +122,15 @@ def to_minor(amount_pico: int, asset: str) -> int:
     return -(-amount_pico // minor_pico(asset))
 
 
-def to_credits(amount_pico: int, price: CreditPrice, rate: Fraction | None = None) -> int:
-    """Return the charge for an amount in minor units of credits, rounded up once.
+def to_exact_minor(amount_pico: int, asset: str) -> Decimal:
+    """Return an amount in minor units of its asset, with decimals."""
+    return unscaled(amount_pico, _PICO_DECIMALS - scale_of(asset))
 
-    Args:
-        amount_pico: in the price's currency; with a rate, in the rate's other currency.
-        price: of a credit.
-        rate: units of the other currency for one unit of the price's.
-    """
-    credit_scale = scale_of("CREDIT")
-    places = max(0, -_exponent(price.price))
-    # credits = amount / price, both as integers; the powers of ten of amount, price and minor unit are combined here.
-    numerator, denominator = amount_pico * _power(credit_scale + places), scaled(price.price, places) * PICO
-    if rate is not None:
-        numerator, denominator = numerator * rate.denominator, denominator * rate.numerator
-    return -(-numerator // denominator)
+
+def to_credits(amount_pico: int, price: CreditPrice) -> int:
+    """Return the credits that an amount in the price's currency costs, in minor units, rounded up once."""
+    credits_minor, money_minor = price.rate()
+    return -(-amount_pico * credits_minor // (money_minor * minor_pico(price.currency)))
 
 
 def _exponent(number: Decimal) -> int:

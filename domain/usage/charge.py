@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from math import ceil, floor
 
 from domain.common.credits import CreditPrice
 from domain.common.errors import Conflict, Invalid
 from domain.common.money import CREDIT, MAX_AMOUNT_MINOR
-from domain.usage.amounts import to_credits, to_minor
+from domain.usage.amounts import minor_pico, to_credits, to_minor
+from domain.usage.arrears import WHOLE_E6
 from domain.usage.charge_model import Charge, Volume, parse_charge, rate_step
 from domain.usage.meter import Aggregation
 
@@ -96,41 +98,114 @@ def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | Non
         )
 
 
-def credits_of(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRules:
+    """How costs in money are charged to credits.
+
+    Attributes:
+        granted: the value of a granted credit, in the currency in which credits are sold.
+        markup_e6: what is charged beyond the events' own costs, in 10^-6 of them.
+        granted_minor: how much of these granted credits pay in a month, in minor units of that currency.
+    """
+
+    granted: CreditPrice
+    markup_e6: int = 0
+    granted_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventCharge:
+    """The charge of an event: a cost in money, which credits pay by what was paid for them, and an amount of credits.
+
+    Attributes:
+        pico: the cost, in pico of `currency`.
+        currency: of the prices in money where they have one; otherwise that in which credits are sold.
+        cost_minor: the credits that the cost takes if all of them are owed, in minor units.
+        credits_minor: prices in credits, in minor units.
+        has_own: whether the cost includes the event's own in money.
+    """
+
+    pico: int
+    currency: str
+    cost_minor: int
+    credits_minor: int
+    has_own: bool
+
+    @property
+    def most_minor(self) -> int:
+        """The most credits that can be owed for it."""
+        return self.cost_minor + self.credits_minor
+
+    def less(self, paid_minor: int, worth: Fraction) -> "EventCharge":
+        """Return the rest after a payment of credits, worth so many pico of `currency`. It pays the cost first."""
+        share = min(Fraction(1), self.pico / worth) if worth else Fraction(self.pico > 0)
+        pico = max(0, ceil(self.pico - worth))
+        return replace(
+            self,
+            pico=pico,
+            cost_minor=ceil(Fraction(self.cost_minor * pico, self.pico or 1)),
+            credits_minor=max(0, self.credits_minor - floor(paid_minor * (1 - share))),
+        )
+
+
+def charge_of(
     parts: Sequence[Part],
     cost: tuple[int, str] | None,
-    price: CreditPrice,
+    rules: CostRules,
     rates: Mapping[str, Fraction] | None = None,
-    *,
-    cost_price: CreditPrice | None = None,
-) -> int | Waits:
-    """Return the charge of an event in minor units of credits, or why it has to wait.
-
-    The charge is rounded up once for each currency, and the event's own cost by itself where its price is another.
+) -> EventCharge | Waits:
+    """Return the charge of an event, or why it has to wait. Each of its two amounts is rounded up once.
 
     Args:
         parts: the parts read by charged meters.
         cost: the event's own cost, in pico of a currency; it is charged once, even if several meters charge by it.
-        price: the price of a credit, for prices of meters.
-        cost_price: how much of its own cost a credit pays, in the same currency; as for meters if it is None.
-        rates: by currency, its value for one unit of the price's currency.
+        rules: how costs in money are charged.
+        rates: by currency, its value for one unit of the currency in which credits are sold.
     """
-    pico = Counter[str]()
+    pico: Counter[str] = Counter()
     try:
         for part in parts:
             if part.charge is not None and part.currency is not None:
                 pico[part.currency] += rate_step(part.before, part.quantity, part.charge)
     except Invalid:
         return Waits.AMOUNT
-    own = Counter[str]()
+    has_own = False
     if cost is not None and any(part.charge is None for part in parts):
-        (pico if cost_price in {None, price} else own)[cost[1]] += cost[0]
-    worth: dict[str, Fraction | None] = {**(rates or {}), price.currency: None}
-    if not {*pico, *own} <= {CREDIT, *worth}:
+        has_own = cost[1] != CREDIT
+        pico[cost[1]] -= -cost[0] * (WHOLE_E6 + (rules.markup_e6 if has_own else 0)) // WHOLE_E6
+    credits_minor = to_minor(pico.pop(CREDIT, 0), CREDIT)
+    worth = {**(rates or {}), rules.granted.currency: Fraction(1)}
+    if not pico.keys() <= worth.keys():
         return Waits.RATE
-    minor = sum(
-        to_minor(amount, CREDIT) if currency == CREDIT else to_credits(amount, at, worth[currency])
-        for amounts, at in ((pico, price), (own, cost_price or price))
-        for currency, amount in amounts.items()
+    total = sum((amount / worth[currency] for currency, amount in pico.items()), Fraction())
+    cost_minor = to_credits(ceil(total), rules.granted)
+    if cost_minor + credits_minor > MAX_AMOUNT_MINOR:
+        return Waits.AMOUNT
+    [(currency, amount)] = pico.items() if len(pico) == 1 else [(rules.granted.currency, ceil(total))]
+    return EventCharge(
+        pico=amount, currency=currency, cost_minor=cost_minor, credits_minor=credits_minor, has_own=has_own
     )
-    return minor if minor <= MAX_AMOUNT_MINOR else Waits.AMOUNT
+
+
+def worth_of(
+    credits_minor: int,
+    paid: Sequence[tuple[int, Fraction, str]],
+    currency: str,
+    granted: CreditPrice,
+    rates: Mapping[str, Fraction],
+) -> Fraction:
+    """Return what credits that were spent are worth, in pico of a currency.
+
+    Args:
+        credits_minor: all of the credits.
+        paid: those of them that were paid for, with what was paid for them in minor units of a currency.
+        currency: a currency that has a rate.
+        granted: the value of the others, and of those that were paid for in a currency without a rate.
+        rates: by currency, as for `charge_of`.
+    """
+    to = {**rates, granted.currency: Fraction(1)}
+    counted = [(credits, money * minor_pico(asset) / to[asset]) for credits, money, asset in paid if asset in to]
+    per_credits, money_minor = granted.rate()
+    others = credits_minor - sum(credits for credits, _ in counted)
+    value = Fraction(others * money_minor * minor_pico(granted.currency), per_credits)
+    return (value + sum(money for _, money in counted)) * to[currency]

@@ -1,10 +1,13 @@
 """Statements about spends that pay for calls in a spend log. Writing needs the platform's role."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import and_, case, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,11 +40,16 @@ async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """The amount that a spend has captured for a call, and the amount still held, in minor units of credits."""
+    """The amount that a spend has captured for a call, and the amount still held, in minor units of credits.
+
+    Attributes:
+        spends: the spend, and the one for the cost beyond its hold.
+    """
 
     spend_id: UUID
     captured_minor: int
     held_minor: int
+    spends: Sequence[UUID] = ()
 
 
 async def payments(
@@ -72,9 +80,43 @@ async def payments(
     keys = {
         digest: f"use:{org_id}:{spend_key(principal or '', beyond[digest])}" for _, digest, principal, *_ in claimed
     }
-    said = select(Spend.idempotency_key, Spend.action, Spend.captured).where(Spend.idempotency_key.in_(keys.values()))
-    more = {(key, action): minor for key, action, minor in await session.execute(said)}
-    return {
-        digest: Payment(spend_id=spend_id, captured_minor=minor + more.get((keys[digest], action), 0), held_minor=held)
-        for spend_id, digest, _, action, minor, held in claimed
-    }
+    said = select(Spend.idempotency_key, Spend.action, Spend.id, Spend.captured).where(
+        Spend.idempotency_key.in_(keys.values())
+    )
+    more = {(key, action): (spend_id, minor) for key, action, spend_id, minor in await session.execute(said)}
+    found = {}
+    for spend_id, digest, _, action, minor, held in claimed:
+        beyond_id, beyond_minor = more.get((keys[digest], action), (None, 0))
+        found[digest] = Payment(
+            spend_id=spend_id,
+            captured_minor=minor + beyond_minor,
+            held_minor=held,
+            spends=(spend_id,) if beyond_id is None else (spend_id, beyond_id),
+        )
+    return found
+
+
+_LOTS = """
+SELECT t.id, u.amount, l.paid, l.amount AS of, l.paid_asset
+FROM (
+    SELECT s.id, s.transfer_id FROM ledger.spends s WHERE s.org_id = $1 AND s.id = ANY ($2)
+    UNION ALL
+    SELECT c.spend_id, c.transfer_id FROM ledger.spend_changes c
+    WHERE c.org_id = $1 AND c.spend_id = ANY ($2) AND c.kind = 'capture'
+) t
+JOIN ledger.lot_uses u ON u.transfer_id = t.transfer_id AND u.to_lot IS NULL
+JOIN ledger.lots l ON l.id = u.lot_id AND l.org_id = $1 AND l.paid > 0
+"""
+
+
+#: By spend: credits that were paid for, the exact money paid for them, both in minor units, and its currency.
+Lots = Mapping[UUID, Sequence[tuple[int, Fraction, str]]]
+
+
+async def lots(connection: asyncpg.Connection, org_id: str, spends: Collection[UUID]) -> Lots:
+    """Return which credits spends have captured, but for those that were granted or owed."""
+    found = defaultdict[UUID, list[tuple[int, Fraction, str]]](list)
+    for row in await connection.fetch(_LOTS, org_id, list(spends)) if spends else ():
+        money = Fraction(row["amount"] * row["paid"], row["of"])
+        found[row["id"]].append((row["amount"], money, row["paid_asset"]))
+    return found

@@ -16,17 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common import accounts
 from domain.common.access import Actor
-from domain.common.credits import CreditPrice
 from domain.common.errors import DomainError, NotFound, Unavailable, other_request
 from domain.common.ids import is_id, uuid_id, uuid_of
 from domain.common.money import CREDIT, MAX_AMOUNT_MINOR
-from domain.usage.amounts import added
-from domain.usage.charge import Part, Waits, check_voidable, credits_of
+from domain.usage.amounts import added, to_exact_minor
+from domain.usage.charge import CostRules, EventCharge, Part, Waits, charge_of, check_voidable, worth_of
 from domain.usage.charge_model import parse_charge
 from domain.usage.paid_call import beyond_key
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, Spender
+from ledger.spends import Cost, NewSpend, Outcome, Spender
 from models.usage.meter import MeterRow
 from models.usage.usage_charge import UsageChargeRow
 from repositories.books import debt
@@ -36,6 +35,7 @@ from repositories.tenants import audit
 from repositories.usage import meter, usage_bill, usage_paid
 from repositories.usage import usage_charge as charges
 from repositories.usage.usage_charge import Due
+from repositories.usage.usage_paid import Lots
 from runtime.database import driver_connection
 
 #: After how long an event that could not be charged is tried again.
@@ -66,8 +66,10 @@ class _Charging:
     """The inputs and results of charging one organization.
 
     Attributes:
-        rates: exchange rates at that time, from the currency of the credit price, by quote currency.
+        rules: how costs in money are charged.
+        rates: exchange rates at that time, from the currency in which credits are sold, by quote currency.
         paid: what spends have captured and still hold for calls that they pay in part, by the digest of the call.
+        lots: which credits these spends have captured, see `repositories.usage.usage_paid.lots`.
         months: the charged quantity of each meter and month.
         room_minor: how much can still be charged before the organization's debt reaches its maximum.
         billed: the quantity of each meter and month on sealed bills, which counts before what is charged now.
@@ -76,14 +78,15 @@ class _Charging:
         waiting: the reason of each event that was not charged.
     """
 
+    org_id: str
     connection: asyncpg.Connection
     spending: Spending
     at: datetime
-    price: CreditPrice
-    cost_price: CreditPrice | None
+    rules: CostRules
     rates: Mapping[str, Fraction]
     meters: Mapping[int, MeterRow]
     paid: Mapping[UUID, usage_paid.Payment]
+    lots: Lots
     months: dict[tuple[int, date], Decimal]
     room_minor: int
     billed: Mapping[tuple[int, date], Decimal]
@@ -98,8 +101,7 @@ async def charge_due(
     *,
     due_before: datetime,
     at: datetime,
-    price: CreditPrice,
-    cost_price: CreditPrice | None = None,
+    rules: CostRules,
     limit: int,
 ) -> Charged:
     """Charge the due usage events of an organization.
@@ -111,8 +113,7 @@ async def charge_due(
         org_id: the organization. Uses of agents are left out, see `services.usage.usage_of_agents`.
         due_before: later events are left to the next run.
         at: the time of the charges, whose windows of spend controls they count in.
-        price: of a credit.
-        cost_price: how much of an event's own cost a credit pays; the price if it is None.
+        rules: how costs in money are charged.
         limit: the maximum number of events; the organization's credits are locked until the transaction ends.
     """
     # Locked before the balance, as by everything that may create a debt. A concurrent run waits here.
@@ -122,15 +123,17 @@ async def charge_due(
     months = {each.month for each in due if each.meters}
     connection = await driver_connection(session)
     spending = Spending(connection, org_id)
+    paid = await _paid(session, spending, org_id, due, at)
     work = _Charging(
+        org_id=org_id,
         connection=connection,
         spending=spending,
         at=at,
-        price=price,
-        cost_price=cost_price,
-        rates={row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)},
+        rules=rules,
+        rates={row.quote: rate_of(row).rate for row in await in_force(session, rules.granted.currency, at)},
         meters=await meter.numbered(session, numbers),
-        paid=await _paid(session, spending, org_id, due, at),
+        paid=paid,
+        lots=await usage_paid.lots(connection, org_id, {spend for each in paid.values() for spend in each.spends}),
         months=await charges.charged_before(session, org_id, numbers, months),
         room_minor=await _room(connection, org_id),
         billed=await usage_bill.sealed_quantities(connection, org_id, months),
@@ -148,15 +151,16 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
     Tiered prices depend on the quantity charged before, so events after one that waits are rated without it.
     """
     months = dict(work.months)
-    spends, waiting, captures = _price(work, group, months)
-    charged_minor = sum(spend.amount_minor for spend in spends.values())
+    rests, waiting = _price(work, group, months)
     try:
         # A savepoint of the driver, because these statements do not go through SQLAlchemy.
         async with work.connection.transaction():
-            for event, (spend_id, held_minor) in captures.items():
-                key = charges.KEY.format(event=event)
-                await work.spending.settle(key=key, spend_id=spend_id, amount_minor=held_minor, at=work.at)
-            spent = await _take(work, list(spends.values()))
+            spends = [
+                _spend(work, each, await _capture(work, each, rests[each.event]))
+                for each in group
+                if each.event in rests
+            ]
+            taken = dict(zip(rests, await _take(work, spends), strict=True))
     except Unavailable:
         raise
     except DomainError:
@@ -167,12 +171,10 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
         await _charge(work, group[len(group) // 2 :])
         return
     work.waiting |= waiting
-    work.spent |= {
-        event: (spend_id, spend.amount_minor) for (event, spend), spend_id in zip(spends.items(), spent, strict=True)
-    }
+    work.spent |= taken
     work.changed |= {place for place, charged in months.items() if work.months.get(place) != charged}
     work.months = months
-    work.room_minor -= charged_minor
+    work.room_minor -= sum(minor for _, minor in taken.values())
 
 
 async def _room(connection: asyncpg.Connection, org_id: str) -> int:
@@ -187,40 +189,34 @@ async def _room(connection: asyncpg.Connection, org_id: str) -> int:
 
 def _price(
     work: _Charging, group: Sequence[Due], months: dict[tuple[int, date], Decimal]
-) -> tuple[dict[UUID, NewSpend], dict[UUID, Waits], dict[UUID, tuple[UUID, int]]]:
-    """Return the spends of events, the reasons why others wait, and the amounts to capture from holds of their calls.
+) -> tuple[dict[UUID, EventCharge], dict[UUID, Waits]]:
+    """Return what is left to charge for events, and the reasons why others wait.
 
-    Adds the charged quantities to `months`. An open hold for a call pays first; otherwise it could be captured
-    afterwards, in addition to the charge.
+    Adds the charged quantities to `months`.
     """
-    spends: dict[UUID, NewSpend] = {}
+    rests: dict[UUID, EventCharge] = {}
     waiting: dict[UUID, Waits] = {}
-    captures: dict[UUID, tuple[UUID, int]] = {}
     room_minor = work.room_minor
     for each in group:
-        amount = _amount(work, each, months)
-        if isinstance(amount, Waits):
-            waiting[each.event] = amount
+        charge = _charge_of(work, each, months)
+        if isinstance(charge, Waits):
+            waiting[each.event] = charge
             continue
         paid = None if each.digest is None else work.paid.get(each.digest)
         if paid is not None:
-            amount = max(0, amount - paid.captured_minor)
-            if held := min(amount, paid.held_minor):
-                captures[each.event] = (paid.spend_id, held)
-                amount -= held
-        if amount > max(0, room_minor):  # a free event always fits
-            captures.pop(each.event, None)
+            charge = charge.less(paid.captured_minor, _worth(work, paid, paid.captured_minor, work.lots, charge))
+        if charge.most_minor > max(0, room_minor):  # a free event always fits
             waiting[each.event] = Waits.AMOUNT
             continue
-        room_minor -= amount
-        spends[each.event] = _spend(each, amount)
+        room_minor -= charge.most_minor
+        rests[each.event] = charge
         for number, quantity in each.meters.items():
             place = (number, each.month)
             months[place] = added(months.get(place, Decimal(0)), quantity)
-    return spends, waiting, captures
+    return rests, waiting
 
 
-def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal]) -> int | Waits:
+def _charge_of(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal]) -> EventCharge | Waits:
     if due.action is None:
         return Waits.EVENT
     parts = []
@@ -234,7 +230,7 @@ def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal
                 currency=row.currency,
             )
         )
-    return credits_of(parts, due.cost, work.price, work.rates, cost_price=work.cost_price)
+    return charge_of(parts, due.cost, work.rules, work.rates)
 
 
 async def _paid(
@@ -255,19 +251,50 @@ async def _paid(
     return await usage_paid.payments(session, org_id, naming, beyond, at=at) if held else found
 
 
-def _spend(due: Due, amount_minor: int) -> NewSpend:
+def _worth(work: _Charging, paid: usage_paid.Payment, captured_minor: int, lots: Lots, charge: EventCharge) -> Fraction:
+    taken = [lot for spend_id in paid.spends for lot in lots.get(spend_id, ())]
+    return worth_of(captured_minor, taken, charge.currency, work.rules.granted, work.rates)
+
+
+async def _capture(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:
+    """Capture from the open hold for a call, and return the rest of its charge.
+
+    The hold pays first; otherwise it could be captured afterwards, in addition to the charge.
+    """
+    paid = None if due.digest is None else work.paid.get(due.digest)
+    if paid is None or not paid.held_minor or not charge.most_minor:
+        return charge
+    key, cost = charges.KEY.format(event=due.event), _cost(work, charge)
+    credits = None if cost is not None else min(paid.held_minor, charge.credits_minor)
+    done = await work.spending.settle(key=key, spend_id=paid.spend_id, amount_minor=credits, cost=cost, at=work.at)
+    lots = {**work.lots, **await usage_paid.lots(work.connection, work.org_id, [paid.spend_id])}
+    before = _worth(work, paid, paid.captured_minor, work.lots, charge)
+    after = _worth(work, paid, paid.captured_minor + done.amount_minor, lots, charge)
+    return charge.less(done.amount_minor, after - before)
+
+
+def _cost(work: _Charging, charge: EventCharge) -> Cost | None:
+    if not charge.pico:
+        return None
+    # Meters have the platform's own prices, which granted credits pay without a limit.
+    granted = work.rules.granted_minor if charge.has_own else MAX_AMOUNT_MINOR
+    return Cost(minor=to_exact_minor(charge.pico, charge.currency), asset=charge.currency, granted_minor=granted)
+
+
+def _spend(work: _Charging, due: Due, charge: EventCharge) -> NewSpend:
     assert due.action is not None
     return NewSpend(
         key=charges.KEY.format(event=due.event),
         action=due.action,
-        amount_minor=amount_minor,
+        amount_minor=charge.credits_minor,
+        cost=_cost(work, charge),
         spender=Spender(principal=PRINCIPAL, **due.spender),
         metadata={"usage_event": uuid_id("uev", due.event), **({} if due.model is None else {"model": due.model})},
     )
 
 
-async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[UUID]:
-    """Charge spends, and force those that are refused; return their ids."""
+async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[tuple[UUID, int]]:
+    """Charge spends, and force those that are refused; return their ids and the credits that they took."""
     taken = []
     for spend, answer in zip(spends, await work.spending.charge_many(spends, at=work.at), strict=True):
         if answer.outcome is Outcome.CONFLICT:
@@ -275,7 +302,7 @@ async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[UUID]:
         if answer.outcome is not Outcome.CHARGED:
             answer = await work.spending.force(replace(spend, key=f"{spend.key}:forced"), at=work.at)
         assert answer.spend_id is not None
-        taken.append(answer.spend_id)
+        taken.append((answer.spend_id, answer.amount_minor))
     return taken
 
 

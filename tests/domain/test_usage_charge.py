@@ -1,26 +1,92 @@
-"""What an event is charged in credits."""
+"""The charge of an event: a cost in money, which credits pay by what was paid for them, and prices in credits."""
 
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
+
+import pytest
 
 from domain.common.credits import CreditPrice
-from domain.usage.charge import Part, Waits, credits_of
+from domain.usage.charge import CostRules, EventCharge, Part, Waits, charge_of, worth_of
 from domain.usage.charge_model import PerUnit
 
-PRICE = CreditPrice(price=Decimal("0.01"), currency="USD")
+RULES = CostRules(granted=CreditPrice(price=Decimal("0.01"), currency="USD"))
+CREDIT, PICO = 10**6, 10**12
+OWN = Part(quantity=Decimal(1), before=Decimal(0), charge=None, currency=None)
 
 
-def part(unit_price: str, quantity: int, before: int) -> Part:
+def part(unit_price: str, quantity: int, before: int = 0, currency: str = "USD") -> Part:
     charge = PerUnit(unit_price=Decimal(unit_price))
-    return Part(quantity=Decimal(quantity), before=Decimal(before), charge=charge, currency="USD")
+    return Part(quantity=Decimal(quantity), before=Decimal(before), charge=charge, currency=currency)
+
+
+def charged(
+    *parts: Part, cost: tuple[int, str] | None = None, rules: CostRules = RULES, **rates: Fraction
+) -> EventCharge:
+    found = charge_of(parts, cost, rules, rates)
+    assert isinstance(found, EventCharge)
+    return found
 
 
 def test_tiny_usage_after_a_month_of_more_than_one_price_holds_is_charged() -> None:
-    assert credits_of([part("0.01", 3, 5 * 10**12)], None, PRICE) == 3_000_000
+    assert charged(part("0.01", 3, 5 * 10**12)).pico == 3 * PICO // 100
 
 
-def test_one_event_of_more_units_than_one_price_holds_is_charged_what_it_costs() -> None:
-    assert credits_of([part("0.000000000001", 10**15, 0)], None, PRICE) == 100_000 * 1_000_000
+def test_event_that_may_make_a_debt_beyond_one_charge_waits() -> None:
+    assert charged(part("0.000000000001", 10**15)).cost_minor == 100_000 * CREDIT
+    assert charge_of([part("1", 10**7 + 1)], None, RULES) is Waits.AMOUNT
+    assert charge_of([part("1", 10**15)], None, RULES) is Waits.AMOUNT
 
 
-def test_event_that_costs_more_than_one_charge_may_be_waits() -> None:
-    assert credits_of([part("1", 10**15, 0)], None, PRICE) is Waits.AMOUNT
+def test_own_cost_has_the_markup_and_its_limit_of_granted_credits_and_prices_of_meters_have_not() -> None:
+    rules = replace(RULES, markup_e6=200_000)
+    both = charged(OWN, part("1", 1), part("2", 3, currency="CREDIT"), cost=(100 * PICO, "USD"), rules=rules)
+    assert (both.pico, both.credits_minor, both.has_own) == (121 * PICO, 6 * CREDIT, True)
+    # At the granted value, as what is owed.
+    assert both.most_minor == 12_106 * CREDIT
+    priced = charged(part("1", 1), cost=(100 * PICO, "USD"), rules=rules)
+    assert (priced.pico, priced.has_own) == (PICO, False)
+    in_credits = charged(OWN, cost=(PICO, "CREDIT"), rules=rules)
+    assert (in_credits.pico, in_credits.credits_minor, in_credits.has_own) == (0, CREDIT, False)
+
+
+def test_cost_in_one_currency_stays_in_it_and_several_are_added_up_at_their_rates() -> None:
+    alone = charged(part("1", 4, currency="EUR"), EUR=Fraction(4, 5))
+    assert (alone.pico, alone.currency, alone.cost_minor) == (4 * PICO, "EUR", 500 * CREDIT)
+    both = charged(part("1", 4, currency="EUR"), part("1", 2), EUR=Fraction(4, 5))
+    assert (both.pico, both.currency) == (7 * PICO, "USD")
+    assert charge_of([part("1", 1, currency="EUR")], None, RULES) is Waits.RATE
+
+
+def test_credits_are_worth_what_was_paid_for_them_and_others_the_granted_value() -> None:
+    rates = {"EUR": Fraction(4, 5)}
+    # A quarter of 100 credits for 29.90, 20 for 1.60 EUR, 5 of a currency without a rate, and 10 granted ones.
+    lots = [
+        (100 * CREDIT // 4, Fraction(2990, 4), "USD"),
+        (20 * CREDIT, Fraction(160), "EUR"),
+        (5 * CREDIT, Fraction(9), "ISK"),
+    ]
+    worth = worth_of(60 * CREDIT, lots, "USD", RULES.granted, rates)
+    assert worth == (Fraction("7.475") + 2 + Fraction("0.15")) * PICO
+    assert worth_of(60 * CREDIT, lots, "EUR", RULES.granted, rates) == worth * 4 / 5
+
+
+@pytest.mark.parametrize(
+    ("paid", "worth", "pico", "credits"),
+    [
+        (10, 1, 3 * PICO, 6),
+        (10, Fraction(1, 3), 4 * PICO - PICO // 3, 6),
+        (40, 4, 0, 6),
+        (50, 5, 0, 0),
+        (44, 5, 0, 0),
+        (42, Fraction(21, 5), 0, 4),
+        (7, 0, 4 * PICO, 6),
+    ],
+)
+def test_payment_pays_the_cost_first_and_then_what_is_priced_in_credits(
+    paid: int, worth: Fraction, pico: int, credits: int
+) -> None:
+    charge = charged(part("1", 4), part("1", 6, currency="CREDIT"))
+    rest = charge.less(paid * CREDIT, Fraction(worth) * PICO)
+    assert (rest.pico, rest.credits_minor) == (pico, credits * CREDIT)
+    assert rest.most_minor == pytest.approx(100 * pico / PICO * CREDIT + credits * CREDIT, abs=1)
