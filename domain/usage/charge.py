@@ -113,6 +113,10 @@ class CostRules:
     granted_minor: int = 0
 
 
+#: Credits that were paid for, the exact money paid for them, both in minor units, and its currency.
+PaidCredits = tuple[int, Fraction, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCharge:
     """The charge of an event: a cost in money, which credits pay by what was paid for them, and an amount of credits.
@@ -120,32 +124,44 @@ class EventCharge:
     Attributes:
         pico: the cost, in pico of `currency`.
         currency: of the prices in money where they have one; otherwise that in which credits are sold.
-        cost_minor: the credits that the cost takes if all of them are owed, in minor units.
         credits_minor: prices in credits, in minor units.
         has_own: whether the cost includes the event's own in money.
+        rates: by currency, its value for one unit of the currency in which credits are sold, which is among them.
     """
 
+    rules: CostRules
+    rates: Mapping[str, Fraction]
     pico: int
     currency: str
-    cost_minor: int
     credits_minor: int
     has_own: bool
 
     @property
     def most_minor(self) -> int:
-        """The most credits that can be owed for it."""
-        return self.cost_minor + self.credits_minor
+        """The credits that are owed if nothing of it is paid: the cost is counted at the granted value."""
+        return self.credits_minor + to_credits(ceil(self.pico / self.rates[self.currency]), self.rules.granted)
 
-    def less(self, paid_minor: int, worth: Fraction) -> "EventCharge":
-        """Return the rest after a payment of credits, worth so many pico of `currency`. It pays the cost first."""
+    def less(self, paid_minor: int, lots: Sequence[PaidCredits]) -> "EventCharge":
+        """Return the rest after a payment of credits, which pays the cost first.
+
+        Credits that were granted or are owed, and those paid for in a currency without a rate, count at the granted
+        value.
+
+        Args:
+            paid_minor: the credits that were paid.
+            lots: those of them that were paid for.
+        """
+        worth, others = Fraction(), paid_minor
+        for credits_minor, money, asset in lots:
+            if asset in self.rates:
+                worth += money * minor_pico(asset) / self.rates[asset]
+                others -= credits_minor
+        per_credits, money_minor = self.rules.granted.rate()
+        worth += Fraction(others * money_minor * minor_pico(self.rules.granted.currency), per_credits)
+        worth *= self.rates[self.currency]
         share = min(Fraction(1), self.pico / worth) if worth else Fraction(self.pico > 0)
-        pico = max(0, ceil(self.pico - worth))
-        return replace(
-            self,
-            pico=pico,
-            cost_minor=ceil(Fraction(self.cost_minor * pico, self.pico or 1)),
-            credits_minor=max(0, self.credits_minor - floor(paid_minor * (1 - share))),
-        )
+        credits_minor = max(0, self.credits_minor - floor(paid_minor * (1 - share)))
+        return replace(self, pico=max(0, ceil(self.pico - worth)), credits_minor=credits_minor)
 
 
 def charge_of(
@@ -174,38 +190,15 @@ def charge_of(
         has_own = cost[1] != CREDIT
         pico[cost[1]] -= -cost[0] * (WHOLE_E6 + (rules.markup_e6 if has_own else 0)) // WHOLE_E6
     credits_minor = to_minor(pico.pop(CREDIT, 0), CREDIT)
-    worth = {**(rates or {}), rules.granted.currency: Fraction(1)}
-    if not pico.keys() <= worth.keys():
+    known = {**(rates or {}), rules.granted.currency: Fraction(1)}
+    if not pico.keys() <= known.keys():
         return Waits.RATE
-    total = sum((amount / worth[currency] for currency, amount in pico.items()), Fraction())
-    cost_minor = to_credits(ceil(total), rules.granted)
-    if cost_minor + credits_minor > MAX_AMOUNT_MINOR:
-        return Waits.AMOUNT
-    [(currency, amount)] = pico.items() if len(pico) == 1 else [(rules.granted.currency, ceil(total))]
-    return EventCharge(
-        pico=amount, currency=currency, cost_minor=cost_minor, credits_minor=credits_minor, has_own=has_own
+    [(currency, amount)] = (
+        pico.items()
+        if len(pico) == 1
+        else [(rules.granted.currency, ceil(sum(amount / known[currency] for currency, amount in pico.items())))]
     )
-
-
-def worth_of(
-    credits_minor: int,
-    paid: Sequence[tuple[int, Fraction, str]],
-    currency: str,
-    granted: CreditPrice,
-    rates: Mapping[str, Fraction],
-) -> Fraction:
-    """Return what credits that were spent are worth, in pico of a currency.
-
-    Args:
-        credits_minor: all of the credits.
-        paid: those of them that were paid for, with what was paid for them in minor units of a currency.
-        currency: a currency that has a rate.
-        granted: the value of the others, and of those that were paid for in a currency without a rate.
-        rates: by currency, as for `charge_of`.
-    """
-    to = {**rates, granted.currency: Fraction(1)}
-    counted = [(credits, money * minor_pico(asset) / to[asset]) for credits, money, asset in paid if asset in to]
-    per_credits, money_minor = granted.rate()
-    others = credits_minor - sum(credits for credits, _ in counted)
-    value = Fraction(others * money_minor * minor_pico(granted.currency), per_credits)
-    return (value + sum(money for _, money in counted)) * to[currency]
+    charge = EventCharge(
+        rules=rules, rates=known, pico=amount, currency=currency, credits_minor=credits_minor, has_own=has_own
+    )
+    return charge if charge.most_minor <= MAX_AMOUNT_MINOR else Waits.AMOUNT

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import spend_key
+from domain.usage.charge import PaidCredits
 from models.credits.spend import Spend
 from models.usage.usage import UsagePaidCall
 
@@ -109,13 +110,12 @@ JOIN ledger.lots l ON l.id = u.lot_id AND l.org_id = $1 AND l.paid > 0
 """
 
 
-#: By spend: credits that were paid for, the exact money paid for them, both in minor units, and its currency.
-Lots = Mapping[UUID, Sequence[tuple[int, Fraction, str]]]
+Lots = Mapping[UUID, Sequence[PaidCredits]]
 
 
 async def lots(connection: asyncpg.Connection, org_id: str, spends: Collection[UUID]) -> Lots:
-    """Return which credits spends have captured, but for those that were granted or owed."""
-    found = defaultdict[UUID, list[tuple[int, Fraction, str]]](list)
+    """Return the credits that were paid for of those that spends have captured, by spend."""
+    found = defaultdict[UUID, list[PaidCredits]](list)
     for row in await connection.fetch(_LOTS, org_id, list(spends)) if spends else ():
         money = Fraction(row["amount"] * row["paid"], row["of"])
         found[row["id"]].append((row["amount"], money, row["paid_asset"]))

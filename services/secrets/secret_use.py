@@ -13,27 +13,29 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.credits import CreditPrice
 from domain.common.errors import Conflict
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.secrets.access import Outcome
 from domain.usage.adapters import ModelCall
 from domain.usage.call import Cost
-from domain.usage.charge import Part, Waits, credits_of
+from domain.usage.charge import CostRules, EventCharge, Part, Waits, charge_of
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, Spender
 from models.credits.spend import Spend
 from models.secrets.secret_use import SecretUse
 from repositories.books.spend_rate import in_force, rate_of
+from repositories.credits import lot_price
 from repositories.credits import spend as spends
 from repositories.secrets import secret_use as uses
 from repositories.tenants import organization
+from repositories.usage import usage_paid
 from repositories.usage.model_price import PriceBook
 from runtime.database import driver_connection
 from services.secrets import secret
 from services.secrets.secret import Opened, Opening
 from services.usage.rating import Rates, Use, rate_uses
+from services.usage.usage_charge import cost_in_money
 
 #: The action of the spends that pay for uses.
 ACTION = "secret.use"
@@ -58,10 +60,12 @@ class Ended:
     Attributes:
         status: `answered`, `failed` or `unknown`; see `SecretUse`.
         cost_minor: what it costs, in minor units of credits; ignored if it has no price.
+        cost: what it costs in money instead.
     """
 
     status: str
-    cost_minor: int
+    cost_minor: int = 0
+    cost: EventCharge | None = None
     reason: str | None = None
     status_code: int | None = None
 
@@ -130,32 +134,37 @@ async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime
     row = await uses.under_way(session, use_id, or_lost=True)
     if row is None:
         return None
-    cost = None if row.price_minor is None else ended.cost_minor
     row.status, row.reason, row.status_code = ended.status, ended.reason, ended.status_code
-    row.cost_minor, row.ended_at = cost, now
-    await session.flush()
-    if cost is not None:
+    row.ended_at = now
+    if row.price_minor is not None:
         spend = await spends.of_key(session, row.org_id, secret_use_key(row.id))
-        assert spend is not None or cost == 0
-        if spend is not None:
-            await _settle(session, row, spend, cost, now)
-    return cost
+        assert spend is not None or (ended.cost, ended.cost_minor) == (None, 0)
+        row.cost_minor = 0 if spend is None else await _settle(session, row, spend, ended, now)
+    await session.flush()
+    return row.cost_minor
 
 
-async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int, now: datetime) -> None:
-    key, held = secret_use_key(row.id), min(cost, spend.amount)
+async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, ended: Ended, now: datetime) -> int:
+    """Capture what a use costs, charge what its hold does not pay, and return the credits of both."""
+    key = secret_use_key(row.id)
+    rest = None if ended.cost is None else cost_in_money(ended.cost)
+    held = min(ended.cost_minor, spend.amount) if rest is None else None
 
     def settle(books: Spending) -> Awaitable[Changed]:
-        return books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, at=now)
+        return books.settle(key=f"{key}:settle", spend_id=spend.id, amount_minor=held, cost=rest, at=now)
 
     def release(books: Spending) -> Awaitable[Changed]:
         return books.release(key=f"{key}:release", spend_id=spend.id, at=now)
 
-    if held and not await _unless_ended(session, row.org_id, settle):
-        held = 0
-    if not held:
+    done = None if held == 0 else await _unless_ended(session, row.org_id, settle)
+    if done is None:
         await _unless_ended(session, row.org_id, release)
-    if cost > held:
+    taken = 0 if done is None else done.amount_minor
+    if ended.cost is not None and taken:
+        lots = await usage_paid.lots(await driver_connection(session), row.org_id, [spend.id])
+        rest = cost_in_money(ended.cost.less(taken, lots.get(spend.id, ())))
+    more = ended.cost_minor - taken if ended.cost is None else 0
+    if more or rest is not None:
         spender = Spender(
             agent_id=spend.agent_id,
             department_id=spend.department_id,
@@ -165,22 +174,24 @@ async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, cost: int
             principal=spend.principal,
         )
         beyond = NewSpend(
-            key=f"{key}:beyond", action=ACTION, amount_minor=cost - held, spender=spender, metadata=spend.details
+            key=f"{key}:beyond", action=ACTION, amount_minor=more, cost=rest, spender=spender, metadata=spend.details
         )
-        await Spending(await driver_connection(session), row.org_id).force(beyond, at=now)
+        taken += (await Spending(await driver_connection(session), row.org_id).force(beyond, at=now)).amount_minor
+    return taken
 
 
-async def _unless_ended(session: AsyncSession, org_id: str, change: Callable[[Spending], Awaitable[Changed]]) -> bool:
-    """Change a hold, or return False if it has ended; the transaction goes on either way."""
+async def _unless_ended(
+    session: AsyncSession, org_id: str, change: Callable[[Spending], Awaitable[Changed]]
+) -> Changed | None:
+    """Change a hold, or return None if it has ended; the transaction goes on either way."""
     try:
         async with session.begin_nested():
             # Only a connection that is asked for in here has the savepoint.
-            await change(Spending(await driver_connection(session), org_id))
+            return await change(Spending(await driver_connection(session), org_id))
     except Conflict as ended:
         if ended.error_code not in _HOLD_HAS_ENDED:
             raise
-        return False
-    return True
+        return None
 
 
 async def lost(session: AsyncSession, *, now: datetime, limit: int) -> list[str]:
@@ -200,27 +211,35 @@ async def end_lost(session: AsyncSession, use_id: str, *, now: datetime) -> None
 
 async def cost_of(
     session: AsyncSession,
+    org_id: str,
     call: ModelCall,
     prices: PriceBook,
+    rules: CostRules,
     *,
-    price: CreditPrice,
-    cost_price: CreditPrice,
     at: datetime,
     otherwise: int,
-) -> int:
-    """Return what a call costs at its provider's prices, in minor units of credits.
+) -> EventCharge | int:
+    """Return what a call costs at its provider's prices.
 
-    It is `otherwise` if they do not say; and at least what the call costs without its tools, if they do not say that of
-    a tool: else a large call would be cheap for a picture in it.
+    It is `otherwise`, in minor units of credits, if they do not say; and at least what the call costs without its tools,
+    if they do not say that of a tool: else a large call would be cheap for a picture in it.
     """
     alone = [Use(call._replace(tools=()), at)] if call.tools else []
     found = await rate_uses(session, Rates(prices=prices), [Use(call, at), *alone])
     cost = next((each for each in found if isinstance(each, Cost)), None)
     if cost is None:
         return otherwise
-    rates = {row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)}
+    rates = {row.quote: rate_of(row).rate for row in await in_force(session, rules.granted.currency, at)}
     own = Part(quantity=Decimal(0), before=Decimal(0), charge=None, currency=None)
-    minor = credits_of([own], (cost.cost_pico, cost.currency), price, rates, cost_price=cost_price)
-    if isinstance(minor, Waits):
+    charge = charge_of([own], (cost.cost_pico, cost.currency), rules, rates)
+    if isinstance(charge, Waits):
         return otherwise
-    return minor if cost is found[0] else max(minor, otherwise)
+    money = cost_in_money(charge)
+    if money is None:
+        return 0 if cost is found[0] else otherwise
+    if cost is found[0]:
+        return charge
+    priced = await lot_price.for_cost(
+        session, org_id, money.minor, money.asset, granted_minor=money.granted_minor, at=at
+    )
+    return charge if priced is not None and priced.credits_minor >= otherwise else otherwise

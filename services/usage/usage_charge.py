@@ -20,7 +20,7 @@ from domain.common.errors import DomainError, NotFound, Unavailable, other_reque
 from domain.common.ids import is_id, uuid_id, uuid_of
 from domain.common.money import CREDIT, MAX_AMOUNT_MINOR
 from domain.usage.amounts import added, to_exact_minor
-from domain.usage.charge import CostRules, EventCharge, Part, Waits, charge_of, check_voidable, worth_of
+from domain.usage.charge import CostRules, EventCharge, Part, Waits, charge_of, check_voidable
 from domain.usage.charge_model import parse_charge
 from domain.usage.paid_call import beyond_key
 from ledger.gateway import Ledger
@@ -151,16 +151,14 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
     Tiered prices depend on the quantity charged before, so events after one that waits are rated without it.
     """
     months = dict(work.months)
-    rests, waiting = _price(work, group, months)
+    charged, waiting = _price(work, group, months)
     try:
         # A savepoint of the driver, because these statements do not go through SQLAlchemy.
         async with work.connection.transaction():
             spends = [
-                _spend(work, each, await _capture(work, each, rests[each.event]))
-                for each in group
-                if each.event in rests
+                _spend(each, await _capture(work, each, charged[each.event])) for each in group if each.event in charged
             ]
-            taken = dict(zip(rests, await _take(work, spends), strict=True))
+            taken = dict(zip(charged, await _take(work, spends), strict=True))
     except Unavailable:
         raise
     except DomainError:
@@ -172,7 +170,7 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
         return
     work.waiting |= waiting
     work.spent |= taken
-    work.changed |= {place for place, charged in months.items() if work.months.get(place) != charged}
+    work.changed |= {place for place, quantity in months.items() if work.months.get(place) != quantity}
     work.months = months
     work.room_minor -= sum(minor for _, minor in taken.values())
 
@@ -190,11 +188,11 @@ async def _room(connection: asyncpg.Connection, org_id: str) -> int:
 def _price(
     work: _Charging, group: Sequence[Due], months: dict[tuple[int, date], Decimal]
 ) -> tuple[dict[UUID, EventCharge], dict[UUID, Waits]]:
-    """Return what is left to charge for events, and the reasons why others wait.
+    """Return the charges of events, and the reasons why others wait.
 
     Adds the charged quantities to `months`.
     """
-    rests: dict[UUID, EventCharge] = {}
+    charged: dict[UUID, EventCharge] = {}
     waiting: dict[UUID, Waits] = {}
     room_minor = work.room_minor
     for each in group:
@@ -202,18 +200,16 @@ def _price(
         if isinstance(charge, Waits):
             waiting[each.event] = charge
             continue
-        paid = None if each.digest is None else work.paid.get(each.digest)
-        if paid is not None:
-            charge = charge.less(paid.captured_minor, _worth(work, paid, paid.captured_minor, work.lots, charge))
-        if charge.most_minor > max(0, room_minor):  # a free event always fits
+        most_minor = _rest(work, each, charge).most_minor
+        if most_minor > max(0, room_minor):  # a free event always fits
             waiting[each.event] = Waits.AMOUNT
             continue
-        room_minor -= charge.most_minor
-        rests[each.event] = charge
+        room_minor -= most_minor
+        charged[each.event] = charge
         for number, quantity in each.meters.items():
             place = (number, each.month)
             months[place] = added(months.get(place, Decimal(0)), quantity)
-    return rests, waiting
+    return charged, waiting
 
 
 def _charge_of(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal]) -> EventCharge | Waits:
@@ -251,43 +247,50 @@ async def _paid(
     return await usage_paid.payments(session, org_id, naming, beyond, at=at) if held else found
 
 
-def _worth(work: _Charging, paid: usage_paid.Payment, captured_minor: int, lots: Lots, charge: EventCharge) -> Fraction:
-    taken = [lot for spend_id in paid.spends for lot in lots.get(spend_id, ())]
-    return worth_of(captured_minor, taken, charge.currency, work.rules.granted, work.rates)
+def _rest(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:
+    """Return what spends have not paid of a charge."""
+    paid = None if due.digest is None else work.paid.get(due.digest)
+    if paid is None:
+        return charge
+    return charge.less(paid.captured_minor, [lot for spend in paid.spends for lot in work.lots.get(spend, ())])
 
 
 async def _capture(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:
-    """Capture from the open hold for a call, and return the rest of its charge.
+    """Capture what the open hold for a call pays, and return the rest of its charge.
 
     The hold pays first; otherwise it could be captured afterwards, in addition to the charge.
     """
-    paid = None if due.digest is None else work.paid.get(due.digest)
-    if paid is None or not paid.held_minor or not charge.most_minor:
-        return charge
-    key, cost = charges.KEY.format(event=due.event), _cost(work, charge)
-    credits = None if cost is not None else min(paid.held_minor, charge.credits_minor)
-    done = await work.spending.settle(key=key, spend_id=paid.spend_id, amount_minor=credits, cost=cost, at=work.at)
-    lots = {**work.lots, **await usage_paid.lots(work.connection, work.org_id, [paid.spend_id])}
-    before = _worth(work, paid, paid.captured_minor, work.lots, charge)
-    after = _worth(work, paid, paid.captured_minor + done.amount_minor, lots, charge)
-    return charge.less(done.amount_minor, after - before)
+    rest, paid = _rest(work, due, charge), None if due.digest is None else work.paid.get(due.digest)
+    if paid is None or not paid.held_minor or not rest.most_minor:
+        return rest
+    cost = cost_in_money(rest)
+    done = await work.spending.settle(
+        key=charges.KEY.format(event=due.event),
+        spend_id=paid.spend_id,
+        amount_minor=min(paid.held_minor, rest.credits_minor) if cost is None else None,
+        cost=cost,
+        at=work.at,
+    )
+    lots = await usage_paid.lots(work.connection, work.org_id, paid.spends)
+    return charge.less(paid.captured_minor + done.amount_minor, [lot for each in lots.values() for lot in each])
 
 
-def _cost(work: _Charging, charge: EventCharge) -> Cost | None:
+def cost_in_money(charge: EventCharge) -> Cost | None:
+    """Return what credits pay of a charge by what was paid for them; None if that is nothing."""
     if not charge.pico:
         return None
     # Meters have the platform's own prices, which granted credits pay without a limit.
-    granted = work.rules.granted_minor if charge.has_own else MAX_AMOUNT_MINOR
+    granted = charge.rules.granted_minor if charge.has_own else MAX_AMOUNT_MINOR
     return Cost(minor=to_exact_minor(charge.pico, charge.currency), asset=charge.currency, granted_minor=granted)
 
 
-def _spend(work: _Charging, due: Due, charge: EventCharge) -> NewSpend:
+def _spend(due: Due, charge: EventCharge) -> NewSpend:
     assert due.action is not None
     return NewSpend(
         key=charges.KEY.format(event=due.event),
         action=due.action,
         amount_minor=charge.credits_minor,
-        cost=_cost(work, charge),
+        cost=cost_in_money(charge),
         spender=Spender(principal=PRINCIPAL, **due.spender),
         metadata={"usage_event": uuid_id("uev", due.event), **({} if due.model is None else {"model": due.model})},
     )

@@ -25,6 +25,7 @@ from domain.secrets.secret_use.failure import NoAnswer, Unreachable
 from domain.secrets.secret_use.placing import Placed, Placement, placed
 from domain.secrets.secret_use.request import ToolRequest, read_request
 from domain.secrets.secret_use.usage import check_says_usage
+from domain.usage.charge import EventCharge
 from ledger.spends import NewSpend, Spender, Spent
 from providers.secrets.caller import MAX_ANSWER_BYTES, CallFailed, Reply
 from repositories.credits.spend import Asked, shown_id
@@ -148,7 +149,7 @@ class _Making:
         assert opened.grant is not None
         assert opening.reference is not None
         self.use_id = opening.reference
-        self._deps = deps
+        self._deps, self._org_id = deps, opening.org_id
         self._turn = turn
         self._price_minor = opened.grant.price_minor or 0
         self._meter = opened.grant.meter
@@ -174,10 +175,16 @@ class _Making:
                 else Ended(status="failed", cost_minor=0, reason=failed.reason)
             )
             raise _problem(failed, self.use_id) from None
-        ended = Ended(status="answered", cost_minor=await self._cost(reply), status_code=reply.status)
+        cost = await self._cost(reply)
+        ended = Ended(
+            status="answered",
+            cost_minor=cost if isinstance(cost, int) else 0,
+            cost=None if isinstance(cost, int) else cost,
+            status_code=reply.status,
+        )
         return reply, await self._end(ended)
 
-    async def _cost(self, reply: Reply) -> int:
+    async def _cost(self, reply: Reply) -> EventCharge | int:
         if not is_charged(reply.status, self._charged):
             return 0
         if self._meter is None:
@@ -189,10 +196,10 @@ class _Making:
         async with self._deps.database.platform() as session:
             return await service.cost_of(
                 session,
+                self._org_id,
                 reply.used,
                 self._deps.prices,
-                price=settings.price_of_credits,
-                cost_price=settings.price_of_cost,
+                settings.cost_rules,
                 at=datetime.now(UTC),
                 otherwise=self._price_minor,
             )
