@@ -134,14 +134,15 @@ async def end(session: AsyncSession, use_id: str, ended: Ended, *, now: datetime
     row = await uses.under_way(session, use_id, or_lost=True)
     if row is None:
         return None
-    row.status, row.reason, row.status_code = ended.status, ended.reason, ended.status_code
-    row.ended_at = now
+    cost = None
     if row.price_minor is not None:
         spend = await spends.of_key(session, row.org_id, secret_use_key(row.id))
         assert spend is not None or (ended.cost, ended.cost_minor) == (None, 0)
-        row.cost_minor = 0 if spend is None else await _settle(session, row, spend, ended, now)
+        cost = 0 if spend is None else await _settle(session, row, spend, ended, now)
+    row.status, row.reason, row.status_code = ended.status, ended.reason, ended.status_code
+    row.cost_minor, row.ended_at = cost, now
     await session.flush()
-    return row.cost_minor
+    return cost
 
 
 async def _settle(session: AsyncSession, row: SecretUse, spend: Spend, ended: Ended, now: datetime) -> int:
@@ -221,8 +222,8 @@ async def cost_of(
 ) -> EventCharge | int:
     """Return what a call costs at its provider's prices.
 
-    It is `otherwise`, in minor units of credits, if they do not say; and at least what the call costs without its tools,
-    if they do not say that of a tool: else a large call would be cheap for a picture in it.
+    It is `otherwise`, in minor units of credits, if they do not say; and at least what the call costs without its
+    tools, if they do not say that of a tool: else a large call would be cheap for a picture in it.
     """
     alone = [Use(call._replace(tools=()), at)] if call.tools else []
     found = await rate_uses(session, Rates(prices=prices), [Use(call, at), *alone])
