@@ -122,8 +122,7 @@ class EventCharge:
     """The charge of an event: a cost in money, which credits pay by what was paid for them, and an amount of credits.
 
     Attributes:
-        pico: the cost, in pico of `currency`.
-        currency: of the prices in money where they have one; otherwise that in which credits are sold.
+        pico: the cost, in pico of the currency in which credits are sold.
         credits_minor: prices in credits, in minor units.
         has_own: whether the cost includes the event's own in money.
         rates: by currency, its value for one unit of the currency in which credits are sold, which is among them.
@@ -132,14 +131,13 @@ class EventCharge:
     rules: CostRules
     rates: Mapping[str, Fraction]
     pico: int
-    currency: str
     credits_minor: int
     has_own: bool
 
     @property
     def most_minor(self) -> int:
         """The credits that are owed if nothing of it is paid: the cost is counted at the granted value."""
-        return self.credits_minor + to_credits(ceil(self.pico / self.rates[self.currency]), self.rules.granted)
+        return self.credits_minor + to_credits(self.pico, self.rules.granted)
 
     def less(self, paid_minor: int, lots: Sequence[PaidCredits]) -> "EventCharge":
         """Return the rest after a payment of credits, which pays the cost first.
@@ -158,7 +156,6 @@ class EventCharge:
                 others -= credits_minor
         per_credits, money_minor = self.rules.granted.rate()
         worth += Fraction(others * money_minor * minor_pico(self.rules.granted.currency), per_credits)
-        worth *= self.rates[self.currency]
         share = min(Fraction(1), self.pico / worth) if worth else Fraction(self.pico > 0)
         credits_minor = max(0, self.credits_minor - floor(paid_minor * (1 - share)))
         return replace(self, pico=max(0, ceil(self.pico - worth)), credits_minor=credits_minor)
@@ -193,12 +190,6 @@ def charge_of(
     known = {**(rates or {}), rules.granted.currency: Fraction(1)}
     if not pico.keys() <= known.keys():
         return Waits.RATE
-    [(currency, amount)] = (
-        pico.items()
-        if len(pico) == 1
-        else [(rules.granted.currency, ceil(sum(amount / known[currency] for currency, amount in pico.items())))]
-    )
-    charge = EventCharge(
-        rules=rules, rates=known, pico=amount, currency=currency, credits_minor=credits_minor, has_own=has_own
-    )
+    cost_pico = ceil(sum(amount / known[currency] for currency, amount in pico.items()))
+    charge = EventCharge(rules=rules, rates=known, pico=cost_pico, credits_minor=credits_minor, has_own=has_own)
     return charge if charge.most_minor <= MAX_AMOUNT_MINOR else Waits.AMOUNT

@@ -281,7 +281,8 @@ def cost_in_money(charge: EventCharge) -> Cost | None:
         return None
     # Meters have the platform's own prices, which granted credits pay without a limit.
     granted = charge.rules.granted_minor if charge.has_own else MAX_AMOUNT_MINOR
-    return Cost(minor=to_exact_minor(charge.pico, charge.currency), asset=charge.currency, granted_minor=granted)
+    asset = charge.rules.granted.currency
+    return Cost(minor=to_exact_minor(charge.pico, asset), asset=asset, granted_minor=granted)
 
 
 def _spend(due: Due, charge: EventCharge) -> NewSpend:

@@ -427,9 +427,9 @@ async def test_quantities_that_add_up_to_more_than_one_price_holds_are_invoiced(
 
 async def _charge(page: Page, org_id: str, now: datetime) -> int:
     """Charge usage events that are due, and return what they came to."""
-    price = CreditPrice(price=Decimal(1), currency="USD")
+    rules = CostRules(granted=CreditPrice(price=Decimal(1), currency="USD"))
     async with page.database.platform() as session:
-        await usage_charge.charge_due(session, org_id, due_before=now, at=now, price=price, limit=10)
+        await usage_charge.charge_due(session, org_id, due_before=now, at=now, rules=rules, limit=10)
         query = select(func.sum(UsageChargeRow.amount)).where(UsageChargeRow.org_id == org_id)
         return int(await session.scalar(query) or 0)
 
@@ -520,9 +520,9 @@ async def test_free_units_are_given_once_where_a_bill_is_opened_and_sealed_while
     await _invoiced_from(page, org, date(2026, 2, 1))
     metered, happened = await page.market.meter(org, "1", at(JANUARY)), at(date(2026, 1, 25))
     await page.market.report(org, metered, happened, {"n": 3})
-    price = CreditPrice(price=Decimal(1), currency="USD")
+    rules = CostRules(granted=CreditPrice(price=Decimal(1), currency="USD"))
     async with page.database.platform() as session:
-        done = await usage_charge.charge_due(session, org, due_before=OVER, at=OVER, price=price, limit=10)
+        done = await usage_charge.charge_due(session, org, due_before=OVER, at=OVER, rules=rules, limit=10)
         await page.market.report(org, metered, happened, {"n": 6}, received=OVER)
         reading = asyncio.create_task(page.read([org]))
         waiting = asyncio.create_task(somebody_waits(page.database))

@@ -25,7 +25,7 @@ from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
-TEN_CENTS = CreditPrice(price=Decimal("0.10"), currency="USD")
+TEN_CENTS = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD"), granted_minor=MAX_AMOUNT_MINOR)
 PER_UNIT = {"price": {"model": "per_unit", "unit_price": "0.10"}, "currency": "USD"}
 
 
@@ -57,11 +57,11 @@ async def charged_meter(owner: Caller, operator: Caller, event_type: str, **more
 
 
 async def sweep(
-    database: Database, *, price: CreditPrice = TEN_CENTS, hours: int = 0, limit: int = 200
+    database: Database, *, rules: CostRules = TEN_CENTS, hours: int = 0, limit: int = 200
 ) -> UsageCharging:
     """Do what the workflow does, without one."""
     at = datetime.now(UTC) + timedelta(hours=hours, seconds=1)
-    work, progress = UsageChargeActivities(database, price), UsageCharging(due_before=at, limit=limit)
+    work, progress = UsageChargeActivities(database, rules), UsageCharging(due_before=at, limit=limit)
     while True:
         asked = ChargeUsage(after=progress.after, due_before=at, at=at, limit=limit)
         done = await work.charge_usage(asked)
@@ -246,7 +246,7 @@ async def test_sweep_that_dies_before_its_commit_charges_nothing_and_the_next_on
 
     async def die() -> None:
         async with database.platform() as session:
-            done = await charge_due(session, payer.org_id, due_before=at, at=at, price=TEN_CENTS, limit=200)
+            done = await charge_due(session, payer.org_id, due_before=at, at=at, rules=TEN_CENTS, limit=200)
             assert done.charged == 5
             raise ConnectionAbortedError
 
@@ -273,9 +273,9 @@ async def test_event_in_a_currency_without_a_price_or_rate_waits_and_alerts(
         [detail] = await session.scalars(query, {"org": payer.org_id})
     assert "currency" in detail
     # Tried again after an hour, and not before.
-    kronur = CreditPrice(price=Decimal("0.20"), currency="ISK")
-    assert (await sweep(database, price=kronur)).charged == 0
-    assert (await sweep(database, price=kronur, hours=2)).charged == 1
+    kronur = CostRules(granted=CreditPrice(price=Decimal("0.20"), currency="ISK"))
+    assert (await sweep(database, rules=kronur)).charged == 0
+    assert (await sweep(database, rules=kronur, hours=2)).charged == 1
     assert await charges(payer.owner) == {sent["id"]: ("charged", "1.00")}
 
 

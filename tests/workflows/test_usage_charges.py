@@ -69,7 +69,7 @@ async def test_every_organization_is_charged_to_the_end(
                 lots=LotTerms(source=LotSource.PROMOTION),
             )
     client = with_plugin(timeskip_env.client)
-    work = UsageChargeActivities(database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+    work = UsageChargeActivities(database, CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD")))
     async with Worker(client, task_queue=queue, workflows=[UsageChargesWorkflow], activities=[work.charge_usage]):
         handle = await client.start_workflow(UsageChargesWorkflow.run, id=new_id("sweep"), task_queue=queue)
         done = await handle.result()

@@ -238,7 +238,7 @@ async def test_cost_within_a_tenth_of_the_proxys_own_is_no_difference(proxy: Pro
 async def test_calls_are_charged_at_cost_by_default_and_not_again_by_another_meter(proxy: Proxy) -> None:
     async def charged() -> list[tuple[str, int]]:
         """The credits that each call was charged, in micro-credits: a credit is 0.10."""
-        sweep = UsageChargeActivities(proxy.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+        sweep = UsageChargeActivities(proxy.database, TEN_CENTS)
         due = datetime.now(UTC) + timedelta(minutes=6)
         await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=100))
         async with proxy.database.platform() as session:
@@ -327,7 +327,7 @@ class Paying:
         """Sync so much later, charge `after` that, and return which calls were charged in full by the meter."""
         now = self.proxy.now + timedelta(minutes=minutes)
         await self.proxy.sync(now, back_seconds=3600)
-        sweep = UsageChargeActivities(self.proxy.database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+        sweep = UsageChargeActivities(self.proxy.database, TEN_CENTS)
         due = max(now, datetime.now(UTC)) + timedelta(minutes=after)
         await sweep.charge_usage(ChargeUsage(after="", due_before=due, at=due, limit=100))
         async with self.proxy.database.platform() as session:
