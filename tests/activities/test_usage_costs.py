@@ -1,7 +1,8 @@
 """What charged usage takes of the books: lots, until what was paid for them is the cost."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,59 +10,45 @@ import pytest
 from sqlalchemy import text
 
 from domain.common import accounts
-from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
-from domain.credits.lots import LotSource, LotTerms
 from domain.usage.charge import CostRules
 from ledger.gateway import Ledger
-from models.tenants.organization import Organization
 from models.usage.meter import MeterRow
 from repositories.usage import meter
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services.books.exchange_rate import note_granted
 from services.usage.rating import Rates
 from services.usage.usage import Status, record
 from services.usage.usage_charge import charge_due
 from services.usage.usage_judge import Delivery
 from tests.api.metering import event, import_prices
 from tests.conftest import DatabaseUrls
+from tests.support.billing import CREDIT, KIM, NOW, credit, organization
 from tests.support.proving import prove_all
 
 pytestmark = pytest.mark.db
 
-NOW = datetime(2026, 5, 20, tzinfo=UTC)
-CREDIT = 1_000_000
 GRANTED = CreditPrice(price=Decimal("0.05"), currency="USD")
+AUGUST = NOW + timedelta(days=31)
 
 
 @dataclass
 class Payer:
-    """An organization whose calls of a model cost a cent a token, by a meter of their own."""
+    """An organization whose calls of a model cost a cent a token."""
 
     database: Database
     org_id: str
     kind: str
 
-    async def get(self, credits: int, paid_minor: int = 0, asset: str | None = "USD") -> None:
-        terms = LotTerms(source=LotSource.PROMOTION)
-        if paid_minor:
-            terms = LotTerms(source=LotSource.PURCHASE, paid_minor=paid_minor, paid_asset=asset)
-        async with self.database.platform() as session:
-            await Ledger(await driver_connection(session)).post(
-                key=new_id("key"),
-                kind="grant",
-                source=accounts.platform("credit_issuance", "CREDIT"),
-                destination=accounts.org_credits(self.org_id),
-                amount_minor=credits * CREDIT,
-                effective_at=NOW,
-                lots=terms,
-            )
+    async def get(self, credits: int, paid: int = 0) -> None:
+        await credit(self.database, self.org_id, credits * CREDIT, paid=paid)
 
     async def charged(self, cents: int, at: datetime = NOW, kind: str = "", **rules: Any) -> Decimal:
         """Report a call of so many cents, charge it, and return the credits that were charged."""
         delivery = Delivery(
-            actor=Actor(principal="test", role=Role.OPERATOR),
+            actor=KIM,
             org_id=self.org_id,
             at=at,
             late=timedelta(days=1),
@@ -100,11 +87,10 @@ async def metered(database: Database, kind: str, price: str | None = None) -> No
 
 
 @pytest.fixture
-async def payer(fresh_database_urls: DatabaseUrls) -> Any:
+async def payer(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Payer]:
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    org_id, kind = new_id("org"), new_id("kind")
+    org_id, kind = await organization(database), new_id("kind")
     async with database.platform() as session:
-        session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))
         await note_granted(session, GRANTED, NOW - timedelta(days=1))
     await import_prices(database, kind, NOW - timedelta(days=60), input_tokens="0.01", output_tokens="0")
     await metered(database, kind)
@@ -135,12 +121,12 @@ async def test_granted_credits_pay_a_months_costs_up_to_their_limit_and_prices_o
 ) -> None:
     await payer.get(1_000)
     await payer.get(100, 1_000)
-    # 1.00 of granted credits at 0.05 each, then 0.50 at 0.10.
-    assert await payer.charged(150, granted_minor=100) == 20 + 5
-    assert await payer.charged(100, granted_minor=100) == 10
     priced = new_id("kind")
     await metered(payer.database, priced, "0.01")
     assert await payer.charged(400, kind=priced, granted_minor=100) == 80
-    assert await payer.charged(150, NOW + timedelta(days=12), granted_minor=100) == 20 + 5
-    assert await payer.charged(150, NOW + timedelta(days=12)) == 15
+    # 1.00 of granted credits at 0.05 each, then 0.50 at 0.10.
+    assert await payer.charged(150, granted_minor=100) == 20 + 5
+    assert await payer.charged(100, granted_minor=100) == 10
+    assert await payer.charged(150, AUGUST, granted_minor=100) == 20 + 5
+    assert await payer.charged(150, AUGUST) == 15
     assert await payer.left() == (880 + 65, 0)
