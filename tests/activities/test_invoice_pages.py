@@ -26,6 +26,7 @@ from domain.billing.tax.treatment import Treatment
 from domain.common.credits import CreditPrice
 from domain.common.errors import Conflict, Unavailable
 from domain.tenants.organization import OrganizationNotEmpty
+from domain.usage.charge import CostRules
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from models.billing.billing_profile import TaxRateRow
@@ -49,6 +50,7 @@ from services.billing import billing_month, billing_profile, billing_run, invoic
 from services.billing.billing_month import Prepared
 from services.billing.billing_run import Basis
 from services.billing.document_files import Documents
+from services.books.exchange_rate import note_granted
 from services.tenants import organization
 from services.usage import usage, usage_charge
 from services.usage.rating import Rates
@@ -429,6 +431,7 @@ async def _charge(page: Page, org_id: str, now: datetime) -> int:
     """Charge usage events that are due, and return what they came to."""
     rules = CostRules(granted=CreditPrice(price=Decimal(1), currency="USD"))
     async with page.database.platform() as session:
+        await note_granted(session, rules.granted, at(JANUARY))
         await usage_charge.charge_due(session, org_id, due_before=now, at=now, rules=rules, limit=10)
         query = select(func.sum(UsageChargeRow.amount)).where(UsageChargeRow.org_id == org_id)
         return int(await session.scalar(query) or 0)
@@ -522,6 +525,7 @@ async def test_free_units_are_given_once_where_a_bill_is_opened_and_sealed_while
     await page.market.report(org, metered, happened, {"n": 3})
     rules = CostRules(granted=CreditPrice(price=Decimal(1), currency="USD"))
     async with page.database.platform() as session:
+        await note_granted(session, rules.granted, at(JANUARY))
         done = await usage_charge.charge_due(session, org, due_before=OVER, at=OVER, rules=rules, limit=10)
         await page.market.report(org, metered, happened, {"n": 6}, received=OVER)
         reading = asyncio.create_task(page.read([org]))

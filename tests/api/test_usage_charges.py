@@ -14,6 +14,7 @@ from activities.usage.usage_charges import UsageChargeActivities
 from contracts.usage.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
 from domain.common.credits import CreditPrice
 from domain.common.ids import uuid_of
+from domain.usage.charge import CostRules
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
@@ -22,11 +23,13 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import NUMBERS, event, import_prices, prove, send, statuses
 from tests.api.spending import balance, grant, limit, reserve, use
 from tests.conftest import DatabaseUrls
+from tests.support.billing import credit
 
 pytestmark = pytest.mark.db
 
-TEN_CENTS = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD"), granted_minor=MAX_AMOUNT_MINOR)
+TEN_CENTS = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD"))
 PER_UNIT = {"price": {"model": "per_unit", "unit_price": "0.10"}, "currency": "USD"}
+IN_CREDITS = {"price": {"model": "per_unit", "unit_price": "1"}, "currency": "CREDIT"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,10 +39,10 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def payer(new_tenant: Any, operator: Caller) -> Tenant:
-    """An organization with 100 credits, and nothing else."""
+async def payer(new_tenant: Any, database: Database) -> Tenant:
+    """An organization with 100 credits that it bought at 0.10, and nothing else."""
     tenant: Tenant = await new_tenant("owner")
-    await grant(operator, tenant.org_id)
+    await credit(database, tenant.org_id, 100_000_000, paid=1_000)
     return tenant
 
 
@@ -56,9 +59,7 @@ async def charged_meter(owner: Caller, operator: Caller, event_type: str, **more
     return meter_id
 
 
-async def sweep(
-    database: Database, *, rules: CostRules = TEN_CENTS, hours: int = 0, limit: int = 200
-) -> UsageCharging:
+async def sweep(database: Database, *, rules: CostRules = TEN_CENTS, hours: int = 0, limit: int = 200) -> UsageCharging:
     """Do what the workflow does, without one."""
     at = datetime.now(UTC) + timedelta(hours=hours, seconds=1)
     work, progress = UsageChargeActivities(database, rules), UsageCharging(due_before=at, limit=limit)
@@ -204,7 +205,7 @@ async def test_what_is_refused_has_happened_and_is_forced_into_debt(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
-    await charged_meter(payer.owner, operator, type_)
+    await charged_meter(payer.owner, operator, type_, **IN_CREDITS)
     await limit(database, payer.org_id, day=20_000_000)
     await send(payer.owner, *(event(type=type_, data={"n": n}) for n in (15, 15, 60, 30)))
     await sweep(database)
@@ -225,7 +226,7 @@ async def test_pitfall_12_sweeps_at_once_charge_every_event_once(
 ) -> None:
     type_ = kind()
     for tenant in (payer, stranger):
-        await charged_meter(tenant.owner, operator, type_)
+        await charged_meter(tenant.owner, operator, type_, **IN_CREDITS)
         await send(tenant.owner, *(event(type=type_, data={"n": "0.01"}) for _ in range(60)))
     await grant(operator, stranger.org_id)
     had = Decimal((await balance(stranger.owner))[0])
@@ -273,9 +274,10 @@ async def test_event_in_a_currency_without_a_price_or_rate_waits_and_alerts(
         [detail] = await session.scalars(query, {"org": payer.org_id})
     assert "currency" in detail
     # Tried again after an hour, and not before.
-    kronur = CostRules(granted=CreditPrice(price=Decimal("0.20"), currency="ISK"))
-    assert (await sweep(database, rules=kronur)).charged == 0
-    assert (await sweep(database, rules=kronur, hours=2)).charged == 1
+    rate = {"base": "USD", "quote": "ISK", "rate": "2", "valid_for": "PT3H"}
+    good(await operator.post("/exchange-rates", rate), 201)
+    assert (await sweep(database)).charged == 0
+    assert (await sweep(database, hours=2)).charged == 1
     assert await charges(payer.owner) == {sent["id"]: ("charged", "1.00")}
 
 
@@ -437,7 +439,7 @@ async def test_usage_makes_no_organization_owe_more_than_one_charge_may_be(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
-    await charged_meter(payer.owner, operator, type_)
+    await charged_meter(payer.owner, operator, type_, **IN_CREDITS)
     first, second, small = (event(type=type_, data={"n": n}) for n in (900_000_000, 200_000_000, 100_000_000))
     await send(payer.owner, first)
     await sweep(database)
@@ -461,7 +463,7 @@ async def test_organization_is_not_closed_before_its_usage_is_charged(
 ) -> None:
     leaver: Tenant = await new_tenant("owner")
     type_ = kind()
-    await charged_meter(leaver.owner, operator, type_)
+    await charged_meter(leaver.owner, operator, type_, **IN_CREDITS)
     await send(leaver.owner, event(type=type_, data={"n": 3}))
     close, reason = f"/organizations/{leaver.org_id}/close", {"reason": "The customer has left."}
     month = f"{datetime.now(UTC):%Y-%m}"

@@ -14,6 +14,7 @@ from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.credits import CreditPrice
 from domain.credits.lots import LotSource, LotTerms
+from domain.usage.charge import CostRules
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from models.usage.meter import MeterRow
@@ -21,6 +22,7 @@ from repositories.usage import meter
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services.books.exchange_rate import note_granted
 from services.usage.rating import Rates
 from services.usage.usage import record
 from services.usage.usage_judge import Delivery
@@ -38,6 +40,7 @@ async def test_every_organization_is_charged_to_the_end(
     database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
     at = datetime.now(UTC) - timedelta(minutes=5)
     price = {"model": "per_unit", "unit_price": "0.10"}
+    rules = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD"))
     wallets = []
     async with database.platform() as session:
         asked = {"event_type": "task", "aggregation": "count", "dimensions": [], "price": price, "currency": "USD"}
@@ -45,6 +48,7 @@ async def test_every_organization_is_charged_to_the_end(
             session, MeterRow(id=new_id("mtr"), name="tasks", created_by="test", command_id="tasks", **asked)
         )
         await meter.mark_charged(session, made.id, at)
+        await note_granted(session, rules.granted, at)
     for count in (250, 1):
         org_id = new_id("org")
         wallets.append((accounts.org_credits(org_id), count))
@@ -69,7 +73,7 @@ async def test_every_organization_is_charged_to_the_end(
                 lots=LotTerms(source=LotSource.PROMOTION),
             )
     client = with_plugin(timeskip_env.client)
-    work = UsageChargeActivities(database, CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD")))
+    work = UsageChargeActivities(database, rules)
     async with Worker(client, task_queue=queue, workflows=[UsageChargesWorkflow], activities=[work.charge_usage]):
         handle = await client.start_workflow(UsageChargesWorkflow.run, id=new_id("sweep"), task_queue=queue)
         done = await handle.result()

@@ -32,6 +32,7 @@ from domain.common.errors import Conflict
 from domain.common.ids import spend_key, uuid_of
 from domain.credits.lots import LotSource, LotTerms
 from domain.usage import meter as meter_rules
+from domain.usage.charge import CostRules
 from domain.usage.litellm import SOURCE, event_of
 from domain.usage.paid_call import HASHED, SECRET
 from ledger.gateway import Ledger
@@ -51,6 +52,7 @@ from repositories.usage.usage import cursor
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
+from services.books.exchange_rate import note_granted
 from services.usage.rating import Rates
 from services.usage.usage import Status, record
 from services.usage.usage_judge import Delivery
@@ -61,6 +63,8 @@ from tests.support.sandboxes import serving
 from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
 from workflows.usage.usage_sync import UsageSyncWorkflow
+
+TEN_CENTS = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD"), granted_minor=500)
 
 
 @dataclass
@@ -124,6 +128,7 @@ async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterato
     org_id, now = new_id("org"), datetime.now(UTC).replace(microsecond=0)
     async with database.platform() as session:
         session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))
+        await note_granted(session, TEN_CENTS.granted, now - timedelta(days=60))
     price = {"input_tokens": "0.000001", "cached_tokens": "0.0000001", "output_tokens": "0.00001"}
     await import_prices(database, "synced", now - timedelta(days=60), **price)
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
@@ -508,6 +513,30 @@ async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured
     async with paying.proxy.database.platform() as session:
         still_held = await session.scalar(text("SELECT sum(amount - captured - released) FROM ledger.spends"))
     assert still_held == 0
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(("held", "captured"), [(3_000_000, 0), (1_000_000, 0), (3_000_000, 400_000)])
+async def test_spend_pays_of_a_call_what_was_paid_for_its_credits(paying: Paying, held: int, captured: int) -> None:
+    """A call costs 0.10. Ten credits that cost 0.05 each are taken before those that were granted."""
+    terms = LotTerms(source=LotSource.PURCHASE, paid_minor=50, paid_asset="USD", priority=-1)
+    async with paying.proxy.database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("bought"),
+            kind="test",
+            source=accounts.platform("credit_issuance", "CREDIT"),
+            destination=accounts.org_credits(paying.proxy.org_id),
+            amount_minor=10_000_000,
+            effective_at=paying.proxy.now,
+            lots=terms,
+        )
+    spend_id = await paying.spend(captured=captured, amount_minor=held, minutes=60 * 24, action="metered_call")
+    await paying.call(spend_id, action="metered_call")
+    await paying.charged(minutes=60)
+    assert await paying.balance() == 110_000_000 - 2_000_000
+    async with paying.proxy.database.platform() as session:
+        query = text("SELECT sum(captured), sum(amount - captured - released) FROM ledger.spends")
+        assert tuple((await session.execute(query)).one()) == (2_000_000, 0)
 
 
 @pytest.mark.slow
