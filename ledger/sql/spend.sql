@@ -644,7 +644,8 @@ BEGIN
         transfer := ledger.post_use(key, p_org, credits, redemption, paid, amount - paid, p_at, lots);
     END IF;
     answer.available := free - paid;
-    IF granted > 0 THEN
+    -- What has no limit does not count in one.
+    IF granted > 0 AND p_granted < 10 ^ 15 THEN
         INSERT INTO ledger.credit_days AS d (org_id, day, granted_cost)
         VALUES (p_org, (p_at AT TIME ZONE 'UTC')::date, granted)
         ON CONFLICT (org_id, day) DO UPDATE SET granted_cost = d.granted_cost + excluded.granted_cost;

@@ -21,6 +21,7 @@ from domain.reputation.policy import EvidencePolicy
 from domain.tenants.api_key import KeyRules
 from domain.tenants.session import CONSOLE
 from domain.usage.arrears import ArrearsRules
+from domain.usage.charge import CostRules
 from domain.usage.price_map import default_price
 from runtime.settings.billing import BillingSettings
 from runtime.settings.console import ConsoleSettings
@@ -81,6 +82,13 @@ class Settings(
     def arrears_rules(self) -> ArrearsRules:
         """What usage in arrears may come to, and what it costs beyond the cost of calls."""
         return ArrearsRules(unpaid_limit=self.unpaid_usage_limit, markup_e6=self.cost_markup_e6)
+
+    @property
+    def cost_rules(self) -> CostRules:
+        """How costs in money are charged to credits."""
+        return CostRules(
+            granted=self.value_of_granted, markup_e6=self.cost_markup_e6, granted_minor=self.granted_for_models
+        )
 
     @property
     def use_terms(self) -> UseTerms:

@@ -113,7 +113,7 @@ async def test_cost_with_its_markup_takes_one_lot_after_the_other_and_owes_the_r
     assert await payer.charged(50, markup_e6=200_000) == 14
     # 0.60 are left, and 0.40 are 8 credits at the granted value.
     assert await payer.charged(100) == 6 + 8
-    assert await payer.left() == (0, 8)
+    assert await payer.left() == (Decimal(0), Decimal(8))
 
 
 async def test_granted_credits_pay_a_months_costs_up_to_their_limit_and_prices_of_meters_without_one(
@@ -129,4 +129,4 @@ async def test_granted_credits_pay_a_months_costs_up_to_their_limit_and_prices_o
     assert await payer.charged(100, granted_minor=100) == 10
     assert await payer.charged(150, AUGUST, granted_minor=100) == 20 + 5
     assert await payer.charged(150, AUGUST) == 15
-    assert await payer.left() == (880 + 65, 0)
+    assert await payer.left() == (Decimal(880 + 65), Decimal(0))

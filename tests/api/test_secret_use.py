@@ -35,9 +35,9 @@ from services.secrets.secret import Opening
 from services.secrets.secret_use import Ended
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.spending import balance, limit
-from tests.api.spending import grant as credit
 from tests.api.test_secrets import KEYS, asking, grant, principal, put
 from tests.conftest import DatabaseUrls
+from tests.support.billing import credit
 from tests.support.proving import prove
 from tests.support.receivers import Received, Receiver, answers, drops, receiving
 from tests.support.secrets import local_secrets
@@ -59,16 +59,16 @@ MODEL = make_price(
 
 @pytest.fixture(scope="module")
 async def calling(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    settings = settings_for(database_urls, secret_keys=KEYS, allow_insecure_webhooks=True, cost_credit_price="0.1")
+    settings = settings_for(database_urls, secret_keys=KEYS, allow_insecure_webhooks=True, granted_credit_value="0.1")
     app = create_app(settings, secrets=local_secrets(), prices=PriceBook(MODEL), receivers=Receivers(local=True))
     async with client_of(app) as found:
         yield found
 
 
 @pytest.fixture
-async def org(new_tenant: Callable[..., Awaitable[Tenant]], calling: httpx2.AsyncClient, operator: Caller) -> Tenant:
+async def org(new_tenant: Callable[..., Awaitable[Tenant]], calling: httpx2.AsyncClient, database: Database) -> Tenant:
     made = asking(await new_tenant(*TENANT_ROLES), calling)
-    await credit(operator, made.org_id, "100")
+    await credit(database, made.org_id, 100_000_000, paid=1_000)
     good(await put(made.owner, value=SECRET))
     return made
 
