@@ -23,6 +23,7 @@ from domain.marketplace.referral import ReferralStatus, Rewards
 from domain.marketplace.sale import shares_of as shares_of_sale
 from domain.payouts.payable import HoldBack
 from domain.reputation.traits import TraitKind
+from domain.usage.charge import CostRules
 from ledger.gateway import Ledger
 from repositories.common import listing
 from repositories.credits import lot, spend
@@ -999,7 +1000,7 @@ def reported(studio: Tenant, quantity: object = 1, **data: Any) -> dict[str, Any
 async def charged(database: Database, hours: int = 0) -> None:
     """Charge what was reported of every organization, as the schedule does."""
     at = datetime.now(UTC) + timedelta(hours=hours, seconds=1)
-    work = UsageChargeActivities(database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+    work = UsageChargeActivities(database, CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD")))
     progress = UsageCharging(due_before=at, limit=200)
     while True:
         done = await work.charge_usage(ChargeUsage(after=progress.after, due_before=at, at=at, limit=200))

@@ -19,7 +19,7 @@ from runtime.database import Database
 from services.usage.rating import Rates
 from tests.api.conftest import Caller, good, new_key
 from tests.api.metering import import_prices
-from tests.api.test_usage_charges import charged_meter, sweep
+from tests.api.test_usage_charges import IN_CREDITS, charged_meter, sweep
 from tests.sdk.world import World
 from tests.support.sandboxes import serving
 from tests.workflows.test_usage_sync import Proxy
@@ -42,7 +42,9 @@ async def test_calls_through_the_adapter_are_paid_once_however_late_they_are_cap
     for action, cost in (("llm_call", "2"), ("token", "0.01"), ("dear", "0.1")):
         body = {"cost": cost, "organization_id": org_id}
         good(await operator.ask("PUT", f"/credits/costs/{action}", key=new_key(), json=body))
-    await charged_meter(api.more["tenant"].owner, operator, "llm.call", aggregation="count", property=None)
+    await charged_meter(
+        api.more["tenant"].owner, operator, "llm.call", aggregation="count", property=None, **IN_CREDITS
+    )
     await import_prices(database, "gpt-4o-mini", now - timedelta(days=60), input_tokens="1", output_tokens="1")
     log = SpendLogFile(tmp_path / "calls.json")
     environment = {**os.environ, "BURSAR_API_URL": served, "BURSAR_API_KEY": api.token, "PYTHONPATH": str(ROOT / "sdk")}
