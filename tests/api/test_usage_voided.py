@@ -14,10 +14,11 @@ from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, prove, send
-from tests.api.spending import balance, grant
+from tests.api.spending import balance
 from tests.api.test_approvals import two
 from tests.api.test_usage_charges import charged_meter, charges, kind, sweep
 from tests.conftest import DatabaseUrls
+from tests.support.billing import credit
 
 __all__ = ["two"]
 pytestmark = pytest.mark.db
@@ -32,9 +33,9 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def payer(new_tenant: Any, operator: Caller) -> Tenant:
+async def payer(new_tenant: Any, database: Database) -> Tenant:
     tenant: Tenant = await new_tenant("owner")
-    await grant(operator, tenant.org_id)
+    await credit(database, tenant.org_id, 100_000_000, paid=1_000)
     return tenant
 
 

@@ -123,7 +123,7 @@ async def _organizations(operator: RetryingClient, token: str) -> list[str]:
         made.append((await make("/organizations", {"name": f"Caller {number}"}))["id"])
         grant = {"organization_id": made[-1], "amount": str(GRANT_MINOR // 1_000_000), "source": "promotion"}
         await make("/credits/grants", grant)
-    price = {"price": {"model": "per_unit", "unit_price": "0.10"}, "currency": "USD"}
+    price = {"price": {"model": "per_unit", "unit_price": "1"}, "currency": "CREDIT"}
     meter = await make("/usage/meters", {"name": "calls", "event_type": "llm.call", "aggregation": "count", **price})
     await make(f"/usage/meters/{meter['id']}/charge", {}, 200)
     return made
