@@ -126,16 +126,6 @@ class SalesSettings(Part):
         self.granted_for_models  # noqa: B018
 
     @property
-    def price_of_cost(self) -> CreditPrice:
-        """The value of a granted credit."""
-        return self.value_of_granted
-
-    @property
-    def price_of_marked_cost(self) -> CreditPrice:
-        """The value of a granted credit."""
-        return self.value_of_granted
-
-    @property
     def cost_markup_e6(self) -> int:
         """What is charged beyond the cost of calls of models, in 10^-6 of it."""
         return int(Decimal(self.cost_markup).scaleb(6))
