@@ -425,7 +425,11 @@ DECLARE
 BEGIN
     FOR leg IN
         SELECT l.*, s.lots AS s_lots, d.lots AS d_lots,
-            row_number() OVER (PARTITION BY l.transfer_id ORDER BY l.ord)::integer AS number
+            row_number() OVER (PARTITION BY l.transfer_id ORDER BY l.ord)::integer AS number,
+            CASE jsonb_typeof(p_lots) WHEN 'array' THEN nullif(p_lots -> (l.ord::integer - 1), 'null')
+                ELSE p_lots END AS terms,
+            -- What is paid for commission is recognised as such, see `ledger.lot_costs`.
+            CASE d.path WHEN 'platform/commission' THEN jsonb '{"outcome": "commission"}' END AS known
         FROM unnest(p_transfers, p_sources, p_destinations, p_amounts) WITH ORDINALITY
             AS l (transfer_id, source, destination, amount, ord)
         JOIN ledger.accounts s ON s.id = l.source JOIN ledger.accounts d ON d.id = l.destination
@@ -433,9 +437,7 @@ BEGIN
     LOOP
         IF leg.s_lots OR leg.d_lots THEN
             PERFORM ledger.move_lots(leg.transfer_id, leg.number, leg.source, leg.s_lots, leg.destination, leg.d_lots,
-                leg.amount, p_at,
-                CASE jsonb_typeof(p_lots) WHEN 'array' THEN nullif(p_lots -> (leg.ord::integer - 1), 'null')
-                ELSE p_lots END,
+                leg.amount, p_at, coalesce(leg.terms || leg.known, leg.known, leg.terms),
                 CASE WHEN leg.s_lots THEN p_hold END);
         END IF;
     END LOOP;

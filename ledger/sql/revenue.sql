@@ -10,17 +10,26 @@ CREATE OR REPLACE FUNCTION ledger.cost_path(p_path text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_path LIKE 'agent/%/earnings/CREDIT' OR p_path LIKE 'org/%/payouts/%' THEN 'platform/payable' ELSE 'platform/deferred_revenue' END;
 
+-- Where money goes that was paid for credits which leave all lots.
+CREATE OR REPLACE FUNCTION ledger.income_path(p_outcome text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE p_outcome WHEN 'expired' THEN 'platform/breakage' WHEN 'commission' THEN 'platform/commission'
+    ELSE 'platform/revenue/credits' END;
+
 -- What uses of lots and returns cost, by transfers after p_after up to p_until: from which of the platform's accounts to
--- which. Rows whose two accounts are the same move nothing.
+-- which, and between which accounts with lots the credits moved, NULL for none. Rows whose two accounts are the same move
+-- nothing.
 CREATE OR REPLACE FUNCTION ledger.lot_costs(p_after uuid, p_until uuid)
-RETURNS TABLE (transfer_id uuid, asset text, source text, destination text, cost bigint)
+RETURNS TABLE (
+    transfer_id uuid, asset text, source text, destination text, cost bigint, from_account bigint, to_account bigint
+)
 LANGUAGE sql STABLE
 AS $$
     SELECT u.transfer_id, l.paid_asset, ledger.cost_path(a.path),
-        CASE u.outcome WHEN 'moved' THEN ledger.cost_path(t.path) WHEN 'expired' THEN 'platform/breakage'
+        CASE u.outcome WHEN 'moved' THEN ledger.cost_path(t.path)
             -- The payout itself has taken the money from what is payable.
-            WHEN 'paid_out' THEN ledger.cost_path(a.path) ELSE 'platform/revenue/credits' END,
-        u.cost
+            WHEN 'paid_out' THEN ledger.cost_path(a.path) ELSE ledger.income_path(u.outcome) END,
+        u.cost, a.id, t.id
     FROM ledger.lot_uses u
     JOIN ledger.lots l ON l.id = u.lot_id
     JOIN ledger.accounts a ON a.id = l.account_id
@@ -29,8 +38,7 @@ AS $$
     WHERE u.transfer_id > p_after AND u.transfer_id <= p_until AND u.cost > 0
     UNION ALL
     SELECT r.transfer_id, l.paid_asset,
-        CASE u.outcome WHEN 'expired' THEN 'platform/breakage' ELSE 'platform/revenue/credits' END,
-        ledger.cost_path(a.path), r.cost
+        ledger.income_path(u.outcome), ledger.cost_path(a.path), r.cost, NULL, a.id
     FROM ledger.lot_returns r
     JOIN ledger.lot_uses u ON u.transfer_id = r.used_by AND u.leg = r.leg AND u.lot_id = r.lot_id
     JOIN ledger.lots l ON l.id = r.lot_id
@@ -125,5 +133,5 @@ BEGIN
     RETURN number;
 END
 $$;
-GRANT EXECUTE ON FUNCTION ledger.settle_uses, ledger.recognise_revenue, ledger.lot_costs, ledger.cost_path
+GRANT EXECUTE ON FUNCTION ledger.settle_uses, ledger.recognise_revenue, ledger.lot_costs, ledger.cost_path, ledger.income_path
 TO bursar_platform;

@@ -22,8 +22,30 @@ AS $$
     SELECT coalesce(t.org_id, ''), (t.effective_at AT TIME ZONE 'UTC')::date, r.line, c.asset, sum(r.cost)::bigint
     FROM ledger.lot_costs(p_after, p_until) c JOIN ledger.transfers t ON t.id = c.transfer_id
     CROSS JOIN LATERAL (VALUES (c.source, -c.cost), (c.destination, c.cost)) AS r (line, cost)
-    WHERE c.source <> c.destination AND r.line IN ('platform/breakage', 'platform/revenue/credits')
+    WHERE c.source <> c.destination
+        AND r.line IN ('platform/breakage', 'platform/commission', 'platform/revenue/credits')
     GROUP BY 1, 2, 3, 4
+$$;
+
+-- What was paid for the credits that came into escrows and into the earnings of agents by transfers after p_after up to
+-- p_until, and for those that left. Payouts that came back have not left.
+CREATE OR REPLACE FUNCTION ledger.costs_by_day(p_after uuid, p_until uuid)
+RETURNS TABLE (org_id text, agent_id text, day date, line text, asset text, came bigint, went bigint)
+LANGUAGE sql STABLE
+AS $$
+    SELECT n.org_id, n.agent_id, n.day, n.line, n.asset, n.came, n.came - n.net FROM (
+        SELECT CASE WHEN a.path LIKE 'agent/%' THEN a.org_id ELSE '' END AS org_id,
+            CASE WHEN a.path LIKE 'agent/%' THEN split_part(a.path, '/', 2) ELSE '' END AS agent_id,
+            (t.effective_at AT TIME ZONE 'UTC')::date AS day, ledger.chart_line(a.path) AS line, c.asset,
+            coalesce(sum(m.cost) FILTER (WHERE m.cost > 0 AND t.kind <> 'payout.returned'), 0)::bigint AS came,
+            sum(m.cost)::bigint AS net
+        FROM ledger.lot_costs(p_after, p_until) c JOIN ledger.transfers t ON t.id = c.transfer_id
+        CROSS JOIN LATERAL (VALUES (c.from_account, -c.cost), (c.to_account, c.cost)) AS m (account_id, cost)
+        JOIN ledger.accounts a ON a.id = m.account_id
+        WHERE c.from_account IS DISTINCT FROM c.to_account
+            AND (a.path LIKE 'escrow/%' OR a.path LIKE 'agent/%/earnings/CREDIT')
+        GROUP BY 1, 2, 3, 4, 5
+    ) n
 $$;
 
 CREATE OR REPLACE FUNCTION ledger.add_up_revenue() RETURNS trigger
@@ -40,6 +62,10 @@ BEGIN
         INSERT INTO ledger.revenue_days AS d (org_id, day, line, asset, amount)
         SELECT s.org_id, s.day, s.line, s.asset, s.amount FROM ledger.recognised_by_day(OLD.booked, NEW.booked) s
         ON CONFLICT (org_id, day, line, asset) DO UPDATE SET amount = d.amount + excluded.amount;
+        INSERT INTO ledger.cost_days AS d (org_id, agent_id, day, line, asset, came, went)
+        SELECT s.* FROM ledger.costs_by_day(OLD.booked, NEW.booked) s
+        ON CONFLICT (org_id, day, line, agent_id, asset)
+        DO UPDATE SET came = d.came + excluded.came, went = d.went + excluded.went;
     END IF;
     RETURN NULL;
 END
@@ -48,5 +74,6 @@ CREATE OR REPLACE TRIGGER add_up_revenue AFTER UPDATE OF summed ON ledger.accoun
 FOR EACH ROW EXECUTE FUNCTION ledger.add_up_revenue();
 CREATE OR REPLACE TRIGGER add_up_revenue AFTER UPDATE OF booked ON ledger.revenue_place
 FOR EACH ROW EXECUTE FUNCTION ledger.add_up_revenue();
-REVOKE EXECUTE ON FUNCTION ledger.revenue_by_day, ledger.recognised_by_day, ledger.add_up_revenue FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ledger.revenue_by_day, ledger.recognised_by_day TO bursar_platform;
+REVOKE EXECUTE ON FUNCTION ledger.revenue_by_day, ledger.recognised_by_day, ledger.costs_by_day, ledger.add_up_revenue
+FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.revenue_by_day, ledger.recognised_by_day, ledger.costs_by_day TO bursar_platform;

@@ -317,6 +317,23 @@ CREATE TRIGGER immutable BEFORE UPDATE OF org_id, day, line, asset OR DELETE OR 
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 GRANT SELECT ON ledger.revenue_days TO bursar_platform;
 
+CREATE TABLE ledger.cost_days (
+    org_id text NOT NULL,
+    day date NOT NULL,
+    line text NOT NULL,
+    agent_id text NOT NULL,
+    asset text NOT NULL,
+    came bigint NOT NULL,
+    went bigint NOT NULL,
+    CONSTRAINT pk_cost_days PRIMARY KEY (org_id, day, line, agent_id, asset)
+) WITH (fillfactor = 50);
+CREATE INDEX ix_cost_days_day ON ledger.cost_days (day);
+SELECT pg_temp.row_security('ledger.cost_days');
+CREATE POLICY tenant ON ledger.cost_days FOR SELECT TO bursar_api USING (org_id = bursar_org());
+CREATE TRIGGER immutable BEFORE UPDATE OF org_id, day, line, agent_id, asset OR DELETE OR TRUNCATE ON ledger.cost_days
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+GRANT SELECT ON ledger.cost_days TO bursar_api, bursar_platform;
+
 CREATE TABLE ledger.credit_days (
     org_id text NOT NULL,
     day date NOT NULL,

@@ -4,7 +4,7 @@ import uuid
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Date, Numeric, SmallInteger, text
+from sqlalchemy import CheckConstraint, Date, Index, Numeric, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.books.ledger import SCHEMA
@@ -65,6 +65,28 @@ class RevenueDay(Base):
     line: Mapped[str] = mapped_column(primary_key=True)
     asset: Mapped[str] = mapped_column(primary_key=True)
     amount: Mapped[int]
+
+
+class CostDay(Base):
+    """What was paid for the credits that came into escrows, or into an agent's earnings, on one day (UTC) and left them.
+
+    Only the books write it, when the place of revenue moves. In minor units of the currency that was paid. `org_id` and
+    `agent_id` are those of the agent, and empty for escrows, which are one line. Payouts that came back have not left.
+    """
+
+    __tablename__ = "cost_days"
+    __table_args__ = (
+        Index("ix_cost_days_day", "day"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    line: Mapped[str] = mapped_column(primary_key=True)
+    agent_id: Mapped[str] = mapped_column(primary_key=True)
+    asset: Mapped[str] = mapped_column(primary_key=True)
+    came: Mapped[int]
+    went: Mapped[int]
 
 
 class AccountingPlace(Base):

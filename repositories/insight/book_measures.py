@@ -1,6 +1,7 @@
 """Measures of the books: lines of the chart, revenue by organization, earnings, credits, balances.
 
-What is added up by days is of days in UTC.
+What is added up by days is of days in UTC. Money is what came in: that of credits is what was paid for their lots, as
+far as it is recognised, see `ledger/sql/revenue.sql`. Credits are credits, and slots are no measure.
 """
 
 from bisect import bisect_right
@@ -10,22 +11,31 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import text
 
-from domain.common.money import CREDIT
+from domain.common.money import CREDIT, ISSUED, SLOT
 from ledger.invariants import Invariant
 from repositories.books.account_statement import version_at
 from repositories.books.accounting import SUMS
 from repositories.insight.measures import MOST, Part, Wanted
 
 _DAY = timedelta(days=1)
-#: The lines on which the platform holds what belongs to customers and creators.
-_HELD = "(line LIKE 'customers/%' OR line LIKE 'creators/%') AND kind = 'liability'"
+_IS_MONEY = f"asset NOT IN {tuple(sorted(ISSUED))}"
+#: The lines on which the platform holds what belongs to customers and creators, and what they paid for their credits.
+_HELD = """
+    (line LIKE 'customers/%' OR line LIKE 'creators/%') AND kind = 'liability'
+    OR line IN ('platform/deferred_revenue', 'platform/payable')
+"""
 _LINES = f"""
 SELECT day, asset,
-    coalesce(sum(credits - debits) FILTER (WHERE line = 'platform/commission'), 0) AS commission,
-    coalesce(sum(credits - debits) FILTER (WHERE line = 'customers/escrow'), 0) AS escrow,
-    coalesce(sum(credits - debits) FILTER (WHERE {_HELD}), 0) AS held
+    coalesce(sum(amount) FILTER (WHERE line = 'platform/commission'), 0) AS commission,
+    coalesce(sum(amount) FILTER (WHERE line = 'customers/escrow'), 0) AS escrow,
+    coalesce(sum(amount) FILTER (WHERE {_HELD}), 0) AS held
 FROM (
-    SELECT greatest(day, CAST(:before AS date)) AS day, line, kind, asset, debits, credits FROM ({SUMS}) s
+    SELECT greatest(day, CAST(:before AS date)) AS day, line, kind, asset, credits - debits AS amount FROM ({SUMS}) s
+    WHERE asset <> '{SLOT}'
+    UNION ALL
+    -- A part of deferred revenue.
+    SELECT greatest(day, CAST(:before AS date)), line, 'part', asset, came - went FROM ledger.cost_days
+    WHERE org_id = '' AND day <= :last
 ) s
 GROUP BY day, asset ORDER BY day LIMIT :most
 """
@@ -41,7 +51,7 @@ FROM (
         LATERAL ledger.revenue_by_day(p.summed, 'ffffffff-ffff-ffff-ffff-ffffffffffff') s
     WHERE s.day >= :first AND s.day <= :last
 ) r
-WHERE {where}
+WHERE {is_money} AND {where}
 GROUP BY day, asset {columns} LIMIT :most
 """
 _REVENUE_COLUMNS = {"organization": "org_id", "stream": "regexp_replace(line, '^platform/', '')"}
@@ -51,6 +61,9 @@ SELECT day, asset {{columns}}, sum(earned)::bigint AS earned FROM (
     SELECT d.day, a.asset, a.path, a.org_id, d.earned
     FROM ledger.accounts a JOIN ledger.earning_days d ON d.account_id = a.id
     WHERE {_OF_AGENTS} AND d.day >= :first AND d.day <= :last {{own}}
+    UNION ALL
+    SELECT d.day, d.asset, 'agent/' || d.agent_id, d.org_id, d.came FROM ledger.cost_days d
+    WHERE {{whose}} AND d.line = 'creators/earnings' AND d.day >= :first AND d.day <= :last
     UNION ALL
     {{rest}}
 ) e
@@ -99,7 +112,7 @@ _BALANCES = text(f"""
 async def lines(wanted: Wanted) -> list[Part]:
     """Return of all organizations: `commission` in each interval; `escrow` and `held`, what was held when it ended.
 
-    `credits` is what was held in credits, and `credit_days` that of the end of each day, added up; `days` counts them.
+    Each is in credits, and in money with what was paid for the credits. `credits` is what was held in credits, and `credit_days` that of the end of each day, added up; `days` counts them.
     """
     first, last = _days(wanted)
     before = first - _DAY
@@ -131,7 +144,7 @@ async def lines(wanted: Wanted) -> list[Part]:
 async def revenue(wanted: Wanted) -> list[Part]:
     """Return `revenue`, what was recognised and not refunded, and `net`, that less the expenses."""
     columns = "".join(f", {_REVENUE_COLUMNS[name]}" for name in wanted.by)
-    statement = _REVENUE.format(columns=columns, where=_where(wanted, _REVENUE_COLUMNS))
+    statement = _REVENUE.format(columns=columns, is_money=_IS_MONEY, where=_where(wanted, _REVENUE_COLUMNS))
     parts = []
     for row in await wanted.session.execute(text(statement), _asked(wanted)):
         day, asset, *group, net, recognised = row
@@ -142,12 +155,16 @@ async def revenue(wanted: Wanted) -> list[Part]:
 
 
 async def earnings(wanted: Wanted) -> list[Part]:
-    """Return `earned`, what came into the earnings of agents; returned payouts do not count."""
+    """Return `earned`, what came into the earnings of agents; returned payouts do not count.
+
+    Of credits that is the credits, and in money what was paid for them.
+    """
     columns = "".join(f", {_EARNED_COLUMNS[name]}" for name in wanted.by)
     statement = _EARNED.format(
         columns=columns,
         where=_where(wanted, _EARNED_COLUMNS),
         own="" if wanted.org_id is None else "AND a.org_id = :org_id",
+        whose="d.org_id <> ''" if wanted.org_id is None else "d.org_id = :org_id",
         rest=_REST_OF_ALL if wanted.org_id is None else _REST_OF_ONE,
     )
     parts = []
@@ -225,6 +242,22 @@ INVARIANTS = (
             ) s GROUP BY 1, 2, 3, 4
         ) s USING (org_id, day, line, asset)
         WHERE d.amount IS DISTINCT FROM s.amount
+        """,
+    ),
+    Invariant(
+        name="what was paid for credits in escrows and earnings on each day equals the uses of lots that are added up",
+        table="ledger.cost_days",
+        unit="days",
+        violations="""
+        SELECT concat_ws(' ', line, agent_id, day, asset) || ': kept ' ||
+            coalesce(concat_ws(' ', d.came, d.went), 'nothing') || ', used ' ||
+            coalesce(concat_ws(' ', s.came, s.went), 'none')
+        FROM ledger.cost_days d
+        FULL JOIN (
+            SELECT s.* FROM ledger.revenue_place p,
+                LATERAL ledger.costs_by_day('00000000-0000-0000-0000-000000000000', p.booked) s
+        ) s USING (org_id, day, line, agent_id, asset)
+        WHERE (d.came, d.went) IS DISTINCT FROM (s.came, s.went)
         """,
     ),
 )

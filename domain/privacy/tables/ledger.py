@@ -221,6 +221,11 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "org_id", FINANCIAL: "line asset amount", TECHNICAL: "day"},
     ),
+    "ledger.cost_days": Place(
+        "what was paid for the credits in escrows and in agents' earnings, by day",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id agent_id", FINANCIAL: "line asset came went", TECHNICAL: "day"},
+    ),
     "ledger.accounting_place": Place(
         "up to where days are added up", WITH_THE_BOOKS, {IDENTIFIER: "summed", TECHNICAL: "id"}
     ),
