@@ -291,7 +291,7 @@ $$;
 --   share: {platform, credits, money, asset}: to leave of each lot the part of so many credits that go to the platform in a
 --     later leg, and to take what the payee gets of the cost of both, see `ledger.shared_cost`. At the list price so many
 --     minor units of credits cost so many of the asset; without it a discount is shared as well
---   outcome: `used`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
+--   outcome: `used`, or `commission`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
 --   slices: how much of which lots is taken, and nothing else
 --   renew_days: see `ledger.renewed_until`
 -- BU001: the lots that can be taken are not so much. BU012: see `ledger.bring_lots`.

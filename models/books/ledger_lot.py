@@ -80,7 +80,8 @@ class LedgerLotUse(Base):
     """How much of a lot a posting of a transfer took. Immutable but for what came back of it.
 
     Attributes:
-        outcome: `moved` into the lot `to_lot`; or out of all lots: `used`, `expired`, `reversed`.
+        outcome: `moved` into the lot `to_lot`; or out of all lots: `used`, `commission`, `expired`,
+            `reversed`, `paid_out`.
         returned: what came back into the lot, with its part of the cost.
         passed: what went on as lots of another account, with its part of the cost.
     """

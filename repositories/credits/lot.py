@@ -104,7 +104,7 @@ INVARIANTS = (
         SELECT 'use of lot ' || u.lot_id || ' by ' || u.transfer_id FROM ledger.lot_uses u
         WHERE (u.amount > 0 AND u.cost >= 0 AND u.returned BETWEEN 0 AND u.amount AND u.passed BETWEEN 0 AND u.amount
             AND u.cost_returned BETWEEN 0 AND u.cost AND u.cost_passed BETWEEN 0 AND u.cost
-            AND u.outcome IN ('moved', 'used', 'expired', 'reversed', 'paid_out')
+            AND u.outcome IN ('moved', 'used', 'commission', 'expired', 'reversed', 'paid_out')
             AND (u.outcome = 'moved') = (u.to_lot IS NOT NULL)) IS NOT TRUE
         """,
     ),

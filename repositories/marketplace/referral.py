@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.money import CREDIT
 from domain.payments.payment.entitlement import gone_minor
 from domain.payments.payment.state import Payment
 from ledger.invariants import Invariant
@@ -66,13 +65,9 @@ _EARNED_CREDITS = text(
     WITH {_NEAR}, {_LOST}
     SELECT coalesce(sum(u.cost - u.cost_returned - u.cost_passed), 0)::bigint
     FROM payments p JOIN ledger.lots l ON l.payment_id = p.id AND l.paid_asset = :asset
-    JOIN ledger.lot_uses u ON u.lot_id = l.id AND u.to_lot IS NULL AND u.outcome = 'used'
+    JOIN ledger.lot_uses u ON u.lot_id = l.id AND u.outcome = 'commission'
     JOIN ledger.transfers t ON t.id = u.transfer_id AND t.effective_at <= :until
     WHERE p.org_id = :org AND p.id NOT IN (SELECT id FROM lost)
-      AND EXISTS (
-        SELECT FROM ledger.entries c JOIN ledger.accounts a ON a.id = c.account_id
-        WHERE c.transfer_id = t.id AND c.amount > 0 AND a.path = 'platform/commission' AND a.asset = :credit
-      )
       AND NOT EXISTS (
         SELECT FROM ledger.entries n JOIN ledger.accounts o ON o.id = n.account_id
         WHERE n.transfer_id = t.id AND o.org_id IN (SELECT org_id FROM near)
@@ -163,7 +158,7 @@ async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, unti
         return 0
     values = {"org": row.org_id, "referrer": row.referrer_org_id, "asset": asset, "until": until}
     money = await session.scalar(_EARNED_MONEY, values)
-    credits = await session.scalar(_EARNED_CREDITS, {**values, "credit": CREDIT})
+    credits = await session.scalar(_EARNED_CREDITS, values)
     return int(money or 0) + int(credits or 0)
 
 

@@ -26,7 +26,12 @@ ONE = 1_000_000
 ISSUANCE = accounts.platform("credit_issuance", "CREDIT")
 MONEY = {
     name: accounts.platform(path, "CHF")
-    for name, path in {"deferred": "deferred_revenue", "payable": "payable", "revenue": "revenue/credits"}.items()
+    for name, path in {
+        "deferred": "deferred_revenue",
+        "payable": "payable",
+        "kept": "commission",
+        "revenue": "revenue/credits",
+    }.items()
 }
 
 
@@ -112,7 +117,7 @@ async def test_release_keeps_apart_what_nobody_paid_for(database, connection):
     case = await Case(database, connection).funded()
     await case.released()
     assert await case.credits() == {"granted": 20, "earned": 27.5, "payer": 50}
-    assert await case.gained() == {"deferred": 801 - 300, "payable": 275, "revenue": 25}
+    assert await case.gained() == {"deferred": 801 - 300, "payable": 275, "kept": 25, "revenue": 0}
 
 
 async def test_escrow_says_how_much_of_it_nobody_paid_for(database, connection):
@@ -149,7 +154,7 @@ async def test_setting_pays_all_into_one_account_and_owes_no_more_for_it(databas
     case = await Case(database, connection, sharing=Sharing(pays_out_granted=True)).funded()
     await case.released()
     assert await case.credits() == {"earned": 47.5, "payer": 50}
-    assert await case.gained() == {"deferred": 801 - 300, "payable": 285, "revenue": 15}
+    assert await case.gained() == {"deferred": 801 - 300, "payable": 285, "kept": 15, "revenue": 0}
 
 
 async def test_refund_brings_both_back_with_their_cost(database, connection):
@@ -157,9 +162,9 @@ async def test_refund_brings_both_back_with_their_cost(database, connection):
     state = await case.job.state()
     await case.done(rules.refund(state, actor=case.job.bot, amount_minor=50 * ONE))
     assert await case.credits() == {"payer": 100}
-    assert await case.gained() == {"deferred": 801, "payable": 0, "revenue": 0}
+    assert await case.gained() == {"deferred": 801, "payable": 0, "kept": 0, "revenue": 0}
     await case.move(case.wallet, accounts.platform("credit_redemption", "CREDIT"), 100 * ONE)
-    assert await case.gained() == {"deferred": 0, "payable": 0, "revenue": 801}
+    assert await case.gained() == {"deferred": 0, "payable": 0, "kept": 0, "revenue": 801}
 
 
 async def test_split_divides_cost_as_it_divides_credits(database, connection):
@@ -170,7 +175,7 @@ async def test_split_divides_cost_as_it_divides_credits(database, connection):
     )
     assert await case.credits() == {"granted": 20, "earned": 8.5, "payer": 70}
     # Commission is 1.50, and what came back is 20 of what was bought.
-    assert await case.gained() == {"deferred": 801 - 100, "payable": 85, "revenue": 15}
+    assert await case.gained() == {"deferred": 801 - 100, "payable": 85, "kept": 15, "revenue": 0}
 
 
 async def test_own_work_owes_nothing_to_anybody(database, connection):
@@ -188,4 +193,4 @@ async def test_payees_debt_is_paid_by_what_nobody_paid_for_first(database, conne
     await case.move(accounts.org_debt(case.job.terms.payee_org_id, "CREDIT"), ISSUANCE, 30 * ONE)
     await case.released()
     assert await case.credits() == {"earned": 17.5, "payer": 50}
-    assert await case.gained() == {"deferred": 801 - 300, "payable": 175, "revenue": 125}
+    assert await case.gained() == {"deferred": 801 - 300, "payable": 175, "kept": 25, "revenue": 100}

@@ -146,6 +146,11 @@ DAMAGES = {
         "INSERT INTO ledger.earning_days (account_id, day, earned, paid_out) VALUES (1, '2026-01-01', 1, 0)",
         {"what each account of agents"},
     ),
+    "price of credits in escrow that no use of a lot made": (
+        "INSERT INTO ledger.cost_days (org_id, day, line, agent_id, asset, came, went)"
+        " VALUES ('', '2026-01-01', 'customers/escrow', '', 'USD', 1, 0)",
+        {"what was paid for credits in escrows"},
+    ),
     "transfer of an escrow erased, its balances set back": (
         ERASE.format(named_by="escrow_events"),
         {"every transfer in the timeline", "each escrow's", "the lots of each account"},
