@@ -85,7 +85,11 @@ _STOCKS = frozenset(
 )
 
 
-_IN_CREDITS = frozenset({"spends.used", "credits.used", "credits.expired", "lines.credits", "clock.days"})
+#: Measures of credits; of all others an amount in money is what came in, and one in credits stands apart.
+_OF_CREDITS = frozenset({"spends.used", "credits.used", "credits.expired", "lines.credits", "lines.credit_days"})
+_IN_CREDITS = _OF_CREDITS | {"clock.days"}
+#: The sources of an organization's own credits, which it may be shown in a currency.
+_OWN_CREDITS = frozenset({Source.SPENDS, Source.CREDITS, Source.WALLETS, Source.RETURNS})
 #: Measures that have no dimensions, though others of their source have.
 _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
 #: The sources whose measures have no dimensions.
@@ -110,6 +114,15 @@ class Measure:
         if f"{self.source}.{self.name}" in _STOCKS:
             return Sum.STOCK
         return Sum.DISTINCT if self.source is Source.ACTIVITY else Sum.FLOW
+
+    def shown_in(self, asset: str, currency: str, *, platform: bool) -> str | None:
+        """Return the asset in which amounts are shown where a currency is asked for; None if they are left out.
+
+        Credits never become money, nor money credits, but where an organization is shown its own credits.
+        """
+        if CREDIT not in {asset, currency} or (self.source in _OWN_CREDITS and not platform):
+            return currency
+        return asset if asset == currency or f"{self.source}.{self.name}" in _OF_CREDITS else None
 
     @property
     def is_whole(self) -> bool:
@@ -322,7 +335,13 @@ _METRICS = (
         *_PAYMENTS,
     ),
     # Creators.
-    _both("earnings", _A, "earnings.earned", "What came into the earnings of agents.", "agent", "organization"),
+    _both(
+        "earnings",
+        _A,
+        "earnings.earned",
+        "What came into the earnings of agents: the credits, and in money what was paid for them.",
+        *("agent", "organization"),
+    ),
     _both("payouts.paid", _A, "events.payouts.paid", "Payouts that were sent.", "organization"),
     # Escrows.
     _both("escrows.opened", _C, "events.escrows.opened", "Escrows opened.", *_ESCROWS),
@@ -399,9 +418,11 @@ _METRICS = (
     ),
     _both("mrr.churn", _A, "events.mrr.churn", "Recurring revenue that ended.", "plan", "organization"),
     # The platform.
-    _of_all("revenue", _A, "revenue.revenue", "Revenue recognised, net of refunds.", "organization", "stream"),
+    _of_all("revenue", _A, "revenue.revenue", "Revenue recognised in money, net of refunds.", "organization", "stream"),
     _of_all("revenue.net", _A, "revenue.net", "Revenue less fees and other expenses.", "organization", "stream"),
-    _of_all("commission", _A, "lines.commission", "The platform's commission."),
+    _of_all(
+        "commission", _A, "lines.commission", "The platform's commission: credits, and the money recognised for them."
+    ),
     _of_all("volume", _A, "earnings.earned + lines.commission", "What agents were paid, with the commission."),
     _of_all(
         "take_rate",
@@ -409,8 +430,18 @@ _METRICS = (
         "lines.commission / (earnings.earned + lines.commission)",
         "The commission's part of the volume.",
     ),
-    _of_all("money.held", _A, "lines.held", "What the platform held for customers and creators when it ended."),
-    _of_all("escrows.held", _A, "lines.escrow", "What all escrows held when the interval ended."),
+    _of_all(
+        "money.held",
+        _A,
+        "lines.held",
+        "What the platform held for customers and creators when it ended: credits, and money with what they cost.",
+    ),
+    _of_all(
+        "escrows.held",
+        _A,
+        "lines.escrow",
+        "What all escrows held when the interval ended: credits, and money with what was paid for them.",
+    ),
     _of_all(
         "credits.outstanding",
         _A,

@@ -55,7 +55,7 @@ class Query:
         where: only these values of a dimension.
         grain: one row per interval of this length; None for one for the whole period.
         zone: the IANA zone of the intervals.
-        currency: amounts are converted into it at each day's rate; None leaves each asset apart.
+        currency: amounts of money are converted into it at each day's rate; None leaves each asset apart.
         limit: the most rows.
     """
 
@@ -110,6 +110,7 @@ class Answer:
         as_of: the time that the figures are of.
         is_complete: whether the period is over.
         rates: where amounts were converted.
+        left_out: assets of which amounts are in no figure, because there is no rate to the currency.
     """
 
     rows: tuple[Row, ...]
@@ -117,6 +118,7 @@ class Answer:
     as_of: datetime
     is_complete: bool
     rates: tuple[RateUsed, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class TooMuch(Invalid):

@@ -93,6 +93,7 @@ def section(question: Question, answer: Answer) -> dict[str, Any]:
             ),
             key=lambda each: (each["day"], each["asset"], each["currency"]),
         ),
+        "left_out": list(answer.left_out),
     }
 
 
@@ -226,6 +227,8 @@ def _table(paper: Paper, of: Mapping[str, Any]) -> Table:
     if of["rates"]:
         used = "; ".join(f"{each['day']} {each['asset']} {each['rate']} {each['currency']}" for each in of["rates"])
         notes.append(f"Converted at each day's rate: {used}.")
+    if of["left_out"]:
+        notes.append(f"Without amounts in {', '.join(of['left_out'])}, for which there is no rate.")
     return Table(of["title"], head, body if rows else [], words, " ".join(notes), bool(words and rows))
 
 
@@ -334,6 +337,8 @@ def _csv(paper: Paper) -> bytes:
             line("total", number, "", (), *_cells(each))
         if of["problem"]:
             line("problem", number, "", (), None, None, of["problem"], None)
+        for asset in of["left_out"]:
+            line("left_out", number, "", (), None, asset, None, None)
     return as_lines(rows)
 
 
@@ -364,7 +369,8 @@ def _lines(paper: Paper) -> bytes:
                 {"type": "row", "question": of["title"], "at": row["at"], "group": group, "names": names}
                 | {"values": row["figures"]}
             )
-        total = {"type": "total", "question": of["title"], "values": of["totals"], "rates": of["rates"]}
+        total = {"type": "total", "question": of["title"], "values": of["totals"]}
+        total |= {"rates": of["rates"], "left_out": of["left_out"]}
         lines.append(total | ({"problem": of["problem"]} if of["problem"] else {}))
     return b"".join(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in lines)
 

@@ -38,12 +38,18 @@ class Rates:
         self.currency, self._session = currency, session
         # Minor units of the currency for a minor unit of an asset.
         self._rates: dict[tuple[str, datetime], Fraction] = {}
+        #: Assets that had no rate where the caller leaves them out.
+        self.left_out: set[str] = set()
 
-    async def load(self, wanted: Iterable[tuple[str, datetime]]) -> None:
+    async def load(self, wanted: Iterable[tuple[str, datetime]], *, leaves_out: bool = False) -> None:
         """Read the rates of assets at moments.
 
+        Args:
+            wanted: the assets and moments.
+            leaves_out: an asset without a rate is noted in `left_out`, and `known` says no.
+
         Raises:
-            Invalid: there is no rate.
+            Invalid: there is no rate; with `leaves_out` none of the currency itself.
         """
         missing = {key for key in wanted if key not in self._rates and key[0] != self.currency}
         prices: dict[tuple[str, datetime], Fraction] = {}
@@ -55,6 +61,9 @@ class Rates:
         for asset, at in missing:
             source = Fraction(1) if asset == CREDIT else prices.get((asset, at))
             target = Fraction(1) if self.currency == CREDIT else prices.get((self.currency, at))
+            if source is None and target is not None and leaves_out:
+                self.left_out.add(asset)
+                continue
             if source is None or target is None:
                 raise Invalid(
                     f"There is no rate from {asset} to {self.currency} on {at.astimezone(UTC):%Y-%m-%d}. "
@@ -63,6 +72,10 @@ class Rates:
                     extra={"field": "currency"},
                 )
             self._rates[asset, at] = target / source
+
+    def known(self, asset: str, at: datetime) -> bool:
+        """Return whether an asset can be converted at a moment that was loaded."""
+        return asset == self.currency or (asset, at) in self._rates
 
     def converted(self, value: int | Fraction, asset: str, at: datetime) -> int | Fraction:
         """Convert minor units at a moment whose rate is loaded; exact, so that sums round once."""

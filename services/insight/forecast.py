@@ -57,7 +57,7 @@ class RunsOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecasts:
-    """A forecast of a metric, in minor units of `asset` or thousandths of a point."""
+    """A forecast of a metric, in minor units of `asset` or thousandths of a point; without amounts in `left_out`."""
 
     asset: str | None
     points: tuple[Point, ...]
@@ -65,6 +65,7 @@ class Forecasts:
     season: int
     backtest: Backtest
     runs_out: RunsOut | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class _History:
     asset: str | None
     figures: list[int]
     today: int
+    left_out: tuple[str, ...]
 
 
 async def of_metric(
@@ -117,6 +119,7 @@ async def of_metric(
         season=made.season,
         backtest=made.backtest,
         runs_out=runs_out,
+        left_out=history.left_out,
     )
 
 
@@ -153,7 +156,7 @@ async def _history(
             figures.append(figures[-1] if is_score and figures else 0)
     first = next((at for at, value in enumerate(figures[:-1]) if value), len(figures) - 1)
     asset = next(iter(assets), None) or (CREDIT if metric is Forecasted.SPENDING else None)
-    return _History(asset, figures[first:-1], figures[-1])
+    return _History(asset, figures[first:-1], figures[-1], answer.left_out)
 
 
 def _points(made: Forecast, first: date, least: int | None, most: int | None) -> tuple[Point, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import Invalid
+from domain.common.money import CREDIT
 from domain.insight.metrics import Measure, Metric, MetricUnit, Source, Sum, check_dimension, metric_of
 from domain.insight.query import (
     MOST_ROWS,
@@ -113,7 +114,8 @@ def _answer(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, foun
             f"The answer has more than {MOST_ROWS:,} rows. Group by less, choose a longer grain, or send a limit.",
             extra={"field": "by"},
         )
-    columns = _columns(asked.metrics, (totals, totals_before, *rows.values()), query.currency)
+    in_credits = CREDIT if asked.org_id is None else query.currency or CREDIT
+    columns = _columns(asked.metrics, (totals, totals_before, *rows.values()), in_credits)
     check_size(query, len(rows), len(columns))
     is_compared = query.compare is not None
 
@@ -134,6 +136,7 @@ def _answer(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, foun
         as_of=asked.now,
         is_complete=query.until <= asked.now,
         rates=() if rates is None else rates.used(),
+        left_out=() if rates is None else tuple(sorted(rates.left_out)),
     )
 
 
@@ -217,7 +220,7 @@ async def _sums(
     asked: _Asked, measures: frozenset[Measure], bounds: Sequence[datetime], rates: Rates | None
 ) -> dict[tuple[int, _Group], _Sums]:
     """Return the sums of measures by interval and group; those without dimensions are in every group."""
-    query = asked.query
+    query, platform = asked.query, asked.org_id is None
     found: dict[tuple[int, _Group], _Sums] = defaultdict(lambda: defaultdict(dict))
     whole: dict[int, _Sums] = defaultdict(lambda: defaultdict(dict))
     read, number = list[_Read](), 0
@@ -247,10 +250,18 @@ async def _sums(
         # The last moment of each: at its end the rate is the next day's.
         moments = [min(ends, asked.now) - timedelta.resolution for ends in days[1:]]
         if rates is not None:
-            await rates.load((part.asset, moments[part.place]) for part in parts if part.asset)
+            shown = [
+                (part, named[part.measure].shown_in(part.asset, rates.currency, platform=platform))
+                for part in parts
+                if part.asset and part.measure in named
+            ]
+            # Of a figure in money the credits are another measure, and nothing is left out.
+            rates.left_out |= {part.asset for part, asset in shown if asset is None} - {CREDIT}
+            asked_for = [(part.asset, moments[part.place]) for part, asset in shown if asset == rates.currency]
+            await rates.load(asked_for, leaves_out=True)
         read.append((parts, named, is_whole, places, moments))
 
-    await aside(_add_up, read, rates, found, whole)
+    await aside(_add_up, read, rates, found, whole, platform=platform)
     if not query.by:
         for place, sums in whole.items():
             _merge(found[place, ()], sums)
@@ -260,7 +271,12 @@ async def _sums(
 
 
 def _add_up(
-    read: Iterable[_Read], rates: Rates | None, found: dict[tuple[int, _Group], _Sums], whole: dict[int, _Sums]
+    read: Iterable[_Read],
+    rates: Rates | None,
+    found: dict[tuple[int, _Group], _Sums],
+    whole: dict[int, _Sums],
+    *,
+    platform: bool,
 ) -> None:
     for parts, named, is_whole, places, moments in read:
         for place, group, name, asset, value in parts:
@@ -268,7 +284,11 @@ def _add_up(
                 continue
             measure = named[name]
             if asset and rates is not None:
-                value, asset = rates.converted(value, asset, moments[place]), rates.currency
+                shown = measure.shown_in(asset, rates.currency, platform=platform)
+                if shown is None or (shown == rates.currency and not rates.known(asset, moments[place])):
+                    continue
+                if shown == rates.currency:
+                    value, asset = rates.converted(value, asset, moments[place]), shown
             sums = whole[places[place]] if is_whole else found[places[place], group]
             sums[asset][measure] = sums[asset].get(measure, 0) + value
 
@@ -299,9 +319,7 @@ def _days_of(bounds: Sequence[datetime]) -> tuple[list[datetime], list[int]]:
     return found, places
 
 
-def _columns(
-    metrics: Sequence[Metric], all_sums: Iterable[_Sums], currency: str | None
-) -> list[tuple[Metric, str | None]]:
+def _columns(metrics: Sequence[Metric], all_sums: Iterable[_Sums], in_credits: str) -> list[tuple[Metric, str | None]]:
     """Return each metric, an amount once for each asset that there is, in order."""
     assets: dict[str, set[str]] = defaultdict(set)
     for sums in all_sums:
@@ -310,8 +328,7 @@ def _columns(
                 if metric.measures & of_asset.keys():
                     assets[metric.name].add(asset)
     of: dict[str, Sequence[str | None]] = {
-        metric.name: [*sorted(assets[metric.name])] or [currency if metric.asset and currency else metric.asset]
-        for metric in metrics
+        metric.name: [*sorted(assets[metric.name])] or [metric.asset and in_credits] for metric in metrics
     }
     return [(metric, asset) for metric in metrics for asset in of[metric.name]]
 

@@ -65,6 +65,9 @@ class ForecastView(ResponseModel):
     metric: Forecasted
     agent_id: str | None
     currency: str | None = Field(description="The currency of the values; null for what is no amount.")
+    left_out: list[str] = Field(
+        description="For `revenue`: currencies of which amounts are not in it, because there is no rate to `currency`."
+    )
     as_of: datetime
     points: list[ForecastPointView]
     method: Method = Field(description="The method with the least error on the series.")
@@ -100,6 +103,7 @@ class ForecastView(ResponseModel):
             metric=metric,
             agent_id=agent_id,
             currency=found.asset,
+            left_out=list(found.left_out),
             as_of=as_of,
             points=[
                 ForecastPointView(at=point.day, value=shown(point.value), intervals=ends(point.intervals))

@@ -134,6 +134,9 @@ class AnswerView(ResponseModel):
     rows: list[AnswerRowView] = Field(description="By interval, within it by the first value, the largest first.")
     totals: list[ValueView] = Field(description="Of the whole period, also of rows beyond the limit.")
     rates: list[RateUsedView]
+    left_out: list[str] = Field(
+        description="Assets of which amounts are in no figure, because there is no rate to `currency`."
+    )
 
     @classmethod
     def of(cls, answer: Answer, org_id: str | None, since: datetime, until: datetime) -> Self:
@@ -147,4 +150,5 @@ class AnswerView(ResponseModel):
             rows=[AnswerRowView.of(row) for row in answer.rows],
             totals=[ValueView.of(figure) for figure in answer.totals],
             rates=[RateUsedView.of(rate) for rate in answer.rates],
+            left_out=list(answer.left_out),
         )
