@@ -396,7 +396,7 @@ _METRICS = (
         "mrr",
         _A,
         "events.mrr",
-        "Monthly recurring revenue when the interval ended: prices of subscriptions less the discounts that last.",
+        "Monthly recurring revenue when the interval ended: prices of subscriptions less tax and the discounts that last.",
         *("plan", "organization"),
     ),
     _both("mrr.new", _A, "events.mrr.new", "Recurring revenue of new subscriptions.", "plan", "organization"),

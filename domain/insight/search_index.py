@@ -24,7 +24,15 @@ WORDS = frozenset(
 AMOUNTS = frozenset(
     {
         *("amount", "captured_amount", "commission_amount", "disputed_amount", "due_amount", "funded_amount"),
-        *("paid_amount", "price", "received_amount", "recurring_price", "refunded_amount", "released_amount"),
+        *(
+            "paid_amount",
+            "price",
+            "received_amount",
+            "recurring_net",
+            "recurring_price",
+            "refunded_amount",
+            "released_amount",
+        ),
         *("tax_amount", "total"),
     }
 )

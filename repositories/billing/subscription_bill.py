@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, text, true
+from sqlalchemy import Numeric, and_, cast, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.invoice.lines import SUBSCRIPTIONS
@@ -40,6 +40,15 @@ async def bill_of_invoice(session: AsyncSession, invoice_id: str) -> Subscriptio
     query = select(SubscriptionBill).where(SubscriptionBill.invoice_id == invoice_id)
     locked = query.with_for_update().execution_options(populate_existing=True)
     return (await session.scalars(locked)).one_or_none()
+
+
+async def net_of(session: AsyncSession, subscription_id: str, amount_minor: int) -> int:
+    """Return an amount without the tax that is in it by the newest bill; all of it before there is one."""
+    row = SubscriptionBill
+    share = select(func.round(amount_minor * cast(row.amount_minor, Numeric) / row.gross_minor))
+    newest = share.where(row.subscription_id == subscription_id).order_by(row.period_end.desc(), row.gross_minor.desc())
+    found = (await session.scalars(newest.limit(1))).one_or_none()
+    return amount_minor if found is None else int(found)
 
 
 async def requested(session: AsyncSession, invoice_id: str) -> tuple[str, Subscription] | None:

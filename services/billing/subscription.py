@@ -79,7 +79,6 @@ async def write(
         # Locked first and before its debts, as in deployments and when it is closed.
         await organization.lock(session, after.org_id)
     await subscriptions.write(session, outcome, command_id, at)
-    await outbox.record(session, facts(before, after, at))
     if before is None and after.trial_days:
         await subscriptions.note_trial(session, after, at)
     if (
@@ -98,6 +97,9 @@ async def write(
         await _bill(session, platform, after, billed, plans, rules, answers, dunned_on, at)
     for settled in outcome.settled:
         await _settle(session, platform, after, settled, plans, rules, answers, at)
+    # After its bills, which say how much of the price is tax.
+    net_minor = await subscription_bill.net_of(session, after.subscription_id, after.recurring_minor)
+    await outbox.record(session, facts(before, after, at, net_minor=net_minor))
     for grant in outcome.grants:
         await subscription_grant.grant(session, platform, after, grant, at)
     if is_moved:

@@ -22,6 +22,7 @@ from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.money import CREDIT
 from domain.credits.lots import LotSource, LotTerms
+from domain.insight.query import Query
 from domain.payments.payment.agenda import News, Step, agenda
 from domain.payments.payment.state import PaymentStatus
 from ledger.gateway import Ledger
@@ -40,6 +41,7 @@ from services.billing import invoice_collection, invoice_end
 from services.billing.outside_tax import TaxUnavailable
 from services.billing.subscription import accrue
 from services.books.debt import owed_minor
+from services.insight.metrics import ask
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, START, YEAR, bill, month, ordered, seen, terms, unpaid
 from tests.support.billing import GERMAN, at_hand, located, rate
@@ -66,6 +68,14 @@ async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_char
     assert (issued.total_minor, issued.tax_minor) == (2_900, 463)
     assert (paid.gross_minor, paid.amount_minor, lot.paid_minor) == (2_900, 2_437, 2_437)
     assert await at_hand(database, one.org_id) == {one.org_id: {"taxed": 500 * 10**6}}
+    begins = START.replace(hour=0, minute=0, second=0, microsecond=0)
+    month_of = Query(metrics=("mrr", "mrr.new"), since=begins, until=begins + timedelta(days=31))
+    async with database.at_one_moment(one.org_id) as session:
+        answer = await ask(session, month_of, org_id=one.org_id, now=begins + timedelta(days=31))
+    assert {(figure.metric, figure.asset, figure.value) for figure in answer.totals} == {
+        ("mrr", "USD", 2_437),
+        ("mrr.new", "USD", 2_437),
+    }
 
 
 async def test_a_bill_is_taxed_by_the_outside_service_and_nothing_is_booked_without_its_answer(

@@ -57,12 +57,12 @@ def subscription(org_id: str, step: int) -> Event:
     status, interval, price, _ = STEPS[step]
     kind = f"subscription.{status}" if step == 0 or STEPS[step - 1][0] != status else "subscription.updated"
     data = {"status": status, "interval": interval, "price": "999.00", "currency": "USD", "plan": "team"}
-    data["recurring_price"] = price
+    data["recurring_net"] = price
     return fact(kind, org_id, f"sub_{org_id}", NOW - timedelta(days=len(STEPS) - step, hours=-1), **data)
 
 
 def subscription_at(org_id: str, at: datetime, price: str) -> Event:
-    data = {"status": "active", "interval": "month", "recurring_price": price, "currency": "USD", "plan": "team"}
+    data = {"status": "active", "interval": "month", "recurring_net": price, "currency": "USD", "plan": "team"}
     return fact("subscription.active", org_id, f"sub_{org_id}", at, **data)
 
 
@@ -131,7 +131,7 @@ async def test_recurring_revenue_moves_with_the_plan_and_leaves_nothing_behind(d
         )
     ):
         data = {"status": "ended" if kind == "ended" else "active", "interval": "month", "plan": plan}
-        data["recurring_price"] = price
+        data["recurring_net"] = price
         moment = at + timedelta(days=step)
         await write(database, fact(f"subscription.{kind}", "org_a", "sub_1", moment, currency="USD", **data))
         expected = {} if kind == "ended" else {plan: int(price.replace(".", ""))}

@@ -315,7 +315,7 @@ class Subscription:
 
     @property
     def recurring_minor(self) -> int:
-        """Return the amount of each further interval, before tax that is not in the price."""
+        """Return the amount of each further interval, with the tax that is in the price."""
         return self.terms.amount_minor if self.recurring is None else self.recurring.amount_minor
 
     @property

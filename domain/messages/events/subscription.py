@@ -30,6 +30,9 @@ _FIELDS = {
     "currency": asset("The currency of the price.", "USD"),
     "price": amount("The price of an interval.", "29.00"),
     "recurring_price": amount("What further intervals are billed: the price less the discounts that last.", "29.00"),
+    "recurring_net": amount(
+        "The same without tax, by the newest invoice; the price itself before there is one.", "24.37"
+    ),
     "seats": number("The number of seats bought; null if the plan has no seats.", 5, nullable=True),
     "period_end": moment("When the current period ends.", nullable=True),
     "cancels_at_period_end": flag("Whether the subscription ends at that time."),
@@ -60,18 +63,18 @@ TYPES = (
 )
 
 
-def facts(before: Subscription | None, after: Subscription, at: datetime) -> list[Event]:
-    """Return the events that the change of a subscription makes."""
-    data = data_of(after)
+def facts(before: Subscription | None, after: Subscription, at: datetime, *, net_minor: int) -> list[Event]:
+    """Return the events that the change of a subscription makes; `net_minor` is what recurs after it, without tax."""
+    data = data_of(after, net_minor)
     if before is not None and before.status is after.status:
-        if data_of(before) == data:
+        if data_of(before, net_minor) == data:
             return []
         return [Event(UPDATED, after.org_id, after.subscription_id, data, at)]
     return [Event(f"subscription.{after.status}", after.org_id, after.subscription_id, data, at)]
 
 
-def data_of(subscription: Subscription) -> dict[str, JSON]:
-    """Return the data of a subscription's events."""
+def data_of(subscription: Subscription, net_minor: int) -> dict[str, JSON]:
+    """Return the data of a subscription's events; `net_minor` is what recurs, without tax."""
     terms, period = subscription.terms, subscription.period
     return {
         "subscription_id": subscription.subscription_id,
@@ -81,6 +84,7 @@ def data_of(subscription: Subscription) -> dict[str, JSON]:
         "currency": terms.currency,
         "price": format_amount(terms.amount_minor, terms.currency),
         "recurring_price": format_amount(subscription.recurring_minor, terms.currency),
+        "recurring_net": format_amount(net_minor, terms.currency),
         "seats": terms.seats,
         "period_end": time_of(period.end if period else None),
         "cancels_at_period_end": subscription.cancel_at_period_end,

@@ -5,11 +5,11 @@ CREATE OR REPLACE FUNCTION metric_minor(p_data jsonb, p_field text) RETURNS bigi
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ((p_data ->> p_field)::numeric * power(10::numeric, asset_decimals(p_data ->> 'currency')))::bigint;
 
--- What recurs of a subscription in a month, in minor units, by the data of its event.
+-- What recurs of a subscription in a month, without tax, in minor units, by the data of its event.
 CREATE OR REPLACE FUNCTION metric_monthly(p_data jsonb) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_data ->> 'status' IN ('active', 'past_due')
-    THEN round(metric_minor(p_data, 'recurring_price')::numeric
+    THEN round(metric_minor(p_data, 'recurring_net')::numeric
         / CASE p_data ->> 'interval' WHEN 'year' THEN 12 ELSE 1 END)
     ELSE 0 END::bigint;
 

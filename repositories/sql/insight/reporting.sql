@@ -110,12 +110,15 @@ SELECT h.day, h.agent_id, a.agent, a.category, h.stars_e6 * 0.000005 AS stars, h
     h.high_e6 * 0.000005 AS high, h.evidence_count AS evidence
 FROM public.reputation_history h JOIN reporting.agents a USING (agent_id);
 
--- Subscriptions as they stand now, by the day on which they began. `monthly` is what recurs of a month, as in `mrr`.
+-- Subscriptions as they stand now, by the day on which they began. `monthly` is what recurs of a month without tax, as in `mrr`.
 CREATE VIEW reporting.subscriptions AS
 SELECT (s.created_at AT TIME ZONE 'UTC')::date AS day, s.org_id, o.organization, s.plan, s.status,
     s.state -> 'terms' ->> 'interval' AS "interval", s.state -> 'terms' ->> 'currency' AS currency,
     coalesce(s.state -> 'recurring' ->> 'amount_minor', s.state -> 'terms' ->> 'amount_minor')::bigint
-        * coalesce(u.unit, 0.01)
+        * coalesce((
+            SELECT b.amount_minor::numeric / b.gross_minor FROM public.subscription_bills b WHERE b.subscription_id = s.id
+            ORDER BY b.period_end DESC, b.gross_minor DESC LIMIT 1
+        ), 1) * coalesce(u.unit, 0.01)
         / CASE s.state -> 'terms' ->> 'interval' WHEN 'year' THEN 12 ELSE 1 END AS monthly
 FROM public.subscriptions s JOIN reporting.organizations o USING (org_id)
 LEFT JOIN reporting.units u ON u.asset = s.state -> 'terms' ->> 'currency';
