@@ -195,9 +195,9 @@ async def test_charts_of_revenue_say_what_profit_and_loss_says_before_and_after_
             found = added((asset, values[0]) for (_, asset), values in by_day.items())
             metric = name.split()[0].lower()
             assert found == expected, name
-            assert {(metric, *key): amount for key, amount in found.items()} == await asked(
-                operator, first, today, metric
-            )
+            # Revenue is in money; the books have credits beside it.
+            kept = {(metric, *key): amount for key, amount in found.items() if (metric, *key) != ("revenue", "CREDIT")}
+            assert kept == await asked(operator, first, today, metric)
 
     await sell(2, 1_234, "USD")
     await sell(1, 567, "JPY")
