@@ -1,4 +1,7 @@
-"""Metrics of a month against sums that are reckoned here from single rows, for each organization and for all."""
+"""Metrics of a month against sums that are reckoned here from single rows, for each organization and for all.
+
+Figures in money are compared with the entries of profit and loss and of the balance sheet, and with the lots.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -36,6 +39,18 @@ _ENTRIES = """
     JOIN ledger.accounts a ON a.id = e.account_id JOIN ledger.transfers t ON t.id = e.transfer_id
     WHERE {accounts} AND a.asset = '{asset}' AND {of}
 """
+_EARNED = _ENTRIES.format(
+    sign="",
+    asset="USD",
+    accounts="a.path ~ '^agent/.*/earnings/' AND e.amount > 0 AND t.kind <> 'payout.returned'",
+    of=_of("a.org_id", "e.effective_at"),
+)
+#: What stands on accounts when the time is over.
+_STANDING = """
+    SELECT coalesce(sum(e.amount), 0) FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
+    WHERE {accounts} AND a.asset = '{asset}' AND e.effective_at < $3
+        AND CAST($2 AS timestamptz) < $3 AND CAST($1 AS text) IS NULL
+"""
 _SPENT = f"""
     SELECT {{value}} FROM ledger.spends s WHERE s.asset = '{CREDIT}' AND {_of("s.org_id", "s.at")}
 """
@@ -61,32 +76,59 @@ OF_BOTH: Mapping[tuple[str, str], str] = {
         accounts="a.path ~ '^agent/.*/(earnings|granted_earnings)/' AND e.amount > 0 AND t.kind <> 'payout.returned'",
         of=_of("a.org_id", "e.effective_at"),
     ),
+    ("earnings", "USD"): f"""
+        SELECT ({_EARNED}) + coalesce(sum(l.paid), 0)
+        FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id JOIN ledger.transfers t ON t.id = l.transfer_id
+        WHERE a.path ~ '^agent/.*/earnings/CREDIT' AND l.paid_asset = 'USD' AND t.kind <> 'payout.returned'
+            AND {_of("a.org_id", "t.effective_at")}
+    """,
+    # What is billed without tax by the newest bill.
     ("mrr", "USD"): """
         SELECT coalesce(sum(CASE WHEN s.data ->> 'status' IN ('active', 'past_due') THEN
-            round((s.data ->> 'recurring_price')::numeric * 100
+            round(round((s.data ->> 'recurring_price')::numeric * 100 * coalesce(b.share, 1))
                 / CASE s.data ->> 'interval' WHEN 'year' THEN 12 ELSE 1 END)
         ELSE 0 END), 0) FROM (
-            SELECT DISTINCT ON (subject) data FROM events
+            SELECT DISTINCT ON (subject) subject, at, data FROM events
             WHERE type LIKE 'subscription.%' AND (CAST($1 AS text) IS NULL OR org_id = $1)
                 AND CAST($2 AS timestamptz) < $3 AND at < $3
             ORDER BY subject, subject_seq DESC
-        ) s
+        ) s LEFT JOIN LATERAL (
+            SELECT 1 - i.tax_minor::numeric / i.total_minor AS share
+            FROM subscription_bills b JOIN invoices i ON i.id = b.invoice_id
+            WHERE b.subscription_id = s.subject AND i.issued_at <= s.at
+            ORDER BY b.period_end DESC, b.gross_minor DESC LIMIT 1
+        ) b ON true
     """,
 }
+
+
+def _on_line(accounts: str, asset: str = "USD") -> str:
+    return _ENTRIES.format(sign="", asset=asset, accounts=accounts, of=_of("''", "e.effective_at"))
+
+
 OF_ALL: Mapping[tuple[str, str], str] = {
-    ("commission", CREDIT): _ENTRIES.format(
-        sign="", asset=CREDIT, accounts="a.path = 'platform/commission'", of=_of("''", "e.effective_at")
-    ),
-    ("revenue", "USD"): _ENTRIES.format(
-        sign="",
+    ("commission", CREDIT): _on_line("a.path = 'platform/commission'", CREDIT),
+    ("commission", "USD"): _on_line("a.path = 'platform/commission'"),
+    ("revenue", "USD"): _on_line("a.kind = 'revenue'"),
+    ("revenue.net", "USD"): _on_line("a.kind IN ('revenue', 'expense')"),
+    ("money.held", CREDIT): _STANDING.format(accounts="a.org_id IS NOT NULL AND a.kind = 'liability'", asset=CREDIT),
+    ("money.held", "USD"): _STANDING.format(
+        accounts="a.kind = 'liability' AND (a.org_id IS NOT NULL OR a.path ~ '^platform/(deferred_revenue|payable)$')",
         asset="USD",
-        accounts="a.path ~ '^platform/(commission|revenue/|breakage)'",
-        of=_of("''", "e.effective_at"),
     ),
-    ("money.held", CREDIT): f"""
-        SELECT coalesce(sum(e.amount), 0) FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
-        WHERE a.org_id IS NOT NULL AND a.kind = 'liability' AND a.asset = '{CREDIT}' AND e.effective_at < $3
-            AND CAST($2 AS timestamptz) < $3 AND CAST($1 AS text) IS NULL
+    ("escrows.held", CREDIT): _STANDING.format(accounts="a.path LIKE 'escrow/%'", asset=CREDIT),
+    ("escrows.held", "USD"): f"""
+        SELECT ({_STANDING.format(accounts="a.path LIKE 'escrow/%'", asset="USD")}) + coalesce(sum(c.cost), 0) FROM (
+            SELECT u.transfer_id, l.account_id, -u.cost AS cost, l.paid_asset
+            FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
+            UNION ALL
+            SELECT u.transfer_id, l.account_id, u.cost, l.paid_asset
+            FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.to_lot
+            UNION ALL
+            SELECT r.transfer_id, r.account_id, r.cost, l.paid_asset
+            FROM ledger.lot_returns r JOIN ledger.lots l ON l.id = r.lot_id
+        ) c JOIN ledger.accounts a ON a.id = c.account_id JOIN ledger.transfers t ON t.id = c.transfer_id
+        WHERE a.path LIKE 'escrow/%' AND c.paid_asset = 'USD' AND t.effective_at < $3
     """,
 }
 
@@ -98,12 +140,17 @@ async def compare(
     count, wrong = 0, list[str]()
     for org_id in (None, *org_ids):
         expected = {**(OF_ALL if org_id is None else OF_ONE), **OF_BOTH}
-        names = tuple(dict.fromkeys(name for name, _ in expected))
+        shares = ("volume", "take_rate") if org_id is None else ()
+        names = tuple(dict.fromkeys((*(name for name, _ in expected), *shares)))
         async with database.at_one_moment(org_id) as session:
             answer = await ask(session, Query(metrics=names, since=since, until=until), org_id=org_id, now=now)
         found = {(figure.metric, figure.asset or ""): figure.value for figure in answer.totals}
-        for (name, asset), sql in expected.items():
-            theirs = Fraction(await books.fetchval(sql, org_id, since, until) or 0)
+        wanted = {key: Fraction(await books.fetchval(sql, org_id, since, until) or 0) for key, sql in expected.items()}
+        if shares:
+            commission = wanted["commission", "USD"]
+            wanted["volume", "USD"] = volume = commission + wanted["earnings", "USD"]
+            wanted["take_rate", "USD"] = commission / volume if volume else Fraction(0)
+        for (name, asset), theirs in wanted.items():
             ours = Fraction(found.get((name, asset)) or 0)
             count += 1
             if ours != theirs:
