@@ -112,7 +112,8 @@ _BALANCES = text(f"""
 async def lines(wanted: Wanted) -> list[Part]:
     """Return of all organizations: `commission` in each interval; `escrow` and `held`, what was held when it ended.
 
-    Each is in credits, and in money with what was paid for the credits. `credits` is what was held in credits, and `credit_days` that of the end of each day, added up; `days` counts them.
+    Each is in credits, and in money with what was paid for the credits. `credits` is what was held in credits, and
+    `credit_days` that of the end of each day, added up; `days` counts them.
     """
     first, last = _days(wanted)
     before = first - _DAY

@@ -1,4 +1,4 @@
-"""Operators' figures in money are the lines of the books: what came in, and what was paid for the credits that moved."""
+"""Operators' figures in money are the lines of the books: what came in, and what was paid for credits that moved."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ class Market:
     async def buy(self, amount: int, cents: int, **terms: object) -> None:
         clearing = accounts.provider_clearing("stripe", "USD")
         await self.one(clearing, accounts.platform("deferred_revenue", "USD"), cents)
-        lot = LotTerms(source=LotSource.PURCHASE, paid_minor=cents, paid_asset="USD", **terms)  # type: ignore[arg-type]
+        lot = LotTerms(source=LotSource.PURCHASE, paid_minor=cents, paid_asset="USD", **terms)
         await self.one(ISSUANCE, self.wallet, amount * ONE, lot)
 
     async def escrow(self, granted: int, paid: int, commission: int, held: int = 0) -> None:
@@ -70,14 +70,14 @@ class Market:
         await self.move(*(each for each in parts if each.amount_minor))
 
     async def month(self) -> None:
-        """Play: escrows, a use and its refund, an expiry, a card sale, a fee, and a sale in a currency without a rate."""
+        """Play: escrows, a use and its refund, an expiry, a card sale, a fee, a sale in a currency without a rate."""
         promotion = LotTerms(source=LotSource.PROMOTION)
         await self.one(accounts.platform("promotions", CREDIT), self.wallet, 50 * ONE, promotion)
         await self.buy(100, 2_000)
         await self.escrow(granted=50, paid=36, commission=4)
         await self.escrow(granted=0, paid=9, commission=1, held=20)
         used = await self.one(self.wallet, REDEMPTION, 10 * ONE)
-        await self.one(REDEMPTION, self.wallet, 5 * ONE, LotTerms(returns=used))  # type: ignore[arg-type]
+        await self.one(REDEMPTION, self.wallet, 5 * ONE, LotTerms(returns=used))
         await self.buy(10, 333, expires_at=NOW + timedelta(hours=1), priority=-1)
         await self.ledger.expire_lots(now=NOW + timedelta(hours=2))
         clearing = accounts.provider_clearing("stripe", "USD")
@@ -104,7 +104,7 @@ async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]
 
 
 async def asked(database: Database, *metrics: str, org_id: str | None = None, **more: object) -> Answer:
-    query = Query(metrics=metrics, since=BEGINS, until=BEGINS + timedelta(days=1), **more)  # type: ignore[arg-type]
+    query = Query(metrics=metrics, since=BEGINS, until=BEGINS + timedelta(days=1), **more)
     async with database.at_one_moment(org_id) as session:
         return await ask(session, query, org_id=org_id, now=BEGINS + timedelta(days=2))
 
@@ -162,7 +162,7 @@ async def test_a_currency_without_a_rate_is_left_out_by_name(market: Market, dat
 async def test_margin_of_usage_is_above_cost_in_what_the_credits_were_bought_for(
     market: Market, database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    """Twenty credits that cost 4.00, and ten granted ones, for calls that cost 3.00: at the list price 90 % are left."""
+    """Twenty credits that cost 4.00, and ten granted ones, for calls of 3.00; at the list price it would be 90 %."""
     await market.one(ISSUANCE, market.wallet, 10 * ONE, LotTerms(source=LotSource.PROMOTION))
     await market.buy(100, 2_000)
     for action in ("search", "draw", "draw"):
