@@ -224,6 +224,7 @@ WORDS: dict[str, str | None] = {
         "WebhookEndpointCreated.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     },
     **{"metric": "spending", "group": "search", "formula": "spends.used", "MetricDefinitionView.name": "spending"},
+    **dict.fromkeys(("AnswerView.left_out", "ForecastView.left_out"), "ZWG"),
     **{"AnswerRowView.group": "search", "RateUsedView.day": "2026-01-31", "RateUsedView.rate": "0.01"},
     **{
         "RateUsedView.from": "CREDIT",
