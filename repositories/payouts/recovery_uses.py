@@ -93,7 +93,7 @@ _PLATFORM_CREDITS = text(
     )
     SELECT u.transfer_id, sum(u.amount - u.returned - u.passed)::bigint AS used
     FROM spent s JOIN ledger.lot_uses u ON u.transfer_id = s.transfer_id
-    WHERE u.to_lot IS NULL AND u.outcome = 'used' AND u.lot_id IN (SELECT id FROM payers)
+    WHERE u.outcome IN ('used', 'commission') AND u.lot_id IN (SELECT id FROM payers)
     GROUP BY u.transfer_id HAVING sum(u.amount - u.returned - u.passed) > 0
     """
 )
