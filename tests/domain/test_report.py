@@ -215,6 +215,15 @@ def test_same_figures_give_the_same_bytes_in_whatever_order_they_come(form: Repo
     assert made_file(first, form) != made_file(paper(USUAL[:1]), form)
 
 
+@for_each("form", [ReportFormat.HTML, ReportFormat.CSV, ReportFormat.JSONL])
+def test_file_names_the_currencies_that_are_left_out(form: ReportFormat) -> None:
+    whole = answer(USUAL, Figure("spends", None, 3))
+    made = replace(paper(), sections=[section(BY_AGENT, replace(whole, left_out=("ZWG",)))])
+    says = {ReportFormat.HTML: "Without amounts in ZWG, for which there is no rate.", ReportFormat.CSV: "left_out,"}
+    assert says.get(form, '"left_out": ["ZWG"]') in file_of(made, form).decode()
+    assert "ZWG" not in file_of(replace(made, sections=[section(BY_AGENT, whole)]), form).decode()
+
+
 def test_rows_are_in_the_order_of_time_the_largest_first_and_ties_by_what_they_are_of() -> None:
     rows = (row("c", 5, 1), row("b", 5, 9), row("a", 1, 1), row("d", 9, 1))
     assert [each["group"] for each in section(BY_AGENT, answer(rows))["rows"]] == [["d"], ["b"], ["c"], ["a"]]
