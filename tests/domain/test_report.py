@@ -219,7 +219,7 @@ def test_same_figures_give_the_same_bytes_in_whatever_order_they_come(form: Repo
 def test_file_names_the_currencies_that_are_left_out(form: ReportFormat) -> None:
     whole = answer(USUAL, Figure("spends", None, 3))
     made = replace(paper(), sections=[section(BY_AGENT, replace(whole, left_out=("ZWG",)))])
-    says = {ReportFormat.HTML: "Without amounts in ZWG, for which there is no rate.", ReportFormat.CSV: "left_out,"}
+    says = {ReportFormat.HTML: "Without amounts in ZWG, for which there is no rate.", ReportFormat.CSV: '"left_out",'}
     assert says.get(form, '"left_out": ["ZWG"]') in file_of(made, form).decode()
     assert "ZWG" not in file_of(replace(made, sections=[section(BY_AGENT, whole)]), form).decode()
 
