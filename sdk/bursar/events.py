@@ -277,6 +277,7 @@ class _Subscription(Model):
     currency: str = NOT_SENT
     price: Amount = NOT_SENT
     recurring_price: Amount = NOT_SENT
+    recurring_net: Amount = NOT_SENT
     seats: int | None = None
     period_end: datetime | None = None
     cancels_at_period_end: bool = NOT_SENT

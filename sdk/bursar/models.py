@@ -592,6 +592,7 @@ class AllocationDetailView(Model):
     total: Amount = NOT_SENT
     reinvested: Amount = NOT_SENT
     agents: int = NOT_SENT
+    priced_at: MoneyView | None = NOT_SENT
     answer_by: datetime | None = NOT_SENT
     applied_at: datetime | None = NOT_SENT
     applied_by: str | None = NOT_SENT
@@ -649,6 +650,7 @@ class AllocationView(Model):
     total: Amount = NOT_SENT
     reinvested: Amount = NOT_SENT
     agents: int = NOT_SENT
+    priced_at: MoneyView | None = NOT_SENT
     answer_by: datetime | None = NOT_SENT
     applied_at: datetime | None = NOT_SENT
     applied_by: str | None = NOT_SENT
@@ -674,6 +676,7 @@ class AnswerView(Model):
     rows: list[AnswerRowView] = NOT_SENT
     totals: list[ValueView] = NOT_SENT
     rates: list[RateUsedView] = NOT_SENT
+    left_out: list[str] = NOT_SENT
 
 
 class ApiKeyCreated(Model):
@@ -878,7 +881,7 @@ class BilledTo(Model):
 
 
 class BillingQuoteView(Model):
-    """The current price of a purchase. `subtotal` + `tax.amount` = `total`, the amount charged."""
+    """The current price of a purchase. `subtotal` + `fee` + `tax.amount` = `total`, the amount charged."""
 
     organization_id: str = NOT_SENT
     provider: str = NOT_SENT
@@ -888,6 +891,7 @@ class BillingQuoteView(Model):
     agent_id: str | None = NOT_SENT
     currency: str = NOT_SENT
     subtotal: Amount = NOT_SENT
+    fee: Amount = NOT_SENT
     tax: QuotedTaxView | None = NOT_SENT
     total: Amount = NOT_SENT
     rate: QuotedRateView | None = NOT_SENT
@@ -2217,6 +2221,8 @@ class EstimateView(Model):
     cost: Amount = NOT_SENT
     creator_share: Amount = NOT_SENT
     platform_share: Amount = NOT_SENT
+    credits: Amount | None = NOT_SENT
+    priced_at: MoneyView | None = NOT_SENT
     rated_by: str = NOT_SENT
     price_ref: str = NOT_SENT
     usage: dict[str, Any] | None = NOT_SENT
@@ -2428,6 +2434,7 @@ class ForecastView(Model):
     metric: Forecasted = NOT_SENT
     agent_id: str | None = NOT_SENT
     currency: str | None = NOT_SENT
+    left_out: list[str] = NOT_SENT
     as_of: datetime = NOT_SENT
     points: list[ForecastPointView] = NOT_SENT
     method: Method = NOT_SENT
@@ -3997,6 +4004,7 @@ class PurchaseDecisionView(Model):
     remaining: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
     resets_at: datetime | None = NOT_SENT
+    priced_at: MoneyView | None = NOT_SENT
     sentence: str = NOT_SENT
 
 
@@ -4592,6 +4600,7 @@ class RoutingDecisionView(Model):
     odds: Amount | None = NOT_SENT
     ranking: list[RoutedCandidateView] = NOT_SENT
     budget_id: str | None = NOT_SENT
+    priced_at: MoneyView | None = NOT_SENT
     decided_by: str = NOT_SENT
     decided_at: datetime = NOT_SENT
     outcome: RoutingOutcomeView | None = NOT_SENT
