@@ -92,6 +92,7 @@ class AllocationPage:
     crumbs: tuple[Link, ...]
     day: Day
     reinvested: Amount
+    left_out: str
     credit: Amount | None
     until: Moment | None
     applied: Moment | None
@@ -164,6 +165,7 @@ def one(body: Mapping[str, Any], form: Shown, naming: Naming, here: str, *, may_
         crumbs=(Link(label="Allocations", href=here),),
         day=own,
         reinvested=amount(body["reinvested"], currency, prefs),
+        left_out=", ".join(body["left_out"]),
         credit=None if priced is None else amount(priced["amount"], priced["currency"], prefs),
         until=moment(body["answer_by"], prefs) if body["answer_by"] else None,
         applied=moment(body["applied_at"], prefs) if body["applied_at"] else None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, percent
@@ -246,6 +247,12 @@ def one(
     )
 
 
+def _paid(part: Mapping[str, Any], prefs: Prefs) -> str:
+    """Return what is left of what was paid for the credits of revenue, in a currency, without the commission."""
+    amount, back, commission = (Decimal(part[name]) for name in ("amount", "reversed_amount", "commission"))
+    return money(f"{amount - back - commission:f}", part["currency"], prefs)
+
+
 def _facts(event: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
     currency = event["currency"]
     shown = [
@@ -254,6 +261,7 @@ def _facts(event: Mapping[str, Any], prefs: Prefs) -> list[tuple[str, str]]:
         ("Reported", event["reported_amount"] and money(event["reported_amount"], currency, prefs)),
         ("Commission", event["commission"].strip("0.") and money(event["commission"], currency, prefs)),
         ("Taken back", event["reversed_amount"].strip("0.") and money(event["reversed_amount"], currency, prefs)),
+        ("In money", ", ".join(_paid(each, prefs) for each in event["money"])),
         ("Reported by", event["reported_by"] and event["reported_by"].rpartition("/")[2]),
         ("Decided by", event["confirmed_by"] and event["confirmed_by"].rpartition("/")[2]),
         ("Run", event["run_id"]),

@@ -1,6 +1,6 @@
 """What the page of returns shows: per agent, project or model, over time, and where what made each figure is listed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ from console.gateway import Answer
 from console.mentions import Naming, Sentence, sentence
 from console.sections import unanswered
 from console.widgets import Failed, Link
+from domain.common.money import CREDIT
 from domain.returns.roi import Scope
 
 CHOICES: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -63,6 +64,7 @@ class Returns:
     choices: Mapping[str, tuple[tuple[str, str], ...]]
     failed: Failed | None
     unrated: str
+    left_out: str
     cards: tuple[Card, ...]
     chart: Chart | None
     head: str
@@ -86,12 +88,18 @@ def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, un
         choices=CHOICES,
         failed=None if unrated else unanswered("Returns", answer, f"{base}/returns"),
         unrated=unrated,
+        left_out=_left_out(body.get("left_out", ())),
         cards=_cards(body["total"], currency, prefs) if answer.ok else (),
         chart=_chart(body["total"], currency, prefs) if answer.ok and rows else None,
         head=dict(CHOICES["scope"])[scope].removesuffix("s"),
         rows=tuple(_row(each, scope, currency, naming, base, since, until) for each in rows),
         more=f"The first {len(rows)} of {count(body['rows'], prefs)}." if body["rows"] > len(rows) else "",
     )
+
+
+def _left_out(currencies: Sequence[str]) -> str:
+    named = ["reported credits" if each == CREDIT else each for each in currencies]
+    return f"Left out, because there is no exchange rate: {', '.join(named)}." if named else ""
 
 
 def _cards(total: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Card, ...]:

@@ -23,11 +23,13 @@ class ReturnsStory:
             await self._narrator.post(agent["name"], "/credits/use", {"amount": "100", "action": "research"})
             await self._sell(agent, reported, came_in)
         for agent, came_in in ((honest, "30.00"), (boasting, "3.00")):
-            [row] = (await self._narrator.get("client", f"/economics/roi?id={agent['id']}"))["data"]
-            found = (row["revenue"]["confirmed"], row["costs"]["usage"])
-            self._narrator.expect(f"figures of the {agent['name']}", found, (came_in, "10.00"))
+            path = f"/economics/roi?id={agent['id']}"
+            [row] = (await self._narrator.get("client", path))["data"]
+            [used] = (await self._narrator.get("client", f"{path}&currency=CREDIT"))["data"]
+            found = (row["revenue"]["confirmed"], used["costs"]["usage"])
+            self._narrator.expect(f"figures of the {agent['name']}", found, (came_in, "100.00"))
             shared = f"{row['costs']['shared']} USD of costs that no agent made are shared to it"
-            figures = f"used 10.00 USD, {shared}, and {came_in} USD are confirmed"
+            figures = f"used credits for {row['costs']['usage']} USD, {shared}, and {came_in} USD are confirmed"
             self._narrator.say(f"   the {agent['name']} {figures}: ROI {row['roi']}")
 
     async def _agent(self, name: str) -> Json:

@@ -34,6 +34,7 @@ class StudioProof:
         await self._returns(found)
         await self._metrics(found)
         await self._ledger()
+        await self._money()
         await self._nights()
         await self._where_it_earns()
         report = await verify(self.world.books)
@@ -45,9 +46,9 @@ class StudioProof:
         verified = f"  verify: {len(report.checks)} rules, {rules} rows, no violation"
         return [*lines, "", "What ties out", *(tie.line() for tie in self.ties), verified]
 
-    async def _roi(self, scope: str) -> Json:
+    async def _roi(self, scope: str, currency: str = CREDIT) -> Json:
         first, last = self.studio.starts_at.date(), self.world.now().date() + timedelta(days=1)
-        asked = {"scope": scope, "from": first, "to": last, "currency": CREDIT}
+        asked = {"scope": scope, "from": first, "to": last, "currency": currency}
         return await self.studio.owner.get(f"/economics/roi?{urlencode(asked)}")
 
     async def _books(self, rows: list[Json]) -> list[str]:
@@ -127,6 +128,28 @@ class StudioProof:
         )
         self._tie("revenue of the store = its statements", len(self.studio.confirmed), store,
                   sum(self.studio.confirmed.values()), "USD")  # fmt: skip
+
+    async def _money(self) -> None:
+        """What the studio earned and spent in money: what is owed to it, and what was paid for the credits it used."""
+        books, org_id = self.world.books, self.studio.owner.org_id
+        total = (await self._roi("organization", "USD"))["total"]
+        figures = {**total["costs"], **total["revenue"]}
+        cents = {name: parse_amount(amount, "USD", zero=True) for name, amount in figures.items()}
+        owed = await books.fetchval(
+            "SELECT coalesce(sum(l.paid - l.costed), 0)::bigint FROM ledger.lots l JOIN ledger.accounts a"
+            " ON a.id = l.account_id WHERE a.org_id = $1 AND a.path LIKE 'agent/%/earnings/CREDIT'",
+            org_id,
+        )
+        earned = cents["confirmed"] - cents["commission"] - sum(self.studio.confirmed.values())
+        self._tie("sales in money, less commission = what is owed for them", 1, earned, owed, "USD")
+        paid = await books.fetchval(
+            "SELECT coalesce(sum(u.cost - u.cost_returned), 0)::bigint FROM ledger.spends s JOIN ledger.lot_uses u"
+            " ON u.transfer_id = s.transfer_id OR u.transfer_id IN"
+            " (SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = s.id AND c.kind = 'capture')"
+            " WHERE s.org_id = $1",
+            org_id,
+        )
+        self._tie("costs in money = what was paid for the credits", 1, cents["usage"] + cents["shared"], paid, "USD")
 
     async def _nights(self) -> None:
         """Every night divided the money of the day to the cent, and the budgets are what the last one said."""

@@ -464,6 +464,8 @@ CREATE TABLE spend_days (
     spends bigint NOT NULL,
     quantity bigint NOT NULL,
     captured bigint NOT NULL,
+    -- What was paid for the credits that were captured, by currency.
+    paid jsonb DEFAULT '{}' NOT NULL,
     CONSTRAINT pk_spend_days PRIMARY KEY (id)
 );
 CREATE INDEX ix_spend_days_org_id_day ON spend_days (org_id, day);

@@ -51,6 +51,8 @@ CREATE TABLE revenue_events (
     amount_minor bigint NOT NULL,
     commission_minor bigint DEFAULT 0 NOT NULL,
     reversed_minor bigint DEFAULT 0 NOT NULL,
+    -- Of credits of the books, what was paid for them by currency: amount, reversed, commission.
+    money jsonb DEFAULT '{}' NOT NULL,
     status text NOT NULL,
     evidence text,
     transfer_id uuid,
@@ -147,6 +149,7 @@ CREATE TABLE allocations (
     reinvested_minor bigint NOT NULL,
     lines jsonb NOT NULL,
     versions jsonb NOT NULL,
+    left_out text[] DEFAULT '{}' NOT NULL,
     priced_at jsonb,
     is_raised boolean NOT NULL,
     status text NOT NULL,

@@ -3,8 +3,8 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Identity, Index
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Identity, Index, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,6 +36,7 @@ class SpendDay(Base):
 
     Attributes:
         captured: charged or captured, what was refunded since included; minor units of credits.
+        paid: what was paid for these credits, by currency in minor units; nobody paid for granted ones.
     """
 
     __tablename__ = "spend_days"
@@ -52,6 +53,7 @@ class SpendDay(Base):
     spends: Mapped[int]
     quantity: Mapped[int]
     captured: Mapped[int]
+    paid: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
 class SpendPlace(Base):

@@ -3,8 +3,8 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.common.base import Base
@@ -61,6 +61,7 @@ class Allocation(Base):
         status: an `AllocationStatus`.
         answer_by: until when it can be accepted; null once it is not proposed any more.
         versions: the version of each budget when the day was divided, by the id of the project or agent that has one.
+        left_out: currencies without a rate, whose amounts the figures of the agents leave out.
         priced_at: the price of one credit at which credits and money were converted, `{"amount", "currency"}`.
         is_raised: whether the project's budget of a day is still what this reinvestment raised it to.
         applied_by: the principal that accepted it, or the platform's own where the mode was `auto`.
@@ -90,6 +91,7 @@ class Allocation(Base):
     reinvested_minor: Mapped[int]
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     versions: Mapped[dict[str, int]] = mapped_column(JSONB)
+    left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     priced_at: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     is_raised: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str]

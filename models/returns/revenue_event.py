@@ -24,6 +24,7 @@ class RevenueEvent(Base):
         reported_minor: what was reported; null for what the books say.
         amount_minor: what counts, before commission and before `reversed_minor` was taken back.
         commission_minor: what the platform keeps of it.
+        money: what was paid for the credits of the books, by currency in minor units: amount, reversed, commission.
         transfer_id: the transfer that brought it; null for what is reported.
         shares_version: of its attribution; 0 for its own agent and project.
         reported_by: the principal that reported it, qualified.
@@ -61,6 +62,7 @@ class RevenueEvent(Base):
     amount_minor: Mapped[int]
     commission_minor: Mapped[int] = mapped_column(server_default=text("0"))
     reversed_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    money: Mapped[dict[str, list[int]]] = mapped_column(JSONB, server_default=text("'{}'"))
     status: Mapped[str]
     evidence: Mapped[str | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))

@@ -75,6 +75,48 @@ FROM parts
 GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
 ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
 """)
+#: The transfers by which a spend `s` took credits, and those by which some came back.
+_TRANSFERS = """
+    CROSS JOIN LATERAL (
+        SELECT s.transfer_id UNION ALL
+        SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = s.id AND c.kind {kinds}
+    ) t (transfer) WHERE t.transfer IS NOT NULL
+"""
+_MOVED = _TRANSFERS.format(kinds="IN ('capture', 'refund')")
+#: What was paid for the credits that spends took, by day: as `_PARTS` reads their credits. Days and refunds are read
+#: one by one (OFFSET 0): joined, all spends may be read.
+_PAID = text(f"""
+WITH found AS MATERIALIZED (
+    SELECT d.day, s.*
+    FROM unnest(CAST(:days AS date[]), CAST(:firsts AS uuid[]), CAST(:lasts AS uuid[])) AS d (day, first, last)
+    CROSS JOIN LATERAL (
+        SELECT {_GROUP}, s.at, s.id, s.transfer_id FROM ledger.spends s
+        WHERE s.org_id = :org_id AND s.id >= d.first AND s.id <= d.last AND {_DAY} = d.day OFFSET 0
+    ) s
+), moved AS MATERIALIZED (
+    SELECT s.*, t.transfer FROM found s {_MOVED} AND s.at >= :since AND s.at < :until
+    UNION ALL
+    SELECT {_DAY}, {_GROUP}, s.at, s.id, s.transfer_id, t.transfer FROM ledger.spends s {_MOVED}
+        AND s.org_id = :org_id AND s.id = ANY (CAST(:open AS uuid[]))
+    UNION ALL
+    SELECT {_DAY}, {_GROUP}, s.at, s.id, s.transfer_id, c.transfer_id
+    FROM ledger.spend_changes c CROSS JOIN LATERAL (
+        SELECT * FROM ledger.spends s WHERE s.org_id = c.org_id AND s.id = c.spend_id OFFSET 0
+    ) s
+    WHERE c.kind = 'refund' AND c.org_id = :org_id AND c.id >= :first AND {_DAY} = ANY (CAST(:rolled_up AS date[]))
+        AND s.id <> ALL (CAST(:open AS uuid[]))
+)
+SELECT p.day, p.action, p.agent_id, p.project_id, p.model, p.asset, sum(p.cost)::bigint AS cost, {_CHECK}
+FROM (SELECT true) always LEFT JOIN (
+    SELECT m.day, m.action, m.agent_id, m.project_id, m.model, c.asset, c.cost
+    FROM paid_by_transfers(:org_id, ARRAY(SELECT transfer FROM moved)) c JOIN moved m ON m.transfer = c.transfer_id
+    UNION ALL
+    SELECT d.day, d.action, d.agent_id, d.project_id, d.model, c.key, c.value::bigint
+    FROM spend_days d CROSS JOIN jsonb_each_text(d.paid) c
+    WHERE d.org_id = :org_id AND d.day = ANY (CAST(:rolled_up AS date[]))
+) p ON true
+GROUP BY 1, 2, 3, 4, 5, 6 LIMIT :most
+""")
 #: By interval and some of the columns above; a row without an interval if nothing was spent.
 _BY_INTERVAL = f"""{_PARTS}
 SELECT width_bucket(p.at, CAST(:bounds AS timestamptz[])) - 1 AS place, {{columns}}
@@ -93,17 +135,29 @@ _ROLL_UP = text(f"""
 WITH gone AS (
     DELETE FROM spend_days WHERE org_id = :org_id AND day = :day
 ), found AS MATERIALIZED (
-    SELECT s.id, s.status, {_GROUP}, s.run_id, s.counted_in, s.quantity, s.captured FROM ledger.spends s
+    SELECT s.id, s.status, {_GROUP}, s.run_id, s.counted_in, s.quantity, s.captured, s.transfer_id FROM ledger.spends s
     WHERE s.org_id = :org_id AND s.id >= :first AND s.id <= :last AND {_DAY} = :day
 ), places AS (
     INSERT INTO spend_places AS p (org_id, kind, value, day, first_id, last_id)
     SELECT :org_id, kind, value, :day, min(id::text)::uuid, max(id::text)::uuid FROM ({PLACES.format(of="found")}) s
     GROUP BY kind, value ORDER BY kind, value
     ON CONFLICT (org_id, kind, value, day) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id
+), taken AS MATERIALIZED (
+    SELECT s.*, t.transfer FROM found s {_TRANSFERS.format(kinds="= 'capture'")} AND s.status <> 'reserved'
+), parts AS (
+    SELECT action, agent_id, department_id, project_id, model, NULL AS asset, count(*) AS spends,
+        sum(quantity) AS quantity, sum(captured) AS captured, NULL AS cost
+    FROM found WHERE status <> 'reserved' GROUP BY 1, 2, 3, 4, 5
+    UNION ALL
+    SELECT t.action, t.agent_id, t.department_id, t.project_id, t.model, c.asset, 0, 0, 0, sum(c.cost)
+    FROM paid_by_transfers(:org_id, ARRAY(SELECT transfer FROM taken)) c JOIN taken t ON t.transfer = c.transfer_id
+    GROUP BY 1, 2, 3, 4, 5, 6
 ), written AS (
-    INSERT INTO spend_days (org_id, day, action, agent_id, department_id, project_id, model, spends, quantity, captured)
-    SELECT :org_id, :day, action, agent_id, department_id, project_id, model, count(*), sum(quantity), sum(captured)
-    FROM found WHERE status <> 'reserved' GROUP BY action, agent_id, department_id, project_id, model
+    INSERT INTO spend_days (org_id, day, action, agent_id, department_id, project_id, model, spends, quantity, captured,
+        paid)
+    SELECT :org_id, :day, action, agent_id, department_id, project_id, model, sum(spends), sum(quantity), sum(captured),
+        coalesce(jsonb_object_agg(asset, cost) FILTER (WHERE asset IS NOT NULL), '{{}}')
+    FROM parts GROUP BY 3, 4, 5, 6, 7
 )
 INSERT INTO spend_rollups AS r (org_id, day, spends, open_spends, captured)
 SELECT :org_id, :day, count(*), coalesce(array_agg(id) FILTER (WHERE status = 'reserved'), '{{}}'),
@@ -171,6 +225,23 @@ async def by_interval(
     more = {"bounds": list(bounds), "most": most, **{f"of_{name}": list(values) for name, values in where.items()}}
     rows = await _read(session, statement, org_id, bounds[0], bounds[-1], of, within=bounds, more=more)
     return [row for row in rows if row["place"] is not None]
+
+
+async def paid(session: AsyncSession, org_id: str, since: datetime, until: datetime, *, most: int) -> list[RowMapping]:
+    """Return what was paid for the credits that spends of whole days (UTC) took, less what came back to them by now.
+
+    Args:
+        session: of the organization or the platform.
+        org_id: the organization.
+        since: the beginning of a day.
+        until: the end of a day.
+        most: the most rows.
+
+    Returns:
+        `day`, `action`, `agent_id`, `project_id`, `model`, and `cost` in minor units of `asset`.
+    """
+    rows = await _read(session, _PAID, org_id, since, until, WHOLE, more={"most": most})
+    return [row for row in rows if row["cost"] is not None]
 
 
 async def _read(
@@ -287,6 +358,32 @@ INVARIANTS = (
             WHERE k.org_id = r.org_id AND k.day = r.day
         ) kept
         WHERE kept.sums::text <> s.sums::text OR r.captured <> s.captured
+        """,
+    ),
+    Invariant(
+        name="what was paid for spends that are added up by day is the cost of the lots that they took",
+        table="public.spend_days",
+        unit="days",
+        violations=f"""
+        SELECT r.org_id || ' ' || r.day || ': kept ' || kept.paid || ', lots ' || s.paid
+        FROM public.spend_rollups r
+        JOIN ledger.credit_days d ON d.org_id = r.org_id AND d.day = r.day AND d.spends = r.spends
+        CROSS JOIN LATERAL (
+            SELECT coalesce(jsonb_object_agg(c.asset, c.cost), '{{}}') AS paid FROM (
+                SELECT c.asset, sum(c.cost) AS cost FROM public.paid_by_transfers(r.org_id, ARRAY(
+                    SELECT t.transfer FROM ledger.spends s {_TRANSFERS.format(kinds="= 'capture'")}
+                        AND s.org_id = r.org_id AND {_DAY} = r.day AND s.id <> ALL (r.open_spends)
+                )) c GROUP BY c.asset
+            ) c
+        ) s
+        CROSS JOIN LATERAL (
+            SELECT coalesce(jsonb_object_agg(c.key, c.cost), '{{}}') AS paid FROM (
+                SELECT c.key, sum(c.value::bigint) AS cost
+                FROM public.spend_days k CROSS JOIN jsonb_each_text(k.paid) c
+                WHERE k.org_id = r.org_id AND k.day = r.day GROUP BY c.key
+            ) c
+        ) kept
+        WHERE kept.paid <> s.paid
         """,
     ),
 )

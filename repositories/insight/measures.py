@@ -23,6 +23,7 @@ class Wanted:
         bounds: of the intervals, ascending, one more than there are.
         by, where: dimensions.
         now: nothing later is read.
+        currency: what amounts are converted into afterwards; None: each stays in its asset.
     """
 
     session: AsyncSession
@@ -32,6 +33,7 @@ class Wanted:
     by: Sequence[str] = ()
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     now: datetime
+    currency: str | None = None
 
 
 class Part(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, case, cast, func, literal_column, or_, select, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,6 @@ from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.returns.allocation import AllocationMode, AllocationStatus
 from ledger.invariants import Invariant
 from models.credits.spend_control import SpendControl
-from models.escrow.escrow import EscrowRow
 from models.marketplace.agent import Agent
 from models.reputation.reputation import ReputationAgentRow
 from models.returns.allocation import Allocation, AllocationSetting
@@ -160,32 +159,39 @@ async def reputations(session: AsyncSession, agent_ids: Collection[str]) -> Mapp
     return {agent_id: low for agent_id, low in await session.execute(query) if low is not None}
 
 
-async def open_work(session: AsyncSession, org_id: str, agent_ids: Collection[str]) -> Sequence[tuple[str, str, int]]:
+_OPEN_WORK = text("""
+SELECT w.agent_id, m.asset, sum(m.minor)::bigint FROM (
+    SELECT h.id, h.agent_id, h.currency, h.held, h.held - CASE h.status WHEN 'delivered' THEN least(h.held, coalesce((
+        SELECT (m ->> 'amount_minor')::bigint FROM jsonb_array_elements(h.state -> 'terms' -> 'milestones') m
+        WHERE m ->> 'name' = h.state -> 'delivery' ->> 'milestone' LIMIT 1
+    ), h.held)) ELSE 0 END AS to_do
+    FROM (
+        SELECT e.*, e.funded_minor - e.released_minor - e.refunded_minor - e.commission_minor AS held FROM escrows e
+        -- Literals, by which the planner knows that the index of open escrows has them.
+        WHERE e.agent_id = ANY (:agent_ids) AND e.status IN ('funded', 'delivered') AND e.org_id <> :org_id
+    ) h
+) w CROSS JOIN LATERAL (
+    SELECT w.currency AS asset, w.to_do AS minor WHERE NOT (:in_money AND w.currency = 'CREDIT')
+    UNION ALL
+    SELECT l.paid_asset, div(sum(l.paid - l.costed) * w.to_do, w.held) FROM ledger.accounts a
+    JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.paid > l.costed
+    WHERE a.path = 'escrow/' || w.id AND a.asset = w.currency AND w.held > 0 AND :in_money AND w.currency = 'CREDIT'
+    GROUP BY l.paid_asset
+) m
+GROUP BY w.agent_id, m.asset ORDER BY w.agent_id, m.asset
+""")
+
+
+async def open_work(
+    session: AsyncSession, org_id: str, agent_ids: Collection[str], *, in_money: bool
+) -> Sequence[tuple[str, str, int]]:
     """Return what escrows of other organizations hold for each agent's work: the agent, currency and amount.
 
-    What a delivery under review is worth is done, see `domain.escrow.state.Escrow.under_review_minor`.
+    What a delivery under review is worth is done, see `domain.escrow.state.Escrow.under_review_minor`. With `in_money`
+    credits are what was paid for them.
     """
-    row = EscrowRow
-    held = row.funded_minor - row.released_minor - row.refunded_minor - row.commission_minor
-    milestone = func.jsonb_array_elements(row.state["terms"]["milestones"]).table_valued("value").lateral()
-    price = (
-        select(cast(milestone.c.value.op("->>")("amount_minor"), BigInteger))
-        .where(milestone.c.value.op("->>")("name") == row.state["delivery"]["milestone"].astext)
-        .limit(1)
-        .scalar_subquery()
-    )
-    to_do = case((row.status == "funded", held), else_=held - func.least(held, func.coalesce(price, held)))
-    query = (
-        select(row.agent_id, row.currency, func.sum(to_do))
-        .where(
-            row.agent_id.in_(agent_ids),
-            # Literals, by which the planner knows that the index of open escrows has them.
-            row.status.in_([literal_column("'funded'"), literal_column("'delivered'")]),
-            row.org_id != org_id,
-        )
-        .group_by(row.agent_id, row.currency)
-    )
-    return [(agent_id, currency, int(amount)) for agent_id, currency, amount in await session.execute(query)]
+    asked = {"agent_ids": list(agent_ids), "org_id": org_id, "in_money": in_money}
+    return [(agent_id, currency, amount) for agent_id, currency, amount in await session.execute(_OPEN_WORK, asked)]
 
 
 #: What `verify` proves about these rows.

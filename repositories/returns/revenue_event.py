@@ -95,11 +95,16 @@ async def page(
     return await _LIST.page(session, wanted, parts, after=after, limit=limit, besides=has_share if named else None)
 
 
+#: What was paid for credits is an amount of its own.
 _FACTS = """
-    SELECT f.org_id, f.source, f.reference, coalesce(f.sale::text, '') AS sale, f.asset,
-        sum(f.amount) FILTER (WHERE f.is_sale) AS amount,
-        -coalesce(sum(f.amount) FILTER (WHERE NOT f.is_sale), 0) AS reversed, sum(f.commission) AS commission
+    SELECT f.org_id, f.source, f.reference, coalesce(f.sale::text, '') AS sale, a.asset,
+        coalesce(sum(a.amount) FILTER (WHERE f.is_sale), 0) AS amount,
+        -coalesce(sum(a.amount) FILTER (WHERE NOT f.is_sale), 0) AS reversed, sum(a.commission) AS commission
     FROM ledger.transfers t CROSS JOIN LATERAL public.revenue_of_transfer(t.id, t.kind, t.reference) f
+    CROSS JOIN LATERAL (
+        SELECT f.asset, f.amount, f.commission UNION ALL
+        SELECT 'paid ' || m.key, (m.value ->> 0)::bigint, (m.value ->> 1)::bigint FROM jsonb_each(f.money) m
+    ) a
     WHERE t.kind LIKE 'payment.%' OR t.kind IN ('escrow.released', 'escrow.split', 'marketplace.sold',
         'marketplace.used', 'marketplace.refunded', 'earnings.recovered')
     GROUP BY 1, 2, 3, 4, 5
@@ -107,22 +112,29 @@ _FACTS = """
 #: What `verify` proves about these rows.
 INVARIANTS = (
     Invariant(
-        name="revenue of the books equals the entries of the transfers that brought it and took it back",
+        name="revenue of the books equals the entries and lots of the transfers that brought it and took it back",
         table="public.revenue_events",
         unit="revenue events",
         violations=f"""
         SELECT coalesce(r.id, f.org_id || ' ' || f.source || ' ' || f.reference) || ': kept '
-            || coalesce(ROW(r.amount_minor, r.reversed_minor, r.commission_minor)::text, 'nothing') || ', booked '
-            || coalesce(ROW(f.amount, f.reversed, f.commission)::text, 'nothing')
+            || coalesce(ROW(r.asset, r.amount, r.reversed, r.commission)::text, 'nothing') || ', booked '
+            || coalesce(ROW(f.asset, f.amount, f.reversed, f.commission)::text, 'nothing')
         FROM (
-            SELECT *, CASE source WHEN 'escrow' THEN transfer_id::text ELSE '' END AS sale
-            FROM public.revenue_events WHERE transfer_id IS NOT NULL
+            SELECT e.*, a.*, CASE source WHEN 'escrow' THEN transfer_id::text ELSE '' END AS sale
+            FROM public.revenue_events e CROSS JOIN LATERAL (
+                SELECT e.currency AS asset, e.amount_minor AS amount, e.reversed_minor AS reversed,
+                    e.commission_minor AS commission
+                UNION ALL
+                SELECT 'paid ' || m.key, (m.value ->> 0)::bigint, (m.value ->> 1)::bigint, (m.value ->> 2)::bigint
+                FROM jsonb_each(e.money) m
+            ) a
+            WHERE transfer_id IS NOT NULL
         ) r
         FULL JOIN ({_FACTS}) f ON (f.org_id, f.source, f.reference, f.sale) = (r.org_id, r.source, r.reference, r.sale)
-            AND f.asset = r.currency
-        WHERE (r.amount_minor, r.reversed_minor, r.commission_minor, r.status) IS DISTINCT FROM
-            (f.amount, f.reversed, f.commission,
-            CASE WHEN f.reversed >= f.amount THEN 'reversed' ELSE 'confirmed' END)
+            AND f.asset = r.asset
+        WHERE (r.amount, r.reversed, r.commission) IS DISTINCT FROM (f.amount, f.reversed, f.commission)
+            OR r.asset = r.currency
+            AND r.status <> CASE WHEN f.reversed >= f.amount THEN 'reversed' ELSE 'confirmed' END
         """,
     ),
     Invariant(

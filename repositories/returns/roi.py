@@ -2,6 +2,8 @@
 
 A cost is read once: usage that names a spend, or is charged to credits, is in its spend. Work that an organization pays
 its own agents for is neither cost nor revenue.
+
+In money, credits are what was paid for their lots, so granted ones are nothing. In credits they are credits.
 """
 
 from bisect import bisect_right
@@ -63,14 +65,17 @@ GROUP BY 1, 4 LIMIT :most
 # What each transfer has taken from the payer: of work by an own agent that is the commission. An escrow that has paid
 # in the period was made before its end, and has not changed last before its start.
 _ESCROWS = text("""
-SELECT (t.effective_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, e.currency AS asset,
+SELECT (t.effective_at AT TIME ZONE 'UTC')::date AS day, c.agent_id, c.project_id, t.asset,
     coalesce(sum(t.paid) FILTER (WHERE e.payee_org_id <> e.org_id), 0)::bigint AS paid,
     coalesce(sum(t.paid) FILTER (WHERE e.payee_org_id = e.org_id), 0)::bigint AS commission
 FROM escrows e CROSS JOIN LATERAL (
-    SELECT t.effective_at, (
-        SELECT -sum(n.amount) FROM ledger.entries n WHERE n.transfer_id = t.id AND n.org_id = e.org_id
-    ) AS paid
-    FROM ledger.transfers t
+    SELECT t.effective_at, p.asset, p.paid FROM ledger.transfers t CROSS JOIN LATERAL (
+        SELECT e.currency AS asset, -sum(n.amount) AS paid FROM ledger.entries n
+        WHERE n.transfer_id = t.id AND n.org_id = e.org_id AND NOT (:in_money AND e.currency = 'CREDIT')
+        UNION ALL
+        SELECT p.asset, p.cost FROM paid_by_transfers(e.org_id, ARRAY[t.id]) p
+        WHERE :in_money AND e.currency = 'CREDIT'
+    ) p
     WHERE t.reference = e.id AND t.kind IN ('escrow.released', 'escrow.split')
         AND t.effective_at >= :since AND t.effective_at < :until
 ) t LEFT JOIN LATERAL (
@@ -82,45 +87,46 @@ GROUP BY 1, 2, 3, 4 LIMIT :most
 """)
 # Revenue that is not shared is added up here; every other event is a row with its shares.
 _REVENUE = text("""
-SELECT (r.occurred_at AT TIME ZONE 'UTC')::date AS day, r.status, r.currency, CASE r.shares_version WHEN 0
+SELECT (r.occurred_at AT TIME ZONE 'UTC')::date AS day, r.status, m.currency, CASE r.shares_version WHEN 0
         THEN jsonb_build_array(jsonb_build_object('agent_id', r.agent_id, 'project_id', r.project_id, 'bps', 10000))
         ELSE (SELECT a.parts FROM attributions a WHERE a.event_id = r.id AND a.version = r.shares_version) END AS parts,
-    sum(r.amount_minor)::bigint AS amount, sum(r.reversed_minor)::bigint AS reversed,
-    sum(r.commission_minor)::bigint AS commission
-FROM revenue_events r
+    sum(m.amount)::bigint AS amount, sum(m.reversed)::bigint AS reversed, sum(m.commission)::bigint AS commission
+FROM revenue_events r CROSS JOIN LATERAL (
+    SELECT r.currency, r.amount_minor AS amount, r.reversed_minor AS reversed, r.commission_minor AS commission
+    WHERE NOT (:in_money AND r.currency = 'CREDIT' AND r.transfer_id IS NOT NULL)
+    UNION ALL
+    SELECT m.key, (m.value ->> 0)::bigint, (m.value ->> 1)::bigint, (m.value ->> 2)::bigint FROM jsonb_each(r.money) m
+    WHERE :in_money
+) m
 WHERE r.org_id = :org_id AND r.occurred_at >= :since AND r.occurred_at < :until
 GROUP BY 1, 2, 3, 4, CASE r.shares_version WHEN 0 THEN '' ELSE r.id END LIMIT :most
 """)
 
 
-async def costs(session: AsyncSession, org_id: str, since: date, until: date) -> list[Cost]:
+async def costs(session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False) -> list[Cost]:
     """Return what an organization's agents cost on the days from `since` up to but not including `until`.
 
-    Commission of sales is with the revenue that it is a part of, see `revenue`.
+    Commission of sales is with the revenue that it is a part of, see `revenue`. With `in_money` credits are what was
+    paid for them.
 
     Raises:
         TooMuch: a statement has too many rows.
     """
-    spent = await spend_day.by_interval(
-        session,
-        org_id,
-        [_start(since) + at * _DAY for at in range((until - since).days + 1)],
-        columns=("action", "agent_id", "project_id", "model"),
-        most=MOST,
-    )
-    found = [
-        Cost(
-            day=since + row["place"] * _DAY,
-            agent_id=row["agent_id"],
-            project_id=row["project_id"],
-            model=row["model"],
-            kind=CostKind.PURCHASES if row["action"] in _BOUGHT else CostKind.USAGE,
-            asset=CREDIT,
-            minor=row["used"],
+    if in_money:
+        paid = _all(await spend_day.paid(session, org_id, _start(since), _start(until), most=MOST))
+        found = [_cost(row, _kind(row), row["asset"], row["cost"]) for row in paid]
+    else:
+        spent = await spend_day.by_interval(
+            session,
+            org_id,
+            [_start(since) + at * _DAY for at in range((until - since).days + 1)],
+            columns=("action", "agent_id", "project_id", "model"),
+            most=MOST,
         )
-        for row in _all(spent)
-    ]
-    asked = _asked(org_id, since, until)
+        found = [
+            _cost({**row, "day": since + row["place"] * _DAY}, _kind(row), CREDIT, row["used"]) for row in _all(spent)
+        ]
+    asked = _asked(org_id, since, until, in_money=in_money)
     found += [
         _cost(row, CostKind.USAGE, row["currency"], Fraction(int(row["pico"]), minor_pico(row["currency"])))
         for row in await _read(session, _USAGE, asked)
@@ -135,6 +141,10 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date) ->
     return [cost for cost in found if cost.minor]
 
 
+def _kind(spent: RowMapping) -> CostKind:
+    return CostKind.PURCHASES if spent["action"] in _BOUGHT else CostKind.USAGE
+
+
 def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> Cost:
     return Cost(
         day=row["day"],
@@ -147,14 +157,18 @@ def _cost(row: Any, kind: CostKind, asset: str, minor: int | Fraction) -> Cost:
     )
 
 
-async def revenue(session: AsyncSession, org_id: str, since: date, until: date) -> list[Revenue]:
+async def revenue(
+    session: AsyncSession, org_id: str, since: date, until: date, *, in_money: bool = False
+) -> list[Revenue]:
     """Return what an organization's agents brought in on the same days, by the shares that hold now.
+
+    With `in_money` earnings in credits are what was paid for them; credits that were reported stay credits.
 
     Raises:
         TooMuch: there are too many rows.
     """
     found = []
-    for row in await _read(session, _REVENUE, _asked(org_id, since, until)):
+    for row in await _read(session, _REVENUE, _asked(org_id, since, until, in_money=in_money)):
         parts = [Part(**part) for part in row["parts"]]
         divisions = divided(row["amount"], row["reversed"], row["commission"], parts)
         for part, (amount, reversed_minor, commission) in zip(parts, divisions, strict=True):
@@ -184,8 +198,8 @@ def _all(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
     return rows
 
 
-def _asked(org_id: str, since: date, until: date) -> dict[str, object]:
-    return {"org_id": org_id, "since": _start(since), "until": _start(until), "most": MOST}
+def _asked(org_id: str, since: date, until: date, *, in_money: bool) -> dict[str, object]:
+    return {"org_id": org_id, "since": _start(since), "until": _start(until), "most": MOST, "in_money": in_money}
 
 
 def _start(day: date) -> datetime:
@@ -207,8 +221,11 @@ async def measures(wanted: Wanted) -> list[Measured]:
     until = (
         min(wanted.bounds[-1] - timedelta.resolution, max(wanted.now, wanted.bounds[0])).astimezone(UTC).date() + _DAY
     )
-    spent = await costs(wanted.session, wanted.org_id, since, until)
-    earned = await revenue(wanted.session, wanted.org_id, since, until)
+    in_money = wanted.currency not in {None, CREDIT}
+    spent = await costs(wanted.session, wanted.org_id, since, until, in_money=in_money)
+    earned = await revenue(wanted.session, wanted.org_id, since, until, in_money=in_money)
+    # Credits that were reported have no price.
+    earned = [row for row in earned if not (in_money and row.asset == CREDIT)]
     sums: dict[tuple[int, tuple[str | None, ...], str, str], Fraction] = defaultdict(Fraction)
     rows: list[tuple[str, Cost | Revenue, int | Fraction]] = [("cost", row, row.minor) for row in spent]
     rows += [

@@ -239,6 +239,7 @@ async def _sums(
             by=() if is_whole else query.by,
             where={} if is_whole else query.where,
             now=asked.now,
+            currency=query.currency,
         )
         parts = _clock(wanted) if source is Source.CLOCK else await _READERS[source](wanted)
         number += len(parts)

@@ -166,7 +166,7 @@ async def propose(
         return None, "the project has no budget that is open and not frozen"
     try:
         rates = OwnRates(session, setting.currency, setting.org_id)
-        total, added, lines, versions = await _divided(session, setting, budget, night, matures, rates, now)
+        total, added, lines, versions, left_out = await _divided(session, setting, budget, night, matures, rates, now)
     except Invalid as refusal:
         return None, refusal.detail
     if not lines:
@@ -181,6 +181,7 @@ async def propose(
         reinvested_minor=added,
         lines=[stored(line) for line in lines],
         versions=versions,
+        left_out=left_out,
         priced_at=rates.priced_at,
         status=AllocationStatus.PROPOSED.value,
         # Not longer than the day: the next night proposes anew.
@@ -283,8 +284,8 @@ async def _divided(
     matures: timedelta,
     rates: OwnRates,
     now: datetime,
-) -> tuple[int, int, Sequence[Line], dict[str, int]]:
-    """Return the money of the day, what of it is reinvested, the lines, and the versions of the budgets."""
+) -> tuple[int, int, Sequence[Line], dict[str, int], list[str]]:
+    """Return the money of the day, what is reinvested, the lines, the versions of budgets, and what is left out."""
     org_id, project_id, currency = setting.org_id, setting.project_id, setting.currency
     ids = await allocations.agents_of(session, org_id, project_id, limit=MAX_AGENTS)
     budgets = await allocations.budgets_of(session, org_id, SubjectKind.AGENT, ids, currency)
@@ -297,7 +298,7 @@ async def _divided(
             times[each] = part
     # By UTC, a day is over a day later.
     through = now.astimezone(UTC).date() - _DAY - matures
-    nights = await roi.nights(
+    nights, left_out = await roi.nights(
         session,
         org_id,
         project_id=project_id,
@@ -314,13 +315,11 @@ async def _divided(
         added = await _reinvested(session, setting, budget, night, through, nights, rates, now)
     total += added
     if not times:
-        return total, added, (), {}
+        return total, added, (), {}, []
     equal = Fraction(total, len(times))
     success = estimates_e6(nights, list(times), through=through, equal_minor=equal)
-    scores, work = (
-        await allocations.reputations(session, times),
-        await _tasks(session, org_id, times, nights, rates, now),
-    )
+    scores = await allocations.reputations(session, times)
+    work, missing = await _tasks(session, org_id, times, nights, rates, now)
     agents = {
         each: (
             None if each not in budgets else _operating_minor(budgets[each]),
@@ -336,7 +335,7 @@ async def _divided(
     bounds = Bounds(floor_e4=setting.floor_e4, ceiling_e4=setting.ceiling_e4)
     lines = divide(total, agents, bounds, cent_minor=cent_of(setting.currency))
     versions = {each: budgets[each].version for each in agents if each in budgets}
-    return total, added, lines, {project_id: budget.version, **versions}
+    return total, added, lines, {project_id: budget.version, **versions}, sorted({*left_out, *missing})
 
 
 async def _spent(
@@ -363,18 +362,25 @@ async def _tasks(
     nights: Sequence[Night],
     rates: OwnRates,
     now: datetime,
-) -> Mapping[str, int]:
-    """Return the estimated cost of each agent's open work: its price, times what the agent cost of each unit earned."""
-    found = await allocations.open_work(session, org_id, list(agents))
-    await _load(rates, [(currency, amount) for _, currency, amount in found], now)
+) -> tuple[Mapping[str, int], set[str]]:
+    """Return the estimated cost of each agent's open work: its price, times what the agent cost of each unit earned.
+
+    Also the currencies without a rate, which are left out.
+    """
+    found = await allocations.open_work(session, org_id, list(agents), in_money=rates.currency != CREDIT)
+    for _, currency, amount in found if rates.currency == CREDIT else ():
+        await rates.take(currency, amount, now)
+    left_out = {*await roi.unrated(rates, ((currency, now) for _, currency, _ in found))}
     costs = dict[str, Fraction]()
     for agent_id, currency, amount in found:
+        if currency in left_out:
+            continue
         own = [night for night in nights if night.agent_id == agent_id]
         cost, earned = sum(each.cost_minor for each in own), sum(each.revenue_minor for each in own)
         of_each = min(Fraction(1), Fraction(cost, earned)) if earned > 0 else Fraction(1)
         price = Fraction(rates.converted(amount, currency, now))
         costs[agent_id] = costs.get(agent_id, Fraction(0)) + price * of_each
-    return {agent_id: int(cost) for agent_id, cost in costs.items()}
+    return {agent_id: int(cost) for agent_id, cost in costs.items()}, left_out
 
 
 async def _reinvested(

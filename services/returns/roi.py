@@ -1,11 +1,14 @@
 """Figures of what agents cost and bring in, converted into one currency at each day's rate."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT
 from domain.insight.query import TooMuch
 from domain.returns import roi
 from domain.returns.roi import Cost, Night, Revenue, Roi, Scope
@@ -23,10 +26,11 @@ async def nights(
     until: date,
     currency: str,
     now: datetime,
-) -> list[Night]:
+) -> tuple[list[Night], tuple[str, ...]]:
     """Return what each agent cost and brought in on each day (UTC) that has any, by agent and day.
 
-    What is of no agent has days of its own. Revenue is confirmed, less what was taken back of it until now.
+    What is of no agent has days of its own. Revenue is confirmed, less what was taken back of it until now. In money,
+    credits are what was paid for them. The second value has the currencies without a rate, which are left out.
 
     Args:
         session: of the organization or the platform.
@@ -38,10 +42,10 @@ async def nights(
         now: the time: today is converted at its rate.
 
     Raises:
-        Invalid: `analytics.no_rate`, `analytics.too_much`; the period is too long.
+        Invalid: `analytics.no_rate`, of the currency itself; `analytics.too_much`; the period is too long.
     """
-    costs, revenue = await _rows(session, org_id, since, until, currency, now)
-    return roi.nights(costs, revenue, project_id=project_id)
+    costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now)
+    return roi.nights(costs, revenue, project_id=project_id), left_out
 
 
 async def figures(
@@ -62,7 +66,7 @@ async def figures(
     Raises:
         Invalid: as `nights`.
     """
-    found, _ = await report(
+    found, _, _ = await report(
         session, org_id, scope=scope, since=since, until=until, currency=currency, now=now, weekly=weekly
     )
     return found
@@ -79,12 +83,14 @@ async def report(
     now: datetime,
     weekly: bool = True,
     most: int | None = None,
-) -> tuple[list[Roi], Roi]:
-    """Return what `figures` does, with the figures of the whole organization, of one read. Raises the same.
+) -> tuple[list[Roi], Roi, tuple[str, ...]]:
+    """Return what `figures` does, the figures of the whole organization, and the currencies that are left out.
+
+    All is of one read. It raises the same.
 
     With `most` also `analytics.too_much`: it bounds the days of all agents, projects or models together.
     """
-    costs, revenue = await _rows(session, org_id, since, until, currency, now)
+    costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now)
     named = "model" if scope is Scope.MODEL else f"{scope}_id"
     rows = costs if scope is Scope.MODEL else () if scope is Scope.ORGANIZATION else (*costs, *revenue)
     values = len({getattr(row, named) for row in rows}) * (until - since).days
@@ -98,19 +104,22 @@ async def report(
         return roi.figures(of, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
 
     [whole] = await aside(figured, Scope.ORGANIZATION)
-    return await aside(figured, scope), whole
+    return await aside(figured, scope), whole, left_out
 
 
 async def _rows(
     session: AsyncSession, org_id: str, since: date, until: date, currency: str, now: datetime
-) -> tuple[Sequence[Cost], Sequence[Revenue]]:
+) -> tuple[Sequence[Cost], Sequence[Revenue], tuple[str, ...]]:
     roi.check_period(since, until)
-    costs = await store.costs(session, org_id, since, until)
-    revenue = await store.revenue(session, org_id, since, until)
+    in_money = currency != CREDIT
+    costs = await store.costs(session, org_id, since, until, in_money=in_money)
+    revenue = await store.revenue(session, org_id, since, until, in_money=in_money)
     rows: list[Cost | Revenue] = [*costs, *revenue]
     moments, rates = store.moments([row.day for row in rows], now), Rates(session, currency)
-    await rates.load((row.asset, moments[row.day]) for row in rows)
-    return await aside(
+    left_out = await unrated(rates, ((row.asset, moments[row.day]) for row in rows))
+    costs = [row for row in costs if row.asset not in left_out]
+    revenue = [row for row in revenue if row.asset not in left_out]
+    converted = await aside(
         lambda: (
             [
                 replace(row, asset=currency, minor=rates.converted(row.minor, row.asset, moments[row.day]))
@@ -128,3 +137,27 @@ async def _rows(
             ],
         )
     )
+    return *converted, left_out
+
+
+async def unrated(rates: Rates, wanted: Iterable[tuple[str, datetime]]) -> tuple[str, ...]:
+    """Load the rates of assets at moments, and return the assets that have none: amounts in them are left out.
+
+    Credits have none in money: their list price is not what was paid for them.
+
+    Raises:
+        Invalid: `analytics.no_rate`, there is no rate for the currency itself.
+    """
+    moments, left_out = defaultdict[str, set[datetime]](set), list[str]()
+    for asset, at in wanted:
+        moments[asset].add(at)
+    for asset, ats in sorted(moments.items()):
+        if asset == CREDIT != rates.currency:
+            left_out.append(asset)
+            continue
+        try:
+            await rates.load((asset, at) for at in ats)
+        except Invalid:
+            await rates.load((CREDIT, at) for at in ats)
+            left_out.append(asset)
+    return tuple(left_out)

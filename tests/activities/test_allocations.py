@@ -10,20 +10,23 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.credits import credit_price
 from domain.common.errors import Conflict, Invalid
 from domain.common.ids import uuid_of
 from domain.common.money import CREDIT
 from domain.credits.spend.control import MAX_LEVELS
-from domain.returns.allocation import ANSWER, ONE_E6, AllocationMode
+from domain.returns.allocation import ANSWER, ONE_E6, AllocationMode, Bounds
 from ledger.controls import Controls
 from models.returns.allocation import Allocation
 from repositories.returns import allocation as allocations
 from runtime.database import Database, driver_connection
+from services.books import exchange_rate
 from services.returns import allocation
+from services.returns.allocation import Wanted
 from tests.api.purchasing import budget
 from tests.support.lots import buy
 from tests.support.proving import broken, prove
-from tests.support.returns import MATURES, NIGHT, NOW, Team, at
+from tests.support.returns import MATURES, NIGHT, NOW, Team, at, buys
 from tests.support.rows import Rows, rows_of
 
 pytestmark = pytest.mark.db
@@ -234,6 +237,27 @@ async def test_open_work_and_reputation_count(database: Database, rows: Rows) ->
     assert later[team.agents["ada"]].terms.task_minor == 1_000
 
 
+async def test_open_work_in_credits_counts_as_what_was_paid_for_those_that_are_held(
+    database: Database, rows: Rows
+) -> None:
+    team = await Team.of(database, "ada")
+    state = {"terms": {"milestones": [{"name": "a", "amount_minor": 700}]}, "delivery": {"milestone": "a"}}
+    hired = {"agent_id": team.agents["ada"], "payee_org_id": team.org_id, "currency": CREDIT, "funded_minor": 1_000}
+    hired |= {"state": json.dumps(state), "status": "delivered"}
+    await rows.add("escrows", id="esc_5", contract_id="ctr_5", org_id="org_client", **hired)
+    await rows.change("INSERT INTO ledger.accounts (path, asset, kind, stripes, org_id, id) OVERRIDING SYSTEM VALUE "
+                      "VALUES ('escrow/esc_5', 'CREDIT', 'liability', 1, 'org_client', 25600256)")  # fmt: skip
+    for paid, asset in ((200, "USD"), (0, None), (100, "ISK")):
+        await rows.add("ledger.lots", account_id=25_600_256, amount=500, remaining=400, paid=paid, costed=paid // 5,
+                       paid_asset=asset, is_open=True)  # fmt: skip
+    await rate(rows)
+    await team.set()
+    row = proposed(await team.night())
+    [line] = allocation.lines_of(row)
+    # 300 of 1,000 credits are still to be worked for, and 1.60 USD was paid for all. Kronur have no rate.
+    assert (line.terms.task_minor, row.left_out) == (48, ["ISK"])
+
+
 async def test_frozen_agents_and_those_whose_term_is_over_get_nothing(db: Database) -> None:
     team = await Team.of(db, "ada", "bob", "cy", "dan")
     await team.give(ada=25, bob=25, cy=25, dan=25)
@@ -415,6 +439,26 @@ async def test_projects_do_not_reinvest_the_same_money(database: Database, rows:
     assert row.reinvested_minor == 2_500
     await other.accept(row)
     assert proposed(await team.night(NIGHT + DAY)).reinvested_minor == 500
+
+
+async def test_credits_reinvest_no_more_than_was_paid_for_them(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada")
+    other = await team.other("bob")
+    async with database.platform() as session:
+        await exchange_rate.note_price(session, credit_price("0.10", "USD"), NOW - 60 * DAY)
+    await rows.change("UPDATE ledger.controls SET asset = 'CREDIT' WHERE subject_id = $1", other.project_id)
+    await buys(database, team.org_id, 3_000, 12_000)
+    await team.set(reinvest_bps=2_500)
+    async with database.platform() as session:
+        bounds = Bounds()
+        wanted = Wanted(
+            mode=AllocationMode.PROPOSE, currency=CREDIT, daily_minor=250 * 10**6, bounds=bounds, reinvest_bps=0
+        )
+        await allocation.put(session, team.owner, team.org_id, other.project_id, wanted, now=NOW)
+    await team.brought(rows, "ada", LAST, 400)
+    # 100.00 would be due. Without a day of 250 credits of another project, credits for 110.00 are left: 10.00 more than
+    # the day has without it, and not 190.00.
+    assert proposed(await team.night()).reinvested_minor == 1_000
 
 
 async def money(rows: Rows, team: Team) -> None:

@@ -17,20 +17,25 @@ from temporalio.testing import ActivityEnvironment
 from activities.payouts.recovery import RecoveryActivities
 from contracts.payouts.recovery import RecoveryPage
 from domain.common.access import Actor, Role
+from domain.common.credits import credit_price
 from domain.common.money import parse_amount
 from domain.escrow import commands
 from domain.escrow.state import Escrow
 from domain.payouts.payable import HoldBack
 from domain.returns.roi import CostKind
+from repositories.credits import spend_day
 from repositories.returns import revenue_event, roi
 from runtime.database import Database
+from services.books import exchange_rate
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.escrowing import escrow_between, state, write
 from tests.api.paying import Written
 from tests.api.spending import grant
 from tests.api.test_marketplace import made, offer, site  # noqa: F401 - a fixture
+from tests.api.test_spend_days import add_up
 from tests.conftest import DatabaseUrls
 from tests.support.proving import prove
+from tests.support.returns import NOW, buys
 from tests.support.seeds import RUN_SEED
 
 pytestmark = pytest.mark.db
@@ -46,6 +51,18 @@ WHERE t.kind LIKE 'marketplace.%' AND t.reference IN (
 """)
 SPENT = text("""
 SELECT agent_id, sum(captured - refunded)::bigint AS spent FROM ledger.spends WHERE org_id = :org GROUP BY agent_id
+""")
+
+#: What the earnings in credits of an organization's agents can be paid out for, and what was paid for what it spent.
+OWED = text("""
+SELECT l.paid_asset AS asset, sum(l.paid - l.costed)::bigint AS minor FROM ledger.lots l
+JOIN ledger.accounts a ON a.id = l.account_id
+WHERE a.org_id = :org AND a.path LIKE 'agent/%/earnings/CREDIT' AND l.paid > 0 GROUP BY 1
+""")
+PAID = text("""
+SELECT l.paid_asset AS asset, sum(u.cost - u.cost_returned)::bigint AS minor FROM ledger.spends s
+JOIN ledger.lot_uses u ON u.transfer_id = s.transfer_id JOIN ledger.lots l ON l.id = u.lot_id
+WHERE s.org_id = :org AND l.paid > 0 GROUP BY 1
 """)
 
 
@@ -141,7 +158,12 @@ async def test_returns_add_up_to_spends_and_ledger_over_random_histories(
 ) -> None:
     seller, buyer = await made(new_tenant, site), await made(new_tenant, site)
     for tenant in (seller, buyer):
-        await grant(operator, tenant.org_id, "5000")
+        # Granted credits come first, and those that are left cost what they cost.
+        await grant(operator, tenant.org_id, "2")
+        for credits, cents, asset in ((4, 19, "USD"), (3, 7, "EUR"), (5000, 12_449, "USD")):
+            await buys(database, tenant.org_id, credits, cents, asset)
+    async with database.platform() as session:
+        await exchange_rate.note_price(session, credit_price("0.10", "USD"), NOW)
     await offer(seller, model="usage", price=None, prices={"page": "3.33"})
     good(await buyer.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key()), 201)
     second = good(await seller.owner.post("/agents", {"name": "Second"}), 201)["id"]
@@ -179,7 +201,29 @@ async def test_returns_add_up_to_spends_and_ledger_over_random_histories(
     body = {"metrics": names, "from": answer["from"], "to": answer["to"], "currency": "CREDIT"}
     figures = good(await seller.owner.post("/analytics/query", body))["totals"]
     assert [each["value"] for each in figures] == [total["revenue"]["confirmed"], total["total_costs"], total["margin"]]
-    await prove(database_urls, revenue_event.INVARIANTS)
+    await _in_money(seller, database)
+    await prove(database_urls, revenue_event.INVARIANTS, spend_day.INVARIANTS)
+
+
+async def _in_money(seller: Tenant, database: Database) -> None:
+    """What agents earned is what can be paid out, and what they spent is what it cost, before and after the day."""
+    async with database.platform() as session:
+        owed = {row.asset: row.minor for row in await session.execute(OWED, {"org": seller.org_id})}
+        cost = {row.asset: row.minor for row in await session.execute(PAID, {"org": seller.org_id})}
+    assert owed
+    assert cost
+    made = list[dict[str, Any]]()
+    for _ in range(2):
+        # Credits that were reported have no price, and euros no rate.
+        answer = good(await seller.owner.get("/economics/roi?currency=USD&limit=200"))
+        assert set(answer["left_out"]) <= {"CREDIT", "EUR"}
+        total = answer["total"]
+        earned = Decimal(total["revenue"]["confirmed"]) - Decimal(total["costs"]["commission"])
+        assert earned == Decimal(owed.get("USD", 0)) / 100
+        assert Decimal(total["costs"]["usage"]) + Decimal(total["costs"]["shared"]) == Decimal(cost.get("USD", 0)) / 100
+        made.append(answer)
+        await add_up(database)
+    assert made[0] == made[1]
 
 
 async def test_revenue_of_credits_whose_payment_is_lost_is_reversed_as_far_as_it_is_recovered(
@@ -206,6 +250,37 @@ async def test_revenue_of_credits_whose_payment_is_lost_is_reversed_as_far_as_it
     [after] = good(await seller.owner.get("/revenue"))["data"]
     assert (after["amount"], after["reversed_amount"], after["commission"]) == ("40.00", "36.00", "4.00")
     assert good(await seller.owner.get("/economics/roi?currency=CREDIT"))["total"]["margin"] == "0.00"
+    await prove(database_urls, revenue_event.INVARIANTS)
+
+
+async def test_what_a_seller_owes_because_it_spent_what_it_earned_is_taken_back_in_money(
+    operator: Caller,
+    new_tenant: Any,
+    site: httpx2.AsyncClient,  # noqa: F811
+    database: Database,
+    database_urls: DatabaseUrls,
+) -> None:
+    seller, buyer = await made(new_tenant, site), await made(new_tenant, site)
+    await buys(database, buyer.org_id, 100, 499)
+    await offer(seller, model="usage", price=None, prices={"page": "10"})
+    good(await buyer.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key()), 201)
+    used = {"action": "page", "payee_agent_id": seller.agent_id, "quantity": 4}
+    spend = good(await buyer.owner.post("/credits/use", used, key=new_key()), 201)["id"]
+    [row] = good(await seller.owner.get("/revenue"))["data"]
+    assert [(each["amount"], each["reversed_amount"]) for each in row["money"]] == [("1.99", "0.00")]
+    good(
+        await seller.owner.post(
+            "/credits/earnings/conversions", {"agent_id": seller.agent_id, "kind": "paid"}, key=new_key()
+        ),
+        201,
+    )
+    # What it owes is credits without a lot.
+    good(await operator.post(f"/credits/spends/{spend}/refunds", {}, key=new_key()), 201)
+    [row] = good(await seller.owner.get("/revenue"))["data"]
+    [money] = row["money"]
+    assert (row["status"], money["amount"], money["reversed_amount"], money["commission"]) == (
+        "reversed", "1.99", "1.99", "0.00"
+    )  # fmt: skip
     await prove(database_urls, revenue_event.INVARIANTS)
 
 
@@ -279,6 +354,7 @@ DAMAGES = {
     "reversal": "UPDATE revenue_events SET reversed_minor = amount_minor WHERE transfer_id IS NOT NULL",
     "status": "UPDATE revenue_events SET status = 'rejected' WHERE transfer_id IS NOT NULL",
     "whose": "UPDATE revenue_events SET org_id = 'org_other' WHERE transfer_id IS NOT NULL",
+    "money": "UPDATE revenue_events SET money = '{\"USD\": [1, 0, 0]}' WHERE transfer_id IS NOT NULL",
     "row": "DELETE FROM revenue_events WHERE transfer_id IS NOT NULL",
     "version": "UPDATE revenue_events SET shares_version = shares_version + 1 WHERE true",
 }

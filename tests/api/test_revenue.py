@@ -22,6 +22,7 @@ from tests.api.spending import grant, use
 from tests.api.test_marketplace import made, site  # noqa: F401 - a fixture
 from tests.conftest import DatabaseUrls
 from tests.support.proving import prove
+from tests.support.returns import buys
 
 pytestmark = pytest.mark.db
 
@@ -344,10 +345,11 @@ async def test_sale_counts_until_it_is_refunded_and_no_statement_restores_it(
         await session.rollback()
 
 
-async def test_costs_are_counted_once_and_named_where_they_are_listed(
+async def test_costs_are_counted_once_as_what_was_paid_and_named_where_they_are_listed(
     operator: Caller, studio: Tenant, database: Database
 ) -> None:
-    await grant(operator, studio.org_id)
+    await grant(operator, studio.org_id, "1")
+    await buys(database, studio.org_id, 100, 499)
     await import_prices(database, "once-1", LONG_AGO, input_tokens="1")
     spend = await use(studio.agent, amount="3", action="generate")
     data = {"model": "once-1", "agent_id": studio.agent_id, "usage": {"input_tokens": 2}}
@@ -358,14 +360,14 @@ async def test_costs_are_counted_once_and_named_where_they_are_listed(
     await use(studio.owner, amount="1", action="by_a_person")
     answer = await roi(studio.owner, f"grain=day&id={studio.agent_id}&currency=USD")
     [figures] = answer["data"]
-    # At the price of 0.10 USD for a credit: 3 credits of the agent, and 1 that no agent spent.
+    # Of 3 credits of the agent nobody paid for the first; the others, and 1 that no agent spent, cost 0.0499 each.
     assert figures["costs"] == {
-        "usage": "2.30",
+        "usage": "2.09",
         "purchases": "10.00",
         "fees": "0.00",
         "commission": "0.00",
-        "shared": "0.10",
+        "shared": "0.05",
     }
-    assert (answer["total"]["costs"]["usage"], answer["total"]["total_costs"]) == ("2.30", "12.40")
+    assert (answer["total"]["costs"]["usage"], answer["total"]["total_costs"]) == ("2.09", "12.14")
     for each in figures["made_of"]:
         good(await studio.owner.get(each["path"]))

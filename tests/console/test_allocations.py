@@ -16,6 +16,7 @@ DAY = {
     "total": "100.00",
     "reinvested": "10.00",
     "agents": 2,
+    "left_out": ["ISK"],
     "priced_at": {"amount": "0.0299", "currency": "USD"},
     "answer_by": "2026-03-11T12:00:00Z",
     "applied_at": None,
@@ -69,6 +70,7 @@ async def test_a_day_shows_what_each_agent_gets_and_who_may_accepts_it() -> None
         "Accept until",
         "60.00",
         "A credit counts",
+        "ISK",
     ):
         assert words in text
     assert f'action="{BASE}/allocations/alo_1/accept"' in text

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.db, pytest.mark.slow]
 
 NOW = datetime(2026, 4, 2, 12, tzinfo=UTC)
 #: By the hour: revenue, half of it shared; calls of models, half of them charged; a purchase outside; an escrow paid;
-#: an agent bought.
+#: an agent bought; credits of a lot of its own used up, and others earned.
 FILL = """
 WITH days AS (
     SELECT d AS at, row_number() OVER (ORDER BY d) AS n FROM generate_series($1::timestamptz, $2, '1 hour') d
@@ -58,6 +58,26 @@ WITH days AS (
         command_id, bought_at)
     SELECT 'pur_' || at, 'org_a', 'agt_' || at, 'org_b', 'one_time', 3, 'USD', 9000, 3, 0, 0, 1, 'pay_' || at, uuid_of,
         'ended', 'x', at::text, at FROM named
+), lots AS (
+    INSERT INTO ledger.lots (id, account_id, org_id, source, priority, opened_at, lapses, amount, remaining, paid,
+        paid_asset, costed, root_id, transfer_id)
+    SELECT uuid_of, 256, 'org_a', 'purchase', 0, at, false, 9, 0, 4, 'USD', 4, uuid_of, uuid_of FROM named
+), used AS (
+    INSERT INTO ledger.lot_uses (transfer_id, leg, lot_id, amount, cost, outcome)
+    SELECT spend_id_at(at AT TIME ZONE 'UTC'), 1, uuid_of, 9, 4, 'used' FROM named
+), spends AS (
+    INSERT INTO ledger.spends (org_id, id, idempotency_key, request_hash, status, agent_id, action, quantity, asset,
+        amount, available, transfer_id, captured, counted_in, counted, at)
+    SELECT 'org_a', id, at::text, '', 'charged', 'agt_a', 'a', 1, 'CREDIT', 9, 0, id, 9, '{}', '{}', at
+    FROM (SELECT spend_id_at(at AT TIME ZONE 'UTC') AS id, at FROM days) s
+), counted AS (
+    INSERT INTO ledger.credit_days (org_id, day, used, spends)
+    SELECT 'org_a', at::date, 9, count(*) FROM days GROUP BY 2
+), earned AS (
+    INSERT INTO revenue_events (id, org_id, agent_id, source, reference, currency, amount_minor, status, transfer_id,
+        occurred_at, confirmed_at, money)
+    SELECT 'rve_' || at, 'org_a', 'agt_c', 'escrow', at::text, 'CREDIT', 9, 'confirmed', uuid_of, at, at,
+        '{"USD": [5, 1, 2], "EUR": [7, 0, 0]}' FROM named
 ), called AS (
     INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, agent_id,
         sent_by, data, currency, cost_pico, meters)
@@ -113,6 +133,8 @@ async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_histor
         named = "INSERT INTO organizations (id, name, created_by, command_id) VALUES ($1, $1, 'x', $1)"
         await owner.executemany(named, [("org_a",), ("org_b",)])
         await owner.execute("SELECT open_usage_months('2025-01-01', '2026-04-01')")
+        rate = "INSERT INTO ledger.rates VALUES ('CREDIT', 'USD', $1, 1000000, 10, NULL, 'operator')"
+        await owner.execute(rate, YEAR)
         for since, until in ((MARCH, NOW), (YEAR, MARCH - timedelta(days=1))):
             await owner.execute(FILL, since, until)
             await owner.execute("ANALYZE")
@@ -123,8 +145,13 @@ async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_histor
     finally:
         await owner.close()
     assert made[0] == made[1]
-    # 240 hours: half of the revenue is shared, half of the calls are charged, and escrows and sales are of no agent.
-    own, outside = 120 * 2 + 240 * 3, 240 * 2 + 240 * 2
-    assert earned == {"agt_a": (120 * 6 + 120 * 3, own + outside), "agt_b": (120 * 3, 0)}
+    # 240 hours: half of the revenue is shared, half of the calls are charged, and escrows and sales are of no agent,
+    # so they are shared by what agents used and bought themselves. Euros have no rate.
+    own, outside = 120 * 2 + 240 * 3 + 240 * 4, 240 * 2 + 240 * 2
+    assert earned == {
+        "agt_a": (120 * 6 + 120 * 3, own + outside),
+        "agt_b": (120 * 3, 0),
+        "agt_c": (240 * 4, 240 * 2),
+    }
     for before, after in zip(*read, strict=True):
         assert after <= before + 50, read

@@ -8,15 +8,19 @@ from typing import Any
 from sqlalchemy import select, text
 
 from domain.common.access import Actor, Role
+from domain.common.accounts import org_credits, platform
 from domain.common.ids import uuid_id
+from domain.common.money import CREDIT
+from domain.credits.lots import LotSource, LotTerms
 from domain.returns.allocation import AllocationMode, Bounds
+from ledger.gateway import Ledger
 from models.billing.project import Project
 from models.credits.spend_control import SpendControl, SpendControlVersion
 from models.marketplace.agent import Agent
 from models.returns.allocation import Allocation, AllocationSetting
 from models.tenants.organization import Organization
 from repositories.returns import allocation as allocations
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.returns import allocation
 from services.returns.allocation import Wanted
@@ -39,6 +43,21 @@ def early(now: datetime) -> str:
 def at(night: date) -> datetime:
     """Return when a night is taken."""
     return datetime(night.year, night.month, night.day, 0, 5, tzinfo=UTC)
+
+
+async def buys(database: Database, org_id: str, credits: int, minor: int, asset: str = "USD") -> None:
+    """Have an organization buy credits, for so many minor units of a currency."""
+    bought = LotTerms(source=LotSource.PURCHASE, paid_minor=minor, paid_asset=asset)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        for source, destination, amount, lots in (
+            (platform("exchange", asset), platform("deferred_revenue", asset), minor, None),
+            (platform("credit_issuance", CREDIT), org_credits(org_id), credits * 10**6, bought),
+        ):
+            await ledger.post(
+                key=new_id("key"), kind="t", source=source, destination=destination, amount_minor=amount,
+                effective_at=NOW, lots=lots,
+            )  # fmt: skip
 
 
 @dataclass

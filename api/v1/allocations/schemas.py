@@ -171,6 +171,7 @@ class AllocationView(ResponseModel):
     total: Exact
     reinvested: Exact = Field(description="What of the total is profit.")
     agents: int
+    left_out: list[str] = Field(description="Currencies without a rate: amounts in them are in no figure of it.")
     priced_at: MoneyView | None = Field(
         description="The price of one credit at which credits and money were converted: what was paid for the lots "
         "that are taken next. Null where nothing was."
@@ -193,6 +194,7 @@ class AllocationView(ResponseModel):
             "total": format_amount(row.total_minor, row.currency),
             "reinvested": format_amount(row.reinvested_minor, row.currency),
             "agents": len(row.lines),
+            "left_out": row.left_out,
             "priced_at": None if row.priced_at is None else MoneyView(**row.priced_at),
             "answer_by": row.answer_by,
             "applied_at": row.applied_at,

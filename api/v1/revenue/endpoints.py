@@ -251,7 +251,7 @@ async def get_roi(
     """Return what agents, projects or models cost and brought in: margin, ROI, payback, trend and what is to come.
 
     Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that
-    no agent made are `shared` by what each cost itself. Up to 366 days.
+    no agent made are `shared` by what each cost itself. In money, credits are what was paid for them. Up to 366 days.
     """
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
@@ -259,7 +259,7 @@ async def get_roi(
     last = until or now.date() + timedelta(days=1)
     first = since or last - timedelta(days=30)
 
-    async def read() -> tuple[list[Roi], Roi]:
+    async def read() -> tuple[list[Roi], Roi, tuple[str, ...]]:
         async with deps.asking(actor, org_id) as session:
             return await roi.report(
                 session,
@@ -273,15 +273,18 @@ async def get_roi(
                 most=MOST_VALUES,
             )
 
+    price = deps.settings.payment_rules.credit
     try:
-        found, total = await read()
+        found, total, left_out = await read()
     except Invalid as refusal:
         if refusal.error_code != "analytics.no_rate":
             raise
+        left_out = (price.currency,)
+    if price.currency in left_out:
         # Where no limit is in money, the price of a credit has not been noted yet.
         async with deps.database.platform() as session:
-            await exchange_rate.note_price(session, deps.settings.payment_rules.credit, now)
-        found, total = await read()
+            await exchange_rate.note_price(session, price, now)
+        found, total, left_out = await read()
     found = [each for each in found if id is None or each.id == id]
 
     def shown(each: Roi, of: Scope) -> RoiView:
@@ -293,6 +296,7 @@ async def get_roi(
             since=first,
             until=last,
             currency=currency,
+            left_out=list(left_out),
             data=[shown(each, scope) for each in found[:limit]],
             rows=len(found),
             total=shown(total, Scope.ORGANIZATION),

@@ -166,6 +166,15 @@ class ShareView(ResponseModel):
     bps: int
 
 
+class RevenueMoneyView(ResponseModel):
+    """What was paid for the credits of revenue, in one currency."""
+
+    currency: str
+    amount: Exact = Field(description="Commission included; less commission it is what can be paid out.")
+    commission: Exact
+    reversed_amount: Exact
+
+
 class RevenueView(ResponseModel):
     """One piece of revenue, and how it is shared."""
 
@@ -179,6 +188,9 @@ class RevenueView(ResponseModel):
     reversed_amount: Exact = Field(description="What of it was refunded, charged back or recovered.")
     reported_amount: Exact | None
     currency: str
+    money: list[RevenueMoneyView] = Field(
+        description="What was paid for credits that an agent earned; empty for granted ones and other currencies."
+    )
     agent_id: str | None
     project_id: str | None
     run_id: str | None
@@ -209,6 +221,15 @@ class RevenueView(ResponseModel):
             reversed_amount=format_amount(row.reversed_minor, row.currency),
             reported_amount=reported,
             currency=row.currency,
+            money=[
+                RevenueMoneyView(
+                    currency=asset,
+                    amount=format_amount(amount, asset),
+                    reversed_amount=format_amount(back, asset),
+                    commission=format_amount(commission, asset),
+                )
+                for asset, (amount, back, commission) in sorted(row.money.items())
+            ],
             agent_id=row.agent_id,
             project_id=row.project_id,
             run_id=row.run_id,
@@ -331,6 +352,7 @@ class RoiListView(ResponseModel):
     since: date = Field(serialization_alias="from")
     until: date = Field(serialization_alias="to", description="The day after the last one.")
     currency: str
+    left_out: list[str] = Field(description="Currencies without a rate: amounts in them are in no figure.")
     data: list[RoiView]
     rows: int = Field(description="How many there are in all, of which `data` has the first.")
     total: RoiView = Field(description="The organization's.")

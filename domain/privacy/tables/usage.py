@@ -83,7 +83,7 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "id org_id agent_id department_id project_id",
             FREE_TEXT: "action model",
-            FINANCIAL: "captured quantity",
+            FINANCIAL: "captured quantity paid",
             TECHNICAL: "day spends",
         },
     ),

@@ -5030,7 +5030,7 @@ class Revenue:
     ) -> models.RoiListView:
         """Return what agents, projects or models cost and brought in: margin, ROI, payback, trend and what is to come.
 
-        Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that no agent made are `shared` by what each cost itself. Up to 366 days.
+        Only confirmed revenue counts, less what was taken back of it until now, on the day on which it occurred. Costs that no agent made are `shared` by what each cost itself. In money, credits are what was paid for them. Up to 366 days.
         """
         return self._caller.ask(
             models.RoiListView,
