@@ -89,7 +89,7 @@ _STOCKS = frozenset(
 _OF_CREDITS = frozenset({"spends.used", "credits.used", "credits.expired", "lines.credits", "lines.credit_days"})
 _IN_CREDITS = _OF_CREDITS | {"clock.days"}
 #: The sources of an organization's own credits, which it may be shown in a currency.
-_OWN_CREDITS = frozenset({Source.SPENDS, Source.CREDITS, Source.WALLETS, Source.RETURNS})
+_OWN_CREDITS = frozenset({Source.SPENDS, Source.CREDITS, Source.WALLETS})
 #: Measures that have no dimensions, though others of their source have.
 _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
 #: The sources whose measures have no dimensions.

@@ -592,6 +592,7 @@ class AllocationDetailView(Model):
     total: Amount = NOT_SENT
     reinvested: Amount = NOT_SENT
     agents: int = NOT_SENT
+    left_out: list[str] = NOT_SENT
     priced_at: MoneyView | None = NOT_SENT
     answer_by: datetime | None = NOT_SENT
     applied_at: datetime | None = NOT_SENT
@@ -650,6 +651,7 @@ class AllocationView(Model):
     total: Amount = NOT_SENT
     reinvested: Amount = NOT_SENT
     agents: int = NOT_SENT
+    left_out: list[str] = NOT_SENT
     priced_at: MoneyView | None = NOT_SENT
     answer_by: datetime | None = NOT_SENT
     applied_at: datetime | None = NOT_SENT
@@ -4468,6 +4470,15 @@ class RevenueByStatusView(Model):
     reversed: Amount = NOT_SENT
 
 
+class RevenueMoneyView(Model):
+    """What was paid for the credits of revenue, in one currency."""
+
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    commission: Amount = NOT_SENT
+    reversed_amount: Amount = NOT_SENT
+
+
 class RevenuePage(Model):
     """RevenuePage."""
 
@@ -4502,6 +4513,7 @@ class RevenueView(Model):
     reversed_amount: Amount = NOT_SENT
     reported_amount: Amount | None = NOT_SENT
     currency: str = NOT_SENT
+    money: list[RevenueMoneyView] = NOT_SENT
     agent_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
     run_id: str | None = NOT_SENT
@@ -4524,6 +4536,7 @@ class RoiListView(Model):
     from_: date = Field(NOT_SENT, alias="from")
     to: date = NOT_SENT
     currency: str = NOT_SENT
+    left_out: list[str] = NOT_SENT
     data: list[RoiView] = NOT_SENT
     rows: int = NOT_SENT
     total: RoiView = NOT_SENT
