@@ -207,14 +207,18 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, noted=noted)
         if held is not None and (until := await self._extended(books.session, message, held)) is not None:
             return RecordedEscrow(applied=False, extended_until=until)
-        if message.event == "funded" and (refusal := await self._refused_funding(books, message, known)) is not None:
-            return RecordedEscrow(applied=False, declined=Declined.of(refusal))
+        is_related = False
+        if message.event == "funded":
+            refusal, is_related = await self._refused_funding(books, message, known)
+            if refusal is not None:
+                return RecordedEscrow(applied=False, declined=Declined.of(refusal))
         transfer_id = await self._transfers.post(
             books,
             message,
             held or message.escrow,
             is_counted=known is not None and known.is_counted,
             accepts_granted=known is None or known.accepts_granted,
+            is_related=is_related,
         )
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.
         over = message.escrow.is_final
@@ -240,34 +244,40 @@ class EscrowActivities:
 
     async def _refused_funding(
         self, books: Transaction, message: RecordEscrowEvent, known: escrow.Known | None
-    ) -> NotPaid | SpendLimitExceeded | None:
-        """Return why the escrow cannot be funded, where that is to be committed; other refusals are raised."""
+    ) -> tuple[NotPaid | SpendLimitExceeded | None, bool]:
+        """Return why the escrow cannot be funded, where that is to be committed; other refusals are raised.
+
+        With it is whether its parties are related, where credits pay for it.
+        """
         if (refusal := await self._not_paid(books, message)) is not None:
-            return refusal
+            return refusal, False
         if known is None or known.has_levels:
             await refuse_exposure(books.session, message.escrow.terms, lock=True)
         # Only credits are refused: money of a payment was already on its way.
         paid = payment_of(message.escrow.funded_from) is not None
-        return None if paid else await self._refuse_credits(books, message)
+        return (None, False) if paid else await self._refuse_credits(books, message)
 
-    async def _refuse_credits(self, books: Transaction, message: RecordEscrowEvent) -> SpendLimitExceeded | None:
+    async def _refuse_credits(
+        self, books: Transaction, message: RecordEscrowEvent
+    ) -> tuple[SpendLimitExceeded | None, bool]:
         """Refuse credits while a payment for the escrow is under way, or if a party may begin nothing.
 
-        Credits then count in the payer's limits. A limit's refusal is returned, so that it is committed.
+        Credits then count in the payer's limits. A limit's refusal is returned, so that it is committed, and whether
+        the parties are related.
 
         The row of the escrow is locked, as it is by whoever begins a payment for it. So whether there are payments at
         all, which is rare, is asked after the lock, together with the parties' status.
         """
         terms = message.escrow.terms
-        paid, limited, statuses = await escrow.before_funding(
-            books.driver, terms.escrow_id, terms.payer_org_id, terms.payee_org_id
+        found = await escrow.before_funding(
+            books.driver, terms.escrow_id, terms.payer_org_id, terms.payee_org_id, self._evidence.registrars
         )
-        if paid:
+        if found.is_paid:
             await refuse_beside_others(books.session, terms.payer_org_id, {"escrow_id": terms.escrow_id})
-        organization.refuse_one_of(statuses)
-        if not limited or message.escrow.funded_from != CREDITS:
-            return None
-        return await refuse_escrow(
+        organization.refuse_one_of(found.statuses)
+        if not found.is_limited or message.escrow.funded_from != CREDITS:
+            return None, found.is_related
+        refusal = await refuse_escrow(
             books.driver,
             message.actor_detail,
             terms.payer_org_id,
@@ -276,6 +286,7 @@ class EscrowActivities:
             command_id=message.command_id,
             at=message.at,
         )
+        return refusal, found.is_related
 
     async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
         """Refuse a payment's money if the payment was changed, as by a refund, while the escrow was being funded.

@@ -13,8 +13,11 @@ from console.gateway import Answer
 from console.marketplace.view import FIND, Face, face_of, job_price
 from console.paying import currencies
 from console.widgets import Link
-from domain.common.money import CREDIT
+from domain.common.errors import Invalid
+from domain.common.money import CREDIT, format_amount, parse_amount
+from domain.marketplace.least_payout import least_payout
 from domain.marketplace.offer import OfferModel
+from runtime.settings import Settings
 
 #: The periods of a contract, by their names in the API, and their words.
 PERIODS = {
@@ -143,12 +146,16 @@ def _likely(form: Shown, agent: Mapping[str, Any], config: Answer) -> tuple[str,
     return (agent["pricing"]["currency"] or "", bounds.get("currency") or "", sold, form.value("currency"))
 
 
-def review(form: Form, agent: Mapping[str, Any], base: str, prefs: Prefs) -> Review:
-    """Return what is asked before an escrow is funded; the price is a plain decimal number."""
+def review(form: Form, agent: Mapping[str, Any], settings: Settings, base: str, prefs: Prefs) -> Review:
+    """Return what is asked before an escrow is funded; the price is a plain decimal number.
+
+    The least that is paid out is that of the platform's usual commission.
+    """
     currency = form.text("currency") or CREDIT
     price = amount(form.number("price"), currency, prefs)
     back = f"{base}/escrows/new?agent={agent['id']}"
     shown = (("Work", "title"), ("Signatories", "signatories"), ("Milestones", "milestones"))
+    least = _least(form.number("price"), currency, settings, prefs)
     return Review(
         title=f"Hire {agent['name']} and pay {price} into escrow?",
         crumbs=(Link(label=FIND, href=f"{base}/marketplace"), Link(label=f"Hire {agent['name']}", href=back)),
@@ -157,11 +164,25 @@ def review(form: Form, agent: Mapping[str, Any], base: str, prefs: Prefs) -> Rev
         face=face_of(agent["id"], agent),
         price=price,
         source="your credits" if form.text("fund") == "credits" else f"your balance in {currency}",
-        facts=tuple(Fact(label=label, value=form.text(name)) for label, name in shown if form.text(name)),
+        facts=(
+            *(Fact(label=label, value=form.text(name)) for label, name in shown if form.text(name)),
+            *((Fact(label="Least paid out", value=least),) if least else ()),
+        ),
         fields=tuple((name, value) for name, value in form.values.items() if name != "confirmed"),
         back=back,
         label=f"Hire and pay {price}",
     )
+
+
+def _least(price: str, currency: str, settings: Settings, prefs: Prefs) -> str:
+    """Write the least that is paid out of a price; empty for one that the API refuses."""
+    try:
+        minor = parse_amount(price, currency)
+    except Invalid:
+        return ""
+    lowest, sharing = settings.lowest_price_of_credits, settings.sharing
+    paid, of = least_payout(minor, currency, settings.commission_bps, lowest=lowest, sharing=sharing)
+    return amount(format_amount(paid, of), of, prefs).text
 
 
 def body(form: Form) -> dict[str, Any]:

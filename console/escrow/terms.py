@@ -25,6 +25,7 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
     pairs = [
         ("Price", amount(contract["price"], contract["currency"], prefs).text),
         ("Commission", percent(f"{Decimal(contract['commission_bps']).scaleb(-4):f}", prefs)),
+        ("Least paid out", _least(contract["least_payout"], prefs)),
         ("Fund within", duration(contract["fund_within"], prefs)),
         ("Deliver within", duration(contract["deliver_within"], prefs)),
         ("Review", f"{duration(contract['review_period'], prefs)}, then it is released"),
@@ -42,3 +43,8 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
     if contract["currency"] == CREDIT:
         pairs.append(("Granted credits", granted_of(contract)))
     return tuple(Fact(label=label, value=value) for label, value in pairs)
+
+
+def _least(paid: Mapping[str, Any] | None, prefs: Prefs) -> str:
+    """Write the least that the payee is paid out."""
+    return "nothing, the agent is your own" if paid is None else amount(paid["amount"], paid["currency"], prefs).text

@@ -253,7 +253,7 @@ class Spring(Story):
             (cove, 3, 1, 0, "uses 30 units in the first hour of the next one", use(cove, 30)),
             (alba, 3, 1, 10, "buys 500 credits", _bound(market.top_up, alba, "500.00")),
             (alba, 3, 2, 10, "buys an agent", _bound(market.buy, alba, lumen)),
-            (alba, 3, 3, 10, "orders a job", _bound(market.order, alba, lumen)),
+            (alba, 3, 3, 10, "orders a large job", _bound(partial(market.order, as_many=8), alba, lumen)),
             (bolt, 3, 12, 2, "uses 20 units in the hour that clocks skip", use(bolt, 20)),
             (cove, 3, 14, 10, "tries premium with the same card", partial(market.try_out, cove, "premium")),
             (alba, 3, 20, 10, "waits until Lumen is paid out", market.pay_out),

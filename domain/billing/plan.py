@@ -28,6 +28,8 @@ MAX_TRIAL_DAYS = 365
 MAX_SEATS = 10_000
 #: So many months does a year cost where nothing else is said: two of them are free.
 MONTHS_PAID_OF_A_YEAR = 10
+#: The part of a price that is for included credits where none is stated is never larger; the rest is the plan itself.
+MOST_FOR_CREDITS_BPS = 8_000
 PRICE_ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
 
@@ -45,12 +47,18 @@ class Interval(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanPrice:
-    """The price of a plan for one interval in one currency; `price_id` is the provider's id of the price."""
+    """The price of a plan for one interval in one currency.
+
+    Attributes:
+        price_id: the provider's id of the price.
+        credits_price_minor: the part of it that is for the plan's included credits; None where none is stated.
+    """
 
     interval: Interval
     amount_minor: int
     currency: str
     price_id: str | None = None
+    credits_price_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +103,20 @@ class Plan:
         raise Invalid(
             f"The plan {self.name} is not sold by the {interval.value} in {currency[:16]}.", extra={"field": "interval"}
         )
+
+    def for_credits_minor(self, price: PlanPrice) -> int:
+        """Return the part of a price that is for the included credits; 0 without any.
+
+        Where the price states none, as one that was agreed does not, it is the same part as of the plan's own price.
+        """
+        if not self.credits_minor:
+            return 0
+        kind = price.interval, price.currency
+        own = (each for each in self.prices if (each.interval, each.currency) == kind)
+        for each in (price, *own):
+            if each.credits_price_minor is not None:
+                return max(1, price.amount_minor * each.credits_price_minor // each.amount_minor)
+        return most_for_credits(price.amount_minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +163,11 @@ class PlanOverrides:
     premium_deployments: int | None = None
 
 
+def most_for_credits(amount_minor: int) -> int:
+    """Return the largest part of a price that is for included credits where none is stated; a minor unit at least."""
+    return max(1, amount_minor * MOST_FOR_CREDITS_BPS // 10_000)
+
+
 def with_overrides(plans: Plans, given: PlanOverrides) -> Plans:
     """Return the plans with the overrides applied.
 
@@ -183,7 +210,7 @@ _NEEDED = {"name", "projects", "deploys", "seats"}
 def _plan(item: object) -> Plan:
     if not isinstance(item, dict) or not _NEEDED <= item.keys() <= _FIELDS:
         raise Invalid(f"A plan must have {', '.join(sorted(_NEEDED))}, and may have {', '.join(sorted(_FIELDS))}.")
-    name = item["name"]
+    name, credits = item["name"], parse_amount(item.get("credits", "0"), CREDIT, zero=True)
     if not isinstance(name, str) or not PLAN_NAME.fullmatch(name):
         raise Invalid("A plan's name must consist of lower case letters, digits and _, and begin with a letter.")
     title, prices = item.get("title", name.replace("_", " ").capitalize()), item.get("prices", [])
@@ -194,8 +221,8 @@ def _plan(item: object) -> Plan:
     return Plan(
         name=name,
         title=title,
-        prices=_with_years(tuple(_price(name, price) for price in prices)),
-        credits_minor=parse_amount(item.get("credits", "0"), CREDIT, zero=True),
+        prices=_with_years(tuple(_price(name, price, credits) for price in prices)),
+        credits_minor=credits,
         projects=_limit(name, "projects", item["projects"]),
         deployments=_limit(name, "deploys", item["deploys"]),
         seats=_limit(name, "seats", item["seats"]),
@@ -207,10 +234,13 @@ def _plan(item: object) -> Plan:
     )
 
 
-def _price(plan: str, item: object) -> PlanPrice:
+def _price(plan: str, item: object, credits_minor: int) -> PlanPrice:
     fields = {"interval", "amount", "currency"}
-    if not isinstance(item, dict) or not fields <= item.keys() <= fields | {"price_id"}:
-        raise Invalid(f"A price of the plan {plan} must have interval, amount and currency, and may have price_id.")
+    if not isinstance(item, dict) or not fields <= item.keys() <= fields | {"price_id", "credits_price"}:
+        raise Invalid(
+            f"A price of the plan {plan} must have interval, amount and currency, and may have credits_price and "
+            "price_id."
+        )
     interval, currency, price_id = item["interval"], item["currency"], item.get("price_id")
     if interval not in {"month", "year"}:
         raise Invalid(f"The interval of a price of the plan {plan} must be month or year.")
@@ -218,11 +248,16 @@ def _price(plan: str, item: object) -> PlanPrice:
         raise Invalid(f"The currency of a price of the plan {plan} must be money, such as USD.")
     if price_id is not None and (not isinstance(price_id, str) or not PRICE_ID.fullmatch(price_id)):
         raise Invalid(f"The price_id of a price of the plan {plan} must be an id such as price_123.")
+    amount, part = parse_amount(item["amount"], currency), item.get("credits_price")
+    for_credits = None if part is None else parse_amount(part, currency)
+    if for_credits is not None and (not credits_minor or for_credits > amount):
+        raise Invalid(f"The credits_price of the plan {plan} needs credits, and must not be more than its price.")
     return PlanPrice(
         interval=Interval(interval),
-        amount_minor=parse_amount(item["amount"], currency),
+        amount_minor=amount,
         currency=currency,
         price_id=price_id,
+        credits_price_minor=for_credits,
     )
 
 
@@ -234,6 +269,7 @@ def _with_years(prices: tuple[PlanPrice, ...]) -> tuple[PlanPrice, ...]:
             interval=Interval.YEAR,
             amount_minor=_bounded(price.amount_minor * MONTHS_PAID_OF_A_YEAR, price.currency),
             currency=price.currency,
+            credits_price_minor=price.credits_price_minor and price.credits_price_minor * MONTHS_PAID_OF_A_YEAR,
         )
         for price in prices
         if (Interval.YEAR, price.currency) not in sold
@@ -327,9 +363,11 @@ def _repriced(price: PlanPrice, amount_minor: int | None, price_id: str | None) 
     if price.interval is Interval.YEAR:
         # A year's price at the provider is for another amount as soon as a month's is.
         months = MONTHS_PAID_OF_A_YEAR
-        return price if amount_minor is None else replace(price, amount_minor=amount_minor * months, price_id=None)
-    amount = price.amount_minor if amount_minor is None else amount_minor
-    return replace(price, amount_minor=amount, price_id=price_id or price.price_id)
+        if amount_minor is None:
+            return price
+        return replace(price, amount_minor=amount_minor * months, price_id=None, credits_price_minor=None)
+    changed = replace(price, price_id=price_id or price.price_id)
+    return changed if amount_minor is None else replace(changed, amount_minor=amount_minor, credits_price_minor=None)
 
 
 def _limited(plan: Plan, projects: int | None, deployments: int | None) -> Plan:

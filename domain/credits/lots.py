@@ -70,6 +70,7 @@ class LotTerms:
         first: a payment whose lots are taken before all others.
         only: `paid` or `granted`, or of the paid ones `taxed` or `untaxed`: takes no others, or with `returns` returns
             no others.
+        besides: takes no lots of this source, nor what was refunded to them; what was earned in them is of it no more.
         lasting: takes no lots that have expired on arrival.
         sold_until: takes no lots from sales of an agent after this time.
         frozen: takes no lots from these payments since the time of each.
@@ -92,6 +93,7 @@ class LotTerms:
     returns: UUID | tuple[UUID, ...] | None = None
     first: str | None = None
     only: str | None = None
+    besides: LotSource | None = None
     lasting: bool = False
     sold_until: datetime | None = None
     frozen: Mapping[str, datetime] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class LotTerms:
             "returns": self._returns(),
             "first": self.first,
             "only": self.only,
+            "besides": self.besides and self.besides.value,
             "lasting": self.lasting or None,
             "sold_until": self.sold_until and self.sold_until.isoformat(),
             "frozen": {payment_id: since.isoformat() for payment_id, since in self.frozen.items()} or None,

@@ -21,7 +21,8 @@ _STEP = Decimal("0.000000001")
 def cheapest(usual: CreditPrice, packages: Sequence[Package], plans: Plans) -> tuple[Decimal, str]:
     """Return the lowest price of a credit in the currency of the list price, and what is sold at it.
 
-    Packages and plans in other currencies do not count, nor do discounts that a provider gives.
+    A plan sells its credits for the part of its price that is for them. Packages and plans in other currencies do not
+    count, nor do discounts that a provider gives.
     """
     return min(_offers(usual, packages, plans))
 
@@ -35,7 +36,7 @@ def _offers(usual: CreditPrice, packages: Sequence[Package], plans: Plans) -> It
         for price in plan.prices:
             if price.currency == usual.currency and plan.credits_minor:
                 credits = plan.credits_minor * price.interval.months
-                each = _each(price.amount_minor, credits, usual.currency)
+                each = _each(plan.for_credits_minor(price), credits, usual.currency)
                 yield each, f"the plan {plan.name} by the {price.interval.value}"
 
 

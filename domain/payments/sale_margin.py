@@ -3,19 +3,16 @@
 Credits are worth what was paid for them: a package's its price, a plan's the part of its price that is for them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from fractions import Fraction
 
-from domain.billing.plan import Plan, PlanPrice, Plans
+from domain.billing.plan import Plans
 from domain.common.credits import CreditPrice
 from domain.common.money import Amounts, format_amount
 from domain.payments.topup import Package
 
-#: The most of a plan's price that is for its credits where the plan does not say.
-_MOST_FOR_CREDITS = Fraction(4, 5)
 _WHOLE_BPS, _WHOLE_E6 = 10_000, 1_000_000
 
 
@@ -120,10 +117,8 @@ def margin(sale: CreditSale, fee: ProviderFee, parts: Parts) -> SaleMargin:
     return SaleMargin(sale=sale, fee_minor=fee_minor, owed=owed, left=left)
 
 
-def sales_of(
-    packages: Sequence[Package], plans: Plans, credits_part: Callable[[Plan, PlanPrice], int]
-) -> Iterator[CreditSale]:
-    """Yield each package and each price of a plan; `credits_part` is the part of a price that is for its credits."""
+def sales_of(packages: Sequence[Package], plans: Plans) -> Iterator[CreditSale]:
+    """Yield each package and each price of a plan."""
     for package in packages:
         yield CreditSale(
             name=f"package {package.name}",
@@ -140,18 +135,5 @@ def sales_of(
                 price_minor=price.amount_minor,
                 currency=price.currency,
                 credits_minor=plan.credits_minor * price.interval.months,
-                worth_minor=credits_part(plan, price),
+                worth_minor=plan.for_credits_minor(price),
             )
-
-
-def usual_part(plan: Plan, price: PlanPrice, packages: Sequence[Package], usual: CreditPrice) -> int:
-    """Return the part of a plan's price that is for its credits: their price in the cheapest package, at most 80 %.
-
-    It is 80 % where nothing else sells credits in that currency.
-    """
-    rates = [Fraction(each.price_minor, each.credits_minor) for each in packages if each.currency == price.currency]
-    if usual.currency == price.currency:
-        credits_minor, money_minor = usual.rate()
-        rates.append(Fraction(money_minor, credits_minor))
-    most, credits_minor = price.amount_minor * _MOST_FOR_CREDITS, plan.credits_minor * price.interval.months
-    return int(min(most, credits_minor * min(rates, default=most)))

@@ -76,7 +76,7 @@ MESSAGES = Place(
             "change creator_bps sold_as listed_minor included_uses grants most_minor order plan prices total_minor "
             "billed requests late_periods due_minor standing tax tax_minor year_bills left_minor paid_before_minor "
             "worth_minor short_minor own_refunds at_list_minor unit_minor keeps_fee times total discounts "
-            "recurring share_e4 topup_fee_minor"
+            "recurring share_e4 topup_fee_minor credits_price_minor for_credits_minor"
         ),
         Category.SECRET: "CheckoutPage.url client_secret link pay_url",
         Category.TECHNICAL: (

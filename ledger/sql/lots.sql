@@ -268,6 +268,8 @@ BEGIN
         AND CASE p_terms ->> 'only' WHEN 'paid' THEN p_lot.paid > 0 WHEN 'granted' THEN p_lot.paid = 0
             WHEN 'taxed' THEN p_lot.paid > 0 AND p_lot.taxed WHEN 'untaxed' THEN p_lot.paid > 0 AND NOT p_lot.taxed
             ELSE true END
+        AND (p_terms ->> 'besides' IS NULL OR p_lot.source <> p_terms ->> 'besides' AND (p_lot.source <> 'refund'
+            OR NOT EXISTS (SELECT FROM ledger.lots r WHERE r.id = p_lot.root_id AND r.source = p_terms ->> 'besides')))
         AND (p_terms ->> 'lasting' IS NULL OR ledger.outlives(p_lot.root_id, p_lot.expires_at, p_lot.extended,
             (p_terms ->> 'renew_days')::integer, p_at))
         AND (p_terms ->> 'sold_until' IS NULL OR NOT ledger.is_returnable(p_lot.transfer_id, p_lot.opened_at,
@@ -285,6 +287,7 @@ $$;
 --   first: the payment whose lots are taken before all others
 --   only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others; with `returns`, to
 --     give no others back
+--   besides: a source, to take no lots of it, nor what was refunded of them
 --   lasting: to take none that would have ended when it arrives
 --   sold_until: to take none of what an agent was sold for since
 --   frozen: payments, each with a time, to take nothing of what they brought since

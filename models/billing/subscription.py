@@ -83,7 +83,7 @@ class SubscriptionBill(Base):
         invoice_id: our invoice for it, the tax document.
         payment_id: the payment that mirrors it, where the provider names one.
         gross_minor: the amount received, or due, with tax; `amount_minor` is without tax.
-        for_credits: whether all of the payment is attributed to credits.
+        for_credits_minor: the part of `amount_minor` that its credits cost; the rest is for the plan itself.
         granted_minor: the part attributed to credits that were granted and not taken back; `accrued_minor` is the part
             recognized as revenue.
         returned_minor: the part that was attributed to credits which were taken back.
@@ -98,6 +98,7 @@ class SubscriptionBill(Base):
     __tablename__ = "subscription_bills"
     __table_args__ = (
         CheckConstraint("amount_minor BETWEEN 0 AND gross_minor AND gross_minor > 0", name="amount"),
+        CheckConstraint("for_credits_minor BETWEEN granted_minor AND amount_minor", name="for_credits"),
         CheckConstraint(
             "least(granted_minor, accrued_minor, returned_minor, credited_minor) >= 0 "
             "AND granted_minor + accrued_minor + credited_minor <= amount_minor",
@@ -126,7 +127,7 @@ class SubscriptionBill(Base):
     amount_minor: Mapped[int]
     period_start: Mapped[datetime]
     period_end: Mapped[datetime]
-    for_credits: Mapped[bool]
+    for_credits_minor: Mapped[int]
     granted_minor: Mapped[int] = mapped_column(server_default=text("0"))
     accrued_minor: Mapped[int] = mapped_column(server_default=text("0"))
     returned_minor: Mapped[int] = mapped_column(server_default=text("0"))

@@ -122,13 +122,12 @@ async def prepaid(connection: asyncpg.Connection, org_ids: Collection[str], mont
 
 
 _SUBSCRIBED = """
-    SELECT w.org_id, sum(b.amount_minor - b.granted_minor - b.credited_minor)::bigint AS minor
+    SELECT w.org_id, sum(greatest(0, b.amount_minor - b.for_credits_minor - b.credited_minor))::bigint AS minor
     FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS w (org_id, currency, since, until)
     JOIN subscription_bills b ON b.org_id = w.org_id AND b.currency = w.currency
         AND b.settled_at >= w.since AND b.settled_at < w.until
     -- What credits are to take counts as they are used. What went back was taken back from the invoice, or returned.
     JOIN invoices i ON i.id = b.invoice_id AND i.status = 'paid'
-    WHERE NOT b.for_credits
     GROUP BY w.org_id
 """
 _USED = """

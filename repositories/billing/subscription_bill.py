@@ -286,26 +286,28 @@ async def grant(session: AsyncSession, subscription_id: str, key: str) -> Subscr
     return await session.get(SubscriptionGrant, (subscription_id, key))
 
 
-async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence[SubscriptionBill]:
-    """Lock bills that have revenue to book for the oldest unbooked day, if that day is not after `through`."""
+async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence[tuple[SubscriptionBill, bool]]:
+    """Lock bills that have revenue to book for the oldest unbooked day, if that day is not after `through`.
+
+    With each is whether it still awaits the money that brings its credits.
+    """
     gone = SubscriptionBill.granted_minor + SubscriptionBill.accrued_minor + SubscriptionBill.credited_minor
     # Credits are granted when the money arrives, and their price is booked then, however late that is.
-    awaits = and_(
-        SubscriptionBill.for_credits,
-        SubscriptionBill.settled_at.is_(None),
-        InvoiceRow.status == InvoiceStatus.OPEN.value,
+    is_open = select(InvoiceRow.id).where(
+        InvoiceRow.id == SubscriptionBill.invoice_id, InvoiceRow.status == InvoiceStatus.OPEN.value
     )
-    of_invoice = select(InvoiceRow.id).where(InvoiceRow.id == SubscriptionBill.invoice_id, awaits)
-    is_deferred = and_(gone < SubscriptionBill.amount_minor, ~of_invoice.exists())
+    awaits = and_(SubscriptionBill.settled_at.is_(None), is_open.exists())
+    of_plan = SubscriptionBill.amount_minor - SubscriptionBill.for_credits_minor - SubscriptionBill.credited_minor
+    is_deferred = and_(gone < SubscriptionBill.amount_minor, or_(SubscriptionBill.accrued_minor < of_plan, ~awaits))
     oldest = select(func.min(SubscriptionBill.accrued_on)).where(is_deferred, SubscriptionBill.accrued_on < through)
     query = (
-        select(SubscriptionBill)
+        select(SubscriptionBill, awaits.label("awaits"))
         .where(is_deferred, SubscriptionBill.accrued_on == oldest.scalar_subquery())
         .order_by(SubscriptionBill.provider, SubscriptionBill.bill_ref)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=SubscriptionBill)
     )
-    return (await session.scalars(query)).all()
+    return [(row, awaits) for row, awaits in await session.execute(query)]
 
 
 #: What `verify` proves about these rows and the books.

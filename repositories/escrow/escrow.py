@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +30,7 @@ from repositories.escrow.escrow_waiting import Waiting
 from repositories.escrow.escrow_waiting import any_of as any_that_waits
 from repositories.messages import alert
 from repositories.messages import event as outbox
+from repositories.reputation.organization_trait import in_one_hand_sql
 from repositories.tenants import metadata
 
 _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
@@ -81,26 +82,40 @@ async def lock(connection: asyncpg.Connection, escrow_id: str, command_id: str) 
     return Known(_STATE.validate_json(state), done, transfer_id, content_hash, *read)
 
 
-_BEFORE_FUNDING = """
+_BEFORE_FUNDING = f"""
     SELECT id, organization_status(id) AS status, EXISTS (SELECT FROM payments p WHERE p.escrow_id = $1) AS is_paid,
-        EXISTS (SELECT FROM ledger.controls c WHERE c.org_id = $3 AND c.status <> 'closed') AS is_limited
+        EXISTS (SELECT FROM ledger.controls c WHERE c.org_id = $3 AND c.status <> 'closed') AS is_limited,
+        $3::text <> $4::text AND {in_one_hand_sql("$3::text", "$4::text", "$5::text[]")} AS is_related
     FROM unnest(CAST($2 AS text[])) AS id
 """
 
 
-async def before_funding(
-    connection: asyncpg.Connection, escrow_id: str, payer_org_id: str, payee_org_id: str
-) -> tuple[bool, bool, list[tuple[str, str | None]]]:
-    """Return whether payments for an escrow were made, whether the payer has spend controls, and its parties' statuses.
+class BeforeFunding(NamedTuple):
+    """What is read before an escrow is funded from credits.
 
-    The statuses are locked until the end.
+    `is_paid`: payments for it were made. `is_limited`: the payer has spend controls. `is_related`: its parties are two
+    organizations that are related. `statuses`: of the parties, by id.
+    """
+
+    is_paid: bool
+    is_limited: bool
+    is_related: bool
+    statuses: list[tuple[str, str | None]]
+
+
+async def before_funding(
+    connection: asyncpg.Connection, escrow_id: str, payer_org_id: str, payee_org_id: str, exempt: Sequence[str]
+) -> BeforeFunding:
+    """Read what decides about an escrow's funding; the statuses are locked until the end.
+
+    `exempt` are principals who make organizations for others, see `in_one_hand`.
 
     The caller has locked the escrow's row, so no other payment begins.
     """
     ids = sorted({payer_org_id, payee_org_id})
-    rows = await connection.fetch(_BEFORE_FUNDING, escrow_id, ids, payer_org_id)
+    rows = await connection.fetch(_BEFORE_FUNDING, escrow_id, ids, payer_org_id, payee_org_id, list(exempt))
     statuses = [(row["id"], row["status"]) for row in rows]
-    return rows[0]["is_paid"], rows[0]["is_limited"], statuses
+    return BeforeFunding(rows[0]["is_paid"], rows[0]["is_limited"], rows[0]["is_related"], statuses)
 
 
 _BEFORE_OPENING = """

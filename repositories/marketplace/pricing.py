@@ -151,7 +151,7 @@ SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.
        seasoned.rank_e6 AS seasoned_e6, seasoned.evidence_count AS seasoned_events,
        buyer.rank_e6 AS buyer_e6, buyer.evidence_count AS buyer_events,
        c.standing_e6 AS client_e6, c.units AS client_units,
-       coalesce(a.org_id = q.org_id OR ($7 AND reputation_excluded(q.org_id, a.org_id, $8) IS NOT NULL), false)
+       coalesce(a.org_id = q.org_id OR (($7 OR $9) AND reputation_excluded(q.org_id, a.org_id, $8) IS NOT NULL), false)
            AS is_related,
        o.tier, p.capacity, p.calls_per_day, coalesce(p.bears_discounts, false) AS bears_discounts,
        CASE WHEN $5 AND p.capacity IS NOT NULL THEN (

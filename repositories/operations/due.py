@@ -31,9 +31,11 @@ _BATCHES = {
     "subscription-accrual": """
         SELECT (b.accrued_on + 2)::timestamp AT TIME ZONE 'UTC' FROM subscription_bills b
         WHERE b.granted_minor + b.accrued_minor + b.credited_minor < b.amount_minor
-            AND NOT (b.for_credits AND b.settled_at IS NULL AND EXISTS (
-                SELECT FROM invoices i WHERE i.id = b.invoice_id AND i.status = 'open'
-            ))
+            AND NOT (
+                b.accrued_minor >= b.amount_minor - b.for_credits_minor - b.credited_minor
+                AND b.settled_at IS NULL AND EXISTS (
+                    SELECT FROM invoices i WHERE i.id = b.invoice_id AND i.status = 'open'
+                ))
         ORDER BY b.accrued_on LIMIT 1
     """,
     "usage-charges": """

@@ -64,6 +64,12 @@ async def refer(session: AsyncSession, org_id: str, referrer_org_id: str) -> Non
         await seen(session, each, TraitKind.REFERRER, shared)
 
 
+async def hires_own_hand(session: AsyncSession, org_id: str, agent_id: str, exempt: Sequence[str]) -> bool:
+    """Return whether an organization and that of an agent are two that are `in_one_hand`."""
+    payee = await session.scalar(text("SELECT org_id FROM agents WHERE id = :agent"), {"agent": agent_id})
+    return payee not in {None, org_id} and await in_one_hand(session, org_id, str(payee), exempt)
+
+
 async def in_one_hand(
     session: AsyncSession, one: str, other: str, exempt: Sequence[str], *, by_word: bool = True
 ) -> bool:

@@ -19,6 +19,7 @@ from domain.credits.lots import Sharing
 from domain.marketplace.referral import Rewards
 from domain.marketplace.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
 from domain.payments.cost_price import CHEAPEST, cheapest, check_share, granted_value
+from domain.payments.included import with_credits_priced
 from domain.payments.topup import Package, packages_from, priced
 from domain.payouts.payable import HoldBack
 from domain.usage.paid_call import paying_actions_from
@@ -104,10 +105,16 @@ class SalesSettings(Part):
         list_price = self.price_of_credits if self.commission_bears_discounts else None
         return Sharing(pays_out_granted=self.pay_out_granted_credits, list_price=list_price)
 
+    @cached_property
+    def lowest_price_of_credits(self) -> CreditPrice:
+        """The lowest price at which a credit is sold, by itself, by a package or a plan."""
+        lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
+        return CreditPrice(price=lowest, currency=self.credit_currency)
+
     @property
     def value_of_granted(self) -> CreditPrice:
         """The value of a granted credit where it pays a cost in money."""
-        lowest, _ = cheapest(self.price_of_credits, self.packages, self.plan_book)
+        lowest = self.lowest_price_of_credits.price
         return granted_value(self.granted_credit_value, self.price_of_credits, lowest)
 
     @property
@@ -161,7 +168,12 @@ class SalesSettings(Part):
 
     @cached_property
     def plan_book(self) -> Plans:
-        """What organizations can subscribe to; read once, a file is not looked at again."""
+        """What organizations can subscribe to, with the part of each price that is for included credits."""
+        return with_credits_priced(self.listed_plans, self.price_of_credits, self.packages)
+
+    @cached_property
+    def listed_plans(self) -> Plans:
+        """The plans as they are set; read once, a file is not looked at again."""
         text = self.plans.strip()
         if not text.startswith("["):
             try:

@@ -8,7 +8,7 @@ from pydantic import SecretStr, model_validator
 
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import DocumentType, series_of
-from domain.billing.plan import FREE, PREMIUM, Plan, PlanPrice
+from domain.billing.plan import FREE, PREMIUM
 from domain.budgets.purchase_rules import PurchaseRules
 from domain.cards.card import issues_to
 from domain.common.errors import Invalid
@@ -16,7 +16,7 @@ from domain.marketplace.use import UseTerms
 from domain.messages.slack import HOOKS
 from domain.payments.payment.livemode import Environment, is_local
 from domain.payments.payment.rules import PaymentRules
-from domain.payments.sale_margin import Parts, ProviderFee, SaleMargin, margin, sales_of, usual_part
+from domain.payments.sale_margin import Parts, ProviderFee, SaleMargin, margin, sales_of
 from domain.reputation.policy import EvidencePolicy
 from domain.tenants.api_key import KeyRules
 from domain.tenants.session import CONSOLE
@@ -188,11 +188,7 @@ class Settings(
             markup_e6=self.cost_markup_e6,
             list_price=self.sharing.list_price,
         )
-
-        def part(plan: Plan, price: PlanPrice) -> int:
-            return usual_part(plan, price, self.packages, self.price_of_credits)
-
-        return tuple(margin(sale, self.provider_fee, parts) for sale in sales_of(self.packages, self.plan_book, part))
+        return tuple(margin(sale, self.provider_fee, parts) for sale in sales_of(self.packages, self.plan_book))
 
     @property
     def price_warnings(self) -> tuple[str, ...]:
@@ -297,7 +293,7 @@ class Settings(
             "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: self.price_of_slots,
             "ISSUING": lambda: issues_to(self.issuing, ""),
             "PROBE_PAYMENT": lambda: self.probe_credits_minor,
-            "PLANS": lambda: self.plan_book,
+            "PLANS": lambda: self.listed_plans,
             "CREATOR_REVENUE_SHARE and BURSAR_PLATFORM_REVENUE_SHARE": lambda: self.creator_share_bps,
             "DEFAULT_MODEL_PRICE": lambda: (
                 default_price(self.default_model_price) if self.default_model_price else None

@@ -1461,6 +1461,7 @@ class ContractView(Model):
     accepted_by: str | None = NOT_SENT
     open_by: datetime = NOT_SENT
     accepts_granted_credits: bool = NOT_SENT
+    least_payout: MoneyView | None = NOT_SENT
     quote_id: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
 
@@ -3315,6 +3316,7 @@ class OfferView(Model):
     category: str | None = NOT_SENT
     status: OfferStatus = NOT_SENT
     creator_share: Amount | None = NOT_SENT
+    least_payout: MoneyView | None = NOT_SENT
     created_at: datetime = NOT_SENT
     changed_at: datetime = NOT_SENT
 
@@ -3698,6 +3700,7 @@ class PlanPriceView(Model):
 
     interval: Interval = NOT_SENT
     price: MoneyView = NOT_SENT
+    credits_price: MoneyView | None = NOT_SENT
 
 
 class PlanView(Model):

@@ -122,11 +122,12 @@ async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
     rows = await subscription_bill.accruing(session, through, limit)
     if not rows:
         return 0
-    day = rows[0].accrued_on + timedelta(days=1)
+    first, _ = rows[0]
+    day = first.accrued_on + timedelta(days=1)
     until = datetime.combine(day + timedelta(days=1), time(), UTC)
     earned: dict[str, int] = {}
-    for row in rows:
-        more = accrues(deferred_of(row), until)
+    for row, awaits in rows:
+        more = accrues(deferred_of(row), until, awaits_credits=awaits)
         row.accrued_minor += more
         row.accrued_on = day
         earned[row.currency] = earned.get(row.currency, 0) + more
@@ -138,7 +139,7 @@ async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
     ]
     if postings:
         await Ledger(await driver_connection(session)).post_compound(
-            key=accrual_key(day.isoformat(), f"{rows[0].provider}:{rows[0].bill_ref}"),
+            key=accrual_key(day.isoformat(), f"{first.provider}:{first.bill_ref}"),
             kind="subscriptions.accrued",
             postings=postings,
             reference=day.isoformat(),
@@ -275,7 +276,8 @@ def _line(after: Subscription, asked: Settled | Billed, plans: Plans) -> Invoice
 async def _note_bill(
     session: AsyncSession, after: Subscription, asked: Settled | Billed, issued: InvoiceRow, at: datetime
 ) -> SubscriptionBill:
-    for_credits = after.terms.credits_minor > 0
+    net_minor = asked.amount_minor - issued.tax_minor
+    for_credits = asked.for_credits_minor * net_minor // asked.amount_minor
     row = SubscriptionBill(
         provider=after.provider,
         bill_ref=asked.bill_ref,
@@ -284,13 +286,13 @@ async def _note_bill(
         invoice_id=issued.id,
         currency=asked.currency,
         gross_minor=asked.amount_minor,
-        amount_minor=asked.amount_minor - issued.tax_minor,
+        amount_minor=net_minor,
         period_start=asked.period.start,
         period_end=asked.period.end,
-        for_credits=for_credits,
+        for_credits_minor=for_credits,
         granted_minor=0,
         accrued_minor=0,
-        accrued_on=first_day(asked.period, at, for_credits=for_credits) - timedelta(days=1),
+        accrued_on=first_day(asked.period, at, only_credits=for_credits == net_minor > 0) - timedelta(days=1),
     )
     await subscription_bill.add(session, row)
     return row

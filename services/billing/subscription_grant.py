@@ -44,7 +44,7 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
     if any(each["key"] == wanted.key for each in bill.left_out):
         return
     # Their cost is at most what is left of the money received for them, without tax.
-    cost = net_cost(wanted, net_minor=bill.amount_minor, gross_minor=bill.gross_minor)
+    cost = net_cost(wanted, net_minor=bill.for_credits_minor, gross_minor=bill.gross_minor)
     net = replace(wanted, paid_minor=cost, paid_before_minor=0)
     row = None if bill.payment_id is None else await payment.get(session, bill.payment_id)
     left = await _grant(session, actor.qualified(), bill, net, None if row is None else payment.state_of(row), at)

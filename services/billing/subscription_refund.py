@@ -244,7 +244,7 @@ def deferred_of(row: SubscriptionBill) -> Deferred:
     return Deferred(
         amount_minor=row.amount_minor,
         period=Period(start=row.period_start, end=row.period_end),
-        for_credits=row.for_credits,
+        for_credits_minor=row.for_credits_minor,
         granted_minor=row.granted_minor,
         accrued_minor=row.accrued_minor,
         credited_minor=row.credited_minor,

@@ -8,7 +8,7 @@ from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.errors import InsufficientFunds
 from domain.common.ids import escrow_transfer_key
-from domain.credits.lots import LotTerms, Sharing
+from domain.credits.lots import LotSource, LotTerms, Sharing
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
 from ledger.gateway import Ledger, Posting
@@ -37,12 +37,14 @@ class EscrowTransfers:
         *,
         is_counted: bool,
         accepts_granted: bool = True,
+        is_related: bool = False,
     ) -> str | None:
         """Post the event's movements as one transfer, pay the debts that they can, and return the transfer's id.
 
         None if nothing moves. `before` is the state that the event was decided from. What moves of an escrow that
         `is_counted` in limits of its payer moves there too. Unless it `accepts_granted`, credits that nobody paid for
-        do not fund it. The caller holds the lock of the escrow's row.
+        do not fund it. If payer and payee are related, a subscription's credits do not: what was paid for a plan would
+        be paid out to who paid it. The caller holds the lock of the escrow's row.
 
         Raises:
             InsufficientFunds: the payer, or the escrow, has less.
@@ -61,8 +63,11 @@ class EscrowTransfers:
                 release if move.kind is EscrowPostingKind.RELEASE else [self._posting(message, move, before)]
             )
         ]
-        if message.event == "funded" and not accepts_granted:
-            only = LotTerms(only="paid")
+        is_refused = message.event == "funded" and (is_related or not accepts_granted)
+        if is_refused:
+            only = LotTerms(
+                only=None if accepts_granted else "paid", besides=LotSource.SUBSCRIPTION if is_related else None
+            )
             postings = [replace(each, lots=only) if each.source.lots else each for each in postings]
         # Limits change under the balance of the payer's credits, which is locked in order with the others.
         also = [accounts.org_credits(terms.payer_org_id)] if is_counted else []
@@ -77,9 +82,11 @@ class EscrowTransfers:
                 effective_at=message.at,
             )
         except InsufficientFunds as error:
-            if accepts_granted:
+            if not is_refused:
                 raise
             why = "The agent accepts no granted credits, and those that were paid for do not suffice."
+            if accepts_granted:
+                why = "Credits of a subscription do not pay a related organization, and the others do not suffice."
             raise InsufficientFunds(why, extra=error.extra) from error
         if is_counted:
             await Spending(books.driver, terms.payer_org_id).count_escrow_moved(

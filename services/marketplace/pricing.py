@@ -236,8 +236,13 @@ class Asked:
     level: Level | None = None
 
     def commission_bps(self, usual_bps: int) -> int:
-        """Return the commission before a discount: that of the agent's level, or the platform's usual one."""
-        return usual_bps if self.level is None or self.level.commission_bps is None else self.level.commission_bps
+        """Return the commission before a discount: that of the agent's level, or the platform's usual one.
+
+        Related organizations do not pass work to one another for less: it is the usual one at least.
+        """
+        by_level = usual_bps if self.level is None or self.level.commission_bps is None else self.level.commission_bps
+        is_other = self.facts.org_id is not None and self.facts.org_id != self.payee_org_id
+        return max(by_level, usual_bps) if is_other and self.facts.is_related else by_level
 
     def price(self, usual_bps: int, most_bps: int | None) -> Price:
         """Return the price, of which the platform gives its commission for discounts, and `most_bps` at most.

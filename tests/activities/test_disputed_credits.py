@@ -126,7 +126,7 @@ async def test_first_loss_takes_all_credits_and_the_other_dispute_then_gives_non
     made.there.close_dispute(second, won=True)
     await made.look()
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.returned_minor, row.hold_id) == ((0, 0), 2_900, None)
+    assert (await credits(one), row.returned_minor, row.hold_id) == ((0, 0), 2_320, None)
 
 
 @pytest.mark.slow
@@ -135,7 +135,7 @@ async def test_dispute_that_arrives_lost_takes_the_credits_and_holds_none(databa
     made.there.close_dispute(made.there.dispute(), won=False)
     await made.look()
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.returned_minor) == ((0, 0), 2_900)
+    assert (await credits(one), row.returned_minor) == ((0, 0), 2_320)
 
 
 async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_takes_what_is_held(
@@ -147,7 +147,7 @@ async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_tak
         reserved = await ledger.hold(
             key=new_id("key"),
             account=accounts.org_credits(one.org_id),
-            amount_minor=200 * 10**6,
+            amount_minor=300 * 10**6,
             held_at=NOW,
             expires_at=NOW.replace(year=2030),
         )
@@ -156,15 +156,15 @@ async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_tak
     assert await credits(one) == (0, 500)
     refused = await made.refund(1_900)
     assert refused.declined is not None
-    # 200 of 500 credits are in use: 11.60 of 29.00.
-    assert refused.declined.extra == {"refundable": "17.40"}
+    # 300 of 500 credits are in use: 13.92 of the 23.20 for credits.
+    assert refused.declined.extra == {"refundable": "15.08"}
     assert (await made.refund(740)).applied
-    assert await credits(one) == (0, 200)
+    assert await credits(one) == (0, 300)
     async with database.platform() as session:
         await Ledger(await driver_connection(session)).void(
             key=new_id("key"), hold_id=reserved.hold_id, effective_at=NOW
         )
-    assert await credits(one) == (200, 0)
+    assert await credits(one) == (300, 0)
     await made.done()
     made.there.close_dispute(ref, won=False)
     await made.look()
@@ -216,13 +216,13 @@ async def test_dispute_that_is_won_after_it_was_lost_gives_the_credits_back_once
         made.there.close_dispute(ref, won=False)
         await made.look()
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.returned_minor) == ((0, 0), 2_320)
+    assert (await credits(one), row.returned_minor) == ((0, 0), 1_856)
     await won_after_all(made, first)
     # A part of the bill is due, as it was when the other dispute was lost.
     assert await credits(one) == (0, 0)
     await won_after_all(made, second)
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
+    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_320, 0)
     await made.look()
     assert await credits(one) == (400, 0)
     # They are the bill's as before: another dispute holds them, and takes them when it is lost.
@@ -248,7 +248,7 @@ async def test_part_of_a_bill_that_was_credited_meanwhile_brings_no_credits_back
         )
     await won_after_all(made, ref)
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.granted_minor, row.credited_minor) == ((250, 0), 1_450, 1_450)
+    assert (await credits(one), row.granted_minor, row.credited_minor) == ((312, 0), 1_450, 1_450)
 
 
 async def months_left_out(database: Database, *, lost: bool) -> tuple[Subscribed, Mirrored, str]:
@@ -284,7 +284,7 @@ async def test_months_of_a_year_that_a_dispute_left_out_come_once_it_is_won(data
     grants = {
         (each.starts_at, each.credits_minor // 10**6, each.paid_minor) for each in await one.rows(SubscriptionGrant)
     }
-    assert grants == {(ANCHOR.after(number), 500, paid) for number, paid in ((0, 2_417), (1, 2_417), (2, 2_417))}
+    assert grants == {(ANCHOR.after(number), 500, paid) for number, paid in ((0, 1_933), (1, 1_934), (2, 1_933))}
     await made.look()
     await next_month(one, 3)
     (row,) = await one.rows(SubscriptionBill)
@@ -412,7 +412,7 @@ async def test_lost_credits_come_back_however_often_the_bill_is_lost_and_paid_an
     assert await credits(one) == (0, 0)
     await pay_rest(one, made, 2_900)
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
+    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_320, 0)
 
 
 async def test_credits_come_back_when_a_refund_that_was_made_at_the_provider_fails(database: Database) -> None:
@@ -424,16 +424,16 @@ async def test_credits_come_back_when_a_refund_that_was_made_at_the_provider_fai
     made.there.fail_refund(ref)
     await made.look()
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
+    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_320, 0)
     # One that an operator asks for is credited, so its money is the organization's when it comes back.
-    assert (await made.refund(2_320)).applied
+    assert (await made.refund(2_436)).applied
     assert made.payment is not None
-    ref = made.there.refund(2_320, refund_id=made.payment.refunds[-1].refund_id)
+    ref = made.there.refund(2_436, refund_id=made.payment.refunds[-1].refund_id)
     await made.look()
     made.there.fail_refund(ref)
     await made.look()
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.credited_minor) == ((0, 0), 2_320)
+    assert (await credits(one), row.credited_minor) == ((0, 0), 2_436)
 
 
 @pytest.mark.slow
@@ -454,7 +454,7 @@ async def test_lost_credits_come_back_once_the_rest_of_the_bill_is_paid_otherwis
     assert await credits(one) == (0, 0)
     await pay_rest(one, made, 2_900 - returned)
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
+    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_320, 0)
 
 
 @pytest.mark.slow
@@ -476,7 +476,7 @@ async def test_lost_credits_come_back_as_far_as_the_bank_returned_their_price_on
         )
     (row,) = await one.rows(SubscriptionBill)
     # 250 credits cost the 14.50 that were kept, and 100 of them were used.
-    assert (await credits(one), row.granted_minor, row.credited_minor) == ((150, 0), 1_450, 1_450)
+    assert (await credits(one), row.granted_minor, row.credited_minor) == ((212, 0), 1_450, 1_450)
 
 
 async def give_up(one: Subscribed, *, by_plan: bool = False) -> None:
@@ -496,14 +496,14 @@ async def test_bill_that_is_given_up_while_its_dispute_is_open_takes_its_credits
     await made.look()
     await give_up(one)
     (row,) = await one.rows(SubscriptionBill)
-    assert (await credits(one), row.hold_id, row.granted_minor, row.returned_minor) == ((30, 0), None, 580, 2_320)
+    assert (await credits(one), row.hold_id, row.granted_minor, row.returned_minor) == ((30, 0), None, 464, 1_856)
     made.there.close_dispute(ref, won=won)
     await made.look()
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         returned = (await ledger.balance(accounts.org_cash(one.org_id, "USD"))).posted_minor
         lost = (await ledger.balance(accounts.org_receivable(one.org_id, "USD"))).posted_minor
-    assert (await credits(one), returned, lost) == ((30, 0), 2_320 if won else 0, 0)
+    assert (await credits(one), returned, lost) == ((30, 0), 2_436 if won else 0, 0)
 
 
 @pytest.mark.slow

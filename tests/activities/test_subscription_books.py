@@ -66,7 +66,7 @@ async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_char
     await one.look(seen(bill(0, 2_900, month(0))))
     (paid,), (issued,), (lot,) = [await one.rows(table) for table in (SubscriptionBill, InvoiceRow, CreditLot)]
     assert (issued.total_minor, issued.tax_minor) == (2_900, 463)
-    assert (paid.gross_minor, paid.amount_minor, lot.paid_minor) == (2_900, 2_437, 2_437)
+    assert (paid.gross_minor, paid.amount_minor, lot.paid_minor) == (2_900, 2_437, 1_949)
     assert await at_hand(database, one.org_id) == {one.org_id: {"taxed": 500 * 10**6}}
     begins = START.replace(hour=0, minute=0, second=0, microsecond=0)
     month_of = Query(metrics=("mrr", "mrr.new"), since=begins, until=begins + timedelta(days=31))
@@ -144,7 +144,7 @@ async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier
     assert (lot.source, lot.amount_minor, lot.paid_minor, lot.paid_currency) == (
         "subscription",
         500 * 10**6,
-        2_900,
+        2_320,
         "USD",
     )
     assert (await one.tier(), await one.credits()) == ("starter", 500)
@@ -204,7 +204,7 @@ async def test_month_that_is_paid_after_a_newer_one_is_invoiced_as_its_plan_was_
     assert (await one.tier(), await one.credits()) == ("premium", 6_000)
     (row,) = [each for each in await one.rows(SubscriptionBill) if each.bill_ref.endswith("in_1")]
     (grant,) = [each for each in await one.rows(SubscriptionGrant) if each.bill_ref == row.bill_ref]
-    assert (row.granted_minor, grant.paid_minor, grant.starts_at) == (9_900, 9_900, month(1).start)
+    assert (row.granted_minor, grant.paid_minor, grant.starts_at) == (7_920, 7_920, month(1).start)
     (issued,) = [each for each in await one.rows(InvoiceRow) if each.id == row.invoice_id]
     assert issued.lines[0]["description"].startswith("Professional")
 
@@ -279,7 +279,7 @@ async def test_pitfall_14_months_of_a_year_and_its_renewal_grant_every_month_onc
     await one.look(renewal, ANCHOR.after(12))
     assert await one.credits() == 13 * 500
     one_year, next_year = sorted(await one.rows(SubscriptionBill), key=lambda each: each.period_start)
-    assert (one_year.granted_minor, next_year.granted_minor) == (29_000, 2_417)
+    assert (one_year.granted_minor, next_year.granted_minor) == (23_200, 1_933)
 
 
 async def test_payment_that_fails_is_told_once_in_a_mail(database: Database) -> None:
@@ -403,8 +403,12 @@ async def test_what_was_paid_without_credits_is_revenue_by_the_day_and_once_howe
         assert (await session.scalar(query)) == 29
 
 
-async def test_price_of_credits_goes_along_with_them_and_accrues_only_where_they_took_less(database: Database) -> None:
-    one = await subscribed(database)
-    await one.look(seen(bill(0, 2_900, month(0))))
-    (row,) = await one.rows(SubscriptionBill)
-    assert (row.for_credits, row.granted_minor, row.accrued_minor) == (True, 2_900, 0)
+async def test_price_of_credits_goes_along_with_them_and_the_rest_is_revenue_by_the_day(database: Database) -> None:
+    one = await subscribed(database, "enterprise")
+    await one.look(seen(bill(0, 29_900, month(0))))
+    for day, earned in ((date(2026, 2, 13), 5_980 * (14 + 13 * 24) // (28 * 24)), (date(2026, 2, 28), 5_980)):
+        async with database.platform() as session:
+            while await accrue(session, day, limit=3):
+                await again()
+        (row,), (lot,) = await one.rows(SubscriptionBill), await one.rows(CreditLot)
+        assert (row.granted_minor, lot.paid_minor, row.accrued_minor) == (23_920, 23_920, earned)

@@ -57,7 +57,7 @@ async def test_whole_refund_takes_the_credits_back_credits_the_invoice_and_leave
     one, made = await paid(database)
     assert (await made.refund()).applied
     (row,), (issued,), (note,) = [await one.rows(each) for each in (SubscriptionBill, InvoiceRow, CreditNoteRow)]
-    assert (await one.credits(), row.granted_minor, row.returned_minor, row.credited_minor) == (0, 0, 2_900, 2_900)
+    assert (await one.credits(), row.granted_minor, row.returned_minor, row.credited_minor) == (0, 0, 2_320, 2_900)
     assert (issued.status, issued.paid_minor, issued.credited_minor) == ("paid", 0, 2_900)
     assert (note.amount_minor, note.reason, note.number[:4]) == (2_900, "Not as described", "CRN-")
     await made.done()
@@ -67,23 +67,23 @@ async def test_pitfall_41_what_was_used_reduces_the_refund_and_taking_what_is_le
     database: Database,
 ) -> None:
     one, made = await paid(database)
-    await use(one, 101)  # 5.858 of 29.00
+    await use(one, 101)  # 4.6864 of the 23.20 for credits
     refused = await made.refund()
     assert refused.declined is not None
     assert (refused.declined.code, refused.declined.extra) == (
         "payment.refund_exceeds_remainder",
-        {"refundable": "23.14"},
+        {"refundable": "24.31"},
     )
     assert await one.credits() == 399
     assert (await made.refund(1_000)).applied
     assert await one.credits() == 0
     await made.done()
-    refused = await made.refund(1_315)
+    refused = await made.refund(1_432)
     assert refused.declined is not None
-    assert refused.declined.extra == {"refundable": "13.14"}
-    assert (await made.refund(1_314)).applied
+    assert refused.declined.extra == {"refundable": "14.31"}
+    assert (await made.refund(1_431)).applied
     (row,) = await one.rows(SubscriptionBill)
-    assert (row.granted_minor, row.returned_minor, row.credited_minor) == (586, 2_314, 2_314)
+    assert (row.granted_minor, row.returned_minor, row.credited_minor) == (469, 1_851, 2_431)
 
 
 async def test_what_credits_leave_of_a_bill_is_rounded_down_to_what_the_provider_can_count(
@@ -91,15 +91,15 @@ async def test_what_credits_leave_of_a_bill_is_rounded_down_to_what_the_provider
 ) -> None:
     monkeypatch.setattr(limits, "refund_unit", lambda *_: 10)
     one, made = await paid(database)
-    await use(one, 101)  # 5.858 of 29.00
+    await use(one, 101)  # 4.6864 of the 23.20 for credits
     refused = await made.refund()
     assert refused.declined is not None
-    assert refused.declined.extra == {"refundable": "23.10"}
+    assert refused.declined.extra == {"refundable": "24.30"}
     # A signal of the Temporal UI reaches the books past the API.
     refused = await made.refund(1_001)
     assert refused.declined is not None
     assert (refused.declined.code, refused.declined.extra) == ("request.invalid", {"field": "amount"})
-    assert (await made.refund(2_310, is_all=True)).applied
+    assert (await made.refund(2_430, is_all=True)).applied
 
 
 async def test_same_refund_twice_takes_back_and_credits_once(database: Database) -> None:
@@ -120,13 +120,13 @@ async def test_credits_that_are_spent_at_the_same_time_are_used_or_refunded_and_
         await somebody_waits(database)
     refused = await refunding
     assert refused.declined is not None
-    assert refused.declined.extra == {"refundable": "14.50"}
+    assert refused.declined.extra == {"refundable": "17.40"}
     async with database.platform() as session:
         (row,) = await one.rows(SubscriptionBill)
         locked = await subscription_bill.bill_of_invoice(session, row.invoice_id)
         assert locked is not None
         await Ledger(await driver_connection(session)).lock_balances([accounts.org_credits(one.org_id)])
-        refunding = asyncio.create_task(made.refund(1_450))
+        refunding = asyncio.create_task(made.refund(1_740))
         await somebody_waits(database)
     assert (await refunding).applied
     assert await one.credits() == 0
@@ -152,10 +152,10 @@ async def test_tax_is_credited_with_its_part_and_never_taken_from_what_is_deferr
     refused = await made.refund()
     assert refused.declined is not None
     left = refused.declined.extra["refundable"]
-    assert left == "14.49"  # half of 24.37 is used, rounded up: 12.19 with its tax is 14.51
-    assert (await made.refund(1_449)).applied
+    assert left == "17.39"  # half of the 19.49 for credits is used, rounded up: 9.75 with its tax is 11.61
+    assert (await made.refund(1_739)).applied
     (note,), (row,) = [await one.rows(each) for each in (CreditNoteRow, SubscriptionBill)]
-    assert (note.net_minor + note.tax_minor, row.credited_minor) == (1_449, note.net_minor)
+    assert (note.net_minor + note.tax_minor, row.credited_minor) == (1_739, note.net_minor)
     assert row.credited_minor + row.granted_minor + row.accrued_minor <= row.amount_minor
 
 
@@ -169,7 +169,7 @@ async def test_refund_after_the_renewal_takes_the_old_months_credits_alone(datab
     # The oldest credits are used first, so those of the first month paid for what was used.
     assert await one.credits() == 400
     earlier, later = sorted(await one.rows(SubscriptionBill), key=lambda each: each.period_start)
-    assert (earlier.returned_minor, later.returned_minor) == (0, 2_900)
+    assert (earlier.returned_minor, later.returned_minor) == (0, 2_320)
 
 
 async def test_refunded_year_takes_its_months_back_and_grants_no_more_than_is_paid_for(database: Database) -> None:
@@ -186,17 +186,17 @@ async def test_refunded_year_takes_its_months_back_and_grants_no_more_than_is_pa
     await next_month(2)
     made = await Mirrored.of(one)
     await use(one, 600)
-    # One month and a fifth of the next were used: 24.17 and 4.84 of 290.00.
+    # One month and a fifth of the next were used: 19.33 and 3.87 of 232.00.
     refused = await made.refund()
     assert refused.declined is not None
-    assert refused.declined.extra == {"refundable": "260.99"}
+    assert refused.declined.extra == {"refundable": "266.80"}
     # Half a month is left of what was paid.
-    assert (await made.refund(26_099 - 1_208)).applied
+    assert (await made.refund(26_680 - 966)).applied
     await next_month(3)
     await next_month(4)
     assert await one.credits() == 249
     grants = sorted(await one.rows(SubscriptionGrant), key=lambda each: each.starts_at)
-    assert [(each.credits_minor // 10**6, each.paid_minor) for each in grants[3:]] == [(249, 1_208)]
+    assert [(each.credits_minor // 10**6, each.paid_minor) for each in grants[3:]] == [(249, 966)]
 
 
 async def test_months_of_a_year_that_was_charged_back_grant_nothing_more(database: Database) -> None:
@@ -241,17 +241,17 @@ async def test_money_that_is_gone_takes_the_credits_back_and_leaves_the_invoice_
         made.there.refund(2_900)
     await made.look()
     (row,), (issued,) = [await one.rows(each) for each in (SubscriptionBill, InvoiceRow)]
-    assert (await one.credits(), row.granted_minor, row.returned_minor, row.credited_minor) == (0, 580, 2_320, 0)
+    assert (await one.credits(), row.granted_minor, row.returned_minor, row.credited_minor) == (0, 464, 1_856, 0)
     assert (issued.status, issued.paid_minor, issued.paused_for is not None) == ("open", 0, True)
     # What was used is not credited; what was not is.
     async with database.platform() as session:
         with pytest.raises(ExceedsRemainder) as refusal:
             await note_of(session, issued.id, 2_900)
-        assert refusal.value.extra["remaining"] == "23.20"
+        assert refusal.value.extra["remaining"] == "24.36"
     async with database.platform() as session:
         await note_of(session, issued.id, None)
     (row,) = await one.rows(SubscriptionBill)
-    assert row.credited_minor == 2_320
+    assert row.credited_minor == 2_436
 
 
 async def test_credits_that_come_back_with_a_lost_dispute_pay_first_what_the_organization_owes(
@@ -279,7 +279,7 @@ async def test_credits_that_come_back_with_a_lost_dispute_pay_first_what_the_org
     (row,) = await one.rows(SubscriptionBill)
     async with database.platform() as session:
         owed = (await Ledger(await driver_connection(session)).balance(debts)).posted_minor
-    assert (await one.credits(), owed, row.granted_minor) == (300, 0, 2_900)
+    assert (await one.credits(), owed, row.granted_minor) == (300, 0, 2_320)
 
 
 async def note_of(session: AsyncSession, invoice_id: str, amount_minor: int | None) -> None:

@@ -508,15 +508,15 @@ async def test_refund_gives_the_limit_back_that_the_purchase_used(
 async def test_refund_returns_the_very_lots_that_paid(
     studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
 ) -> None:
-    """Another buyer's lots stay with the agent: those cost a quarter, so the platform's part of them is the agent's."""
+    """Another buyer's lots stay with the agent: those cost a quarter."""
     other = await made(new_tenant, buyer.owner.http)
     await top_up(database, other, amount_minor=250)
     await offer(studio)
     for each in (other, buyer):
         purchase = await bought(each.owner, studio)
-    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 100 + 360
+    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 90 + 360
     good(await give_back(buyer.owner, purchase))
-    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 100
+    assert await cost_of(database, accounts.agent_earnings(studio.agent_id, "CREDIT", studio.org_id)) == 90
     assert await cost_of(database, accounts.org_credits(buyer.org_id)) == 1000
 
 

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from activities.escrow.escrow import EscrowActivities
+from api.app import create_app
 from api.v1.escrows.commands import terms_of
 from contracts.escrow.escrow import RecordedEscrow, RecordEscrowEvent
 from domain.common.access import Actor, Role
@@ -18,10 +19,11 @@ from repositories.reputation.level import MOST_AGENTS
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api import escrowing
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.paying import intents
 from tests.conftest import DatabaseUrls
 from tests.support.runs import escrow_hash
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -42,6 +44,13 @@ LEVELS: list[dict[str, Any]] = [
 async def levels(operator: Caller, database_urls: DatabaseUrls) -> AsyncIterator[dict[str, Any]]:
     yield good(await operator.ask("PUT", "/reputation/levels", json={"levels": LEVELS}))
     await without_levels(database_urls)
+
+
+@pytest.fixture
+async def strangers(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app for which the operator of the tests makes unrelated organizations."""
+    async with client_of(create_app(settings_for(database_urls, reputation_registrars="*"))) as client:
+        yield client
 
 
 async def without_levels(urls: DatabaseUrls) -> None:
@@ -97,7 +106,12 @@ async def test_levels_are_read_as_they_were_written_and_each_write_is_a_version(
 
 
 async def test_contract_takes_the_commission_of_the_agents_level_and_says_so(
-    levels: dict[str, Any], seller: Tenant, new_tenant: Any, operator: Caller, database_urls: DatabaseUrls
+    levels: dict[str, Any],
+    seller: Tenant,
+    new_tenant: Any,
+    operator: Caller,
+    database_urls: DatabaseUrls,
+    strangers: httpx2.AsyncClient,
 ) -> None:
     client: Tenant = await new_tenant("owner")
     made = good(await client.owner.post("/contracts", award(seller)), 201)
@@ -106,7 +120,13 @@ async def test_contract_takes_the_commission_of_the_agents_level_and_says_so(
     assert (made["commission_bps"], made["commission_rule"], made["level"]) == (800, rule.format("new", version), "new")
     assert made["status"] == "accepted"
     await rank(database_urls, seller.agent_id, 20, 30)
+    # One operator has made both, so they are in one hand, and have nothing of it.
     made = good(await client.owner.post("/contracts", award(seller, "1000")), 201)
+    assert (made["commission_bps"], made["commission_rule"]) == (500, "The platform's usual commission.")
+    client.callers["owner"] = Caller(strangers, client.owner.token, client.org_id)
+    made = good(await client.owner.post("/contracts", award(seller, "1000")), 201)
+    # Of the cost of 1,000 credits in the largest plan by the year.
+    assert made["least_payout"] == {"amount": "19.33", "currency": "USD"}
     assert (made["commission_bps"], made["commission_rule"]) == (300, rule.format("trusted", version))
     path = f"/payments/pricing/{seller.agent_id}"
     quote = good(await client.owner.post(f"{path}/quotes", {}), 201)

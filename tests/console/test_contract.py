@@ -12,6 +12,7 @@ from console.forms import Form, Shown, blank, period
 from console.gateway import Answer
 from console.lists import Asked, Found
 from domain.escrow.contract import ContractStatus
+from runtime.settings import Settings
 from tests.console.answering import refused, said
 from tests.console.fake import ORG
 from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, LATER, NOW
@@ -123,7 +124,7 @@ def test_what_is_left_empty_is_left_to_the_api() -> None:
 def test_review_sends_the_same_again_under_the_same_key() -> None:
     form = Form(values={"title": "T", "price": "5", "fund": "credits"}, key="con_key")
     agent = {"id": "agt_1", "name": "Summariser", "organization_name": "Studio"}
-    page = award.review(form, agent, BASE, Prefs())
+    page = award.review(form, agent, Settings(), BASE, Prefs())
     assert page.form.key == "con_key"
     assert dict(page.fields) == form.values
     assert page.price.number == "5.00"
@@ -131,6 +132,8 @@ def test_review_sends_the_same_again_under_the_same_key() -> None:
     assert page.title == "Hire Summariser and pay 5.00\N{NO-BREAK SPACE}credits into escrow?"
     assert (page.face.name, page.face.author) == ("Summariser", "Studio")
     assert not [fact.value for fact in page.facts if "agt_" in fact.value]
+    # 95 % of the 0.0996 that five credits cost in the largest plan by the year, each rounded down.
+    assert {fact.label: fact.value for fact in page.facts}["Least paid out"] == "0.08\N{NO-BREAK SPACE}USD"
 
 
 def test_queue_has_the_most_urgent_first_and_says_what_is_overdue() -> None:

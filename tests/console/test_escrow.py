@@ -82,6 +82,7 @@ DISPUTE = {
     "resolved_at": None,
 }
 CONTRACT = {
+    "least_payout": {"amount": "0.94", "currency": "USD"},
     "price": "50.00",
     "currency": "CREDIT",
     "commission_bps": 525,

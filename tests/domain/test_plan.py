@@ -1,14 +1,20 @@
 """Plans of the configuration, and what they entitle to."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from domain.billing.entitlement import Entitlement, EntitlementMissing, Standing, included, require, ways_up
-from domain.billing.plan import DEFAULTS, Interval, PlanOverrides, Plans, plans_from, with_overrides
+from domain.billing.plan import DEFAULTS, Interval, PlanOverrides, PlanPrice, Plans, plans_from, with_overrides
+from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid
+from domain.credits.lots import Sharing
+from domain.marketplace.least_payout import least_payout
 from domain.marketplace.revenue_share import share_bps
+from domain.payments.included import with_credits_priced
+from domain.payments.topup import Package
 from tests.support.cases import for_each
 
 PLANS = plans_from(DEFAULTS)
@@ -189,3 +195,42 @@ def test_plan_that_is_sold_by_the_seat_gives_more_seats_first() -> None:
     assert refusal.value.extra["ways_up"] == [{"way": "seat"}, {"way": "plan", "plan": "large", "limit": None}]
     with pytest.raises(Invalid, match="per_seat"):
         read(FREE, {**BASIC, "per_seat": 1})
+
+
+@pytest.mark.parametrize(
+    ("price", "credits", "month", "year"),
+    [
+        # What 100 credits cost by the cheapest package, and for twelve months; then 80 % of 299.00 and of 2,990.00.
+        ({}, "100", 699, 8_397),
+        ({}, "10000", 23_920, 239_200),
+        ({"credits_price": "299.00"}, "10000", 29_900, 299_000),
+        ({}, "0", 0, 0),
+    ],
+)
+def test_part_of_a_price_is_for_credits(price: dict[str, str], credits: str, month: int, year: int) -> None:
+    sold = {"interval": "month", "amount": "299.00", "currency": "USD", **price}
+    plan = {**BASIC, "credits": credits, "prices": [sold]}
+    package = Package(name="jumbo", credits_minor=5_000 * 10**6, price_minor=34_990, currency="USD")
+    usual = CreditPrice(price=Decimal("0.10"), currency="USD")
+    found = with_credits_priced(read(FREE, plan), usual, [package]).get("basic")
+    assert [found.for_credits_minor(each) for each in found.prices] == [month, year]
+    # An agreed price divides as the plan's own.
+    agreed = PlanPrice(interval=MONTH, amount_minor=14_950, currency="USD")
+    assert found.for_credits_minor(agreed) == month * 14_950 // 29_900
+
+
+@pytest.mark.parametrize(("price", "credits"), [("299.01", "10000"), ("1.00", "0"), ("0", "10000")])
+def test_part_for_credits_that_is_more_than_the_price_or_for_none_is_refused(price: str, credits: str) -> None:
+    sold = {"interval": "month", "amount": "299.00", "currency": "USD", "credits_price": price}
+    with pytest.raises(Invalid):
+        read(FREE, {**BASIC, "credits": credits, "prices": [sold]})
+
+
+def test_the_least_payout_is_the_share_of_what_the_cheapest_credits_cost() -> None:
+    lowest, usual = (CreditPrice(price=Decimal(each), currency="USD") for each in ("0.02", "0.10"))
+
+    def least(currency: str, list_price: CreditPrice | None = None) -> tuple[int, str]:
+        sharing = Sharing(list_price=list_price)
+        return least_payout(100 * 10**6 if currency == "CREDIT" else 999, currency, 500, lowest=lowest, sharing=sharing)
+
+    assert (least("CREDIT"), least("CREDIT", usual), least("EUR")) == ((190, "USD"), (200, "USD"), (949, "EUR"))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
-from api.deps import DepsDep
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
@@ -47,6 +47,7 @@ from repositories.common.command import made_by
 from repositories.escrow import contract as contracts
 from repositories.marketplace import agent as agents
 from repositories.reputation import level as levels
+from repositories.reputation.organization_trait import hires_own_hand
 from repositories.tenants import metadata
 from repositories.tenants import organization as organizations
 from runtime.identity import new_id
@@ -96,6 +97,9 @@ async def create_contract(
                 # The client may not see the agent any more, and a repeated request has its first answer all the same.
                 agent = await agents.get(session, body.agent_id)
             ladder, rank = await levels.of_agent(session, body.agent_id)
+            exempt = deps.settings.evidence_policy.registrars
+            # What a level waives is not for work between organizations in one hand.
+            waives = bool(ladder.levels) and not await hires_own_hand(session, client_org_id, body.agent_id, exempt)
             await _require_there(session, signing_of(body, actor, client_org_id).org_ids)
         if agent is None and body.commission_bps is not None:
             given = {"agent_id", "title", "price", "currency", "quote_id", "commission_bps"}
@@ -117,7 +121,7 @@ async def create_contract(
                 payee_org_id=agent.org_id,
                 command_id=command.command_id,
             )
-            usual = _set_by_level(contract, body, quote, ladder, rank, deps.settings.commission_bps)
+            usual = _set_by_level(contract, body, quote, ladder, rank, deps.settings.commission_bps, waives=waives)
             require_within_floors(contract, deps.settings)
             # What the payee is paid as for: the base price where the platform pays for the discount.
             paid_as_for = contract.price_minor
@@ -140,17 +144,17 @@ async def create_contract(
             row = await service.award(session, actor, contract, body.own(), asked=asked, level=level, quote=quote)
             own = await metadata.get(session, row.id, client_org_id)
             command.version = version_of(own)
-            return await _shown(session, actor, row, own)
+            return await _shown(deps, session, actor, row, own)
 
     return await command.run(create, status_code=201)
 
 
 async def _shown(
-    session: AsyncSession, actor: Actor, row: Contract, written: ObjectMetadata | None = None
+    deps: Deps, session: AsyncSession, actor: Actor, row: Contract, written: ObjectMetadata | None = None
 ) -> ContractView:
     """Show a contract to an actor, with what was just written on it where that is named."""
     beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
-    return ContractView.of(row, beside if written is None else replace(beside, own=written))
+    return ContractView.of(row, beside if written is None else replace(beside, own=written), deps.settings)
 
 
 async def _require_there(session: AsyncSession, org_ids: Sequence[str]) -> None:
@@ -187,9 +191,19 @@ async def _quote(
 
 
 def _set_by_level(
-    contract: Contract, body: ContractCreate, quote: PricingQuote | None, ladder: Ladder, rank: Rank, usual_bps: int
+    contract: Contract,
+    body: ContractCreate,
+    quote: PricingQuote | None,
+    ladder: Ladder,
+    rank: Rank,
+    usual_bps: int,
+    *,
+    waives: bool,
 ) -> int:
-    """Set what follows the agent's reputation, and return the commission that the agent has by it."""
+    """Set what follows the agent's reputation, and return the commission that the agent has by it.
+
+    Unless it `waives`, a lower one than the usual does not apply.
+    """
     level = ladder.level_of(rank)
     contract.priority = None if level is None else level.priority
     if quote is not None:
@@ -199,6 +213,8 @@ def _set_by_level(
     if level is not None:
         contract.level_version, contract.level_name = ladder.version, level.name
     by_level = usual_bps if level is None or level.commission_bps is None else level.commission_bps
+    if not waives and by_level < usual_bps:
+        by_level, level = usual_bps, None
     if body.commission_bps is not None:
         contract.commission_from = CommissionSource.OPERATOR.value
     else:
@@ -237,7 +253,7 @@ async def list_contracts(
         async with deps.session_for(actor) as session:
             found = await contracts.page(session, wanted, after=after, limit=limit)
             beside = await beside_all(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
-        return items_of(found, lambda row: ContractView.of(row, beside[row.id]))
+        return items_of(found, lambda row: ContractView.of(row, beside[row.id], deps.settings))
 
     return await asked.answer(read)
 
@@ -251,7 +267,7 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, respons
         permit(actor, Permission.READ)
         beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
     tagged(response, beside.own)
-    return ContractView.of(row, beside)
+    return ContractView.of(row, beside, deps.settings)
 
 
 @router.patch(
@@ -274,7 +290,7 @@ async def update_contract(
 
     async def show(own: ObjectMetadata | None) -> ContractView:
         async with deps.session_for(actor) as session:
-            return await _shown(session, actor, await contracts.get(session, contract_id), own)
+            return await _shown(deps, session, actor, await contracts.get(session, contract_id), own)
 
     target = Target(
         noun="contract",
@@ -304,6 +320,6 @@ async def accept_contract(
 
     async def accept() -> ContractView:
         async with deps.session_for(actor) as session:
-            return await _shown(session, actor, await service.accept(session, actor, contract_id))
+            return await _shown(deps, session, actor, await service.accept(session, actor, contract_id))
 
     return await command.run(accept)

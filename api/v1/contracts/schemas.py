@@ -29,11 +29,13 @@ from api.fields import (
 from api.metadata import MetadataUpdate, WithMetadata
 from api.parties import NamedView, named
 from api.v1.agents.schemas import PricingModel
+from api.v1.payments.schemas import MoneyView, money
 from domain.common.access import Actor
 from domain.common.errors import Invalid
 from domain.common.ids import SUFFIX
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.escrow.contract import ContractStatus, status_of
+from domain.marketplace.least_payout import least_payout
 from domain.reputation.levels import commission_rule
 from models.escrow.contract import Contract
 from models.marketplace.agent import Agent
@@ -176,12 +178,25 @@ class ContractView(NamedView):
             "`granted_amount` says how much of it is in such credits, which are not paid out unless the platform does."
         )
     )
+    least_payout: MoneyView | None = Field(
+        description=(
+            "The least that is paid out to the payee of the whole price: of credits its share of what they cost where "
+            "they are sold cheapest. Granted credits are not paid out. Null for work for one's own organization."
+        )
+    )
     quote_id: str | None = Field(description="The quote that set the price and the commission.")
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Contract, found: Beside) -> "ContractView":
+    def of(cls, row: Contract, found: Beside, settings: Settings) -> "ContractView":
         """Show a row, with the names of its parties and what the caller has written on it."""
+        least = least_payout(
+            row.price_minor,
+            row.currency,
+            row.commission_bps,
+            lowest=settings.lowest_price_of_credits,
+            sharing=settings.sharing,
+        )
         threshold = row.validation_threshold_e4
         return cls(
             id=row.id,
@@ -215,6 +230,7 @@ class ContractView(NamedView):
             accepted_by=row.accepted_by,
             open_by=row.open_by,
             accepts_granted_credits=row.accepts_granted,
+            least_payout=None if row.org_id == row.payee_org_id else money(*least),
             quote_id=row.quote_id,
             created_at=row.created_at,
             **named(found),

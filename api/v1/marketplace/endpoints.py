@@ -42,7 +42,9 @@ from domain.common.ids import refund_id_of, sale_tax_key
 from domain.common.money import CREDIT, format_ratio, parse_amount
 from domain.credits.spend.scope import Named, SpendingKey
 from domain.marketplace.agent import AgentRetired
+from domain.marketplace.least_payout import least_payout
 from domain.marketplace.offer import NotForSale, OfferModel, changed, check_buyer, require_seen, words
+from domain.marketplace.revenue_share import ALL_BPS
 from domain.marketplace.sale import PurchaseStatus
 from domain.payments.payment.commands import NotYet
 from domain.payments.payment.fulfilment import PaymentUnderWay
@@ -475,7 +477,11 @@ def _shown(
 ) -> OfferView:
     sees_share = actor.is_platform or actor.org_id == listing.offer.org_id
     creator_bps = _creator_bps(deps, listing) if sees_share else None
-    return OfferView.of(listing, found, creator_bps=creator_bps, granted_minor=granted_minor)
+    row, least = listing.offer, None
+    if creator_bps is not None and row.price_minor is not None and row.currency is not None:
+        lowest, sharing = deps.settings.lowest_price_of_credits, deps.settings.sharing
+        least = least_payout(row.price_minor, row.currency, ALL_BPS - creator_bps, lowest=lowest, sharing=sharing)
+    return OfferView.of(listing, found, creator_bps=creator_bps, granted_minor=granted_minor, least=least)
 
 
 def _creator_bps(deps: Deps, listing: Listing) -> int:

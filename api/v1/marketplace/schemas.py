@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from api.fields import Amount, Currency, Exact, Note, RequestModel, ResponseModel, Share, Whole, example
 from api.metadata import WithMetadata
 from api.v1.agents.schemas import CardView, card
-from api.v1.payments.schemas import PaymentOptions, PaymentView
+from api.v1.payments.schemas import MoneyView, PaymentOptions, PaymentView, money
 from api.v1.spends.schemas import ActionName
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.marketplace.metered import MAX_INCLUDED
@@ -109,14 +109,31 @@ class OfferView(CardView):
     creator_share: Exact | None = Field(
         description="The creator's share of each sale. Only the agent's organization and the platform see it."
     )
+    least_payout: MoneyView | None = Field(
+        description=(
+            "The least that is paid out to the creator of the price: of credits its share of what they cost where they "
+            "are sold cheapest. Granted credits are not paid out. It is seen by those who see `creator_share`; null "
+            "without a price."
+        )
+    )
     created_at: datetime = Field(description="When the agent was first offered.")
     changed_at: datetime
 
     @classmethod
     def of(
-        cls, listing: Listing, found: Card, *, creator_bps: int | None, granted_minor: int | None = None
+        cls,
+        listing: Listing,
+        found: Card,
+        *,
+        creator_bps: int | None,
+        granted_minor: int | None = None,
+        least: tuple[int, str] | None = None,
     ) -> "OfferView":
-        """Show an offer; `creator_bps` to those who may see the share, `granted_minor` to who may buy it."""
+        """Show an offer.
+
+        `creator_bps`, and the `least` that is paid out, to those who may see the share, `granted_minor` to who may buy
+        it.
+        """
         row = listing.offer
         return cls(
             agent_id=row.agent_id,
@@ -133,6 +150,7 @@ class OfferView(CardView):
             category=row.category,
             status=OfferStatus(row.status),
             creator_share=None if creator_bps is None else format_ratio(creator_bps),
+            least_payout=None if least is None else money(*least),
             created_at=row.created_at,
             changed_at=row.changed_at,
             **card(found),

@@ -19,11 +19,20 @@ class PlanPriceView(ResponseModel):
 
     interval: Interval
     price: MoneyView
+    credits_price: MoneyView | None = Field(
+        description="The part of it that is for the included credits, and the most that can be paid out for them; null "
+        "without any. The rest is for the plan itself."
+    )
 
     @classmethod
-    def of(cls, price: PlanPrice) -> "PlanPriceView":
+    def of(cls, plan: Plan, price: PlanPrice) -> "PlanPriceView":
         """Show a price without its id at the provider."""
-        return cls(interval=price.interval, price=money(price.amount_minor, price.currency))
+        part = plan.for_credits_minor(price)
+        return cls(
+            interval=price.interval,
+            price=money(price.amount_minor, price.currency),
+            credits_price=money(part, price.currency) if part else None,
+        )
 
 
 class TierLimitsView(ResponseModel):
@@ -64,7 +73,7 @@ class PlanView(ResponseModel):
         return cls(
             id=plan.name,
             name=plan.title,
-            prices=[PlanPriceView.of(price) for price in plan.prices],
+            prices=[PlanPriceView.of(plan, price) for price in plan.prices],
             credits_per_month=format_amount(plan.credits_minor, CREDIT),
             limits=TierLimitsView.of(plan),
             trial_days=plan.trial_days,

@@ -22,12 +22,14 @@ from domain.billing.subscription.state import (
     Change,
     ChangeKind,
     Grant,
+    LatePeriod,
     OrderKind,
     Outcome,
     Request,
     Settled,
     Subscription,
     SubscriptionStatus,
+    Terms,
 )
 from domain.billing.subscription.suspension import SUSPENDED
 from domain.billing.subscription.unpaid import (
@@ -186,7 +188,7 @@ def _settle(step: _Step, bill: Bill) -> _Step:
     else:
         renewed, grants = first_granted(renewed, bill, bill.period, credits_charged(renewed.terms, bill))
     short = short_minor(renewed.terms, bill) if renewed.paid_bill == bill.ref and request is None else None
-    settled = replace(_settled(bill, bill.period), plan=None if late is None else late.plan, short_minor=short)
+    settled = replace(_settled(bill, bill.period, late or renewed.terms), short_minor=short)
     return replace(step, subscription=renewed, settled=(*step.settled, settled), grants=(*step.grants, *grants))
 
 
@@ -239,7 +241,12 @@ def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
     request = Request(bill_ref=bill.ref, credits_minor=credits, due_at=due_at, pay_url=bill.pay_url)
     short = short_minor(held.terms, bill)
     billed = Billed(
-        bill_ref=bill.ref, amount_minor=bill.total_minor, currency=bill.currency, period=period, short_minor=short
+        bill_ref=bill.ref,
+        amount_minor=bill.total_minor,
+        currency=bill.currency,
+        period=period,
+        short_minor=short,
+        for_credits_minor=held.terms.for_credits_minor(bill.total_minor),
     )
     held = replace(held, requests=(*held.requests, request)[-WINDOW:])
     return replace(step, subscription=held, billed=(*step.billed, billed))
@@ -282,7 +289,8 @@ def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
     step = _caught_up(step, change.acts_at)
     upgraded, grants = acted(step.subscription, change, bill)
     # What an unused part has paid is no money: nothing is booked, and nothing granted for it.
-    settled = (_settled(bill, _paid_for(upgraded, change, bill)),) if bill.paid_minor > 0 else ()
+    period = _paid_for(upgraded, change, bill)
+    settled = (_settled(bill, period, upgraded.terms),) if bill.paid_minor > 0 else ()
     if bill.paid_minor <= 0:
         step = _without_credits(step, bill, change.credits_minor)
     return replace(step, subscription=upgraded, settled=(*step.settled, *settled), grants=(*step.grants, *grants))
@@ -296,7 +304,7 @@ def _settle_late(step: _Step, bill: Bill) -> _Step:
     late, rest = late_period(step.subscription, bill), step.subscription.period
     if late is not None:
         rest = max((line.period for line in bill.lines if line.period), key=lambda period: period.end, default=None)
-    settled = replace(_settled(bill, rest), plan=None if late is None else late.plan)
+    settled = _settled(bill, rest, late)
     grants = () if late is None else grants_of_period(bill, late.credits_minor, settled.period)
     after = without_late_period(step.subscription, bill.ref)
     return replace(step, subscription=after, settled=(*step.settled, settled), grants=(*step.grants, *grants))
@@ -341,15 +349,23 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
     return replace(after, year_bills=(), granted_until=month.end, months_granted=1)
 
 
-def _settled(bill: Bill, period: Period | None) -> Settled:
+def _settled(bill: Bill, period: Period | None, of: Terms | LatePeriod | None = None) -> Settled:
+    """Return a paid bill of these terms, or of an earlier plan; of neither, none of it is for credits."""
     if period is None:
         period = Period(start=bill.created_at, end=bill.created_at + timedelta(days=1))
+    for_credits, plan = 0, None
+    if isinstance(of, LatePeriod):
+        for_credits, plan = min(of.for_credits_minor, bill.paid_minor), of.plan
+    elif of is not None:
+        for_credits = of.for_credits_minor(bill.paid_minor)
     return Settled(
         bill_ref=bill.ref,
         amount_minor=bill.paid_minor,
         currency=bill.currency,
         period=period,
         payment_ref=bill.payment_ref,
+        plan=plan,
+        for_credits_minor=for_credits,
     )
 
 

@@ -80,4 +80,5 @@ def _noted(held: Subscription, bill: Bill) -> LatePeriod:
     terms = _agreed(held, bill)
     whole = replace(terms, credits_minor=terms.credits_minor * terms.interval.months)
     credits = credits_charged(whole, bill)
-    return LatePeriod(bill_ref=bill.ref, plan=terms.plan, credits_minor=credits)
+    part = terms.for_credits_minor(bill.total_minor)
+    return LatePeriod(bill_ref=bill.ref, plan=terms.plan, credits_minor=credits, for_credits_minor=part)

@@ -54,9 +54,10 @@ class Restored:
 
 
 def restored(lost: LostCredits, deferred: Deferred) -> Restored:
-    """Return the lost credits to grant again; their cost is at most what credit notes have left of the bill."""
-    unearned = min(lost.cost_minor, deferred.left_minor)
-    earned = min(lost.cost_minor - unearned, deferred.accrued_minor)
+    """Return the lost credits to grant again; their cost is at most what credit notes have left for them."""
+    most = min(lost.cost_minor, deferred.credits_left_minor)
+    unearned = min(most, deferred.left_minor)
+    earned = min(most - unearned, deferred.accrued_minor)
     cost = unearned + earned
     credits = lost.credits_minor if cost == lost.cost_minor else lost.credits_minor * cost // lost.cost_minor
     return Restored(credits_minor=credits, unearned_minor=unearned, earned_minor=earned)
@@ -101,12 +102,12 @@ def split(deferred: Deferred, net_minor: int) -> Split:
 
 
 def net_cost(grant: Grant, *, net_minor: int, gross_minor: int) -> int:
-    """Return what a grant costs without tax; what all grants of a bill cost adds up to what was received.
+    """Return what a grant costs; what all grants of a bill cost adds up to the part of it that is for credits.
 
     Args:
-        grant: what is granted, with its cost with tax.
-        net_minor: what was received by its bill, without tax.
-        gross_minor: the same with tax.
+        grant: what is granted, with what of the bill goes with it.
+        net_minor: the part of its bill that is for credits, without tax.
+        gross_minor: all that was received by its bill, with tax.
     """
     before = grant.paid_before_minor
     return (before + grant.paid_minor) * net_minor // gross_minor - before * net_minor // gross_minor
@@ -122,7 +123,7 @@ def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred, *, gon
         gone_minor: the part of the received money that was refunded or is disputed, without tax; credit notes cover
             some of it.
     """
-    left = deferred.left_minor - max(0, gone_minor - deferred.credited_minor)
+    left = min(deferred.left_minor, deferred.credits_left_minor) - max(0, gone_minor - deferred.credited_minor)
     cost = max(0, min(cost_minor, left))
     if not (gone_minor or deferred.credited_minor) or (cost == cost_minor and left > 0):
         return credits_minor, cost

@@ -69,7 +69,8 @@ class Terms:
 
     `is_agreed` says that the price was agreed with this organization, and is not the usual one. With `net_days`, a
     period is invoiced when it begins, due in so many days, and not charged. `seats` is the number of seats of a plan
-    sold by the seat: amount and credits are for all of them, and `price_id` is the price of one.
+    sold by the seat: amount and credits are for all of them, and `price_id` is the price of one. `credits_price_minor`
+    is the part of the amount that is for the credits; the rest is for the plan itself.
     """
 
     plan: str
@@ -81,6 +82,7 @@ class Terms:
     is_agreed: bool = False
     net_days: int = 0
     seats: int | None = None
+    credits_price_minor: int = 0
 
     @property
     def quantity(self) -> int:
@@ -103,8 +105,13 @@ class Terms:
             self,
             amount_minor=self.unit_minor * seats,
             credits_minor=self.credits_minor // self.quantity * seats,
+            credits_price_minor=self.credits_price_minor // self.quantity * seats,
             seats=seats,
         )
+
+    def for_credits_minor(self, charged_minor: int) -> int:
+        """Return the part of a charge by these terms that is for credits, rounded down: the same as of the price."""
+        return charged_minor * self.credits_price_minor // self.amount_minor if self.credits_price_minor else 0
 
 
 class ChangeKind(StrEnum):
@@ -176,7 +183,8 @@ class Grant:
 
     Attributes:
         key: unique within the subscription: the bill, and the month of an annual plan.
-        paid_minor: what of the bill they cost: what is paid out for them is never more.
+        paid_minor: what of the bill goes with them; they cost the part of it that is for credits, and what is paid out
+            for them is never more.
         month: what they are for.
         paid_before_minor: what of the bill the months before have cost, so that costs without tax add up as well.
     """
@@ -225,11 +233,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatePeriod:
-    """A period that was not paid when a newer one was: the plan that it had, and what it grants once it is paid."""
+    """A period that was not paid when a newer one was: the plan that it had, and what it grants once it is paid.
+
+    `for_credits_minor` is the part of its bill that is for these credits.
+    """
 
     bill_ref: str
     plan: str
     credits_minor: int
+    for_credits_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,7 +346,8 @@ class Settled:
     """A bill that was paid: money that is booked once, by the bill's own id.
 
     `plan` is the one of its period, where a newer one was paid before it. `short_minor` is by how much a newest period
-    was charged less than was agreed, before discounts; None for other bills.
+    was charged less than was agreed, before discounts; None for other bills. `for_credits_minor` is the part of the
+    amount that is for credits.
     """
 
     bill_ref: str
@@ -344,13 +357,15 @@ class Settled:
     payment_ref: str | None = None
     plan: str | None = None
     short_minor: int | None = None
+    for_credits_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billed:
     """A period for which payment was requested on net terms: it is invoiced once, by the bill's own id.
 
-    `short_minor` is by how much less was requested than was agreed, before discounts.
+    `short_minor` is by how much less was requested than was agreed, before discounts, and `for_credits_minor` the part
+    of the amount that is for credits.
     """
 
     bill_ref: str
@@ -358,6 +373,7 @@ class Billed:
     currency: str
     period: Period
     short_minor: int | None = None
+    for_credits_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

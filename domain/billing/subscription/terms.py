@@ -44,6 +44,7 @@ def terms_of(
         amount_minor=price.amount_minor,
         currency=currency,
         credits_minor=plan.credits_minor,
+        credits_price_minor=plan.for_credits_minor(price),
         price_id=price.price_id,
         is_agreed=own is not None,
         net_days=net_days,

@@ -82,8 +82,8 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "bill_ref subscription_id org_id invoice_id payment_id hold_id",
             FINANCIAL: "currency gross_minor amount_minor granted_minor accrued_minor returned_minor credited_minor"
-            " left_out",
-            TECHNICAL: "provider period_start period_end for_credits accrued_on settled_at",
+            " for_credits_minor left_out",
+            TECHNICAL: "provider period_start period_end accrued_on settled_at",
         },
     ),
     "subscription_grants": Place(

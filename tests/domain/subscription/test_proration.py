@@ -259,7 +259,7 @@ def test_credits_that_come_back_take_their_price_from_where_it_went(
     deferred = Deferred(
         amount_minor=2_900,
         period=month(0),
-        for_credits=True,
+        for_credits_minor=2_900,
         granted_minor=580,
         accrued_minor=accrued,
         credited_minor=credited,

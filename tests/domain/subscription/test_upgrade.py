@@ -23,7 +23,7 @@ UPDATE = BillReason.UPDATE
 def test_upgrade_is_invoiced_and_earned_for_what_was_left_of_the_period() -> None:
     pending = ordered(active("premium"), replace(terms("starter"), credits_minor=0), AT)
     [settled] = taken(pending, seen(bill(1, 1_200, None, reason=UPDATE, created_at=AT)), AT).settled
-    deferred = Deferred(amount_minor=1_200, period=settled.period, for_credits=False)
+    deferred = Deferred(amount_minor=1_200, period=settled.period, for_credits_minor=0)
     assert accrues(deferred, AT + days(1)) == 1_200 // 14
     assert settled.period == Period(start=AT, end=month(0).end)
 

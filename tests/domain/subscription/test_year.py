@@ -204,6 +204,6 @@ def test_renewal_of_an_upgraded_year_is_paid_by_its_own_bill_alone() -> None:
 
 
 def test_month_that_costs_less_than_a_minor_unit_is_not_granted_once_its_money_is_gone() -> None:
-    bill_of_five = Deferred(amount_minor=5, period=month(0, 12), for_credits=True, granted_minor=5)
+    bill_of_five = Deferred(amount_minor=5, period=month(0, 12), for_credits_minor=5, granted_minor=5)
     assert credits_left(500, 0, bill_of_five, gone_minor=0) == (500, 0)
     assert credits_left(500, 0, bill_of_five, gone_minor=5) == (0, 0)
