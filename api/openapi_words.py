@@ -224,7 +224,9 @@ WORDS: dict[str, str | None] = {
         "WebhookEndpointCreated.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     },
     **{"metric": "spending", "group": "search", "formula": "spends.used", "MetricDefinitionView.name": "spending"},
-    **dict.fromkeys(("AnswerView.left_out", "ForecastView.left_out"), "ZWG"),
+    **dict.fromkeys(
+        (f"{view}View.left_out" for view in ("Answer", "Forecast", "Allocation", "AllocationDetail", "RoiList")), "ZWG"
+    ),
     **{"AnswerRowView.group": "search", "RateUsedView.day": "2026-01-31", "RateUsedView.rate": "0.01"},
     **{
         "RateUsedView.from": "CREDIT",
