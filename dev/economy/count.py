@@ -31,9 +31,15 @@ class Worth:
         """Take the price of a credit, and the rates from its currency; the last that has begun holds."""
         self._price, self._rates = price, sorted(rates, key=lambda rate: rate.starts_at)
 
-    def counts(self, amount: int, asset: str, into: str, at: datetime) -> int:
-        """Return what an amount counts in another asset: rounded up, against the spender."""
-        return amount if asset == into else ceil(amount * self._of(asset, into, at))
+    def counts(self, amount: int, asset: str, into: str, at: datetime, gone: int) -> int:
+        """Return what an amount counts in another asset: rounded up, against the spender.
+
+        Credits are of one lot, of which so many are gone: its parts are rounded together.
+        """
+        if asset == into:
+            return amount
+        of, before = self._of(asset, into, at), gone if asset == CREDIT else 0
+        return ceil((before + amount) * of) - ceil(before * of)
 
     def most(self, room: int, of: str, asset: str, at: datetime) -> int:
         """Return the most of an asset that counts no more than a room in another one."""
@@ -116,9 +122,10 @@ class Judged:
 
 @dataclass
 class Count:
-    """What has been used of every pool of every window of a day."""
+    """What has been used of every pool of every window of a day, and of the lot of credits that pays."""
 
     worth: Worth
+    gone: int = 0
     used: Counter[Slot] = field(default_factory=Counter)
 
     def judge(self, asked: Asked) -> Judged:
@@ -138,7 +145,7 @@ class Count:
                 return Judged(fits=False, pool=None)
         fits, counted = True, []
         for budget in asked.chain:
-            counts = self.worth.counts(asked.amount, asked.asset, budget.asset, asked.at)
+            counts = self.worth.counts(asked.amount, asked.asset, budget.asset, asked.at, self.gone)
             fits = fits and (budget.per_spend is None or counts <= budget.per_spend)
             for slot, room in budget.rooms(pool, asked.at, draws=budget is drawn, granted=asked.granted):
                 fits = fits and self.used[slot] + counts <= room

@@ -351,6 +351,7 @@ class Day:
             agent.wants = max(0, agent.wants - credits)
         if not holds:
             self.report.got[who] += credits
+            self.count.gone += asked.amount if asked.asset == CREDIT else 0
             return
 
         async def settle(connection: asyncpg.Connection, paid: int, at: datetime) -> None:
@@ -382,6 +383,7 @@ class Day:
         async with self.world.transaction() as connection:
             await hold.end(connection, paid, self.now)
             self.count.settle(hold.counted, hold.amount, paid)
+        self.count.gone += paid if hold.asset == CREDIT else 0
         credits = self.world.worth.most(paid, hold.asset, CREDIT, hold.since)
         who = "persons" if hold.agent is None else hold.agent.kind.value
         self.report.got[who] += credits

@@ -169,7 +169,7 @@ class World:
             kind="fund",
             source=platform("exchange", "USD"),
             destination=platform("deferred_revenue", "USD"),
-            amount_minor=MUCH,
+            amount_minor=PRICE.of(MUCH),
             effective_at=self._begins,
         )
         await ledger.post(
@@ -179,7 +179,7 @@ class World:
             destination=org_credits(ORG),
             amount_minor=MUCH,
             effective_at=self._begins,
-            lots=LotTerms(source=LotSource.PURCHASE, paid_minor=MUCH, paid_asset="USD"),
+            lots=LotTerms(source=LotSource.PURCHASE, paid_minor=PRICE.of(MUCH), paid_asset="USD"),
         )
 
     async def _rate(self, connection: asyncpg.Connection) -> None:

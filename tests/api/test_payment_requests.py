@@ -298,8 +298,12 @@ async def test_config_tells_a_front_end_what_it_needs_and_no_secret(database_url
     assert (taken["crypto"], taken["credits"]) == (["BTC", "USDC"], ["CREDIT"])
     assert [plan["id"] for plan in config["plans"]] == ["free", "premium", "starter", "professional", "enterprise"]
     assert config["plans"][2]["prices"] == [
-        {"interval": "month", "price": {"amount": "29.00", "currency": "USD"}},
-        {"interval": "year", "price": {"amount": "290.00", "currency": "USD"}},
+        {
+            "interval": interval,
+            "price": {"amount": price, "currency": "USD"},
+            "credits_price": {"amount": for_credits, "currency": "USD"},
+        }
+        for interval, price, for_credits in (("month", "29.00", "23.20"), ("year", "290.00", "232.00"))
     ]
     assert {name: limits["deploys"] for name, limits in config["tier_limits"].items()} == {
         **{"free": 1, "premium": 5, "starter": 1},

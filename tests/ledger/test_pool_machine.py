@@ -27,8 +27,9 @@ pytestmark = pytest.mark.db
 WEEK, DAY = 600, 300
 AMOUNTS = st.integers(1, 90)
 STEPS = st.sampled_from([timedelta(hours=1), timedelta(hours=20), timedelta(days=5)])
-#: A hundred credits cost so much, in minor units, so a purchase in USD is converted by both.
-PRICES = {"CREDIT": 100, "CAD": 137, "USD": 60}
+#: A hundred credits cost so much, in minor units, so a purchase in USD is converted by both. A credit is whole units of
+#: CAD, because the parts of a lot are rounded together.
+PRICES = {"CREDIT": 100, "CAD": 200, "USD": 60}
 ASKED = st.sampled_from(
     [
         (Pool.OPERATING, OnLimit.REFUSE),

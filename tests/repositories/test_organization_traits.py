@@ -420,7 +420,7 @@ async def test_start_says_whose_organizations_are_related_by_who_made_them(books
     await books.execute(by, ["org_boss3"], "once")
     with capture_logs() as logged:
         for registrars in ("registrar, ringmaster", "registrar, ringmaster, root", "*"):
-            await warn(Settings(reputation_registrars=registrars, commission_bears_discounts=False), database)
+            await warn(Settings(reputation_registrars=registrars, credit_packages="[]"), database)
     (line,) = logged
     assert (line["event"], line["log_level"]) == ("settings.incomplete", "warning")
     assert line["why"].startswith("2 organizations were made by root, who is not in BURSAR_REPUTATION_REGISTRARS")
@@ -430,6 +430,6 @@ async def test_start_goes_on_where_the_database_does_not_answer() -> None:
     nowhere = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
     database = Database(nowhere, nowhere)
     with capture_logs() as logged:
-        await warn(Settings(commission_bears_discounts=False), database)
+        await warn(Settings(credit_packages="[]"), database)
     assert [line["event"] for line in logged] == ["settings.not_checked"]
     await database.close()
