@@ -327,7 +327,8 @@ END
 $$;
 
 -- The credits of a spend whose worth is so much money: of what was taken for it and did not come back, what no lot has paid
--- and was owed, and then the last lots first, rounded down, by the rates of its time.
+-- and was owed, and then the last lots first, rounded down, by the rates of the time at which they were taken. What came
+-- back and has paid debts is left out of the lots: it came back for their worth.
 CREATE OR REPLACE FUNCTION ledger.credits_back(p_org text, p_spend uuid, p_money numeric, p_in text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
@@ -347,20 +348,27 @@ BEGIN
         SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = p_spend AND c.kind = 'capture'
     );
     worth := ledger.granted_rate(p_in, spent.at, true);
-    total := least(div(missing * worth.down, nullif(worth.up, 0)), greatest(0, spent.captured - spent.refunded - (
+    left_over := spent.captured - spent.refunded - (
         SELECT coalesce(sum(u.amount - u.returned), 0) FROM ledger.lot_uses u
         WHERE u.transfer_id = ANY (takers) AND u.to_lot IS NULL
-    )));
+    left_over bigint;
+    );
+    total := least(div(missing * worth.down, nullif(worth.up, 0)), greatest(0, left_over));
     IF total > 0 THEN
         missing := missing - total * worth.up / worth.down;
     END IF;
     FOR used IN
-        SELECT l AS lot, u.amount - u.returned AS there
+        SELECT l AS lot, u.amount - u.returned AS there, t.effective_at AS at
         FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id AND l.org_id = p_org
         WHERE u.transfer_id = ANY (takers) AND u.to_lot IS NULL AND u.amount > u.returned
         ORDER BY u.transfer_id DESC, u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.paid > 0 DESC, l.id DESC
     LOOP
-        worth := ledger.lot_worth(used.lot, p_in, spent.at, true);
+        IF left_over < 0 THEN
+            part := least(used.there, -left_over);
+            used.there := used.there - part;
+            left_over := left_over + part;
+        END IF;
+        worth := ledger.lot_worth(used.lot, p_in, used.at, true);
         CONTINUE WHEN worth.up IS NULL OR worth.up = 0;
         part := least(used.there, div(missing * (used.lot).amount * worth.down, worth.up));
         total := total + part;
@@ -370,6 +378,7 @@ BEGIN
     RETURN total;
 END
 $$;
+        JOIN ledger.transfers t ON t.id = u.transfer_id
 REVOKE EXECUTE ON FUNCTION ledger.lots_for, ledger.credits_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.set_rate, ledger.rate_at, ledger.cross_rate, ledger.money_in, ledger.granted_rate,
     ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.price_cost, ledger.price_credits, ledger.credits_back
