@@ -590,7 +590,8 @@ BEGIN
         IF taken.missing > 0 THEN
             owed := ledger.granted_rate(p_cost_in, p_at, forces);
             -- Without a rate it costs more than there is.
-            amount := coalesce(amount + ceil(taken.missing * owed.down / nullif(owed.up, 0)), free + 1);
+            owed.up := ceil(taken.missing * owed.down / nullif(owed.up, 0));
+            amount := coalesce(amount + CASE WHEN owed.up > 4e18 AND NOT forces THEN 4e18 ELSE owed.up END, free + 1);
             IF forces AND owed.up IS NULL THEN
                 RAISE EXCEPTION 'credits have no price in %', p_cost_in USING ERRCODE = 'BU004';
             END IF;

@@ -60,10 +60,10 @@ BEGIN
     IF p_cost IS NOT NULL THEN
         PERFORM FROM ledger.balances b WHERE b.account_id = credits AND b.stripe = 0 FOR NO KEY UPDATE;
         SELECT p_cost * o.amount AS needed, o.paid INTO whole FROM (
-            SELECT l.amount, l.paid, l.paid_asset FROM ledger.lots l
+            SELECT l.amount, l.paid, l.paid_asset, l.remaining - l.held AS free FROM ledger.lots l
             WHERE l.account_id = credits AND l.is_open AND l.remaining > l.held
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id LIMIT 1
-        ) o WHERE o.paid > 0 AND o.paid_asset = p_cost_in;
+        ) o WHERE o.paid > 0 AND o.paid_asset = p_cost_in AND p_cost * o.amount <= o.free::numeric * o.paid;
         IF NOT FOUND THEN
             RETURN NULL;
         END IF;

@@ -284,7 +284,9 @@ BEGIN
     credits := taken.amount;
     IF NOT is_covered THEN
         worth := ledger.granted_rate(p_in, p_at, p_any);
-        credits := credits + ceil(taken.missing * worth.down / nullif(worth.up, 0));
+        -- Nobody has so many, and twice as many still fit into a bigint.
+        credits := CASE WHEN worth.up > 0
+            THEN least(credits + ceil(taken.missing * worth.down / worth.up), 4e18) END;
     END IF;
 END
 $$;
