@@ -21,7 +21,7 @@ BEGIN
     answer.at := p_at;
     answer.replayed := false;
     windows := ARRAY(SELECT l FROM ledger.limits_on(
-        p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_at, false
+        p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_at, false, p_holds => true
     ) l);
     refused := ledger.refusing(windows);
     IF refused.reason IS NOT NULL THEN

@@ -52,7 +52,7 @@ BEGIN
         p_granted, p_lifted, CASE WHEN p_asset <> 'CREDIT' THEN coalesce(
             ceil(p_margin * (ledger.price_cost(p_org, p_amount, p_asset, NULL, p_at, p_forced)).credits),
             CASE WHEN p_forced THEN 0 END
-        )::bigint END, NULL
+        )::bigint END, NULL, true
     ) f;
     refused := fitted.refused;
     answer.pool := coalesce(fitted.pool, p_pool);

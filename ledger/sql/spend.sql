@@ -155,13 +155,13 @@ $$;
 -- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of what the window has to operate
 -- with, and in all other windows. What nobody granted counts in the allowances of the budgets above, too. `p_lifted` are
 -- windows, as `control/window`, that count and do not refuse. What costs money counts that money, and in credits the
--- `p_credits` that pay it. Credits count in money what was paid for the lots that they take: `p_slices`, or the next ones.
--- A cost with a part of a minor unit, for which `p_amount` is NULL, counts as its credits do.
+-- `p_credits` that pay it. Credits count in money what was paid for the lots that they take: `p_slices`, or the next ones;
+-- `p_holds` as in `ledger.lots_worth`. A cost with a part of a minor unit, for which `p_amount` is NULL, counts as its credits do.
 CREATE OR REPLACE FUNCTION ledger.limits_on(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_at timestamptz, p_forced boolean, p_asset text DEFAULT 'CREDIT', p_pool text DEFAULT 'operating',
     p_drawn uuid DEFAULT NULL, p_granted boolean DEFAULT false, p_lifted text[] DEFAULT '{}',
-    p_credits bigint DEFAULT NULL, p_slices jsonb DEFAULT NULL
+    p_credits bigint DEFAULT NULL, p_slices jsonb DEFAULT NULL, p_holds boolean DEFAULT false
 ) RETURNS SETOF ledger.limit_window
 LANGUAGE sql STABLE
 AS $$
@@ -243,7 +243,7 @@ AS $$
                 THEN coalesce(ledger.money_in(p_amount, p_asset, c.asset, p_at, p_forced), CASE WHEN p_forced THEN 0 END)
             ELSE ledger.lots_worth(
                 (SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/credits' AND a.asset = 'CREDIT'),
-                coalesce(p_credits, p_amount), p_slices, c.asset, p_at, p_forced
+                coalesce(p_credits, p_amount), p_slices, c.asset, p_at, p_forced, p_holds
             ) END AS amount
     ) counts
 $$;
@@ -254,7 +254,8 @@ $$;
 CREATE OR REPLACE FUNCTION ledger.fit(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_asset text, p_at timestamptz, p_forced boolean, p_pool text, p_on_limit text, p_granted boolean,
-    p_lifted text[], p_credits bigint, p_slices jsonb, OUT windows ledger.limit_window[], OUT refused ledger.limit_window, OUT pool text
+    p_lifted text[], p_credits bigint, p_slices jsonb, p_holds boolean, OUT windows ledger.limit_window[],
+    OUT refused ledger.limit_window, OUT pool text
 )
 LANGUAGE plpgsql
 AS $$
@@ -273,7 +274,7 @@ BEGIN
     pool := CASE WHEN drawn IS NULL THEN 'operating' ELSE p_pool END;
     windows := ARRAY(SELECT l FROM ledger.limits_on(
         p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, pool, drawn,
-        p_granted, p_lifted, p_credits, p_slices
+        p_granted, p_lifted, p_credits, p_slices, p_holds
     ) l);
     refused := ledger.refusing(windows);
     IF refused.reason = 'limit' AND p_pool = 'operating' AND p_on_limit = 'reserve' THEN
@@ -283,7 +284,7 @@ BEGIN
         IF drawn IS NOT NULL THEN
             others := ARRAY(SELECT l FROM ledger.limits_on(
                 p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, p_forced, p_asset, 'reserve',
-                drawn, p_granted, p_lifted, p_credits, p_slices
+                drawn, p_granted, p_lifted, p_credits, p_slices, p_holds
             ) l);
             IF (ledger.refusing(others)).reason IS NULL THEN
                 windows := others;
@@ -613,7 +614,7 @@ BEGIN
         p_org, p_agent, p_department, p_project, p_run, p_key_id,
         CASE WHEN p_cost IS NULL THEN p_amount WHEN p_amount = 0 AND p_cost = trunc(p_cost) THEN p_cost::bigint END,
         coalesce(p_cost_in, 'CREDIT'), p_at, forces, p_pool, p_on_limit, false, p_lifted,
-        CASE WHEN p_cost IS NOT NULL THEN amount END, CASE WHEN paid = amount THEN slices END
+        CASE WHEN p_cost IS NOT NULL THEN amount END, CASE WHEN paid = amount THEN slices END, reserves
     ) f;
     windows := fitted.windows;
     refused := fitted.refused;

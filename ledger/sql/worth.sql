@@ -210,9 +210,11 @@ $$;
 
 -- What p_amount credits are worth that p_slices take, or where it is NULL the next lots: for limits in money. Of each lot
 -- it is what was paid for it up to this part, rounded up, less what was paid for it before, so that the parts of a lot add
--- up. Credits that no lot has count as granted ones. NULL where something cannot be converted, and nothing with p_any.
+-- up. With p_holds each part is rounded up by itself, because holds of one lot begin at the same place and end in any
+-- order. Credits that no lot has count as granted ones. NULL where something cannot be converted, and nothing with p_any.
 CREATE OR REPLACE FUNCTION ledger.lots_worth(
-    p_account bigint, p_amount bigint, p_slices jsonb, p_in text, p_at timestamptz, p_any boolean
+    p_account bigint, p_amount bigint, p_slices jsonb, p_in text, p_at timestamptz, p_any boolean,
+    p_holds boolean
 ) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
@@ -240,7 +242,7 @@ BEGIN
         FETCH lots INTO slice;
         EXIT WHEN NOT FOUND;
         part := least(missing, slice.free);
-        gone := (slice.lot).amount - (slice.lot).remaining;
+        gone := CASE WHEN p_holds THEN 0 ELSE (slice.lot).amount - (slice.lot).remaining END;
         worth := ledger.lot_worth(slice.lot, p_in, p_at, p_any);
         IF worth.up IS NOT NULL THEN
             total := total + ceil(worth.up * (gone + part) / ((slice.lot).amount * worth.down))
@@ -349,11 +351,11 @@ BEGIN
         UNION ALL
         SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = p_spend AND c.kind = 'capture'
     );
+    left_over bigint;
     worth := ledger.granted_rate(p_in, spent.at, true);
     left_over := spent.captured - spent.refunded - (
         SELECT coalesce(sum(u.amount - u.returned), 0) FROM ledger.lot_uses u
         WHERE u.transfer_id = ANY (takers) AND u.to_lot IS NULL
-    left_over bigint;
     );
     total := least(div(missing * worth.down, nullif(worth.up, 0)), greatest(0, left_over));
     IF total > 0 THEN
@@ -371,6 +373,7 @@ BEGIN
             left_over := left_over + part;
         END IF;
         worth := ledger.lot_worth(used.lot, p_in, used.at, true);
+        JOIN ledger.transfers t ON t.id = u.transfer_id
         CONTINUE WHEN worth.up IS NULL OR worth.up = 0;
         part := least(used.there, div(missing * (used.lot).amount * worth.down, worth.up));
         total := total + part;
@@ -380,7 +383,6 @@ BEGIN
     RETURN total;
 END
 $$;
-        JOIN ledger.transfers t ON t.id = u.transfer_id
 REVOKE EXECUTE ON FUNCTION ledger.lots_for, ledger.credits_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.set_rate, ledger.rate_at, ledger.cross_rate, ledger.money_in, ledger.granted_rate,
     ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.price_cost, ledger.price_credits, ledger.credits_back
