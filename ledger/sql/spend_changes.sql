@@ -91,22 +91,64 @@ RETURN CASE WHEN (p_spent).refunded = (p_spent).captured
     THEN ledger.share_up(p_counted, (p_spent).captured, (p_spent).amount)
     ELSE ledger.share_down(p_counted, (p_spent).refunded, (p_spent).amount) END;
 
+-- What a reservation that ends counts, so that the share of what was captured of it is, in windows in money, what was paid
+-- for the lots that were captured: they may have cost more or less than the others that it held.
+CREATE OR REPLACE FUNCTION ledger.counted_at_end(p_spent ledger.spends) RETURNS bigint[]
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    pinned jsonb;
+    taken jsonb;
+BEGIN
+    IF p_spent.captured = 0 OR p_spent.captured = p_spent.amount OR p_spent.amount = ALL (p_spent.counted) THEN
+        RETURN p_spent.counted;
+    END IF;
+    SELECT jsonb_agg(jsonb_build_object('id', p.lot_id, 'amount', p.amount)) INTO pinned
+    FROM ledger.holds h JOIN ledger.hold_lots p ON p.hold_id = h.id WHERE h.idempotency_key = p_spent.idempotency_key;
+    SELECT jsonb_agg(jsonb_build_object('id', u.lot_id, 'amount', u.amount)) INTO taken
+    FROM ledger.transfers t JOIN ledger.lot_uses u ON u.transfer_id = t.id
+    WHERE t.reference = p_spent.id::text AND t.hold_id IS NOT NULL;
+    RETURN ARRAY(
+        SELECT coalesce(least(floor(share.counts * p_spent.amount / p_spent.captured), 4e18)::bigint, u.counted)
+        FROM unnest(p_spent.counted_in, p_spent.counted) WITH ORDINALITY AS u (id, counted, ord)
+        JOIN ledger.counters n ON n.id = u.id JOIN ledger.controls c ON c.id = n.control_id
+        LEFT JOIN LATERAL (
+            -- What rounding takes beyond a cost is no minor unit more.
+            SELECT ceil(round(u.counted * ledger.slices_worth(taken, c.asset, p_spent.at)
+                / nullif(ledger.slices_worth(pinned, c.asset, p_spent.at), 0), 3)) AS counts
+        ) share ON c.asset <> 'CREDIT'
+        ORDER BY u.ord
+    );
+END
+$$;
+
 -- Moves what a spend counts from held to spent, as far as it was captured, and out of held when the reservation ends.
 -- One that ends without a capture gives its use back.
 CREATE OR REPLACE FUNCTION ledger.count_captured(p_before ledger.spends, p_after ledger.spends) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 AS $$
+DECLARE
+    counting bigint[] := p_before.counted;
+BEGIN
+    IF p_after.status <> 'reserved' THEN
+        counting := ledger.counted_at_end(p_after);
+    END IF;
     UPDATE ledger.counters n SET
         spent = n.spent + share.after - share.before,
         held = n.held + share.before - CASE WHEN p_after.status = 'reserved' THEN share.after ELSE u.counted END,
         refunded = n.refunded + share.returned,
         uses_spent = n.uses_spent - CASE WHEN p_after.status IN ('released', 'expired') THEN 1 ELSE 0 END
-    FROM unnest(p_before.counted_in, p_before.counted) AS u (id, counted), LATERAL (
+    FROM unnest(p_before.counted_in, p_before.counted, counting) AS u (id, counted, counts), LATERAL (
         SELECT ledger.share_up(u.counted, p_before.captured, p_before.amount) AS before,
-            ledger.share_up(u.counted, p_after.captured, p_before.amount) AS after,
-            ledger.share_returned(u.counted, p_after) - ledger.share_returned(u.counted, p_before) AS returned
+            ledger.share_up(u.counts, p_after.captured, p_before.amount) AS after,
+            ledger.share_returned(u.counts, p_after) - ledger.share_returned(u.counted, p_before) AS returned
     ) share
-    WHERE n.id = u.id
+    WHERE n.id = u.id;
+    IF counting <> p_before.counted THEN
+        UPDATE ledger.spends s SET counted = counting
+        WHERE s.org_id = p_before.org_id AND s.id = p_before.id;
+    END IF;
+END
 $$;
 
 -- Gives back what a refund gives back into the windows in which the spend counted.

@@ -120,6 +120,15 @@ BEGIN
 END
 $$;
 
+-- What slices of lots, [{"id", "amount"}], are worth in all, exactly. NULL where one of them cannot be converted.
+CREATE OR REPLACE FUNCTION ledger.slices_worth(p_slices jsonb, p_in text, p_at timestamptz) RETURNS numeric
+LANGUAGE sql STABLE
+AS $$
+    SELECT CASE WHEN count(*) = count(w.up) THEN sum(n.amount * w.up / (l.amount * w.down)) END
+    FROM jsonb_to_recordset(p_slices) AS n (id uuid, amount bigint)
+    JOIN ledger.lots l ON l.id = n.id, LATERAL ledger.lot_worth(l, p_in, p_at, true) w
+$$;
+
 -- How much of a cost the credits that nobody paid for may still pay for an organization in the month (UTC), of p_most in
 -- the currency in which their value is stated; nothing of a cost in another one.
 CREATE OR REPLACE FUNCTION ledger.granted_room(p_org text, p_most bigint, p_in text, p_at timestamptz) RETURNS numeric
@@ -342,6 +351,7 @@ DECLARE
     missing numeric := p_money;
     total numeric := 0;
     part numeric;
+    left_over bigint;
     used record;
     worth record;
 BEGIN
@@ -351,7 +361,6 @@ BEGIN
         UNION ALL
         SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = p_spend AND c.kind = 'capture'
     );
-    left_over bigint;
     worth := ledger.granted_rate(p_in, spent.at, true);
     left_over := spent.captured - spent.refunded - (
         SELECT coalesce(sum(u.amount - u.returned), 0) FROM ledger.lot_uses u
@@ -364,6 +373,7 @@ BEGIN
     FOR used IN
         SELECT l AS lot, u.amount - u.returned AS there, t.effective_at AS at
         FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id AND l.org_id = p_org
+        JOIN ledger.transfers t ON t.id = u.transfer_id
         WHERE u.transfer_id = ANY (takers) AND u.to_lot IS NULL AND u.amount > u.returned
         ORDER BY u.transfer_id DESC, u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.paid > 0 DESC, l.id DESC
     LOOP
@@ -373,7 +383,6 @@ BEGIN
             left_over := left_over + part;
         END IF;
         worth := ledger.lot_worth(used.lot, p_in, used.at, true);
-        JOIN ledger.transfers t ON t.id = u.transfer_id
         CONTINUE WHEN worth.up IS NULL OR worth.up = 0;
         part := least(used.there, div(missing * (used.lot).amount * worth.down, worth.up));
         total := total + part;

@@ -215,7 +215,7 @@ SELECT pg_temp.row_security('ledger.spends');
 CREATE POLICY tenant ON ledger.spends FOR SELECT TO bursar_api USING (org_id = bursar_org());
 CREATE TRIGGER immutable BEFORE UPDATE OF id, org_id, idempotency_key, request_hash, agent_id, department_id,
     project_id, run_id, key_id, principal, action, quantity, asset, amount, available, transfer_id, forced, counted_in,
-    counted, at, expires_at, metadata OR DELETE OR TRUNCATE ON ledger.spends
+    at, expires_at, metadata OR DELETE OR TRUNCATE ON ledger.spends
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 GRANT SELECT ON ledger.spends TO bursar_api, bursar_platform;
 

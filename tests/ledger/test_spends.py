@@ -706,7 +706,6 @@ async def test_a_tenant_sees_its_own_rows_only_and_writes_none(
     [
         "DELETE FROM ledger.spends",
         "UPDATE ledger.spends SET amount = 1",
-        "UPDATE ledger.spends SET counted = '{}'",
         "UPDATE ledger.counters SET starts_at = now()",
         "DELETE FROM ledger.counters",
         "UPDATE ledger.spend_changes SET amount = 1",
