@@ -209,8 +209,7 @@ async def test_cost_counts_itself_in_a_limit_in_its_currency(tenant: Tenant) -> 
     assert held.spend_id is not None
     await tenant.spending.settle(key=fresh("c"), spend_id=held.spend_id, cost=cost(200), at=NOW)
     counted = await tenant.counter(control, at=NOW)
-    # A part counts by its share of the credits, rounded up.
-    assert (counted["held"], counted["spent"]) == (0, 201)
+    assert (counted["held"], counted["spent"]) == (0, 200)
 
 
 async def test_limit_in_credits_counts_the_credits_of_a_cost(tenant: Tenant) -> None:
@@ -262,3 +261,68 @@ async def test_key_of_a_cost_answers_again_and_refuses_another_cost(tenant: Tena
     assert (again.amount_minor, again.replayed) == (first.amount_minor, True)
     with pytest.raises(IdempotencyConflict):
         await tenant.spending.charge(replace(spend, cost=cost(501)), at=NOW)
+
+
+async def test_limit_in_money_counts_what_was_paid_for_the_lots_that_a_hold_has_used(tenant: Tenant) -> None:
+    control = await tenant.control(limits(day=2_000), asset="USD")
+    await give(tenant, 100, 1_000)
+    await give(tenant, 1_000, 2_500)
+    # 100 credits of 10.00, and 400 of 10.00.
+    held = await tenant.spending.authorize(priced(2_000), expires_at=NOW + HOUR, at=NOW)
+    assert held.spend_id is not None
+    await tenant.spending.settle(key=fresh("c"), spend_id=held.spend_id, cost=cost(500), more=True, at=NOW)
+    await tenant.spending.settle(key=fresh("c"), spend_id=held.spend_id, cost=cost(700), at=NOW)
+    counted = await tenant.counter(control, at=NOW)
+    assert (counted["held"], counted["spent"], counted["refunded"]) == (0, 1_200, 0)
+    await tenant.spending.refund(key=fresh("r"), spend_id=held.spend_id, at=NOW)
+    assert (await tenant.counter(control, at=NOW))["refunded"] == 1_200
+    await tenant.books.assert_proven()
+
+
+async def test_limit_in_money_counts_each_hold_of_a_part_of_a_cent(tenant: Tenant) -> None:
+    await tenant.control(limits(day=5), asset="USD")
+    await give(tenant, 100, 1_000)
+    await tenant.spending.charge(priced("0.1"), at=NOW)
+    holds = [await tenant.spending.authorize(priced("0.7"), expires_at=NOW + HOUR, at=NOW) for _ in range(6)]
+    assert [each.outcome for each in holds] == [Outcome.RESERVED] * 4 + [Outcome.REFUSED] * 2
+
+
+async def test_refund_of_money_that_has_paid_a_debt_leaves_the_rest_refundable(tenant: Tenant) -> None:
+    await give(tenant, 10, 100)
+    await give(tenant, 90, 100)
+    spent = await tenant.spending.charge(priced(200), at=NOW)
+    owing = await tenant.spending.force(NewSpend(key=fresh("f"), action="a", amount_minor=90 * CREDIT), at=NOW)
+    assert spent.spend_id is not None
+    assert owing.outcome is Outcome.CHARGED
+    back = await tenant.spending.refund_credits(spent.spend_id, Decimal(100), "USD")
+    assert back == 90 * CREDIT
+    await tenant.spending.refund(key=fresh("r"), spend_id=spent.spend_id, amount_minor=back, at=NOW)
+    assert await tenant.spending.refund_credits(spent.spend_id, Decimal(100), "USD") == 10 * CREDIT
+
+
+async def test_refund_of_money_counts_lots_at_the_rate_of_their_capture(tenant: Tenant) -> None:
+    await give(tenant, 100, 800, "EUR")
+    held = await tenant.spending.authorize(priced(1_000), expires_at=NOW + 2 * HOUR, at=NOW)
+    assert held.spend_id is not None
+    # An euro costs twice as many dollars as before.
+    later = NOW + HOUR
+    await set_credit_rate(tenant.books.connections[0], asset="EUR", credit_minor=CREDIT, asset_minor=4, starts_at=later)
+    done = await tenant.spending.settle(key=fresh("s"), spend_id=held.spend_id, cost=cost(1_000), at=later)
+    assert done.amount_minor == 50 * CREDIT
+    assert await tenant.spending.refund_credits(held.spend_id, Decimal(400), "USD") == 20 * CREDIT
+
+
+async def test_cost_is_not_stopped_by_lots_that_cost_nearly_nothing(tenant: Tenant) -> None:
+    await give(tenant, 10**9, 1)
+    await give(tenant, 100_000, 1_000_000)
+    spent = await tenant.spending.charge(priced(20_001), at=NOW)
+    assert (spent.outcome, spent.amount_minor) == (Outcome.CHARGED, (10**9 + 2_000) * CREDIT)
+    most = await tenant.spending.charge(priced(10**15), at=NOW)
+    assert most.outcome is Outcome.INSUFFICIENT
+
+
+async def test_purchase_of_more_than_all_credits_is_refused(tenant: Tenant) -> None:
+    await tenant.control(limits(day=CREDIT))
+    purchases = Purchases(tenant.books.connections[0], tenant.org_id)
+    new = NewPurchase(order_id=fresh("po"), number=0, asset="USD", amount_minor=10**15, spender=Spender())
+    assert (await purchases.authorize(replace(new, margin=Decimal(1)), at=NOW)).outcome is Outcome.REFUSED
