@@ -4,6 +4,7 @@ Whoever books holds the lock of the card, then that of its organization's debts,
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -355,23 +356,25 @@ async def _settle(books: _Books, ref: str, row: CardSpend, taken: Taken) -> int:
     """Capture the credits that pay an amount, and return what those that are held do not pay any more.
 
     With the last of the money what is held beyond it is released. Credits pay less than was held for them if they were
-    paid in another currency that has lost value; the hold then ends, and pays nothing of later captures.
+    paid in another currency that has lost value; once all are taken, the hold pays nothing of later captures.
     """
     short = 0
     if row.captured_credits < row.credits:
-        cost = Cost(minor=Decimal(taken.amount_minor), asset=books.card.currency)
-        short = await authorizations.short_of(books.session, row, cost, at=books.now)
+        left = row.amount_minor - row.captured_minor
+        all_of_it = Cost(minor=Decimal(left), asset=books.card.currency)
+        gone = await authorizations.short_of(books.session, row, all_of_it, at=books.now)
+        short = max(0, gone - (left - taken.amount_minor))
         changed = await books.spending.settle(
             key=card_hold_key(ref, "capture", str(taken.spend_id)),
             spend_id=taken.spend_id,
-            cost=cost,
+            cost=replace(all_of_it, minor=Decimal(taken.amount_minor)),
             more=not taken.is_rest,
             at=books.now,
         )
         row.captured_credits = changed.captured_minor
+        if row.captured_credits == row.credits:
+            row.amount_minor -= gone
     row.captured_minor += taken.amount_minor - short
-    if short:
-        row.amount_minor = row.captured_minor
     return short
 
 

@@ -276,7 +276,8 @@ async def test_each_lot_pays_what_was_paid_for_it(database: Database) -> None:
     assert await exact(world) == (1_100_000_000, 0)
 
 
-async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Database) -> None:
+@pytest.mark.parametrize("first", [300, 200])
+async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Database, first: int) -> None:
     world = await World(database).begin(0)
     await world.give(1_000, cents=10_000, asset="EUR")
     for asset_minor, at in ((10, NOW), (20, NOW + timedelta(hours=1))):
@@ -287,15 +288,16 @@ async def test_what_held_credits_do_not_pay_any_more_is_forced(database: Databas
             asked = question(world, 400)
             assert await ask(world, asked)
             assert await world.balance() == (1_000, 40)
-    # A euro is worth half as much, so 40 credits pay 2.00 USD of 3.00, and 20 more the rest.
+    # A euro is worth half as much, so 40 credits pay 2.00 USD, and 20 more each further dollar.
     ref, later = asked.authorization_ref, NOW + timedelta(hours=2)
-    found: tuple[TransactionSnapshot, ...] = (transaction(world, 300, ref),)
+    found: tuple[TransactionSnapshot, ...] = (transaction(world, first, ref),)
     await told(world, authorization(world, ref, (400, True), transactions=found), now=later)
-    assert await world.balance() == (940, 0)
-    assert await alerts(world) == ["card_overspent"]
-    found = (*found, transaction(world, 100, ref))
+    assert await world.balance() == (1_000 - first // 5, 0)
+    assert await alerts(world) == ["card_overspent"] * (first > 200)
+    found = (*found, transaction(world, 400 - first, ref))
     await told(world, authorization(world, ref, (400, True), status=CLOSED, transactions=found), now=later)
     assert await world.balance() == (920, 0)
+    assert "card_overspent" in await alerts(world)
 
 
 @pytest.mark.parametrize("status", [REVERSED, AuthorizationStatus.EXPIRED])
