@@ -50,6 +50,7 @@ _COUNT_ESCROW = "SELECT a.* FROM ledger.count_escrow($1, $2, $3, $4, $5, $6, $7,
 _COUNT_ESCROW_MOVED = "SELECT ledger.count_escrow_moved($1, $2, $3, $4)"
 _LOCK = "SELECT ledger.lock_reservation($1, $2)"
 _FORCE = f"SELECT a.* FROM ledger.force_spend({', '.join(f'${n}' for n in range(1, 18))}) AS a"
+_KEEP_GRANTED = "SELECT k.* FROM ledger.keep_granted($1, $2, $3, $4, $5, $6, $7) AS k"
 _CREDITS_BACK = "SELECT ledger.credits_back($1, $2, $3, $4) AS credits"
 
 
@@ -177,6 +178,28 @@ class Spending:
         row = await self._only(_CREDITS_BACK, self._org_id, spend_id, minor, asset)
         credits: int = row["credits"]
         return credits
+
+    async def keep_granted(self, *, key: str, spend_id: UUID, cost: Cost, at: datetime) -> tuple[int, Decimal]:
+        """Refund the granted credits of a spend that pay what is beyond their part of the month's costs.
+
+        The caller has locked the debts of the organization. For the platform's role only.
+
+        Args:
+            key: of the refund.
+            spend_id: it has captured credits for something whose price nobody knew.
+            cost: the price; `granted_minor` is not None.
+            at: the time.
+
+        Returns:
+            The credits that were refunded, and what the others pay of the cost, which counts in the month now.
+
+        Raises:
+            NotFound: the organization has no such spend.
+        """
+        row = await self._only(
+            _KEEP_GRANTED, self._org_id, key, spend_id, cost.minor, cost.asset, cost.granted_minor, at
+        )
+        return row["returned"], row["paid"]
 
     async def lock_reservation(self, spend_id: UUID) -> None:
         """Lock the hold of a reservation until the transaction ends; balances are locked after holds.

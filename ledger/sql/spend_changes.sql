@@ -338,9 +338,10 @@ $$;
 
 -- Gives back an amount of what was charged or captured, or with NULL all that is left of it, into the windows in which
 -- it counted. What the organization owes is paid of it first. Credits that would end sooner get p_renew_days, see
--- `ledger.renewed_until`. BU011: less than that is left.
+-- `ledger.renewed_until`. With p_only only such lots get it, see `ledger.move_lots`. BU011: less than that is left.
 CREATE OR REPLACE FUNCTION ledger.refund_spend(
-    p_org text, p_key text, p_spend uuid, p_amount bigint, p_at timestamptz, p_renew_days integer DEFAULT NULL
+    p_org text, p_key text, p_spend uuid, p_amount bigint, p_at timestamptz, p_renew_days integer DEFAULT NULL,
+    p_only text DEFAULT NULL
 ) RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -394,7 +395,7 @@ BEGIN
             WHERE u.transfer_id = e.transfer_id AND u.to_lot IS NULL
           )
     );
-    lots := jsonb_build_object('source', 'refund', 'renew_days', p_renew_days);
+    lots := jsonb_strip_nulls(jsonb_build_object('source', 'refund', 'renew_days', p_renew_days, 'only', p_only));
     SELECT t.transfer_id INTO transfer
     FROM (
         SELECT array_fill(redemption, ARRAY[count(*)::integer]) AS sources,
@@ -416,6 +417,44 @@ BEGIN
     END IF;
     PERFORM ledger.count_refunded(before, after);
     RETURN ledger.note_change('refund', key, hash, given, transfer, after, p_at);
+END
+$$;
+
+-- Of the granted credits that a spend has captured for something that costs p_cost, returns those that pay what is beyond
+-- p_most in the month, and counts the others in it. `paid` is what these pay of the cost. Errors as `ledger.refund_spend`;
+-- the caller has locked the debts.
+CREATE OR REPLACE FUNCTION ledger.keep_granted(
+    p_org text, p_key text, p_spend uuid, p_cost numeric, p_in text, p_most bigint, p_at timestamptz,
+    OUT returned bigint, OUT paid numeric
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    spent ledger.spends := ledger.lock_spend(p_org, p_spend, ledger.debts_of(p_org));
+    worth record;
+    beyond numeric;
+    there bigint := (
+        SELECT coalesce(sum(u.amount - u.returned), 0) FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
+        WHERE u.to_lot IS NULL AND l.org_id = p_org AND l.paid = 0 AND u.transfer_id IN (
+            SELECT spent.transfer_id
+            UNION ALL
+            SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = p_spend AND c.kind = 'capture'
+        )
+    );
+BEGIN
+    worth := ledger.granted_rate(p_in, p_at, true);
+    paid := coalesce(least(p_cost, trunc(there * worth.up / worth.down, 18)), 0);
+    beyond := greatest(0, paid - coalesce(ledger.granted_room(p_org, p_most, p_in, p_at), 0));
+    paid := paid - beyond;
+    returned := CASE WHEN beyond > 0 THEN least(there, div(beyond * worth.down, worth.up)) ELSE 0 END;
+    IF returned > 0 THEN
+        PERFORM ledger.refund_spend(p_org, p_key, p_spend, returned, p_at, NULL, 'granted');
+    END IF;
+    IF paid > 0 THEN
+        INSERT INTO ledger.credit_days AS d (org_id, day, granted_cost)
+        VALUES (p_org, (p_at AT TIME ZONE 'UTC')::date, paid)
+        ON CONFLICT (org_id, day) DO UPDATE SET granted_cost = d.granted_cost + excluded.granted_cost;
+    END IF;
 END
 $$;
 

@@ -112,5 +112,5 @@ TO bursar_api, bursar_platform;
 GRANT EXECUTE ON FUNCTION
     ledger.charge_at, ledger.charge_many_at, ledger.authorize_at, ledger.settle_at, ledger.settle_to,
     ledger.release_at, ledger.extend_at, ledger.refund_spend, ledger.returned_by, ledger.force_spend,
-    ledger.lock_reservation
+    ledger.keep_granted, ledger.lock_reservation
 TO bursar_platform;

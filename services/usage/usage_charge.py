@@ -20,7 +20,7 @@ from domain.common.errors import DomainError, NotFound, Unavailable, other_reque
 from domain.common.ids import is_id, uuid_id, uuid_of
 from domain.common.money import CREDIT, MAX_AMOUNT_MINOR
 from domain.usage.amounts import added, to_exact_minor
-from domain.usage.charge import CostRules, EventCharge, Part, Waits, charge_of, check_voidable
+from domain.usage.charge import CostRules, EventCharge, PaidCredits, Part, Waits, charge_of, check_voidable
 from domain.usage.charge_model import parse_charge
 from domain.usage.paid_call import beyond_key
 from ledger.gateway import Ledger
@@ -252,7 +252,7 @@ def _rest(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:
     paid = None if due.digest is None else work.paid.get(due.digest)
     if paid is None:
         return charge
-    return charge.less(paid.captured_minor, [lot for spend in paid.spends for lot in work.lots.get(spend, ())])
+    return charge.less(paid.captured_minor, _lots_of(work.lots, paid))
 
 
 async def _capture(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:
@@ -260,8 +260,12 @@ async def _capture(work: _Charging, due: Due, charge: EventCharge) -> EventCharg
 
     The hold pays first; otherwise it could be captured afterwards, in addition to the charge.
     """
-    rest, paid = _rest(work, due, charge), None if due.digest is None else work.paid.get(due.digest)
-    if paid is None or not paid.held_minor or not rest.most_minor:
+    paid = None if due.digest is None else work.paid.get(due.digest)
+    if paid is None:
+        return charge
+    captured_minor = paid.captured_minor - await _returned(work, due, paid, charge)
+    rest = charge.less(captured_minor, _lots_of(work.lots, paid))
+    if not paid.held_minor or not rest.most_minor:
         return rest
     cost = cost_in_money(rest)
     done = await work.spending.settle(
@@ -272,7 +276,26 @@ async def _capture(work: _Charging, due: Due, charge: EventCharge) -> EventCharg
         at=work.at,
     )
     lots = await usage_paid.lots(work.connection, work.org_id, paid.spends)
-    return charge.less(paid.captured_minor + done.amount_minor, [lot for each in lots.values() for lot in each])
+    return charge.less(captured_minor + done.amount_minor, _lots_of(lots, paid))
+
+
+def _lots_of(lots: Lots, paid: usage_paid.Payment) -> list[PaidCredits]:
+    return [lot for spend in paid.spends for lot in lots.get(spend, ())]
+
+
+async def _returned(work: _Charging, due: Due, paid: usage_paid.Payment, charge: EventCharge) -> int:
+    """Refund the granted credits that a spend has captured for a call beyond their part of the month; return how many.
+
+    The client captures credits in their order, whatever they are worth, and granted ones come first.
+    """
+    cost, returned = cost_in_money(charge), 0
+    if cost is None or not charge.has_own or paid.captured_minor <= sum(lot[0] for lot in _lots_of(work.lots, paid)):
+        return 0
+    for number, spend_id in enumerate(paid.spends):
+        key = f"{charges.KEY.format(event=due.event)}:granted:{number}"
+        credits, paid_minor = await work.spending.keep_granted(key=key, spend_id=spend_id, cost=cost, at=work.at)
+        returned, cost = returned + credits, replace(cost, minor=cost.minor - paid_minor)
+    return returned
 
 
 def cost_in_money(charge: EventCharge) -> Cost | None:

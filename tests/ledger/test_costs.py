@@ -326,3 +326,25 @@ async def test_purchase_of_more_than_all_credits_is_refused(tenant: Tenant) -> N
     purchases = Purchases(tenant.books.connections[0], tenant.org_id)
     new = NewPurchase(order_id=fresh("po"), number=0, asset="USD", amount_minor=10**15, spender=Spender())
     assert (await purchases.authorize(replace(new, margin=Decimal(1)), at=NOW)).outcome is Outcome.REFUSED
+
+
+async def test_granted_credits_that_a_client_has_captured_pay_a_part_of_the_month_and_the_rest_comes_back(
+    tenant: Tenant,
+) -> None:
+    control = await tenant.control(limits(day=1_000 * CREDIT))
+    await give(tenant, 200)
+    await give(tenant, 100, 1_000)
+    kept = []
+    for used in (60, 60, 90):
+        spend = NewSpend(key=fresh("h"), action="model", amount_minor=used * CREDIT)
+        held = await tenant.spending.authorize(spend, expires_at=NOW + HOUR, at=NOW)
+        assert held.spend_id is not None
+        await tenant.spending.settle(key=fresh("s"), spend_id=held.spend_id, at=NOW)
+        asked = cost(150, granted=200)
+        kept.append(await tenant.spending.keep_granted(key=fresh("k"), spend_id=held.spend_id, cost=asked, at=NOW))
+    # 60 credits are worth 1.20 of a cost of 1.50: first all of them, then 0.80, and of 90 nothing, nor what is beyond 1.50.
+    assert kept == [(0, 120), (20 * CREDIT, 80), (75 * CREDIT, 0)]
+    assert await paid_for(tenant, tenant.books.connections[0]) == [(115 * CREDIT, 0)]
+    counted = await tenant.counter(control, at=NOW)
+    assert counted["spent"] - counted["refunded"] == 115 * CREDIT
+    await tenant.books.assert_proven()

@@ -305,6 +305,19 @@ class Paying:
                 await spending.settle(key=new_id("use"), spend_id=held.spend_id, amount_minor=captured)
         return shown_id(held.spend_id)
 
+    async def buy(self, credits: int = 10, *, priority: int) -> None:
+        """Buy credits for 0.05 each."""
+        async with self.proxy.database.platform() as session:
+            await Ledger(await driver_connection(session)).post(
+                key=new_id("bought"),
+                kind="test",
+                source=accounts.platform("credit_issuance", "CREDIT"),
+                destination=accounts.org_credits(self.proxy.org_id),
+                amount_minor=credits * 1_000_000,
+                effective_at=self.proxy.now,
+                lots=LotTerms(source=LotSource.PURCHASE, paid_minor=credits * 5, paid_asset="USD", priority=priority),
+            )
+
     async def end(self, spend_id: str, captured: int, beyond: int = 0) -> None:
         """Capture an amount of what is held, or release it; and charge what goes beyond it, as the adapter does."""
         async with self.proxy.database.platform() as session:
@@ -519,17 +532,7 @@ async def test_hold_that_is_open_an_hour_later_pays_first_and_cannot_be_captured
 @pytest.mark.parametrize(("held", "captured"), [(3_000_000, 0), (1_000_000, 0), (3_000_000, 400_000)])
 async def test_spend_pays_of_a_call_what_was_paid_for_its_credits(paying: Paying, held: int, captured: int) -> None:
     """A call costs 0.10. Ten credits that cost 0.05 each are taken before those that were granted."""
-    terms = LotTerms(source=LotSource.PURCHASE, paid_minor=50, paid_asset="USD", priority=-1)
-    async with paying.proxy.database.platform() as session:
-        await Ledger(await driver_connection(session)).post(
-            key=new_id("bought"),
-            kind="test",
-            source=accounts.platform("credit_issuance", "CREDIT"),
-            destination=accounts.org_credits(paying.proxy.org_id),
-            amount_minor=10_000_000,
-            effective_at=paying.proxy.now,
-            lots=terms,
-        )
+    await paying.buy(priority=-1)
     spend_id = await paying.spend(captured=captured, amount_minor=held, minutes=60 * 24, action="metered_call")
     await paying.call(spend_id, action="metered_call")
     await paying.charged(minutes=60)
@@ -537,6 +540,22 @@ async def test_spend_pays_of_a_call_what_was_paid_for_its_credits(paying: Paying
     async with paying.proxy.database.platform() as session:
         query = text("SELECT sum(captured), sum(amount - captured - released) FROM ledger.spends")
         assert tuple((await session.execute(query)).one()) == (2_000_000, 0)
+
+
+@pytest.mark.db
+async def test_granted_credits_pay_a_part_of_the_months_costs_whoever_captures_them(paying: Paying) -> None:
+    """A call costs 6.00 by its model's prices, and 60 granted credits were captured for it. They may pay 5.00."""
+    async with paying.proxy.database.platform() as session:
+        await session.execute(update(MeterRow).values(closed_at=datetime.now(UTC)))
+    paying.proxy.work._metering = replace(paying.proxy.work._metering, charges_calls=True)
+    await paying.buy(20, priority=1)
+    spend_id = await paying.spend(captured=60_000_000, amount_minor=60_000_000, action="metered_call")
+    named = {"spend_id": spend_id, "action": "metered_call", SECRET: "s"}
+    tokens = {"prompt_tokens": 6_000_000, "completion_tokens": 0}
+    await paying.proxy.call(5, metadata={"spend_logs_metadata": named}, **tokens)
+    await paying.charged()
+    # Ten of them come back, and 20 credits that cost 0.05 each pay the rest.
+    assert await paying.balance() == 120_000_000 - 50_000_000 - 20_000_000
 
 
 @pytest.mark.slow
