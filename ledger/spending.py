@@ -141,7 +141,8 @@ class Spending:
         """
         more = (expires_at, spend.paid_only, *_pools(spend))
         if spend.cost is not None:
-            given = (*arguments_of(spend), *more, at, *cost_of(spend.cost), [str(each) for each in spend.lifted])
+            lifted = [*map(str, spend.lifted), *(["per_spend"] if spend.is_approved else [])]
+            given = (*arguments_of(spend), *more, at, *cost_of(spend.cost), lifted)
             return spent_of(await self._only(_AUTHORIZE_COST, self._org_id, *given))
         return spent_of(await self._one(_AUTHORIZE, at, *arguments_of(spend), *more))
 

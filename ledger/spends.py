@@ -127,7 +127,8 @@ class NewSpend:
 
     `paid_only` takes credits that were paid for, and no others; for reservations and what is forced. `pool` is what it
     draws. With a `cost`, the lots are taken that pay it, and `amount_minor` credits beyond them; only the platform
-    charges costs, and reserves one that windows are `lifted` for.
+    charges costs, and reserves one that windows are `lifted` for. One whose cost `is_approved` may take more credits
+    than a control in credits lets one spend have, because it was counted when others would have paid it.
     """
 
     key: str
@@ -141,6 +142,7 @@ class NewSpend:
     on_limit: OnLimit = OnLimit.REFUSE
     cost: Cost | None = None
     lifted: Sequence[Lifted] = ()
+    is_approved: bool = False
 
     @property
     def is_plain(self) -> bool:

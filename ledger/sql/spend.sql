@@ -154,9 +154,10 @@ $$;
 --
 -- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of what the window has to operate
 -- with, and in all other windows. What nobody granted counts in the allowances of the budgets above, too. `p_lifted` are
--- windows, as `control/window`, that count and do not refuse. What costs money counts that money, and in credits the
--- `p_credits` that pay it. Credits count in money what was paid for the lots that they take: `p_slices`, or the next ones;
--- `p_holds` as in `ledger.lots_worth`. A cost with a part of a minor unit, for which `p_amount` is NULL, counts as its credits do.
+-- windows, as `control/window`, that count and do not refuse; `per_spend` among them lets one spend have more credits than
+-- a control in credits does. What costs money counts that money, and in credits the `p_credits` that pay it. Credits count
+-- in money what was paid for the lots that they take: `p_slices`, or the next ones; `p_holds` as in `ledger.lots_worth`. A
+-- cost with a part of a minor unit, for which `p_amount` is NULL, counts as its credits do.
 CREATE OR REPLACE FUNCTION ledger.limits_on(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_at timestamptz, p_forced boolean, p_asset text DEFAULT 'CREDIT', p_pool text DEFAULT 'operating',
@@ -176,7 +177,7 @@ AS $$
             WHEN p_forced THEN NULL
             WHEN c.status = 'frozen' THEN 'frozen'
             WHEN counts.amount IS NULL THEN 'rate'
-            WHEN counts.amount > c.per_spend THEN 'per_spend'
+            WHEN counts.amount > c.per_spend AND (c.asset <> 'CREDIT' OR 'per_spend' <> ALL (p_lifted)) THEN 'per_spend'
             WHEN concat(c.id, '/', w."window") = ANY (p_lifted) THEN NULL
             -- What costs nothing fits where nothing is left, also below what was spent before the limit was lowered.
             WHEN w.hard AND counts.amount > 0 AND counts.amount > fits.amount THEN 'limit'

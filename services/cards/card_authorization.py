@@ -208,7 +208,8 @@ async def _judge(
         if order is not None and is_new_order:
             # Its amount counts in the budgets from now on as what the card holds, and these have allowed it.
             await purchase_payment.paid_by_card(session, order, now=now)
-            spend = replace(spend, lifted=await orders.given_back(session, order.id, at=now))
+            lifted = await orders.given_back(session, order.id, at=now)
+            spend = replace(spend, lifted=lifted, is_approved=True)
         spent = await Spending(await driver_connection(session), card.org_id).authorize(
             spend, expires_at=now + RESERVATION_TERM, at=now
         )

@@ -337,7 +337,8 @@ async def test_a_purchase_is_paid_although_dearer_credits_went_since_its_approva
     database = issuing.deps.database
     await _give(database, studio.org_id, 300)
     await _give(database, studio.org_id, 1_000, cents=2_990)
-    await budget(database, studio.org_id, ("agent", studio.agent_id), asset="CREDIT", day=500)
+    each = {"per_spend": 300_000_000}
+    await budget(database, studio.org_id, ("agent", studio.agent_id), asset="CREDIT", pools=each, day=500)
     order = await proposed(studio.agent, studio.agent_id, "25")
     made = good(await studio.owner.post("/cards", {"purchase_order_id": order["id"], "name": "C"}, key=new_key()), 201)
     async with database.platform() as session:
