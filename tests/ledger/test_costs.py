@@ -342,7 +342,7 @@ async def test_granted_credits_that_a_client_has_captured_pay_a_part_of_the_mont
         await tenant.spending.settle(key=fresh("s"), spend_id=held.spend_id, at=NOW)
         asked = cost(150, granted=200)
         kept.append(await tenant.spending.keep_granted(key=fresh("k"), spend_id=held.spend_id, cost=asked, at=NOW))
-    # 60 credits are worth 1.20 of a cost of 1.50: first all of them, then 0.80, and of 90 nothing, nor what is beyond 1.50.
+    # 60 credits are worth 1.20 of a cost of 1.50: all of them, then 0.80. Of 90 nothing; what is beyond 1.50 stays.
     assert kept == [(0, 120), (20 * CREDIT, 80), (75 * CREDIT, 0)]
     assert await paid_for(tenant, tenant.books.connections[0]) == [(115 * CREDIT, 0)]
     counted = await tenant.counter(control, at=NOW)

@@ -350,7 +350,12 @@ class CountedSpendView(ResponseModel):
     )
     released: Exact = Field(description="Of an escrow, what it has refunded.")
     refunded: Exact
-    counted: Exact = Field(description="The amount that counted, in the control's currency.")
+    counted: Exact = Field(
+        description=(
+            "What all of `amount` counts, in the control's currency; a part of it counts by its share. A spend of which "
+            "less was captured than was held counts by what was paid for the credits that were captured."
+        )
+    )
     agent_id: str | None
     department_id: str | None
     project_id: str | None
