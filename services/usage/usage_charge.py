@@ -232,7 +232,7 @@ def _charge_of(work: _Charging, due: Due, months: Mapping[tuple[int, date], Deci
 async def _paid(
     session: AsyncSession, spending: Spending, org_id: str, due: Sequence[Due], at: datetime
 ) -> dict[UUID, usage_paid.Payment]:
-    """Return what spends have paid for calls that name them, by the calls' digests; open reservations are locked."""
+    """Return what spends have paid for calls that name them, by the calls' digests; their reservations are locked."""
     naming: dict[UUID, UUID] = {}
     beyond: dict[UUID, str] = {}
     for each in due:
@@ -240,11 +240,11 @@ async def _paid(
             naming[each.digest] = uuid_of(each.spend)
             beyond[each.digest] = beyond_key(each.secret or "", each.spend)
     found = await usage_paid.payments(session, org_id, naming, beyond, at=at)
-    held = sorted(each.spend_id for each in found.values() if each.held_minor)
-    for spend_id in held:
-        # Reservations are locked before the balance; then what they have captured is read again.
+    # Reservations are locked before the balance; then what they have captured is read again. Those that have ended too,
+    # because of them granted credits may come back.
+    for spend_id in sorted({spend for each in found.values() for spend in each.spends}):
         await spending.lock_reservation(spend_id)
-    return await usage_paid.payments(session, org_id, naming, beyond, at=at) if held else found
+    return await usage_paid.payments(session, org_id, naming, beyond, at=at) if found else found
 
 
 def _rest(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:

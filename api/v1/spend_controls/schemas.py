@@ -352,8 +352,8 @@ class CountedSpendView(ResponseModel):
     refunded: Exact
     counted: Exact = Field(
         description=(
-            "What all of `amount` counts, in the control's currency; a part of it counts by its share. A spend of which "
-            "less was captured than was held counts by what was paid for the credits that were captured."
+            "What all of `amount` counts, in the control's currency; a part of it counts by its share. A spend that "
+            "has captured less than it held counts by what was paid for the credits that it captured."
         )
     )
     agent_id: str | None
