@@ -88,8 +88,6 @@ _STOCKS = frozenset(
 #: Measures of credits; of all others an amount in money is what came in, and one in credits stands apart.
 _OF_CREDITS = frozenset({"spends.used", "credits.used", "credits.expired", "lines.credits", "lines.credit_days"})
 _IN_CREDITS = _OF_CREDITS | {"clock.days"}
-#: The sources of an organization's own credits, which it may be shown in a currency.
-_OWN_CREDITS = frozenset({Source.SPENDS, Source.CREDITS, Source.WALLETS})
 #: Measures that have no dimensions, though others of their source have.
 _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
 #: The sources whose measures have no dimensions.
@@ -115,12 +113,14 @@ class Measure:
             return Sum.STOCK
         return Sum.DISTINCT if self.source is Source.ACTIVITY else Sum.FLOW
 
-    def shown_in(self, asset: str, currency: str, *, platform: bool) -> str | None:
+    def shown_in(self, asset: str, currency: str) -> str | None:
         """Return the asset in which amounts are shown where a currency is asked for; None if they are left out.
 
-        Credits never become money, nor money credits, but where an organization is shown its own credits.
+        Credits never become money, nor money credits, but in a balance, of which no lot is left; and in returns money
+        is the credits that it buys by the piece.
         """
-        if CREDIT not in {asset, currency} or (self.source in _OWN_CREDITS and not platform):
+        of_returns = self.source is Source.RETURNS and asset != CREDIT
+        if CREDIT not in {asset, currency} or of_returns or self.source is Source.WALLETS:
             return currency
         return asset if asset == currency or f"{self.source}.{self.name}" in _OF_CREDITS else None
 

@@ -28,8 +28,7 @@ AS $$
 $$;
 
 -- What was paid for the credits that came into escrows and into the earnings of agents by transfers after p_after up to
--- p_until, and for those that left; payouts that came back have not left. And what organizations have used of their own
--- credits: the credits themselves, whether or not somebody paid for them, and what was paid.
+-- p_until, and for those that left; payouts that came back have not left.
 CREATE OR REPLACE FUNCTION ledger.costs_by_day(p_after uuid, p_until uuid)
 RETURNS TABLE (org_id text, agent_id text, day date, line text, asset text, came bigint, went bigint)
 LANGUAGE sql STABLE
@@ -47,15 +46,6 @@ AS $$
             AND (a.path LIKE 'escrow/%' OR a.path LIKE 'agent/%/earnings/CREDIT')
         GROUP BY 1, 2, 3, 4, 5
     ) n
-    UNION ALL
-    SELECT a.org_id, '', (t.effective_at AT TIME ZONE 'UTC')::date, 'customers/credits', v.asset, 0,
-        sum(v.amount)::bigint
-    FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id JOIN ledger.accounts a ON a.id = l.account_id
-    JOIN ledger.transfers t ON t.id = u.transfer_id
-    CROSS JOIN LATERAL (VALUES ('CREDIT', u.amount), (l.paid_asset, u.cost)) AS v (asset, amount)
-    WHERE u.transfer_id > p_after AND u.transfer_id <= p_until AND u.outcome = 'used' AND v.amount > 0
-        AND a.path LIKE 'org/%/credits'
-    GROUP BY 1, 3, 5
 $$;
 
 CREATE OR REPLACE FUNCTION ledger.add_up_revenue() RETURNS trigger

@@ -72,7 +72,6 @@ class CostDay(Base):
 
     Only the books write it, when the place of revenue moves. In minor units of the currency that was paid. `org_id` and
     `agent_id` are those of the agent, and empty for escrows, which are one line. Payouts that came back have not left.
-    Of an organization's own credits it is what was used, in credits and in what was paid for them.
     """
 
     __tablename__ = "cost_days"

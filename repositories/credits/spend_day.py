@@ -18,6 +18,8 @@ from repositories.credits.spend_place import LAST, PLACES, first_id
 _LATE = timedelta(hours=1)
 #: How many spends are read one by one at most, where intervals divide days.
 MOST_SINGLE = 2_000_000
+#: How many spends are read one by one at most where the lots of each are looked up, also of days without a rollup.
+MOST_PAID = 250_000
 _GROUP = "s.action, s.agent_id, s.department_id, s.project_id, left(s.metadata ->> 'model', 200) AS model"
 _DAY = "(s.at AT TIME ZONE 'UTC')::date"
 
@@ -85,7 +87,7 @@ _TRANSFERS = """
 _MOVED = _TRANSFERS.format(kinds="IN ('capture', 'refund')")
 #: What was paid for the credits that spends took, by day: as `_PARTS` reads their credits. Days and refunds are read
 #: one by one (OFFSET 0): joined, all spends may be read.
-_PAID = text(f"""
+_PAID = f"""
 WITH found AS MATERIALIZED (
     SELECT d.day, s.*
     FROM unnest(CAST(:days AS date[]), CAST(:firsts AS uuid[]), CAST(:lasts AS uuid[])) AS d (day, first, last)
@@ -106,17 +108,19 @@ WITH found AS MATERIALIZED (
     WHERE c.kind = 'refund' AND c.org_id = :org_id AND c.id >= :first AND {_DAY} = ANY (CAST(:rolled_up AS date[]))
         AND s.id <> ALL (CAST(:open AS uuid[]))
 )
-SELECT p.day, p.action, p.agent_id, p.project_id, p.model, p.asset, sum(p.cost)::bigint AS cost, {_CHECK}
+SELECT width_bucket(p.at, CAST(:bounds AS timestamptz[])) - 1 AS place, {{columns}}
+    p.asset, sum(p.cost)::bigint AS cost, {_CHECK}
 FROM (SELECT true) always LEFT JOIN (
-    SELECT m.day, m.action, m.agent_id, m.project_id, m.model, c.asset, c.cost
+    SELECT m.at, m.action, m.agent_id, m.department_id, m.project_id, m.model, c.asset, c.cost
     FROM paid_by_transfers(:org_id, ARRAY(SELECT transfer FROM moved)) c JOIN moved m ON m.transfer = c.transfer_id
     UNION ALL
-    SELECT d.day, d.action, d.agent_id, d.project_id, d.model, c.key, c.value::bigint
+    SELECT d.day::timestamp AT TIME ZONE 'UTC', d.action, d.agent_id, d.department_id, d.project_id, d.model, c.key,
+        c.value::bigint
     FROM spend_days d CROSS JOIN jsonb_each_text(d.paid) c
     WHERE d.org_id = :org_id AND d.day = ANY (CAST(:rolled_up AS date[]))
-) p ON true
-GROUP BY 1, 2, 3, 4, 5, 6 LIMIT :most
-""")
+) p ON {{where}}
+GROUP BY {{groups}}, p.asset LIMIT :most
+"""
 #: By interval and some of the columns above; a row without an interval if nothing was spent.
 _BY_INTERVAL = f"""{_PARTS}
 SELECT width_bucket(p.at, CAST(:bounds AS timestamptz[])) - 1 AS place, {{columns}}
@@ -217,31 +221,48 @@ async def by_interval(
         of: only this part.
         most: the most rows.
     """
+    return await _by_interval(session, _BY_INTERVAL, org_id, bounds, columns, where, most, of=of)
+
+
+async def paid(
+    session: AsyncSession,
+    org_id: str,
+    bounds: Sequence[datetime],
+    *,
+    columns: Sequence[str] = (),
+    where: Mapping[str, Sequence[str]] = {},
+    most: int,
+) -> list[RowMapping]:
+    """Return what was paid for the credits that spends took, less what came back to them by now.
+
+    It takes what `by_interval` does, and returns `place`, the columns, and `cost` in minor units of `asset`.
+    """
+    rows = await _by_interval(session, _PAID, org_id, bounds, columns, where, most, most_single=MOST_PAID)
+    return [row for row in rows if row["cost"] is not None]
+
+
+async def _by_interval(
+    session: AsyncSession,
+    statement: str,
+    org_id: str,
+    bounds: Sequence[datetime],
+    columns: Sequence[str],
+    where: Mapping[str, Sequence[str]],
+    most: int,
+    *,
+    of: Part = WHOLE,
+    most_single: int = MOST_SINGLE,
+) -> list[RowMapping]:
     assert {*columns, *where} <= {*COLUMNS}
     groups = ", ".join(("place", *columns))
     filters = " AND ".join(("true", *(f"p.{name} = ANY (CAST(:of_{name} AS text[]))" for name in where)))
     listed = "".join(f"p.{name}, " for name in columns)
-    statement = text(_BY_INTERVAL.format(columns=listed, where=filters, groups=groups))
+    asked = text(statement.format(columns=listed, where=filters, groups=groups))
     more = {"bounds": list(bounds), "most": most, **{f"of_{name}": list(values) for name, values in where.items()}}
-    rows = await _read(session, statement, org_id, bounds[0], bounds[-1], of, within=bounds, more=more)
+    rows = await _read(
+        session, asked, org_id, bounds[0], bounds[-1], of, within=bounds, more=more, most_single=most_single
+    )
     return [row for row in rows if row["place"] is not None]
-
-
-async def paid(session: AsyncSession, org_id: str, since: datetime, until: datetime, *, most: int) -> list[RowMapping]:
-    """Return what was paid for the credits that spends of whole days (UTC) took, less what came back to them by now.
-
-    Args:
-        session: of the organization or the platform.
-        org_id: the organization.
-        since: the beginning of a day.
-        until: the end of a day.
-        most: the most rows.
-
-    Returns:
-        `day`, `action`, `agent_id`, `project_id`, `model`, and `cost` in minor units of `asset`.
-    """
-    rows = await _read(session, _PAID, org_id, since, until, WHOLE, more={"most": most})
-    return [row for row in rows if row["cost"] is not None]
 
 
 async def _read(
@@ -254,6 +275,7 @@ async def _read(
     *,
     within: Sequence[datetime] = (),
     more: Mapping[str, object] = {},
+    most_single: int = MOST_SINGLE,
 ) -> Sequence[RowMapping]:
     # Days with a bound within them.
     split = {at.date() for at in (bound.astimezone(UTC) for bound in within) if at.time() != time()}
@@ -268,9 +290,10 @@ async def _read(
         else:
             raw.append(day)
             single += spends
-    if within and single > MOST_SINGLE:
+    if within and single > most_single:
         raise TooMuch(
-            "Too many spends lie in days that the intervals divide. Ask for days in UTC, or for a shorter period.",
+            "Too many spends lie in days that the intervals divide, or that are not added up yet. Ask for days in UTC, "
+            "for a shorter period, or for one without today.",
             extra={"field": "zone"},
         )
     asked: dict[str, Any] = {

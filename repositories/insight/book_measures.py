@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 
 from sqlalchemy import text
 
@@ -94,6 +95,12 @@ _WALLETS = text("""
 SELECT asset, path FROM ledger.accounts
 WHERE org_id = :org_id AND (path = 'org/' || org_id || '/credits' OR path LIKE 'org/' || org_id || '/cash/%')
 ORDER BY asset
+""")
+#: What was paid for the credits that an organization has, by currency, for each of them.
+_WORTH = text("""
+    SELECT l.paid_asset, sum(l.paid - l.costed) AS paid, sum(sum(l.remaining)) OVER () AS credits
+    FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id AND l.is_open
+    WHERE a.path = 'org/' || :org_id || '/credits' AND a.asset = 'CREDIT' GROUP BY 1
 """)
 
 
@@ -188,8 +195,16 @@ async def credits(wanted: Wanted) -> list[Part]:
 
 
 async def balances(wanted: Wanted) -> list[Part]:
-    """Return of an organization: `balance`, what its wallets held when each interval ended."""
+    """Return of an organization: `balance`, what its wallets held when each interval ended.
+
+    In money, credits are what was paid for those that are there now; without any they stay credits.
+    """
     assert wanted.org_id is not None
+    worth = dict[str, list[tuple[str, Fraction]]]()
+    if wanted.currency not in {None, CREDIT}:
+        lots = (await wanted.session.execute(_WORTH, {"org_id": wanted.org_id})).all()
+        if lots:
+            worth[CREDIT] = [(asset, Fraction(int(paid), int(credits))) for asset, paid, credits in lots if asset]
     wallets = (await wanted.session.execute(_WALLETS, {"org_id": wanted.org_id})).all()
     parts = []
     for asset, path in wallets:
@@ -197,7 +212,8 @@ async def balances(wanted: Wanted) -> list[Part]:
         asked = {"org_id": wanted.org_id, "path": path, "asset": asset, "moments": ends}
         for place, row in enumerate(await wanted.session.execute(_BALANCES, asked)):
             if row.balance is not None and wanted.bounds[place] < wanted.now:
-                parts.append(Part(place, (), "balance", asset, row.balance))
+                for shown, price in worth.get(asset, [(asset, Fraction(1))]):
+                    parts.append(Part(place, (), "balance", shown, row.balance * price))
     return parts
 
 

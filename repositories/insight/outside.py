@@ -81,14 +81,19 @@ SELECT EXISTS (
 )
 """)
 _EARNED = text(f"""
-SELECT v.source, v.agent_id, coalesce(a.name, o.name) AS name, v.currency,
-    sum(v.amount_minor - v.reversed_minor)::bigint AS amount_minor, count(*) AS pieces
+SELECT v.source, v.agent_id, coalesce(a.name, o.name) AS name, m.currency, sum(m.minor)::bigint AS amount_minor,
+    count(*) AS pieces
 FROM (
     SELECT * FROM revenue_events
     WHERE org_id = :org_id AND occurred_at >= :since AND occurred_at < :until AND status IN ('confirmed', 'reversed')
     ORDER BY occurred_at DESC LIMIT {PAYMENTS}
-) v JOIN organizations o ON o.id = v.org_id LEFT JOIN agents a ON a.id = v.agent_id
-GROUP BY v.source, v.agent_id, a.name, o.name, v.currency
+) v CROSS JOIN LATERAL (
+    SELECT v.currency, v.amount_minor - v.reversed_minor AS minor
+    WHERE NOT (:in_money AND v.currency = 'CREDIT' AND v.transfer_id IS NOT NULL)
+    UNION ALL
+    SELECT w.key, (w.value ->> 0)::bigint - (w.value ->> 1)::bigint FROM jsonb_each(v.money) w WHERE :in_money
+) m JOIN organizations o ON o.id = v.org_id LEFT JOIN agents a ON a.id = v.agent_id
+GROUP BY v.source, v.agent_id, a.name, o.name, m.currency
 """)
 
 
@@ -178,9 +183,12 @@ async def was_drawn(session: AsyncSession, org_id: str, month: Month) -> bool:
     return bool(await session.scalar(_DRAWN, {"org_id": org_id, **asked}))
 
 
-async def earned(session: AsyncSession, org_id: str, month: Month) -> list[Earned]:
-    """Return the confirmed revenue by agent and source."""
-    rows = await session.execute(_EARNED, {"org_id": org_id, **month.asked})
+async def earned(session: AsyncSession, org_id: str, month: Month, *, in_money: bool) -> list[Earned]:
+    """Return the confirmed revenue by agent and source.
+
+    With `in_money` earnings in credits are what was paid for them; credits that were reported stay credits.
+    """
+    rows = await session.execute(_EARNED, {"org_id": org_id, "in_money": in_money, **month.asked})
     return [Earned(**row._mapping) for row in rows]
 
 

@@ -112,20 +112,17 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date, *,
     Raises:
         TooMuch: a statement has too many rows.
     """
+    days = [_start(since) + at * _DAY for at in range((until - since).days + 1)]
+    columns = ("action", "agent_id", "project_id", "model")
     if in_money:
-        paid = _all(await spend_day.paid(session, org_id, _start(since), _start(until), most=MOST))
-        found = [_cost(row, _kind(row), row["asset"], row["cost"]) for row in paid]
+        paid = _all(await spend_day.paid(session, org_id, days, columns=columns, most=MOST))
+        spent = [(row, row["asset"], row["cost"]) for row in paid]
     else:
-        spent = await spend_day.by_interval(
-            session,
-            org_id,
-            [_start(since) + at * _DAY for at in range((until - since).days + 1)],
-            columns=("action", "agent_id", "project_id", "model"),
-            most=MOST,
-        )
-        found = [
-            _cost({**row, "day": since + row["place"] * _DAY}, _kind(row), CREDIT, row["used"]) for row in _all(spent)
-        ]
+        used = _all(await spend_day.by_interval(session, org_id, days, columns=columns, most=MOST))
+        spent = [(row, CREDIT, row["used"]) for row in used]
+    found = [
+        _cost({**row, "day": since + row["place"] * _DAY}, _kind(row), asset, minor) for row, asset, minor in spent
+    ]
     asked = _asked(org_id, since, until, in_money=in_money)
     found += [
         _cost(row, CostKind.USAGE, row["currency"], Fraction(int(row["pico"]), minor_pico(row["currency"])))

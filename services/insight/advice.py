@@ -286,30 +286,37 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
 async def _earned(
     session: AsyncSession, org_id: str, month: Month, spending: Mapping[str, int], now: datetime
 ) -> list[Earned]:
-    """Return the confirmed revenue, in the currency of spending with most pieces of it; as it was without a rate."""
-    earned = await outside.earned(session, org_id, month)
+    """Return the confirmed revenue, in the currency of spending with most pieces of it; as it was without a rate.
+
+    Credits that were reported have no price in money, and stay credits.
+    """
+    earned = await outside.earned(session, org_id, month, in_money=False)
     pieces = Counter({code: 0 for code, spent in spending.items() if spent})
     if not pieces or not earned:
         return earned
     for each in earned:
         if each.currency in pieces:
             pieces[each.currency] += each.pieces
-    rates = OwnRates(session, max(pieces, key=lambda code: (pieces[code], code)), org_id)
+    rates, credits = OwnRates(session, max(pieces, key=lambda code: (pieces[code], code)), org_id), list[Earned]()
+    if rates.currency != CREDIT:
+        earned = await outside.earned(session, org_id, month, in_money=True)
+        credits = [each for each in earned if each.currency == CREDIT]
+    money = [each for each in earned if each not in credits]
     try:
-        for each in sorted(earned, key=lambda each: -each.amount_minor):
+        for each in sorted(money, key=lambda each: -each.amount_minor):
             await rates.take(each.currency, each.amount_minor, now)
-        await rates.load((each.currency, now) for each in earned)
+        await rates.load((each.currency, now) for each in money)
     except Invalid:
         return earned
     whole = dict[tuple[str, str | None], Earned]()
-    for each in earned:
+    for each in money:
         amount = int(rates.converted(each.amount_minor, each.currency, now))
         made = replace(each, currency=rates.currency, amount_minor=amount)
         before = whole.get((each.source, each.agent_id))
         if before is not None:
             made = replace(made, amount_minor=before.amount_minor + amount, pieces=before.pieces + made.pieces)
         whole[each.source, each.agent_id] = made
-    return list(whole.values())
+    return [*whole.values(), *credits]
 
 
 async def _offered(
@@ -321,11 +328,7 @@ async def _offered(
     """
     wanted = {(same(each.category), each.currency) for each in bought}
     offers = await outside.own_offers(session, org_id) if wanted else ()
-    found, earned = [], dict[str, list[tuple[str, int]]]()
-    if offers:
-        asked = Query(metrics=("earnings",), since=month.since, until=month.until, by=("agent",))
-        for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows:
-            earned[row.group["agent"] or ""] = [(each.asset or "", int(each.value or 0)) for each in row.figures]
+    found, earned = [], dict[str, dict[str | None, int]]()
     for offer in offers:
         meters = offer.usage_prices or {}
         if not offer.is_monthly and (len(meters) != 1 or same(next(iter(meters))) not in USES):
@@ -334,14 +337,14 @@ async def _offered(
         if price is None:
             continue
         for currency in sorted(code for category, code in wanted if category == same(offer.category)):
-            amounts = [(offer.currency or CREDIT, price), *earned.get(offer.agent_id, ())]
-            rates = OwnRates(session, currency, org_id)
+            asset, rates = offer.currency or CREDIT, OwnRates(session, currency, org_id)
             try:
-                await rates.take(offer.currency or CREDIT, price, now)
-                await rates.load((asset, now) for asset, _ in amounts)
+                await rates.take(asset, price, now)
+                await rates.load([(asset, now)])
+                if currency not in earned:
+                    earned[currency] = await _earned_by_agent(session, org_id, month, currency, now)
             except Invalid:
                 continue
-            asks, *brought = (rates.converted(each, asset, now) for asset, each in amounts)
             found.append(
                 Offered(
                     agent_id=offer.agent_id,
@@ -349,11 +352,22 @@ async def _offered(
                     category=offer.category,
                     is_monthly=offer.is_monthly,
                     currency=currency,
-                    price_minor=ceil(asks),
-                    earned_minor=int(sum(brought)),
+                    price_minor=ceil(rates.converted(price, asset, now)),
+                    earned_minor=earned[currency].get(offer.agent_id, 0),
                 )
             )
     return found
+
+
+async def _earned_by_agent(
+    session: AsyncSession, org_id: str, month: Month, currency: str, now: datetime
+) -> dict[str | None, int]:
+    """Return what each own agent earned, in a currency; in money, credits are what was paid for them."""
+    asked = Query(metrics=("earnings",), since=month.since, until=month.until, by=("agent",), currency=currency)
+    return {
+        row.group["agent"]: sum(int(each.value or 0) for each in row.figures if each.asset == currency)
+        for row in (await metrics.ask(session, asked, org_id=org_id, now=now)).rows
+    }
 
 
 # What nobody used ----------------------------------------------------------------------------------------------------

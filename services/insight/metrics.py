@@ -220,7 +220,7 @@ async def _sums(
     asked: _Asked, measures: frozenset[Measure], bounds: Sequence[datetime], rates: Rates | None
 ) -> dict[tuple[int, _Group], _Sums]:
     """Return the sums of measures by interval and group; those without dimensions are in every group."""
-    query, platform = asked.query, asked.org_id is None
+    query = asked.query
     found: dict[tuple[int, _Group], _Sums] = defaultdict(lambda: defaultdict(dict))
     whole: dict[int, _Sums] = defaultdict(lambda: defaultdict(dict))
     read, number = list[_Read](), 0
@@ -252,7 +252,7 @@ async def _sums(
         moments = [min(ends, asked.now) - timedelta.resolution for ends in days[1:]]
         if rates is not None:
             shown = [
-                (part, named[part.measure].shown_in(part.asset, rates.currency, platform=platform))
+                (part, named[part.measure].shown_in(part.asset, rates.currency))
                 for part in parts
                 if part.asset and part.measure in named
             ]
@@ -262,7 +262,7 @@ async def _sums(
             await rates.load(asked_for, leaves_out=True)
         read.append((parts, named, is_whole, places, moments))
 
-    await aside(_add_up, read, rates, found, whole, platform=platform)
+    await aside(_add_up, read, rates, found, whole)
     if not query.by:
         for place, sums in whole.items():
             _merge(found[place, ()], sums)
@@ -276,8 +276,6 @@ def _add_up(
     rates: Rates | None,
     found: dict[tuple[int, _Group], _Sums],
     whole: dict[int, _Sums],
-    *,
-    platform: bool,
 ) -> None:
     for parts, named, is_whole, places, moments in read:
         for place, group, name, asset, value in parts:
@@ -285,7 +283,7 @@ def _add_up(
                 continue
             measure = named[name]
             if asset and rates is not None:
-                shown = measure.shown_in(asset, rates.currency, platform=platform)
+                shown = measure.shown_in(asset, rates.currency)
                 if shown is None or (shown == rates.currency and not rates.known(asset, moments[place])):
                     continue
                 if shown == rates.currency:

@@ -77,7 +77,7 @@ async def high(session: AsyncSession, now: datetime, *, within: timedelta, budge
 async def _bounds(session: AsyncSession, org_id: str, currency: str, now: datetime) -> dict[str, int] | None:
     """Return the lower bound of each agent's return in ten-thousandths, where there are enough days to say it.
 
-    None without a rate for what something cost or brought.
+    None without a rate for the currency. An agent whose costs have no rate has no revenue, so its return is not high.
     """
     since, until = _since(now).date(), now.astimezone(UTC).date()
     try:

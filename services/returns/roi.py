@@ -30,7 +30,8 @@ async def nights(
     """Return what each agent cost and brought in on each day (UTC) that has any, by agent and day.
 
     What is of no agent has days of its own. Revenue is confirmed, less what was taken back of it until now. In money,
-    credits are what was paid for them. The second value has the currencies without a rate, which are left out.
+    credits are what was paid for them. The second value has the currencies without a rate, which are left out. An agent
+    with costs among these has no revenue: what is decided by it would count on a profit that nobody knows.
 
     Args:
         session: of the organization or the platform.
@@ -44,7 +45,7 @@ async def nights(
     Raises:
         Invalid: `analytics.no_rate`, of the currency itself; `analytics.too_much`; the period is too long.
     """
-    costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now)
+    costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now, decides=True)
     return roi.nights(costs, revenue, project_id=project_id), left_out
 
 
@@ -61,15 +62,13 @@ async def figures(
 ) -> list[Roi]:
     """Return the figures of each agent, project or model, or of the organization, by margin, the highest first.
 
-    The period is that of `nights`. `weekly` says whether the trend is by week or by day.
+    The period is that of `nights`, and so is the revenue. `weekly` says whether the trend is by week or by day.
 
     Raises:
         Invalid: as `nights`.
     """
-    found, _, _ = await report(
-        session, org_id, scope=scope, since=since, until=until, currency=currency, now=now, weekly=weekly
-    )
-    return found
+    costs, revenue, _ = await _rows(session, org_id, since, until, currency, now, decides=True)
+    return await aside(roi.figures, scope, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
 
 
 async def report(
@@ -86,7 +85,7 @@ async def report(
 ) -> tuple[list[Roi], Roi, tuple[str, ...]]:
     """Return what `figures` does, the figures of the whole organization, and the currencies that are left out.
 
-    All is of one read. It raises the same.
+    All is of one read, with the revenue of every agent. It raises the same.
 
     With `most` also `analytics.too_much`: it bounds the days of all agents, projects or models together.
     """
@@ -108,7 +107,7 @@ async def report(
 
 
 async def _rows(
-    session: AsyncSession, org_id: str, since: date, until: date, currency: str, now: datetime
+    session: AsyncSession, org_id: str, since: date, until: date, currency: str, now: datetime, *, decides: bool = False
 ) -> tuple[Sequence[Cost], Sequence[Revenue], tuple[str, ...]]:
     roi.check_period(since, until)
     in_money = currency != CREDIT
@@ -117,8 +116,9 @@ async def _rows(
     rows: list[Cost | Revenue] = [*costs, *revenue]
     moments, rates = store.moments([row.day for row in rows], now), Rates(session, currency)
     left_out = await unrated(rates, ((row.asset, moments[row.day]) for row in rows))
+    unknown = {row.agent_id for row in costs if row.asset in left_out} if decides else set()
     costs = [row for row in costs if row.asset not in left_out]
-    revenue = [row for row in revenue if row.asset not in left_out]
+    revenue = [row for row in revenue if row.asset not in left_out and row.agent_id not in unknown]
     converted = await aside(
         lambda: (
             [

@@ -366,6 +366,17 @@ async def test_profit_is_reinvested_and_what_is_reversed_later_lowers_the_next_n
     assert proposed(await team.night(NIGHT + 3 * DAY)).reinvested_minor == 700
 
 
+async def test_profit_of_an_agent_whose_costs_have_no_rate_is_not_reinvested(database: Database, rows: Rows) -> None:
+    team = await Team.of(database, "ada", "bob")
+    await money(rows, team)
+    await team.set(reinvest_bps=2_500)
+    for name in ("ada", "bob"):
+        await team.brought(rows, name, LAST, 100)
+    await team.cost(rows, "ada", LAST, 9_000, "ISK")
+    row = proposed(await team.night())
+    assert (row.reinvested_minor, row.left_out) == (2_500, ["ISK"])
+
+
 async def test_credits_that_are_there_for_reinvestment_count_what_was_paid_for_them(
     database: Database, rows: Rows
 ) -> None:

@@ -113,9 +113,9 @@ async def test_results_at_the_bar_pay_the_next_stage(database: Database, rows: R
     assert await paid(team, row, NOW + 10 * DAY) == ("finished", 2, 10_000, None)
 
 
-@for_each("earns, payable", [(300, 2), (110, 1)])
+@for_each("earns, hidden, payable", [(300, False, 2), (110, False, 1), (300, True, 1)])
 async def test_a_confirmed_return_at_the_bar_pays_the_next_stage(
-    database: Database, rows: Rows, earns: int, payable: int
+    database: Database, rows: Rows, earns: int, hidden: bool, payable: int
 ) -> None:
     team = await Team.of(database, "ada")
     first = Stage(due_at=NOW, share_bps=5_000)
@@ -124,6 +124,11 @@ async def test_a_confirmed_return_at_the_bar_pays_the_next_stage(
         day = NOW.date() + (at + 1) * DAY
         await team.cost(rows, "ada", day, 100)
         await team.brought(rows, "ada", day, earns)
+    if hidden:
+        # A cost that nobody can convert could be anything.
+        await rows.add("ledger.rates", base="CREDIT", quote="USD", base_minor=10**6, quote_minor=10, source="operator",
+                       starts_at=NOW - DAY)  # fmt: skip
+        await team.cost(rows, "ada", NOW.date() + DAY, 9_000, "ISK")
     # Of this nothing is matured.
     await team.brought(rows, "ada", date(2026, 5, 8), 9_000)
     status, stages_paid, _, why = await paid(team, row, NOW + 60 * DAY)

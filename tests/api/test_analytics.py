@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from domain.common.credits import credit_price
 from domain.insight.metrics import METRICS
+from runtime.database import Database
+from services.books import exchange_rate
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import grant
+from tests.support.returns import buys
 from tests.support.seeds import RUN_SEED
 
 pytestmark = pytest.mark.db
@@ -152,12 +156,20 @@ async def test_unknown_names_come_with_the_nearest(tenant: Tenant) -> None:
     assert "payments.failed" in answer["detail"]
 
 
-async def test_amounts_are_converted_at_the_rate_of_the_day(tenant: Tenant, operator: Caller) -> None:
+async def test_amounts_are_converted_at_the_rate_of_the_day(
+    new_tenant: Any, operator: Caller, database: Database
+) -> None:
+    tenant = await new_tenant("owner")
+    # Ten cents by the piece, five of them here.
+    await buys(database, tenant.org_id, 10, 50)
+    async with database.platform() as session:
+        await exchange_rate.note_price(session, credit_price("0.10", "USD"), datetime.now(UTC) - timedelta(days=1))
     rate = {"base": "USD", "quote": "MVR", "rate": "140"}
     good(await operator.post("/exchange-rates", rate, key=new_key()), 201)
-    await use(tenant.owner, "5")
-    asked = await ask(tenant.owner, "spending", currency="MVR")
+    await use(tenant.owner, "4")
+    asked = await ask(tenant.owner, "spending", "balance", currency="MVR")
     (rate,) = asked["rates"]
-    assert (rate["from"], rate["to"]) == ("CREDIT", "MVR")
-    (value,) = asked["totals"]
-    assert (value["currency"], Decimal(value["value"])) == ("MVR", 5 * Decimal(rate["rate"]))
+    assert (rate["from"], rate["to"]) == ("USD", "MVR")
+    cents = {value["metric"]: Decimal(value["value"]) / Decimal(rate["rate"]) * 100 for value in asked["totals"]}
+    assert {value["currency"] for value in asked["totals"]} == {"MVR"}
+    assert cents == {"spending": 4 * 5, "balance": 6 * 5}

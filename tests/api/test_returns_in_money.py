@@ -111,6 +111,17 @@ async def test_granted_credits_bring_and_cost_no_money(
     assert await payable(studio) == {}
 
 
+async def test_metrics_of_returns_in_credits_are_those_of_the_page(studio: Tenant, client: Tenant) -> None:
+    body = {"source": "ads", "reference": "x", "amount": "24", "currency": "USD"}
+    row = good(await studio.owner.post("/revenue", body, key=new_key()), 201)
+    good(await studio.finance.post(f"/revenue/{row['id']}/confirm", {}, key=new_key()))
+    page = good(await studio.owner.get("/economics/roi?currency=CREDIT"))["total"]["revenue"]["confirmed"]
+    today = datetime.now(UTC).date()
+    asked = {"metrics": ["returns.revenue"], "currency": "CREDIT", "from": str(today), "to": str(today)}
+    assert [each["value"] for each in good(await studio.owner.post("/analytics/query", asked))["totals"]] == [page]
+    assert page == "240.00"
+
+
 async def test_revenue_in_a_currency_without_a_rate_is_left_out_and_named(studio: Tenant, client: Tenant) -> None:
     for currency, amount in (("USD", "24"), ("ISK", "900")):
         body = {"source": "ads", "reference": currency, "amount": amount, "currency": currency}

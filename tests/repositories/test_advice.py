@@ -293,6 +293,17 @@ async def test_free_options_and_own_offers_are_read_as_they_were_used_and_as_the
     # Own credits cost what was paid for them: five cents each, and not the ten that they are sold for.
     await buy(database, org_id, "10", 50, at=LONG_AGO)
     assert (await advised(database, org_id))[f"arbitrage-buy_{agent_id}_USD"].amount_minor == 100 - 10
+    # What an agent earned is what was paid for the credits, once.
+    dear = await agent(rows, org_id, 0, model="usage", usage_prices=json.dumps({"request": 90 * CREDIT}))
+    await rows.add("ledger.cost_days", org_id=org_id, day=DAY, line="creators/earnings", agent_id=dear, asset="USD",
+                   came=7, went=0)  # fmt: skip
+    await rows.change("SELECT ledger.open_account($1, 'CREDIT', $2, 'liability', 0, 1::smallint)",
+                      f"agent/{dear}/earnings/CREDIT", org_id)  # fmt: skip
+    await rows.change(
+        "INSERT INTO ledger.earning_days (account_id, day, earned, paid_out) SELECT id, $1, $2, 0 FROM ledger.accounts"
+        " WHERE path = $3", DAY, CREDIT, f"agent/{dear}/earnings/CREDIT",
+    )  # fmt: skip
+    assert (await advised(database, org_id))[f"arbitrage-sell_{dear}_USD"].figures["earned"] == "0.07"
     for reader, covered in ((org_id, True), (await organization(rows), False)):
         async with database.tenant(reader) as session:
             of_credits = await lot_price.for_credits(session, org_id, CREDIT, "USD", at=NOW)
@@ -346,6 +357,15 @@ async def test_models_that_chance_chose_and_sources_of_revenue_are_compared(data
     assert found["diversify-CREDIT"].amount_minor == (106 + 4) * CREDIT
     assert found["diversify-CREDIT"].title == f"Most of your revenue comes from {agent_id} by escrow."
     assert set(await advised(database, chosen)) == set()
+    # In the currency of what is spent, credits are what was paid for them.
+    seller = await organization(rows)
+    await rows.add("ledger.purchase_counts", order_id="por_1", number=0, org_id=seller, asset="EUR", amount=9, spent=9,
+                   at=NOON, pool="operating", id=first_id(NOON))  # fmt: skip
+    of_credits = revenue | {"org_id": seller, "currency": "CREDIT", "amount_minor": 9 * CREDIT, "status": "confirmed"}
+    for number in range(10):
+        await rows.add("revenue_events", **of_credits, id=new_id("rev"), agent_id=agent_id, source="escrow",
+                       reference=str(number), money=json.dumps({"EUR": [3, 1, 0]}))  # fmt: skip
+    assert (await advised(database, seller))["diversify-EUR"].amount_minor == 10 * 2
 
 
 async def subscription(rows: Rows, org_id: str, **changes: Any) -> None:

@@ -175,8 +175,20 @@ async def test_margin_of_usage_is_above_cost_in_what_the_credits_were_bought_for
         *(market.payer, NOW.date()),
     )
     await owner.close()
-    found = values(await asked(database, "usage.margin", org_id=market.payer, currency="USD"))
-    assert found == {("usage.margin", "USD"): Fraction(400 - 300, 400)}
+    names = ("usage.margin", "spending", "burn_rate")
+    found = values(await asked(database, *names, org_id=market.payer, currency="USD"))
+    assert found == {
+        ("usage.margin", "USD"): Fraction(400 - 300, 400), ("spending", "USD"): 400, ("burn_rate", "USD"): 400,
+    }  # fmt: skip
+    # What was held on one day and taken on a later one is spent, though nothing else was used then.
+    spending = Spending(market.connection, market.payer)
+    held = NewSpend(key=fresh("k"), action="search", amount_minor=10 * ONE)
+    reserved = await spending.authorize(held, at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=1))
+    await spending.settle(key=fresh("k"), spend_id=reserved.spend_id, amount_minor=10 * ONE, at=NOW)
+    query = Query(metrics=("spending",), since=BEGINS - timedelta(days=1), until=BEGINS, currency="USD")
+    async with database.at_one_moment(market.payer) as session:
+        before = await ask(session, query, org_id=market.payer, now=BEGINS + timedelta(days=2))
+    assert values(before) == {("spending", "USD"): 200}
 
 
 async def test_a_question_reads_no_more_rows_for_more_uses_of_lots(market: Market, database: Database) -> None:

@@ -1,7 +1,7 @@
 """Reads of returns over a period: they do not grow with what lies outside of it."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import asyncpg
 import pytest
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.insight.query import TooMuch
 from domain.returns.roi import Roi, Scope
+from repositories.credits import spend_day
 from repositories.returns import roi as store
 from runtime.database import Database
 from services.returns import roi
@@ -121,6 +122,27 @@ async def test_rows_that_are_too_many_are_refused_and_not_cut(
         with pytest.raises(TooMuch):
             async with database.tenant("org_a") as session:
                 await reading(session, "org_a", PERIOD["since"], PERIOD["until"])
+
+
+async def test_spends_that_are_too_many_to_look_up_one_by_one_are_refused(
+    database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    day = datetime.combine(PERIOD["since"], time(), UTC)
+    try:
+        row = "INSERT INTO ledger.credit_days (org_id, day, used, spends) VALUES ('org_a', $1, 9, 6)"
+        await owner.execute(row, day.date())
+    finally:
+        await owner.close()
+    for most, refused in ((6, False), (5, True)):
+        monkeypatch.setattr(spend_day, "MOST_PAID", most)
+        async with database.tenant("org_a") as session:
+            asked = spend_day.paid(session, "org_a", [day, day + timedelta(days=1)], most=9)
+            if refused:
+                with pytest.raises(TooMuch):
+                    await asked
+            else:
+                assert await asked == []
 
 
 async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_history(

@@ -189,11 +189,11 @@ class Team:
         async with self.database.platform() as session:
             await session.execute(text(statement), values)
 
-    async def cost(self, rows: Rows, name: str | None, day: date, dollars: int) -> None:
+    async def cost(self, rows: Rows, name: str | None, day: date, dollars: int, asset: str = "USD") -> None:
         """Have an agent, or a person for the project, have bought something on a day."""
         await rows.add(
             "ledger.purchase_counts", order_id=f"por_{next(NUMBERS)}", number=0, org_id=self.org_id,
-            agent_id=self.agents[name] if name else None, project_id=self.project_id, asset="USD", amount=dollars * 100,
+            agent_id=self.agents[name] if name else None, project_id=self.project_id, asset=asset, amount=dollars * 100,
             pool="operating", spent=dollars * 100, at=at(day),
         )  # fmt: skip
 

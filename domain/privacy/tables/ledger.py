@@ -222,7 +222,7 @@ TABLES: Mapping[str, Place] = {
         {IDENTIFIER: "org_id", FINANCIAL: "line asset amount", TECHNICAL: "day"},
     ),
     "ledger.cost_days": Place(
-        "what was paid for credits that were used, in escrows and earned, by day",
+        "what was paid for the credits in escrows and in agents' earnings, by day",
         WITH_THE_BOOKS,
         {IDENTIFIER: "org_id agent_id", FINANCIAL: "line asset came went", TECHNICAL: "day"},
     ),
