@@ -122,7 +122,7 @@ class Judged:
 
 @dataclass
 class Count:
-    """What has been used of every pool of every window of a day, and of the lot of credits that pays."""
+    """The use of every pool of every window of a day, and of the lot of credits that pays."""
 
     worth: Worth
     gone: int = 0

@@ -115,7 +115,7 @@ class Proof:
     # The ties ---------------------------------------------------------------------------------------------------------
 
     async def _usage(self) -> None:
-        """What the market reported, the events, and with their markup the lines of the monthly invoices."""
+        """The reports of the market, the events, and with their markup the lines of the monthly invoices."""
         reported: Counter[tuple[str, str]] = Counter()
         for customer in self._customers():
             for (month, _), units in customer.used.items():

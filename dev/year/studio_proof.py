@@ -130,7 +130,7 @@ class StudioProof:
                   sum(self.studio.confirmed.values()), "USD")  # fmt: skip
 
     async def _money(self) -> None:
-        """What the studio earned and spent in money: what is owed to it, and what was paid for the credits it used."""
+        """Earnings and costs of the studio in money: what is owed to it, and what was paid for the credits it used."""
         books, org_id = self.world.books, self.studio.owner.org_id
         total = (await self._roi("organization", "USD"))["total"]
         figures = {**total["costs"], **total["revenue"]}

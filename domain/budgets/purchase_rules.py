@@ -1,4 +1,4 @@
-"""What operators set for purchase orders. Pure."""
+"""The settings of purchase orders. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta

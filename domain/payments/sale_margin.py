@@ -26,7 +26,7 @@ class CreditUse(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFee:
-    """What a payment provider keeps of each payment.
+    """The fee that a payment provider keeps of each payment.
 
     Attributes:
         percent: of the amount.
@@ -102,7 +102,7 @@ class SaleMargin:
 
     @property
     def loss(self) -> str:
-        """What it loses by which use, in words; empty where it loses by none."""
+        """The loss by each use, in words; empty where there is none."""
         currency = self.sale.currency
         by = [f"{format_amount(-minor, currency)} {currency} in {use}" for use, minor in self.left.items() if minor < 0]
         return f"{self.sale.name} loses {' and '.join(by)}" if by else ""

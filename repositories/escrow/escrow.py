@@ -91,7 +91,7 @@ _BEFORE_FUNDING = f"""
 
 
 class BeforeFunding(NamedTuple):
-    """What is read before an escrow is funded from credits.
+    """Facts that are read before an escrow is funded from credits.
 
     `is_paid`: payments for it were made. `is_limited`: the payer has spend controls. `is_related`: its parties are two
     organizations that are related. `statuses`: of the parties, by id.

@@ -168,7 +168,7 @@ class SalesSettings(Part):
 
     @cached_property
     def plan_book(self) -> Plans:
-        """What organizations can subscribe to, with the part of each price that is for included credits."""
+        """The plans that organizations can subscribe to, with the part of each price that is for included credits."""
         return with_credits_priced(self.listed_plans, self.price_of_credits, self.packages)
 
     @cached_property

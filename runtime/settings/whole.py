@@ -172,7 +172,7 @@ class Settings(
 
     @property
     def provider_fee(self) -> ProviderFee:
-        """What a payment provider keeps of each payment, by its list price."""
+        """The fee that a payment provider keeps of each payment, by its list price."""
         return ProviderFee(
             percent=Decimal(self.provider_fee_percent),
             fixed=self.provider_fee_fixed,
@@ -181,7 +181,7 @@ class Settings(
 
     @property
     def sale_margins(self) -> tuple[SaleMargin, ...]:
-        """What is left of each package and plan."""
+        """The money that is left of each package and plan."""
         parts = Parts(
             commission_bps=self.commission_bps,
             creator_bps=self.creator_share_bps,

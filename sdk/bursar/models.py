@@ -4474,7 +4474,7 @@ class RevenueByStatusView(Model):
 
 
 class RevenueMoneyView(Model):
-    """What was paid for the credits of revenue, in one currency."""
+    """The money that was paid for the credits of revenue, in one currency."""
 
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT

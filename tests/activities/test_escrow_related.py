@@ -1,4 +1,4 @@
-"""What a subscription's credits pay to strangers, and what organizations in one hand pay each other."""
+"""A subscription's credits pay strangers, and no organization in the same hand."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What charged usage takes of the books: lots, until what was paid for them is the cost."""
+"""Charged usage takes lots, until what was paid for them is the cost."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -206,7 +206,7 @@ async def test_returns_add_up_to_spends_and_ledger_over_random_histories(
 
 
 async def _in_money(seller: Tenant, database: Database) -> None:
-    """What agents earned is what can be paid out, and what they spent is what it cost, before and after the day."""
+    """Earnings of agents are what can be paid out, and spends are what they cost, before and after the day."""
     async with database.platform() as session:
         owed = {row.asset: row.minor for row in await session.execute(OWED, {"org": seller.org_id})}
         cost = {row.asset: row.minor for row in await session.execute(PAID, {"org": seller.org_id})}

@@ -225,7 +225,7 @@ async def test_version_that_a_provider_answered_with_is_the_model_that_was_chose
 
 
 async def priced_agent(database: Database, tenant: Tenant) -> str:
-    """Have the tenant's agent cost one credit a task, and good, where the model is not."""
+    """Let the tenant's agent cost one credit a task, and good, where the model is not."""
     async with database.platform() as session:
         await session.execute(
             update(Agent)

@@ -1,4 +1,4 @@
-"""What is left of each package and plan by default, and the page that shows it."""
+"""The table of what is left of each package and plan, and the page that shows it."""
 
 from pathlib import Path
 

@@ -63,7 +63,7 @@ def priced(minor: str | int, asset: str = "USD", granted: int | None = None) -> 
 
 
 async def paid_for(tenant: Tenant, connection: asyncpg.Connection) -> list[tuple[int, int]]:
-    """What was taken of each lot and what was paid for that, in the order of the lots."""
+    """The credits that were taken of each lot and the money paid for them, in the order of the lots."""
     rows = await connection.fetch(
         """
         SELECT sum(u.amount - u.returned)::bigint AS amount, sum(u.cost - u.cost_returned)::bigint AS cost

@@ -123,7 +123,7 @@ class World:
             self.check(cost, await self.connection.fetch(TAKEN, row["transfer_id"]))
 
     def check(self, cost: Cost, taken: list[asyncpg.Record], *, whole: bool = True) -> None:
-        """What was paid for what was taken is the cost, and more by less than a minor unit of credits of each kind."""
+        """The money paid for the lots is the cost, and more by less than a minor unit of credits of each kind."""
         bought = sum((Fraction(it["amount"] * it["paid"], it["whole"]) for it in taken), Fraction(0))
         granted = sum((Fraction(it["amount"] * VALUE, CREDIT) for it in taken if not it["paid"]), Fraction(0))
         # The last unit of the lot that ends the cost, and that of granted credits that end their month.

@@ -46,7 +46,7 @@ def at(night: date) -> datetime:
 
 
 async def buys(database: Database, org_id: str, credits: int, minor: int, asset: str = "USD") -> None:
-    """Have an organization buy credits, for so many minor units of a currency."""
+    """Let an organization buy credits, for so many minor units of a currency."""
     bought = LotTerms(source=LotSource.PURCHASE, paid_minor=minor, paid_asset=asset)
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))

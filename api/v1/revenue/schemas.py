@@ -167,7 +167,7 @@ class ShareView(ResponseModel):
 
 
 class RevenueMoneyView(ResponseModel):
-    """What was paid for the credits of revenue, in one currency."""
+    """The money that was paid for the credits of revenue, in one currency."""
 
     currency: str
     amount: Exact = Field(description="Commission included; less commission it is what can be paid out.")

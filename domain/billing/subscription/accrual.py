@@ -38,7 +38,7 @@ class Deferred:
 
     @property
     def credits_left_minor(self) -> int:
-        """What is for credits that were not granted, and was not credited; also where it is revenue by now."""
+        """The money for credits that were not granted, and was not credited; also where it is revenue by now."""
         of_plan = min(self.accrued_minor, self.amount_minor - self.for_credits_minor)
         left = self.amount_minor - self.granted_minor - self.credited_minor - of_plan
         return min(self.for_credits_minor - self.granted_minor, left)

@@ -59,7 +59,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """What the payer is charged, in minor units; for coins with the quote that the number was made with.
+    """The charge to the payer, in minor units; for coins with the quote that the number was made with.
 
     `fee_minor` of the amount is the provider's fixed fee, which payers of small top-ups pay.
     """

@@ -89,7 +89,7 @@ class Booked:
 
     @property
     def price_minor(self) -> int:
-        """What was paid for the goods: without tax and the fee of a top-up."""
+        """The part of the payment for the goods: without tax and the fee of a top-up."""
         return self.paid_minor - self.tax_minor - self.topup_fee_minor
 
 
