@@ -68,7 +68,7 @@ class RevenueDay(Base):
 
 
 class CostDay(Base):
-    """The money that was paid for the credits that came into escrows or into an agent's earnings on one day (UTC), and left them.
+    """The money paid for credits that came into escrows or an agent's earnings on one day (UTC), and left them.
 
     Only the books write it, when the place of revenue moves. In minor units of the currency that was paid. `org_id` and
     `agent_id` are those of the agent, and empty for escrows, which are one line. Payouts that came back have not left.

@@ -334,7 +334,7 @@ async def test_granted_credits_that_a_client_has_captured_pay_a_part_of_the_mont
     control = await tenant.control(limits(day=1_000 * CREDIT))
     await give(tenant, 200)
     await give(tenant, 100, 1_000)
-    kept = []
+    kept: list[tuple[int, Decimal]] = []
     for used in (60, 60, 90):
         spend = NewSpend(key=fresh("h"), action="model", amount_minor=used * CREDIT)
         held = await tenant.spending.authorize(spend, expires_at=NOW + HOUR, at=NOW)
@@ -343,7 +343,7 @@ async def test_granted_credits_that_a_client_has_captured_pay_a_part_of_the_mont
         asked = cost(150, granted=200)
         kept.append(await tenant.spending.keep_granted(key=fresh("k"), spend_id=held.spend_id, cost=asked, at=NOW))
     # 60 credits are worth 1.20 of a cost of 1.50: all of them, then 0.80. Of 90 nothing; what is beyond 1.50 stays.
-    assert kept == [(0, 120), (20 * CREDIT, 80), (75 * CREDIT, 0)]
+    assert kept == [(0, Decimal(120)), (20 * CREDIT, Decimal(80)), (75 * CREDIT, Decimal(0))]
     assert await paid_for(tenant, tenant.books.connections[0]) == [(115 * CREDIT, 0)]
     counted = await tenant.counter(control, at=NOW)
     assert counted["spent"] - counted["refunded"] == 115 * CREDIT
