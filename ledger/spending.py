@@ -6,6 +6,7 @@ and alone refunds and forces. Inside a caller's transaction its effects commit w
 refusal: a caller that rolls back a refused spend leaves its key free.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ import asyncpg
 
 from domain.common.accounts import Account
 from domain.common.errors import Invalid
+from domain.credits.lots import LotTerms
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.spends import Changed, Cost, NewSpend, Spender, Spent, arguments_of, changed_of, cost_of, spent_of
@@ -46,7 +48,7 @@ SELECT a.* FROM named, LATERAL ledger.charge_together(
 _REFUND = "SELECT a.* FROM ledger.refund_spend($1, $2, $3, $4, $5, $6) AS a"
 _SETTLE_TO = "SELECT a.* FROM ledger.settle_to($1, $2, $3, $4, false, $5, $6) AS a"
 _RETURNED_BY = "SELECT a.* FROM ledger.returned_by($1, $2, $3, $4, $5, $6) AS a"
-_COUNT_ESCROW = "SELECT a.* FROM ledger.count_escrow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS a"
+_COUNT_ESCROW = "SELECT a.* FROM ledger.count_escrow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS a"
 _COUNT_ESCROW_MOVED = "SELECT ledger.count_escrow_moved($1, $2, $3, $4)"
 _LOCK = "SELECT ledger.lock_reservation($1, $2)"
 _FORCE = f"SELECT a.* FROM ledger.force_spend({', '.join(f'${n}' for n in range(1, 18))}) AS a"
@@ -269,12 +271,19 @@ class Spending:
         return spent_of(await self._only(_FORCE, self._org_id, *arguments_of(spend), *more))
 
     async def count_escrow(
-        self, escrow_id: str, amount_minor: int, spender: Spender, *, command_id: str, at: datetime
+        self,
+        escrow_id: str,
+        amount_minor: int,
+        spender: Spender,
+        *,
+        command_id: str,
+        at: datetime,
+        lots: LotTerms | None = None,
     ) -> Spent:
         """Count an escrow that is about to be funded from credits as held in every limit above the spender.
 
         The answer is `reserved` or `refused`; a refusal is written down. The caller holds the escrow's row, and moves
-        the credits in this transaction. For the platform's role only.
+        the credits in this transaction, on the terms `lots`. For the platform's role only.
         """
         row = await self._only(
             _COUNT_ESCROW,
@@ -288,6 +297,7 @@ class Spending:
             spender.key_id,
             spender.principal,
             at,
+            None if lots is None else json.dumps(lots.document()),
         )
         return spent_of(row)
 

@@ -29,7 +29,8 @@ from contracts.escrow.escrow import (
 )
 from domain.common.access import OperatorIssued
 from domain.common.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
-from domain.credits.lots import Sharing
+from domain.common.money import CREDIT
+from domain.credits.lots import LotTerms, Sharing
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import EXTENSIONS, weeks_overdue
@@ -46,12 +47,13 @@ from models.escrow.contract import Contract
 from repositories.escrow import contract, escrow, escrow_notice
 from repositories.messages import alert
 from repositories.payments import payment
+from repositories.reputation.organization_trait import in_one_hand
 from repositories.tenants import audit, organization
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.credits.spend import refuse_escrow, refuse_frozen
 from services.escrow.escrow_extension import Extension, find_evidence_extension, find_extension
-from services.escrow.escrow_transfer import EscrowTransfers
+from services.escrow.escrow_transfer import EscrowTransfers, funding_lots
 from services.escrow.signer import refuse_signature
 from services.payments.payment_refresh import refresh_unpaid
 from services.payments.purposes.base import refuse_beside_others
@@ -207,9 +209,9 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, noted=noted)
         if held is not None and (until := await self._extended(books.session, message, held)) is not None:
             return RecordedEscrow(applied=False, extended_until=until)
-        is_related = False
+        lots = None
         if message.event == "funded":
-            refusal, is_related = await self._refused_funding(books, message, known)
+            refusal, lots = await self._refused_funding(books, message, known)
             if refusal is not None:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
         transfer_id = await self._transfers.post(
@@ -217,8 +219,7 @@ class EscrowActivities:
             message,
             held or message.escrow,
             is_counted=known is not None and known.is_counted,
-            accepts_granted=known is None or known.accepts_granted,
-            is_related=is_related,
+            lots=lots,
         )
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.
         over = message.escrow.is_final
@@ -244,26 +245,32 @@ class EscrowActivities:
 
     async def _refused_funding(
         self, books: Transaction, message: RecordEscrowEvent, known: escrow.Known | None
-    ) -> tuple[NotPaid | SpendLimitExceeded | None, bool]:
+    ) -> tuple[NotPaid | SpendLimitExceeded | None, LotTerms | None]:
         """Return why the escrow cannot be funded, where that is to be committed; other refusals are raised.
 
-        With it is whether its parties are related, where credits pay for it.
+        With it are the terms on which credits fund it, also those of a payment; None if all do.
         """
         if (refusal := await self._not_paid(books, message)) is not None:
-            return refusal, False
+            return refusal, None
         if known is None or known.has_levels:
             await refuse_exposure(books.session, message.escrow.terms, lock=True)
-        # Only credits are refused: money of a payment was already on its way.
-        paid = payment_of(message.escrow.funded_from) is not None
-        return (None, False) if paid else await self._refuse_credits(books, message)
+        accepts_granted = known is None or known.accepts_granted
+        if payment_of(message.escrow.funded_from) is None:
+            return await self._refuse_credits(books, message, accepts_granted=accepts_granted)
+        # A payment was already on its way, so nothing else is refused. Its credits may be those that the payer had.
+        terms = message.escrow.terms
+        payer, payee = terms.payer_org_id, terms.payee_org_id
+        is_other = terms.currency == CREDIT and payer != payee
+        is_related = is_other and await in_one_hand(books.session, payer, payee, self._evidence.registrars)
+        return None, funding_lots(accepts_granted=accepts_granted, is_related=is_related)
 
     async def _refuse_credits(
-        self, books: Transaction, message: RecordEscrowEvent
-    ) -> tuple[SpendLimitExceeded | None, bool]:
+        self, books: Transaction, message: RecordEscrowEvent, *, accepts_granted: bool
+    ) -> tuple[SpendLimitExceeded | None, LotTerms | None]:
         """Refuse credits while a payment for the escrow is under way, or if a party may begin nothing.
 
-        Credits then count in the payer's limits. A limit's refusal is returned, so that it is committed, and whether
-        the parties are related.
+        Credits then count in the payer's limits. A limit's refusal is returned, so that it is committed, and the terms
+        on which they are taken.
 
         The row of the escrow is locked, as it is by whoever begins a payment for it. So whether there are payments at
         all, which is rare, is asked after the lock, together with the parties' status.
@@ -275,8 +282,9 @@ class EscrowActivities:
         if found.is_paid:
             await refuse_beside_others(books.session, terms.payer_org_id, {"escrow_id": terms.escrow_id})
         organization.refuse_one_of(found.statuses)
+        lots = funding_lots(accepts_granted=accepts_granted, is_related=found.is_related)
         if not found.is_limited or message.escrow.funded_from != CREDITS:
-            return None, found.is_related
+            return None, lots
         refusal = await refuse_escrow(
             books.driver,
             message.actor_detail,
@@ -285,8 +293,9 @@ class EscrowActivities:
             message.escrow.funded_minor,
             command_id=message.command_id,
             at=message.at,
+            lots=lots,
         )
-        return refusal, found.is_related
+        return refusal, lots
 
     async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
         """Refuse a payment's money if the payment was changed, as by a refund, while the escrow was being funded.

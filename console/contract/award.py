@@ -146,16 +146,19 @@ def _likely(form: Shown, agent: Mapping[str, Any], config: Answer) -> tuple[str,
     return (agent["pricing"]["currency"] or "", bounds.get("currency") or "", sold, form.value("currency"))
 
 
-def review(form: Form, agent: Mapping[str, Any], settings: Settings, base: str, prefs: Prefs) -> Review:
+def review(
+    form: Form, agent: Mapping[str, Any], settings: Settings, base: str, prefs: Prefs, *, is_own: bool = False
+) -> Review:
     """Return what is asked before an escrow is funded; the price is a plain decimal number.
 
-    The least that is paid out is that of the platform's usual commission.
+    The least that is paid out is that of the platform's usual commission. An organization's own agent, which `is_own`,
+    is paid out nothing.
     """
     currency = form.text("currency") or CREDIT
     price = amount(form.number("price"), currency, prefs)
     back = f"{base}/escrows/new?agent={agent['id']}"
     shown = (("Work", "title"), ("Signatories", "signatories"), ("Milestones", "milestones"))
-    least = _least(form.number("price"), currency, settings, prefs)
+    least = "" if is_own else _least(form.number("price"), currency, settings, prefs)
     return Review(
         title=f"Hire {agent['name']} and pay {price} into escrow?",
         crumbs=(Link(label=FIND, href=f"{base}/marketplace"), Link(label=f"Hire {agent['name']}", href=back)),

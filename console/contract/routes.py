@@ -132,7 +132,8 @@ async def give(visit: Visit) -> Response:
             shown = corrected(form, {"price": "Write the price as a plain number, such as 50.00."})
             return await show_new(visit, shown, 422)
         agent = (await visit.ask(_agent(form.text("agent_id")))).need()
-        page = award.review(form, agent, console_of(visit.request).settings, visit.base, visit.choices.prefs)
+        settings, is_own = console_of(visit.request).settings, agent["organization_id"] == visit.org_id
+        page = award.review(form, agent, settings, visit.base, visit.choices.prefs, is_own=is_own)
         return await visit.render("contract/review.html", page)
     made = await visit.order("POST", "/contracts", {**award.body(form), **visit.scope}, f"{form.key}.award")
     if not made.ok:

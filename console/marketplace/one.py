@@ -331,6 +331,8 @@ def _costs(
     if offer and offer["status"] == OfferStatus.LISTED:
         uses = f", with {count(offer['included_uses'], prefs)} uses" if offer["included_uses"] is not None else ""
         found.append(f"To buy: {price_of(offer, prefs)}{uses}.")
+    if offer and (least := offer["least_payout"]):
+        found.append(f"At least {money(least['amount'], least['currency'], prefs)} of its price is paid out.")
     granted = "accepted" if agent["accepts_granted_credits"] else "not accepted"
     return (*found, f"Granted credits are {granted}.")
 

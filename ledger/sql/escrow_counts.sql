@@ -2,11 +2,11 @@
 -- back as far as it is refunded. The row of the organization's credits is the mutex, as for spends.
 
 -- Counts an escrow that is about to be funded from credits, or refuses it and writes the refusal down. The caller holds
--- the escrow's row, and moves the credits in the same transaction. A command that was refused before is judged anew, but
--- keeps its first refusal alone.
+-- the escrow's row, and moves the credits in the same transaction, on the terms p_lots. A command that was refused before
+-- is judged anew, but keeps its first refusal alone.
 CREATE OR REPLACE FUNCTION ledger.count_escrow(
     p_org text, p_escrow text, p_command text, p_amount bigint, p_agent text, p_department text, p_project text,
-    p_key_id text, p_principal text, p_at timestamptz
+    p_key_id text, p_principal text, p_at timestamptz, p_lots jsonb
 ) RETURNS ledger.spend_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -15,13 +15,18 @@ DECLARE
     windows ledger.limit_window[];
     refused ledger.limit_window;
     answer ledger.spend_answer;
+    slices jsonb;
 BEGIN
     answer.available := ledger.lock_credits(ledger.credits_of(p_org), p_at);
     answer.amount := p_amount;
     answer.at := p_at;
     answer.replayed := false;
+    IF p_lots IS NOT NULL THEN
+        slices := ledger.next_slices(ledger.credits_of(p_org), p_amount, p_lots, p_at);
+    END IF;
     windows := ARRAY(SELECT l FROM ledger.limits_on(
-        p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_at, false, p_holds => true
+        p_org, p_agent, p_department, p_project, NULL, p_key_id, p_amount, p_at, false, p_slices => slices,
+        p_holds => true
     ) l);
     refused := ledger.refusing(windows);
     IF refused.reason IS NOT NULL THEN

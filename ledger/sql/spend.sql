@@ -581,6 +581,9 @@ BEGIN
         RETURN answer;
     END IF;
     paid := least(amount, free);
+    IF p_paid_only THEN
+        slices := ledger.next_slices(credits, paid, lots, p_at);
+    END IF;
     IF p_cost IS NOT NULL THEN
         taken := ledger.lots_for(credits, p_cost, p_cost_in,
             coalesce(ledger.granted_room(p_org, p_granted, p_cost_in, p_at), 0), p_at, forces, p_amount, NULL);

@@ -217,6 +217,21 @@ BEGIN
 END
 $$;
 
+-- How much of which lots the next p_amount credits are that p_terms let a posting take, see `ledger.may_take`.
+CREATE OR REPLACE FUNCTION ledger.next_slices(p_account bigint, p_amount bigint, p_terms jsonb, p_at timestamptz)
+RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_agg(jsonb_build_object('id', r.id, 'amount', least(r.free, p_amount - r.before)))
+    FROM (
+        SELECT l.id, l.remaining - l.held AS free, coalesce(sum(l.remaining - l.held) OVER (
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS before
+        FROM ledger.lots l
+        WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held AND ledger.may_take(l, p_terms, p_at)
+    ) r WHERE r.before < p_amount
+$$;
+
 -- What p_amount credits are worth that p_slices take, or where it is NULL the next lots: for limits in money. Of each lot
 -- it is what was paid for it up to this part, rounded up, less what was paid for it before, so that the parts of a lot add
 -- up. With p_holds each part is rounded up by itself, because holds of one lot begin at the same place and end in any
@@ -392,7 +407,7 @@ BEGIN
     RETURN total;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.lots_for, ledger.credits_back FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION ledger.lots_for, ledger.next_slices, ledger.credits_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.set_rate, ledger.rate_at, ledger.cross_rate, ledger.money_in, ledger.granted_rate,
     ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.price_cost, ledger.price_credits, ledger.credits_back
 TO bursar_platform;

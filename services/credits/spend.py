@@ -11,6 +11,7 @@ from domain.common.errors import Conflict, DomainError, InsufficientFunds, Spend
 from domain.common.ids import is_of_card, is_of_secret_use, uuid_id
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
+from domain.credits.lots import LotTerms
 from domain.tenants.organization import OrganizationStatus, stopped
 from ledger.controls import frozen
 from ledger.gateway import Ledger
@@ -159,14 +160,16 @@ async def refuse_escrow(
     *,
     command_id: str,
     at: datetime,
+    lots: LotTerms | None = None,
 ) -> SpendLimitExceeded | None:
     """Count an escrow that is about to be funded from credits in the limits above the caller, or return the refusal.
 
-    The refusal is written down, and stays when the caller commits. The caller holds the row of the escrow.
+    The refusal is written down, and stays when the caller commits. The caller holds the row of the escrow, and takes
+    the credits on the terms `lots`.
     """
     spender = await spender_of(connection, actor)
     counted = await Spending(connection, org_id).count_escrow(
-        escrow_id, amount_minor, spender, command_id=command_id, at=at
+        escrow_id, amount_minor, spender, command_id=command_id, at=at, lots=lots
     )
     return None if counted.refusal is None else limit_exceeded(counted.refusal)
 

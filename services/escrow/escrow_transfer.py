@@ -18,6 +18,18 @@ from runtime.database import Transaction
 from services.books.debt import close_paid_debts, settle_debt
 
 
+def funding_lots(*, accepts_granted: bool, is_related: bool) -> LotTerms | None:
+    """Return the terms on which credits fund an escrow; None if all do.
+
+    Unless it `accepts_granted`, credits that nobody paid for do not. If payer and payee are related, a subscription's
+    do not: what was paid for a plan would be paid out to who paid it.
+    """
+    if accepts_granted and not is_related:
+        return None
+    only, besides = None if accepts_granted else "paid", LotSource.SUBSCRIPTION if is_related else None
+    return LotTerms(only=only, besides=besides)
+
+
 @dataclass(frozen=True, slots=True)
 class EscrowTransfers:
     """Posts what escrows' events move.
@@ -36,15 +48,13 @@ class EscrowTransfers:
         before: Escrow,
         *,
         is_counted: bool,
-        accepts_granted: bool = True,
-        is_related: bool = False,
+        lots: LotTerms | None = None,
     ) -> str | None:
         """Post the event's movements as one transfer, pay the debts that they can, and return the transfer's id.
 
         None if nothing moves. `before` is the state that the event was decided from. What moves of an escrow that
-        `is_counted` in limits of its payer moves there too. Unless it `accepts_granted`, credits that nobody paid for
-        do not fund it. If payer and payee are related, a subscription's credits do not: what was paid for a plan would
-        be paid out to who paid it. The caller holds the lock of the escrow's row.
+        `is_counted` in limits of its payer moves there too. `lots` are those of `funding_lots`, where it is funded.
+        The caller holds the lock of the escrow's row.
 
         Raises:
             InsufficientFunds: the payer, or the escrow, has less.
@@ -63,12 +73,8 @@ class EscrowTransfers:
                 release if move.kind is EscrowPostingKind.RELEASE else [self._posting(message, move, before)]
             )
         ]
-        is_refused = message.event == "funded" and (is_related or not accepts_granted)
-        if is_refused:
-            only = LotTerms(
-                only=None if accepts_granted else "paid", besides=LotSource.SUBSCRIPTION if is_related else None
-            )
-            postings = [replace(each, lots=only) if each.source.lots else each for each in postings]
+        if lots is not None:
+            postings = [replace(each, lots=lots) if each.source.lots else each for each in postings]
         # Limits change under the balance of the payer's credits, which is locked in order with the others.
         also = [accounts.org_credits(terms.payer_org_id)] if is_counted else []
         paying_debts = await self._lock_debts(books, ledger, message, postings, also, payee_owed=payee_owed)
@@ -82,10 +88,10 @@ class EscrowTransfers:
                 effective_at=message.at,
             )
         except InsufficientFunds as error:
-            if not is_refused:
+            if lots is None:
                 raise
             why = "The agent accepts no granted credits, and those that were paid for do not suffice."
-            if accepts_granted:
+            if lots.only is None:
                 why = "Credits of a subscription do not pay a related organization, and the others do not suffice."
             raise InsufficientFunds(why, extra=error.extra) from error
         if is_counted:

@@ -8,11 +8,15 @@ from sqlalchemy import select, text
 from activities.escrow.escrow import EscrowActivities
 from api.v1.spend_controls.schemas import CountedSpendView
 from contracts.escrow.escrow import RecordedEscrow
+from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window
+from domain.credits.lots import LotSource, LotTerms
 from domain.credits.spend.control import Limit, SubjectKind
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
+from ledger.gateway import Ledger, Posting
+from ledger.rates import GRANTED, set_rate
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
 from ledger.spends import Outcome as Spent
@@ -102,6 +106,43 @@ async def test_funded_escrow_is_held_in_the_limits_of_whoever_funds_it_and_refus
     query = text("SELECT action FROM ledger.refusals WHERE org_id = :org ORDER BY id")
     async with payer.database.platform() as session:
         assert list(await session.scalars(query, {"org": payer.world.org})) == ["escrow.fund", "test"]
+
+
+async def test_limit_in_money_counts_the_bought_credits_that_fund_an_escrow_and_not_the_granted_before_them(
+    payer: Payer,
+) -> None:
+    async with payer.database.platform() as session:
+        connection = await driver_connection(session)
+        await set_rate(connection, base=GRANTED, quote="USD", base_minor=ONE, quote_minor=2, starts_at=now())
+        # Of the 1,050 credits the granted ones come first, and do not fund it.
+        await Ledger(connection).post_compound(
+            key=new_id("test"),
+            kind="t",
+            postings=[
+                Posting(accounts.platform("exchange", "USD"), accounts.platform("deferred_revenue", "USD"), 500),
+                Posting(
+                    accounts.platform("credit_issuance", "CREDIT"),
+                    accounts.org_credits(payer.world.org),
+                    50 * ONE,
+                    lots=LotTerms(source=LotSource.PURCHASE, paid_minor=500, paid_asset="USD"),
+                ),
+            ],
+            reference=None,
+            org_id=None,
+            effective_at=now(),
+        )
+    limit = Limit(window=Window.LIFETIME, amount_minor=499, uses=None, hard=True)
+    control = await payer.world.limit(limit, asset="USD", kind=SubjectKind.KEY, subject_id=payer.key_id)
+    job = await payer.job.stage.award(of=payer.job, accepts_granted=False)
+    assert (await payer.record(job, rules.opened(job.terms, actor=job.procurement, now=now()))).applied
+    refused = await payer.fund(job)
+    assert refused.declined is not None
+    assert (refused.declined.code, refused.declined.extra["remaining"]) == ("spend.limit_exceeded", "4.99")
+    await payer.world.change(control, {"amounts": [500]})
+    assert (await payer.fund(job)).applied
+    async with payer.database.platform() as session:
+        held = text("SELECT held FROM ledger.counters WHERE org_id = :org ORDER BY held")
+        assert list(await session.scalars(held, {"org": payer.world.org})) == [500, 50 * ONE]
 
 
 async def test_what_an_escrow_pays_out_is_spent_and_what_it_refunds_is_free(

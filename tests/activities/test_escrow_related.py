@@ -1,5 +1,6 @@
 """A subscription's credits pay strangers, and no organization in the same hand."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import asyncpg
@@ -8,15 +9,21 @@ from sqlalchemy import text
 
 from activities.escrow.escrow import EscrowActivities
 from domain.common import accounts
+from domain.common.access import Actor, Role
+from domain.common.ids import transfer_id
 from domain.credits.lots import LotSource, LotTerms
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
+from domain.payments.payment.purposes.escrow import fulfilment_started
+from domain.payments.payment.terms import Purpose, PurposeKind
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger, Posting
+from providers.payments.credits import PAYMENT
 from repositories.reputation import organization_trait
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.settings import Settings
+from tests.api.paying import Written
 from tests.domain.subscription.building import bill, month, seen
 from tests.support.books import recognise
 from tests.support.subscription_books import Subscribed, subscribed
@@ -75,6 +82,46 @@ class Hiring:
     async def fund(self) -> str | None:
         state = await self.job.state()
         return await self.record(rules.fund(state, actor=self.job.procurement, source="credits", now=self.now))
+
+    async def fund_by_payment(self) -> str | None:
+        """Pay the escrow with credits by way of a payment, and fund it from that."""
+        terms = self.job.terms
+        money = Purpose(
+            kind=PurposeKind.ESCROW,
+            goods_asset="CREDIT",
+            goods_minor=terms.amount_minor,
+            escrow_id=terms.escrow_id,
+            contract_id=terms.contract_id,
+        )
+        paid = Written(
+            self.database,
+            terms.payer_org_id,
+            provider="credits",
+            amount_minor=terms.amount_minor,
+            currency="CREDIT",
+            purpose=money,
+        )
+        await paid.begin()
+        async with self.database.platform() as session:
+            moved = await Ledger(await driver_connection(session)).post(
+                key=new_id("test"),
+                kind=PAYMENT,
+                source=accounts.org_credits(terms.payer_org_id),
+                destination=accounts.provider_clearing("credits", "CREDIT"),
+                amount_minor=terms.amount_minor,
+                effective_at=self.now,
+            )
+        paid.there.ref = transfer_id(moved.transfer_id)
+        paid.there.pay(fee=0)
+        paid.there.movements = [replace(each, key=paid.there.ref) for each in paid.there.movements]
+        await paid.look()
+        assert paid.payment is not None
+        await paid._write(fulfilment_started(paid.payment, at=self.now))
+        source, state = rules.payment_source(paid.terms.payment_id), await self.job.state()
+        actor = Actor(principal="payments", role=Role.OPERATOR)
+        return await self.record(
+            rules.fund(state, actor=actor, source=source, now=self.now, amount_minor=terms.amount_minor)
+        )
 
     async def release(self) -> None:
         state = await self.job.state()
@@ -147,3 +194,18 @@ async def test_who_pays_for_a_plan_and_hires_itself_gets_nothing_of_it_back(
     assert (await hiring.payable(), await hiring.plan.credits()) == ((9_500, 66_481), 10_000)
     async with database.platform() as session:
         assert await hiring.evidence(await driver_connection(session)) == {("related", False)}
+
+
+async def test_credits_of_a_plan_do_not_reach_a_related_organization_by_a_payment_either(database: Database) -> None:
+    hiring = await Hiring(database).begin(TraitKind.CARD)
+    assert await hiring.fund_by_payment() == (
+        "Credits of a subscription do not pay a related organization, and the others do not suffice."
+    )
+    assert await hiring.payable() == (0, 0)
+
+
+async def test_payment_with_credits_of_a_plan_funds_the_escrow_of_a_stranger(database: Database) -> None:
+    hiring = await Hiring(database).begin(None)
+    assert await hiring.fund_by_payment() is None
+    await hiring.release()
+    assert await hiring.payable() == (9_500, 22_724)

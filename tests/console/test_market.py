@@ -56,6 +56,7 @@ OFFER: dict[str, Any] = {
     "status": "listed",
     **CARD,
     "creator_share": None,
+    "least_payout": None,
     "changed_at": "2026-11-20T00:00:00Z",
 }
 HELD: dict[str, Any] = {"has_access": True, "status": "active", "prices": None, "id": "pur_1"}
@@ -242,6 +243,13 @@ async def test_profile_says_the_price_in_words_and_leads_to_hiring() -> None:
         text = (await client.get(f"{HERE}/{AGENT}")).text
     assert f'href="/console/{ORG}/escrows/new?agent={AGENT}"' in text
     assert f"{HERE}/{AGENT}/buy" not in text
+
+
+async def test_profile_says_the_least_that_is_paid_out_to_those_who_may_know_it() -> None:
+    for least, said in ((None, False), ({"amount": "0.12", "currency": "USD"}, True)):
+        api = market(**{f"GET /marketplace/agents/{AGENT}": (200, {**OFFER, "least_payout": least})})
+        page = await seen(api, f"{HERE}/{AGENT}")
+        assert ("At least 0.12 USD of its price is paid out." in page) is said
 
 
 async def test_job_is_awarded_to_an_agent_that_was_chosen_and_the_form_names_it() -> None:

@@ -189,6 +189,21 @@ async def test_limit_in_money_counts_what_was_paid_for_the_credits(tenant: Tenan
     assert (refused.refusal.reason, refused.refusal.remaining) == (RefusalReason.LIMIT, 1)
 
 
+async def test_limit_in_money_counts_the_bought_credits_that_are_asked_for_and_not_the_granted_before_them(
+    tenant: Tenant,
+) -> None:
+    control = await tenant.control(limits(day=499), asset="USD")
+    await give(tenant, 50)
+    await give(tenant, 50, 500)
+    bought = NewSpend(key=fresh("use"), action="agent", amount_minor=50 * CREDIT, paid_only=True)
+    refused = await tenant.spending.authorize(bought, expires_at=NOW + HOUR, at=NOW)
+    assert refused.refusal is not None
+    assert (refused.refusal.reason, refused.refusal.remaining) == (RefusalReason.LIMIT, 499)
+    less = replace(bought, key=fresh("use"), amount_minor=40 * CREDIT)
+    assert (await tenant.spending.authorize(less, expires_at=NOW + HOUR, at=NOW)).outcome is Outcome.RESERVED
+    assert (await tenant.counter(control, at=NOW))["held"] == 400
+
+
 async def test_limit_in_money_counts_the_parts_of_a_lot_once(tenant: Tenant) -> None:
     control = await tenant.control(limits(day=100), asset="USD")
     await give(tenant, 100, 1_000)

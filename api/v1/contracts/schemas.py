@@ -181,7 +181,8 @@ class ContractView(NamedView):
     least_payout: MoneyView | None = Field(
         description=(
             "The least that is paid out to the payee of the whole price: of credits its share of what they cost where "
-            "they are sold cheapest. Granted credits are not paid out. Null for work for one's own organization."
+            "they are sold cheapest. What a payer's discount or the tax in that price takes off is not paid out, nor "
+            "are granted credits. Null for work for one's own organization."
         )
     )
     quote_id: str | None = Field(description="The quote that set the price and the commission.")

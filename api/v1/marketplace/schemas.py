@@ -112,8 +112,8 @@ class OfferView(CardView):
     least_payout: MoneyView | None = Field(
         description=(
             "The least that is paid out to the creator of the price: of credits its share of what they cost where they "
-            "are sold cheapest. Granted credits are not paid out. It is seen by those who see `creator_share`; null "
-            "without a price."
+            "are sold cheapest. What a payer's discount or the tax in that price takes off is not paid out, nor are "
+            "granted credits. It is seen by those who see `creator_share`; null without a price."
         )
     )
     created_at: datetime = Field(description="When the agent was first offered.")
