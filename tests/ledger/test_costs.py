@@ -1,7 +1,8 @@
 """A cost in money takes lots by what was paid for them, in the one transaction that charges it."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import asyncpg
@@ -13,15 +14,21 @@ from domain.credits.lots import LotSource, LotTerms
 from ledger.purchases import NewPurchase, Purchases
 from ledger.rates import GRANTED, set_credit_rate, set_rate
 from ledger.spends import Cost, NewSpend, Outcome, RefusalReason, Spender
-from tests.support.books import ISSUANCE, Books, fresh
+from tests.conftest import DatabaseUrls
+from tests.support.books import ISSUANCE, NOW, Books, fresh, open_books
 from tests.support.spends import Tenant, limits
 
 pytestmark = pytest.mark.db
 
-#: Later than all other tests, whose rates are in the same database.
-NOW = datetime(2031, 1, 1, tzinfo=UTC)
 CREDIT = 10**6
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+async def books(module_database_urls: DatabaseUrls) -> AsyncIterator[Books]:
+    """The books of a database whose rates no other test sets."""
+    async with open_books(module_database_urls.platform) as books:
+        yield books
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ Lots, and what is done with them, are drawn by the seed of the run.
 
 import random
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
@@ -17,14 +17,13 @@ from domain.common.accounts import org_credits
 from domain.credits.lots import LotSource, LotTerms
 from ledger.rates import GRANTED, set_credit_rate, set_rate
 from ledger.spends import Cost, NewSpend, Outcome
-from tests.support.books import ISSUANCE, Books, fresh, recognise
+from tests.conftest import DatabaseUrls
+from tests.support.books import ISSUANCE, NOW, fresh, open_books, recognise
 from tests.support.seeds import RUN_SEED
 from tests.support.spends import Tenant
 
 pytestmark = pytest.mark.db
 
-#: Later than all other tests, whose rates are in the same database.
-NOW = datetime(2031, 1, 1, tzinfo=UTC)
 CREDIT = 10**6
 STEPS, WORLDS = 60, 12
 #: What granted credits pay of costs in a month, and the cents that one of them is worth.
@@ -216,22 +215,23 @@ class World:
         await self.connection.fetchval("SELECT ledger.expire_lots($1, 100)", self.at)
 
 
-async def test_money_that_came_in_is_owed_earned_refunded_or_expired(books: Books) -> None:
-    connection = books.connections[0]
-    await set_credit_rate(connection, asset="USD", credit_minor=CREDIT, asset_minor=10, starts_at=NOW)
-    await set_rate(connection, base=GRANTED, quote="USD", base_minor=CREDIT, quote_minor=VALUE, starts_at=NOW)
-    choose, done = random.Random(RUN_SEED), set[str]()
-    for _ in range(WORLDS):
-        world = World(await Tenant.opened(books, 0), choose)
-        for _ in range(STEPS):
-            await world.step()
-        money = await connection.fetchrow(MONEY, world.tenant.org_id)
-        assert money is not None
-        lost = money["owed"] + money["earned"] + money["refunded"] + money["expired"]
-        assert (money["paid"], lost) == (world.came_in, world.came_in), (RUN_SEED, dict(money))
-        # Each charge that ends a month's part rounds it up by less than a minor unit of credits.
-        assert all(of <= MONTHLY + Fraction(STEPS * VALUE, CREDIT) for of in world.granted.values()), RUN_SEED
-        done |= world.done
-    assert {"charged", "insufficient", "granted", "captured", "refunded", "lost"} <= done, (RUN_SEED, done)
-    await recognise(connection)
-    await books.assert_proven()
+async def test_money_that_came_in_is_owed_earned_refunded_or_expired(fresh_database_urls: DatabaseUrls) -> None:
+    async with open_books(fresh_database_urls.platform, clients=1) as books:
+        connection = books.connections[0]
+        await set_credit_rate(connection, asset="USD", credit_minor=CREDIT, asset_minor=10, starts_at=NOW)
+        await set_rate(connection, base=GRANTED, quote="USD", base_minor=CREDIT, quote_minor=VALUE, starts_at=NOW)
+        choose, done = random.Random(RUN_SEED), set[str]()
+        for _ in range(WORLDS):
+            world = World(await Tenant.opened(books, 0), choose)
+            for _ in range(STEPS):
+                await world.step()
+            money = await connection.fetchrow(MONEY, world.tenant.org_id)
+            assert money is not None
+            lost = money["owed"] + money["earned"] + money["refunded"] + money["expired"]
+            assert (money["paid"], lost) == (world.came_in, world.came_in), (RUN_SEED, dict(money))
+            # Each charge that ends a month's part rounds it up by less than a minor unit of credits.
+            assert all(of <= MONTHLY + Fraction(STEPS * VALUE, CREDIT) for of in world.granted.values()), RUN_SEED
+            done |= world.done
+        assert {"charged", "insufficient", "granted", "captured", "refunded", "lost"} <= done, (RUN_SEED, done)
+        await recognise(connection)
+        await books.assert_proven()
