@@ -128,15 +128,16 @@ class Count:
     gone: int = 0
     used: Counter[Slot] = field(default_factory=Counter)
 
-    def judge(self, asked: Asked) -> Judged:
-        """Say what must be answered now; counts nothing."""
-        judged = self._judge(asked, asked.pool)
+    def judge(self, asked: Asked, *, holds: bool = False) -> Judged:
+        """Say what must be answered now; counts nothing. Each hold is rounded by itself."""
+        gone = 0 if holds else self.gone
+        judged = self._judge(asked, asked.pool, gone)
         if not judged.fits and asked.or_reserve and asked.pool is Pool.OPERATING:
-            other = self._judge(asked, Pool.RESERVE)
+            other = self._judge(asked, Pool.RESERVE, gone)
             judged = other if other.fits else judged
         return judged
 
-    def _judge(self, asked: Asked, pool: Pool) -> Judged:
+    def _judge(self, asked: Asked, pool: Pool, gone: int) -> Judged:
         drawn = None
         if pool is not Pool.OPERATING:
             drawn = next((each for each in asked.chain if each.opens(pool, asked.at)), None)
@@ -145,7 +146,7 @@ class Count:
                 return Judged(fits=False, pool=None)
         fits, counted = True, []
         for budget in asked.chain:
-            counts = self.worth.counts(asked.amount, asked.asset, budget.asset, asked.at, self.gone)
+            counts = self.worth.counts(asked.amount, asked.asset, budget.asset, asked.at, gone)
             fits = fits and (budget.per_spend is None or counts <= budget.per_spend)
             for slot, room in budget.rooms(pool, asked.at, draws=budget is drawn, granted=asked.granted):
                 fits = fits and self.used[slot] + counts <= room

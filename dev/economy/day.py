@@ -334,7 +334,7 @@ class Day:
         return spent
 
     def _compare(self, who: str, asked: Asked, spent: Spent, agent: Agent | None, key: str, *, holds: bool) -> None:
-        judged = self.count.judge(asked)
+        judged = self.count.judge(asked, holds=holds)
         self.report.asked[who] += 1
         through = spent.outcome in {Outcome.CHARGED, Outcome.RESERVED}
         if through and (not judged.fits or spent.pool is not judged.pool):

@@ -109,7 +109,8 @@ BEGIN
     FROM ledger.transfers t JOIN ledger.lot_uses u ON u.transfer_id = t.id
     WHERE t.reference = p_spent.id::text AND t.hold_id IS NOT NULL;
     RETURN ARRAY(
-        SELECT coalesce(least(floor(share.counts * p_spent.amount / p_spent.captured), 4e18)::bigint, u.counted)
+        SELECT CASE WHEN share.counts IS NULL THEN u.counted
+            ELSE least(floor(share.counts * p_spent.amount / p_spent.captured), 4e18)::bigint END
         FROM unnest(p_spent.counted_in, p_spent.counted) WITH ORDINALITY AS u (id, counted, ord)
         JOIN ledger.counters n ON n.id = u.id JOIN ledger.controls c ON c.id = n.control_id
         LEFT JOIN LATERAL (
@@ -443,10 +444,10 @@ DECLARE
     );
 BEGIN
     worth := ledger.granted_rate(p_in, p_at, true);
-    paid := coalesce(least(p_cost, trunc(there * worth.up / worth.down, 18)), 0);
+    paid := least(p_cost, coalesce(trunc(there * worth.up / worth.down, 18), 0));
     beyond := greatest(0, paid - coalesce(ledger.granted_room(p_org, p_most, p_in, p_at), 0));
     paid := paid - beyond;
-    returned := CASE WHEN beyond > 0 THEN least(there, div(beyond * worth.down, worth.up)) ELSE 0 END;
+    returned := CASE WHEN beyond > 0 THEN least(there, coalesce(div(beyond * worth.down, worth.up), 0)) ELSE 0 END;
     IF returned > 0 THEN
         PERFORM ledger.refund_spend(p_org, p_key, p_spend, returned, p_at, NULL, 'granted');
     END IF;

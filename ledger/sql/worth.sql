@@ -188,7 +188,7 @@ BEGIN
         part := 0;
         IF missing > 0 THEN
             worth := ledger.lot_worth(slice.lot, p_in, p_at, p_any);
-            asked := CASE WHEN (slice.lot).paid > 0 THEN missing ELSE least(missing, p_granted - granted) END;
+            asked := CASE WHEN (slice.lot).paid > 0 THEN missing ELSE least(missing, coalesce(p_granted - granted, 0)) END;
             IF worth.up > 0 AND asked > 0 THEN
                 -- Rounded up once, from whole numbers: a quotient of numerics is rounded already.
                 needed := asked * (slice.lot).amount * worth.down;
@@ -381,7 +381,7 @@ BEGIN
         SELECT coalesce(sum(u.amount - u.returned), 0) FROM ledger.lot_uses u
         WHERE u.transfer_id = ANY (takers) AND u.to_lot IS NULL
     );
-    total := least(div(missing * worth.down, nullif(worth.up, 0)), greatest(0, left_over));
+    total := least(coalesce(div(missing * worth.down, nullif(worth.up, 0)), 0), greatest(0, left_over));
     IF total > 0 THEN
         missing := missing - total * worth.up / worth.down;
     END IF;

@@ -19,6 +19,7 @@ from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.spending import grant, use
 from tests.support.cases import for_each
+from tests.support.lots import buy
 
 pytestmark = pytest.mark.db
 
@@ -120,13 +121,13 @@ async def test_rate_is_answered_again_after_it_has_begun(
 
 
 async def test_limit_in_another_currency_counts_by_the_rate_against_the_spender(
-    operator: Caller, tenant: Tenant
+    operator: Caller, tenant: Tenant, database: Database
 ) -> None:
-    await grant(operator, tenant.org_id)
+    await buy(database, tenant.org_id, "100", 1_000)
     body = await limited(tenant, "EUR", "0.20")
     assert await why_refused(tenant, body) == "rate"
     await set_rate(operator, "EUR", "0.92")
-    # A credit is 9.2 cents, which count as 10.
+    # A credit is 9.2 cents, which count as 10, and two are 18.4.
     await use(tenant.member, **body)
     await use(tenant.member, **body)
     assert await why_refused(tenant, body) == "limit"

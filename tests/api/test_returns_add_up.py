@@ -210,8 +210,6 @@ async def _in_money(seller: Tenant, database: Database) -> None:
     async with database.platform() as session:
         owed = {row.asset: row.minor for row in await session.execute(OWED, {"org": seller.org_id})}
         cost = {row.asset: row.minor for row in await session.execute(PAID, {"org": seller.org_id})}
-    assert owed
-    assert cost
     made = list[dict[str, Any]]()
     for _ in range(2):
         # Credits that were reported have no price, and euros no rate.

@@ -370,3 +370,16 @@ async def test_granted_credits_that_a_client_has_captured_pay_a_part_of_the_mont
     counted = await tenant.counter(control, at=NOW)
     assert counted["spent"] - counted["refunded"] == 115 * CREDIT
     await tenant.books.assert_proven()
+
+
+async def test_partial_capture_counts_its_credits_in_a_limit_in_credits_too(tenant: Tenant) -> None:
+    in_credits = await tenant.control(limits(day=1_000 * CREDIT))
+    in_money = await tenant.control(limits(day=10_000), asset="USD")
+    await give(tenant, 1_000, 10_000)
+    held = await tenant.spending.authorize(
+        NewSpend(key=fresh("h"), action="a", amount_minor=100 * CREDIT), expires_at=NOW + HOUR, at=NOW
+    )
+    assert held.spend_id is not None
+    await tenant.spending.settle(key=fresh("s"), spend_id=held.spend_id, amount_minor=40 * CREDIT, at=NOW)
+    assert (await tenant.counter(in_credits))["spent"] == 40 * CREDIT
+    assert (await tenant.counter(in_money))["spent"] == 400
