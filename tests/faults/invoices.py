@@ -22,6 +22,7 @@ from domain.billing.billing_run.period import month_text, previous_month
 from domain.common.errors import Unavailable
 from domain.common.ids import billed_period_key
 from runtime.database import Database
+from runtime.settings import Settings
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import draw_kills
@@ -220,13 +221,16 @@ async def _count(findings: Findings, stack: Stack, month: date, orgs: Sequence[s
     findings.check(f"{len(given)} numbers without a gap", [] if given == list(range(1, len(numbers) + 1)) else gaps)
     pico_of_unit = UNIT_MINOR * 10**10
     totals, sums = {row["org_id"]: row["subtotal_minor"] for row in invoices}, {row["org_id"]: row for row in bills}
-    late = sum(units[org] * UNIT_MINOR != totals.get(org) for org in orgs)
+    # Of a minor unit of cost, with the markup, in 10^-6.
+    charged = 10**6 + Settings().cost_markup_e6
+    late = sum(units[org] * UNIT_MINOR * charged != totals.get(org, 0) * 10**6 for org in orgs)
     findings.check(
         f"every line is what was used; {late} organizations have late usage that waits for the next invoice",
         [
             f"{org} used {units[org]}, bills {sums[org]['used']}, invoiced {sums[org]['billed']}, {totals.get(org)}"
             for org in orgs
-            if sums[org]["used"] != units[org] * pico_of_unit or sums[org]["billed"] != totals.get(org, 0) * 10**10
+            if sums[org]["used"] != units[org] * pico_of_unit
+            or (sums[org]["billed"] or 0) * charged != totals.get(org, 0) * 10**16
         ],
     )
     told = Counter(row["org_id"] for row in mails)

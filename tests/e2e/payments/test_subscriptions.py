@@ -72,14 +72,14 @@ async def test_pitfall_41_refund_of_a_period_takes_its_credits_first_and_is_less
     refunds, operator = f"/payments/{payment['id']}/refunds", payer.world.operator
     refused(await payer.caller.post(refunds, {}), 403, "auth.forbidden")
     exceeds = refused(await operator.post(refunds, {"amount": "29.00"}), 422, "payment.refund_exceeds_remainder")
-    assert exceeds["refundable"] == "23.20"
+    assert exceeds["refundable"] == "24.36"
     key = new_key()
     made = good(await operator.post(refunds, {}, key=key), 201)
-    assert (made["amount"], await payer.balance()) == ("23.20", ("0.00", "0.00"))
+    assert (made["amount"], await payer.balance()) == ("24.36", ("0.00", "0.00"))
     assert good(await operator.post(refunds, {}, key=key), 201)["id"] == made["id"]
     [invoice] = good(await payer.caller.get("/billing/invoices"))["data"]
     detail = good(await payer.caller.get(f"/billing/invoices/{invoice['id']}"))
-    assert (detail["status"], [note["amount"] for note in detail["credit_notes"]]) == ("paid", ["23.20"])
+    assert (detail["status"], [note["amount"] for note in detail["credit_notes"]]) == ("paid", ["24.36"])
     nothing = refused(await operator.post(refunds, {}), 422, "payment.refund_exceeds_remainder")
     assert nothing["refundable"] == "0.00"
 
