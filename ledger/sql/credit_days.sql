@@ -10,6 +10,15 @@ AS $$
     ON CONFLICT (org_id, day) DO UPDATE SET used = d.used + excluded.used, spends = d.spends + excluded.spends
 $$;
 
+-- Counts a part of a cost that granted credits have paid on the day of p_at, see `ledger.granted_room`.
+CREATE OR REPLACE FUNCTION ledger.count_granted(p_org text, p_cost numeric, p_at timestamptz) RETURNS void
+LANGUAGE sql
+AS $$
+    INSERT INTO ledger.credit_days AS d (org_id, day, granted_cost)
+    VALUES (p_org, (p_at AT TIME ZONE 'UTC')::date, p_cost)
+    ON CONFLICT (org_id, day) DO UPDATE SET granted_cost = d.granted_cost + excluded.granted_cost
+$$;
+
 CREATE OR REPLACE FUNCTION ledger.count_spend() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -38,4 +47,4 @@ CREATE OR REPLACE TRIGGER count_spend AFTER INSERT ON ledger.spends
 FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NEW.transfer_id) EXECUTE FUNCTION ledger.count_spend();
 CREATE OR REPLACE TRIGGER count_changes AFTER INSERT ON ledger.spend_changes
 REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION ledger.count_changes();
-REVOKE EXECUTE ON FUNCTION ledger.count_day, ledger.count_spend, ledger.count_changes FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION ledger.count_day, ledger.count_granted, ledger.count_spend, ledger.count_changes FROM PUBLIC;

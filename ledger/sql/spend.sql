@@ -652,9 +652,7 @@ BEGIN
     answer.available := free - paid;
     -- What has no limit does not count in one.
     IF granted > 0 AND p_granted < 10 ^ 15 THEN
-        INSERT INTO ledger.credit_days AS d (org_id, day, granted_cost)
-        VALUES (p_org, (p_at AT TIME ZONE 'UTC')::date, granted)
-        ON CONFLICT (org_id, day) DO UPDATE SET granted_cost = d.granted_cost + excluded.granted_cost;
+        PERFORM ledger.count_granted(p_org, granted, p_at);
     END IF;
     answer.budgeted := cardinality(windows) > 0 AND EXISTS (
         SELECT FROM ledger.controls c

@@ -228,9 +228,7 @@ BEGIN
             slices := jsonb_build_object('slices', taken.slices);
         END IF;
         IF p_granted IS NOT NULL AND taken.granted > 0 THEN
-            INSERT INTO ledger.credit_days AS d (org_id, day, granted_cost)
-            VALUES (p_org, (p_at AT TIME ZONE 'UTC')::date, taken.granted)
-            ON CONFLICT (org_id, day) DO UPDATE SET granted_cost = d.granted_cost + excluded.granted_cost;
+            PERFORM ledger.count_granted(p_org, taken.granted, p_at);
         END IF;
     END IF;
     IF ((captured > 0 OR before.amount = 0 OR p_cost >= 0) AND captured <= held AND p_at IS NOT NULL) IS NOT TRUE THEN
@@ -452,9 +450,7 @@ BEGIN
         PERFORM ledger.refund_spend(p_org, p_key, p_spend, returned, p_at, NULL, 'granted');
     END IF;
     IF paid > 0 THEN
-        INSERT INTO ledger.credit_days AS d (org_id, day, granted_cost)
-        VALUES (p_org, (p_at AT TIME ZONE 'UTC')::date, paid)
-        ON CONFLICT (org_id, day) DO UPDATE SET granted_cost = d.granted_cost + excluded.granted_cost;
+        PERFORM ledger.count_granted(p_org, paid, p_at);
     END IF;
 END
 $$;

@@ -107,7 +107,7 @@ class Town:
         return await made.look()
 
     async def give(self, tenant: Tenant, credits: int, minor: int, at: datetime = THEN, **terms: Any) -> None:
-        """Include credits in a plan for so much of its price, or grant them."""
+        """Grant an organization credits of a plan, for so much of its price, or promotional ones without a price."""
         ledger, bought = Ledger(self.connection), {"paid_minor": minor, "paid_asset": "USD"} if minor else {}
         deferred = platform("deferred_revenue", "USD")
         if minor:
