@@ -120,13 +120,16 @@ BEGIN
 END
 $$;
 
--- What slices of lots, [{"id", "amount"}], are worth in all, exactly. NULL where one of them cannot be converted.
-CREATE OR REPLACE FUNCTION ledger.slices_worth(p_slices jsonb, p_in text, p_at timestamptz) RETURNS numeric
+-- What slices of lots, [{"id", "amount"}], are worth in all, exactly. NULL where one of them cannot be converted, and where
+-- there are none.
+CREATE OR REPLACE FUNCTION ledger.slices_worth(
+    p_slices jsonb, p_in text, p_at timestamptz, p_any boolean DEFAULT true
+) RETURNS numeric
 LANGUAGE sql STABLE
 AS $$
     SELECT CASE WHEN count(*) = count(w.up) THEN sum(n.amount * w.up / (l.amount * w.down)) END
     FROM jsonb_to_recordset(p_slices) AS n (id uuid, amount bigint)
-    JOIN ledger.lots l ON l.id = n.id, LATERAL ledger.lot_worth(l, p_in, p_at, true) w
+    JOIN ledger.lots l ON l.id = n.id, LATERAL ledger.lot_worth(l, p_in, p_at, p_any) w
 $$;
 
 -- How much of a cost the credits that nobody paid for may still pay for an organization in the month (UTC), of p_most in
@@ -325,29 +328,17 @@ CREATE OR REPLACE FUNCTION ledger.price_credits(
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    slice record;
-    worth record;
-    part bigint;
-    missing bigint := p_credits;
+    taken record;
 BEGIN
-    money := 0;
-    FOR slice IN
-        SELECT l AS lot, l.remaining - l.held AS free
-        FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
-        WHERE a.path = 'org/' || p_org || '/credits' AND a.asset = 'CREDIT' AND l.is_open AND l.remaining > l.held
-          AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
-        ORDER BY l.priority, l.expires_at, l.paid > 0, l.id
-    LOOP
-        part := least(missing, slice.free);
-        worth := ledger.lot_worth(slice.lot, p_in, p_at, false);
-        money := money + part * worth.up / ((slice.lot).amount * worth.down);
-        missing := missing - part;
-        EXIT WHEN missing = 0;
-    END LOOP;
-    is_covered := missing = 0;
+    taken := ledger.lots_for(
+        (SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/credits' AND a.asset = 'CREDIT'),
+        0, p_in, 0, p_at, false, p_credits, NULL
+    );
+    money := CASE WHEN taken.amount > 0 THEN ledger.slices_worth(taken.slices, p_in, p_at, false) ELSE 0 END;
+    is_covered := taken.short = 0;
     IF NOT is_covered THEN
         money := money + (
-            SELECT missing::numeric * r.quote_minor / r.base_minor FROM ledger.rate_at('CREDIT', p_in, p_at) r
+            SELECT taken.short::numeric * r.quote_minor / r.base_minor FROM ledger.rate_at('CREDIT', p_in, p_at) r
             WHERE r.ends_at <= p_at IS NOT TRUE
         );
     END IF;
@@ -409,8 +400,9 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.lots_for, ledger.next_slices, ledger.credits_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.set_rate, ledger.rate_at, ledger.cross_rate, ledger.money_in, ledger.granted_rate,
-    ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.price_cost, ledger.price_credits, ledger.credits_back
+    ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.slices_worth, ledger.price_cost,
+    ledger.price_credits, ledger.credits_back
 TO bursar_platform;
 -- What an organization reads of its own lots: row-level security holds in all of them.
 GRANT EXECUTE ON FUNCTION ledger.rate_at, ledger.cross_rate, ledger.granted_rate, ledger.granted_room, ledger.lot_worth,
-    ledger.lots_for, ledger.price_cost, ledger.price_credits TO bursar_api;
+    ledger.lots_for, ledger.slices_worth, ledger.price_cost, ledger.price_credits TO bursar_api;

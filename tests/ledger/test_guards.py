@@ -185,7 +185,7 @@ async def test_tenant_may_spend_its_own_credits_and_call_nothing_else_that_moves
         *(f"ledger.{name}" for name in ("authorize", "settle", "release", "extend")),
         # What its own lots are worth; row-level security holds in all of them.
         *(f"ledger.{name}" for name in ("cross_rate", "granted_rate", "granted_room", "lot_worth", "lots_for")),
-        *(f"ledger.{name}" for name in ("price_cost", "price_credits")),
+        *(f"ledger.{name}" for name in ("price_cost", "price_credits", "slices_worth")),
     }
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await tenant.fetch("SELECT ledger.post('k', 'k', 256, 512, 1, NULL, now())")
