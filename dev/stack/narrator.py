@@ -101,6 +101,13 @@ class Narrator:
             await asyncio.sleep(PAUSE_SECONDS)
         return found
 
+    async def use_bonus(self, role: str) -> str:
+        """Use the credits that were given to the role's organization at its sign-up, and return how many they were."""
+        bonus: str = (await self.get(role, "/billing/balance"))["available"]
+        if bonus != "0.00":
+            await self.post(role, "/credits/use", {"amount": bonus, "action": "trial"})
+        return bonus
+
     async def steer(self, url: str, body: Json | None = None) -> Json:
         """Have a sandbox do what a payer, a bank or a bad network does; raises StoryEnded when it refuses."""
         response = await self._http.post(url, json=body or {})

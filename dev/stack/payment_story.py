@@ -101,9 +101,8 @@ class PaymentStory:
         owner = {"organization_id": org["id"], "principal": CUSTOMER, "role": "owner"}
         self._narrator.keys[CUSTOMER] = (await self._narrator.post("operator", "/api-keys", owner))["secret"]
         self._narrator.say(f"\n{name} ({org['id']}) joins. Every webhook is sent twice, in the wrong order.")
-        bonus = (await self._narrator.get(CUSTOMER, "/billing/balance"))["available"]
+        bonus = await self._narrator.use_bonus(CUSTOMER)
         if bonus != "0.00":
-            await self._narrator.post(CUSTOMER, "/credits/use", {"amount": bonus, "action": "trial"})
             self._narrator.say(f"It uses its signup bonus of {bonus} credits, and begins with nothing.")
 
     async def _shake_webhooks(self, *, shaken: bool) -> None:

@@ -63,9 +63,7 @@ class ReputationStory:
             role = CLIENT if name == "Harbour" else name
             key = {"organization_id": org["id"], "principal": "owner", "role": "owner"}
             narrator.keys[role] = (await narrator.post("operator", "/api-keys", key))["secret"]
-        bonus = (await narrator.get(CLIENT, "/billing/balance"))["available"]
-        if bonus != "0.00":
-            await narrator.post(CLIENT, "/credits/use", {"amount": bonus, "action": "trial"})
+        await narrator.use_bonus(CLIENT)
         top_up = {"amount": "10000.00", "provider": "stripe", "payment_method": "pm_card_visa"}
         await narrator.post(CLIENT, "/billing/topup", top_up)
         await narrator.wait_for("credits", CLIENT, "/billing/balance", lambda found: found["available"] == "10000.00")

@@ -39,6 +39,7 @@ class SecretStory:
         org = await narrator.post("operator", "/organizations", {"name": f"Harbour {secrets.token_hex(2)}"})
         owner = {"organization_id": org["id"], "principal": OWNER, "role": "owner"}
         narrator.keys[OWNER] = (await narrator.post("operator", "/api-keys", owner))["secret"]
+        await narrator.use_bonus(OWNER)
         top_up = {"amount": "250.00", "provider": "stripe", "payment_method": "pm_card_visa"}
         bought = await narrator.post(OWNER, "/billing/topup", top_up)
         paid = f"/payments/{bought['payment_id']}"
@@ -53,7 +54,7 @@ class SecretStory:
         await self._call(agent["id"])
         await self._pay(agent["id"])
         [window] = (await narrator.get(AGENT, f"/budgets/{budget['id']}"))["limits"]
-        narrator.expect("what the budget counts", window["operating"]["spent"], "4.51")
+        narrator.expect("what the budget counts", window["operating"]["spent"], "4.55")
         left = window["operating"]["remaining"]
         narrator.say(
             f"   of {DAILY} USD, {left} are left: 0.05 for the call and 4.50 for the coffee count in one budget"

@@ -263,7 +263,7 @@ async def test_event_in_a_currency_without_a_price_or_rate_waits_and_alerts(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
-    await charged_meter(payer.owner, operator, type_, currency="ISK")
+    await charged_meter(payer.owner, operator, type_, currency="PKR")
     sent = event(type=type_, data={"n": 2})
     await send(payer.owner, sent)
     assert (await sweep(database)).waiting == 1
@@ -274,7 +274,7 @@ async def test_event_in_a_currency_without_a_price_or_rate_waits_and_alerts(
         [detail] = await session.scalars(query, {"org": payer.org_id})
     assert "currency" in detail
     # Tried again after an hour, and not before.
-    rate = {"base": "USD", "quote": "ISK", "rate": "2", "valid_for": "PT3H"}
+    rate = {"base": "USD", "quote": "PKR", "rate": "2", "valid_for": "PT3H"}
     good(await operator.post("/exchange-rates", rate), 201)
     assert (await sweep(database)).charged == 0
     assert (await sweep(database, hours=2)).charged == 1
