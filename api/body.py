@@ -171,6 +171,15 @@ class StrictRequest(Request):
         return await self.json()
 
 
+class Answered(Exception):
+    """A request was answered before: its first answer, which is given again instead of running the endpoint."""
+
+    def __init__(self, response: Response) -> None:
+        """Take the answer."""
+        super().__init__()
+        self.response = response
+
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
@@ -296,7 +305,7 @@ class StrictRoute(APIRoute):
             # Without a key that the operation takes, what is repeated is another command: it may be done twice.
             is_safe = request.method in {"GET", "HEAD"} or (has_command and _KEY in request.headers)
             if not takes_body:
-                return await _repeating(directly, request, is_safe=is_safe)
+                return await _answering(directly, request, is_safe=is_safe)
             strict = StrictRequest(request.scope, request.receive)
             try:
                 await strict.checked_json(lines=lines)
@@ -310,7 +319,7 @@ class StrictRoute(APIRoute):
                     return answer
                 return await handler(strict)
 
-            return await _repeating(act, strict, is_safe=is_safe)
+            return await _answering(act, strict, is_safe=is_safe)
 
         return handle
 
@@ -323,3 +332,10 @@ async def _repeating(act: Callable[[Request], Awaitable[T]], request: Request, *
         if not (is_safe and is_outdated(error)):
             raise
     return await act(request)
+
+
+async def _answering(act: Callable[[Request], Awaitable[Response]], request: Request, *, is_safe: bool) -> Response:
+    try:
+        return await _repeating(act, request, is_safe=is_safe)
+    except Answered as again:
+        return again.response

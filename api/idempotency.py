@@ -22,10 +22,10 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from secrets import token_bytes
 from typing import Annotated, Any
 
@@ -34,10 +34,10 @@ from fastapi import Depends, Header
 from pydantic import BaseModel, JsonValue, SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from starlette.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from api.auth import ActorDep
-from api.body import StrictRequest, canonical
+from api.body import Answered, StrictRequest, canonical
 from api.card_numbers import refuse_in_header
 from api.deps import Deps, DepsDep
 from api.errors import MEDIA_TYPE, problem_body, request_id_of
@@ -78,7 +78,11 @@ Answer = BaseModel | Mapping[str, Any]
 
 @dataclass(slots=True)
 class Command:
-    """One command of a client: its id, and the way to run it once.
+    """One command of a client: its id, and the block that is run once for it.
+
+    `async with once:` claims the key, and its block does the work, whose effects must be idempotent by `command_id`. It
+    ends with `return once.answer(…)`, or raises a refusal. A repeated request does not enter the block: its first
+    answer leaves the endpoint as `Answered`.
 
     Attributes:
         command_id: what the effects are made once by; made from the caller and the key, or random without a key.
@@ -94,6 +98,9 @@ class Command:
     _scope: str
     _hash: bytes
     version: int | None = None
+    _owner: str = field(default_factory=partial(new_id, "run"))
+    _renewing: "asyncio.Task[None] | None" = None
+    _kept: bytes | None = None
 
     @property
     def request_hash(self) -> bytes:
@@ -107,36 +114,20 @@ class Command:
         async with self._deps.database.platform() as session:
             return await store.first_claimed_at(session, scope=self._scope, key=self.key)
 
-    async def run(
-        self,
-        action: Callable[[], Awaitable[Answer]],
-        *,
-        status_code: int = 200,
-        hide: frozenset[str] = frozenset(),
-    ) -> Response:
-        """Run the action, or answer as it was answered before.
-
-        Args:
-            action: does the work and returns the answer. Its effects must be idempotent by `command_id`. What it
-                raises is answered as ever, and kept when it is final.
-            status_code: the status of a good answer.
-            hide: members of the answer that are not kept; a replay has null there. For secrets that are shown once.
+    async def __aenter__(self) -> None:
+        """Claim the key, and keep it claimed while the block runs.
 
         Raises:
+            Answered: the request was answered before.
             IdempotencyConflict: the key was used for another request.
             InFlight: the first request with this key is still running.
         """
         if self.key is None:
-            return self._answer(_dump(await action()), status_code)
-        key, owner = self.key, new_id("run")
+            return
+        lease, key = self._deps.settings.idempotency_lease, self.key
         claim = await self._deps.pool.read(
             lambda pool: store.claim(
-                pool,
-                scope=self._scope,
-                key=key,
-                request_hash=self._hash,
-                owner=owner,
-                lease=self._deps.settings.idempotency_lease,
+                pool, scope=self._scope, key=key, request_hash=self._hash, owner=self._owner, lease=lease
             )
         )
         match claim.outcome:
@@ -148,33 +139,46 @@ class Command:
                     lambda pool: store.version_of(pool, scope=self._scope, key=key)
                 )
                 body = await self._with_secrets(claim.body)
-                answer = self._answer(body, claim.status, claim.content_type or "application/json")
+                answer = self._response(body, claim.status, claim.content_type or "application/json")
                 answer.headers["Idempotent-Replayed"] = "true"
-                return answer
+                raise Answered(answer)
             case "conflict":
                 raise other_request(await self._first_object())
             case "in_flight":
                 raise InFlight("The first request with this Idempotency-Key is still running. Repeat it in a moment.")
-        return await self._run_claimed(action, status_code, hide, owner)
+        self._renewing = asyncio.create_task(self._renew(lease))
 
-    async def _run_claimed(
-        self, action: Callable[[], Awaitable[Answer]], status_code: int, hide: frozenset[str], owner: str
-    ) -> Response:
-        try:
-            async with self._lease_kept(owner):
-                content = _dump(await action())
-        except DomainError as error:
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Keep the answer of the block, or its refusal if that is final, and free the key after any other."""
+        if self._renewing is None:
+            return
+        self._renewing.cancel()
+        await asyncio.gather(self._renewing, return_exceptions=True)
+        if error is None:
+            assert self._kept is not None, "A command ends with an answer."
+            await self._finish(self._status, "application/json", self._without_secrets(self._kept))
+        elif isinstance(error, DomainError):
             if error.status in _FINAL and not error.retryable and not error.frees_key:
-                await self._finish(owner, error.status, MEDIA_TYPE, self._problem(error))
+                await self._finish(error.status, MEDIA_TYPE, self._problem(error))
             else:
-                await self._free(owner, forget=error.frees_key or error.status in _FREEING)
-            raise
-        except Exception:
-            await self._free(owner, forget=False)
-            raise
-        kept = content if not hide else json.dumps({**json.loads(content), **dict.fromkeys(hide)}).encode()
-        await self._finish(owner, status_code, "application/json", self._without_secrets(kept))
-        return self._answer(content, status_code)
+                await self._free(forget=error.frees_key or error.status in _FREEING)
+        elif isinstance(error, Exception):
+            await self._free(forget=False)
+
+    def answer(self, answer: Answer, *, hide: frozenset[str] = frozenset()) -> Response:
+        """Return the answer of the block, with the status that the operation declares.
+
+        Args:
+            answer: what the client is shown.
+            hide: members that are not kept; a repeated answer has null there. For secrets that are shown once.
+        """
+        content = _dump(answer)
+        self._kept = content if not hide else json.dumps({**json.loads(content), **dict.fromkeys(hide)}).encode()
+        return self._response(content, self._status)
+
+    @property
+    def _status(self) -> int:
+        return self._request.scope["route"].status_code or HTTP_200_OK
 
     async def _first_object(self) -> str | None:
         """Return what the request that had the key first has made or changed, where its answer says so."""
@@ -185,7 +189,7 @@ class Command:
         named = (document.get(name) for name in _OBJECTS) if isinstance(document, dict) else ()
         return next((name for name in named if isinstance(name, str)), None)
 
-    def _answer(self, content: bytes, status_code: int, media_type: str = "application/json") -> Response:
+    def _response(self, content: bytes, status_code: int, media_type: str = "application/json") -> Response:
         if status_code == HTTP_204_NO_CONTENT:
             answer = Response(status_code=status_code)
         else:
@@ -221,27 +225,15 @@ class Command:
                 now[f"{_KEPT_WITH}{payment_id}"] = None if action is None else action.client_secret
         return _dump_json(each_secret(document, lambda _, kept: now.get(kept, self._deps.sealer.open(kept))))
 
-    @asynccontextmanager
-    async def _lease_kept(self, owner: str) -> AsyncIterator[None]:
-        """Renew the lease while the block runs, so that it can be short: the time that a crash costs its client."""
+    async def _renew(self, lease: timedelta) -> None:
+        """Renew the lease, so that it can be short: the time that a crash costs its client."""
         assert self.key is not None
-        named = {"scope": self._scope, "key": self.key, "owner": owner}
-        lease = self._deps.settings.idempotency_lease
-        pause = max(lease.total_seconds() / 3, SHORTEST_RENEWAL_SECONDS)
-
-        async def renew() -> None:
-            while True:
-                await asyncio.sleep(pause)
-                # A renewal that fails lets the lease end: another request may run the act again, which does no harm.
-                with contextlib.suppress(Exception):
-                    await self._deps.pool.read(lambda pool: store.renew(pool, **named, lease=lease))
-
-        renewing = asyncio.create_task(renew())
-        try:
-            yield
-        finally:
-            renewing.cancel()
-            await asyncio.gather(renewing, return_exceptions=True)
+        named = {"scope": self._scope, "key": self.key, "owner": self._owner}
+        while True:
+            await asyncio.sleep(max(lease.total_seconds() / 3, SHORTEST_RENEWAL_SECONDS))
+            # A renewal that fails lets the lease end: another request may do the work again, which does no harm.
+            with contextlib.suppress(Exception):
+                await self._deps.pool.read(lambda pool: store.renew(pool, **named, lease=lease))
 
     def _problem(self, error: DomainError) -> bytes:
         return problem_body(
@@ -253,10 +245,10 @@ class Command:
             extra=error.extra,
         )
 
-    async def _finish(self, owner: str, status: int, content_type: str, body: bytes) -> None:
+    async def _finish(self, status: int, content_type: str, body: bytes) -> None:
         """Keep the answer. The act is done, so a failure here is not the client's: a repeat finds the act's effect."""
         assert self.key is not None
-        named = {"scope": self._scope, "key": self.key, "owner": owner}
+        named = {"scope": self._scope, "key": self.key, "owner": self._owner}
         try:
             await self._deps.pool.read(
                 lambda pool: store.finish(
@@ -266,9 +258,9 @@ class Command:
         except Exception as exc:
             log.warning("idempotency.answer_not_kept", error=f"{type(exc).__name__}: {exc}"[:300])
 
-    async def _free(self, owner: str, *, forget: bool) -> None:
+    async def _free(self, *, forget: bool) -> None:
         assert self.key is not None
-        named = {"scope": self._scope, "key": self.key, "owner": owner}
+        named = {"scope": self._scope, "key": self.key, "owner": self._owner}
         try:
             await self._deps.pool.read(lambda pool: store.free(pool, **named, forget=forget))
         except Exception as exc:

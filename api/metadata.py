@@ -307,12 +307,9 @@ async def update(
         written=body.written(),
         command_id=command.command_id,
     )
-
-    async def act() -> ResponseModel:
+    async with command:
         async with deps.database.platform() as session:
             await target.lock(session)
             changed = await change(session, actor, wanted)
         command.version = changed.version
-        return await target.show(changed.own)
-
-    return await command.run(act)
+        return command.answer(await target.show(changed.own))

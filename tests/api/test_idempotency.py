@@ -31,8 +31,8 @@ class Bench:
     def __init__(self, app: FastAPI) -> None:
         self.app = app
         self.clear()
-        app.add_api_route("/acts/{name}", self.handle, methods=["POST"])
-        app.add_api_route("/aliases/{name}", self.handle, methods=["POST"])
+        app.add_api_route("/acts/{name}", self.handle, methods=["POST"], status_code=201)
+        app.add_api_route("/aliases/{name}", self.handle, methods=["POST"], status_code=201)
 
     def clear(self) -> None:
         self.act: Act = self.count
@@ -49,11 +49,9 @@ class Bench:
         x: int | None = None,
         command: Command = idempotency(required=True),
     ) -> Response:
-        async def act() -> dict[str, object]:
+        async with command:
             self.commands.append(command.command_id)
-            return await self.act()
-
-        return await command.run(act, status_code=201)
+            return command.answer(await self.act())
 
 
 @pytest.fixture(scope="module")

@@ -64,8 +64,7 @@ async def set_cost(
             "An action's name must consist of lower case letters, digits, _, ., : and -, at most 64.",
             extra={"field": "action"},
         )
-
-    async def change() -> CostVersionView:
+    async with command:
         cost_minor = None if body.cost is None else parse_amount(body.cost, CREDIT, zero=True)
         if body.organization_id is not None:
             await known_organization(deps, actor, body.organization_id)
@@ -82,9 +81,7 @@ async def set_cost(
                 command_id=command.command_id,
             )
         deps.costs.forget()
-        return CostVersionView.of(made, with_author=True)
-
-    return await command.run(change)
+        return command.answer(CostVersionView.of(made, with_author=True))
 
 
 _VERSIONS = ListOf("cost-versions", CostVersionView, *(*CREATED, "q"), order=["cost"], organization_id=Whose)

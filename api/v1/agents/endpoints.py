@@ -55,8 +55,7 @@ async def create_agent(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Create an agent of an organization."""
-
-    async def create() -> AgentView:
+    async with command, deps.session_for(actor) as session:
         org_id = acting_organization(actor, body.organization_id)
         check_category(body.category, deps.settings.categories)
         agent = Agent(
@@ -72,12 +71,9 @@ async def create_agent(
             created_by=actor.qualified(),
             command_id=command.command_id,
         )
-        async with deps.session_for(actor) as session:
-            row = await service.create(session, actor, agent, body.own())
-            command.version = row.version
-            return await _view(session, row, await metadata.get(session, row.id, org_id))
-
-    return await command.run(create, status_code=201)
+        row = await service.create(session, actor, agent, body.own())
+        command.version = row.version
+        return command.answer(await _view(session, row, await metadata.get(session, row.id, org_id)))
 
 
 _LIST = ListOf(
@@ -208,33 +204,29 @@ async def update_agent(
     """
     await _owned(deps, actor, agent_id)
     match = required(expected)
-
-    async def act() -> AgentView:
+    async with command, deps.database.platform() as session:
         columns = body.columns()
         if "category" in columns:
             check_category(body.category, deps.settings.categories)
-        async with deps.database.platform() as session:
-            row = await agents.lock(session, agent_id)
-            if body.visibility is Visibility.PRIVATE:
-                await service.refuse_listed(session, agent_id)
-            wanted = Change(
-                noun="agent",
-                object_id=agent_id,
-                org_id=row.org_id,
-                expected=match,
-                written=body.written(),
-                columns=columns,
-                command_id=command.command_id,
-            )
-            changed = await change(session, actor, wanted, row)
-            if "name" in changed.names:
-                await service.rename_offer(session, row)
-            if "category" in changed.names:
-                await agents.categorise(session, row, body.category)
-            command.version = changed.version
-            return await _view(session, row, changed.own)
-
-    return await command.run(act)
+        row = await agents.lock(session, agent_id)
+        if body.visibility is Visibility.PRIVATE:
+            await service.refuse_listed(session, agent_id)
+        wanted = Change(
+            noun="agent",
+            object_id=agent_id,
+            org_id=row.org_id,
+            expected=match,
+            written=body.written(),
+            columns=columns,
+            command_id=command.command_id,
+        )
+        changed = await change(session, actor, wanted, row)
+        if "name" in changed.names:
+            await service.rename_offer(session, row)
+        if "category" in changed.names:
+            await agents.categorise(session, row, body.category)
+        command.version = changed.version
+        return command.answer(await _view(session, row, changed.own))
 
 
 @router.post("/agents/{agent_id}/retire", response_model=AgentView, responses=errors(NotFound, Forbidden))
@@ -246,16 +238,13 @@ async def retire_agent(
     Retiring it again returns the first response.
     """
     await _owned(deps, actor, agent_id)
-
-    async def act() -> AgentView:
+    async with command:
         async with deps.database.platform() as session:
             row = await service.retire(session, actor, agent_id, now=datetime.now(UTC))
             shown = await _view(session, row, await metadata.get(session, row.id, row.org_id))
         # This process does not wait for the announcement of its own change.
         deps.keyring.forget(agent_id)
-        return shown
-
-    return await command.run(act)
+        return command.answer(shown)
 
 
 @router.put("/agents/{agent_id}/category", response_model=AgentView, responses=errors(NotFound))

@@ -81,21 +81,17 @@ async def create_alert_rule(
 ) -> Response:
     """Create a rule. Its metric is checked from now on, once a minute, or less often for long windows."""
     org_id = listed_organization(actor, body.organization_id)
-
-    async def create() -> AlertRuleView:
-        async with deps.database.platform() as session:
-            row = await service.create(
-                session,
-                actor,
-                org_id,
-                body.name,
-                body.wanted(),
-                command_id=command.command_id,
-                now=datetime.now(UTC),
-            )
-            return AlertRuleView.of(row)
-
-    return await command.run(create, status_code=201)
+    async with command, deps.database.platform() as session:
+        row = await service.create(
+            session,
+            actor,
+            org_id,
+            body.name,
+            body.wanted(),
+            command_id=command.command_id,
+            now=datetime.now(UTC),
+        )
+        return command.answer(AlertRuleView.of(row))
 
 
 @router.get("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(NotFound))
@@ -127,18 +123,14 @@ async def set_alert_rule(
     A rule that is replaced starts again: an alert that it has raised is resolved.
     """
     org_id, rule = await _seen(deps, actor, rule_id, organization_id)
-
-    async def act() -> AlertRuleView:
+    async with command, deps.database.platform() as session:
         now, wanted = datetime.now(UTC), body.wanted()
-        async with deps.database.platform() as session:
-            if rule is None:
-                return AlertRuleView.of(await service.change(session, actor, rule_id, wanted, now=now))
-            row = await service.change_built_in(
-                session, actor, org_id, rule, wanted, command_id=command.command_id, now=now
-            )
-            return AlertRuleView.of_built_in(rule, org_id, row)
-
-    return await command.run(act)
+        if rule is None:
+            return command.answer(AlertRuleView.of(await service.change(session, actor, rule_id, wanted, now=now)))
+        row = await service.change_built_in(
+            session, actor, org_id, rule, wanted, command_id=command.command_id, now=now
+        )
+        return command.answer(AlertRuleView.of_built_in(rule, org_id, row))
 
 
 @router.delete("/alert-rules/{rule_id}", status_code=204, responses=errors(NotFound, Forbidden))

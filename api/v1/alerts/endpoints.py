@@ -104,9 +104,10 @@ async def acknowledge_alert(
     def answered(_: Alert) -> bool:
         return actor.is_platform
 
-    return await command.run(
-        lambda: _answer(deps, actor, alert_id, "alert.acknowledge", alert.acknowledge, silences=answered)
-    )
+    async with command:
+        return command.answer(
+            await _answer(deps, actor, alert_id, "alert.acknowledge", alert.acknowledge, silences=answered)
+        )
 
 
 @router.post(
@@ -131,7 +132,8 @@ async def resolve_alert(
     def resolved(alert: Alert) -> bool:
         return actor.is_platform or not alert.for_operators
 
-    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", alert.resolve, silences=resolved))
+    async with command:
+        return command.answer(await _answer(deps, actor, alert_id, "alert.resolve", alert.resolve, silences=resolved))
 
 
 @router.post(
@@ -150,13 +152,10 @@ async def snooze_alert(
 
     An organization snoozes it for its own members, an operator for all operators. Snoozing it again sets a new time.
     """
-
-    async def snooze() -> AlertView:
+    async with command:
         judge_snooze(body.until, datetime.now(UTC))
         change = partial(alert.snooze, until=body.until)
-        return await _answer(deps, actor, alert_id, "alert.snooze", change, silences=lambda _: True)
-
-    return await command.run(snooze)
+        return command.answer(await _answer(deps, actor, alert_id, "alert.snooze", change, silences=lambda _: True))
 
 
 async def _answer(

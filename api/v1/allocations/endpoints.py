@@ -71,15 +71,11 @@ async def set_allocation(
     project = await _project(deps, actor, slug)
     permit(actor, Permission.MANAGE_SPENDING)
     wanted = body.wanted()
-
-    async def act() -> AllocationSettingView:
-        async with deps.database.platform() as session:
-            now = datetime.now(UTC)
-            await note_price(deps, session, wanted.currency, now)
-            row = await allocation.put(session, actor, project.org_id, project.id, wanted, now=now)
-            return AllocationSettingView.of(row)
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        now = datetime.now(UTC)
+        await note_price(deps, session, wanted.currency, now)
+        row = await allocation.put(session, actor, project.org_id, project.id, wanted, now=now)
+        return once.answer(AllocationSettingView.of(row))
 
 
 @router.get(
@@ -157,17 +153,14 @@ async def accept_allocation(
     async with deps.session_for(actor) as session:
         row = await _readable(session, actor, key, allocation_id)
     permit(actor, Permission.MANAGE_SPENDING)
-
-    async def act() -> AllocationDetailView:
+    async with once:
         async with deps.database.platform() as session:
             now = datetime.now(UTC)
             done = await allocation.accept(session, actor, row.id, now=now)
             view = await _shown(session, done)
         if deps.temporal is not None:
             await _send_news(deps.temporal, row)
-        return view
-
-    return await once.run(act)
+        return once.answer(view)
 
 
 @router.post(
@@ -190,15 +183,11 @@ async def create_trial(
         agent = await agents.get(session, body.agent_id)
     if actor.org_id not in {None, agent.org_id}:
         raise NotFound(agents.MISSING)
-
-    async def act() -> TrialView:
-        async with deps.database.platform() as session:
-            now = datetime.now(UTC)
-            await note_price(deps, session, wanted.currency, now)
-            row = await trial.create(session, actor, agent, wanted, command_id=once.command_id, now=now)
-            return TrialView.of(row, agent.name, uuid_id("ctl", row.control_id))
-
-    return await once.run(act, status_code=201)
+    async with once, deps.database.platform() as session:
+        now = datetime.now(UTC)
+        await note_price(deps, session, wanted.currency, now)
+        row = await trial.create(session, actor, agent, wanted, command_id=once.command_id, now=now)
+        return once.answer(TrialView.of(row, agent.name, uuid_id("ctl", row.control_id)))
 
 
 _TRIALS = ListOf(

@@ -66,15 +66,12 @@ async def dismiss_insight(
 ) -> Response:
     """Dismiss advice: it stays away for 90 days. Dismissing it again begins them anew."""
     org_id = await known_organization(deps, actor, organization_id)
-
-    async def act() -> InsightView:
+    async with command:
         now = datetime.now(UTC)
         found = advice.named(await _advice(deps, actor, org_id, now), insight_id)
         async with deps.session_for(actor) as session:
             await advice.dismiss(session, actor, org_id, found, now=now)
-        return InsightView.of(found, org_id)
-
-    return await command.run(act)
+        return command.answer(InsightView.of(found, org_id))
 
 
 @router.post(
@@ -99,8 +96,7 @@ async def take_insight(
     """
     refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
-
-    async def act() -> InsightView:
+    async with once:
         now = datetime.now(UTC)
         about = await _advice(deps, actor, org_id, now)
         found = advice.named(about, insight_id)
@@ -119,9 +115,7 @@ async def take_insight(
         if row.order_id is not None and deps.temporal is not None and isinstance(found.proposes, OrderProposal):
             run = purchase_order_run(PurchaseOrderInput(order_id=row.order_id), org_id, found.proposes.agent_id)
             deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
-        return view
-
-    return await once.run(act)
+        return once.answer(view)
 
 
 @router.post(
@@ -139,13 +133,9 @@ async def approve_insight(
 ) -> Response:
     """Set the payment policy that taking this advice has proposed last, if it stands as it did then."""
     org_id = await known_organization(deps, actor, organization_id)
-
-    async def act() -> InsightTakeView:
-        async with deps.database.platform() as session:
-            row = await insight_take.approve(session, actor, org_id, insight_id, now=datetime.now(UTC))
-            return InsightTakeView.of(row)
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        row = await insight_take.approve(session, actor, org_id, insight_id, now=datetime.now(UTC))
+        return once.answer(InsightTakeView.of(row))
 
 
 async def _advice(deps: Deps, actor: Actor, org_id: str, now: datetime) -> Advice:

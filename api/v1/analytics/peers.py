@@ -66,10 +66,6 @@ async def set_peers_consent(
     org_id = actor.org_id
     if org_id is None:
         raise Invalid("Only the organization itself can agree. Ask an owner or an admin of it.")
-
-    async def act() -> PeersConsentView:
-        async with deps.database.platform() as session:
-            agreed_at = await peers.consent(session, actor, org_id, agrees=body.agrees, now=datetime.now(UTC))
-        return PeersConsentView(agrees=agreed_at is not None, agreed_at=agreed_at)
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        agreed_at = await peers.consent(session, actor, org_id, agrees=body.agrees, now=datetime.now(UTC))
+        return command.answer(PeersConsentView(agrees=agreed_at is not None, agreed_at=agreed_at))

@@ -98,8 +98,7 @@ async def create_api_key(
     refuse_by_link(actor, "issue keys")
     if not own:
         permit(actor, Permission.MANAGE_KEYS)
-
-    async def create() -> ApiKeyCreated:
+    async with command, deps.database.platform() as session:
         org_id = _organization_for(actor, body)
         _check(actor, body)
         secret = new_secret()
@@ -117,11 +116,8 @@ async def create_api_key(
             expires_at=body.expires_at,
         )
         # The platform's role: a tenant raises no alerts.
-        async with deps.database.platform() as session:
-            row = await service.issue(session, actor, key, deps.settings.key_rules, own=own)
-            return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
-
-    return await command.run(create, status_code=201, hide=frozenset({"secret"}))
+        row = await service.issue(session, actor, key, deps.settings.key_rules, own=own)
+        return command.answer(ApiKeyCreated.with_secret(row, token_of(row.id, secret)), hide=frozenset({"secret"}))
 
 
 _LIST = ListOf(

@@ -81,10 +81,7 @@ async def reject(
 
 
 async def _decided(deps: Deps, actor: Actor, approval_id: str, command: Command, *, approves: bool) -> Response:
-    async def act() -> ApprovalView:
+    async with command, deps.database.platform() as session:
         now = datetime.now(UTC)
-        async with deps.database.platform() as session:
-            row = await approval.decide(session, actor, approval_id, approves=approves, now=now)
-            return ApprovalView.of(row, now)
-
-    return await command.run(act)
+        row = await approval.decide(session, actor, approval_id, approves=approves, now=now)
+        return command.answer(ApprovalView.of(row, now))

@@ -71,8 +71,7 @@ async def set_auto_topup(
     )
     if wanted.monthly_cap_minor < wanted.credits_minor:
         raise Invalid("monthly_cap must not be less than credits.", extra={"field": "monthly_cap"})
-
-    async def act() -> AutoTopUpView:
+    async with command:
         if wanted.enabled:
             # What could not be paid for is refused now, and not at the first fall.
             now = datetime.now(UTC)
@@ -84,9 +83,7 @@ async def set_auto_topup(
             await deps.terms.off_session(org_id, method, wanted.credits_minor, key=key, now=now)
         async with deps.database.platform() as session:
             await auto_topup.put(session, actor, wanted, now=datetime.now(UTC))
-            return await _shown(session, org_id)
-
-    return await command.run(act)
+            return command.answer(await _shown(session, org_id))
 
 
 async def _shown(session: AsyncSession, org_id: str) -> AutoTopUpView:

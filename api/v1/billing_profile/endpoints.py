@@ -48,17 +48,14 @@ async def put_billing_profile(
 ) -> Response:
     """Replace the organization's billing profile. EU VAT numbers are checked with the register."""
     org_id = await known_organization(deps, actor, None)
-
-    async def act() -> ProfileView:
+    async with command:
         wanted = billing_profile.well_formed(body.profile())
         async with deps.session_for(actor) as session:
             known = await profiles.find(session, org_id)
         vat = await billing_profile.confirmation(deps.providers.vat_numbers, known, wanted)
         async with deps.database.platform() as session:
             row = await billing_profile.put(session, actor, org_id, wanted, vat=vat, now=datetime.now(UTC))
-            return view(org_id, row)
-
-    return await command.run(act)
+            return command.answer(view(org_id, row))
 
 
 @router.put(
@@ -73,8 +70,7 @@ async def decide_billing_profile(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Record an operator's decision on an organization: its country or a tax exemption. For operators."""
-
-    async def act() -> ProfileView:
+    async with command:
         code = body.legal_entity
         if code is not None and code not in deps.settings.entities.others:
             raise Invalid(missing(code), extra={"field": "legal_entity"})
@@ -90,6 +86,4 @@ async def decide_billing_profile(
                 legal_entity=code,
                 now=datetime.now(UTC),
             )
-            return view(body.organization_id, row)
-
-    return await command.run(act)
+            return command.answer(view(body.organization_id, row))

@@ -83,16 +83,13 @@ async def start_billing_run(
     returns its result. If it could not invoice some organizations, they are tried again.
     """
     month = parse_month(body.period)
-
-    async def act() -> BillingRunView:
+    async with once:
         async with deps.session_for(actor) as session:
             row, is_due = await billing_run.order_run(session, actor, month, datetime.now(UTC))
             shown = BillingRunView.of(row, await runs.failures(session, month, SHOWN))
         if is_due:
             await reach.start_missing(client, billing_run_run(BillingRun(month=month, only=True)))
-        return shown
-
-    return await once.run(act, status_code=202)
+        return once.answer(shown)
 
 
 _RUNS = ListOf("billing-runs", BillingRunView, *CREATED, order=[date], status=BillingRunStatus)
@@ -137,8 +134,7 @@ async def add_invoice_item(
     body: InvoiceItemCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
 ) -> Response:
     """Add a one-time item to the organization's next monthly invoice. For operators."""
-
-    async def act() -> InvoiceItemView:
+    async with once, deps.session_for(actor) as session:
         line = InvoiceLine(
             description=body.description,
             quantity=body.quantity,
@@ -156,10 +152,7 @@ async def add_invoice_item(
             command_id=once.command_id,
             created_at=datetime.now(UTC),
         )
-        async with deps.session_for(actor) as session:
-            return InvoiceItemView.of(await invoice_item.add(session, actor, row))
-
-    return await once.run(act, status_code=201)
+        return once.answer(InvoiceItemView.of(await invoice_item.add(session, actor, row)))
 
 
 @router.get(

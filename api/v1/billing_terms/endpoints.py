@@ -52,8 +52,7 @@ async def agree_billing_terms(
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
     permit(actor, Permission.OPERATE)
-
-    async def act() -> BillingTermsView:
+    async with command:
         for each in body.plan_prices:
             deps.settings.plan_book.get(each.plan)
         asked = body.model_dump(mode="json")
@@ -69,9 +68,7 @@ async def agree_billing_terms(
                 command_id=command.command_id,
                 now=now,
             )
-            return await _shown(session, organization_id, now)
-
-    return await command.run(act)
+            return command.answer(await _shown(session, organization_id, now))
 
 
 async def _shown(session: AsyncSession, org_id: str, now: datetime) -> BillingTermsView:

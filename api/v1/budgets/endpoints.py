@@ -77,14 +77,10 @@ async def create_budget(
     """
     org_id = acting_organization(actor, body.organization_id)
     new, terms = body.new(org_id, _KIND), body.terms(body.currency)
-
-    async def act() -> BudgetView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, org_id, once, body, _KIND)
-            await note_price(deps, session, body.currency, order.at)
-            return await _shown(session, await spend_control.create(session, order, new, terms, body.parent()))
-
-    return await once.run(act, status_code=201)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, org_id, once, body, _KIND)
+        await note_price(deps, session, body.currency, order.at)
+        return once.answer(await _shown(session, await spend_control.create(session, order, new, terms, body.parent())))
 
 
 _LIST = ListOf(
@@ -147,14 +143,12 @@ async def change_budget(
     """
     row = await changeable(deps, actor, budget_id, _KIND)
     terms = body.terms(row.asset)
-
-    async def act() -> BudgetView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, row.org_id, once, body, _KIND)
-            await note_price(deps, session, row.asset, order.at)
-            return await _shown(session, await spend_control.change(session, order, row.id, terms, body.parent()))
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, row.org_id, once, body, _KIND)
+        await note_price(deps, session, row.asset, order.at)
+        return once.answer(
+            await _shown(session, await spend_control.change(session, order, row.id, terms, body.parent()))
+        )
 
 
 @router.post("/budgets/{budget_id}/freeze", response_model=BudgetView, responses=_CHANGING)
@@ -200,21 +194,17 @@ async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMo
     """
     row = await changeable(deps, actor, budget_id, _KIND, Permission.MANAGE_BILLING)
     amount_minor = parse_amount(body.amount, row.asset)
-
-    async def act() -> BudgetView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, row.org_id, once, StatusChange(reason=body.reason), _KIND)
-            moved = await budget.move(
-                session,
-                order,
-                row,
-                source=Pool(body.source.value),
-                target=Pool(body.target.value),
-                amount_minor=amount_minor,
-            )
-            return await _shown(session, moved)
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, row.org_id, once, StatusChange(reason=body.reason), _KIND)
+        moved = await budget.move(
+            session,
+            order,
+            row,
+            source=Pool(body.source.value),
+            target=Pool(body.target.value),
+            amount_minor=amount_minor,
+        )
+        return once.answer(await _shown(session, moved))
 
 
 @router.post(
@@ -232,13 +222,9 @@ async def declare_emergency(
     no second one.
     """
     row = await changeable(deps, actor, budget_id, _KIND, Permission.MANAGE_BILLING)
-
-    async def act() -> BudgetView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, row.org_id, once, StatusChange(reason=body.reason), _KIND)
-            return await _shown(session, await budget.declare_emergency(session, order, row, body.until))
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, row.org_id, once, StatusChange(reason=body.reason), _KIND)
+        return once.answer(await _shown(session, await budget.declare_emergency(session, order, row, body.until)))
 
 
 @router.post("/budgets/{budget_id}/emergency/end", response_model=BudgetView, responses=_CHANGING)
@@ -247,13 +233,9 @@ async def end_emergency(
 ) -> Response:
     """End an emergency at once, and with it the declarations that nobody has confirmed."""
     row = await changeable(deps, actor, budget_id, _KIND, Permission.MANAGE_BILLING)
-
-    async def act() -> BudgetView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, row.org_id, once, body or StatusChange(), _KIND)
-            return await _shown(session, await budget.end_emergency(session, order, row))
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, row.org_id, once, body or StatusChange(), _KIND)
+        return once.answer(await _shown(session, await budget.end_emergency(session, order, row)))
 
 
 @router.get(
@@ -310,13 +292,9 @@ async def _set_status(
     deps: Deps, once: Command, actor: Actor, budget_id: str, body: StatusChange | None, status: ControlStatus
 ) -> Response:
     row = await changeable(deps, actor, budget_id, _KIND)
-
-    async def act() -> BudgetView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, row.org_id, once, body or StatusChange(), _KIND)
-            return await _shown(session, await spend_control.set_status(session, order, row.id, status))
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, row.org_id, once, body or StatusChange(), _KIND)
+        return once.answer(await _shown(session, await spend_control.set_status(session, order, row.id, status)))
 
 
 async def _shown(session: AsyncSession, row: SpendControl) -> BudgetView:

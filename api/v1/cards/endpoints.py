@@ -81,13 +81,10 @@ async def create_card(actor: Payer, body: CardCreate, deps: DepsDep, issuer: Iss
     if not issues_to(deps.settings.issuing, org_id):
         raise Forbidden("The platform issues no cards to this organization. Ask its operators.")
     card = body.card(id=new_id(cards.PREFIX), org_id=org_id, created_by=actor.qualified(), command_id=once.command_id)
-
-    async def act() -> CardView:
+    async with once:
         price = deps.settings.price_of_credits
         made = await service.create(deps.database, issuer, actor, card, price, now=datetime.now(UTC))
-        return await _shown(deps, actor, made)
-
-    return await once.run(act, status_code=201)
+        return once.answer(await _shown(deps, actor, made))
 
 
 _LIST = ListOf(
@@ -189,12 +186,9 @@ async def _change(
     deps: Deps, issuer: CardIssuer, once: Command, actor: Actor, card_id: str, what: CardChange
 ) -> Response:
     await _changeable(deps, actor, card_id)
-
-    async def act() -> CardView:
+    async with once:
         row = await service.change(deps.database, issuer, actor, card_id, what, command_id=once.command_id)
-        return await _shown(deps, actor, row)
-
-    return await once.run(act)
+        return once.answer(await _shown(deps, actor, row))
 
 
 async def _readable(deps: Deps, actor: Actor, key: SpendingKey, card_id: str) -> Card:

@@ -90,13 +90,10 @@ async def answer_chargeback(
     """
     payment, dispute = await _seen(deps, actor, dispute_id, Permission.CONTEST)
     command = SubmitDisputeEvidence(command_id=once.command_id, actor=actor, dispute_ref=dispute.ref, text=body.text)
-
-    async def act() -> ChargebackView:
+    async with once:
         await commands.send(deps, temporal, payment, "submit_evidence", command)
         after = await commands.seen(deps, actor, payment.terms.payment_id)
-        return view(after, _of(after, dispute_id))
-
-    return await once.run(act)
+        return once.answer(view(after, _of(after, dispute_id)))
 
 
 async def _seen(deps: Deps, actor: Actor, dispute_id: str, permission: Permission) -> tuple[Payment, Dispute]:

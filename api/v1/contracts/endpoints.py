@@ -86,8 +86,7 @@ async def create_contract(
     If terms are outside of the agent's listing, the contract is `proposed` until the payee accepts it. A
     `commission_bps` is set by operators, and can take two of them.
     """
-
-    async def create() -> ContractView:
+    async with command:
         if body.commission_bps is not None and actor.role is not Role.OPERATOR:
             raise Forbidden("Only an operator may set commission_bps.")
         client_org_id = acting_organization(actor, body.organization_id)
@@ -144,9 +143,7 @@ async def create_contract(
             row = await service.award(session, actor, contract, body.own(), asked=asked, level=level, quote=quote)
             own = await metadata.get(session, row.id, client_org_id)
             command.version = version_of(own)
-            return await _shown(deps, session, actor, row, own)
-
-    return await command.run(create, status_code=201)
+            return command.answer(await _shown(deps, session, actor, row, own))
 
 
 async def _shown(
@@ -317,9 +314,5 @@ async def accept_contract(
     permit(actor, Permission.ACCEPT)
     if actor.org_id != found.payee_org_id:
         raise Forbidden("Only the agent of a contract, or its organization, may accept it.")
-
-    async def accept() -> ContractView:
-        async with deps.session_for(actor) as session:
-            return await _shown(deps, session, actor, await service.accept(session, actor, contract_id))
-
-    return await command.run(accept)
+    async with command, deps.session_for(actor) as session:
+        return command.answer(await _shown(deps, session, actor, await service.accept(session, actor, contract_id)))

@@ -71,8 +71,7 @@ async def connect_account(
     back = body.return_url or deps.settings.payment_return_url
     if back is None:
         raise Invalid("return_url is required: the address to which the owner returns.", extra={"field": "return_url"})
-
-    async def act() -> ConnectView:
+    async with command:
         wanted, hold = (
             NewAccount(org_id=org_id, country=body.country, email=body.email),
             deps.settings.payout_destination_hold,
@@ -88,6 +87,4 @@ async def connect_account(
                 idempotency_key=creator_key(org_id, "onboard", command.command_id),
             )
         await deps.record_act(actor, "creator.connect", account.ref, {"status": account.status})
-        return ConnectView.of(account, link, hold)
-
-    return await command.run(act)
+        return command.answer(ConnectView.of(account, link, hold))

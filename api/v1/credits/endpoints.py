@@ -66,8 +66,7 @@ async def grant_credits(
     command: Command = idempotency(required=True),
 ) -> Response:
     """Grant credits to an organization. For operators; above a set amount it takes two of them."""
-
-    async def grant() -> LotView:
+    async with command:
         amount_minor, now = parse_amount(body.amount, CREDIT), datetime.now(UTC)
         what: _Granted = {
             "org_id": body.organization_id,
@@ -90,9 +89,7 @@ async def grant_credits(
             lot = await credit_lot.grant(session, actor, note=body.note, own=body.own(), **what)
             own = await metadata.get(session, lot.id, lot.org_id)
             command.version = version_of(own)
-            return LotView.of(lot, own)
-
-    return await command.run(grant, status_code=201)
+            return command.answer(LotView.of(lot, own))
 
 
 _GRANTS = ListOf(

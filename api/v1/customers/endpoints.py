@@ -100,12 +100,9 @@ async def get_customer(actor: Reader, deps: DepsDep, organization_id: Organizati
 async def create_customer(actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat) -> Response:
     """Create the organization's customer at Stripe, or return the existing one."""
     org_id = acting_organization(actor, None)
-
-    async def act() -> CustomerView:
+    async with command:
         ref = await _customer(deps, stripe, org_id)
-        return CustomerView(organization_id=org_id, provider=PROVIDER, customer_id=ref)
-
-    return await command.run(act)
+        return command.answer(CustomerView(organization_id=org_id, provider=PROVIDER, customer_id=ref))
 
 
 @router.get("/billing/payment-methods", response_model=PaymentMethodList, responses=_ERRORS, tags=["payment_methods"])
@@ -127,15 +124,12 @@ async def list_payment_methods(
 async def create_setup_intent(actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat) -> Response:
     """Create a setup intent to store a payment method for later charges; its secret opens Stripe's form."""
     org_id = acting_organization(actor, None)
-
-    async def act() -> SetupIntentView:
+    async with command:
         customer = await _customer(deps, stripe, org_id)
         key = customer_command_key(org_id, "setup-intent", command.command_id)
         with provider_errors():
             made = await stripe.setup_intent(customer, idempotency_key=key)
-        return SetupIntentView(id=made.id, client_secret=made.client_secret)
-
-    return await command.run(act)
+        return command.answer(SetupIntentView(id=made.id, client_secret=made.client_secret))
 
 
 @router.put(
@@ -149,8 +143,7 @@ async def make_default_payment_method(
 ) -> Response:
     """Make this payment method the default."""
     org_id = _payer_of(actor, method_id)
-
-    async def act() -> PaymentMethodList:
+    async with command:
         customer = await _customer(deps, stripe, org_id)
         key = customer_command_key(org_id, "default-method", command.command_id)
         with _about_a_method():
@@ -161,9 +154,7 @@ async def make_default_payment_method(
             country = await stripe.paying_country(customer, methods)
         async with deps.database.platform() as session:
             await billing_profile.note_card_country(session, actor, org_id, country)
-        return PaymentMethodList(data=[PaymentMethodView.of(method) for method in methods])
-
-    return await command.run(act)
+        return command.answer(PaymentMethodList(data=[PaymentMethodView.of(method) for method in methods]))
 
 
 @router.delete("/billing/payment-methods/{method_id}", status_code=204, responses=_ERRORS, tags=["payment_methods"])
@@ -213,13 +204,10 @@ async def create_portal_session(
 ) -> Response:
     """Create the customer if there is none, and return the address of Stripe's customer portal."""
     org_id = acting_organization(actor, None)
-
-    async def act() -> PortalView:
+    async with command:
         back = _return_url(deps, body.return_url if body else None)
         customer = await _customer(deps, stripe, org_id)
-        return await _portal(stripe, org_id, customer, back, command.command_id)
-
-    return await command.run(act)
+        return command.answer(await _portal(stripe, org_id, customer, back, command.command_id))
 
 
 def _return_url(deps: Deps, given: str | None) -> str:

@@ -43,12 +43,8 @@ async def create_department(
     """Create a department of an organization."""
     org_id = acting_organization(actor, body.organization_id)
     wanted = NewDepartment(org_id=org_id, name=body.name, parent_id=body.parent_id, command_id=command.command_id)
-
-    async def create() -> DepartmentView:
-        async with deps.database.platform() as session:
-            return DepartmentView.of(await department.create(session, actor, wanted))
-
-    return await command.run(create, status_code=201)
+    async with command, deps.database.platform() as session:
+        return command.answer(DepartmentView.of(await department.create(session, actor, wanted)))
 
 
 _LIST = ListOf(

@@ -81,25 +81,21 @@ async def convert_earnings(
     expire soon, are extended by some days, except those that the organization paid to its own agent.
     """
     org_id = acting_organization(actor, None)
-
-    async def convert() -> ConversionView:
+    async with command, deps.database.platform() as session:
         amount_minor = None if body.amount is None else parse_amount(body.amount, CREDIT)
-        async with deps.database.platform() as session:
-            made = await service.convert(
-                session,
-                actor,
-                org_id=org_id,
-                agent_id=body.agent_id,
-                kind=body.kind,
-                amount_minor=amount_minor,
-                renew_days=deps.settings.earned_credits_days,
-                hold_back=deps.settings.hold_back,
-                command_id=command.command_id,
-                now=datetime.now(UTC),
-            )
-            return ConversionView.of(made)
-
-    return await command.run(convert, status_code=201)
+        made = await service.convert(
+            session,
+            actor,
+            org_id=org_id,
+            agent_id=body.agent_id,
+            kind=body.kind,
+            amount_minor=amount_minor,
+            renew_days=deps.settings.earned_credits_days,
+            hold_back=deps.settings.hold_back,
+            command_id=command.command_id,
+            now=datetime.now(UTC),
+        )
+        return command.answer(ConversionView.of(made))
 
 
 @router.post(
@@ -131,14 +127,11 @@ async def waive_earnings(
         renew_days=settings.earned_credits_days,
         by_hand=by_hand(deps),
     )
-
-    async def waive() -> WaiverView:
+    async with command:
         wanted, now = body.wanted(org_id, command.command_id), datetime.now(UTC)
         async with deps.database.platform() as session:
             content = await waiver.content_for_two(session, wanted, rules, now=now)
         if content is not None:
             await two_operators(deps, actor, command, ApprovalAction.EARNINGS_WAIVE, org_id, content)
         async with deps.database.platform() as session:
-            return WaiverView.of(await waiver.waive(session, actor, wanted, rules, now=now))
-
-    return await command.run(waive, status_code=201)
+            return command.answer(WaiverView.of(await waiver.waive(session, actor, wanted, rules, now=now)))

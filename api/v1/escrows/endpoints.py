@@ -189,7 +189,8 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
     command = CancelEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason if body else None)
     if _is_asked_for(escrow, sender.actor) and not (await sender.events(escrow, "cancel_requested", once))[1]:
         # Asking again changes nothing, and would be one more event each time.
-        return await once.run(partial(now_of, sender.deps, sender.actor, escrow.terms.escrow_id))
+        async with once:
+            return once.answer(await now_of(sender.deps, sender.actor, escrow.terms.escrow_id))
     return await sender.send(once, escrow, "cancel", command)
 
 

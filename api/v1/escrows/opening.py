@@ -127,8 +127,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
     permit(actor, Permission.AWARD)
     if actor.org_id not in (contract.org_id, None):
         raise Forbidden("Only the client of a contract may open its escrow.")
-
-    async def act() -> EscrowView:
+    async with once:
         if body.amount is not None and parse_amount(body.amount, contract.currency) != contract.price_minor:
             raise Conflict(
                 "The amount must equal the contract's price. Correct it, or leave it out.",
@@ -155,9 +154,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
         escrow, beside = await commands.shown(deps, actor, escrow_id_of(contract.id))
         once.version = version_of(beside.own)
-        return view(escrow, beside, actor)
-
-    return await once.run(act, status_code=201)
+        return once.answer(view(escrow, beside, actor))
 
 
 @router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
@@ -207,12 +204,10 @@ async def _fund_by_new_payment(sender: Sender, escrow: Escrow, options: PaymentO
         making = Terms(deps, escrow.terms.payer_org_id, options, sale_tax_key(once.command_id))
         return options.as_seen(await making.ordered(PurposeKind.ESCROW, escrow))
 
-    async def act() -> FundedView:
+    async with once:
         payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)
         after = await now_of(deps, actor, escrow.terms.escrow_id)
-        return FundedView(**after.model_dump(), payment=shown(payment, actor))
-
-    return await once.run(act)
+        return once.answer(FundedView(**after.model_dump(), payment=shown(payment, actor)))
 
 
 async def _fund_by_payment(sender: Sender, escrow: Escrow, payment_id: str, once: Command) -> Response:
@@ -221,14 +216,11 @@ async def _fund_by_payment(sender: Sender, escrow: Escrow, payment_id: str, once
     if not is_payer(escrow, actor):
         raise Forbidden("Only the paying organization may fund an escrow.")
     payment = await payment_commands.seen(deps, actor, payment_id)
-
-    async def act() -> EscrowView:
+    async with once:
         if payment.terms.purpose.escrow_id != escrow.terms.escrow_id:
             raise Conflict(
                 "This payment was not made for this escrow. Name one that was, or fund from another source.",
                 code="escrow.payment_mismatch",
             )
         await payment_commands.hand_over(deps, sender.temporal, actor, payment, once.command_id)
-        return await now_of(deps, actor, escrow.terms.escrow_id)
-
-    return await once.run(act)
+        return once.answer(await now_of(deps, actor, escrow.terms.escrow_id))

@@ -60,14 +60,11 @@ class Sender:
         check: Callable[[], Awaitable[None]] | None = None,
     ) -> Response:
         """Send the command once, after a check, and answer with what the read model holds then."""
-
-        async def act() -> EscrowView:
+        async with once:
             if check is not None:
                 await check()
             await commands.send(self.deps, self.temporal, escrow, update, command)
-            return await now_of(self.deps, self.actor, escrow.terms.escrow_id)
-
-        return await once.run(act)
+            return once.answer(await now_of(self.deps, self.actor, escrow.terms.escrow_id))
 
 
 async def _sender(deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> Sender:

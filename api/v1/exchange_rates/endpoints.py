@@ -41,8 +41,7 @@ async def set_exchange_rate(
     Spend controls in the other currency use the rate from its start on, and refuse spends once it is too old. Spends
     that were counted before are not counted again.
     """
-
-    async def act() -> ExchangeRateView:
+    async with command:
         price, now = deps.settings.payment_rules.credit, datetime.now(UTC)
         async with deps.session_for(actor) as session:
             if body.starts_at and await spend_rate.begins_at(session, body.base, body.quote, body.starts_at):
@@ -58,9 +57,7 @@ async def set_exchange_rate(
             valid_for=body.valid_for,
         )
         async with deps.session_for(actor) as session:
-            return ExchangeRateView.of(await exchange_rates.put(session, actor, wanted, price))
-
-    return await command.run(act, status_code=201)
+            return command.answer(ExchangeRateView.of(await exchange_rates.put(session, actor, wanted, price)))
 
 
 _LIST = ListOf(

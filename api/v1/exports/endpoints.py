@@ -86,8 +86,7 @@ async def create_export(
     """
     now = datetime.now(UTC)
     until = now if body.until is None else min(body.until, now)
-
-    async def act() -> ExportView:
+    async with once:
         _permit(actor, key, body.dataset)
         if body.since >= until:
             raise Invalid("from must be before to and before the present.", extra={"field": "from"})
@@ -110,9 +109,7 @@ async def create_export(
         if deps.temporal is not None:
             run = export.run_of(row)
             deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
-        return shown
-
-    return await once.run(act, status_code=202)
+        return once.answer(shown)
 
 
 @router.get("", response_model=Page[ExportView], responses=errors(NotFound, Forbidden) | CSV)

@@ -41,8 +41,7 @@ async def collect_invoice(
     """Start the collection of an invoice that was left to its organization until now. For operators."""
     async with deps.session_for(actor) as session:
         await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> CollectionView:
+    async with once:
         async with deps.session_for(actor) as session:
             held = await invoice_collection.begin_later(
                 session,
@@ -55,9 +54,7 @@ async def collect_invoice(
             )
             shown = await collection_of(session, invoice_id)
         commands.start(deps, held)
-        return shown
-
-    return await once.run(act, status_code=201)
+        return once.answer(shown)
 
 
 @router.post(
@@ -79,14 +76,11 @@ async def charge_invoice(
     """
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> CollectionView:
+    async with once:
         async with deps.session_for(actor) as session:
             held = await held_of(session, invoice_id)
             await invoice_collection.require_not_requested(session, row)
         if not held.has_done(once.command_id):
             await commands.charge(deps, temporal, held, ChargeInvoice(command_id=once.command_id, actor=actor))
         async with deps.session_for(actor) as session:
-            return await collection_of(session, invoice_id)
-
-    return await once.run(act)
+            return once.answer(await collection_of(session, invoice_id))

@@ -84,8 +84,7 @@ async def issue_invoice(
             "A draft cannot be collected. Leave collection_method out, and send it when you finalise the draft.",
             extra={"field": "collection_method"},
         )
-
-    async def act() -> InvoiceView:
+    async with once:
         now, rules = datetime.now(UTC), deps.settings.invoice_rules
         lines = [line.line(body.currency) for line in body.lines]
         answer = None
@@ -119,15 +118,13 @@ async def issue_invoice(
                 drafted = await invoice.draft(session, actor, entity=entity, **terms)
                 own = await metadata.get(session, drafted.id, drafted.org_id)
                 once.version = version_of(own)
-                return view(drafted, now, own)
+                return once.answer(view(drafted, now, own))
             issued = await invoice.issue(session, actor, rules=rules, answer=answer, **terms)
             held = await commands.collect(deps, session, actor, once, issued, body.collection_method, now)
             own = await metadata.get(session, issued.id, issued.org_id)
         commands.start(deps, held)
         once.version = version_of(own)
-        return view(issued, now, own)
-
-    return await once.run(act, status_code=201)
+        return once.answer(view(issued, now, own))
 
 
 @router.put(
@@ -139,22 +136,18 @@ async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps
     """Replace the lines, the discounts and the note of a draft. For operators."""
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> InvoiceView:
+    async with once, deps.session_for(actor) as session:
         now = datetime.now(UTC)
-        async with deps.session_for(actor) as session:
-            edited = await invoice.edit(
-                session,
-                actor,
-                invoice_id,
-                lines=[line.line(row.currency) for line in body.lines],
-                discounts=[each.discount(row.currency) for each in body.discounts],
-                note=body.note,
-                now=now,
-            )
-            return view(edited, now, await metadata.get(session, edited.id, edited.org_id))
-
-    return await once.run(act)
+        edited = await invoice.edit(
+            session,
+            actor,
+            invoice_id,
+            lines=[line.line(row.currency) for line in body.lines],
+            discounts=[each.discount(row.currency) for each in body.discounts],
+            note=body.note,
+            now=now,
+        )
+        return once.answer(view(edited, now, await metadata.get(session, edited.id, edited.org_id)))
 
 
 @router.delete(
@@ -188,8 +181,7 @@ async def finalize_invoice(
     """Finalise a draft: apply discounts, credits and tax, book the invoice and give it a number. For operators."""
     async with deps.session_for(actor) as session:
         drafted = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> InvoiceView:
+    async with once:
         now, rules = datetime.now(UTC), deps.settings.invoice_rules
         answer = await commands.taxed(deps, drafted, once.command_id, now)
         async with deps.session_for(actor) as session:
@@ -210,9 +202,7 @@ async def finalize_invoice(
             async with deps.session_for(actor) as session:
                 done = await invoices.get(session, invoice_id)
         commands.start(deps, held)
-        return view(done, now, await own_of(deps, actor, done.id, done.org_id))
-
-    return await once.run(act)
+        return once.answer(view(done, now, await own_of(deps, actor, done.id, done.org_id)))
 
 
 @router.patch(
@@ -319,8 +309,7 @@ async def credit_invoice(
     """Issue a credit note for part of an invoice, or all that is left. Credits return to their lots. For operators."""
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> CreditNoteView:
+    async with once:
         amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
         rules, now = by_hand(deps), datetime.now(UTC)
         async with deps.session_for(actor) as session:
@@ -343,9 +332,7 @@ async def credit_invoice(
             credited = await invoices.get(session, invoice_id)
         commands.signal_run(deps, held)
         commands.refresh_unpaid(deps, credited)
-        return shown
-
-    return await once.run(act, status_code=201)
+        return once.answer(shown)
 
 
 @router.post("/billing/invoices/{invoice_id}/pay", status_code=201, response_model=PaymentView, responses=_PAYING)
@@ -362,10 +349,8 @@ async def pay_invoice(
         payable = await subject_of(deps, actor, PurposeKind.INVOICE, invoice_id)
         return body.as_seen(await making.ordered(PurposeKind.INVOICE, payable))
 
-    async def act() -> PaymentView:
-        return shown(await payment_commands.create(deps, temporal, actor, once, terms), actor)
-
-    return await once.run(act, status_code=201)
+    async with once:
+        return once.answer(shown(await payment_commands.create(deps, temporal, actor, once, terms), actor))
 
 
 async def _operated(
@@ -382,8 +367,7 @@ async def _operated(
     """
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> InvoiceView:
+    async with once:
         now = datetime.now(UTC)
         if takes_two is not None:
             rules, command_id = by_hand(deps), once.command_id
@@ -398,6 +382,4 @@ async def _operated(
             held = None if collected is None else collections.state_of(collected)
         commands.signal_run(deps, held)
         commands.refresh_unpaid(deps, changed)
-        return shown
-
-    return await once.run(act)
+        return once.answer(shown)

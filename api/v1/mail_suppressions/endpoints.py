@@ -114,10 +114,6 @@ async def lift_mail_suppression(
 
     Reports of older mails no longer count.
     """
-
-    async def lift() -> MailSuppressionView:
-        async with deps.session_for(actor) as session:
-            row = await mail_suppression.lift(session, actor, suppression_id, datetime.now(UTC))
-            return MailSuppressionView.of(row)
-
-    return await command.run(lift)
+    async with command, deps.session_for(actor) as session:
+        row = await mail_suppression.lift(session, actor, suppression_id, datetime.now(UTC))
+        return command.answer(MailSuppressionView.of(row))

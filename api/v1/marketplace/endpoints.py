@@ -141,8 +141,7 @@ async def offer_agent(
     permit(actor, Permission.SELL)
     if body.creator_share is not None:
         permit(actor, Permission.OPERATE)
-
-    async def act() -> OfferView:
+    async with command:
         creator_bps = body.creator_bps()
         if creator_bps is not None:
             asked = {"creator_share": format_ratio(creator_bps)}
@@ -161,9 +160,7 @@ async def offer_agent(
             listing = await marketplace.get(session, found.id)
             known = await agents.cards(session, [found.id])
         command.version = listing.offer.version
-        return _shown(deps, actor, listing, known[found.id])
-
-    return await command.run(act)
+        return command.answer(_shown(deps, actor, listing, known[found.id]))
 
 
 @router.get("/marketplace/agents", response_model=Page[OfferView], responses=CSV)
@@ -251,7 +248,8 @@ async def purchase_agent(
     permit(actor, Permission.PAY if costs_money else Permission.USE_CREDITS)
     assert actor.org_id is not None
     buyer = _Buyer(deps, actor, actor.org_id, key, once, listing, body or AgentPurchase())
-    return await once.run(buyer.pay if costs_money else buyer.use_credits, status_code=201)
+    async with once:
+        return once.answer(await (buyer.pay() if costs_money else buyer.use_credits()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,30 +379,12 @@ async def refund_purchase(
         paid_by = (await marketplace.get_purchase(session, purchase_id)).payment_id
     permit(actor, Permission.REFUND_PAYMENT)
 
-    async def by_payment() -> AgentPurchaseView:
-        assert paid_by is not None
-        refund_id, now = refund_id_of(paid_by, once.command_id), datetime.now(UTC)
-        payment = await commands.seen(deps, actor, paid_by)
-        known = next((refund for refund in payment.refunds if refund.refund_id == refund_id), None)
-        async with deps.database.platform() as session:
-            row = await marketplace.get_purchase(session, purchase_id, lock=True)
-            if known is None:
-                await service.require_refundable(session, row, window=window_of(deps), now=now)
-                left = await service.deduct_used(
-                    session, row, payment.refundable_minor, provider=payment.terms.provider, refund_id=refund_id
-                )
-            else:
-                left = known.amount_minor
-            # All of it is asked for as such, so that what comes in meanwhile goes back as well.
-            amount_minor = left if row.used_minor else None
-        await refund_by_two(deps, actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
-        command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id, amount_minor=amount_minor)
-        await commands.send(deps, await get_temporal(deps), payment, "refund", command)
-        async with deps.session_for(actor) as session:
-            row = await marketplace.get_purchase(session, purchase_id)
-        return await _purchase(deps, row)
-
-    async def act() -> AgentPurchaseView:
+    async with once:
+        if paid_by is not None:
+            await _refund_payment(deps, actor, once, purchase_id, paid_by)
+            async with deps.session_for(actor) as session:
+                row = await marketplace.get_purchase(session, purchase_id)
+            return once.answer(await _purchase(deps, row))
         async with deps.database.platform() as session:
             row = await service.refund(
                 session,
@@ -415,9 +395,27 @@ async def refund_purchase(
                 command_id=once.command_id,
                 now=datetime.now(UTC),
             )
-        return await _purchase(deps, row)
+        return once.answer(await _purchase(deps, row))
 
-    return await once.run(act if paid_by is None else by_payment)
+
+async def _refund_payment(deps: Deps, actor: Actor, once: Command, purchase_id: str, payment_id: str) -> None:
+    refund_id, now = refund_id_of(payment_id, once.command_id), datetime.now(UTC)
+    payment = await commands.seen(deps, actor, payment_id)
+    known = next((refund for refund in payment.refunds if refund.refund_id == refund_id), None)
+    async with deps.database.platform() as session:
+        row = await marketplace.get_purchase(session, purchase_id, lock=True)
+        if known is None:
+            await service.require_refundable(session, row, window=window_of(deps), now=now)
+            left = await service.deduct_used(
+                session, row, payment.refundable_minor, provider=payment.terms.provider, refund_id=refund_id
+            )
+        else:
+            left = known.amount_minor
+        # All of it is asked for as such, so that what comes in meanwhile goes back as well.
+        amount_minor = left if row.used_minor else None
+    await refund_by_two(deps, actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
+    command = RefundPayment(command_id=once.command_id, actor=actor, refund_id=refund_id, amount_minor=amount_minor)
+    await commands.send(deps, await get_temporal(deps), payment, "refund", command)
 
 
 @router.post("/marketplace/purchases/{purchase_id}/cancel", response_model=AgentPurchaseView, responses=_CANCELLING)
@@ -432,13 +430,10 @@ async def cancel_purchase(
     async with deps.session_for(actor) as session:
         await marketplace.get_purchase(session, purchase_id)
     permit(actor, Permission.REFUND_PAYMENT)
-
-    async def act() -> AgentPurchaseView:
+    async with once:
         async with deps.database.platform() as session:
             row = await marketplace_renewal.cancel(session, actor, purchase_id)
-        return await _purchase(deps, row)
-
-    return await once.run(act)
+        return once.answer(await _purchase(deps, row))
 
 
 async def listed(deps: Deps, actor: Actor, agent_id: str) -> Listing:

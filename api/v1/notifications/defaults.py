@@ -42,14 +42,10 @@ async def set_notification_defaults(
 
     It applies to what happens from now on.
     """
-
-    async def act() -> DefaultsView:
+    async with command, deps.database.platform() as session:
         kind = service.type_named(notification_type)
-        async with deps.database.platform() as session:
-            await service.set_defaults(session, actor, kind.name, body.cadences, now=datetime.now(UTC))
-            return DefaultsView.of(kind, await notifications.defaults(session))
-
-    return await command.run(act)
+        await service.set_defaults(session, actor, kind.name, body.cadences, now=datetime.now(UTC))
+        return command.answer(DefaultsView.of(kind, await notifications.defaults(session)))
 
 
 @router.delete("/notifications/defaults/{notification_type}", status_code=204, responses=errors(NotFound))

@@ -100,14 +100,10 @@ async def read_notifications(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Mark notifications in the caller's inbox as read."""
-
-    async def act() -> NotificationsReadView:
-        async with deps.database.platform() as session:
-            own = notifications.recipient(actor)
-            count = await notifications.read_all(session, own, until=body.until, now=datetime.now(UTC))
-        return NotificationsReadView(read=count)
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        own = notifications.recipient(actor)
+        count = await notifications.read_all(session, own, until=body.until, now=datetime.now(UTC))
+        return command.answer(NotificationsReadView(read=count))
 
 
 @router.get("/notifications/preferences", response_model=PreferencesView)
@@ -134,13 +130,9 @@ async def set_notification_preferences(
     are set here, in the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
     """
     wanted = body.preferences()
-
-    async def act() -> PreferencesView:
-        async with deps.database.platform() as session:
-            done = await service.set_preferences(session, actor, wanted, now=datetime.now(UTC))
-            return await _preferences(session, actor, done)
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        done = await service.set_preferences(session, actor, wanted, now=datetime.now(UTC))
+        return command.answer(await _preferences(session, actor, done))
 
 
 async def _preferences(session: AsyncSession, actor: Actor, wanted: Preferences) -> PreferencesView:
@@ -178,13 +170,9 @@ async def create_notification_channel(
     """Create a channel, to which a code is sent. The channel is used once the code is confirmed."""
     wanted = NewChannel(kind=body.kind, target=body.target, command_id=command.command_id)
     sealer, hooks = deps.notification_sealer, deps.settings.slack_url
-
-    async def act() -> ChannelView:
-        async with deps.database.platform() as session:
-            row = await service.create_channel(session, actor, wanted, sealer, hooks=hooks, now=datetime.now(UTC))
-            return ChannelView.of(row)
-
-    return await command.run(act, status_code=201)
+    async with command, deps.database.platform() as session:
+        row = await service.create_channel(session, actor, wanted, sealer, hooks=hooks, now=datetime.now(UTC))
+        return command.answer(ChannelView.of(row))
 
 
 @router.post(
@@ -218,13 +206,9 @@ async def resend_notification_code(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Send another code, which replaces the last one. Limits for one address: three an hour and ten a day."""
-
-    async def act() -> ChannelView:
-        async with deps.database.platform() as session:
-            row = await service.resend_code(session, actor, channel_id, deps.notification_sealer, now=datetime.now(UTC))
-            return ChannelView.of(row)
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        row = await service.resend_code(session, actor, channel_id, deps.notification_sealer, now=datetime.now(UTC))
+        return command.answer(ChannelView.of(row))
 
 
 @router.delete("/notifications/channels/{channel_id}", status_code=204, responses=errors(NotFound))
@@ -245,15 +229,11 @@ async def read_notification(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Mark a notification in the caller's inbox as read. The first time counts."""
-
-    async def act() -> NotificationView:
-        async with deps.database.platform() as session:
-            own = notifications.recipient(actor)
-            row = await notifications.read(session, own, notification_id, datetime.now(UTC))
-            if row is None:
-                raise NotFound(notifications.MISSING)
-            language = (await notifications.preferences(session, own)).language
-            names = await _names(session, actor, [row])
-        return NotificationView.of(row, language, formats_of(language), names)
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        own = notifications.recipient(actor)
+        row = await notifications.read(session, own, notification_id, datetime.now(UTC))
+        if row is None:
+            raise NotFound(notifications.MISSING)
+        language = (await notifications.preferences(session, own)).language
+        names = await _names(session, actor, [row])
+        return command.answer(NotificationView.of(row, language, formats_of(language), names))

@@ -62,8 +62,7 @@ async def create_organization(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Create an organization, and grant the signup bonus of its tier. For operators."""
-
-    async def create() -> OrganizationView:
+    async with command:
         deps.settings.plan_book.get(body.tier)
         if body.tier != FREE:
             asked = {"name": body.name, "tier": body.tier}
@@ -89,9 +88,7 @@ async def create_organization(
         if is_new:
             begin_customer(deps, row.id, row.name)
         command.version = row.version
-        return OrganizationView.of(row, own)
-
-    return await command.run(create, status_code=201)
+        return command.answer(OrganizationView.of(row, own))
 
 
 _LIST = ListOf(
@@ -169,15 +166,11 @@ async def update_organization(
         columns={} if body.name is None else {"name": {"name": body.name}},
         command_id=command.command_id,
     )
-
-    async def act() -> OrganizationView:
-        async with deps.database.platform() as session:
-            row = await organizations.lock(session, organization_id)
-            changed = await change(session, actor, wanted, row)
-            command.version = changed.version
-            return OrganizationView.of(row, changed.own)
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        row = await organizations.lock(session, organization_id)
+        changed = await change(session, actor, wanted, row)
+        command.version = changed.version
+        return command.answer(OrganizationView.of(row, changed.own))
 
 
 @router.put(
@@ -200,8 +193,7 @@ async def change_tier(
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
     permit(actor, Permission.MANAGE_ORGANIZATIONS)
-
-    async def change() -> OrganizationView:
+    async with command:
         deps.settings.plan_book.get(body.tier)
         await override_by_two(deps, actor, command, ApprovalAction.TIER, organization_id, {"tier": body.tier})
         order = Order(
@@ -214,9 +206,7 @@ async def change_tier(
         )
         async with deps.session_for(actor) as session:
             row = await project.change_tier(session, order, body.tier)
-            return OrganizationView.of(row, await metadata.get(session, row.id, row.id))
-
-    return await command.run(change)
+            return command.answer(OrganizationView.of(row, await metadata.get(session, row.id, row.id)))
 
 
 @router.get(
@@ -298,8 +288,7 @@ async def _write_contacts(
     contacts = None if addresses is None else [each.contact() for each in addresses]
     if contacts is not None and len({each.address.casefold() for each in contacts}) < len(contacts):
         raise Invalid("List each e-mail address only once, with all of its purposes.", extra={"field": "contacts"})
-
-    async def act() -> ContactsView:
+    async with command:
         # The platform's role: what other organizations sent to an address counts too.
         async with deps.database.platform() as session:
             row = await mail.set_contacts(
@@ -313,6 +302,4 @@ async def _write_contacts(
                 now=datetime.now(UTC),
             )
         command.version = contact.version_of(row)
-        return ContactsView.of(organization_id, row)
-
-    return await command.run(act)
+        return command.answer(ContactsView.of(organization_id, row))

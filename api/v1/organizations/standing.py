@@ -48,8 +48,7 @@ async def suspend_organization(
     setting, and ends a day after the organization is resumed. Suspending it again returns the first response.
     """
     await _require(deps, actor, organization_id)
-
-    async def act() -> OrganizationView:
+    async with command:
         if body.timed_exits is TimedExits.PAUSE and not deps.settings.longest_pause:
             raise Invalid(
                 "Timed exits cannot be paused here. Send timed_exits: continue, and dispute the "
@@ -64,9 +63,7 @@ async def suspend_organization(
             view = await _view(session, row)
         await service.await_charges(deps.database, organization_id)
         await _signal_subscription(deps, actor, organization_id)
-        return view
-
-    return await command.run(act)
+        return command.answer(view)
 
 
 @router.post(
@@ -79,15 +76,12 @@ async def resume_organization(
 ) -> Response:
     """Resume a suspended organization: new activity can begin again, and its subscription goes on. For operators."""
     await _require(deps, actor, organization_id)
-
-    async def act() -> OrganizationView:
+    async with command:
         async with deps.database.platform() as session:
             row = await service.resume(session, actor, organization_id, now=datetime.now(UTC))
             view = await _view(session, row)
         await _signal_subscription(deps, actor, organization_id)
-        return view
-
-    return await command.run(act)
+        return command.answer(view)
 
 
 @router.post(
@@ -108,8 +102,7 @@ async def close_organization(
     The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
     """
     await _require(deps, actor, organization_id)
-
-    async def act() -> OrganizationView:
+    async with command:
         async with deps.database.platform() as session:
             row = await service.close(
                 session, actor, organization_id, reason=body.reason if body else None, now=datetime.now(UTC)
@@ -118,9 +111,7 @@ async def close_organization(
         deps.keyring.forget(organization_id)
         for each in hooks:
             signal_endpoint(deps, each)
-        return view
-
-    return await command.run(act)
+        return command.answer(view)
 
 
 async def _require(deps: Deps, actor: Actor, organization_id: str) -> None:

@@ -47,22 +47,18 @@ async def set_payment_policy(
     """
     org_id = acting_organization(actor, body.organization_id)
     policy = body.policy()
-
-    async def act() -> PaymentPolicyView:
-        async with deps.database.platform() as session:
-            row = await service.set_policy(
-                session,
-                actor,
-                org_id,
-                body.subject.type,
-                body.subject.id,
-                policy,
-                expected_version=body.version,
-                now=datetime.now(UTC),
-            )
-            return (await _shown(session, [row]))[0]
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        row = await service.set_policy(
+            session,
+            actor,
+            org_id,
+            body.subject.type,
+            body.subject.id,
+            policy,
+            expected_version=body.version,
+            now=datetime.now(UTC),
+        )
+        return command.answer((await _shown(session, [row]))[0])
 
 
 _LIST = ListOf(

@@ -42,13 +42,9 @@ async def set_free_option(
     """
     org_id = acting_organization(actor, body.organization_id)
     option = body.option()
-
-    async def act() -> FreeOptionView:
+    async with command, deps.database.platform() as session:
         now = datetime.now(UTC)
-        async with deps.database.platform() as session:
-            return FreeOptionView.of(await service.set_option(session, actor, org_id, option, now=now), now)
-
-    return await command.run(act)
+        return command.answer(FreeOptionView.of(await service.set_option(session, actor, org_id, option, now=now), now))
 
 
 @router.get("/free-options", response_model=Page[FreeOptionView], responses=errors(NotFound) | CSV)

@@ -41,13 +41,9 @@ async def set_purchase_method(
     """
     org_id = acting_organization(actor, body.organization_id)
     declared = body.declared()
-
-    async def act() -> PurchaseMethodView:
-        async with deps.database.platform() as session:
-            row = await service.set_method(session, actor, org_id, declared, now=datetime.now(UTC))
-            return PurchaseMethodView.of(row)
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        row = await service.set_method(session, actor, org_id, declared, now=datetime.now(UTC))
+        return command.answer(PurchaseMethodView.of(row))
 
 
 @router.get("/purchase-methods", response_model=Page[PurchaseMethodView], responses=errors(NotFound) | CSV)

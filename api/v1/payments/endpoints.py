@@ -178,13 +178,11 @@ async def create_payment(
     async def terms() -> PaymentTerms:
         return body.as_seen(await Terms(deps, org_id, body, sale_tax_key(once.command_id)).of(body, actor))
 
-    async def act() -> PaymentView:
+    async with once:
         payment = await commands.create(deps, temporal, actor, once, terms, body.own())
         own = await own_of(deps, actor, payment.terms.payment_id, org_id)
         once.version = version_of(own)
-        return shown(payment, actor, own)
-
-    return await once.run(act, status_code=201)
+        return once.answer(shown(payment, actor, own))
 
 
 _LIST = ListOf(
@@ -311,15 +309,12 @@ async def confirm_payment(
     payment, deps = await sender.find(payment_id, NEEDS[PaymentAction.CONFIRM]), sender.deps
     method_ref = body.payment_method if body else None
     command = messages.ConfirmPayment(command_id=once.command_id, actor=sender.actor, method_ref=method_ref)
-
-    async def act() -> PaymentView:
+    async with once:
         await commands.confirm(deps, sender.temporal, payment, command)
         after = await commands.seen(deps, sender.actor, payment.terms.payment_id)
         if method_ref is not None:
             commands.refuse_declined(after)
-        return await _whole(sender.deps, sender.actor, after)
-
-    return await once.run(act)
+        return once.answer(await _whole(sender.deps, sender.actor, after))
 
 
 @router.post("/payments/{payment_id}/capture", response_model=PaymentView, responses=errors(*_COMMANDED))
@@ -328,16 +323,13 @@ async def capture_payment(
 ) -> Response:
     """Capture the authorized amount, or a part of it; the rest is released."""
     payment = await sender.find(payment_id, NEEDS[PaymentAction.CAPTURE])
-
-    async def act() -> PaymentView:
+    async with once:
         command = messages.CapturePayment(
             command_id=once.command_id,
             actor=sender.actor,
             amount_minor=_amount(body.amount if body else None, payment),
         )
-        return await _whole(sender.deps, sender.actor, await sender.send(payment, "capture", command))
-
-    return await once.run(act)
+        return once.answer(await _whole(sender.deps, sender.actor, await sender.send(payment, "capture", command)))
 
 
 @router.post("/payments/{payment_id}/cancel", response_model=PaymentView, responses=errors(*_COMMANDED))
@@ -350,11 +342,8 @@ async def cancel_payment(
     """Cancel a payment that has not been paid. Money that arrives in the meantime is still booked."""
     payment = await sender.find(payment_id, NEEDS[PaymentAction.CANCEL])
     command = messages.CancelPayment(command_id=once.command_id, actor=sender.actor)
-
-    async def act() -> PaymentView:
-        return await _whole(sender.deps, sender.actor, await sender.send(payment, "cancel", command))
-
-    return await once.run(act)
+    async with once:
+        return once.answer(await _whole(sender.deps, sender.actor, await sender.send(payment, "cancel", command)))
 
 
 @router.post("/payments/{payment_id}/refunds", status_code=201, response_model=RefundView, responses=_REFUNDING)
@@ -365,8 +354,7 @@ async def refund_payment(
     payment = await sender.find(payment_id, NEEDS[PaymentAction.REFUND])
     permit(sender.actor, rules_of(payment.terms).refunded_with)
     refund_id = refund_id_of(payment_id, once.command_id)
-
-    async def act() -> RefundView:
+    async with once:
         amount_minor = _amount(body.amount if body else None, payment)
         payment_refund.require_countable(payment, amount_minor)
         with_note = body.credit_note if body else False
@@ -393,9 +381,7 @@ async def refund_payment(
         # The answer to a key is forgotten some day; what the key did is not.
         if made is None or command.amount_minor not in {None, made.gross_minor} or command.reason != made.reason:
             raise other_request()
-        return refund_view(after, made)
-
-    return await once.run(act, status_code=201)
+        return once.answer(refund_view(after, made))
 
 
 @router.post(
@@ -417,8 +403,7 @@ async def give_up_refund(
             "Send provider_ref, the provider's id of the refund, if at_provider is true, and leave it out otherwise.",
             extra={"field": "provider_ref"},
         )
-
-    async def act() -> RefundView:
+    async with once:
         command = messages.GiveUpRefund(
             command_id=once.command_id,
             actor=sender.actor,
@@ -427,9 +412,9 @@ async def give_up_refund(
             provider_ref=body.provider_ref,
         )
         after = await sender.send(payment, "give_up", command)
-        return refund_view(after, next(refund for refund in after.refunds if refund.refund_id == refund_id))
-
-    return await once.run(act)
+        return once.answer(
+            refund_view(after, next(refund for refund in after.refunds if refund.refund_id == refund_id))
+        )
 
 
 @router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=errors(NotFound) | CSV)

@@ -207,8 +207,7 @@ async def create_payout(
     org_id = acting_organization(actor, None)
     if body.amount is not None and body.currency is None:
         raise Invalid("currency is required with an amount.", extra={"field": "currency"})
-
-    async def act() -> PayoutView:
+    async with command:
         amount_minor = None if body.amount is None else parse_amount(body.amount, body.currency or "")
         await _read_account(deps, org_id)
         now = datetime.now(UTC)
@@ -230,9 +229,7 @@ async def create_payout(
         if deps.temporal is not None:
             run = payout_run(PayoutInput(payout_id=made.payout_id), made)
             deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
-        return view
-
-    return await command.run(act, status_code=201)
+        return command.answer(view)
 
 
 async def _read_account(deps: Deps, org_id: str) -> None:
@@ -271,10 +268,9 @@ async def give_up_payout(
     async with deps.session_for(actor) as session:
         row = await _seen(session, payout_id)
         seen, is_done = payouts.state_of(row), await payouts.has_done(session, payout_id, command.command_id)
-
-    async def act() -> PayoutView:
+    async with command:
         if is_done:
-            return PayoutView.of(row)
+            return command.answer(PayoutView.of(row))
         given_up(seen, actor=actor.qualified(), reason=body.reason)
         await two_operators(deps, actor, command, ApprovalAction.PAYOUT_GIVE_UP, payout_id, {})
         run = payout_run(PayoutInput(payout_id=payout_id), seen)
@@ -293,9 +289,7 @@ async def give_up_payout(
         async with deps.database.platform() as session:
             after = await payouts.get(session, payout_id)
             assert after is not None
-            return PayoutView.of(after)
-
-    return await command.run(act)
+            return command.answer(PayoutView.of(after))
 
 
 @router.get("/billing/payouts/schedule", response_model=PayoutScheduleView, responses=errors(NotFound))
@@ -329,13 +323,9 @@ async def put_payout_schedule(
     org_id = acting_organization(actor, None)
     if body.interval is not PayoutInterval.MANUAL:
         refuse_by_link(actor, "schedule payouts")
-
-    async def act() -> PayoutScheduleView:
-        async with deps.database.platform() as session:
-            row = await schedules.put(session, actor, org_id, body.schedule(), now=datetime.now(UTC))
-            return PayoutScheduleView.of(org_id, row)
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        row = await schedules.put(session, actor, org_id, body.schedule(), now=datetime.now(UTC))
+        return command.answer(PayoutScheduleView.of(org_id, row))
 
 
 _LIST = ListOf(

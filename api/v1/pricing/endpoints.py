@@ -109,8 +109,7 @@ async def create_quote(
     """
     await _seen(deps, actor, agent_id)
     permit(actor, Permission.AWARD if actor.agent_id is None else Permission.USE_CREDITS)
-
-    async def create() -> PriceQuoteView:
+    async with command:
         org_id = await _client(deps, actor, body.organization_id)
         if org_id is None:
             raise Invalid(
@@ -123,7 +122,7 @@ async def create_quote(
             # Its agent may have no price any more.
             if (made.org_id, made.agent_id, made.quantity) != (org_id, agent_id, body.quantity):
                 raise other_request()
-            return PriceQuoteView.show(made)
+            return command.answer(PriceQuoteView.show(made))
         asked = await _ask(deps, actor, agent_id, org_id, body.quantity, None, everything=True)
         async with deps.database.platform() as session:
             row = await service.make_quote(
@@ -135,9 +134,7 @@ async def create_quote(
                 most_bps=deps.settings.platform_discount_bps,
                 command_id=command.command_id,
             )
-            return PriceQuoteView.show(row)
-
-    return await command.run(create, status_code=201)
+            return command.answer(PriceQuoteView.show(row))
 
 
 @router.get(

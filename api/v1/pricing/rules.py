@@ -56,15 +56,12 @@ async def create_rule(
 
     A rule for one organization or agent can take two operators.
     """
-
-    async def create() -> RuleView:
+    async with command:
         _known_plan(deps, body)
         rule = body.rule()
         await _by_two(deps, actor, command, body)
         async with deps.database.platform() as session:
-            return RuleView.of(await pricing.create(session, actor, rule, command.command_id))
-
-    return await command.run(create, status_code=201)
+            return command.answer(RuleView.of(await pricing.create(session, actor, rule, command.command_id)))
 
 
 def _known_plan(deps: Deps, body: RuleWrite) -> None:
@@ -114,22 +111,18 @@ async def try_rule(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Try a rule: price past quotes with the current rules, without it and with it. No price and no rule changes."""
-
-    async def dry_run() -> DryRunView:
+    async with command, deps.session_for(actor) as session:
         _known_plan(deps, body.rule)
-        async with deps.session_for(actor) as session:
-            tried = await pricing.try_rule(
-                session,
-                body.rule.rule(),
-                body.replaces,
-                commission_bps=deps.settings.commission_bps,
-                most_bps=deps.settings.platform_discount_bps,
-                since=body.since or datetime.now(UTC) - TRIED_FOR,
-                limit=body.limit,
-            )
-        return DryRunView.of(tried)
-
-    return await command.run(dry_run)
+        tried = await pricing.try_rule(
+            session,
+            body.rule.rule(),
+            body.replaces,
+            commission_bps=deps.settings.commission_bps,
+            most_bps=deps.settings.platform_discount_bps,
+            since=body.since or datetime.now(UTC) - TRIED_FOR,
+            limit=body.limit,
+        )
+        return command.answer(DryRunView.of(tried))
 
 
 @router.get("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound, Forbidden))
@@ -151,15 +144,12 @@ async def change_rule(
 
     A rule for one organization or agent can take two operators.
     """
-
-    async def change() -> RuleView:
+    async with command:
         _known_plan(deps, body)
         rule = body.rule()
         await _by_two(deps, actor, command, body, rule_id)
         async with deps.database.platform() as session:
-            return RuleView.of(await pricing.change(session, actor, rule_id, rule))
-
-    return await command.run(change)
+            return command.answer(RuleView.of(await pricing.change(session, actor, rule_id, rule)))
 
 
 @router.delete("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound))

@@ -123,8 +123,7 @@ async def create_invitation(
     The link is valid for seven days, once. After that the person signs in by mail. Inviting somebody again who has not
     accepted sends another link. Owners and admins invite for the roles whose keys they may issue.
     """
-
-    async def create() -> InvitationView:
+    async with command:
         org_id = acting_organization(actor, body.organization_id)
         if body.role in PLATFORM_ROLES or body.role is Role.AGENT:
             raise Invalid(
@@ -152,9 +151,7 @@ async def create_invitation(
             row = await person.invite(session, actor, key, link, deps.settings.key_rules, now=now)
             made = InvitationView.of(row)
         await send_now(deps)
-        return made
-
-    return await command.run(create, status_code=201)
+        return command.answer(made)
 
 
 @router.post(

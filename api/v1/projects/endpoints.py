@@ -64,16 +64,12 @@ async def create_project(
 ) -> Response:
     """Create a project, if the limits of the plan and the slots allow it."""
     org_id = acting_organization(actor, None)
-
-    async def act() -> ProjectView:
+    async with once, deps.database.platform() as session:
         slug, name = body.named()
-        async with deps.database.platform() as session:
-            order = _order(deps, actor, org_id, once)
-            made = await project.create(session, order, slug, name, body.deploy_type, body.own())
-            once.version = made.version
-            return ProjectView.of(made, await metadata.get(session, made.id, org_id))
-
-    return await once.run(act, status_code=201)
+        order = _order(deps, actor, org_id, once)
+        made = await project.create(session, order, slug, name, body.deploy_type, body.own())
+        once.version = made.version
+        return once.answer(ProjectView.of(made, await metadata.get(session, made.id, org_id)))
 
 
 _LIST = ListOf(
@@ -133,51 +129,39 @@ async def update_project(
     """
     org_id = await _organization_of(deps, actor, slug)
     match = required(expected)
-
-    async def act() -> ProjectView:
-        async with deps.database.platform() as session:
-            await organizations.lock(session, org_id)
-            row = await projects.get(session, org_id, slug)
-            asked = Change(
-                noun="project",
-                object_id=row.id,
-                org_id=org_id,
-                expected=match,
-                written=body.written(),
-                columns={} if body.name is None else {"name": {"name": body.name}},
-                command_id=once.command_id,
-            )
-            changed = await change(session, actor, asked, row)
-            once.version = changed.version
-            return ProjectView.of(row, changed.own)
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        await organizations.lock(session, org_id)
+        row = await projects.get(session, org_id, slug)
+        asked = Change(
+            noun="project",
+            object_id=row.id,
+            org_id=org_id,
+            expected=match,
+            written=body.written(),
+            columns={} if body.name is None else {"name": {"name": body.name}},
+            command_id=once.command_id,
+        )
+        changed = await change(session, actor, asked, row)
+        once.version = changed.version
+        return once.answer(ProjectView.of(row, changed.own))
 
 
 @router.post("/projects/{slug}/deploy", response_model=ProjectView, responses=_DEPLOYING)
 async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
     """Deploy a project. Beyond the plan's limit it occupies a slot. Deploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)
-
-    async def act() -> ProjectView:
-        async with deps.database.platform() as session:
-            row = await project.deploy(session, _order(deps, actor, org_id, once), slug)
-            return ProjectView.of(row, await metadata.get(session, row.id, org_id))
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        row = await project.deploy(session, _order(deps, actor, org_id, once), slug)
+        return once.answer(ProjectView.of(row, await metadata.get(session, row.id, org_id)))
 
 
 @router.delete("/projects/{slug}/deploy", response_model=ProjectView, responses=_COMMANDED)
 async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
     """Undeploy a project, which frees its slot. Undeploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)
-
-    async def act() -> ProjectView:
-        async with deps.database.platform() as session:
-            row = await project.undeploy(session, _order(deps, actor, org_id, once), slug)
-            return ProjectView.of(row, await metadata.get(session, row.id, org_id))
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        row = await project.undeploy(session, _order(deps, actor, org_id, once), slug)
+        return once.answer(ProjectView.of(row, await metadata.get(session, row.id, org_id)))
 
 
 @router.get("/projects/deployment/limits", response_model=LimitsView, responses=errors(NotFound))
@@ -211,12 +195,10 @@ async def purchase_slot(
     async def terms() -> PaymentTerms:
         return wanted.as_seen(await Terms(deps, org_id, wanted, sale_tax_key(once.command_id)).of(wanted, actor))
 
-    async def act() -> SlotPurchaseView:
+    async with once:
         payment = await commands.create(deps, temporal, actor, once, terms, wanted.own())
         own = await own_of(deps, actor, payment.terms.payment_id, org_id)
-        return purchase_view(shown(payment, actor, own), await _limits(deps, actor, org_id))
-
-    return await once.run(act, status_code=201)
+        return once.answer(purchase_view(shown(payment, actor, own), await _limits(deps, actor, org_id)))
 
 
 async def _organization_of(deps: Deps, actor: Actor, slug: str) -> str:

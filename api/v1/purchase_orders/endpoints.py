@@ -1,6 +1,6 @@
 """Purchase orders: agents ask before they pay, people answer, and what was paid is reported."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
@@ -62,7 +61,6 @@ router = Resource(tags=["purchase_orders"])
 NEWS_TIMEOUT = timedelta(seconds=2)
 
 Once = Annotated[Command, idempotency(required=True)]
-_Change = Callable[[AsyncSession], Awaitable[PurchaseOrder]]
 
 _FOUND = (NotFound, Forbidden)
 _POOL = (Conflict, "budget.pool_closed")
@@ -116,8 +114,7 @@ async def create_purchase_order(
         on_limit=body.on_limit,
         own=body.own(),
     )
-
-    async def act() -> PurchaseOrderView:
+    async with once:
         async with deps.database.platform() as session:
             row = await purchase_order.propose(
                 session,
@@ -131,9 +128,7 @@ async def create_purchase_order(
         if view.status is PurchaseOrderStatus.NEEDS_APPROVAL and deps.temporal is not None:
             run = purchase_order_run(PurchaseOrderInput(order_id=view.id), org_id, view.agent_id)
             deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
-        return view
-
-    return await once.run(act, status_code=201)
+        return once.answer(view)
 
 
 _LIST = ListOf(
@@ -248,13 +243,11 @@ async def create_attempt(
     After a decline that no person has confirmed, the amount is held a second time, because both may have paid.
     """
     await _acting(deps, actor, key, purchase_order_id)
-
-    async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_payment.attempt(
+    async with once, deps.database.platform() as session:
+        changed = await purchase_payment.attempt(
             session, actor, purchase_order_id, body.method, command_id=once.command_id, now=datetime.now(UTC)
         )
-
-    return await _run(deps, actor, once, change, status_code=201)
+        return once.answer(await _shown(session, actor, changed))
 
 
 @router.post(
@@ -281,11 +274,11 @@ async def report_result(
     """
     row = await _acting(deps, actor, key, purchase_order_id)
     result, attempt = body.read(row.currency), purchase_payment.attempt_number(number)
-
-    async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_payment.report(session, actor, purchase_order_id, attempt, result, now=datetime.now(UTC))
-
-    return await _run(deps, actor, once, change)
+    async with once, deps.database.platform() as session:
+        changed = await purchase_payment.report(
+            session, actor, purchase_order_id, attempt, result, now=datetime.now(UTC)
+        )
+        return once.answer(await _shown(session, actor, changed))
 
 
 @router.post(
@@ -302,18 +295,19 @@ async def abandon_purchase_order(
     """
     row = await _acting(deps, actor, key, purchase_order_id)
     saved = None if body.saved is None else parse_amount(body.saved, row.currency, zero=True)
-
-    async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_payment.abandon(
-            session,
-            actor,
-            purchase_order_id,
-            alternative_action=body.alternative_action,
-            saved_minor=saved,
-            now=datetime.now(UTC),
-        )
-
-    return await _run(deps, actor, once, change, has_answered=True)
+    async with once:
+        async with deps.database.platform() as session:
+            changed = await purchase_payment.abandon(
+                session,
+                actor,
+                purchase_order_id,
+                alternative_action=body.alternative_action,
+                saved_minor=saved,
+                now=datetime.now(UTC),
+            )
+            view = await _shown(session, actor, changed)
+        await _send_news(deps, view)
+        return once.answer(view)
 
 
 @router.post(
@@ -332,9 +326,8 @@ async def create_refund(
     """
     row = await _acting(deps, actor, key, purchase_order_id)
     amount_minor = parse_amount(body.amount, row.currency)
-
-    async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_payment.refund(
+    async with once, deps.database.platform() as session:
+        changed = await purchase_payment.refund(
             session,
             actor,
             purchase_order_id,
@@ -343,8 +336,7 @@ async def create_refund(
             command_id=once.command_id,
             now=datetime.now(UTC),
         )
-
-    return await _run(deps, actor, once, change, status_code=201)
+        return once.answer(await _shown(session, actor, changed))
 
 
 @router.post(
@@ -368,9 +360,8 @@ async def confirm_purchase_order(
     row = await _deciding(deps, actor, key, purchase_order_id)
     refuse_by_link(actor, "confirm purchases")
     charged, refunded = (parse_amount(each, row.currency, zero=True) for each in (body.charged, body.refunded))
-
-    async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_confirmation.confirm(
+    async with once, deps.database.platform() as session:
+        changed = await purchase_confirmation.confirm(
             session,
             actor,
             purchase_order_id,
@@ -380,8 +371,7 @@ async def confirm_purchase_order(
             reason=body.reason,
             now=datetime.now(UTC),
         )
-
-    return await _run(deps, actor, once, change)
+        return once.answer(await _shown(session, actor, changed))
 
 
 @router.post(
@@ -397,11 +387,9 @@ async def cancel_purchase_order(
     Where an agent says so, its terms go on to count until a person who approves purchases cancels it.
     """
     await _acting(deps, actor, key, purchase_order_id)
-
-    async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_payment.cancel(session, actor, purchase_order_id, now=datetime.now(UTC))
-
-    return await _run(deps, actor, once, change)
+    async with once, deps.database.platform() as session:
+        changed = await purchase_payment.cancel(session, actor, purchase_order_id, now=datetime.now(UTC))
+        return once.answer(await _shown(session, actor, changed))
 
 
 @router.post(
@@ -430,19 +418,20 @@ async def grant_purchase_order(
     that `lifts` does not name. `pool` can name the reserve.
     """
     await _deciding(deps, actor, key, purchase_order_id)
-
-    async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_approval.grant(
-            session,
-            actor,
-            purchase_order_id,
-            body.grant(),
-            command_id=once.command_id,
-            rules=deps.settings.purchase_rules,
-            now=datetime.now(UTC),
-        )
-
-    return await _run(deps, actor, once, change, has_answered=True)
+    async with once:
+        async with deps.database.platform() as session:
+            changed = await purchase_approval.grant(
+                session,
+                actor,
+                purchase_order_id,
+                body.grant(),
+                command_id=once.command_id,
+                rules=deps.settings.purchase_rules,
+                now=datetime.now(UTC),
+            )
+            view = await _shown(session, actor, changed)
+        await _send_news(deps, view)
+        return once.answer(view)
 
 
 @router.post(
@@ -455,41 +444,32 @@ async def refuse_purchase_order(
 ) -> Response:
     """Refuse a purchase that waits for a person."""
     await _deciding(deps, actor, key, purchase_order_id)
-
-    async def change(session: AsyncSession) -> PurchaseOrder:
-        return await purchase_approval.refuse(
-            session,
-            actor,
-            purchase_order_id,
-            reason=body.reason,
-            command_id=once.command_id,
-            now=datetime.now(UTC),
-        )
-
-    return await _run(deps, actor, once, change, has_answered=True)
-
-
-async def _run(
-    deps: Deps, actor: Actor, once: Command, change: _Change, *, status_code: int = 200, has_answered: bool = False
-) -> Response:
-    async def act() -> PurchaseOrderView:
+    async with once:
         async with deps.database.platform() as session:
-            view = await _shown(session, actor, await change(session))
-        if has_answered and view.status is not PurchaseOrderStatus.NEEDS_APPROVAL and deps.temporal is not None:
-            await _send_news(deps.temporal, view.id)
-        return view
+            changed = await purchase_approval.refuse(
+                session,
+                actor,
+                purchase_order_id,
+                reason=body.reason,
+                command_id=once.command_id,
+                now=datetime.now(UTC),
+            )
+            view = await _shown(session, actor, changed)
+        await _send_news(deps, view)
+        return once.answer(view)
 
-    return await once.run(act, status_code=status_code)
 
-
-async def _send_news(client: Client, order_id: str) -> None:
+async def _send_news(deps: Deps, order: PurchaseOrderView) -> None:
     """Have the run of a decided order end.
 
     Before the answer: whoever gets none repeats the request, so the news is lost only while Temporal is down. Then the
     run ends at `answer_by`.
     """
+    if order.status is PurchaseOrderStatus.NEEDS_APPROVAL or deps.temporal is None:
+        return
     with suppress(RPCError, RuntimeError):
-        await reach.signal_running(client, purchase_order_workflow_id(order_id), "news", rpc_timeout=NEWS_TIMEOUT)
+        workflow_id = purchase_order_workflow_id(order.id)
+        await reach.signal_running(deps.temporal, workflow_id, "news", rpc_timeout=NEWS_TIMEOUT)
 
 
 async def _visible(deps: Deps, actor: Actor, key: SpendingKey, order_id: str) -> PurchaseOrder:

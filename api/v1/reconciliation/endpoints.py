@@ -97,8 +97,7 @@ async def start_reconciliation_run(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Start a reconciliation run: compare a provider's statement with the books for a window of time."""
-
-    async def start() -> ReconciliationRunView:
+    async with command:
         deps.providers.named(body.provider)
         now, window = datetime.now(UTC), Window(body.since, body.until)
         if not window.since < window.until <= now:
@@ -108,9 +107,7 @@ async def start_reconciliation_run(
         async with deps.session_for(actor) as session:
             row = await reconciliation.begin(session, actor, body.provider, window, command.command_id, now)
         await reach.start_missing(client, _run(row))
-        return ReconciliationRunView.of(row)
-
-    return await command.run(start, status_code=202)
+        return command.answer(ReconciliationRunView.of(row))
 
 
 @router.get(
@@ -161,21 +158,17 @@ async def resolve_reconciliation_difference(
     command: Command = idempotency(required=True),
 ) -> Response:
     """Resolve a discrepancy: book the correction that makes the books agree, or accept it as it is."""
-
-    async def act() -> DiscrepancyView:
-        async with deps.session_for(actor) as session:
-            row = await reconciliation.resolve(
-                session,
-                actor,
-                difference_id,
-                action=body.action,
-                note=body.note,
-                command_id=command.command_id,
-                now=datetime.now(UTC),
-            )
-            return DiscrepancyView.of(row)
-
-    return await command.run(act)
+    async with command, deps.session_for(actor) as session:
+        row = await reconciliation.resolve(
+            session,
+            actor,
+            difference_id,
+            action=body.action,
+            note=body.note,
+            command_id=command.command_id,
+            now=datetime.now(UTC),
+        )
+        return command.answer(DiscrepancyView.of(row))
 
 
 @router.get("/reconciliation/clearing/{provider}", response_model=list[ClearingView], responses=errors(NotFound))

@@ -98,21 +98,17 @@ async def create_report(
     org_id = None
     if actor.org_id is not None or body.organization_id is not None:
         org_id = await known_organization(deps, actor, body.organization_id)
-
-    async def create() -> ReportView:
-        async with deps.database.platform() as session:
-            row = await service.create(
-                session,
-                actor,
-                org_id,
-                body.wanted(),
-                late=deps.settings.report_late,
-                command_id=command.command_id,
-                now=datetime.now(UTC),
-            )
-            return ReportView.of(row)
-
-    return await command.run(create, status_code=201)
+    async with command, deps.database.platform() as session:
+        row = await service.create(
+            session,
+            actor,
+            org_id,
+            body.wanted(),
+            late=deps.settings.report_late,
+            command_id=command.command_id,
+            now=datetime.now(UTC),
+        )
+        return command.answer(ReportView.of(row))
 
 
 @router.get("/reports/{report_id}", response_model=ReportView, responses=errors(NotFound))
@@ -132,12 +128,10 @@ async def set_report(
 ) -> Response:
     """Replace a report. Recipients change at once, everything else from the period after that of the next run on."""
     await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
-
-    async def act() -> ReportView:
-        async with deps.database.platform() as session:
-            return ReportView.of(await service.change(session, actor, report_id, body.wanted(), now=datetime.now(UTC)))
-
-    return await command.run(act)
+    async with command, deps.database.platform() as session:
+        return command.answer(
+            ReportView.of(await service.change(session, actor, report_id, body.wanted(), now=datetime.now(UTC)))
+        )
 
 
 @router.delete("/reports/{report_id}", status_code=204, responses=errors(NotFound, Forbidden))
@@ -187,13 +181,10 @@ async def run_report(
 ) -> Response:
     """Compute a period that is over. A new run is made if its figures differ from those of the latest version."""
     row = await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
-
-    async def act() -> ReportRunRequestedView:
+    async with command:
         period = service.checked_period(row, body.period, late=deps.settings.report_late, now=datetime.now(UTC))
         await reach.signal(client, *report_news(ReportInput(report_id=row.id, period=period.name), row.org_id))
-        return ReportRunRequestedView(report_id=row.id, period=period.name)
-
-    return await command.run(act, status_code=202)
+        return command.answer(ReportRunRequestedView(report_id=row.id, period=period.name))
 
 
 @router.get(

@@ -280,23 +280,19 @@ async def give_feedback(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Rate the agent of a settled contract, as its client. This is possible once, within the feedback window."""
-
-    async def give() -> FeedbackView:
-        async with deps.database.platform() as session:
-            row = await reputation.give_feedback(
-                session,
-                actor,
-                body.contract_id,
-                body.ratings,
-                body.comment,
-                command_id=command.command_id,
-                now=datetime.now(UTC),
-                window=deps.settings.feedback_window,
-                policy=deps.settings.evidence_policy,
-            )
-            return FeedbackView.of(row)
-
-    return await command.run(give, status_code=201)
+    async with command, deps.database.platform() as session:
+        row = await reputation.give_feedback(
+            session,
+            actor,
+            body.contract_id,
+            body.ratings,
+            body.comment,
+            command_id=command.command_id,
+            now=datetime.now(UTC),
+            window=deps.settings.feedback_window,
+            policy=deps.settings.evidence_policy,
+        )
+        return command.answer(FeedbackView.of(row))
 
 
 @router.put(
@@ -312,8 +308,7 @@ async def change_feedback(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Change feedback, once and within the window. The earlier version no longer counts, and is kept."""
-
-    async def change() -> FeedbackView:
+    async with command:
         async with deps.session_for(actor) as session:
             await store.feedback(session, feedback_id)
         permit(actor, Permission.DISPUTE)
@@ -329,9 +324,7 @@ async def change_feedback(
                 window=deps.settings.feedback_window,
                 policy=deps.settings.evidence_policy,
             )
-            return FeedbackView.of(row)
-
-    return await command.run(change)
+            return command.answer(FeedbackView.of(row))
 
 
 @router.get("/reputation/feedback", response_model=Page[FeedbackView], responses=errors(NotFound) | CSV)
@@ -412,14 +405,10 @@ async def report_event(
         note=body.note,
         response_ms=body.metadata.response_time_ms,
     )
-
-    async def report() -> ReputationEventView:
-        async with deps.session_for(actor) as session:
-            agent = await agents.get(session, body.agent_id)
-            row = await reputation.report(session, actor, agent.id, agent.org_id, fact, at=datetime.now(UTC))
-            return ReputationEventView.of(row)
-
-    return await command.run(report, status_code=201)
+    async with command, deps.session_for(actor) as session:
+        agent = await agents.get(session, body.agent_id)
+        row = await reputation.report(session, actor, agent.id, agent.org_id, fact, at=datetime.now(UTC))
+        return command.answer(ReputationEventView.of(row))
 
 
 @router.get("/reputation/events/{event_id}", response_model=ReputationEventView, responses=errors(NotFound, Forbidden))
@@ -438,12 +427,8 @@ async def void_event(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Void an event: scores are computed as if it had never happened. Voiding it again changes nothing."""
-
-    async def void() -> ReputationEventView:
-        async with deps.session_for(actor) as session:
-            row = await store.event(session, event_id)
-            permit(actor, Permission.OPERATE)
-            await reputation.void_event(session, actor, row, reason=body.reason, now=datetime.now(UTC))
-            return ReputationEventView.of(row)
-
-    return await command.run(void)
+    async with command, deps.session_for(actor) as session:
+        row = await store.event(session, event_id)
+        permit(actor, Permission.OPERATE)
+        await reputation.void_event(session, actor, row, reason=body.reason, now=datetime.now(UTC))
+        return command.answer(ReputationEventView.of(row))

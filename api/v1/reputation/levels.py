@@ -185,20 +185,16 @@ async def set_levels(
     command: Command = idempotency(required=False),
 ) -> Response:
     """Set the levels, as a new version. Existing contracts and quotes keep their terms. For operators."""
-
-    async def write() -> LadderView:
-        async with deps.database.platform() as session:
-            row = await levels.write(
-                session,
-                actor,
-                [level.level() for level in body.levels],
-                usual_commission_bps=deps.settings.commission_bps,
-                usual_hold_back=deps.settings.payout_hold_back,
-                command_id=command.command_id,
-            )
-            return LadderView.of(row)
-
-    return await command.run(write)
+    async with command, deps.database.platform() as session:
+        row = await levels.write(
+            session,
+            actor,
+            [level.level() for level in body.levels],
+            usual_commission_bps=deps.settings.commission_bps,
+            usual_hold_back=deps.settings.payout_hold_back,
+            command_id=command.command_id,
+        )
+        return command.answer(LadderView.of(row))
 
 
 @router.get("/reputation/levels/{agent_id}", response_model=AgentLevelView, responses=errors(NotFound))

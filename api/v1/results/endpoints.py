@@ -33,9 +33,5 @@ async def report_result(
     """
     org_id = await known_organization(deps, actor, body.organization_id)
     reported = body.result(actor, org_id, command.command_id)
-
-    async def act() -> ResultView:
-        async with deps.database.platform() as session:
-            return ResultView.of((await result.record(session, reported, now=datetime.now(UTC))).row)
-
-    return await command.run(act, status_code=201)
+    async with command, deps.database.platform() as session:
+        return command.answer(ResultView.of((await result.record(session, reported, now=datetime.now(UTC))).row))

@@ -1,6 +1,6 @@
 """Revenue of agents, how it is shared, and what they return on what they cost."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlencode
@@ -50,7 +50,6 @@ router = Resource(tags=["revenue"])
 #: Who confirms revenue and shares it: who pays the bills.
 _DECIDES = Permission.MANAGE_BILLING
 Once = Annotated[Command, idempotency(required=True)]
-_Change = Callable[[AsyncSession], Awaitable[RevenueEvent]]
 _OTHERS = ((Forbidden, "approval.own"), (Forbidden, "session.by_link"), OperatorIssued)
 _DECISION = (NotFound, NotReported, *_OTHERS)
 
@@ -81,7 +80,8 @@ async def create_revenue(
         run_id=body.run_id,
         evidence=body.evidence,
     )
-    return await _run(deps, once, lambda session: service.report(session, actor, wanted, now=now), status_code=201)
+    async with once, deps.database.platform() as session:
+        return once.answer(await _one(session, await service.report(session, actor, wanted, now=now)))
 
 
 _LIST = ListOf(
@@ -127,7 +127,7 @@ async def list_revenue(
 async def get_revenue(revenue_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> RevenueView:
     """Read one revenue event."""
     async with deps.session_for(actor) as session:
-        [view] = await _shown(session, [await events.get(session, revenue_id)])
+        view = await _one(session, await events.get(session, revenue_id))
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     if actor.agent_id is None:
         refuse_totals(confined(actor, key))
@@ -146,18 +146,18 @@ async def confirm_revenue(
     """
     row = await _deciding(deps, actor, revenue_id)
     amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
-
-    async def change(session: AsyncSession) -> RevenueEvent:
-        return await service.confirm(session, actor, revenue_id, amount_minor=amount_minor, now=datetime.now(UTC))
-
-    return await _run(deps, once, change)
+    async with once, deps.database.platform() as session:
+        row = await service.confirm(session, actor, revenue_id, amount_minor=amount_minor, now=datetime.now(UTC))
+        return once.answer(await _one(session, row))
 
 
 @router.post("/revenue/{revenue_id}/reject", response_model=RevenueView, responses=errors(*_DECISION))
 async def reject_revenue(revenue_id: str, deps: DepsDep, once: Once, actor: ActorDep) -> Response:
     """Reject reported revenue: it never counts."""
     await _deciding(deps, actor, revenue_id)
-    return await _run(deps, once, lambda session: service.reject(session, actor, revenue_id, now=datetime.now(UTC)))
+    async with once, deps.database.platform() as session:
+        row = await service.reject(session, actor, revenue_id, now=datetime.now(UTC))
+        return once.answer(await _one(session, row))
 
 
 @router.post(
@@ -174,7 +174,9 @@ async def reverse_revenue(
     """
     row = await _deciding(deps, actor, revenue_id)
     minor = parse_amount(body.reversed_amount, row.currency, zero=True)
-    return await _run(deps, once, lambda session: service.take_back(session, actor, revenue_id, reversed_minor=minor))
+    async with once, deps.database.platform() as session:
+        row = await service.take_back(session, actor, revenue_id, reversed_minor=minor)
+        return once.answer(await _one(session, row))
 
 
 @router.post(
@@ -186,13 +188,9 @@ async def reverse_revenue(
 async def settle_revenue(body: RevenueSettle, deps: DepsDep, once: Once, actor: Actor = require(_DECIDES)) -> Response:
     """Confirm reported revenue of a source by its statement, line by line: by reference and currency."""
     org_id, lines = acting_organization(actor, None), [line.line() for line in body.lines]
-
-    async def act() -> RevenueSettledView:
-        async with deps.database.platform() as session:
-            done = await service.settle(session, actor, org_id, body.source, lines, now=datetime.now(UTC))
-            return RevenueSettledView(changed=await _shown(session, done.changed), unknown=list(done.unknown))
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        done = await service.settle(session, actor, org_id, body.source, lines, now=datetime.now(UTC))
+        return once.answer(RevenueSettledView(changed=await _shown(session, done.changed), unknown=list(done.unknown)))
 
 
 @router.put(
@@ -210,8 +208,7 @@ async def set_shares(
 ) -> Response:
     """Share a revenue event over agents and projects. The basis points make 10,000; each change is a new version."""
     await _deciding(deps, actor, revenue_id)
-
-    async def change(session: AsyncSession) -> RevenueEvent:
+    async with command, deps.database.platform() as session:
         row, _ = await service.share(
             session,
             actor,
@@ -221,9 +218,7 @@ async def set_shares(
             expected_version=body.version,
             now=datetime.now(UTC),
         )
-        return row
-
-    return await _run(deps, command, change)
+        return command.answer(await _one(session, row))
 
 
 @router.get(
@@ -338,13 +333,9 @@ async def _deciding(deps: Deps, actor: Actor, revenue_id: str) -> RevenueEvent:
     return row
 
 
-async def _run(deps: Deps, once: Command, change: _Change, *, status_code: int = 200) -> Response:
-    async def act() -> RevenueView:
-        async with deps.database.platform() as session:
-            [view] = await _shown(session, [await change(session)])
-        return view
-
-    return await once.run(act, status_code=status_code)
+async def _one(session: AsyncSession, row: RevenueEvent) -> RevenueView:
+    [view] = await _shown(session, [row])
+    return view
 
 
 async def _shown(session: AsyncSession, rows: Sequence[RevenueEvent]) -> list[RevenueView]:

@@ -75,20 +75,16 @@ async def create_routing_decision(
         markup_e6=deps.settings.cost_markup_e6,
         granted_minor=deps.settings.granted_for_models,
     )
-
-    async def act() -> RoutingDecisionView:
-        async with deps.database.platform() as session:
-            row = await route.decide(
-                session,
-                deps.prices,
-                question,
-                decided_by=actor.qualified(),
-                command_id=once.command_id,
-                now=datetime.now(UTC),
-            )
-            return RoutingDecisionView.of(row)
-
-    return await once.run(act, status_code=201)
+    async with once, deps.database.platform() as session:
+        row = await route.decide(
+            session,
+            deps.prices,
+            question,
+            decided_by=actor.qualified(),
+            command_id=once.command_id,
+            now=datetime.now(UTC),
+        )
+        return once.answer(RoutingDecisionView.of(row))
 
 
 _LIST = ListOf("routing-decisions", RoutingDecisionView, *CREATED, "organization_id", "agent_id", order=["rtd"])
@@ -148,11 +144,7 @@ async def set_routing_outcome(
         reference=actor.qualified(),
         cost_pico=None if body.cost is None else pico_of(body.cost, "cost"),
     )
-
-    async def act() -> RoutingDecisionView:
-        async with deps.database.platform() as session:
-            row = await routes.get(session, decision_id, lock=True)
-            await route.record_outcome(session, row, outcome, now=datetime.now(UTC))
-            return RoutingDecisionView.of(row)
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        row = await routes.get(session, decision_id, lock=True)
+        await route.record_outcome(session, row, outcome, now=datetime.now(UTC))
+        return once.answer(RoutingDecisionView.of(row))

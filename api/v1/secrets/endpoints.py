@@ -95,22 +95,18 @@ async def create_secret_grant(
     """
     org_id = acting_organization(actor, None)
     new = body.new()
-
-    async def act() -> SecretGrantView:
+    async with once, deps.database.platform() as session:
         now = datetime.now(UTC)
-        async with deps.database.platform() as session:
-            row = await granting.create(
-                session,
-                actor,
-                org_id,
-                new,
-                agents_read=deps.settings.agents_read_secrets,
-                command_id=once.command_id,
-                now=now,
-            )
-            return (await _grants_shown(session, [row], now))[0]
-
-    return await once.run(act, status_code=201)
+        row = await granting.create(
+            session,
+            actor,
+            org_id,
+            new,
+            agents_read=deps.settings.agents_read_secrets,
+            command_id=once.command_id,
+            now=now,
+        )
+        return once.answer((await _grants_shown(session, [row], now))[0])
 
 
 _GRANTS = ListOf("secret-grants", SecretGrantView, *(*CREATED, "organization_id", "agent_id"), order=[grants.PREFIX])
@@ -345,8 +341,7 @@ async def put_secret(
         hosts=None if body.hosts is None else service.checked_hosts(body.hosts),
         rotation=None if body.rotation is None else body.rotation.document(),
     )
-
-    async def act() -> SecretView:
+    async with once:
         await service.put(
             deps.database,
             deps.secrets,
@@ -360,9 +355,7 @@ async def put_secret(
         shown = await _shown(deps, actor, path)
         if shown.rotation is not None or wanted.rotation is not None:
             _signal_run(deps, shown)
-        return shown
-
-    return await once.run(act)
+        return once.answer(shown)
 
 
 @router.post(
@@ -391,8 +384,7 @@ async def rotate_secret(
     """
     org_id = acting_organization(actor, None)
     value = None if body.value is None else body.value.get_secret_value()
-
-    async def act() -> SecretView:
+    async with once:
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
             row = await secrets.at_path(session, org_id, path)
@@ -413,9 +405,7 @@ async def rotate_secret(
             )
         shown = await _shown(deps, actor, path)
         _signal_run(deps, shown)
-        return shown
-
-    return await once.run(act, status_code=202)
+        return once.answer(shown)
 
 
 @router.post(
@@ -436,8 +426,7 @@ async def stop_secret_rotation(
     What cannot be put back or revoked is tried again. With `give_up` it ends without the target: Bursar destroys its
     copy of the value that the rotation has made, or after it was promoted of the one before.
     """
-
-    async def act() -> SecretView:
+    async with once:
         act_on = rotation.give_up if body.give_up else rotation.stop
         async with deps.session_for(actor) as session:
             row = await secrets.at_path(session, _tenant(actor), path)
@@ -445,9 +434,7 @@ async def stop_secret_rotation(
             await act_on(session, actor, row.id, datetime.now(UTC))
         shown = await _shown(deps, actor, path)
         _signal_run(deps, shown)
-        return shown
-
-    return await once.run(act)
+        return once.answer(shown)
 
 
 def _signal_run(deps: Deps, secret: SecretView) -> None:

@@ -117,29 +117,28 @@ async def create_session(
     key_id = actor.key_id
     if actor.session_id is not None or key_id is None:
         raise Forbidden("A session cannot open another one. Send a key.", code="session.needs_key")
-
-    async def create() -> SessionCreated:
+    async with once, deps.database.platform() as session:
         now, secret = datetime.now(UTC), new_secret()
-        async with deps.database.platform() as session:
-            key = await keys.get(session, key_id)
-            span = span_of(actor.role, now=now, key_expires_at=key.expires_at)
-            row = Session(
-                id=new_id("ses"),
-                secret_hash=hash_of(secret),
-                key_id=key.id,
-                org_id=actor.org_id,
-                principal=actor.principal,
-                role=actor.role.value,
-                agent_id=actor.agent_id,
-                browser=browser_of(request.headers.get("user-agent")),
-                address=actor.address,
-                idle_seconds=int(span.idle.total_seconds()),
-                expires_at=span.expires_at,
-            )
-            await service.open_session(session, actor, row)
-        return SessionCreated(id=row.id, token=token_of(row.id, secret), expires_at=row.expires_at)
-
-    return await once.run(create, status_code=201, hide=frozenset({"token"}))
+        key = await keys.get(session, key_id)
+        span = span_of(actor.role, now=now, key_expires_at=key.expires_at)
+        row = Session(
+            id=new_id("ses"),
+            secret_hash=hash_of(secret),
+            key_id=key.id,
+            org_id=actor.org_id,
+            principal=actor.principal,
+            role=actor.role.value,
+            agent_id=actor.agent_id,
+            browser=browser_of(request.headers.get("user-agent")),
+            address=actor.address,
+            idle_seconds=int(span.idle.total_seconds()),
+            expires_at=span.expires_at,
+        )
+        await service.open_session(session, actor, row)
+        return once.answer(
+            SessionCreated(id=row.id, token=token_of(row.id, secret), expires_at=row.expires_at),
+            hide=frozenset({"token"}),
+        )
 
 
 _LIST = ListOf(

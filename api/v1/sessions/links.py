@@ -91,8 +91,7 @@ async def create_session_link(
     Operators make links for any organization, owners and admins for their own, for the roles whose keys they may issue.
     The address is in this response only; a replayed response does not contain it.
     """
-
-    async def create() -> LinkCreated:
+    async with once, deps.database.platform() as session:
         org_id = acting_organization(actor, body.organization_id)
         begins, secret, key_id = _check(deps, actor, body), new_secret(), actor.key_id
         assert key_id is not None, "a caller that manages keys has one"
@@ -110,11 +109,11 @@ async def create_session_link(
             expires_at=datetime.now(UTC) + body.expires_in,
         )
         plans = deps.settings.plan_book if deps.settings.limit_seats else None
-        async with deps.database.platform() as session:
-            made = await links.make_link(session, actor, link, plans)
-            return LinkCreated.with_url(made, f"{begins}{CONSOLE}/enter/{token_of(made.id, secret)}")
-
-    return await once.run(create, status_code=201, hide=frozenset({"url"}))
+        made = await links.make_link(session, actor, link, plans)
+        return once.answer(
+            LinkCreated.with_url(made, f"{begins}{CONSOLE}/enter/{token_of(made.id, secret)}"),
+            hide=frozenset({"url"}),
+        )
 
 
 _LIST = ListOf("session-links", LinkView, *(*CREATED, "organization_id", "q"), order=["lnk"])

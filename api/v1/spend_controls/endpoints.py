@@ -79,14 +79,12 @@ async def create_spend_control(
     """
     org_id = acting_organization(actor, body.organization_id)
     new, allowance = body.new(org_id), body.allowance(body.currency)
-
-    async def act() -> ControlView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, org_id, once, body)
-            await note_price(deps, session, body.currency, order.at)
-            return await _shown(session, await spend_control.create(session, order, new, allowance, body.parent()))
-
-    return await once.run(act, status_code=201)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, org_id, once, body)
+        await note_price(deps, session, body.currency, order.at)
+        return once.answer(
+            await _shown(session, await spend_control.create(session, order, new, allowance, body.parent()))
+        )
 
 
 _LIST = ListOf(
@@ -146,15 +144,11 @@ async def change_spend_control(
     """Replace what a control allows and its parent. The change applies to later spends."""
     row = await changeable(deps, actor, control_id, ControlKind.LIMIT)
     allowance = body.allowance(row.asset)
-
-    async def act() -> ControlView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, row.org_id, once, body)
-            await note_price(deps, session, row.asset, order.at)
-            changed = await spend_control.change(session, order, row.id, allowance, body.parent())
-            return await _shown(session, changed)
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, row.org_id, once, body)
+        await note_price(deps, session, row.asset, order.at)
+        changed = await spend_control.change(session, order, row.id, allowance, body.parent())
+        return once.answer(await _shown(session, changed))
 
 
 @router.post(
@@ -279,27 +273,19 @@ async def set_department_limits(
         org_id = (await departments.get(session, department_id)).org_id
     permit(actor, Permission.MANAGE_SPENDING)
     daily, monthly = body.minor()
-
-    async def act() -> DepartmentLimitsView:
-        async with deps.database.platform() as session:
-            order = Order(actor=actor, org_id=org_id, command_id=once.command_id, at=datetime.now(UTC))
-            row = await spend_control.limit_department(session, order, department_id, daily, monthly)
-            return await _limits_shown(session, department_id, row)
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        order = Order(actor=actor, org_id=org_id, command_id=once.command_id, at=datetime.now(UTC))
+        row = await spend_control.limit_department(session, order, department_id, daily, monthly)
+        return once.answer(await _limits_shown(session, department_id, row))
 
 
 async def _set_status(
     deps: Deps, once: Command, actor: Actor, control_id: str, body: StatusChange | None, status: ControlStatus
 ) -> Response:
     row = await changeable(deps, actor, control_id, ControlKind.LIMIT)
-
-    async def act() -> ControlView:
-        async with deps.database.platform() as session:
-            order = order_of(actor, row.org_id, once, body or StatusChange())
-            return await _shown(session, await spend_control.set_status(session, order, row.id, status))
-
-    return await once.run(act)
+    async with once, deps.database.platform() as session:
+        order = order_of(actor, row.org_id, once, body or StatusChange())
+        return once.answer(await _shown(session, await spend_control.set_status(session, order, row.id, status)))
 
 
 async def _shown(session: AsyncSession, row: SpendControl) -> ControlView:

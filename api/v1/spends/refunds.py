@@ -63,8 +63,7 @@ async def refund_spend(
         reason=wanted.reason,
         command_id=command.command_id,
     )
-
-    async def refund() -> SpendRefundView:
+    async with command:
         now, renew_days = datetime.now(UTC), deps.settings.refunded_credits_days
         async with deps.session_for(actor) as session:
             content = await spend_refund.for_two(session, by_hand(deps), new, now=now)
@@ -80,9 +79,7 @@ async def refund_spend(
                 reverses=deps.settings.reverse_payouts_for_refunds,
                 now=now,
             )
-            return SpendRefundView.of(spend, change)
-
-    return await command.run(refund, status_code=201)
+            return command.answer(SpendRefundView.of(spend, change))
 
 
 _LIST = ListOf("spend-refunds", SpendRefundView, *(*CREATED, "min_amount", "max_amount"), order=[UUID], currency=CREDIT)

@@ -115,18 +115,15 @@ async def create_subscription(
     Without a plan it is `premium`. A decline is a 402, and no subscription is created.
     """
     org_id, wanted = acting_organization(actor, None), body or SubscriptionCreate()
-
-    async def act() -> SubscriptionView:
+    async with once:
         asked = {"plan": wanted.plan, "interval": wanted.interval.value, "seats": wanted.seats}
         begun = await _done(deps, org_id, once, {"ordered"}, asked)
         if begun is None:
             begun = await _new(deps, actor, org_id, wanted, once)
         elif not _awaits(begun, once):
-            return _made(begun)
+            return once.answer(_made(begun))
         command = Subscribe(command_id=once.command_id, actor=actor)
-        return await _sent(deps, temporal, begun, "subscribe", command)
-
-    return await once.run(act, status_code=201)
+        return once.answer(await _sent(deps, temporal, begun, "subscribe", command))
 
 
 @router.put("/billing/subscription", response_model=SubscriptionView, responses=_COMMANDED)
@@ -135,13 +132,12 @@ async def change_subscription(
 ) -> Response:
     """Change the plan, interval or seats. An upgrade acts now, prorated. A downgrade acts when the period ends."""
     org_id = acting_organization(actor, None)
-
-    async def act() -> SubscriptionView:
+    async with once:
         named = {"interval": body.interval and body.interval.value, "seats": body.seats}
         asked = {"plan": body.plan} | {name: value for name, value in named.items() if value is not None}
         done = await _done(deps, org_id, once, {"upgrade_ordered", "downgrade_ordered"}, asked)
         if done is not None and not _awaits(done, once):
-            return SubscriptionView.shown(done)
+            return once.answer(SubscriptionView.shown(done))
         if done is not None and done.change is not None:
             # It is ordered already, regardless of later changes of the organization, its seats and the plans.
             held, terms, people = done, done.change.terms, 0
@@ -163,9 +159,7 @@ async def change_subscription(
             people=people,
             most_minor=most,
         )
-        return await _sent(deps, temporal, held, "change", command)
-
-    return await once.run(act)
+        return once.answer(await _sent(deps, temporal, held, "change", command))
 
 
 @router.get("/billing/subscription/preview", response_model=ChangePreview, responses=errors(*_FAULTS, *_REFUSED))
@@ -207,16 +201,13 @@ async def cancel_subscription(
 ) -> Response:
     """Cancel the subscription when its period ends, or now."""
     org_id = acting_organization(actor, None)
-
-    async def act() -> SubscriptionView:
+    async with once:
         asked = {} if at_period_end else {"at": None}
         done = await _done(deps, org_id, once, {"cancellation_ordered", "ended"}, asked)
         if done is not None and not _awaits(done, once):
-            return SubscriptionView.shown(done)
+            return once.answer(SubscriptionView.shown(done))
         command = CancelSubscription(command_id=once.command_id, actor=actor, at_period_end=at_period_end)
-        return await _sent(deps, temporal, done or await _held(deps, org_id), "cancel", command)
-
-    return await once.run(act)
+        return once.answer(await _sent(deps, temporal, done or await _held(deps, org_id), "cancel", command))
 
 
 @router.post("/billing/subscription/resume", response_model=SubscriptionView, responses=_COMMANDED)
@@ -226,18 +217,15 @@ async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: Tempor
     A smaller plan that was ordered after the cancellation stays: `pending_change` has it.
     """
     org_id = acting_organization(actor, None)
-
-    async def act() -> SubscriptionView:
+    async with once:
         done = await _done(deps, org_id, once, {"resumed"}, {})
         if done is not None and not _awaits(done, once):
-            return SubscriptionView.shown(done)
+            return once.answer(SubscriptionView.shown(done))
         if done is None:
             async with deps.database.platform() as session:
                 await organizations.refuse_stopped(session, org_id)
         command = ResumeSubscription(command_id=once.command_id, actor=actor)
-        return await _sent(deps, temporal, done or await _held(deps, org_id), "resume", command)
-
-    return await once.run(act)
+        return once.answer(await _sent(deps, temporal, done or await _held(deps, org_id), "resume", command))
 
 
 async def _held(deps: Deps, org_id: str) -> Subscription:

@@ -30,12 +30,8 @@ async def add_tax_rate(
     command: Command = idempotency(required=True),
 ) -> Response:
     """Add a rate. Past charges keep their rate; the newest rate that has begun applies. For operators."""
-
-    async def act() -> TaxRateView:
-        async with deps.session_for(actor) as session:
-            return view(await tax_rate.add(session, actor, body.tax_rate(), command.command_id))
-
-    return await command.run(act, status_code=201)
+    async with command, deps.session_for(actor) as session:
+        return command.answer(view(await tax_rate.add(session, actor, body.tax_rate(), command.command_id)))
 
 
 _LIST = ListOf(

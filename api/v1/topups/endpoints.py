@@ -169,10 +169,8 @@ async def _begin(
     own: Written,
     show: Callable[[PaymentView], Any],
 ) -> Response:
-    async def act() -> Any:
-        return show(shown(await commands.create(deps, temporal, actor, once, wanted, own), actor))
-
-    return await once.run(act, status_code=201)
+    async with once:
+        return once.answer(show(shown(await commands.create(deps, temporal, actor, once, wanted, own), actor)))
 
 
 def _terms(deps: Deps, actor: Actor, options: PaymentOptions, once: Command) -> Terms:

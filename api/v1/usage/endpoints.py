@@ -187,16 +187,13 @@ async def sync_usage(
             "and none in the future.",
             extra={"field": "start_date"},
         )
-
-    async def start() -> SyncView:
+    async with once:
         run = usage_sync_run(UsageSync(since=since), once.command_id)
         asked = {"start_date": None if start_date is None else start_date.isoformat()}
         # Before it starts: a run without an entry would be an order without a trace.
         await deps.record_act(actor, "usage.sync", run.workflow_id, asked)
         await reach.start_missing(client, run)
-        return SyncView(workflow_id=run.workflow_id)
-
-    return await once.run(start, status_code=202)
+        return once.answer(SyncView(workflow_id=run.workflow_id))
 
 
 @router.post(
@@ -217,8 +214,7 @@ async def void_usage_charge(
     it again changes nothing, and nothing undoes it. It can take two operators.
     """
     org_id = body.organization_id
-
-    async def act() -> EventChargeView:
+    async with command:
         if not is_id(event_id, "uev"):
             raise NotFound("There is no such event.")
         event = uuid_of(event_id)
@@ -226,15 +222,15 @@ async def void_usage_charge(
             on_bill = await usage_bill.voidable(session, org_id, event)
             seen = None if on_bill else await usage_charge.voidable(session, org_id, event)
             if on_bill and on_bill.is_void:
-                return VOID
+                return command.answer(VOID)
             if seen and seen.voided_at is not None:
-                return EventChargeView.of(seen)
+                return command.answer(EventChargeView.of(seen))
         await override_by_two(deps, actor, command, ApprovalAction.USAGE_VOID, event_id, body.model_dump(mode="json"))
         async with deps.database.platform() as session:
             why, now = body.reason, datetime.now(UTC)
             if on_bill:
                 await usage_bill.void(session, actor, org_id, event, reason=why, at=now)
-                return VOID
-            return EventChargeView.of(await usage_charge.void(session, actor, org_id, event, reason=why, at=now))
-
-    return await command.run(act)
+                return command.answer(VOID)
+            return command.answer(
+                EventChargeView.of(await usage_charge.void(session, actor, org_id, event, reason=why, at=now))
+            )

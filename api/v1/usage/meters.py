@@ -128,8 +128,7 @@ async def create_meter(
     if (body.price is None) != (body.currency is None):
         raise Invalid("Send price and currency together.", extra={"field": "currency"})
     price = None if body.price is None else charge_to_json(parse_charge(body.price))
-
-    async def act() -> MeterView:
+    async with once, deps.database.platform() as session:
         row = MeterRow(
             id=new_id("mtr"),
             org_id=actor.org_id,
@@ -143,10 +142,7 @@ async def create_meter(
             created_by=actor.qualified(),
             command_id=once.command_id,
         )
-        async with deps.database.platform() as session:
-            return MeterView.of(await meter.create(session, actor, row))
-
-    return await once.run(act, status_code=201)
+        return once.answer(MeterView.of(await meter.create(session, actor, row)))
 
 
 _LIST = ListOf("meters", MeterView, *(*CREATED, "organization_id", "q"), order=["mtr"])

@@ -4,7 +4,6 @@ Changes are written at once, and the endpoint's run is signalled after the respo
 dispatcher finds it within a minute.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -104,8 +103,7 @@ async def create_webhook_endpoint(
         asymmetric=body.asymmetric,
         command_id=command.command_id,
     )
-
-    async def create() -> WebhookEndpointCreated:
+    async with command:
         if not deps.webhook_sealer.seals:
             raise SecretMissing
         async with deps.database.platform() as session:
@@ -115,9 +113,7 @@ async def create_webhook_endpoint(
         async with deps.database.platform() as session:
             await organizations.get(session, org_id)
             row, keys = await service.create(session, actor, wanted, deps.webhook_sealer, now=datetime.now(UTC))
-        return WebhookEndpointCreated.with_keys(row, keys)
-
-    return await command.run(create, status_code=201, hide=frozenset({"secret"}))
+        return command.answer(WebhookEndpointCreated.with_keys(row, keys), hide=frozenset({"secret"}))
 
 
 _LIST = ListOf(
@@ -174,8 +170,7 @@ async def change_webhook_endpoint(
         changed["types"] = list(checked_types(body.types, CATALOGUE))
     if body.ordering is not None:
         changed["ordering"] = body.ordering.value
-
-    async def act() -> WebhookEndpointView:
+    async with command:
         if body.url is not None:
             await deps.receivers.check(body.url)
         async with deps.database.platform() as session:
@@ -192,9 +187,7 @@ async def change_webhook_endpoint(
             row = await _disable(deps, temporal, actor, row, command)
         else:
             signal_run(deps, row)
-        return WebhookEndpointView.of(row)
-
-    return await command.run(act)
+        return command.answer(WebhookEndpointView.of(row))
 
 
 async def _disable(
@@ -229,13 +222,11 @@ async def delete_webhook_endpoint(
 ) -> Response:
     """Delete a webhook endpoint permanently. Waiting events are not sent."""
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS, deleted=True)
-
-    async def act() -> Mapping[str, object]:
+    async with command:
         async with deps.database.platform() as session:
             await service.delete(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
-        return {}
-
-    return await _run_and_signal(deps, seen, partial(command.run, act, status_code=204))
+        signal_run(deps, seen)
+        return command.answer({})
 
 
 @router.post(
@@ -252,20 +243,16 @@ async def rotate_webhook_secret(
     For 24 hours, webhooks are signed with the old and the new ones.
     """
     await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
-
-    async def act() -> WebhookEndpointCreated:
-        async with deps.database.platform() as session:
-            row, keys = await service.rotate(
-                session,
-                actor,
-                endpoint_id,
-                deps.webhook_sealer,
-                command_id=command.command_id,
-                now=datetime.now(UTC),
-            )
-        return WebhookEndpointCreated.with_keys(row, keys)
-
-    return await command.run(act, hide=frozenset({"secret"}))
+    async with command, deps.database.platform() as session:
+        row, keys = await service.rotate(
+            session,
+            actor,
+            endpoint_id,
+            deps.webhook_sealer,
+            command_id=command.command_id,
+            now=datetime.now(UTC),
+        )
+        return command.answer(WebhookEndpointCreated.with_keys(row, keys), hide=frozenset({"secret"}))
 
 
 @router.post(
@@ -280,13 +267,11 @@ async def try_webhook_endpoint(
 ) -> Response:
     """Send a test webhook to the endpoint, whichever types it receives."""
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
-
-    async def act() -> WebhookTested:
+    async with command:
         async with deps.database.platform() as session:
             await service.try_out(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
-        return WebhookTested(type=TEST)
-
-    return await _run_and_signal(deps, seen, partial(command.run, act, status_code=202))
+        signal_run(deps, seen)
+        return command.answer(WebhookTested(type=TEST))
 
 
 @router.post(
@@ -309,8 +294,7 @@ async def replay_webhooks(
     """
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
     types = None if body.types is None else checked_types(body.types, CATALOGUE)
-
-    async def act() -> WebhookReplayed:
+    async with command:
         async with deps.database.platform() as session:
             count = await service.replay(
                 session,
@@ -323,9 +307,8 @@ async def replay_webhooks(
                 command_id=command.command_id,
                 now=datetime.now(UTC),
             )
-        return WebhookReplayed(deliveries=count)
-
-    return await _run_and_signal(deps, seen, partial(command.run, act, status_code=202))
+        signal_run(deps, seen)
+        return command.answer(WebhookReplayed(deliveries=count))
 
 
 _DELIVERIES = ListOf(
@@ -380,17 +363,8 @@ async def retry_webhook_delivery(
         raise NotFound(deliveries.MISSING)
     delivery: WebhookDeliveryRow = row
     seen = await _visible(deps, actor, delivery.endpoint_id, Permission.MANAGE_WEBHOOKS)
-
-    async def act() -> WebhookDeliveryView:
+    async with command:
         async with deps.database.platform() as session:
             after = await service.retry(session, actor, delivery, command_id=command.command_id, now=datetime.now(UTC))
-        return WebhookDeliveryView.of(after)
-
-    return await _run_and_signal(deps, seen, partial(command.run, act, status_code=202))
-
-
-async def _run_and_signal(deps: Deps, seen: WebhookEndpointRow, run: Callable[[], Awaitable[Response]]) -> Response:
-    """Answer, and signal the endpoint's run."""
-    response = await run()
-    signal_run(deps, seen)
-    return response
+        signal_run(deps, seen)
+        return command.answer(WebhookDeliveryView.of(after))

@@ -65,14 +65,11 @@ async def retry_webhook_event(
     The object is read at the provider again, so nothing takes effect twice. An event that is already handled stays as
     it is.
     """
-
-    async def retry() -> InboxEventView:
+    async with command:
         async with deps.session_for(actor) as session:
             row = await inbox.by_number(session, number)
         if row.handled_at is None:
             again = ProviderEventInput(provider=row.provider, event_id=row.event_id)
             await start_run(temporal, again, summary=f"{row.type}, started again by {actor.principal}")
             await deps.record_act(actor, "webhook.retry", row.event_id, {"provider": row.provider, "type": row.type})
-        return InboxEventView.of(row)
-
-    return await command.run(retry)
+        return command.answer(InboxEventView.of(row))
