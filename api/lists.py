@@ -1,7 +1,7 @@
 """Lists: by what they are filtered, which pages they have, and the same as CSV, declared once for all of them.
 
-A list names its filters (`ListOf`); an endpoint is given what a request asks of it (`Asked`), reads one page at a time,
-and gives it back as JSON or, for `Accept: text/csv`, as every page of it in one file; a list may have JSON Lines too.
+A list names its filters (`ListOf`). Its endpoint is given what a request asks of it (`Asked`) and returns one page. It
+is answered as JSON or, for `Accept: text/csv`, as every page of it in one file; a list may have JSON Lines too.
 A cursor holds the list, the ids in its path and the filters that it was made for, and is refused with any others.
 """
 
@@ -10,41 +10,53 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from functools import partial
+from functools import partial, wraps
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BeforeValidator, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import check_key
-from api.csv_files import EXPORT_PAGE, JSON_LINES, Lines, columns_of, csv_lines, stream, wants_csv, wants_lines
+from api.csv_files import (
+    CSV,
+    EXPORT_PAGE,
+    FILES,
+    JSON_LINES,
+    Lines,
+    columns_of,
+    csv_lines,
+    stream,
+    wants_csv,
+    wants_lines,
+)
 from api.deps import Deps
+from api.errors import errors
 from api.fields import AgentId, Amount, ContractId, Currency, Moment, OrganizationId, Page, ResponseModel, SearchText
-from api.metadata import WantedDep
+from api.metadata import METADATA_FILTER, WantedDep
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
 from domain.common.cells import cell
-from domain.common.errors import Invalid
+from domain.common.errors import DomainError, Invalid
 from domain.common.ids import is_id
 from domain.common.money import parse_amount
 from domain.tenants.metadata import NOTHING, Written
-from models.common.base import Base
 from repositories.common.listing import Found, Position, Wanted
 
-Row = TypeVar("Row", bound=Base)
+Row = TypeVar("Row")
 After = Position | None
 #: The items of a page, and the position after which the next one begins; None at the end.
 Items = tuple[Sequence[ResponseModel], Position | None]
 Read = Callable[[After, int], Awaitable[Items]]
-#: Opens the transaction that a page is read in.
-Begin = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+#: An endpoint that returns a page of a list. `asked` is one of its parameters.
+ReadPage = TypeVar("ReadPage", bound=Callable[..., Awaitable[Items]])
+_CSV = "With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV"
 
 
 class Int32(int):
@@ -142,25 +154,21 @@ class Asked:
 
     async def rows(
         self,
-        begin: Begin,
+        transaction: AbstractAsyncContextManager[AsyncSession],
         page: Callable[..., Awaitable[Found[Row]]],
         wanted: Wanted,
         show: Callable[[Row], ResponseModel],
-    ) -> Response:
-        """Answer with the rows of a repository's page, each page read in a transaction of its own.
+    ) -> Items:
+        """Return the rows of a repository's page.
 
         Args:
-            begin: opens one.
+            transaction: that the page is read in.
             page: takes the session, what is wanted, `after` and `limit`.
             wanted: by the caller.
             show: makes an item of a row.
         """
-
-        async def read(after: After, limit: int) -> Items:
-            async with begin() as session:
-                return items_of(await page(session, wanted, after=after, limit=limit), show)
-
-        return await self.answer(read)
+        async with transaction as session:
+            return items_of(await page(session, wanted, after=self.after, limit=self.limit), show)
 
     async def answer(
         self, read: Read, *, within: Callable[[list[Any], str | None], ResponseModel] | None = None
@@ -224,6 +232,49 @@ class ListOf:
         if status is not None:
             self._filters["status"] = several(status, "Only in this state.")
         self._filters |= own
+
+    def get(
+        self,
+        router: APIRouter,
+        path: str,
+        *refusals: type[DomainError] | tuple[type[DomainError], str],
+        **options: Any,
+    ) -> Callable[[ReadPage], ReadPage]:
+        """Declare the operation that answers with the list.
+
+        The endpoint returns the page after `asked.after`, of at most `asked.limit` items. For a file it is called for
+        each page. Its description ends with how to get one.
+
+        Args:
+            router: of the resource.
+            path: of the operation.
+            refusals: as for `errors`.
+            options: as for `router.get`.
+        """
+        files, formats = FILES, f"{_CSV}, and with `Accept: application/jsonl` as JSON Lines."
+        if not self._has_json_lines:
+            files, formats = CSV, f"{_CSV}."
+        if self._has_metadata:
+            options["openapi_extra"] = METADATA_FILTER
+        options = {"response_model": self.page, "responses": errors(*refusals) | files, **options}
+
+        def declare(read: ReadPage) -> ReadPage:
+            @wraps(read)
+            async def endpoint(asked: Asked, **given: Any) -> Response:
+                return await asked.answer(
+                    lambda after, limit: read(asked=replace(asked, after=after, limit=limit), **given)
+                )
+
+            signature, own = inspect.signature(read), Annotated[Asked, self.asked]
+            parameters = [
+                each.replace(annotation=own) if name == "asked" else each for name, each in signature.parameters.items()
+            ]
+            endpoint.__dict__["__signature__"] = signature.replace(parameters=parameters, return_annotation=Response)
+            endpoint.__doc__ = f"{inspect.cleandoc(read.__doc__ or '')}\n\n{formats}"
+            router.get(path, **options)(endpoint)
+            return read
+
+        return declare
 
     def made(self, items: list[Any], cursor: str | None) -> ResponseModel:
         """Make a page."""

@@ -1,7 +1,6 @@
 """The history of accounts, read from the ledger by indexes, in the order of recording, newest first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -9,24 +8,13 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.ids import kept_reference
-from repositories.common.listing import Wanted
+from repositories.common.listing import Found, Wanted
 
 #: Where a page begins: transfer, account and version of the last row before it.
 Position = tuple[UUID, int, int]
 
 #: The maximum number of entries that a page reads if a filter has no index.
 LOOKED_AT = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class EntryPage:
-    """The movements of a page, and the position of the next one; None at the end.
-
-    A page with a filter may hold few movements or none although there are more.
-    """
-
-    rows: Sequence[RowMapping]
-    following: Position | None
 
 
 #: Filters that are tested entry by entry, after the index.
@@ -69,8 +57,11 @@ ORDER BY {order}
 _RECORDED = ("transfer_id", "account_id", "version")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> EntryPage:
-    """List up to `limit` movements from a position on; times are business time, and amounts without their sign."""
+async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[RowMapping]:
+    """List up to `limit` movements from a position on; times are business time, and amounts without their sign.
+
+    A page with a filter may hold few movements or none although there are more.
+    """
     values = _values(wanted)
     filters = list(values)
     entries = "ledger.entries e"
@@ -87,7 +78,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     elif "account" in values:
         found = await _accounts(session, values["account"], wanted.org_id)
         if not found:
-            return EntryPage([], None)
+            return Found([], None)
         if len(found) == 1 and found[0].stripes == 1 and (after is None or after[1] == found[0].id):
             # The versions of an account number its entries in the order of recording, and are its primary key.
             where, order = ["e.account_id = :account_id"], ("version",)
@@ -114,9 +105,9 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     answer = (await session.execute(text(statement), values)).mappings().all()
     rows = [row for row in answer if row["transfer_id"] is not None]
     if len(rows) > limit:
-        return EntryPage(rows[:limit], position_of(rows[limit - 1]))
+        return Found(rows[:limit], position_of(rows[limit - 1]))
     more = bool(answer) and answer[0]["looked"] == window
-    return EntryPage(rows, _end_of(answer[0]) if more else None)
+    return Found(rows, _end_of(answer[0]) if more else None)
 
 
 def position_of(row: RowMapping) -> Position:

@@ -8,7 +8,6 @@ the history. A list that stopped before its end bounds the page: below the row w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Boolean, ColumnElement, and_, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,7 +30,7 @@ from models.budgets.purchase_entry import PurchaseEntryRow
 from models.credits.spend import SpendRefusal
 from models.marketplace.agent import Agent
 from repositories.billing import project as projects
-from repositories.common.listing import Listing, Position, Wanted
+from repositories.common.listing import Found, Listing, Position, Wanted
 from repositories.credits import department
 from repositories.credits.spend import Holder, own_conditions
 from repositories.payouts import activity
@@ -41,14 +40,6 @@ from repositories.tenants import metadata
 #: What credits are paid with.
 _CREDITS = "credits"
 _PURCHASES = frozenset(fact.value for fact in PurchaseFact)
-
-
-@dataclass(frozen=True, slots=True)
-class EntryPage:
-    """The entries of a page, newest first, and the position after which the next one begins; None at the end."""
-
-    rows: Sequence[Entry]
-    following: tuple[UUID] | None
 
 
 #: Entries of one list, and the last position that it looked at; None at its end.
@@ -86,7 +77,7 @@ async def page(
     holder: Holder | None = None,
     after: Position | None,
     limit: int,
-) -> EntryPage:
+) -> Found[Entry]:
     """Return up to `limit` entries of an organization's log, newest first; one may be short and not be the last.
 
     Args:
@@ -103,11 +94,11 @@ async def page(
     if project is not None:
         found = await projects.find(session, wanted.org_id, project)
         if found is None:
-            return EntryPage((), None)
+            return Found((), None)
         equal["project_id"] = found.id
     if holder is not None and holder.key.agent_id is not None:
         if equal.setdefault("agent_id", holder.key.agent_id) != holder.key.agent_id:
-            return EntryPage((), None)
+            return Found((), None)
         holder = None
     own = None if holder is None else holder.key.attribution
     if own is not None and own.department_id is None and own.project_id is None:
@@ -121,17 +112,17 @@ async def page(
     if not log.types or log.types & _PURCHASES:
         reads.append(await _purchases(session, log, after, limit))
     merged = _merged(reads, limit)
-    return EntryPage(await _named(session, wanted.org_id, merged.rows), merged.following)
+    return Found(await _named(session, wanted.org_id, merged.rows), merged.following)
 
 
-def _merged(reads: Sequence[_Read], limit: int) -> EntryPage:
+def _merged(reads: Sequence[_Read], limit: int) -> Found[Entry]:
     """Merge lists as far as all of them were read."""
     end = max((following[0] for _, following in reads if following is not None), default=None)
     rows = sorted((row for rows, _ in reads for row in rows), key=lambda row: row.place, reverse=True)
     shown = [row for row in rows if end is None or row.place >= end]
     if len(shown) > limit:
-        return EntryPage(shown[:limit], (shown[limit - 1].place,))
-    return EntryPage(shown, None if end is None else (end,))
+        return Found(shown[:limit], (shown[limit - 1].place,))
+    return Found(shown, None if end is None else (end,))
 
 
 async def _transfers(session: AsyncSession, log: _Log, after: Position | None, limit: int) -> _Read:

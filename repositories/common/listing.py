@@ -41,6 +41,7 @@ from domain.tenants.metadata import NOTHING, Written
 from models.common.base import Base
 
 Row = TypeVar("Row", bound=Base)
+Item = TypeVar("Item")
 #: Conditions that one index serves, in the order of the list.
 Part = tuple[ColumnElement[bool], ...]
 #: The columns that a list is ordered by, descending; the last is unique.
@@ -84,10 +85,10 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[Row]):
+class Found(Generic[Item]):
     """The rows of a page, and the position after which the next one begins; None at the end."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Item]
     following: Position | None
 
 

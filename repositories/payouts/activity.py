@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.ids import is_id, uuid_id
 from domain.marketplace.sale import PURCHASE
 from domain.payouts.activity import Category, Change, agent_in, category_of, changes, nouns_of
-from repositories.common.listing import Wanted
+from repositories.common.listing import Found, Wanted
 
 #: The most transfers that a page with filters looks at.
 LOOKED_AT = 1_000
@@ -61,14 +61,6 @@ class Fact:
     def whose(self) -> str | None:
         """The agent that it is about: that spent or, where none did, that is paid."""
         return self.agent_id or (None if self.cause is None else self.cause.payee_agent_id)
-
-
-@dataclass(frozen=True, slots=True)
-class FactPage:
-    """The facts of a page, and the transfer after which the next one begins; None at the end."""
-
-    rows: Sequence[Fact]
-    following: tuple[UUID] | None
 
 
 _CLAUSES = {
@@ -199,7 +191,7 @@ async def page(
     after: tuple[UUID] | None,
     limit: int,
     narrowed: Mapping[str, Any] = _ALL,
-) -> FactPage:
+) -> Found[Fact]:
     """List up to `limit` facts of an organization; times are business time.
 
     A page with a filter may hold few or none although there are more. `narrowed` has further filters, by the names of
@@ -219,9 +211,9 @@ async def page(
     found = [row for row in answer if row["id"] is not None]
     rows = await _facts(session, str(wanted.org_id), found[:limit])
     if len(found) > limit:
-        return FactPage(rows, (found[limit - 1]["id"],))
+        return Found(rows, (found[limit - 1]["id"],))
     is_cut = bool(answer) and answer[0]["looked"] == values["window"]
-    return FactPage(rows, (answer[0]["last_id"],) if is_cut else None)
+    return Found(rows, (answer[0]["last_id"],) if is_cut else None)
 
 
 def _values(wanted: Wanted) -> dict[str, Any]:

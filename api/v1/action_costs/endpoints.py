@@ -8,12 +8,11 @@ from starlette.responses import Response
 
 from api.approvals import override_by_two
 from api.auth import permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
 from api.v1.action_costs.schemas import ActionCostView, CostChange, CostList, CostVersionView
@@ -87,17 +86,14 @@ async def set_cost(
 _VERSIONS = ListOf("cost-versions", CostVersionView, *(*CREATED, "q"), order=["cost"], organization_id=Whose)
 
 
-@router.get("/credits/costs/{action}/versions", response_model=Page[CostVersionView], responses=errors(NotFound) | CSV)
+@_VERSIONS.get(router, "/credits/costs/{action}/versions", NotFound)
 async def list_cost_versions(
-    action: str, deps: DepsDep, asked: Annotated[Asked, _VERSIONS.asked], actor: Actor = require(Permission.READ)
-) -> Response:
-    """List the prices that were set for an action, newest first: those for everybody and the organization's own.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    action: str, deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)
+) -> Items:
+    """List the prices that were set for an action, newest first: those for everybody and the organization's own."""
     wanted, operates = asked.wanted(_whose(actor, asked.organization_id)), actor.may(Permission.INSPECT)
     return await asked.rows(
-        lambda: deps.session_for(actor),
+        deps.session_for(actor),
         partial(costs.page, action=action),
         wanted,
         lambda row: CostVersionView.of(row, with_author=operates),

@@ -4,14 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
-from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, require
-from api.csv_files import CSV
 from api.deps import DepsDep
-from api.errors import errors
-from api.fields import Moment, Page
-from api.lists import After, Asked, Items, ListOf
+from api.fields import Moment
+from api.lists import Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.activity.schemas import FactView
@@ -34,33 +31,18 @@ _LIST = ListOf(
 )
 
 
-@router.get(
-    "/billing/activity",
-    response_model=Page[FactView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@_LIST.get(router, "/billing/activity", NotFound, Forbidden)
 async def list_activity(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List what happened to the organization's money, the newest recorded first: one row for each transfer.
 
     Each row says what it was about, who caused it, and what it changed by currency. `GET /billing/transactions` lists
     the entries of the same transfers. A key of a member that is attributed to a department or project is refused.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 1,000 transfers.
-    Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
-    on, as CSV.
+    Continue until it is null.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            page = await activity.page(session, wanted, after=after, limit=limit)
-        return [FactView.of(row) for row in page.rows], page.following
-
-    return await asked.answer(read)
+    return await asked.rows(deps.session_for(actor), activity.page, wanted, FactView.of)

@@ -11,13 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import AgentId, OrganizationId, Page, SearchText, etag
+from api.fields import AgentId, OrganizationId, SearchText, etag
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of, split
-from api.metadata import METADATA_FILTER, PreconditionDep, required, seen
+from api.metadata import PreconditionDep, required, seen
 from api.pagination import MAX_LIMIT
 from api.routing import Resource
 from api.tenancy import acting_organization
@@ -105,20 +104,14 @@ _LIST = ListOf(
 )
 
 
-@router.get("/agents", response_model=Page[AgentView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER)
-async def list_agents(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
-) -> Response:
+@_LIST.get(router, "/agents", NotFound)
+async def list_agents(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
     """List agents, newest first unless `sort` says otherwise. A tenant sees the public ones and its own.
 
     With `sort`, agents whose rating or number of jobs changes while you read can be listed twice, or left out.
 
     With `q`, `min_stars` or `sort` a page may be short or empty although more pages follow: continue until
     `next_cursor` is null.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(asked.organization_id, without=["active", "min_stars", "id", "sort"])
     if asked.get("active"):
@@ -138,19 +131,16 @@ async def list_agents(
             limit=limit,
         )
 
-    async def read(after: After, limit: int) -> Items:
-        if sort is not AgentSort.NEWEST:
-            # All of them are public, and under row security the plan would read every agent.
-            async with deps.database.platform() as session:
-                found = await page(session, after, limit)
-        async with deps.session_for(actor) as session:
-            if sort is AgentSort.NEWEST:
-                found = await page(session, after, limit)
-            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-        known = await cards_of(deps, *(row.id for row in found.rows))
-        return items_of(found, lambda row: AgentView.of(row, known[row.id], own.get(row.id)))
-
-    return await asked.answer(read)
+    if sort is not AgentSort.NEWEST:
+        # All of them are public, and under row security the plan would read every agent.
+        async with deps.database.platform() as session:
+            found = await page(session, asked.after, asked.limit)
+    async with deps.session_for(actor) as session:
+        if sort is AgentSort.NEWEST:
+            found = await page(session, asked.after, asked.limit)
+        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+    known = await cards_of(deps, *(row.id for row in found.rows))
+    return items_of(found, lambda row: AgentView.of(row, known[row.id], own.get(row.id)))
 
 
 @router.get("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound, Forbidden))

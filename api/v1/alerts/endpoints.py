@@ -11,12 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page, SearchText
+from api.fields import SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView, mentioned
@@ -48,40 +47,30 @@ _LIST = ListOf(
 )
 
 
-@router.get("/alerts", response_model=Page[AlertView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/alerts", NotFound)
 async def list_alerts(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List alerts, newest first. An organization sees its own alerts, an operator sees all of them.
 
     A member's key that is attributed to a department or project sees no alerts of others' spend controls; such a page
     may be short.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id = listed_organization(actor, asked.organization_id)
     wanted, open_only = asked.wanted(org_id, without=["unacknowledged"]), bool(asked.get("unacknowledged"))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await alerts.page(
-                session,
-                wanted,
-                open_only=open_only,
-                by_organization=not actor.is_platform,
-                after=after,
-                limit=limit,
-            )
-            hidden = await of_others(session, actor, key, {row.subject for row in found.rows})
-            found = replace(found, rows=[row for row in found.rows if row.subject not in hidden])
-            names = await _names(session, actor, found.rows)
-            return items_of(found, lambda row: AlertView.of(row, actor, names))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await alerts.page(
+            session,
+            wanted,
+            open_only=open_only,
+            by_organization=not actor.is_platform,
+            after=asked.after,
+            limit=asked.limit,
+        )
+        hidden = await of_others(session, actor, key, {row.subject for row in found.rows})
+        found = replace(found, rows=[row for row in found.rows if row.subject not in hidden])
+        names = await _names(session, actor, found.rows)
+        return items_of(found, lambda row: AlertView.of(row, actor, names))
 
 
 @router.post(

@@ -11,12 +11,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page, ProjectId
+from api.fields import ProjectId
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.allocations.schemas import (
@@ -108,27 +107,19 @@ _LIST = ListOf(
 )
 
 
-@router.get("/allocations", response_model=Page[AllocationView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/allocations", NotFound)
 async def list_allocations(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List allocations, newest first, without their lines.
 
-    A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null. With
-    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await allocations.page(session, wanted, after=after, limit=limit)
-        return items_of(found, lambda row: AllocationView(**AllocationView.fields_of(row)))
-
-    return await asked.answer(read)
+    return await asked.rows(
+        deps.session_for(actor), allocations.page, wanted, lambda row: AllocationView(**AllocationView.fields_of(row))
+    )
 
 
 @router.get("/allocations/{allocation_id}", response_model=AllocationDetailView, responses=errors(NotFound, Forbidden))
@@ -199,38 +190,24 @@ _TRIALS = ListOf(
 )
 
 
-@router.get(
-    "/trials",
-    response_model=Page[TrialView],
-    responses=errors(NotFound) | CSV,
-    operation_id="trials.list",
-    tags=["trials"],
-)
+@_TRIALS.get(router, "/trials", NotFound, operation_id="trials.list", tags=["trials"])
 async def list_trials(
-    deps: DepsDep,
-    asked: Annotated[Asked, _TRIALS.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List trials, newest first, with their stages.
 
-    A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null. With
-    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
+    async with deps.session_for(actor) as session:
+        found = await trials.page(session, wanted, after=asked.after, limit=asked.limit)
+        names = await agents.names(session, {row.agent_id for row in found.rows})
 
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await trials.page(session, wanted, after=after, limit=limit)
-            names = await agents.names(session, {row.agent_id for row in found.rows})
+    def shown(row: Trial) -> TrialView:
+        return TrialView.of(row, names.get(row.agent_id, row.agent_id), uuid_id("ctl", row.control_id))
 
-        def shown(row: Trial) -> TrialView:
-            return TrialView.of(row, names.get(row.agent_id, row.agent_id), uuid_id("ctl", row.control_id))
-
-        return items_of(found, shown)
-
-    return await asked.answer(read)
+    return items_of(found, shown)
 
 
 async def _project(deps: Deps, actor: Actor, slug: str) -> Project:

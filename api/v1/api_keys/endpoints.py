@@ -7,13 +7,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.keyring import new_secret
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRevoked, ApiKeyView
 from domain.billing.entitlement import EntitlementMissing
@@ -130,28 +128,19 @@ _LIST = ListOf(
 )
 
 
-@router.get("/api-keys", response_model=Page[ApiKeyView], responses=errors(NotFound) | CSV)
-async def list_api_keys(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ_AUDIT),
-) -> Response:
-    """List keys, newest first. An operator sees all keys, or those of one organization.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/api-keys", NotFound)
+async def list_api_keys(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
+    """List keys, newest first. An operator sees all keys, or those of one organization."""
     organization_id = asked.organization_id
     if organization_id is not None:
         async with deps.session_for(actor) as session:
             await organizations.get(session, organization_id)
     wanted = asked.wanted(actor.org_id or organization_id, without=["active"])
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await keys.page(session, wanted, active_only=bool(asked.get("active")), after=after, limit=limit)
-            return items_of(found, ApiKeyView.of)
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await keys.page(
+            session, wanted, active_only=bool(asked.get("active")), after=asked.after, limit=asked.limit
+        )
+        return items_of(found, ApiKeyView.of)
 
 
 @router.delete("/api-keys/{key_id}", response_model=ApiKeyRevoked, responses=errors(NotFound))

@@ -8,12 +8,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page, SearchText
+from api.fields import SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.approvals.schemas import ApprovalView
 from domain.common.access import Actor, Permission
@@ -38,17 +37,12 @@ _LIST = ListOf(
 )
 
 
-@router.get("/approvals", response_model=Page[ApprovalView], responses=CSV)
-async def list_approvals(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
-) -> Response:
-    """List the approvals that operators requested, newest first. For operators and auditors of the platform.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/approvals")
+async def list_approvals(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+    """List the approvals that operators requested, newest first. For operators and auditors of the platform."""
     now = datetime.now(UTC)
     return await asked.rows(
-        lambda: deps.session_for(actor),
+        deps.session_for(actor),
         partial(approvals.page, now=now),
         asked.wanted(None),
         lambda row: ApprovalView.of(row, now),

@@ -3,14 +3,11 @@
 from typing import Annotated
 
 from fastapi import Query
-from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import DepsDep
-from api.errors import errors
-from api.fields import Page, SearchText
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.fields import SearchText
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.audit.schemas import AuditView
@@ -31,21 +28,8 @@ _LIST = ListOf(
 )
 
 
-@router.get("/audit", response_model=Page[AuditView], responses=errors(NotFound) | CSV)
-async def list_audit(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ_AUDIT),
-) -> Response:
-    """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/audit", NotFound)
+async def list_audit(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
+    """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it."""
     wanted = asked.wanted(visible_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await audit.page(session, wanted, after=after, limit=limit)
-            return items_of(found, lambda row: AuditView.of(row, actor))
-
-    return await asked.answer(read)
+    return await asked.rows(deps.session_for(actor), audit.page, wanted, lambda row: AuditView.of(row, actor))

@@ -12,8 +12,8 @@ from api.body import called_directly
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Currency, Moment, OrganizationId, Page, SearchText
-from api.lists import AMOUNT, After, Asked, Items, ListOf
+from api.fields import Currency, Moment, OrganizationId, SearchText
+from api.lists import AMOUNT, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing.schemas import BalanceView, MovementView
@@ -82,30 +82,19 @@ _LIST = ListOf(
 )
 
 
-@router.get("/credits/transactions", response_model=Page[MovementView], responses=_MOVEMENTS, deprecated=True)
-@router.get("/billing/transactions", response_model=Page[MovementView], responses=_MOVEMENTS)
+@_LIST.get(router, "/credits/transactions", NotFound, Forbidden, deprecated=True)
+@_LIST.get(router, "/billing/transactions", NotFound, Forbidden)
 async def list_transactions(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List movements of the organization's accounts, the newest recorded first.
 
     A key of a member that is attributed to a department or project is refused: all of the organization's spends are
     here. `GET /credits/usage` lists its own.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 5,000 movements.
-    Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
-    on, as CSV.
+    Continue until it is null.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            page = await movements.page(session, wanted, after=after, limit=limit)
-        return [MovementView.of(row) for row in page.rows], page.following
-
-    return await asked.answer(read)
+    return await asked.rows(deps.session_for(actor), movements.page, wanted, MovementView.of)

@@ -7,12 +7,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
-from api.lists import AMOUNT, CREATED, Asked, ListOf
+from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing_runs.schemas import (
@@ -102,16 +101,11 @@ _ITEMS = ListOf(
 )
 
 
-@router.get("/billing/runs", response_model=Page[BillingRunView], responses=CSV)
-async def list_billing_runs(
-    deps: DepsDep, asked: Annotated[Asked, _RUNS.asked], actor: Actor = require(Permission.INSPECT)
-) -> Response:
-    """List the runs of monthly invoices, the latest month first. Times are when they started. For operators.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_RUNS.get(router, "/billing/runs")
+async def list_billing_runs(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+    """List the runs of monthly invoices, the latest month first. Times are when they started. For operators."""
     wanted = asked.wanted(None)
-    return await asked.rows(lambda: deps.session_for(actor), runs.runs, wanted, BillingRunView.of)
+    return await asked.rows(deps.session_for(actor), runs.runs, wanted, BillingRunView.of)
 
 
 @router.get("/billing/runs/{period}", response_model=BillingRunView, responses=errors(NotFound))
@@ -155,21 +149,11 @@ async def add_invoice_item(
         return once.answer(InvoiceItemView.of(await invoice_item.add(session, actor, row)))
 
 
-@router.get(
-    "/billing/invoice-items",
-    response_model=Page[InvoiceItemView],
-    responses=errors(NotFound) | CSV,
-    tags=["invoice_items"],
-)
-async def list_invoice_items(
-    deps: DepsDep, asked: Annotated[Asked, _ITEMS.asked], actor: Actor = require(Permission.READ_BILLING)
-) -> Response:
-    """List one-time invoice items, newest first. Amounts are per unit.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_ITEMS.get(router, "/billing/invoice-items", NotFound, tags=["invoice_items"])
+async def list_invoice_items(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+    """List one-time invoice items, newest first. Amounts are per unit."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-    return await asked.rows(lambda: deps.session_for(actor), runs.items, wanted, InvoiceItemView.of)
+    return await asked.rows(deps.session_for(actor), runs.items, wanted, InvoiceItemView.of)
 
 
 @router.delete(

@@ -10,12 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page, SearchText
+from api.fields import SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.budgets.schemas import (
@@ -36,7 +35,7 @@ from api.v1.spend_controls.kinds import (
     refused_of,
     versions_of,
 )
-from api.v1.spend_controls.schemas import CountedSpendView, RefusalView, StatusChange
+from api.v1.spend_controls.schemas import StatusChange
 from api.v1.spends.own import confined
 from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import Conflict, Forbidden, NotFound
@@ -98,32 +97,23 @@ _COUNTED = counted_of("budget-spends")
 _REFUSALS = refused_of("budget-refusals")
 
 
-@router.get("/budgets", response_model=Page[BudgetView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/budgets", NotFound)
 async def list_budgets(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
     """List budgets, newest first, with what is left of their pools.
 
     The key of an agent gets the budgets above it. So does a member's key that is attributed to a department or a
     project, and also gets those of the agents and parts in it.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
     wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
     of = confined(actor, key)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await controls.page(
-                session, wanted, kind=_KIND, open_only=open_only, of=of, after=after, limit=limit
-            )
-            return await _all_shown(session, found.rows), found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await controls.page(
+            session, wanted, kind=_KIND, open_only=open_only, of=of, after=asked.after, limit=asked.limit
+        )
+        return await _all_shown(session, found.rows), found.following
 
 
 @router.get("/budgets/{budget_id}", response_model=BudgetView, responses=errors(NotFound, Forbidden))
@@ -238,52 +228,33 @@ async def end_emergency(
         return once.answer(await _shown(session, await budget.end_emergency(session, order, row)))
 
 
-@router.get(
-    "/budgets/{budget_id}/versions",
-    response_model=Page[BudgetVersionView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@_VERSIONS.get(router, "/budgets/{budget_id}/versions", NotFound, Forbidden)
 async def list_budget_versions(
-    budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
-) -> Response:
-    """List the versions of what a budget allowed, newest first, with who made each change.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
+) -> Items:
+    """List the versions of what a budget allowed, newest first, with who made each change."""
     return await Lists(deps, actor, key, budget_id, _KIND).versions(asked, BudgetVersionView)
 
 
-@router.get(
-    "/budgets/{budget_id}/spends",
-    response_model=Page[CountedSpendView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@_COUNTED.get(router, "/budgets/{budget_id}/spends", NotFound, Forbidden)
 async def list_budget_spends(
-    budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _COUNTED.asked]
-) -> Response:
+    budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
+) -> Items:
     """List what counts in a budget, newest first: spends, escrows and purchases. Keys of agents get their own only.
 
     A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
     still have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     return await Lists(deps, actor, key, budget_id, _KIND).spends(asked)
 
 
-@router.get(
-    "/budgets/{budget_id}/refusals",
-    response_model=Page[RefusalView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@_REFUSALS.get(router, "/budgets/{budget_id}/refusals", NotFound, Forbidden)
 async def list_budget_refusals(
-    budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _REFUSALS.asked]
-) -> Response:
+    budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
+) -> Items:
     """List what a budget refused, newest first: the first 1,000 of each window.
 
     The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     return await Lists(deps, actor, key, budget_id, _KIND).refusals(asked)
 

@@ -9,12 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization, of_own_agent, refuse_other_agent
 from api.v1.cards.schemas import CardCreate, CardDisplayCreate, CardDisplayView, CardPaymentView, CardView
@@ -92,26 +90,16 @@ _LIST = ListOf(
 )
 
 
-@router.get("/cards", response_model=Page[CardView], responses=errors(*_FOUND) | CSV)
+@_LIST.get(router, "/cards", *_FOUND)
 async def list_cards(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
-    """List cards, newest first. An agent's key sees those of its agent.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
+    """List cards, newest first. An agent's key sees those of its agent."""
     _refuse_confined(actor, key)
     wanted = of_own_agent(actor, asked.wanted(listed_organization(actor, asked.organization_id)))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await cards.page(session, wanted, after=after, limit=limit)
-            return await _all_shown(session, found.rows), found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await cards.page(session, wanted, after=asked.after, limit=asked.limit)
+        return await _all_shown(session, found.rows), found.following
 
 
 @router.get("/cards/{card_id}", response_model=CardView, responses=errors(*_FOUND))
@@ -123,33 +111,26 @@ async def get_card(card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Acto
 _PAYMENTS = ListOf("card-transactions", CardPaymentView, *CREATED, order=[authorizations.PREFIX])
 
 
-@router.get("/cards/{card_id}/transactions", response_model=Page[CardPaymentView], responses=errors(*_FOUND) | CSV)
+@_PAYMENTS.get(router, "/cards/{card_id}/transactions", *_FOUND)
 async def list_card_transactions(
-    card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _PAYMENTS.asked]
-) -> Response:
-    """List what merchants have asked of a card, newest first, with the answers, captures and refunds.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
+) -> Items:
+    """List what merchants have asked of a card, newest first, with the answers, captures and refunds."""
     row = await _readable(deps, actor, key, card_id)
     wanted = asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await authorizations.page(session, wanted, card_id=row.id, after=after, limit=limit)
-            ids = [each.id for each in found.rows]
-            spent, moved = await authorizations.spends(session, ids), await transactions.of(session, ids)
-        views = [
-            CardPaymentView.of(
-                each,
-                [spend for spend in spent if spend.authorization_id == each.id],
-                [transaction for transaction in moved if transaction.authorization_id == each.id],
-            )
-            for each in found.rows
-        ]
-        return views, found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await authorizations.page(session, wanted, card_id=row.id, after=asked.after, limit=asked.limit)
+        ids = [each.id for each in found.rows]
+        spent, moved = await authorizations.spends(session, ids), await transactions.of(session, ids)
+    views = [
+        CardPaymentView.of(
+            each,
+            [spend for spend in spent if spend.authorization_id == each.id],
+            [transaction for transaction in moved if transaction.authorization_id == each.id],
+        )
+        for each in found.rows
+    ]
+    return views, found.following
 
 
 @router.post("/cards/{card_id}/freeze", response_model=CardView, responses=_CHANGING)

@@ -7,12 +7,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page, PaymentId
+from api.fields import PaymentId
 from api.idempotency import Command, idempotency
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf
+from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
@@ -51,25 +50,14 @@ _LIST = ListOf(
 )
 
 
-@router.get("/disputes", response_model=Page[ChargebackView], responses=errors(NotFound) | CSV)
-async def list_chargebacks(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
-    """List the chargebacks of the organization's payments, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/disputes", NotFound)
+async def list_chargebacks(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+    """List the chargebacks of the organization's payments, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            rows, following = await chargeback.page(session, wanted, after=after, limit=limit)
-        states = ((row, payments.state_of(payment)) for row, payment in rows)
-        return [view(payment, _of(payment, row.id)) for row, payment in states], following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        rows, following = await chargeback.page(session, wanted, after=asked.after, limit=asked.limit)
+    states = ((row, payments.state_of(payment)) for row, payment in rows)
+    return [view(payment, _of(payment, row.id)) for row, payment in states], following
 
 
 @router.get("/disputes/{dispute_id}", response_model=ChargebackView, responses=errors(NotFound))

@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Target, tagged, update
+from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
+from api.metadata import PreconditionDep, Target, tagged, update
 from api.parties import beside_all
 from api.routing import Resource
 from api.tenancy import acting_organization, of_own_agent, refuse_other_agent, visible_organization
@@ -229,30 +226,19 @@ _LIST = ListOf(
 )
 
 
-@router.get(
-    "/contracts", response_model=Page[ContractView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
-)
-async def list_contracts(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
-) -> Response:
+@_LIST.get(router, "/contracts", NotFound)
+async def list_contracts(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
     """List the contracts that the caller is a party to, newest first. The platform sees all of them.
 
     An agent's key sees those of its agent.
 
-    For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs. With `Accept:
-    text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs.
     """
     wanted = of_own_agent(actor, asked.wanted(visible_organization(actor, asked.organization_id)))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await contracts.page(session, wanted, after=after, limit=limit)
-            beside = await beside_all(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
-        return items_of(found, lambda row: ContractView.of(row, beside[row.id], deps.settings))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await contracts.page(session, wanted, after=asked.after, limit=asked.limit)
+        beside = await beside_all(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
+    return items_of(found, lambda row: ContractView.of(row, beside[row.id], deps.settings))
 
 
 @router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound, Forbidden))

@@ -9,13 +9,11 @@ from starlette.responses import Response
 
 from api.approvals import by_hand, two_operators
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, Target, seen, tagged, update
+from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.metadata import PreconditionDep, Target, seen, tagged, update
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, GrantUpdate, LotView
@@ -102,37 +100,20 @@ _GRANTS = ListOf(
 )
 
 
-@router.get(
-    "/credits/grants",
-    response_model=Page[LotView],
-    responses=errors(NotFound) | CSV,
-    openapi_extra=METADATA_FILTER,
-    tags=["grants"],
-    operation_id="grants.list",
-)
+@_GRANTS.get(router, "/credits/grants", NotFound, tags=["grants"], operation_id="grants.list")
 async def list_grants(
-    deps: DepsDep,
-    asked: Annotated[Asked, _GRANTS.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
 
     A key of a member that is attributed to a department or project is refused.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await grants.page(session, wanted, after=after, limit=limit, granted=True)
-            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-        return items_of(found, lambda row: LotView.of(row, own.get(row.id)))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await grants.page(session, wanted, after=asked.after, limit=asked.limit, granted=True)
+        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+    return items_of(found, lambda row: LotView.of(row, own.get(row.id)))
 
 
 @router.get(
@@ -197,28 +178,19 @@ _LIST = ListOf(
 )
 
 
-@router.get("/credits/lots", response_model=Page[CreditLotView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/credits/lots", NotFound)
 async def list_lots(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
     """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
     A key of a member that is attributed to a department or project is refused: all of the organization's spends take
     from these lots.
 
-    Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With
-    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            rows, following = await lots.page(session, wanted, after=after, limit=limit)
-        return [CreditLotView.of(row) for row in rows], following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        rows, following = await lots.page(session, wanted, after=asked.after, limit=asked.limit)
+    return [CreditLotView.of(row) for row in rows], following

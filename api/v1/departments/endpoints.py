@@ -7,12 +7,10 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization, refuse_other_agent
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
@@ -56,21 +54,14 @@ _LIST = ListOf(
 )
 
 
-@router.get("/departments", response_model=Page[DepartmentView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/departments", NotFound)
 async def list_departments(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
-    """List departments, newest first. A key that is confined to a department lists that and its parts.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
+    """List departments, newest first. A key that is confined to a department lists that and its parts."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["open_only"])
     return await asked.rows(
-        lambda: deps.session_for(actor),
+        deps.session_for(actor),
         partial(departments.page, open_only=bool(asked.get("open_only")), within=own_department(actor, key)),
         wanted,
         DepartmentView.of,

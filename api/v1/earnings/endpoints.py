@@ -1,18 +1,15 @@
 """Agents' earnings: those in credits, converting them into credits to spend, and waiving what cannot be paid out."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 from starlette.responses import Response
 
 from api.approvals import by_hand, two_operators
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import After, Asked, Items, ListOf, items_up_to
+from api.lists import Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView, WaiverCreate, WaiverView
@@ -31,35 +28,28 @@ router = Resource(tags=["earnings"])
 _LIST = ListOf("earnings", EarningsView, "organization_id", "agent_id", order=["agt"])
 
 
-@router.get("/credits/earnings", response_model=Page[EarningsView], responses=errors(NotFound) | CSV)
-async def list_earnings(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
-) -> Response:
-    """List what each agent of an organization has earned in credits, the newest agents first; an agent sees its own.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/credits/earnings", NotFound)
+async def list_earnings(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+    """List what each agent of an organization has earned in credits, the newest agents first; an agent sees its own."""
     org_id = await known_organization(deps, actor, asked.organization_id)
     agent_id = visible_agent(actor, asked.get("agent_id"))
-
-    async def read(after: After, limit: int) -> Items:
-        # When credits end is in the lots of who paid them, which the tenant does not see.
-        now, refunds = datetime.now(UTC), deps.settings.hold_back.refunds
-        async with deps.database.platform() as session:
-            rows = await service.page(
-                session,
-                org_id=org_id,
-                days=deps.settings.earned_credits_days,
-                hold_back=deps.settings.hold_back,
-                now=now,
-                agent_id=agent_id,
-                before=None if after is None else after[0],
-                limit=limit + 1,
-            )
-            names = await name.named(session, [row.id for row in rows], org_id)
-        return items_up_to(rows, limit, lambda row: EarningsView.of(row, names[row.id], refunds), lambda row: (row.id,))
-
-    return await asked.answer(read)
+    # When credits end is in the lots of who paid them, which the tenant does not see.
+    now, refunds = datetime.now(UTC), deps.settings.hold_back.refunds
+    async with deps.database.platform() as session:
+        rows = await service.page(
+            session,
+            org_id=org_id,
+            days=deps.settings.earned_credits_days,
+            hold_back=deps.settings.hold_back,
+            now=now,
+            agent_id=agent_id,
+            before=None if asked.after is None else asked.after[0],
+            limit=asked.limit + 1,
+        )
+        names = await name.named(session, [row.id for row in rows], org_id)
+    return items_up_to(
+        rows, asked.limit, lambda row: EarningsView.of(row, names[row.id], refunds), lambda row: (row.id,)
+    )
 
 
 @router.post(

@@ -4,14 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
-from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, require
-from api.csv_files import FILES
 from api.deps import DepsDep
-from api.errors import errors
-from api.fields import Moment, Page, SearchText
-from api.lists import After, Asked, Items, ListOf, several
+from api.fields import Moment, SearchText
+from api.lists import Asked, Items, ListOf, several
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.economics.schemas import COLUMNS, EconomicEntryView
@@ -39,14 +36,10 @@ _LIST = ListOf(
 )
 
 
-@router.get("/economics/log", response_model=Page[EconomicEntryView], responses=errors(NotFound) | FILES)
+@_LIST.get(router, "/economics/log", NotFound)
 async def list_economics_log(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
     """List what the organization's agents bought, used, earned and were refused, the newest recorded first.
 
     Purchase orders have an entry for each decision, attempt, refusal, refund and end. Credits, escrows, sales and
@@ -54,25 +47,20 @@ async def list_economics_log(
     agent gets the entries of its agent, and the key of a member those of its department and project.
 
     A page scans a bounded number of rows, so it may be short or empty while `next_cursor` is not null. Continue until
-    it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV, and
-    with `Accept: application/jsonl` as JSON Lines.
+    it is null.
     """
     org_id = await known_organization(deps, actor, asked.organization_id)
     wanted = asked.wanted(org_id, without=("project", "transaction_type"))
     # As for purchase orders, a key of an agent that reads the organization's money reads no other agent's entries.
     holder = reader(actor, key) if actor.agent_id is None else Holder(key, actor.principal)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            page = await economics.page(
-                session,
-                wanted,
-                types=asked.get("transaction_type") or (),
-                project=asked.get("project"),
-                holder=holder,
-                after=after,
-                limit=limit,
-            )
-        return [EconomicEntryView.of(entry) for entry in page.rows], page.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        page = await economics.page(
+            session,
+            wanted,
+            types=asked.get("transaction_type") or (),
+            project=asked.get("project"),
+            holder=holder,
+            after=asked.after,
+            limit=asked.limit,
+        )
+    return [EconomicEntryView.of(entry) for entry in page.rows], page.following

@@ -9,11 +9,9 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, tagged
 from api.parties import beside_all, is_shown_own
 from api.routing import Resource
@@ -83,40 +81,29 @@ _LIST = ListOf(
 )
 
 
-@router.get(
-    "/escrows", response_model=Page[EscrowView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
-)
-async def list_escrows(
-    actor: ActorDep,
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-) -> Response:
+@_LIST.get(router, "/escrows", NotFound)
+async def list_escrows(actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
     """List the escrows that are visible to the caller, newest first. An agent's key sees those of its agent.
 
     For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches
-    the title of the work and the external id. With `Accept: text/csv` the response contains everything that matches,
-    from the cursor on, as CSV.
+    the title of the work and the external id.
     """
     permit(actor, Permission.READ)
     wanted = _wanted(asked, actor)
     waiting, overdue_at = _waiting(asked, actor), _overdue_at(asked)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await escrows.page(
-                session,
-                wanted,
-                after=after,
-                limit=limit,
-                waiting=waiting,
-                overdue_at=overdue_at,
-                finds_ids=is_shown_own(actor),
-            )
-            contract_ids = [row.contract_id for row in found.rows]
-            beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
-        return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id], actor))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await escrows.page(
+            session,
+            wanted,
+            after=asked.after,
+            limit=asked.limit,
+            waiting=waiting,
+            overdue_at=overdue_at,
+            finds_ids=is_shown_own(actor),
+        )
+        contract_ids = [row.contract_id for row in found.rows]
+        beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
+    return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id], actor))
 
 
 @router.get(
@@ -153,19 +140,15 @@ async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: R
 _TIMELINE = ListOf("escrow-timeline", EscrowEventView, *CREATED, order=[int])
 
 
-@router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound) | CSV)
-async def get_timeline(
-    escrow_id: str, actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _TIMELINE.asked]
-) -> Response:
+@_TIMELINE.get(router, "/escrows/{escrow_id}/timeline", NotFound, response_model=TimelineView)
+async def get_timeline(escrow_id: str, actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
     """List the events of an escrow, each with its actor, time and ledger transfer.
 
     The payer alone sees where its money came from, and the platform alone which signals of operators were refused: the
     numbers of these are left out.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     page = partial(escrows.timeline_page, escrow_id=escrow.terms.escrow_id, hidden=hidden_steps(actor))
     show = partial(event_view, terms=escrow.terms, viewer=actor)
-    return await asked.rows(lambda: deps.session_for(actor), page, asked.wanted(None), show)
+    return await asked.rows(deps.session_for(actor), page, asked.wanted(None), show)

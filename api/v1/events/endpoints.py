@@ -4,14 +4,11 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Query
-from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, require
-from api.csv_files import CSV
 from api.deps import DepsDep
-from api.errors import errors
-from api.fields import EventId, Page, SearchText
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.fields import EventId, SearchText
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.events.schemas import CatalogueView, EventTypeView, OutboxEventView
@@ -37,14 +34,10 @@ _LIST = ListOf(
 )
 
 
-@router.get("/events", response_model=Page[OutboxEventView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/events", NotFound)
 async def list_events(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
     """List events, oldest first. An organization sees its own events, an operator sees all of them.
 
     An agent's key sees the events about its agent only: those with its `agent_id` in `data`. A member's key that is
@@ -53,30 +46,23 @@ async def list_events(
     To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is
     committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the
     events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or
-    empty although more pages follow. With `Accept: text/csv` the response contains everything that matches, from the
-    cursor on, as CSV.
+    empty although more pages follow.
     """
     if asked.get("type") not in (None, *CATALOGUE):
         raise Invalid("There is no such type of event. GET /events/catalogue lists the types.", extra={"field": "type"})
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["after"])
     agent_id = None if actor.may(Permission.READ_BILLING) else actor.agent_id
-
-    async def read(after: After, limit: int) -> Items:
-        behind = asked.get("after") if after is None else after[0]
-        async with deps.session_for(actor) as session:
-            position = None if behind is None else await events.position_of(session, behind)
-            if behind is not None and position is None:
-                field = "after" if after is None else "cursor"
-                raise Invalid(
-                    "There is no such event. Leave it out to begin with the first event.", extra={"field": field}
-                )
-            found = await events.listed(session, wanted, agent_id=agent_id, after=position, limit=limit)
-            about = {row.id: {row.subject, str(row.data.get("subject"))} for row in found.rows}
-            hidden = await of_others(session, actor, key, {each for ids in about.values() for each in ids})
-            found = replace(found, rows=[row for row in found.rows if not about[row.id] & hidden])
-            return items_of(found, OutboxEventView.of)
-
-    return await asked.answer(read)
+    behind = asked.get("after") if asked.after is None else asked.after[0]
+    async with deps.session_for(actor) as session:
+        position = None if behind is None else await events.position_of(session, behind)
+        if behind is not None and position is None:
+            field = "after" if asked.after is None else "cursor"
+            raise Invalid("There is no such event. Leave it out to begin with the first event.", extra={"field": field})
+        found = await events.listed(session, wanted, agent_id=agent_id, after=position, limit=asked.limit)
+        about = {row.id: {row.subject, str(row.data.get("subject"))} for row in found.rows}
+        hidden = await of_others(session, actor, key, {each for ids in about.values() for each in ids})
+        found = replace(found, rows=[row for row in found.rows if not about[row.id] & hidden])
+        return items_of(found, OutboxEventView.of)
 
 
 @router.get("/events/catalogue", response_model=CatalogueView)

@@ -7,12 +7,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Currency, Page
+from api.fields import Currency
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
 from domain.common.access import Actor, Permission
@@ -69,24 +68,16 @@ _LIST = ListOf(
 )
 
 
-@router.get("/exchange-rates", response_model=Page[ExchangeRateView], responses=CSV)
-async def list_exchange_rates(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
-) -> Response:
+@_LIST.get(router, "/exchange-rates")
+async def list_exchange_rates(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
     """List the current exchange rates, one for each currency. With `quote`, list all rates of that currency.
 
     `from` and `to` filter by the time at which rates begin.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     base, wanted = deps.settings.credit_currency, asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            if asked.get("quote") is None:
-                rows = await spend_rate.in_force(session, base, datetime.now(UTC), wanted)
-                return [ExchangeRateView.of(row) for row in rows], None
-            found = await spend_rate.page(session, wanted, base=base, after=after, limit=limit)
-            return items_of(found, ExchangeRateView.of)
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        if asked.get("quote") is None:
+            rows = await spend_rate.in_force(session, base, datetime.now(UTC), wanted)
+            return [ExchangeRateView.of(row) for row in rows], None
+        found = await spend_rate.page(session, wanted, base=base, after=asked.after, limit=asked.limit)
+        return items_of(found, ExchangeRateView.of)

@@ -9,12 +9,11 @@ from typing import Annotated
 from starlette.responses import Response, StreamingResponse
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV, FILES
+from api.csv_files import FILES
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.outgoing import OutgoingStream
 from api.routing import Resource
 from api.tenancy import listed_organization
@@ -112,21 +111,14 @@ async def create_export(
         return once.answer(shown)
 
 
-@router.get("", response_model=Page[ExportView], responses=errors(NotFound, Forbidden) | CSV)
+@_LIST.get(router, "", NotFound, Forbidden)
 async def list_exports(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    *,
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
-    """List exports, newest first, without their files.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> Items:
+    """List exports, newest first, without their files."""
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-    return await asked.rows(lambda: deps.session_for(actor), exports.page, wanted, ExportView.of)
+    return await asked.rows(deps.session_for(actor), exports.page, wanted, ExportView.of)
 
 
 @router.get("/{export_id}", response_model=ExportView, responses=errors(NotFound, Forbidden))

@@ -2,19 +2,16 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.documents import PDF_RESPONSE, XML_RESPONSE, as_pdf, as_xml
 from api.errors import errors
-from api.fields import Page
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, seen, tagged
+from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
+from api.metadata import seen, tagged
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.invoices.schemas import (
@@ -54,30 +51,14 @@ _LIST = ListOf(
 )
 
 
-@router.get(
-    "/billing/invoices",
-    response_model=Page[InvoiceView],
-    responses=errors(NotFound) | CSV,
-    openapi_extra=METADATA_FILTER,
-)
-async def list_invoices(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
-    """List the organization's invoices, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/billing/invoices", NotFound)
+async def list_invoices(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+    """List the organization's invoices, newest first."""
     wanted, now = asked.wanted(listed_organization(actor, asked.organization_id)), datetime.now(UTC)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await invoices.page(session, wanted, after=after, limit=limit)
-            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-            return items_of(found, lambda row: view(row, now, own.get(row.id)))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await invoices.page(session, wanted, after=asked.after, limit=asked.limit)
+        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+        return items_of(found, lambda row: view(row, now, own.get(row.id)))
 
 
 @router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))

@@ -10,12 +10,11 @@ from starlette.responses import Response
 
 from api.auth import require
 from api.body import raw_body
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page, ResponseModel, SearchText
+from api.fields import ResponseModel, SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.mail_suppressions.schemas import MailSuppressionView
 from domain.common.access import Actor, Permission
@@ -86,17 +85,12 @@ _LIST = ListOf(
 )
 
 
-@router.get("/mail-suppressions", response_model=Page[MailSuppressionView], responses=CSV)
-async def list_mail_suppressions(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
-) -> Response:
-    """List the addresses to which no mail is sent, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/mail-suppressions")
+async def list_mail_suppressions(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+    """List the addresses to which no mail is sent, newest first."""
     wanted = asked.wanted(None, without=["lifted"])
     return await asked.rows(
-        lambda: deps.session_for(actor),
+        deps.session_for(actor),
         partial(suppressions.page, lifted=bool(asked.get("lifted"))),
         wanted,
         MailSuppressionView.of,

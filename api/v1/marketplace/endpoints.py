@@ -10,12 +10,11 @@ from starlette.responses import Response
 
 from api.approvals import override_by_two, refund_by_two
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
-from api.fields import Amount, Page, etag
+from api.fields import Amount, etag
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.metadata import GivenPreconditionDep, own_of
 from api.routing import Resource
 from api.spending import scope_for
@@ -163,31 +162,23 @@ async def offer_agent(
         return command.answer(_shown(deps, actor, listing, known[found.id]))
 
 
-@router.get("/marketplace/agents", response_model=Page[OfferView], responses=CSV)
-async def list_offers(
-    deps: DepsDep, asked: Annotated[Asked, _OFFERS.asked], actor: Actor = require(Permission.READ)
-) -> Response:
+@_OFFERS.get(router, "/marketplace/agents")
+async def list_offers(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
     """List the offers: newest agents first or, with `currency`, the cheapest first.
 
     `from` and `to` filter by the time of the first offer. With them, or with `min_stars`, a page may be short or empty
     although more pages follow: continue until `next_cursor` is null.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted, named, least_e6 = _narrowed(asked), words(asked.get("text")), stars_e6(asked.get("min_stars"))
-
-    async def read(after: After, limit: int) -> Items:
-        if (asked.get("text") or "").strip() and not named:
-            # It has no word that an offer could have.
-            return [], None
-        async with deps.session_for(actor) as session:
-            rows, following = await marketplace.page(
-                session, wanted, words=named, least_stars_e6=least_e6, after=after, limit=limit
-            )
-        known = await cards_of(deps, *(row.offer.agent_id for row in rows))
-        return [_shown(deps, actor, row, known[row.offer.agent_id]) for row in rows], following
-
-    return await asked.answer(read)
+    if (asked.get("text") or "").strip() and not named:
+        # It has no word that an offer could have.
+        return [], None
+    async with deps.session_for(actor) as session:
+        rows, following = await marketplace.page(
+            session, wanted, words=named, least_stars_e6=least_e6, after=asked.after, limit=asked.limit
+        )
+    known = await cards_of(deps, *(row.offer.agent_id for row in rows))
+    return [_shown(deps, actor, row, known[row.offer.agent_id]) for row in rows], following
 
 
 def _narrowed(asked: Asked) -> Wanted:
@@ -336,23 +327,14 @@ class _Buyer:
         return made
 
 
-@router.get("/marketplace/library", response_model=Page[AgentPurchaseView], responses=errors(NotFound) | CSV)
-async def list_library(
-    deps: DepsDep, asked: Annotated[Asked, _LIBRARY.asked], actor: Actor = require(Permission.READ)
-) -> Response:
-    """List the agents that the organization has bought, newest first, including refunded ones.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIBRARY.get(router, "/marketplace/library", NotFound)
+async def list_library(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+    """List the agents that the organization has bought, newest first, including refunded ones."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await marketplace.library(session, wanted, after=after, limit=limit)
-        names = await _names(deps, *found.rows)
-        return items_of(found, lambda row: _view(deps, row, names))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await marketplace.library(session, wanted, after=asked.after, limit=asked.limit)
+    names = await _names(deps, *found.rows)
+    return items_of(found, lambda row: _view(deps, row, names))
 
 
 @router.get(

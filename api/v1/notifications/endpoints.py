@@ -10,12 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.notifications.schemas import (
     ChannelCreate,
@@ -69,27 +68,18 @@ _LIST = ListOf(
 )
 
 
-@router.get("/notifications", response_model=Page[NotificationView], responses=CSV)
-async def list_notifications(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.BE_NOTIFIED)
-) -> Response:
-    """List the notifications in the caller's inbox, newest first, in the caller's language.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/notifications")
+async def list_notifications(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.BE_NOTIFIED)) -> Items:
+    """List the notifications in the caller's inbox, newest first, in the caller's language."""
     wanted, unread = asked.wanted(None, without=["unread"], type="kind"), bool(asked.get("unread"))
-
-    async def read(after: After, limit: int) -> Items:
-        async with _own(deps, actor) as (session, own):
-            found = await notifications.inbox(
-                session, wanted, recipient=own, unread_only=unread, after=after, limit=limit
-            )
-            language = (await notifications.preferences(session, own)).language
-            names = await _names(session, actor, found.rows)
-        formats = formats_of(language)
-        return items_of(found, lambda row: NotificationView.of(row, language, formats, names))
-
-    return await asked.answer(read)
+    async with _own(deps, actor) as (session, own):
+        found = await notifications.inbox(
+            session, wanted, recipient=own, unread_only=unread, after=asked.after, limit=asked.limit
+        )
+        language = (await notifications.preferences(session, own)).language
+        names = await _names(session, actor, found.rows)
+    formats = formats_of(language)
+    return items_of(found, lambda row: NotificationView.of(row, language, formats, names))
 
 
 @router.post("/notifications/read", response_model=NotificationsReadView, operation_id="notifications.read_many")

@@ -9,13 +9,12 @@ from starlette.responses import Response
 
 from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page, SearchText, etag
+from api.fields import SearchText, etag
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, GivenPreconditionDep, PreconditionDep, required, seen
+from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.metadata import GivenPreconditionDep, PreconditionDep, required, seen
 from api.routing import Resource
 from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import (
@@ -102,25 +101,14 @@ _LIST = ListOf(
 )
 
 
-@router.get("/organizations", response_model=Page[OrganizationView], responses=CSV, openapi_extra=METADATA_FILTER)
-async def list_organizations(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
-) -> Response:
-    """List organizations, newest first. The platform sees all of them, a tenant its own.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/organizations")
+async def list_organizations(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+    """List organizations, newest first. The platform sees all of them, a tenant its own."""
     wanted = asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await organizations.page(session, wanted, after=after, limit=limit)
-            own = await seen(session, actor, {row.id: row.id for row in found.rows})
-        return items_of(found, lambda row: OrganizationView.of(row, own.get(row.id)))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await organizations.page(session, wanted, after=asked.after, limit=asked.limit)
+        own = await seen(session, actor, {row.id: row.id for row in found.rows})
+    return items_of(found, lambda row: OrganizationView.of(row, own.get(row.id)))
 
 
 @router.get("/organizations/{organization_id}", response_model=OrganizationView, responses=errors(NotFound, Forbidden))

@@ -9,12 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import AgentId, OrganizationId, Page, ProjectId, SearchText
+from api.fields import AgentId, OrganizationId, ProjectId, SearchText
 from api.idempotency import Command, idempotency
-from api.lists import After, Asked, Items, ListOf
+from api.lists import Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payment_policies.schemas import PaymentPolicySet, PaymentPolicyView
@@ -71,22 +70,13 @@ _LIST = ListOf(
 )
 
 
-@router.get("/payment-policies", response_model=Page[PaymentPolicyView], responses=errors(NotFound) | CSV)
-async def list_payment_policies(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_BILLING)
-) -> Response:
-    """List the payment policies that were set, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/payment-policies", NotFound)
+async def list_payment_policies(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+    """List the payment policies that were set, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), subject_type="scope")
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await policies.page(session, wanted, after=after, limit=limit)
-            return await _shown(session, found.rows), found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await policies.page(session, wanted, after=asked.after, limit=asked.limit)
+        return await _shown(session, found.rows), found.following
 
 
 @router.get("/payment-policies/effective", response_model=PaymentPolicyView, responses=errors(NotFound, Forbidden))

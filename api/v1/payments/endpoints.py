@@ -12,9 +12,8 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV, wants_csv, whole
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
 from api.routing import Resource
 from api.summaries import PaymentsSummary
@@ -196,34 +195,15 @@ _LIST = ListOf(
 )
 
 
-@router.get(
-    "/billing/payments",
-    response_model=Page[PaymentView],
-    responses=errors(NotFound) | CSV,
-    openapi_extra=METADATA_FILTER,
-    deprecated=True,
-)
-@router.get(
-    "/payments", response_model=Page[PaymentView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
-)
-async def list_payments(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
-    """List the organization's payments, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/billing/payments", NotFound, deprecated=True)
+@_LIST.get(router, "/payments", NotFound)
+async def list_payments(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+    """List the organization's payments, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await payments.page(session, wanted, after=after, limit=limit)
-            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-            return items_of(found, lambda row: shown(payments.state_of(row), actor, own.get(row.id)))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await payments.page(session, wanted, after=asked.after, limit=asked.limit)
+        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+        return items_of(found, lambda row: shown(payments.state_of(row), actor, own.get(row.id)))
 
 
 @router.get(
@@ -280,25 +260,18 @@ async def update_payment(
 _TIMELINE = ListOf("payment-timeline", PaymentEventView, *CREATED, order=[int])
 
 
-@router.get("/payments/{payment_id}/timeline", response_model=PaymentTimeline, responses=errors(NotFound) | CSV)
-async def get_payment_timeline(
-    payment_id: str, actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _TIMELINE.asked]
-) -> Response:
-    """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_TIMELINE.get(router, "/payments/{payment_id}/timeline", NotFound, response_model=PaymentTimeline)
+async def get_payment_timeline(payment_id: str, actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
+    """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that."""
     await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     wanted = asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await payments.timeline_page(session, wanted, payment_id=payment_id, after=after, limit=limit)
-            moved = [row.transfer_id for row in found.rows if row.transfer_id is not None]
-            seen = await transfers.visible(session, moved)
-        return items_of(found, lambda row: event_view(row, seen))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await payments.timeline_page(
+            session, wanted, payment_id=payment_id, after=asked.after, limit=asked.limit
+        )
+        moved = [row.transfer_id for row in found.rows if row.transfer_id is not None]
+        seen = await transfers.visible(session, moved)
+    return items_of(found, lambda row: event_view(row, seen))
 
 
 @router.post("/payments/{payment_id}/confirm", response_model=PaymentView, responses=_CONFIRMING)

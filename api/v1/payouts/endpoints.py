@@ -16,7 +16,7 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.patience import retry_until_answered
@@ -337,25 +337,14 @@ _LIST = ListOf(
 )
 
 
-@router.get("/billing/payouts", response_model=Page[PayoutView], responses=errors(NotFound) | CSV)
-async def list_payouts(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
-    """List payouts, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/billing/payouts", NotFound)
+async def list_payouts(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+    """List payouts, newest first."""
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.database.at_one_moment(actor.org_id) as session:
-            found = await payouts.page(session, wanted, after=after, limit=limit)
-            taken_back = await transfer_reversal.reversed_of(session, [row.id for row in found.rows])
-        return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
-
-    return await asked.answer(read)
+    async with deps.database.at_one_moment(actor.org_id) as session:
+        found = await payouts.page(session, wanted, after=asked.after, limit=asked.limit)
+        taken_back = await transfer_reversal.reversed_of(session, [row.id for row in found.rows])
+    return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
 
 
 # After the paths below it that are no ids.

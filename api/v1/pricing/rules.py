@@ -9,12 +9,11 @@ from starlette.responses import Response
 
 from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
 from api.v1.pricing.terms import TierTerms
@@ -87,17 +86,15 @@ _LIST = ListOf(
 )
 
 
-@router.get("/pricing/rules", response_model=Page[RuleView], responses=CSV)
-async def list_rules(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
-) -> Response:
+@_LIST.get(router, "/pricing/rules")
+async def list_rules(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
     """List rules, newest first. For operators and auditors of the platform.
 
     The rules name clients and their agreements.
     """
     wanted = asked.wanted(asked.organization_id, without=["ended"])
     return await asked.rows(
-        lambda: deps.session_for(actor), partial(rows.page, ended=bool(asked.get("ended"))), wanted, RuleView.of
+        deps.session_for(actor), partial(rows.page, ended=bool(asked.get("ended"))), wanted, RuleView.of
     )
 
 

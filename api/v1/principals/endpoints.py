@@ -9,13 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, client_address, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import PRINCIPAL, OrganizationId, Page
+from api.fields import PRINCIPAL, OrganizationId
 from api.idempotency import Command, idempotency
 from api.limits import share_of
-from api.lists import After, Asked, Items, ListOf, items_up_to
+from api.lists import Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.principals.mailed import mailed_link, refuse_without_mail, send_now
@@ -44,30 +43,26 @@ _LIST = ListOf(
 )
 
 
-@router.get("/principals", response_model=Page[PrincipalView], responses=errors(NotFound) | CSV)
-async def list_principals(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ_AUDIT),
-) -> Response:
+@_LIST.get(router, "/principals", NotFound)
+async def list_principals(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
     """List the principals of an organization except agents, by name: whoever has a key, a session or a link.
 
-    An operator names the organization. With `Accept: text/csv` the response contains everything that matches, from the
-    cursor on, as CSV.
+    An operator names the organization.
     """
     org_id = acting_organization(actor, asked.organization_id)
     async with deps.session_for(actor) as session:
         await organizations.get(session, org_id)
     role: Role | None = asked.get("role")
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await principals.page(
-                session, org_id, role=role, search=asked.get("q"), after=after[0] if after else "", limit=limit
-            )
-        return items_up_to(found, limit, PrincipalView.of, lambda each: (each.name,))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await principals.page(
+            session,
+            org_id,
+            role=role,
+            search=asked.get("q"),
+            after=asked.after[0] if asked.after else "",
+            limit=asked.limit,
+        )
+    return items_up_to(found, asked.limit, PrincipalView.of, lambda each: (each.name,))
 
 
 @router.delete(

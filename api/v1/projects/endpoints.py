@@ -11,13 +11,12 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import OrganizationId, Page, etag
+from api.fields import OrganizationId, etag
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
-from api.metadata import METADATA_FILTER, PreconditionDep, own_of, required, seen
+from api.lists import CREATED, Asked, Items, ListOf, items_of
+from api.metadata import PreconditionDep, own_of, required, seen
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization
 from api.v1.payments import commands
@@ -82,28 +81,15 @@ _LIST = ListOf(
 )
 
 
-@router.get(
-    "/projects", response_model=Page[ProjectView], responses=errors(NotFound) | CSV, openapi_extra=METADATA_FILTER
-)
-async def list_projects(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
-) -> Response:
-    """List the organization's projects, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/projects", NotFound)
+async def list_projects(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+    """List the organization's projects, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["deployed"])
     deployed = asked.get("deployed") is True
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await projects.page(session, wanted, deployed=deployed, after=after, limit=limit)
-            own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
-        return items_of(found, lambda row: ProjectView.of(row, own.get(row.id)))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await projects.page(session, wanted, deployed=deployed, after=asked.after, limit=asked.limit)
+        own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
+    return items_of(found, lambda row: ProjectView.of(row, own.get(row.id)))
 
 
 @router.get("/projects/{slug}", response_model=ProjectView, responses=errors(NotFound))

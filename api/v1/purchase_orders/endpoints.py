@@ -12,13 +12,11 @@ from starlette.responses import Response
 from temporalio.service import RPCError
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf
-from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
+from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
+from api.metadata import PreconditionDep, Target, own_of, seen, tagged, update
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import acting_organization, listed_organization, named_agent, of_own_agent
@@ -142,36 +140,27 @@ _LIST = ListOf(
 )
 
 
-@router.get(
-    "/purchase-orders",
-    response_model=Page[PurchaseOrderView],
-    responses=errors(NotFound) | CSV,
-    openapi_extra=METADATA_FILTER,
-)
+@_LIST.get(router, "/purchase-orders", NotFound)
 async def list_purchase_orders(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
     """List purchase orders, newest first. An agent's key sees those of its agent.
 
     A member's key that is attributed to a department or a project sees those of that.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id = listed_organization(actor, asked.organization_id)
     wanted = of_own_agent(actor, asked.wanted(org_id, without=("unconfirmed",)))
     of = confined(actor, key)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await orders.page(
-                session, wanted, of=of, unconfirmed_only=bool(asked.get("unconfirmed")), after=after, limit=limit
-            )
-            return await _all_shown(session, actor, found.rows), found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await orders.page(
+            session,
+            wanted,
+            of=of,
+            unconfirmed_only=bool(asked.get("unconfirmed")),
+            after=asked.after,
+            limit=asked.limit,
+        )
+        return await _all_shown(session, actor, found.rows), found.following
 
 
 @router.get("/purchase-orders/{purchase_order_id}", response_model=PurchaseOrderView, responses=errors(*_FOUND))

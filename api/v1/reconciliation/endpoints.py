@@ -7,12 +7,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page, SearchText
+from api.fields import SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.reconciliation.schemas import (
     ClearingView,
@@ -64,16 +63,11 @@ _DIFFERENCES = ListOf(
 )
 
 
-@router.get("/reconciliation/runs", response_model=Page[ReconciliationRunView], responses=CSV)
-async def list_reconciliation_runs(
-    deps: DepsDep, asked: Annotated[Asked, _RUNS.asked], actor: Actor = require(Permission.INSPECT)
-) -> Response:
-    """List reconciliation runs, newest first. Times are when they started.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_RUNS.get(router, "/reconciliation/runs")
+async def list_reconciliation_runs(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+    """List reconciliation runs, newest first. Times are when they started."""
     wanted = asked.wanted(None)
-    return await asked.rows(lambda: deps.session_for(actor), books.runs, wanted, ReconciliationRunView.of)
+    return await asked.rows(deps.session_for(actor), books.runs, wanted, ReconciliationRunView.of)
 
 
 @router.get("/reconciliation/runs/{run_id}", response_model=ReconciliationRunView, responses=errors(NotFound))
@@ -110,21 +104,13 @@ async def start_reconciliation_run(
         return command.answer(ReconciliationRunView.of(row))
 
 
-@router.get(
-    "/reconciliation/differences",
-    summary="List Reconciliation Discrepancies",
-    response_model=Page[DiscrepancyView],
-    responses=CSV,
-)
+@_DIFFERENCES.get(router, "/reconciliation/differences", summary="List Reconciliation Discrepancies")
 async def list_reconciliation_differences(
-    deps: DepsDep, asked: Annotated[Asked, _DIFFERENCES.asked], actor: Actor = require(Permission.INSPECT)
-) -> Response:
-    """List the discrepancies between providers and the books, newest first. Times are when they were found.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)
+) -> Items:
+    """List the discrepancies between providers and the books, newest first. Times are when they were found."""
     wanted = asked.wanted(None)
-    return await asked.rows(lambda: deps.session_for(actor), discrepancies.page, wanted, DiscrepancyView.of)
+    return await asked.rows(deps.session_for(actor), discrepancies.page, wanted, DiscrepancyView.of)
 
 
 @router.get(

@@ -14,7 +14,7 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import Responses, errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Int32, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Int32, Items, ListOf, items_of
 from api.outgoing import Outgoing
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
@@ -146,22 +146,13 @@ async def delete_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, acto
 _RUNS = ListOf("report-runs", ReportRunView, *CREATED, order=[Int32])
 
 
-@router.get("/reports/{report_id}/runs", response_model=Page[ReportRunView], responses=errors(NotFound) | CSV)
-async def list_report_runs(
-    report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: Annotated[Asked, _RUNS.asked], actor: ActorDep
-) -> Response:
-    """List the runs of a report, newest first: each is one version of a period.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_RUNS.get(router, "/reports/{report_id}/runs", NotFound)
+async def list_report_runs(report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: Asked, actor: ActorDep) -> Items:
+    """List the runs of a report, newest first: each is one version of a period."""
     await _seen(deps, actor, key, report_id)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await reports.runs(session, report_id, asked.wanted(None), after=after, limit=limit)
-            return items_of(found, ReportRunView.of)
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await reports.runs(session, report_id, asked.wanted(None), after=asked.after, limit=asked.limit)
+        return items_of(found, ReportRunView.of)
 
 
 @router.post(

@@ -12,7 +12,7 @@ from api.body import answer, called_directly
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import AgentId, Day, Page, SearchText
+from api.fields import AgentId, Day, SearchText
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of, items_up_to
 from api.pagination import bad_cursor
@@ -139,32 +139,21 @@ async def explain_score(
     return await asked.answer(read, within=within)
 
 
-@router.get(
-    "/reputation/history/{agent_id}", response_model=Page[HistoryView], responses=errors(NotFound, Forbidden) | CSV
-)
-async def get_history(
-    agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _HISTORY.asked]
-) -> Response:
-    """List an agent's overall score after each nightly count that changed it, newest first, for at most a year.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_HISTORY.get(router, "/reputation/history/{agent_id}", NotFound, Forbidden)
+async def get_history(agent_id: str, deps: DepsDep, actor: ActorDep, asked: Asked) -> Items:
+    """List an agent's overall score after each nightly count that changed it, newest first, for at most a year."""
     first, last = _range(asked.get("since"), asked.get("until"))
-
-    async def read(after: After, limit: int) -> Items:
-        if after is not None and after[0] == date.min:
-            raise bad_cursor()
-        until, found = last if after is None else min(last, after[0] - timedelta(days=1)), None
-        if is_id(agent_id, "agt"):
-            found = await deps.platform_pool.read(
-                lambda pool: store.history(pool, agent_id, actor.org_id, since=first, until=until, limit=limit + 1)
-            )
-        if found is None:
-            raise NotFound(agents.MISSING)
-        permit(actor, Permission.READ)
-        return items_up_to(found, limit, HistoryView.of, lambda row: (row["day"],))
-
-    return await asked.answer(read)
+    if asked.after is not None and asked.after[0] == date.min:
+        raise bad_cursor()
+    until, found = last if asked.after is None else min(last, asked.after[0] - timedelta(days=1)), None
+    if is_id(agent_id, "agt"):
+        found = await deps.platform_pool.read(
+            lambda pool: store.history(pool, agent_id, actor.org_id, since=first, until=until, limit=asked.limit + 1)
+        )
+    if found is None:
+        raise NotFound(agents.MISSING)
+    permit(actor, Permission.READ)
+    return items_up_to(found, asked.limit, HistoryView.of, lambda row: (row["day"],))
 
 
 def _range(since: date | None, until: date | None) -> tuple[date, date]:
@@ -327,29 +316,21 @@ async def change_feedback(
             return command.answer(FeedbackView.of(row))
 
 
-@router.get("/reputation/feedback", response_model=Page[FeedbackView], responses=errors(NotFound) | CSV)
-async def list_feedback(
-    deps: DepsDep, asked: Annotated[Asked, _FEEDBACK.asked], actor: Actor = require(Permission.READ)
-) -> Response:
+@_FEEDBACK.get(router, "/reputation/feedback", NotFound)
+async def list_feedback(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
     """List feedback on an agent, newest first.
 
     Whoever sees the agent sees the feedback that counts, without the client and the contract. The two parties of the
     contract and the platform see all.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     agent_id = named_agent(actor, asked.get("agent_id"))
-    found = asked.wanted(None)
-    wanted = replace(found, equal={**found.equal, "agent_id": agent_id})
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            await agents.get(session, agent_id)
-        async with deps.database.platform() as session:
-            found = await store.feedback_of(session, wanted, viewer=actor.org_id, after=after, limit=limit)
-        return items_of(found, lambda row: FeedbackView.of(row, viewer=actor.org_id))
-
-    return await asked.answer(read)
+    wanted = asked.wanted(None)
+    wanted = replace(wanted, equal={**wanted.equal, "agent_id": agent_id})
+    async with deps.session_for(actor) as session:
+        await agents.get(session, agent_id)
+    async with deps.database.platform() as session:
+        found = await store.feedback_of(session, wanted, viewer=actor.org_id, after=asked.after, limit=asked.limit)
+    return items_of(found, lambda row: FeedbackView.of(row, viewer=actor.org_id))
 
 
 _SERVICE_LEVELS = {EventType.SLA_KEPT: FactKind.SLA_KEPT, EventType.SLA_MISSED: FactKind.SLA_MISSED}

@@ -10,12 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Currency, Day, OrganizationId, Page, ProjectId
+from api.fields import Currency, Day, OrganizationId, ProjectId
 from api.idempotency import Command, idempotency
-from api.lists import After, Asked, Items, ListOf
+from api.lists import Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization, visible_agent
 from api.v1.revenue.schemas import (
@@ -94,33 +93,25 @@ _LIST = ListOf(
 )
 
 
-@router.get("/revenue", response_model=Page[RevenueView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/revenue", NotFound)
 async def list_revenue(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
     """List revenue, the newest recorded first; `from` and `to` are of when it occurred.
 
     The key of an agent sees what its agent has a share of. A page reads a bounded number of events, so it may be short
-    or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches,
-    from the cursor on, as CSV.
+    or empty while `next_cursor` is not null.
     """
     if actor.agent_id is None:
         refuse_totals(confined(actor, key))
     org_id = listed_organization(actor, asked.organization_id)
     agent_id = visible_agent(actor, asked.get("agent_id"))
     wanted = asked.wanted(org_id, without=("agent_id", "project_id"))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await events.page(
-                session, wanted, agent_id=agent_id, project_id=asked.get("project_id"), after=after, limit=limit
-            )
-            return await _shown(session, found.rows), found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await events.page(
+            session, wanted, agent_id=agent_id, project_id=asked.get("project_id"), after=asked.after, limit=asked.limit
+        )
+        return await _shown(session, found.rows), found.following
 
 
 @router.get("/revenue/{revenue_id}", response_model=RevenueView, responses=errors(NotFound, Forbidden))

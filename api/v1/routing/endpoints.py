@@ -6,12 +6,10 @@ from typing import Annotated
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import acting_organization, listed_organization, of_own_agent, refuse_other_agent
@@ -90,22 +88,11 @@ async def create_routing_decision(
 _LIST = ListOf("routing-decisions", RoutingDecisionView, *CREATED, "organization_id", "agent_id", order=["rtd"])
 
 
-@router.get("/routing/decisions", response_model=Page[RoutingDecisionView], responses=errors(NotFound) | CSV)
-async def list_routing_decisions(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
-) -> Response:
-    """List routing decisions, newest first. An agent's key sees those of its agent.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/routing/decisions", NotFound)
+async def list_routing_decisions(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+    """List routing decisions, newest first. An agent's key sees those of its agent."""
     wanted = of_own_agent(actor, asked.wanted(listed_organization(actor, asked.organization_id)))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await routes.page(session, wanted, after=after, limit=limit)
-            return items_of(found, RoutingDecisionView.of)
-
-    return await asked.answer(read)
+    return await asked.rows(deps.session_for(actor), routes.page, wanted, RoutingDecisionView.of)
 
 
 @router.get(

@@ -14,12 +14,10 @@ from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, require
 from api.body import takes_secret
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import TooLarge, errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.secrets.schemas import (
@@ -112,28 +110,14 @@ async def create_secret_grant(
 _GRANTS = ListOf("secret-grants", SecretGrantView, *(*CREATED, "organization_id", "agent_id"), order=[grants.PREFIX])
 
 
-@router.get(
-    "/secrets/grants",
-    response_model=Page[SecretGrantView],
-    responses=errors(NotFound) | CSV,
-    tags=["secret_grants"],
-)
-async def list_secret_grants(
-    deps: DepsDep, asked: Annotated[Asked, _GRANTS.asked], actor: Actor = require(Permission.READ)
-) -> Response:
-    """List grants, newest first: all for who manages or audits secrets, and their own for everybody else.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_GRANTS.get(router, "/secrets/grants", NotFound, tags=["secret_grants"])
+async def list_secret_grants(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+    """List grants, newest first: all for who manages or audits secrets, and their own for everybody else."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            to = None if _sees_all(actor) else actor
-            found = await grants.page(session, wanted, to=to, after=after, limit=limit)
-            return await _grants_shown(session, found.rows, datetime.now(UTC)), found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        to = None if _sees_all(actor) else actor
+        found = await grants.page(session, wanted, to=to, after=asked.after, limit=asked.limit)
+        return await _grants_shown(session, found.rows, datetime.now(UTC)), found.following
 
 
 @router.delete(
@@ -155,59 +139,36 @@ async def revoke_secret_grant(
 _LIST = ListOf("secrets", SecretView, *(*CREATED, "organization_id", "q"), order=[secrets.PREFIX])
 
 
-@router.get("/secrets", response_model=Page[SecretView], responses=errors(NotFound) | CSV)
-async def list_secrets(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
-) -> Response:
+@_LIST.get(router, "/secrets", NotFound)
+async def list_secrets(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
     """List secrets without their values, newest first.
 
     Who manages or audits secrets sees all, everybody else those that a grant in force names.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        now = datetime.now(UTC)
-        async with deps.session_for(actor) as session:
-            own = await grants.of_actor(session, actor, now)
-            within = None if _sees_all(actor) else [path for grant in own for path in grant.paths]
-            found = await secrets.page(session, wanted, within=within, after=after, limit=limit)
-            shown = await _grants_shown(session, own, now)
-            return items_of(found, lambda row: SecretView.of(row, _naming(row.path, shown)))
-
-    return await asked.answer(read)
+    now = datetime.now(UTC)
+    async with deps.session_for(actor) as session:
+        own = await grants.of_actor(session, actor, now)
+        within = None if _sees_all(actor) else [path for grant in own for path in grant.paths]
+        found = await secrets.page(session, wanted, within=within, after=asked.after, limit=asked.limit)
+        shown = await _grants_shown(session, own, now)
+        return items_of(found, lambda row: SecretView.of(row, _naming(row.path, shown)))
 
 
 _ACCESS = ListOf("secret-access", SecretAccessView, *(*CREATED, "q"), order=[int])
 
 
-@router.get(
-    "/secrets/{path:path}/access",
-    response_model=Page[SecretAccessView],
-    responses=errors(NotFound) | CSV,
-    operation_id="secrets.access",
-)
+@_ACCESS.get(router, "/secrets/{path:path}/access", NotFound, operation_id="secrets.access")
 async def list_secret_access(
-    path: str,
-    deps: DepsDep,
-    asked: Annotated[Asked, _ACCESS.asked],
-    actor: Actor = require(Permission.READ_AUDIT),
-) -> Response:
-    """List who asked for a secret, newest first, and what they were answered.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    path: str, deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)
+) -> Items:
+    """List who asked for a secret, newest first, and what they were answered."""
     org_id = _tenant(actor)
     async with deps.session_for(actor) as session:
         await secrets.at_path(session, org_id, path)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await access.page(session, asked.wanted(org_id), org_id, path, after=after, limit=limit)
-            return items_of(found, SecretAccessView.of)
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await access.page(session, asked.wanted(org_id), org_id, path, after=asked.after, limit=asked.limit)
+        return items_of(found, SecretAccessView.of)
 
 
 @router.post(

@@ -8,13 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, IdentityDep
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.keyring import new_secret
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import visible_organization
 from api.v1.changes.schemas import MarksView
@@ -150,22 +148,17 @@ _LIST = ListOf(
 )
 
 
-@router.get("/sessions", response_model=Page[SessionView], responses=errors(NotFound) | CSV)
-async def list_sessions(deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: ActorDep) -> Response:
+@_LIST.get(router, "/sessions", NotFound)
+async def list_sessions(deps: DepsDep, asked: Asked, actor: ActorDep) -> Items:
     """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
 
-    An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything
-    that matches, from the cursor on, as CSV.
+    An operator sees all of them, or those of one organization.
     """
     wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["mine"])
     own = actor if asked.get("mine") or not actor.may(Permission.MANAGE_KEYS) else None
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await sessions.page(session, wanted, of=own, after=after, limit=limit)
-            return items_of(found, lambda row: SessionView.of(row, actor))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await sessions.page(session, wanted, of=own, after=asked.after, limit=asked.limit)
+        return items_of(found, lambda row: SessionView.of(row, actor))
 
 
 def _is_own(actor: Actor, row: Session) -> bool:

@@ -1,20 +1,17 @@
 """Links that open a session for another person: made, listed and ended; shown and redeemed by their holders."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import ActorDep, client_address, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors, request_id_of
-from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.keyring import is_secret, new_secret
 from api.limits import share_of
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.sessions.schemas import (
@@ -119,23 +116,11 @@ async def create_session_link(
 _LIST = ListOf("session-links", LinkView, *(*CREATED, "organization_id", "q"), order=["lnk"])
 
 
-@router.get("/sessions/links", response_model=Page[LinkView], responses=errors(NotFound) | CSV)
-async def list_session_links(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.MANAGE_KEYS),
-) -> Response:
-    """List the links that can still be used, newest first. An operator sees all, or those of one organization.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/sessions/links", NotFound)
+async def list_session_links(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.MANAGE_KEYS)) -> Items:
+    """List the links that can still be used, newest first. An operator sees all, or those of one organization."""
     wanted = asked.wanted(visible_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            return items_of(await sessions.links(session, wanted, after=after, limit=limit), LinkView.of)
-
-    return await asked.answer(read)
+    return await asked.rows(deps.session_for(actor), sessions.links, wanted, LinkView.of)
 
 
 @router.delete("/sessions/links/{link_id}", status_code=204, responses=errors(NotFound, Forbidden))

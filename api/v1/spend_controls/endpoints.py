@@ -10,12 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import Page, SearchText
+from api.fields import SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.spend_controls.kinds import (
@@ -33,10 +32,8 @@ from api.v1.spend_controls.schemas import (
     ControlCreate,
     ControlVersionView,
     ControlView,
-    CountedSpendView,
     DepartmentLimitsSet,
     DepartmentLimitsView,
-    RefusalView,
     StatusChange,
 )
 from api.v1.spends.own import confined, refuse_totals
@@ -102,32 +99,23 @@ _COUNTED = counted_of("counted-spends")
 _REFUSALS = refused_of("refusals")
 
 
-@router.get("/spend-controls", response_model=Page[ControlView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/spend-controls", NotFound)
 async def list_spend_controls(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
     """List spend controls, newest first, with what is left of their limits.
 
     The key of an agent gets those of its agent and of the key. A member's key that is attributed to a department or a
     project gets those of that, of the agents in it, and of the key.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
     wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
     of = confined(actor, key)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await controls.page(
-                session, wanted, kind=ControlKind.LIMIT, open_only=open_only, of=of, after=after, limit=limit
-            )
-            return await _all_shown(session, found.rows), found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await controls.page(
+            session, wanted, kind=ControlKind.LIMIT, open_only=open_only, of=of, after=asked.after, limit=asked.limit
+        )
+        return await _all_shown(session, found.rows), found.following
 
 
 @router.get("/spend-controls/{control_id}", response_model=ControlView, responses=errors(NotFound, Forbidden))
@@ -186,52 +174,31 @@ async def close_spend_control(
     return await _set_status(deps, once, actor, control_id, body, ControlStatus.CLOSED)
 
 
-@router.get(
-    "/spend-controls/{control_id}/versions",
-    response_model=Page[ControlVersionView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@_VERSIONS.get(router, "/spend-controls/{control_id}/versions", NotFound, Forbidden)
 async def list_spend_control_versions(
-    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
-) -> Response:
-    """List the versions of what a control allowed, newest first, with who made each change.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
+) -> Items:
+    """List the versions of what a control allowed, newest first, with who made each change."""
     return await _lists(deps, actor, key, control_id).versions(asked, ControlVersionView)
 
 
-@router.get(
-    "/spend-controls/{control_id}/spends",
-    response_model=Page[CountedSpendView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@_COUNTED.get(router, "/spend-controls/{control_id}/spends", NotFound, Forbidden)
 async def list_counted_spends(
-    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _COUNTED.asked]
-) -> Response:
+    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
+) -> Items:
     """List the spends and escrows that count in a control, newest first. Keys of agents and members get their own only.
 
     A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
     still have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     return await _lists(deps, actor, key, control_id).spends(asked)
 
 
-@router.get(
-    "/spend-controls/{control_id}/refusals",
-    response_model=Page[RefusalView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
-async def list_refusals(
-    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _REFUSALS.asked]
-) -> Response:
+@_REFUSALS.get(router, "/spend-controls/{control_id}/refusals", NotFound, Forbidden)
+async def list_refusals(control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked) -> Items:
     """List the spends that a control refused, newest first: the first 1,000 of each window.
 
     The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     return await _lists(deps, actor, key, control_id).refusals(asked)
 

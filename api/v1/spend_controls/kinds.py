@@ -6,13 +6,12 @@ from uuid import UUID
 
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.responses import Response
 
 from api.auth import permit
 from api.deps import Deps
 from api.fields import SearchText
 from api.idempotency import Command
-from api.lists import CREATED, After, Asked, Int32, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Int32, Items, ListOf, items_of
 from api.v1.spend_controls.schemas import (
     ControlVersionView,
     CountedSpendView,
@@ -117,46 +116,37 @@ class Lists:
         self._control_id = control_id
         self._kind = kind
 
-    async def versions(self, asked: Asked, view: type[ControlVersionView]) -> Response:
-        """Answer with its versions."""
-        wanted = asked.wanted(None)
+    async def versions(self, asked: Asked, view: type[ControlVersionView]) -> Items:
+        """Return a page of its versions."""
+        async with self._deps.session_for(self._actor) as session:
+            control = await self._control(session)
+            found = await controls.versions(
+                session, asked.wanted(None), control_id=control.id, after=asked.after, limit=asked.limit
+            )
+            return items_of(found, lambda row: view.of(row, control.asset))
 
-        async def read(after: After, limit: int) -> Items:
-            async with self._deps.session_for(self._actor) as session:
-                control = await self._control(session)
-                found = await controls.versions(session, wanted, control_id=control.id, after=after, limit=limit)
-                return items_of(found, lambda row: view.of(row, control.asset))
+    async def spends(self, asked: Asked) -> Items:
+        """Return a page of what counts in it; keys of agents and members get their own only."""
+        async with self._deps.session_for(self._actor) as session:
+            control = await self._control(session)
+            rows, following = await controls.spends(
+                session, asked.wanted(None), control=control, after=asked.after, limit=asked.limit
+            )
+            if (holder := reader(self._actor, self._key)) is not None:
+                own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
+                rows = [(row, counted) for row, counted in rows if row.id in own]
+            return [CountedSpendView.of(row, counted, control.asset) for row, counted in rows], following
 
-        return await asked.answer(read)
-
-    async def spends(self, asked: Asked) -> Response:
-        """Answer with what counts in it; keys of agents and members get their own only."""
-        wanted = asked.wanted(None)
-
-        async def read(after: After, limit: int) -> Items:
-            async with self._deps.session_for(self._actor) as session:
-                control = await self._control(session)
-                rows, following = await controls.spends(session, wanted, control=control, after=after, limit=limit)
-                if (holder := reader(self._actor, self._key)) is not None:
-                    own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
-                    rows = [(row, counted) for row, counted in rows if row.id in own]
-                return [CountedSpendView.of(row, counted, control.asset) for row, counted in rows], following
-
-        return await asked.answer(read)
-
-    async def refusals(self, asked: Asked) -> Response:
-        """Answer with what it refused; keys of agents and members get their own only."""
-        wanted = asked.wanted(None)
-
-        async def read(after: After, limit: int) -> Items:
-            async with self._deps.session_for(self._actor) as session:
-                control = await self._control(session)
-                found = await controls.refusals(session, wanted, control=control, after=after, limit=limit)
-                if (holder := reader(self._actor, self._key)) is not None:
-                    found = Found(await own_of(session, found.rows, holder), found.following)
-                return items_of(found, lambda row: RefusalView.of(row, control.asset))
-
-        return await asked.answer(read)
+    async def refusals(self, asked: Asked) -> Items:
+        """Return a page of what it refused; keys of agents and members get their own only."""
+        async with self._deps.session_for(self._actor) as session:
+            control = await self._control(session)
+            found = await controls.refusals(
+                session, asked.wanted(None), control=control, after=asked.after, limit=asked.limit
+            )
+            if (holder := reader(self._actor, self._key)) is not None:
+                found = Found(await own_of(session, found.rows, holder), found.following)
+            return items_of(found, lambda row: RefusalView.of(row, control.asset))
 
     async def _control(self, session: AsyncSession) -> SpendControl:
         return await readable(session, self._actor, self._key, self._control_id, self._kind)

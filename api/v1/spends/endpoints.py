@@ -13,12 +13,11 @@ from starlette.responses import Response
 
 from api.auth import SpendingKeyDep, current_actor, permit, require, spending_key
 from api.body import StrictRequest, answered_plainly
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep, get_deps
 from api.errors import errors
-from api.fields import DepartmentId, Moment, OrganizationId, Page, ProjectId
+from api.fields import DepartmentId, Moment, OrganizationId, ProjectId
 from api.idempotency import checked_key
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.spends.agents import USING, capture_use, reserve_for_agent, use_agent
@@ -252,25 +251,20 @@ _USAGE = ListOf(
 )
 
 
-@router.get("/credits/usage", response_model=Page[SpendView], responses=errors(NotFound) | CSV)
+@_USAGE.get(router, "/credits/usage", NotFound)
 async def list_usage(
-    deps: DepsDep,
-    asked: Annotated[Asked, _USAGE.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
     """List the uses and reservations of credits, newest first.
 
     The key of an agent or a member gets its own only: those of its agent, or of its department and project.
 
     A page scans a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still
     have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
     page = partial(spends.page, holder=reader(actor, key))
-    return await asked.rows(lambda: deps.session_for(actor), page, wanted, SpendView.of)
+    return await asked.rows(deps.session_for(actor), page, wanted, SpendView.of)
 
 
 @router.get("/credits/usage/summary", response_model=UsageSummary, responses=errors(NotFound))

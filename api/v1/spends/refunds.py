@@ -1,19 +1,16 @@
 """Refunds of spends: the platform returns what was used, all of it or a part, and never more."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID
 
 from starlette.responses import Response
 
 from api.approvals import by_hand, two_operators
 from api.auth import SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.spends.own import readable
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
@@ -85,28 +82,15 @@ async def refund_spend(
 _LIST = ListOf("spend-refunds", SpendRefundView, *(*CREATED, "min_amount", "max_amount"), order=[UUID], currency=CREDIT)
 
 
-@router.get(
-    "/credits/spends/{spend_id}/refunds", response_model=Page[SpendRefundView], responses=errors(NotFound) | CSV
-)
+@_LIST.get(router, "/credits/spends/{spend_id}/refunds", NotFound)
 async def list_spend_refunds(
-    spend_id: str,
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
-    """List the refunds of a use or a reservation of credits, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    spend_id: str, deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
+    """List the refunds of a use or a reservation of credits, newest first."""
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
     wanted = asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            spend = await readable(session, actor, key, spend_id)
-            found = await spends.refunds(session, wanted, spend_id=spend.id, after=after, limit=limit)
-            return items_of(found, lambda row: SpendRefundView.of(spend, row))
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        spend = await readable(session, actor, key, spend_id)
+        found = await spends.refunds(session, wanted, spend_id=spend.id, after=asked.after, limit=asked.limit)
+        return items_of(found, lambda row: SpendRefundView.of(spend, row))

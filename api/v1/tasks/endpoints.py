@@ -1,17 +1,14 @@
 """Tasks: what waits for the caller to act, by its deadline."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field
-from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import DepsDep
-from api.errors import errors
-from api.fields import Exact, Page, ResponseModel
-from api.lists import After, Asked, Items, ListOf, items_up_to, several
+from api.fields import Exact, ResponseModel
+from api.lists import Asked, Items, ListOf, items_up_to, several
 from api.routing import Resource
 from api.v1.tasks.kinds import PATHS, TaskKind
 from domain.common.access import Actor, Permission
@@ -62,20 +59,14 @@ _LIST = ListOf(
 )
 
 
-@router.get("/tasks", response_model=Page[TaskView], responses=errors(Forbidden) | CSV)
-async def list_tasks(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
-) -> Response:
+@_LIST.get(router, "/tasks", Forbidden)
+async def list_tasks(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
     """List what waits for you to act, by deadline. Tasks without a deadline come last.
 
     The oldest 2,000 open objects of each kind are considered.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await tasks.page(session, actor, kinds=asked.get("kind") or (), after=after, limit=limit + 1)
-        return items_up_to(found, limit, TaskView.of, lambda task: task.position)
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await tasks.page(
+            session, actor, kinds=asked.get("kind") or (), after=asked.after, limit=asked.limit + 1
+        )
+    return items_up_to(found, asked.limit, TaskView.of, lambda task: task.position)

@@ -6,12 +6,10 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
 from domain.common.access import Actor, Permission
@@ -43,13 +41,8 @@ _LIST = ListOf(
 )
 
 
-@router.get("/tax-rates", response_model=Page[TaxRateView], responses=CSV)
-async def list_tax_rates(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
-) -> Response:
-    """List the rates, newest first. For operators.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/tax-rates")
+async def list_tax_rates(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+    """List the rates, newest first. For operators."""
     wanted = asked.wanted(None)
-    return await asked.rows(lambda: deps.session_for(actor), tax_rates.page, wanted, view)
+    return await asked.rows(deps.session_for(actor), tax_rates.page, wanted, view)

@@ -8,12 +8,10 @@ from starlette.responses import Response
 from temporalio.client import Client
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.payments import commands
@@ -136,28 +134,11 @@ _LIST = ListOf(
 )
 
 
-@router.get(
-    "/billing/credits/history",
-    response_model=Page[PurchaseView],
-    responses=errors(NotFound) | CSV,
-    tags=["credit_packages"],
-)
-async def list_purchases(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ_BILLING),
-) -> Response:
-    """List the grants and purchases of credits, newest first, with their prices.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/billing/credits/history", NotFound, tags=["credit_packages"])
+async def list_purchases(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_BILLING)) -> Items:
+    """List the grants and purchases of credits, newest first, with their prices."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            return items_of(await lots.page(session, wanted, after=after, limit=limit), PurchaseView.of)
-
-    return await asked.answer(read)
+    return await asked.rows(deps.session_for(actor), lots.page, wanted, PurchaseView.of)
 
 
 async def _begin(

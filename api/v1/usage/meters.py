@@ -9,12 +9,11 @@ from pydantic import Field
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Currency, Exact, Name, OrganizationId, Page, RequestModel, ResponseModel, SearchText, example
+from api.fields import Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, SearchText, example
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, Asked, ListOf
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.spends.own import confined, refuse_totals
@@ -148,16 +147,11 @@ async def create_meter(
 _LIST = ListOf("meters", MeterView, *(*CREATED, "organization_id", "q"), order=["mtr"])
 
 
-@router.get("/usage/meters", response_model=Page[MeterView], responses=errors(NotFound) | CSV)
-async def list_meters(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
-) -> Response:
-    """List the meters that count in the organization: its own and the platform's, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/usage/meters", NotFound)
+async def list_meters(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
+    """List the meters that count in the organization: its own and the platform's, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-    return await asked.rows(lambda: deps.session_for(actor), meters.page, wanted, MeterView.of)
+    return await asked.rows(deps.session_for(actor), meters.page, wanted, MeterView.of)
 
 
 @router.get("/usage/meters/{meter_id}", response_model=MeterUsageView, responses=errors(NotFound))

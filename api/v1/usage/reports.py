@@ -13,8 +13,8 @@ from api.auth import SpendingKeyDep, require
 from api.csv_files import CSV, download, wants_csv
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import AgentId, OrganizationId, Page, SearchText
-from api.lists import CREATED, After, Asked, Items, ListOf
+from api.fields import AgentId, OrganizationId, SearchText
+from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.spends.own import confined, refuse_totals
@@ -125,39 +125,29 @@ def _dimension_of(key: SpendingKey, asked: str) -> str:
     return name
 
 
-@router.get("/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | CSV, deprecated=True)
-@router.get("/billing/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | CSV)
+@_LOG.get(router, "/usage/logs", NotFound, deprecated=True)
+@_LOG.get(router, "/billing/usage/logs", NotFound)
 async def list_usage_events(
-    deps: DepsDep,
-    asked: Annotated[Asked, _LOG.asked],
-    key: SpendingKeyDep,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> Items:
     """List usage events, latest first.
 
     The key of an agent gets those of its agent only. A member's key that is attributed to a department or a project
     gets those of that only.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000
-    events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the
-    cursor on, as CSV.
+    events. Continue until it is null.
     """
     org_id = await known_organization(deps, actor, asked.organization_id)
     when = period(*(asked.get(name) for name in ("since", "until", *_DAYS)))
     wanted = replace(asked.wanted(org_id, without=_DAYS), since=when.since, until=when.until)
     of = confined(actor, key)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await usage_report.log(session, wanted, of=of, after=after, limit=limit)
-            charges = await usage_charge.of_events(session, org_id, [row.id for row in found.rows])
-            billed = await usage_bill.of_events(session, org_id, found.rows)
-        views = [
-            UsageEventView.of(row, charges.get(row.id), bill) for row, bill in zip(found.rows, billed, strict=True)
-        ]
-        return views, found.following
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await usage_report.log(session, wanted, of=of, after=asked.after, limit=asked.limit)
+        charges = await usage_charge.of_events(session, org_id, [row.id for row in found.rows])
+        billed = await usage_bill.of_events(session, org_id, found.rows)
+    views = [UsageEventView.of(row, charges.get(row.id), bill) for row, bill in zip(found.rows, billed, strict=True)]
+    return views, found.following
 
 
 @router.get("/usage/runs/{run_id}", response_model=UsageRunView, responses=errors(NotFound))

@@ -12,12 +12,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page, SearchText
+from api.fields import SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.patience import retry_until_answered
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
@@ -125,16 +124,13 @@ _LIST = ListOf(
 )
 
 
-@router.get("/webhook-endpoints", response_model=Page[WebhookEndpointView], responses=errors(NotFound) | CSV)
+@_LIST.get(router, "/webhook-endpoints", NotFound)
 async def list_webhook_endpoints(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_WEBHOOKS)
-) -> Response:
-    """List webhook endpoints, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_WEBHOOKS)
+) -> Items:
+    """List webhook endpoints, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-    return await asked.rows(lambda: deps.session_for(actor), endpoints.page, wanted, WebhookEndpointView.of)
+    return await asked.rows(deps.session_for(actor), endpoints.page, wanted, WebhookEndpointView.of)
 
 
 @router.get("/webhook-endpoints/{endpoint_id}", response_model=WebhookEndpointView, responses=_HERE)
@@ -322,28 +318,20 @@ _DELIVERIES = ListOf(
 )
 
 
-@router.get(
+@_DELIVERIES.get(
+    router,
     "/webhook-endpoints/{endpoint_id}/deliveries",
-    response_model=Page[WebhookDeliveryView],
-    responses=_HERE | CSV,
+    NotFound,
+    Forbidden,
     operation_id="webhook_endpoints.list_deliveries",
 )
-async def list_webhook_deliveries(
-    endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _DELIVERIES.asked]
-) -> Response:
-    """List the past and pending deliveries to a webhook endpoint, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Asked) -> Items:
+    """List the past and pending deliveries to a webhook endpoint, newest first."""
     await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS)
     wanted = asked.wanted(None)
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await deliveries.page(session, endpoint_id, wanted, after=after, limit=limit)
-            return items_of(found, WebhookDeliveryView.of)
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await deliveries.page(session, endpoint_id, wanted, after=asked.after, limit=asked.limit)
+        return items_of(found, WebhookDeliveryView.of)
 
 
 @router.post(

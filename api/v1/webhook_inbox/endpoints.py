@@ -6,12 +6,11 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.auth import require
-from api.csv_files import CSV
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page, SearchText
+from api.fields import SearchText
 from api.idempotency import Command, idempotency
-from api.lists import CREATED, After, Asked, Items, ListOf, items_of
+from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
 from api.v1.webhooks.forwarding import start_run
@@ -34,22 +33,15 @@ _LIST = ListOf(
 )
 
 
-@router.get("/webhooks/events", response_model=Page[InboxEventView], responses=CSV)
-async def list_webhook_events(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
-) -> Response:
-    """List the webhooks that providers have sent, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+@_LIST.get(router, "/webhooks/events")
+async def list_webhook_events(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.INSPECT)) -> Items:
+    """List the webhooks that providers have sent, newest first."""
     wanted = asked.wanted(None, without=["unhandled"])
-
-    async def read(after: After, limit: int) -> Items:
-        async with deps.session_for(actor) as session:
-            found = await inbox.page(session, wanted, unhandled=bool(asked.get("unhandled")), after=after, limit=limit)
-            return items_of(found, InboxEventView.of)
-
-    return await asked.answer(read)
+    async with deps.session_for(actor) as session:
+        found = await inbox.page(
+            session, wanted, unhandled=bool(asked.get("unhandled")), after=asked.after, limit=asked.limit
+        )
+        return items_of(found, InboxEventView.of)
 
 
 @router.post("/webhooks/events/{number}/retry", response_model=InboxEventView, responses=errors(NotFound))
