@@ -150,6 +150,8 @@ class Asked:
             most_minor=_minor("max_amount", given, currency),
             search=given.get("q"),
             written=self.written,
+            after=self.after,
+            limit=self.limit,
         )
 
     async def rows(
@@ -163,12 +165,12 @@ class Asked:
 
         Args:
             transaction: that the page is read in.
-            page: takes the session, what is wanted, `after` and `limit`.
+            page: takes the session and what is wanted.
             wanted: by the caller.
             show: makes an item of a row.
         """
         async with transaction as session:
-            return items_of(await page(session, wanted, after=self.after, limit=self.limit), show)
+            return items_of(await page(session, wanted), show)
 
     async def answer(
         self, read: Read, *, within: Callable[[list[Any], str | None], ResponseModel] | None = None

@@ -125,8 +125,8 @@ async def reconcile(
     result = await work.conclude(step.model_copy(update={"unread": fetched.unread}))
     async with database.platform() as session:
         run = await books.get_run(session, run_id)
-        wanted = Wanted(equal={"provider": provider}, statuses=("open",))
-        found = (await discrepancies.page(session, wanted, after=None, limit=MAX_PRINTED)).rows
+        wanted = Wanted(equal={"provider": provider}, statuses=("open",), limit=MAX_PRINTED)
+        found = (await discrepancies.page(session, wanted)).rows
     assert run is not None
     older = len([row for row in found if row.run_id != run_id])
     here = [f"  {described(row)}" for row in found if row.run_id == run_id]

@@ -117,11 +117,11 @@ async def require_books(client: Client, database: Database) -> None:
         RPCError: Temporal does not answer.
     """
     async with database.platform() as session:
-        if (await escrow.page(session, Wanted(), after=None, limit=1)).rows:
+        if (await escrow.page(session, Wanted(limit=1))).rows:
             return
-        if (await payment.page(session, Wanted(), after=None, limit=1)).rows:
+        if (await payment.page(session, Wanted(limit=1))).rows:
             return
-        if (await webhook_endpoint.page(session, Wanted(), after=None, limit=1)).rows:
+        if (await webhook_endpoint.page(session, Wanted(limit=1))).rows:
             return
     types = ", ".join(f'"{kind.workflow}"' for kind in KINDS)
     async for _ in client.list_workflows(f'WorkflowType IN ({types}) AND ExecutionStatus = "Running"', limit=1):

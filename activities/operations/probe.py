@@ -275,9 +275,7 @@ class ProbeActivities:
                 for row in (
                     await escrows.page(
                         session,
-                        Wanted(org_id=parties[0].org_id, statuses=(status.value,)),
-                        after=None,
-                        limit=LATEST,
+                        Wanted(org_id=parties[0].org_id, statuses=(status.value,), limit=LATEST),
                     )
                 ).rows
             ]
@@ -313,7 +311,7 @@ class ProbeActivities:
     async def _bring_back(self, party: Party) -> int:
         """Cancel or refund an organization's payments, and return how many."""
         async with self._database.platform() as session:
-            found = await payments.page(session, Wanted(org_id=party.org_id), after=None, limit=LATEST)
+            found = await payments.page(session, Wanted(org_id=party.org_id, limit=LATEST))
         left = [payments.state_of(row) for row in found.rows]
         left = [paid for paid in left if paid.status in _RECEIVED or paid.status in AWAITING]
         for paid in left:

@@ -80,13 +80,13 @@ async def _row(database: Database, name: str, wanted: Wanted, target: float) -> 
 
 
 def _pages(database: Database, org_id: str, wanted: Wanted) -> Callable[[], Awaitable[float]]:
-    mine = Wanted(org_id=org_id, statuses=wanted.statuses, until=wanted.until, search=wanted.search)
+    mine = Wanted(org_id=org_id, statuses=wanted.statuses, until=wanted.until, search=wanted.search, limit=LIMIT)
 
     async def read() -> float:
         began = time.perf_counter()
         for _ in range(PAGES):
             async with database.tenant(org_id) as session:
-                await payment.page(session, mine, after=None, limit=LIMIT)
+                await payment.page(session, mine)
         return PAGES / (time.perf_counter() - began)
 
     return read

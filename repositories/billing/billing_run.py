@@ -25,7 +25,7 @@ from ledger.invariants import Invariant
 from models.billing.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from models.billing.billing_terms import BillingTermsRow
 from models.billing.invoice import InvoiceRow
-from repositories.common.listing import Found, Listing, Position, Wanted, in_states, of_owner
+from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
 from repositories.credits.spend_place import first_id
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
@@ -306,13 +306,13 @@ _ITEMS = Listing(
 )
 
 
-async def runs(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[BillingRunRow]:
+async def runs(session: AsyncSession, wanted: Wanted) -> Found[BillingRunRow]:
     """Return a page of the runs, the latest month first."""
 
     def state(row: type[BillingRunRow]) -> ColumnElement[str]:
         return case((row.finished_at.is_(None), BillingRunStatus.RUNNING.value), else_=BillingRunStatus.DONE.value)
 
-    return await _RUNS.page(session, wanted, [()], after=after, limit=limit, besides=in_states(wanted, state))
+    return await _RUNS.page(session, wanted, [()], besides=in_states(wanted, state))
 
 
 async def failures(session: AsyncSession, month: date, limit: int) -> Sequence[BilledPeriod]:
@@ -372,7 +372,7 @@ async def remove_item(session: AsyncSession, item_id: str, at: datetime) -> bool
     return (await session.scalars(removal.returning(InvoiceItemRow.id))).one_or_none() is not None
 
 
-async def items(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[InvoiceItemRow]:
+async def items(session: AsyncSession, wanted: Wanted) -> Found[InvoiceItemRow]:
     """Return a page of the items that the session may see, newest first."""
 
     def state(row: type[InvoiceItemRow]) -> ColumnElement[str]:
@@ -381,7 +381,7 @@ async def items(session: AsyncSession, wanted: Wanted, *, after: Position | None
         return case(invoiced, removed, else_=InvoiceItemStatus.OPEN.value)
 
     part = of_owner(InvoiceItemRow.org_id, wanted)
-    return await _ITEMS.page(session, wanted, [part], after=after, limit=limit, besides=in_states(wanted, state))
+    return await _ITEMS.page(session, wanted, [part], besides=in_states(wanted, state))
 
 
 #: What `verify` proves about periods and their invoices.

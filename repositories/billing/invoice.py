@@ -28,7 +28,7 @@ from ledger.errors import translated
 from models.billing.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories.billing.invoice_line import discounts_of, lines_of
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, each
+from repositories.common.listing import Found, Listing, Part, Wanted, each
 from repositories.tenants import metadata
 
 MISSING = "There is no such invoice."
@@ -332,13 +332,13 @@ _LIST = Listing(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[InvoiceRow]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[InvoiceRow]:
     """Return a page of the invoices that the session may see, newest first. Drafts that were discarded are left out."""
     kept = InvoiceRow.discarded_at.is_(None)
     whose: Part = (kept,) if wanted.org_id is None else (InvoiceRow.org_id == wanted.org_id, kept)
     whose = (*whose, *metadata.narrowed(InvoiceRow.id, "inv", wanted.org_id, wanted.written))
     parts = [(*whose, *part) for part in each(InvoiceRow.status, wanted.statuses)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    return await _LIST.page(session, wanted, parts)
 
 
 async def payments_of(session: AsyncSession, invoice_id: str) -> Sequence[InvoicePayment]:

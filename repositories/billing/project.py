@@ -10,7 +10,7 @@ from domain.common.errors import NotFound
 from ledger.invariants import Invariant
 from models.billing.project import DeploymentEvent, Project
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 from repositories.tenants import metadata
 
 MISSING = "There is no such project."
@@ -60,9 +60,7 @@ async def get(session: AsyncSession, org_id: str, slug: str) -> Project:
 _LIST = Listing(of=Project, order=[Project.id], prefix="prj", searched=("name", "slug"))
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, deployed: bool = False, after: Position | None, limit: int
-) -> Found[Project]:
+async def page(session: AsyncSession, wanted: Wanted, *, deployed: bool = False) -> Found[Project]:
     """Return a page of the projects that the session may see, newest first; `deployed` leaves out all others.
 
     How many projects there are is bounded by the plan, and a page looks at a bounded number of them.
@@ -74,7 +72,7 @@ async def page(
     part: Part = () if wanted.org_id is None else (Project.org_id == wanted.org_id,)
     part = (*part, *metadata.narrowed(Project.id, "prj", wanted.org_id, wanted.written))
     besides = is_deployed if deployed else None
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit, besides=besides)
+    return await _LIST.page(session, wanted, [part], besides=besides)
 
 
 async def counts(session: AsyncSession, org_id: str) -> tuple[int, int]:

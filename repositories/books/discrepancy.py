@@ -14,7 +14,7 @@ from domain.payments.payment.snapshot import BalanceTransaction
 from models.books.reconciliation import ReconciliationCorrection, ReconciliationDiscrepancy
 from models.payments.payment import PaymentBalanceTransaction
 from repositories.books.reconciliation import dumped, loaded
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 
 
 async def see(
@@ -130,16 +130,14 @@ _LIST = Listing(
 )
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
-) -> Found[ReconciliationDiscrepancy]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[ReconciliationDiscrepancy]:
     """Return a page of the discrepancies, newest first."""
     row, provider = ReconciliationDiscrepancy, wanted.equal.get("provider")
     whose = () if provider is None else (row.provider == provider,)
     parts: list[Part] = [whose]
     if provider is not None or wanted.statuses:
         parts = [(*whose, row.status == one) for one in wanted.statuses or ("open", "resolved")]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=["provider"])
+    return await _LIST.page(session, wanted, parts, served=["provider"])
 
 
 async def get(session: AsyncSession, difference_id: str, *, lock: bool = False) -> ReconciliationDiscrepancy | None:

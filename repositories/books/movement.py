@@ -57,7 +57,7 @@ ORDER BY {order}
 _RECORDED = ("transfer_id", "account_id", "version")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[RowMapping]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[RowMapping]:
     """List up to `limit` movements from a position on; times are business time, and amounts without their sign.
 
     A page with a filter may hold few movements or none although there are more.
@@ -79,19 +79,19 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
         found = await _accounts(session, values["account"], wanted.org_id)
         if not found:
             return Found([], None)
-        if len(found) == 1 and found[0].stripes == 1 and (after is None or after[1] == found[0].id):
+        if len(found) == 1 and found[0].stripes == 1 and (wanted.after is None or wanted.after[1] == found[0].id):
             # The versions of an account number its entries in the order of recording, and are its primary key.
             where, order = ["e.account_id = :account_id"], ("version",)
             values = {name: value for name, value in values.items() if name not in {"account", "org_id"}}
             values["account_id"] = found[0].id
             filters.remove("account")
-    if after is not None:
-        place = dict(zip(_RECORDED, after, strict=True))
+    if wanted.after is not None:
+        place = dict(zip(_RECORDED, wanted.after, strict=True))
         where.append(
             f"({', '.join(f'e.{name}' for name in order)}) < ({', '.join(f':after_{name}' for name in order)})"
         )
         values |= {f"after_{name}": place[name] for name in order}
-    window = max(LOOKED_AT, limit + 1) if filters else limit + 1
+    window = max(LOOKED_AT, wanted.limit + 1) if filters else wanted.limit + 1
     statement = _SELECT.format(
         entries=entries,
         where=" AND ".join(where) or "true",
@@ -100,12 +100,12 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
         order=", ".join(f"l.{name} DESC" for name in order),
         filters=" AND ".join(_CLAUSES[name] for name in filters) or "true",
         window=window,
-        limit=limit + 1,
+        limit=wanted.limit + 1,
     )
     answer = (await session.execute(text(statement), values)).mappings().all()
     rows = [row for row in answer if row["transfer_id"] is not None]
-    if len(rows) > limit:
-        return Found(rows[:limit], position_of(rows[limit - 1]))
+    if len(rows) > wanted.limit:
+        return Found(rows[: wanted.limit], position_of(rows[wanted.limit - 1]))
     more = bool(answer) and answer[0]["looked"] == window
     return Found(rows, _end_of(answer[0]) if more else None)
 

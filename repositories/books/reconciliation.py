@@ -21,7 +21,7 @@ from models.books.reconciliation import (
 from models.messages.alert import Alert
 from models.payments.payment import PaymentBalanceTransaction
 from repositories.books.clearing import Clearing
-from repositories.common.listing import Found, Listing, Position, Wanted, in_states
+from repositories.common.listing import Found, Listing, Wanted, in_states
 
 _MOVEMENT: TypeAdapter[BalanceTransaction] = TypeAdapter(BalanceTransaction)
 
@@ -75,15 +75,11 @@ async def get_run(session: AsyncSession, run_id: str) -> ReconciliationRun | Non
 _RUNS = Listing(of=ReconciliationRun, order=[ReconciliationRun.started_at, ReconciliationRun.id], created="started_at")
 
 
-async def runs(
-    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
-) -> Found[ReconciliationRun]:
+async def runs(session: AsyncSession, wanted: Wanted) -> Found[ReconciliationRun]:
     """Return a page of the runs, the latest first."""
     provider = wanted.equal.get("provider")
     part = () if provider is None else (ReconciliationRun.provider == provider,)
-    return await _RUNS.page(
-        session, wanted, [part], after=after, limit=limit, served=["provider"], besides=in_states(wanted)
-    )
+    return await _RUNS.page(session, wanted, [part], served=["provider"], besides=in_states(wanted))
 
 
 async def begun(session: AsyncSession, provider: str, after: datetime) -> datetime | None:

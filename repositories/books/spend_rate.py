@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from domain.credits.spend.rate import MAX_VALID_FOR, OPERATOR, ExchangeRate, rate_between
 from models.credits.spend import SpendRate
-from repositories.common.listing import Found, Listing, Position, Wanted, made_within
+from repositories.common.listing import Found, Listing, Wanted, made_within
 
 _ALL = Wanted()
 #: No rate counts longer than this after it began: a month, and what a file's day and a time zone add to it.
@@ -73,12 +73,10 @@ async def begins_at(session: AsyncSession, base: str, quote: str, at: datetime) 
 _LIST = Listing(of=SpendRate, order=[SpendRate.starts_at, SpendRate.source], created="starts_at")
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, base: str, after: Position | None, limit: int
-) -> Found[SpendRate]:
+async def page(session: AsyncSession, wanted: Wanted, *, base: str) -> Found[SpendRate]:
     """Return a page of the rates of a pair, the last to begin first."""
     part = (SpendRate.base == base, SpendRate.quote == wanted.equal["quote"])
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=["quote"])
+    return await _LIST.page(session, wanted, [part], served=["quote"])
 
 
 def _of(base: str, quote: str) -> Select[SpendRate]:

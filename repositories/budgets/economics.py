@@ -75,8 +75,6 @@ async def page(
     types: Sequence[str] = (),
     project: str | None = None,
     holder: Holder | None = None,
-    after: Position | None,
-    limit: int,
 ) -> Found[Entry]:
     """Return up to `limit` entries of an organization's log, newest first; one may be short and not be the last.
 
@@ -86,8 +84,6 @@ async def page(
         types: of `TransactionType`; empty for all.
         project: its slug.
         holder: of entries that are its own only: an agent's, or of a department and project.
-        after: the position of the last entry of the previous page.
-        limit: the maximum number of entries.
     """
     assert wanted.org_id is not None
     equal, statuses = dict(wanted.equal), frozenset(wanted.statuses)
@@ -106,12 +102,12 @@ async def page(
     log = _Log(replace(wanted, equal=equal, statuses=()), frozenset(types), statuses, holder)
     reads = list[_Read]()
     if kinds_of(log.types, statuses):
-        reads.append(await _transfers(session, log, after, limit))
+        reads.append(await _transfers(session, log))
     if can_be_refusals(log.types, statuses):
-        reads.append(await _refusals(session, log, after, limit))
+        reads.append(await _refusals(session, log))
     if not log.types or log.types & _PURCHASES:
-        reads.append(await _purchases(session, log, after, limit))
-    merged = _merged(reads, limit)
+        reads.append(await _purchases(session, log))
+    merged = _merged(reads, wanted.limit)
     return Found(await _named(session, wanted.org_id, merged.rows), merged.following)
 
 
@@ -125,7 +121,7 @@ def _merged(reads: Sequence[_Read], limit: int) -> Found[Entry]:
     return Found(shown, None if end is None else (end,))
 
 
-async def _transfers(session: AsyncSession, log: _Log, after: Position | None, limit: int) -> _Read:
+async def _transfers(session: AsyncSession, log: _Log) -> _Read:
     narrowed: dict[str, Any] = {"kinds": kinds_of(log.types, log.statuses), **log.wanted.equal}
     if log.holder is not None:
         whose = log.holder.key.attribution
@@ -135,8 +131,7 @@ async def _transfers(session: AsyncSession, log: _Log, after: Position | None, l
             "departments": None if whose.department_id is None else list(await session.scalars(parts)),
             "own_project": whose.project_id,
         }
-    position = None if after is None else (after[0],)
-    found = await activity.page(session, replace(log.wanted, equal={}), after=position, limit=limit, narrowed=narrowed)
+    found = await activity.page(session, replace(log.wanted, equal={}), narrowed=narrowed)
     entries = (_of_transfer(fact) for fact in found.rows)
     return [entry for entry in entries if entry is not None and log.shows(entry)], found.following
 
@@ -171,13 +166,13 @@ _REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", pref
 _ENTRIES = Listing(of=PurchaseEntryRow, order=[PurchaseEntryRow.id], created="at", prefix="")
 
 
-async def _refusals(session: AsyncSession, log: _Log, after: Position | None, limit: int) -> _Read:
+async def _refusals(session: AsyncSession, log: _Log) -> _Read:
     holder = log.holder
     # Word for word the condition of the index: purchase orders have entries of their own.
     kept = literal_column("idempotency_key NOT LIKE 'purchase:%'", Boolean)
     part = (SpendRefusal.org_id == log.wanted.org_id, SpendRefusal.agent_id.is_not(None), kept)
     besides = None if holder is None else lambda row: and_(*own_conditions(holder, log.wanted.org_id, row))
-    found = await _REFUSALS.page(session, log.wanted, [part], after=after, limit=limit, besides=besides)
+    found = await _REFUSALS.page(session, log.wanted, [part], besides=besides)
     entries = [_of_refusal(row) for row in found.rows]
     return [entry for entry in entries if log.shows(entry)], found.following
 
@@ -204,7 +199,7 @@ def _of_refusal(row: SpendRefusal) -> Entry:
     )
 
 
-async def _purchases(session: AsyncSession, log: _Log, after: Position | None, limit: int) -> _Read:
+async def _purchases(session: AsyncSession, log: _Log) -> _Read:
     row, equal = PurchaseEntryRow, log.wanted.equal
     part: tuple[ColumnElement[bool], ...] = (row.org_id == log.wanted.org_id,)
     if "agent_id" in equal:
@@ -218,9 +213,7 @@ async def _purchases(session: AsyncSession, log: _Log, after: Position | None, l
         )
 
     besides = fits if log.types or log.statuses or log.holder is not None else None
-    found = await _ENTRIES.page(
-        session, log.wanted, [part], after=after, limit=limit, served=["agent_id"], besides=besides
-    )
+    found = await _ENTRIES.page(session, log.wanted, [part], served=["agent_id"], besides=besides)
     return [_of_purchase(each) for each in found.rows], found.following
 
 

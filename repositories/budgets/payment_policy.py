@@ -17,7 +17,7 @@ from domain.budgets.policy import (
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from models.budgets.payment_policy import PaymentPolicy
-from repositories.common.listing import Found, Listing, Position, Wanted, of_owner
+from repositories.common.listing import Found, Listing, Wanted, of_owner
 
 MISSING = "There is no such payment policy."
 
@@ -68,9 +68,9 @@ async def nearest(
 _LIST = Listing(of=PaymentPolicy, order=[PaymentPolicy.id], created="updated_at", prefix="pol")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[PaymentPolicy]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[PaymentPolicy]:
     """Return a page of the policies that the session may see, newest first."""
-    return await _LIST.page(session, wanted, [of_owner(PaymentPolicy.org_id, wanted)], after=after, limit=limit)
+    return await _LIST.page(session, wanted, [of_owner(PaymentPolicy.org_id, wanted)])
 
 
 def fill(row: PaymentPolicy, policy: Policy) -> None:

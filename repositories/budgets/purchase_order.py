@@ -16,7 +16,7 @@ from domain.credits.spend.scope import SpendingKey
 from ledger.spends import Lifted
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseGrant, PurchaseOrder, PurchaseRefund
 from models.credits.spend import PurchaseCount
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
+from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
 from repositories.credits import lot_price
 from repositories.credits.department import parts_of
 from repositories.tenants import metadata
@@ -120,13 +120,7 @@ _LIST = Listing(
 
 
 async def page(
-    session: AsyncSession,
-    wanted: Wanted,
-    *,
-    of: SpendingKey | None = None,
-    unconfirmed_only: bool = False,
-    after: Position | None,
-    limit: int,
+    session: AsyncSession, wanted: Wanted, *, of: SpendingKey | None = None, unconfirmed_only: bool = False
 ) -> Found[PurchaseOrder]:
     """Return a page of the orders that the session may see, newest first; with `of`, of those that are a key's own."""
     part: Part = of_owner(PurchaseOrder.org_id, wanted)
@@ -137,7 +131,7 @@ async def page(
     part = (*part, *metadata.narrowed(PurchaseOrder.id, PREFIX, wanted.org_id, wanted.written))
     parts = [(*part, *state) for state in each(PurchaseOrder.status, wanted.statuses)]
     besides = None if of is None else partial(_own, key=of)
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=("agent_id",), besides=besides)
+    return await _LIST.page(session, wanted, parts, served=("agent_id",), besides=besides)
 
 
 async def is_own(session: AsyncSession, order: PurchaseOrder, key: SpendingKey) -> bool:

@@ -8,7 +8,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from models.cards.card import Card
 from models.cards.cardholder import Cardholder
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
+from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
 
 PREFIX = "crd"
 MISSING = "There is no such card."
@@ -47,13 +47,13 @@ async def has_other(session: AsyncSession, order_id: str, command_id: str) -> bo
     return await session.scalar(query) is not None
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Card]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[Card]:
     """Return a page of the cards that the session may see, newest first."""
     part: Part = of_owner(Card.org_id, wanted)
     if "agent_id" in wanted.equal:
         part = (*part, Card.agent_id == wanted.equal["agent_id"])
     parts = [(*part, *state) for state in each(Card.status, wanted.statuses)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=("agent_id",))
+    return await _LIST.page(session, wanted, parts, served=("agent_id",))
 
 
 async def cardholder(session: AsyncSession, org_id: str) -> str | None:

@@ -12,7 +12,7 @@ from ledger.invariants import Invariant
 from ledger.spends import Cost
 from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.credits.spend import Spend
-from repositories.common.listing import Found, Listing, Position, Wanted
+from repositories.common.listing import Found, Listing, Wanted
 
 PREFIX = "cau"
 
@@ -30,12 +30,10 @@ async def find(session: AsyncSession, ref: str) -> CardAuthorization | None:
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, card_id: str, after: Position | None, limit: int
-) -> Found[CardAuthorization]:
+async def page(session: AsyncSession, wanted: Wanted, *, card_id: str) -> Found[CardAuthorization]:
     """Return a page of a card's authorizations, newest first."""
     part = (CardAuthorization.card_id == card_id,)
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    return await _LIST.page(session, wanted, [part])
 
 
 async def short_of(session: AsyncSession, row: CardSpend, cost: Cost, *, at: datetime) -> int:

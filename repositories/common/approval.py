@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.approval import ApprovalStatus
 from domain.common.errors import NotFound
 from models.common.approval import Approval
-from repositories.common.listing import Found, Listing, Position, Wanted, in_states
+from repositories.common.listing import Found, Listing, Wanted, in_states
 
 MISSING = "There is no such approval."
 _OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
@@ -72,13 +72,11 @@ async def get(session: AsyncSession, approval_id: str, *, lock: bool = False) ->
 _LIST = Listing(of=Approval, order=[Approval.id], prefix="apv", created="requested_at", searched=("subject",))
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, now: datetime, after: Position | None, limit: int
-) -> Found[Approval]:
+async def page(session: AsyncSession, wanted: Wanted, *, now: datetime) -> Found[Approval]:
     """Return a page of the approvals, newest first, by what their status is now."""
 
     def state(row: type[Approval]) -> ColumnElement[str]:
         has_expired = and_(row.status.in_(_OPEN), row.expires_at <= now)
         return case((has_expired, ApprovalStatus.EXPIRED.value), else_=row.status)
 
-    return await _LIST.page(session, wanted, [()], after=after, limit=limit, besides=in_states(wanted, state))
+    return await _LIST.page(session, wanted, [()], besides=in_states(wanted, state))

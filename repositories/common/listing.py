@@ -59,7 +59,7 @@ MARGIN = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The filters of a list; those that are None or empty have no effect.
+    """What is wanted of a list: its filters, of which those that are None or empty have no effect, and the page.
 
     Attributes:
         org_id: whose rows; a tenant's session passes its own.
@@ -71,6 +71,8 @@ class Wanted:
         most_minor: of this amount or less.
         search: text that a searched column contains, without regard to case.
         written: the external id and metadata that its owner has set.
+        after: the position of the last row of the previous page; None for the first page.
+        limit: the maximum number of rows on the page.
     """
 
     org_id: str | None = None
@@ -82,6 +84,8 @@ class Wanted:
     most_minor: int | None = None
     search: str | None = None
     written: Written = NOTHING
+    after: Position | None = None
+    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +142,6 @@ class Listing(Generic[Row]):
         wanted: Wanted,
         parts: Iterable[Part],
         *,
-        after: Sequence[object] | None,
-        limit: int,
         served: Iterable[str] = (),
         keys: InstrumentedAttribute[Any] | None = None,
         besides: Callable[[type[Row]], ColumnElement[bool]] | None = None,
@@ -150,8 +152,6 @@ class Listing(Generic[Row]):
             session: it limits what can be listed.
             wanted: the filters.
             parts: the conditions that indexes serve, besides the range of time.
-            after: the position of the last row of the previous page.
-            limit: the maximum number of rows.
             served: the names in `wanted.equal` that the parts cover.
             keys: the column with the ids that the parts select, if it is in another table.
             besides: a condition that is tested row by row.
@@ -163,8 +163,8 @@ class Listing(Generic[Row]):
             found = self.judged(wanted, frozenset(served), row)
             return found if besides is None else [*found, besides(row)]
 
-        chosen = partial(self._chosen, parts, keys, after)
-        return await _walk(session, self.of, self.order, chosen, judged, limit, ascending=self.ascending)
+        chosen = partial(self._chosen, parts, keys, wanted.after)
+        return await _walk(session, self.of, self.order, chosen, judged, wanted.limit, ascending=self.ascending)
 
     def _chosen(
         self, parts: list[Part], keys: InstrumentedAttribute[Any] | None, after: Sequence[object] | None, limit: int

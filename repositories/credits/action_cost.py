@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.credits.action_cost import CostSource
 from models.credits.action_cost import ActionCost
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 
 #: The channel on which PostgreSQL announces a new price: with the organization's id, or empty for the general price.
 CHANNEL = "bursar_action_costs"
@@ -59,14 +59,12 @@ async def add(session: AsyncSession, price: ActionCost) -> ActionCost:
 _LIST = Listing(of=ActionCost, order=[ActionCost.id], prefix="cost", searched=("note",))
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, action: str, after: Position | None, limit: int
-) -> Found[ActionCost]:
+async def page(session: AsyncSession, wanted: Wanted, *, action: str) -> Found[ActionCost]:
     """Return a page of an action's prices, newest first: everybody's, and those of the organization if one is named."""
     parts: list[Part] = [(ActionCost.action == action, _is_of(None))]
     if wanted.org_id is not None:
         parts.append((ActionCost.action == action, _is_of(wanted.org_id)))
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    return await _LIST.page(session, wanted, parts)
 
 
 def _is_of(org_id: str | None) -> ColumnElement[bool]:

@@ -19,7 +19,7 @@ from models.books.ledger import LedgerAccount
 from models.books.ledger_lot import LedgerLot
 from models.credits.credit_lot import CreditLot
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 from repositories.tenants import metadata
 
 MISSING = "There is no such grant."
@@ -53,14 +53,12 @@ async def get(session: AsyncSession, lot_id: str) -> CreditLot:
 _LIST = Listing(of=CreditLot, order=[CreditLot.id], prefix="lot", amount="amount_minor", searched=("note",))
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int, granted: bool = False
-) -> Found[CreditLot]:
+async def page(session: AsyncSession, wanted: Wanted, *, granted: bool = False) -> Found[CreditLot]:
     """Return a page of the lots that the session may see, newest first: all, or those that were granted."""
     part: Part = (_GRANTED,) if granted else ()
     part = part if wanted.org_id is None else (*part, CreditLot.org_id == wanted.org_id)
     part = (*part, *metadata.narrowed(CreditLot.id, "lot", wanted.org_id, wanted.written))
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    return await _LIST.page(session, wanted, [part])
 
 
 async def lock_grants(session: AsyncSession, org_id: str) -> None:

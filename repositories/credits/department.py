@@ -16,7 +16,7 @@ from models.marketplace.agent import Agent
 from models.tenants.api_key import ApiKey
 from models.usage.usage import UsageEventRow
 from repositories.common import command
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, of_owner
+from repositories.common.listing import Found, Listing, Part, Wanted, of_owner
 
 MISSING = "There is no such department."
 _ASKED = ("org_id", "name", "parent_id", "created_by")
@@ -96,13 +96,7 @@ _LIST = Listing(of=Department, order=[Department.id], prefix="dep", searched=("n
 
 
 async def page(
-    session: AsyncSession,
-    wanted: Wanted,
-    *,
-    open_only: bool,
-    after: Position | None,
-    limit: int,
-    within: str | None = None,
+    session: AsyncSession, wanted: Wanted, *, open_only: bool, within: str | None = None
 ) -> Found[Department]:
     """Return a page of the departments that the session may see, newest first; `within` is one, with its parts."""
     part: Part = of_owner(Department.org_id, wanted)
@@ -110,7 +104,7 @@ async def page(
         part = (*part, Department.closed_at.is_(None))
     if within is not None:
         part = (*part, Department.path.contains([within]))
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    return await _LIST.page(session, wanted, [part])
 
 
 async def in_use_by(session: AsyncSession, department_id: str) -> str | None:

@@ -18,7 +18,7 @@ from ledger.invariants import Invariant
 from ledger.spends import NewSpend, OnLimit, Pool, Spender, SpendStatus
 from models.credits.department import Department
 from models.credits.spend import EscrowCount, PurchaseCount, Spend, SpendChange, SpendRefusal
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, in_states, newest
+from repositories.common.listing import Found, Listing, Part, Wanted, in_states, newest
 from repositories.credits import department
 from repositories.credits.spend_place import LAST, LOOKS, first_id, placed, skip
 
@@ -180,12 +180,10 @@ async def of_key(session: AsyncSession, org_id: str, key: str) -> Spend | None:
     return (await session.scalars(query)).one_or_none()
 
 
-async def refunds(
-    session: AsyncSession, wanted: Wanted, *, spend_id: UUID, after: Position | None, limit: int
-) -> Found[SpendChange]:
+async def refunds(session: AsyncSession, wanted: Wanted, *, spend_id: UUID) -> Found[SpendChange]:
     """Return a page of the refunds of a spend, newest first."""
     part = (SpendChange.spend_id == spend_id, SpendChange.kind == "refund")
-    return await _REFUNDS.page(session, wanted, [part], after=after, limit=limit)
+    return await _REFUNDS.page(session, wanted, [part])
 
 
 async def refund_of_command(session: AsyncSession, org_id: str, command_id: str) -> SpendChange:
@@ -249,9 +247,7 @@ _LIST = Listing(of=Spend, order=[Spend.id], created="at", amount="amount")
 _REFUNDS = Listing(of=SpendChange, order=[SpendChange.id], created="at", prefix="rfd", amount="amount")
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, holder: Holder | None = None, after: Position | None, limit: int
-) -> Found[Spend]:
+async def page(session: AsyncSession, wanted: Wanted, *, holder: Holder | None = None) -> Found[Spend]:
     """Return a page of an organization's spends, newest first; with `holder`, of those that are its own.
 
     With filters, a page reads a bounded number of spends, so it may be short or empty without being the last.
@@ -262,17 +258,17 @@ async def page(
     named = placed(wanted.equal)
     if holder is not None and holder.key.agent_id is not None:
         named += placed({"agent_id": holder.key.agent_id})
-    found, following = list[Spend](), LAST if after is None else after[0]
-    for look in LOOKS if conditions else (limit + 1,):
+    found, following = list[Spend](), LAST if wanted.after is None else wanted.after[0]
+    for look in LOOKS if conditions else (wanted.limit + 1,):
         begin = await skip(session, org_id, named, before=following, until=wanted.until) if conditions else following
         if begin is None:
             return Found(found, None)
         looked = newest(Spend, [part], [Spend.id], after=(begin,), limit=look).subquery()
         seen = aliased(Spend, looked)
         query = select(seen).where(*_conditions(wanted, holder, seen)).order_by(seen.id.desc())
-        found += (await session.scalars(query.limit(limit + 1 - len(found)))).all()
-        if len(found) > limit:
-            return Found(found[:limit], (found[limit - 1].id,))
+        found += (await session.scalars(query.limit(wanted.limit + 1 - len(found)))).all()
+        if len(found) > wanted.limit:
+            return Found(found[: wanted.limit], (found[wanted.limit - 1].id,))
         last = select(looked.c.id).order_by(looked.c.id.desc()).offset(look - 1).limit(1)
         end = (await session.scalars(last)).one_or_none()
         if end is None:

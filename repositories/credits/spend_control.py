@@ -80,14 +80,7 @@ _REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", pref
 
 
 async def page(
-    session: AsyncSession,
-    wanted: Wanted,
-    *,
-    kind: ControlKind,
-    open_only: bool,
-    of: SpendingKey | None = None,
-    after: Position | None,
-    limit: int,
+    session: AsyncSession, wanted: Wanted, *, kind: ControlKind, open_only: bool, of: SpendingKey | None = None
 ) -> Found[SpendControl]:
     """Return a page of the controls that the session may see, newest first; with `of`, of those that are a key's own.
 
@@ -98,9 +91,7 @@ async def page(
     part = (*part, *(getattr(SpendControl, name) == value for name, value in wanted.equal.items()))
     if open_only:
         part = (*part, SpendControl.status != ControlStatus.CLOSED.value)
-    return await _LIST.page(
-        session, wanted, [part], after=after, limit=limit, served=wanted.equal, besides=_besides(wanted, of)
-    )
+    return await _LIST.page(session, wanted, [part], served=wanted.equal, besides=_besides(wanted, of))
 
 
 async def is_own(session: AsyncSession, control: SpendControl, key: SpendingKey) -> bool:
@@ -158,12 +149,10 @@ def _above(org_id: Any, key: SpendingKey) -> Select[tuple[UUID]]:
     return select(func.unnest(named.path)).where(named.org_id == org_id, or_(*among))
 
 
-async def versions(
-    session: AsyncSession, wanted: Wanted, *, control_id: UUID, after: Position | None, limit: int
-) -> Found[SpendControlVersion]:
+async def versions(session: AsyncSession, wanted: Wanted, *, control_id: UUID) -> Found[SpendControlVersion]:
     """Return a page of the versions of a control, newest first."""
     part = (SpendControlVersion.control_id == control_id,)
-    return await _VERSIONS.page(session, wanted, [part], after=after, limit=limit)
+    return await _VERSIONS.page(session, wanted, [part])
 
 
 async def status_before(session: AsyncSession, control: SpendControl) -> ControlStatus | None:
@@ -254,7 +243,7 @@ _BESIDE = (
 
 
 async def spends(
-    session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
+    session: AsyncSession, wanted: Wanted, *, control: SpendControl
 ) -> tuple[Sequence[tuple[Counts, int]], Position | None]:
     """Return a page of what counts in a control, newest first, each with its amount in the control's asset.
 
@@ -262,7 +251,7 @@ async def spends(
     and purchases, so it may be short or empty without being the last.
     """
     counted: dict[UUID, int] = {}
-    before: UUID = LAST if after is None else after[0]
+    before: UUID = LAST if wanted.after is None else wanted.after[0]
     following: UUID | None = before
     begins = control.created_at if wanted.since is None else max(control.created_at, wanted.since - MARGIN)
     named = [(Kind.CONTROL, str(control.id)), *placed(wanted.equal)]
@@ -274,24 +263,24 @@ async def spends(
         following = await skip(session, control.org_id, named, before=following, until=wanted.until)
         if following is None:
             break
-        more = {"before": following, "limit": limit + 1 - len(counted)}
+        more = {"before": following, "limit": wanted.limit + 1 - len(counted)}
         row = (await session.execute(statement, values | more)).one()
         counted.update(zip(row.ids, row.counted, strict=True))
         following = row.last_id if row.looked == look else None
-        if following is None or len(counted) > limit:
+        if following is None or len(counted) > wanted.limit:
             break
-    if len(counted) > limit:
-        following = list(counted)[limit - 1]
+    if len(counted) > wanted.limit:
+        following = list(counted)[wanted.limit - 1]
     ends = [] if following is None else [following]
     for statement in _BESIDE:
-        found = (await session.execute(statement, values | {"before": before, "limit": limit + 1})).one()
+        found = (await session.execute(statement, values | {"before": before, "limit": wanted.limit + 1})).one()
         counted.update(zip(found.ids, found.counted, strict=True))
         if found.looked == LOOKS[-1]:
             ends.append(found.last_id)
     # All are read down to the latest of their ends.
     shown = [id_ for id_ in sorted(counted, reverse=True) if not ends or id_ >= max(ends)]
-    following = shown[limit - 1] if len(shown) > limit else max(ends, default=None)
-    shown = shown[:limit]
+    following = shown[wanted.limit - 1] if len(shown) > wanted.limit else max(ends, default=None)
+    shown = shown[: wanted.limit]
     by_id: dict[UUID, Counts] = {}
     own = select(Spend).where(Spend.org_id == control.org_id, Spend.id.in_(shown))
     by_id |= {row.id: row for row in await session.scalars(own)}
@@ -303,9 +292,7 @@ async def spends(
     return [(by_id[id_], counted[id_]) for id_ in shown], None if following is None else (following,)
 
 
-async def refusals(
-    session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
-) -> Found[SpendRefusal]:
+async def refusals(session: AsyncSession, wanted: Wanted, *, control: SpendControl) -> Found[SpendRefusal]:
     """Return a page of the refusals of a control, newest first."""
     part = (SpendRefusal.org_id == control.org_id, SpendRefusal.control_id == control.id)
-    return await _REFUSALS.page(session, wanted, [part], after=after, limit=limit)
+    return await _REFUSALS.page(session, wanted, [part])

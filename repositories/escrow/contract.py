@@ -16,7 +16,7 @@ from domain.escrow.contract import ContractStatus
 from domain.escrow.state import Milestone
 from models.escrow.contract import Contract, ContractParty
 from repositories.common.command import add_once
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 from repositories.tenants import metadata
 
 MISSING = "There is no such contract."
@@ -151,7 +151,7 @@ async def expire(session: AsyncSession, *, limit: int) -> int:
 _LIST = Listing(of=Contract, order=[Contract.id], prefix="ctr", amount="price_minor", searched=("title",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Contract]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[Contract]:
     """Return a page of contracts, newest first.
 
     `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.
@@ -161,12 +161,12 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     if wanted.org_id is None:
         own = metadata.narrowed(Contract.id, "ctr", None, wanted.written)
         parts: list[Part] = [(*_of_agent(Contract.agent_id, agent_id), *_in_state(state), *own) for state in states]
-        return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served)
+        return await _LIST.page(session, wanted, parts, served=served)
     whose = (ContractParty.org_id == wanted.org_id, *_of_agent(ContractParty.agent_id, agent_id))
     own = metadata.narrowed(ContractParty.contract_id, "ctr", wanted.org_id, wanted.written)
     parts = [(*whose, *_of_party_in_state(state), *own) for state in states]
     keys = ContractParty.contract_id
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served, keys=keys)
+    return await _LIST.page(session, wanted, parts, served=served, keys=keys)
 
 
 def _of_agent(column: InstrumentedAttribute[str], agent_id: object) -> Part:

@@ -24,7 +24,7 @@ from ledger.invariants import Invariant
 from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from models.tenants.metadata import ObjectMetadata
-from repositories.common.listing import LOOKED, Counted, Found, Listing, Part, Position, Wanted, each
+from repositories.common.listing import LOOKED, Counted, Found, Listing, Part, Wanted, each
 from repositories.escrow import escrow_notice, party
 from repositories.escrow.escrow_waiting import Waiting
 from repositories.escrow.escrow_waiting import any_of as any_that_waits
@@ -296,17 +296,11 @@ _TIMELINE = Listing(of=EscrowEventRow, order=[EscrowEventRow.number], created="a
 
 
 async def timeline_page(
-    session: AsyncSession,
-    wanted: Wanted,
-    *,
-    escrow_id: str,
-    after: Position | None,
-    limit: int,
-    hidden: Collection[str] = (),
+    session: AsyncSession, wanted: Wanted, *, escrow_id: str, hidden: Collection[str] = ()
 ) -> Found[EscrowEventRow]:
     """Return a page of the events of an escrow in their order, without the kinds that are hidden."""
     part = (EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind.not_in(hidden))
-    return await _TIMELINE.page(session, wanted, [part], after=after, limit=limit)
+    return await _TIMELINE.page(session, wanted, [part])
 
 
 async def count_events(session: AsyncSession, escrow_id: str, kind: str, command_id: str) -> tuple[int, bool]:
@@ -341,8 +335,6 @@ async def page(
     session: AsyncSession,
     wanted: Wanted,
     *,
-    after: Position | None,
-    limit: int,
     waiting: Sequence[Waiting] | None = None,
     overdue_at: datetime | None = None,
     finds_ids: bool = True,
@@ -358,9 +350,7 @@ async def page(
         return Found([], None)
     parts, served, keys = _parts(wanted, statuses, overdue_at)
     listing = _searching(wanted, finds_ids=finds_ids)
-    return await listing.page(
-        session, wanted, parts, after=after, limit=limit, served=served, keys=keys, besides=besides
-    )
+    return await listing.page(session, wanted, parts, served=served, keys=keys, besides=besides)
 
 
 async def summary(

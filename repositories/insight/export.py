@@ -10,7 +10,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.insight.export import ExportStatus
 from models.insight.export import ExportFileRow, ExportRow
-from repositories.common.listing import Found, Listing, Position, Wanted, in_states, of_owner
+from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
 
 MISSING = "There is no such export."
 _LIST = Listing(of=ExportRow, order=[ExportRow.id], prefix="exp")
@@ -33,10 +33,10 @@ async def get(session: AsyncSession, export_id: str) -> ExportRow:
     return row
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[ExportRow]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[ExportRow]:
     """Return a page of the exports, newest first."""
     part = of_owner(ExportRow.org_id, wanted)
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit, besides=in_states(wanted))
+    return await _LIST.page(session, wanted, [part], besides=in_states(wanted))
 
 
 async def kept(session: AsyncSession, org_id: str | None, created_by: str | None = None) -> int:

@@ -14,7 +14,7 @@ from domain.common.ids import is_id
 from domain.insight.report import Definition
 from models.insight.report import Report, ReportRun
 from models.tenants.organization import Organization
-from repositories.common.listing import Found, Listing, Position, Wanted
+from repositories.common.listing import Found, Listing, Wanted
 
 MISSING = "There is no such report."
 NO_RUN = "The report has no such run."
@@ -117,11 +117,9 @@ async def run(session: AsyncSession, report_id: str, number: str) -> ReportRun:
 _RUNS = Listing(of=ReportRun, order=[ReportRun.number], created="made_at")
 
 
-async def runs(
-    session: AsyncSession, report_id: str, wanted: Wanted, *, after: Position | None, limit: int
-) -> Found[ReportRun]:
+async def runs(session: AsyncSession, report_id: str, wanted: Wanted) -> Found[ReportRun]:
     """Return a page of a report's runs, newest first, without their files."""
-    return await _RUNS.page(session, wanted, [(ReportRun.report_id == report_id,)], after=after, limit=limit)
+    return await _RUNS.page(session, wanted, [(ReportRun.report_id == report_id,)])
 
 
 async def forget(session: AsyncSession, before: datetime, *, limit: int) -> int:

@@ -79,7 +79,7 @@ async def entries(
 
     The latest come first, from below a position on; the position of the next ones is None at the end.
     """
-    page = await economics.page(session, Wanted(org_id=org_id), after=before, limit=PAGE)
+    page = await economics.page(session, Wanted(org_id=org_id, after=before, limit=PAGE))
     first = uuid_of(first_id("x", since))
     following = page.following if page.following is not None and page.following[0] >= first else None
     return [entry for entry in page.rows if entry.place >= first], following

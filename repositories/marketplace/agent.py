@@ -17,7 +17,7 @@ from models.marketplace.agent import Agent
 from models.reputation.reputation import ReputationAgentRow
 from models.tenants.organization import Organization
 from repositories.common.command import add_once, refuse_other
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 from repositories.marketplace import marketplace
 from repositories.tenants import metadata
 
@@ -161,8 +161,6 @@ async def page(
     ids: Sequence[str] | None = None,
     least_stars_e6: int | None = None,
     sort: AgentSort = AgentSort.NEWEST,
-    after: Position | None,
-    limit: int,
 ) -> Found[Agent]:
     """Return a page of agents: those of an organization, or all that the session may see.
 
@@ -192,13 +190,11 @@ async def page(
         fitting = _LIST.judged(replace(wanted, equal=equal), frozenset(), Agent)
         if org_id is not None or wanted.written or ids is not None:
             fitting.append(or_(*(and_(true(), *part) for part in parts)))
-        return await _ranked(session, sort, fitting, least_stars_e6, after=after, limit=limit)
+        return await _ranked(session, Wanted(after=wanted.after, limit=wanted.limit), sort, fitting, least_stars_e6)
     found = await _LIST.page(
         session,
-        wanted,
+        replace(wanted, after=wanted.after and wanted.after[1:]),
         parts,
-        after=after and after[1:],
-        limit=limit,
         besides=None if least_stars_e6 is None else lambda row: marketplace.stars_of(row.id) >= least_stars_e6,
     )
     return Found(found.rows, found.following and (0, *found.following))
@@ -206,12 +202,10 @@ async def page(
 
 async def _ranked(
     session: AsyncSession,
+    wanted: Wanted,
     sort: AgentSort,
     fitting: Sequence[ColumnElement[bool]],
     least_stars_e6: int | None,
-    *,
-    after: Position | None,
-    limit: int,
 ) -> Found[Agent]:
     """Return a page of the agents that fulfil conditions on their own rows, those that rank highest first."""
 
@@ -221,7 +215,7 @@ async def _ranked(
 
     listing, parts = _RANKED[sort]
     besides = None if not fitting and least_stars_e6 is None else fits
-    found = await listing.page(session, Wanted(), parts, after=after, limit=limit, besides=besides)
+    found = await listing.page(session, wanted, parts, besides=besides)
     ids = [row.agent_id for row in found.rows]
     shown = {row.id: row for row in await session.scalars(select(Agent).where(Agent.id.in_(ids)))}
     return Found([shown[each] for each in ids if each in shown], found.following)

@@ -1,7 +1,7 @@
 """Statements about offers and purchases on the marketplace."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceOffe
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
 from models.reputation.reputation import ReputationAgentRow
-from repositories.common.listing import Found, Position, Wanted, in_states
+from repositories.common.listing import Found, Wanted, in_states
 from repositories.common.listing import Listing as Pages
 
 MISSING = "There is no such agent on the marketplace."
@@ -86,26 +86,16 @@ _BY_PRICE = Pages(of=MarketplaceOffer, order=[MarketplaceOffer.price_minor, Mark
 
 
 async def page(
-    session: AsyncSession,
-    wanted: Wanted,
-    *,
-    words: Sequence[str] = (),
-    least_stars_e6: int | None = None,
-    after: Position | None,
-    limit: int,
-) -> tuple[Sequence[Listing], Position | None]:
+    session: AsyncSession, wanted: Wanted, *, words: Sequence[str] = (), least_stars_e6: int | None = None
+) -> Found[Listing]:
     """Return a page of listed offers: newest agents first, or cheapest first if a currency is given.
 
     Args:
         session: of the reader.
-        wanted: the filters; a range of prices needs a currency, and times are those of the first offer.
+        wanted: the filters; a range of prices needs a currency, and times are those of the first offer. A position is
+            the price (0 if the list is not ordered by it) and the agent.
         words: the words that the offer contains, all of them.
         least_stars_e6: the minimum mean score of the agent, in millionths.
-        after: the price (0 if the list is not ordered by it) and the agent of the last offer of the previous page.
-        limit: the maximum number of offers.
-
-    Returns:
-        The page, and the position after which the next one begins; None at the end.
     """
     row, part = MarketplaceOffer, [_LISTED]
     part += [getattr(row, name) == value for name, value in wanted.equal.items()]
@@ -116,20 +106,18 @@ async def page(
     if wanted.most_minor is not None:
         part.append(row.price_minor <= wanted.most_minor)
     by_price = "currency" in wanted.equal
-    place = after if after is None or by_price else after[1:]
+    place = wanted.after if wanted.after is None or by_price else wanted.after[1:]
     found = await (_BY_PRICE if by_price else _OFFERS).page(
         session,
-        wanted,
+        replace(wanted, after=place),
         [tuple(part)],
-        after=place,
-        limit=limit,
         served=wanted.equal,
         besides=None if least_stars_e6 is None else lambda seen: stars_of(seen.agent_id) >= least_stars_e6,
     )
     ids = [offer.agent_id for offer in found.rows]
     shown = {one[0].agent_id: _listing(one) for one in await session.execute(_listings(row.agent_id.in_(ids)))}
     following = found.following if by_price or found.following is None else (0, *found.following)
-    return [shown[agent_id] for agent_id in ids if agent_id in shown], following
+    return Found([shown[agent_id] for agent_id in ids if agent_id in shown], following)
 
 
 async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:
@@ -293,18 +281,14 @@ async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgre
 _LIBRARY = Pages(of=MarketplacePurchase, order=[MarketplacePurchase.id], created="bought_at", prefix="pur")
 
 
-async def library(
-    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
-) -> Found[MarketplacePurchase]:
+async def library(session: AsyncSession, wanted: Wanted) -> Found[MarketplacePurchase]:
     """Return a page of the purchases of an organization, or of all, newest first."""
     row, agent_id = MarketplacePurchase, wanted.equal.get("agent_id")
     part = (
         *(() if wanted.org_id is None else (row.org_id == wanted.org_id,)),
         *(() if agent_id is None else (row.agent_id == agent_id,)),
     )
-    return await _LIBRARY.page(
-        session, wanted, [part], after=after, limit=limit, served=["agent_id"], besides=in_states(wanted)
-    )
+    return await _LIBRARY.page(session, wanted, [part], served=["agent_id"], besides=in_states(wanted))
 
 
 def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, bool]:

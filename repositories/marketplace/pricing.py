@@ -19,7 +19,7 @@ from domain.marketplace.pricing.rule import Rule, RuleType, Stacking
 from domain.reputation.levels import Ladder
 from models.marketplace.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
 from repositories.common.command import add_once
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, of_owner
+from repositories.common.listing import Found, Listing, Part, Wanted, of_owner
 from repositories.reputation.level import NEWEST, SEASONED, ladder_of
 
 MISSING = "There is no such pricing rule."
@@ -267,14 +267,12 @@ async def get(session: AsyncSession, rule_id: str) -> PricingRule:
 _RULES = Listing(of=PricingRule, order=[PricingRule.id], prefix="prl")
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, ended: bool, after: Position | None, limit: int
-) -> Found[PricingRule]:
+async def page(session: AsyncSession, wanted: Wanted, *, ended: bool) -> Found[PricingRule]:
     """Return a page of the rules, newest first: those in force, or with `ended` the others as well."""
     part: Part = of_owner(PricingRule.org_id, wanted)
     if not ended:
         part = (*part, PricingRule.ended_at.is_(None))
-    return await _RULES.page(session, wanted, [part], after=after, limit=limit)
+    return await _RULES.page(session, wanted, [part])
 
 
 async def terms_of_agent(session: AsyncSession, agent_id: str) -> PricingAgent | None:

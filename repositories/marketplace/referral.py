@@ -11,7 +11,7 @@ from domain.payments.payment.state import Payment
 from ledger.invariants import Invariant
 from models.marketplace.referral import Referral
 from models.payments.payment import PaymentRow
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, in_states
+from repositories.common.listing import Found, Listing, Part, Wanted, in_states
 from repositories.payments.payment import state_of
 
 #: How many of an organization's first payments are searched for one that was not refunded, lost or disputed.
@@ -171,7 +171,7 @@ async def free_of(session: AsyncSession, org_id: str, lot: object, amount_minor:
 _LIST = Listing(of=Referral, order=[Referral.org_id], prefix="org")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Referral]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[Referral]:
     """Return a page of an organization's referrals, on either side, or of all, newest referred organizations first."""
     row = Referral
     parts: list[Part] = [(row.referrer_org_id == wanted.org_id,), (row.org_id == wanted.org_id,)]
@@ -179,8 +179,6 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
         session,
         wanted,
         [()] if wanted.org_id is None else parts,
-        after=after,
-        limit=limit,
         besides=in_states(wanted),
     )
 

@@ -22,7 +22,7 @@ from domain.messages.alert.rules import BUILT_IN
 from models.marketplace.marketplace import MarketplacePurchase
 from models.messages.alert import Alert
 from models.payments.payment import PaymentRow
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 from repositories.common.together import Writes
 
 #: Recorded as who resolved an alert, if a booking has closed its case.
@@ -225,13 +225,7 @@ _LIST = Listing(of=Alert, order=[Alert.id], prefix="alr", searched=("kind", "sub
 
 
 async def page(
-    session: AsyncSession,
-    wanted: Wanted,
-    *,
-    open_only: bool,
-    by_organization: bool = False,
-    after: Position | None = None,
-    limit: int,
+    session: AsyncSession, wanted: Wanted, *, open_only: bool, by_organization: bool = False
 ) -> Found[Alert]:
     """Return a page of the alerts that the session may see, newest first.
 
@@ -247,7 +241,7 @@ async def page(
         part = (*part, Alert.org_acknowledged_at.is_(None))
     states = [_is(AlertStatus(status), by_organization=by_organization) for status in wanted.statuses] or [()]
     parts = [(*part, *state) for state in states]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served)
+    return await _LIST.page(session, wanted, parts, served=served)
 
 
 async def acknowledge(

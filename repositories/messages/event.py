@@ -11,7 +11,7 @@ only; `docs/events.md` says what to do after loading a logical dump into another
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic_core import to_json
@@ -175,7 +175,7 @@ async def page(
 
 
 async def listed(
-    session: AsyncSession, wanted: Wanted, *, agent_id: str | None = None, after: Position | None, limit: int
+    session: AsyncSession, wanted: Wanted, *, agent_id: str | None = None, after: Position | None
 ) -> Found[EventRow]:
     """Return a page of matching events after a position; the next page begins after the returned id.
 
@@ -187,15 +187,15 @@ async def listed(
     assert isinstance(subject, str | None)
     is_whole = wanted.since is None and wanted.until is None and agent_id is None
     if is_whole and type is not None and org_id is not None:
-        rows = await page(session, after=after, limit=limit + 1, org_id=org_id, types=[type], subject=subject)
-        return Found(rows[:limit], (rows[limit - 1].id,) if len(rows) > limit else None)
+        rows = await page(session, after=after, limit=wanted.limit + 1, org_id=org_id, types=[type], subject=subject)
+        return Found(rows[: wanted.limit], (rows[wanted.limit - 1].id,) if len(rows) > wanted.limit else None)
     if wanted.since is not None:
         begins = await place_before(session, wanted.since)
         after = max((place for place in (after, begins) if place is not None), default=None)
     place = None if after is None else astuple(after)
     part = _visible(org_id, subject)
     besides = None if agent_id is None else lambda row: row.data["agent_id"].astext == agent_id
-    found = await _LIST.page(session, wanted, [part], after=place, limit=limit, served=["subject"], besides=besides)
+    found = await _LIST.page(session, replace(wanted, after=place), [part], served=["subject"], besides=besides)
     return Found(found.rows, None if found.following is None else found.following[1:])
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from models.messages.mail_suppression import MailSuppression
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 
 #: The maximum number of organizations that are alerted to a suppressed contact.
 MOST_TOLD = 50
@@ -58,15 +58,13 @@ _LIST = Listing(
 )
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, lifted: bool, after: Position | None, limit: int
-) -> Found[MailSuppression]:
+async def page(session: AsyncSession, wanted: Wanted, *, lifted: bool) -> Found[MailSuppression]:
     """Return a page of the suppressions, newest first; lifted ones only if requested."""
     part: Part = () if lifted else (MailSuppression.lifted_at.is_(None),)
     address = wanted.equal.get("address")
     if isinstance(address, str):
         part = (*part, MailSuppression.address == address.casefold())
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=["address"])
+    return await _LIST.page(session, wanted, [part], served=["address"])
 
 
 async def lift(session: AsyncSession, suppression_id: str, by: str, now: datetime) -> tuple[MailSuppression, bool]:

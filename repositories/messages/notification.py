@@ -26,7 +26,6 @@ from models.messages.notification import (
 )
 from models.tenants.api_key import ApiKey
 from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.listing import Position as Place
 from repositories.messages.event import Position
 
 MISSING = "There is no such notification."
@@ -422,15 +421,13 @@ MOST_COUNTED = 100
 _INBOX = Listing(of=NotificationRow, order=[NotificationRow.id])
 
 
-async def inbox(
-    session: AsyncSession, wanted: Wanted, *, recipient: str, unread_only: bool, after: Place | None, limit: int
-) -> Found[NotificationRow]:
+async def inbox(session: AsyncSession, wanted: Wanted, *, recipient: str, unread_only: bool) -> Found[NotificationRow]:
     """Return a page of a principal's inbox, newest first."""
     row = NotificationRow
     part: Part = (row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None))
     if unread_only:
         part = (*part, row.read_at.is_(None))
-    return await _INBOX.page(session, wanted, [part], after=after, limit=limit)
+    return await _INBOX.page(session, wanted, [part])
 
 
 async def unread(session: AsyncSession, recipient: str) -> int:

@@ -28,7 +28,6 @@ from domain.messages.webhook.endpoint import EVERYTHING, TEST, Ordering
 from models.messages.event import EventRow
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.listing import Found, Listing, Wanted, fixed, in_states
-from repositories.common.listing import Position as Place
 from repositories.messages import event
 from repositories.messages.event import Position
 
@@ -84,13 +83,9 @@ async def get(session: AsyncSession, delivery_id: str) -> WebhookDeliveryRow | N
 _LIST = Listing(of=D, order=[D.id], prefix="whd")
 
 
-async def page(
-    session: AsyncSession, endpoint_id: str, wanted: Wanted, *, after: Place | None, limit: int
-) -> Found[WebhookDeliveryRow]:
+async def page(session: AsyncSession, endpoint_id: str, wanted: Wanted) -> Found[WebhookDeliveryRow]:
     """Return a page of the deliveries to an endpoint, newest first."""
-    return await _LIST.page(
-        session, wanted, [(D.endpoint_id == endpoint_id,)], after=after, limit=limit, besides=in_states(wanted)
-    )
+    return await _LIST.page(session, wanted, [(D.endpoint_id == endpoint_id,)], besides=in_states(wanted))
 
 
 # Taking events out of the outbox --------------------------------------------------------------------------------------

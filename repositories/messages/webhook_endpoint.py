@@ -16,7 +16,6 @@ from domain.messages.webhook.endpoint import ENDED, EVERYTHING, TEST, Endpoint, 
 from domain.messages.webhook.turns import AT_ONCE, FORGOTTEN_AFTER, Place, has_turn
 from models.messages.webhook_endpoint import WebhookEndpointEventRow, WebhookEndpointRow
 from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
-from repositories.common.listing import Position as Mark
 from repositories.messages.event import Position
 
 _STATE: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
@@ -76,11 +75,11 @@ async def count(session: AsyncSession, org_id: str) -> int:
 _LIST = Listing(of=WebhookEndpointRow, order=[WebhookEndpointRow.id], prefix="whe", searched=("url", "description"))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Mark | None, limit: int) -> Found[WebhookEndpointRow]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[WebhookEndpointRow]:
     """Return a page of the endpoints that the session may see and that are not deleted, newest first."""
     row = WebhookEndpointRow
     part = (row.status != EndpointStatus.DELETED.value, *of_owner(row.org_id, wanted))
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit, besides=in_states(wanted))
+    return await _LIST.page(session, wanted, [part], besides=in_states(wanted))
 
 
 async def versions(session: AsyncSession, endpoint_ids: Sequence[str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from domain.payments.payment.chargebacks import ANSWERABLE
 from domain.payments.payment.state import Dispute, Payment
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
-from repositories.common.listing import Listing, Part, Position, Wanted, each
+from repositories.common.listing import Found, Listing, Part, Wanted, each
 from repositories.common.together import Writes
 
 
@@ -32,16 +32,14 @@ _LIST = Listing(
 )
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
-) -> tuple[list[tuple[ChargebackRow, PaymentRow]], Position | None]:
-    """Return a page of the chargebacks that the session may see, opened last first, and where the next one begins."""
+async def page(session: AsyncSession, wanted: Wanted) -> Found[tuple[ChargebackRow, PaymentRow]]:
+    """Return a page of the chargebacks that the session may see, opened last first."""
     whose: Part = () if wanted.org_id is None else (ChargebackRow.org_id == wanted.org_id,)
     parts = [(*whose, *part) for part in each(ChargebackRow.status, wanted.statuses)]
-    found = await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    found = await _LIST.page(session, wanted, parts)
     about = select(PaymentRow).where(PaymentRow.id.in_({dispute.payment_id for dispute in found.rows}))
     payments = {payment.id: payment for payment in await session.scalars(about)}
-    return [(dispute, payments[dispute.payment_id]) for dispute in found.rows], found.following
+    return Found([(dispute, payments[dispute.payment_id]) for dispute in found.rows], found.following)
 
 
 async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetime) -> None:

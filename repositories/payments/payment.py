@@ -18,7 +18,7 @@ from domain.payments.payment.fulfilment import wake_at
 from domain.payments.payment.state import AWAITING, PROCESSING, Booked, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.payments.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
-from repositories.common.listing import Counted, Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Counted, Found, Listing, Part, Wanted
 from repositories.common.together import Writes
 from repositories.tenants import metadata
 
@@ -200,23 +200,19 @@ async def write_movement(session: Writes, payment: Payment, booked: Booked, tran
 _TIMELINE = Listing(of=PaymentEventRow, order=[PaymentEventRow.number], created="at", ascending=True)
 
 
-async def timeline_page(
-    session: AsyncSession, wanted: Wanted, *, payment_id: str, after: Position | None, limit: int
-) -> Found[PaymentEventRow]:
+async def timeline_page(session: AsyncSession, wanted: Wanted, *, payment_id: str) -> Found[PaymentEventRow]:
     """Return a page of the events of a payment in their order."""
-    return await _TIMELINE.page(
-        session, wanted, [(PaymentEventRow.payment_id == payment_id,)], after=after, limit=limit
-    )
+    return await _TIMELINE.page(session, wanted, [(PaymentEventRow.payment_id == payment_id,)])
 
 
 _LIST = Listing(of=PaymentRow, order=[PaymentRow.id], prefix="pay", amount="amount_minor", searched=("provider_ref",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[PaymentRow]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[PaymentRow]:
     """Return a page of the payments that the session may see, newest first."""
     purposed = bool(wanted.statuses) or "purpose" in wanted.equal
     parts = _parts(wanted, wanted.statuses or tuple(PaymentStatus)) if purposed else [_whose(wanted)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=["purpose"])
+    return await _LIST.page(session, wanted, parts, served=["purpose"])
 
 
 async def summary(session: AsyncSession, wanted: Wanted) -> list[Counted]:

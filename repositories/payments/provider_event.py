@@ -121,16 +121,14 @@ _LIST = Listing(
 )
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, unhandled: bool, after: Sequence[object] | None, limit: int
-) -> Found[ProviderEventRow]:
+async def page(session: AsyncSession, wanted: Wanted, *, unhandled: bool) -> Found[ProviderEventRow]:
     """List events, the last one first; `unhandled` leaves out those that are handled."""
     row = ProviderEventRow
     part: Part = (row.handled_at.is_(None),) if unhandled else ()
     if "payment_id" in wanted.equal:
         part = (*part, row.payment_id == wanted.equal["payment_id"])
     parts = [(*part, *of_state) for of_state in each(row.status, wanted.statuses)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=["payment_id"])
+    return await _LIST.page(session, wanted, parts, served=["payment_id"])
 
 
 async def by_number(session: AsyncSession, number: str) -> ProviderEventRow:

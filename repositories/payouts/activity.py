@@ -184,14 +184,7 @@ _ALL: Mapping[str, Any] = {}
 _AGENTS = text("SELECT id, name FROM agents WHERE id = ANY(:ids)")
 
 
-async def page(
-    session: AsyncSession,
-    wanted: Wanted,
-    *,
-    after: tuple[UUID] | None,
-    limit: int,
-    narrowed: Mapping[str, Any] = _ALL,
-) -> Found[Fact]:
+async def page(session: AsyncSession, wanted: Wanted, *, narrowed: Mapping[str, Any] = _ALL) -> Found[Fact]:
     """List up to `limit` facts of an organization; times are business time.
 
     A page with a filter may hold few or none although there are more. `narrowed` has further filters, by the names of
@@ -199,19 +192,23 @@ async def page(
     """
     values = _values(wanted) | dict(narrowed)
     filters = [clause for name, clause in _CLAUSES.items() if name in values]
-    values |= {"org_id": wanted.org_id, "limit": limit + 1, "window": LOOKED_AT if filters else 2 * limit + 1}
-    if after is not None:
-        values["after"] = after[0]
+    values |= {
+        "org_id": wanted.org_id,
+        "limit": wanted.limit + 1,
+        "window": LOOKED_AT if filters else 2 * wanted.limit + 1,
+    }
+    if wanted.after is not None:
+        values["after"] = wanted.after[0]
     statement = _PAGE.format(
         newest=_NEWEST,
-        after="" if after is None else "AND e.transfer_id < :after",
+        after="" if wanted.after is None else "AND e.transfer_id < :after",
         filters=" AND ".join(filters) or "true",
     )
     answer = (await session.execute(text(statement), values)).mappings().all()
     found = [row for row in answer if row["id"] is not None]
-    rows = await _facts(session, str(wanted.org_id), found[:limit])
-    if len(found) > limit:
-        return Found(rows, (found[limit - 1]["id"],))
+    rows = await _facts(session, str(wanted.org_id), found[: wanted.limit])
+    if len(found) > wanted.limit:
+        return Found(rows, (found[wanted.limit - 1]["id"],))
     is_cut = bool(answer) and answer[0]["looked"] == values["window"]
     return Found(rows, (answer[0]["last_id"],) if is_cut else None)
 

@@ -16,7 +16,7 @@ from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from ledger.invariants import Invariant
 from models.payments.payment import PaymentBalanceTransaction
 from models.payouts.payout import PayoutEventRow, PayoutRow
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, each
+from repositories.common.listing import Found, Listing, Part, Wanted, each
 
 _STATE: TypeAdapter[Payout] = TypeAdapter(Payout)
 MISSING = "There is no such payout."
@@ -68,11 +68,11 @@ async def by_transfer(session: AsyncSession, provider: str, refs: Collection[str
 _LIST = Listing(of=PayoutRow, order=[PayoutRow.created_at, PayoutRow.id], amount="amount_minor")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[PayoutRow]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[PayoutRow]:
     """Return a page of the payouts that the session may see, newest first."""
     whose: Part = () if wanted.org_id is None else (PayoutRow.org_id == wanted.org_id,)
     parts = [(*whose, *part) for part in each(PayoutRow.status, wanted.statuses)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    return await _LIST.page(session, wanted, parts)
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PayoutRow]:

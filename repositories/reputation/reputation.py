@@ -21,7 +21,7 @@ from domain.reputation.score import HALF_E6
 from domain.reputation.timing import Timing
 from domain.reputation.weights import Stakes
 from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
-from repositories.common.listing import Found, Listing, Position, Wanted
+from repositories.common.listing import Found, Listing, Wanted
 
 STAKES = Stakes()
 
@@ -437,16 +437,12 @@ async def feedback_on(session: AsyncSession, contract_id: str) -> ReputationFeed
     return await session.scalar(select(row).where(row.contract_id == contract_id))
 
 
-async def events_of(
-    session: AsyncSession, wanted: Wanted, *, agent_id: str, after: Position | None, limit: int
-) -> Found[ReputationEventRow]:
+async def events_of(session: AsyncSession, wanted: Wanted, *, agent_id: str) -> Found[ReputationEventRow]:
     """Return a page of the events of an agent, last recorded first."""
-    return await _EVENTS.page(session, wanted, [(ReputationEventRow.agent_id == agent_id,)], after=after, limit=limit)
+    return await _EVENTS.page(session, wanted, [(ReputationEventRow.agent_id == agent_id,)])
 
 
-async def feedback_of(
-    session: AsyncSession, wanted: Wanted, *, viewer: str | None, after: Position | None, limit: int
-) -> Found[ReputationFeedbackRow]:
+async def feedback_of(session: AsyncSession, wanted: Wanted, *, viewer: str | None) -> Found[ReputationFeedbackRow]:
     """Return a page of the feedback on an agent, newest first. Needs the platform's session.
 
     `viewer` is the organization that reads, which sees the agent. Of feedback that it neither gave nor got it sees what
@@ -463,8 +459,6 @@ async def feedback_of(
         session,
         wanted,
         [part],
-        after=after,
-        limit=limit,
         served=["agent_id"],
         besides=None if viewer is None else shown,
     )

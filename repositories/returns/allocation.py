@@ -18,7 +18,7 @@ from models.marketplace.agent import Agent
 from models.reputation.reputation import ReputationAgentRow
 from models.returns.allocation import Allocation, AllocationSetting
 from models.tenants.organization import Organization
-from repositories.common.listing import Found, Listing, Position, Wanted
+from repositories.common.listing import Found, Listing, Wanted
 
 MISSING = "There is no such allocation."
 PREFIX = "alo"
@@ -82,10 +82,10 @@ async def add(session: AsyncSession, row: Allocation) -> Allocation:
 _LIST = Listing(of=Allocation, order=[Allocation.id], prefix=PREFIX)
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Allocation]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[Allocation]:
     """Return a page of the allocations that the session may see, newest first."""
     part = () if wanted.org_id is None else (Allocation.org_id == wanted.org_id,)
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    return await _LIST.page(session, wanted, [part])
 
 
 async def reinvested_minor(session: AsyncSession, project_id: str, since: date) -> int:

@@ -12,7 +12,7 @@ from ledger.invariants import Invariant
 from models.billing.project import Project
 from models.marketplace.agent import Agent
 from models.returns.revenue_event import Attribution, RevenueEvent
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, each, of_owner
+from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
 
 MISSING = "There is no such revenue event."
 PREFIX = "rvn"
@@ -66,13 +66,7 @@ _LIST = Listing(of=RevenueEvent, order=[RevenueEvent.id], created="occurred_at",
 
 
 async def page(
-    session: AsyncSession,
-    wanted: Wanted,
-    *,
-    agent_id: str | None = None,
-    project_id: str | None = None,
-    after: Position | None,
-    limit: int,
+    session: AsyncSession, wanted: Wanted, *, agent_id: str | None = None, project_id: str | None = None
 ) -> Found[RevenueEvent]:
     """Return a page of the revenue events that the session may see, the newest recorded first.
 
@@ -92,7 +86,7 @@ async def page(
         )
         return or_(own, shared.exists())
 
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, besides=has_share if named else None)
+    return await _LIST.page(session, wanted, parts, besides=has_share if named else None)
 
 
 #: What was paid for credits is an amount of its own.

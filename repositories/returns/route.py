@@ -22,7 +22,7 @@ from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplacePurchase
 from models.returns.route import RoutingDecision, RoutingSum
 from models.usage.usage import UsageDay, UsageEventRow
-from repositories.common.listing import Found, Listing, Position, Wanted, of_owner
+from repositories.common.listing import Found, Listing, Wanted, of_owner
 
 PREFIX = "rtd"
 MISSING = "There is no such routing decision."
@@ -82,12 +82,12 @@ async def add(session: AsyncSession, row: RoutingDecision) -> bool:
     return (await session.scalars(made.returning(RoutingDecision.id))).one_or_none() is not None
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[RoutingDecision]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[RoutingDecision]:
     """Return a page of the decisions that the session may see, newest first."""
     part = of_owner(RoutingDecision.org_id, wanted)
     if "agent_id" in wanted.equal:
         part = (*part, RoutingDecision.agent_id == wanted.equal["agent_id"])
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit, served=("agent_id",))
+    return await _LIST.page(session, wanted, [part], served=("agent_id",))
 
 
 async def last_of_budget(session: AsyncSession, control_id: UUID) -> RoutingDecision | None:

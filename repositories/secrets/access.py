@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Text, cast, func, literal, literal_column, se
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.secrets.access import SecretAccess, SecretAccessSeal
-from repositories.common.listing import Found, Listing, Position, Wanted
+from repositories.common.listing import Found, Listing, Wanted
 
 _LIST = Listing(of=SecretAccess, order=[SecretAccess.number], created="at", searched=("principal", "purpose"))
 _LOCK = "secret_access_seals"
@@ -32,12 +32,10 @@ class Entry(NamedTuple):
     canonical: str
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, org_id: str, path: str, *, after: Position | None, limit: int
-) -> Found[SecretAccess]:
+async def page(session: AsyncSession, wanted: Wanted, org_id: str, path: str) -> Found[SecretAccess]:
     """Return a page of the entries of a path of an organization, newest first."""
     part = (SecretAccess.org_id == org_id, SecretAccess.path == path)
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    return await _LIST.page(session, wanted, [part])
 
 
 async def lock_seals(session: AsyncSession) -> None:

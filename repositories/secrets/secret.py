@@ -12,7 +12,7 @@ from domain.secrets.secret import VersionStatus
 from ledger.invariants import Invariant
 from models.secrets.rotation import SecretRotation
 from models.secrets.secret import Secret, SecretVersion
-from repositories.common.listing import Found, Listing, Position, Wanted, of_owner
+from repositories.common.listing import Found, Listing, Wanted, of_owner
 
 PREFIX = "sec"
 MISSING = "There is no such secret."
@@ -108,9 +108,7 @@ async def count(session: AsyncSession, org_id: str) -> int:
 _LIST = Listing(of=Secret, order=[Secret.id], prefix=PREFIX, searched=("path",))
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, within: Sequence[str] | None, after: Position | None, limit: int
-) -> Found[Secret]:
+async def page(session: AsyncSession, wanted: Wanted, *, within: Sequence[str] | None) -> Found[Secret]:
     """Return a page of the secrets that the session may see, newest first; `within` narrows it to paths of grants."""
 
     def named(row: type[Secret]) -> ColumnElement[bool]:
@@ -125,9 +123,7 @@ async def page(
         )
 
     part = of_owner(Secret.org_id, wanted)
-    return await _LIST.page(
-        session, wanted, [part], after=after, limit=limit, besides=None if within is None else named
-    )
+    return await _LIST.page(session, wanted, [part], besides=None if within is None else named)
 
 
 async def versions(session: AsyncSession, secret_id: str) -> Sequence[SecretVersion]:

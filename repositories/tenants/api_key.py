@@ -16,7 +16,7 @@ from models.payments.payment import PaymentRow
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session
 from repositories.common.command import lock_command, refuse_other
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 
 #: PostgreSQL's channel on which every change of a key is announced, with the key's id.
 CHANNEL = "bursar_api_keys"
@@ -388,11 +388,9 @@ async def stands_behind_all(session: AsyncSession, org_id: str, name: str, roles
 _LIST = Listing(of=ApiKey, order=[ApiKey.id], prefix="key", searched=("principal",))
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, active_only: bool, after: Position | None, limit: int
-) -> Found[ApiKey]:
+async def page(session: AsyncSession, wanted: Wanted, *, active_only: bool) -> Found[ApiKey]:
     """Return a page of the keys that the session may see, newest first."""
     part: Part = () if wanted.org_id is None else (ApiKey.org_id == wanted.org_id,)
     if active_only:
         part = (*part, *_active())
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    return await _LIST.page(session, wanted, [part])

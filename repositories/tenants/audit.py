@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from models.tenants.audit import AuditEntry
-from repositories.common.listing import Found, Listing, Part, Position, Wanted, fixed
+from repositories.common.listing import Found, Listing, Part, Wanted, fixed
 from repositories.common.together import Writes
 
 
@@ -93,7 +93,7 @@ _AT: ColumnElement[datetime] = literal_column(
 )
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[AuditEntry]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[AuditEntry]:
     """Return a page of the entries that the session may see, newest first.
 
     `org_id` finds entries that concern an organization, and acts of its principals.
@@ -105,7 +105,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     if org_id is not None:
         elsewhere = AuditEntry.org_id.is_distinct_from(AuditEntry.actor_org_id)
         parts = [(AuditEntry.org_id == org_id, *part), (AuditEntry.actor_org_id == org_id, elsewhere, *part)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit, served=served)
+    return await _LIST.page(session, wanted, parts, served=served)
 
 
 async def _between(session: AsyncSession, wanted: Wanted) -> Part:

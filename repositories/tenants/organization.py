@@ -15,7 +15,7 @@ from domain.tenants.organization import OrganizationClosed, OrganizationStatus, 
 from models.billing.project import DeploymentEvent
 from models.tenants.organization import Organization
 from repositories.common.command import add_once, other_request, refuse_other
-from repositories.common.listing import Found, Listing, Position, Wanted, each
+from repositories.common.listing import Found, Listing, Wanted, each
 from repositories.tenants import metadata
 
 MISSING = "There is no such organization."
@@ -250,8 +250,8 @@ async def under_way(session: AsyncSession, organization_id: str) -> dict[str, Se
 _LIST = Listing(of=Organization, order=[Organization.id], prefix="org", searched=("name",))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Organization]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[Organization]:
     """Return a page of the organizations that the session may see, newest first."""
     own = metadata.narrowed(Organization.id, "org", None, wanted.written)
     parts = [(*part, *own) for part in each(Organization.status, wanted.statuses)]
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    return await _LIST.page(session, wanted, parts)

@@ -13,7 +13,7 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session, SessionLink
-from repositories.common.listing import MARGIN, Found, Listing, Part, Position, Wanted, first_id
+from repositories.common.listing import MARGIN, Found, Listing, Part, Wanted, first_id
 
 #: PostgreSQL's channel on which every end of a session is announced, with its id.
 CHANNEL = "bursar_sessions"
@@ -134,9 +134,7 @@ def _goes_on() -> tuple[ColumnElement[bool], ...]:
     return (Session.ended_at.is_(None), Session.expires_at > func.now(), idle > func.now(), ~expired.exists())
 
 
-async def page(
-    session: AsyncSession, wanted: Wanted, *, of: Actor | None, after: Position | None, limit: int
-) -> Found[Session]:
+async def page(session: AsyncSession, wanted: Wanted, *, of: Actor | None) -> Found[Session]:
     """Return a page of the active sessions that the caller's session may see, newest first.
 
     With `of`, only those of this actor's principal; in a session that a link opened, only that session.
@@ -146,7 +144,7 @@ async def page(
         part = (*part, Session.org_id == wanted.org_id)
     if of is not None:
         part = (*part, *_own(of))
-    return await _LIST.page(session, wanted, [part], after=after, limit=limit)
+    return await _LIST.page(session, wanted, [part])
 
 
 def _own(actor: Actor) -> Part:
@@ -262,7 +260,7 @@ async def end_beside(session: AsyncSession, key: ApiKey) -> None:
         await session.execute(gone)
 
 
-async def links(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[SessionLink]:
+async def links(session: AsyncSession, wanted: Wanted) -> Found[SessionLink]:
     """Return a page of the usable links that the caller's session may see, newest first; not those in mails."""
     revoked = select(ApiKey.id).where(ApiKey.id == SessionLink.key_id, ApiKey.expires_at <= func.now())
     part: Part = (
@@ -274,7 +272,7 @@ async def links(session: AsyncSession, wanted: Wanted, *, after: Position | None
     )
     if wanted.org_id is not None:
         part = (*part, SessionLink.org_id == wanted.org_id)
-    return await _LINKS.page(session, wanted, [part], after=after, limit=limit)
+    return await _LINKS.page(session, wanted, [part])
 
 
 async def guests(session: AsyncSession, org_id: str, *, besides: str) -> int:

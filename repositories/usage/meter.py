@@ -18,7 +18,7 @@ from domain.usage.meter import ALL, Aggregation, Meter
 from ledger.invariants import Invariant
 from models.usage.meter import MeterDay, MeterMember, MeterRow
 from repositories.common.command import made_before
-from repositories.common.listing import Found, Listing, Part, Position, Wanted
+from repositories.common.listing import Found, Listing, Part, Wanted
 from repositories.usage.usage import IS_THERE
 
 MISSING = "There is no such meter."
@@ -71,7 +71,7 @@ async def get(session: AsyncSession, meter_id: str) -> MeterRow:
 _LIST = Listing(of=MeterRow, order=[MeterRow.id], prefix="mtr", searched=("name", "event_type"))
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[MeterRow]:
+async def page(session: AsyncSession, wanted: Wanted) -> Found[MeterRow]:
     """Return a page of the meters that count an organization's events, newest first: its own and the platform's.
 
     Without an organization, only the platform's.
@@ -79,7 +79,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     parts: list[Part] = [(MeterRow.org_id.is_(None),)]
     if wanted.org_id is not None:
         parts.append((MeterRow.org_id == wanted.org_id,))
-    return await _LIST.page(session, wanted, parts, after=after, limit=limit)
+    return await _LIST.page(session, wanted, parts)
 
 
 async def close(session: AsyncSession, meter_id: str, at: datetime, *, may_be_charged: bool) -> bool:

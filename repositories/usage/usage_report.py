@@ -12,16 +12,14 @@ from domain.credits.spend.scope import SpendingKey
 from domain.marketplace.metered import Metered
 from domain.usage.run import RunPart
 from models.usage.usage import UsageDay, UsageEventRow
-from repositories.common.listing import Found, Listing, Position, Wanted
+from repositories.common.listing import Found, Listing, Wanted
 from repositories.credits import department
 from repositories.usage.usage import COUNTED, TOKENS
 
 _LOG = Listing(of=UsageEventRow, order=[UsageEventRow.occurred_at, UsageEventRow.id], created="occurred_at")
 
 
-async def log(
-    session: AsyncSession, wanted: Wanted, *, of: SpendingKey | None = None, after: Position | None, limit: int
-) -> Found[UsageEventRow]:
+async def log(session: AsyncSession, wanted: Wanted, *, of: SpendingKey | None = None) -> Found[UsageEventRow]:
     """Return a page of the events of an organization that the session may see, the latest first.
 
     With `of`, only those of the agent, department and project of a key.
@@ -32,8 +30,6 @@ async def log(
         session,
         wanted,
         [(UsageEventRow.org_id == org_id,)],
-        after=after,
-        limit=limit,
         besides=None if of is None else lambda row: _of_key(row, org_id, of),
     )
 

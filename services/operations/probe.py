@@ -195,8 +195,8 @@ async def report(session: AsyncSession, run: str, step: str | None, why: str | N
     if step is None:
         await alert.close_cases(session, PRINCIPAL, (PROBE_FAILED,))
         return False
-    wanted = Wanted(equal={"kind": PROBE_FAILED, "subject": PRINCIPAL})
-    known = (await alert.page(session, wanted, open_only=False, limit=100)).rows
+    wanted = Wanted(equal={"kind": PROBE_FAILED, "subject": PRINCIPAL}, limit=100)
+    known = (await alert.page(session, wanted, open_only=False)).rows
     if any(one.resolved_at is None and one.window is not None and one.window.startswith(f"{step}:") for one in known):
         return False
     return await raise_built_in(

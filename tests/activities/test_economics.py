@@ -14,11 +14,11 @@ pytestmark = pytest.mark.db
 
 
 async def payouts(world: World) -> list[Entry]:  # noqa: F811
-    asked = Wanted(org_id=world.org)
+    asked = Wanted(org_id=world.org, limit=50)
     async with world.database.tenant(world.org) as session:
-        found = await economics.page(session, asked, types=("payout", "payout_reversal"), after=None, limit=50)
+        found = await economics.page(session, asked, types=("payout", "payout_reversal"))
         assert found.following is None
-        whole = (await economics.page(session, asked, after=None, limit=50)).rows
+        whole = (await economics.page(session, asked)).rows
     assert [entry for entry in whole if entry.agent_id is None] == list(found.rows)
     return list(found.rows)
 

@@ -1,5 +1,6 @@
 """Escrows in the spend controls of their payer: held when funded, spent when paid out, gone when refunded."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -191,7 +192,7 @@ async def test_limit_lists_its_escrows_among_its_spends_by_time_page_by_page(pay
         async with payer.database.platform() as session:
             control = (await session.scalars(select(SpendControl).where(SpendControl.org_id == payer.world.org))).one()
             for _ in range(9):
-                rows, after = await controls.spends(session, wanted, control=control, after=after, limit=limit)
+                rows, after = await controls.spends(session, replace(wanted, after=after, limit=limit), control=control)
                 assert len(rows) <= limit
                 shown = [CountedSpendView.of(row, counted, "CREDIT") for row, counted in rows]
                 found += [(it.type, it.status, it.captured, it.released, it.counted) for it in shown]

@@ -177,8 +177,8 @@ async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world
     await world.spend(1)
     assert await world.raised() == []
     async with world.database.platform() as session:
-        seen = (await alerts.page(session, listing.Wanted(), open_only=True, limit=200)).rows
-        of_org = (await alerts.page(session, listing.Wanted(org_id=world.org), open_only=True, limit=200)).rows
+        seen = (await alerts.page(session, listing.Wanted(limit=200), open_only=True)).rows
+        of_org = (await alerts.page(session, listing.Wanted(org_id=world.org, limit=200), open_only=True)).rows
     assert "ZWG" in {it.subject for it in seen if it.kind == "spend.no_rate"}
     assert not {"spend.refused", "spend.threshold"} & {it.kind for it in seen}
     assert not of_org

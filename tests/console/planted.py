@@ -54,7 +54,7 @@ async def difference(database: Database) -> dict[str, str]:
     run_id = await reconcile(database, provider)
     async with database.platform() as session:
         wanted = Wanted(equal={"provider": provider.name}, statuses=("open",))
-        (row,) = (await discrepancy.page(session, wanted, after=None, limit=2)).rows
+        (row,) = (await discrepancy.page(session, replace(wanted, limit=2))).rows
     return {"provider": provider.name, "run": run_id, "difference": row.id}
 
 

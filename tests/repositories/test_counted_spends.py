@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -98,14 +99,14 @@ async def added_up(grown: tuple[Database, object]) -> Database:
 
 
 async def counted(session: AsyncSession, control_id: UUID, after: Position | None, limit: int = LIMIT) -> Found:
-    asked = {"control": control(control_id), "after": after, "limit": limit}
-    rows, following = await spend_control.spends(session, Wanted(), **asked)
+    wanted = Wanted(after=after, limit=limit)
+    rows, following = await spend_control.spends(session, wanted, control=control(control_id))
     assert all(row.amount == amount for row, amount in rows)
     return [row.amount for row, _ in rows], following
 
 
 async def filtered(session: AsyncSession, name: str, after: Position | None, limit: int = LIMIT) -> Found:
-    page = await spend.page(session, FILTERS[name], after=after, limit=limit)
+    page = await spend.page(session, replace(FILTERS[name], after=after, limit=limit))
     return [row.amount for row in page.rows], page.following
 
 
@@ -183,6 +184,4 @@ async def test_last_spend_of_an_agent_is_found_without_those_since_then(
 async def test_nothing_is_looked_for_before_the_control_was_there(grown: tuple[Database, object]) -> None:
     later = datetime.fromisoformat("2027-01-01T00:00:00Z")
     async with grown[0].tenant(ORG) as session:
-        assert await spend_control.spends(
-            session, Wanted(), control=control(FIRST, later), after=None, limit=LIMIT
-        ) == ([], None)
+        assert await spend_control.spends(session, Wanted(limit=LIMIT), control=control(FIRST, later)) == ([], None)

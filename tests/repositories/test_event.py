@@ -166,10 +166,10 @@ async def test_page_of_a_rare_type_ends_and_goes_on(database: Database, monkeypa
     await write(database, *(fact("one") for _ in range(4)), fact("rare", kind="escrow.released"))
     await past_others(database)
     found, position, pages = list[str](), None, 0
-    wanted = Wanted(equal={"type": "escrow.released"})
+    wanted = Wanted(equal={"type": "escrow.released"}, limit=2)
     async with database.platform() as session:
         while True:
-            page = await events.listed(session, wanted, after=position, limit=2)
+            page = await events.listed(session, wanted, after=position)
             found, pages = [*found, *(row.subject for row in page.rows)], pages + 1
             if page.following is None:
                 break
@@ -199,7 +199,7 @@ async def test_range_begins_late_and_loses_nothing(
     for number in range(60):
         since = START + number * step
         async with database.tenant("org_1") as session:
-            page = await events.listed(session, Wanted(since=since), after=None, limit=3)
+            page = await events.listed(session, Wanted(since=since, limit=3), after=None)
         expected = [id for written_in, id, at in sorted(kept) if written_in % 2 and at >= since]
         assert [row.id for row in page.rows] == expected[:3]
 
@@ -242,11 +242,11 @@ async def test_page_costs_the_same_however_long_the_history_is(
         await owner.execute("VACUUM ANALYZE events")
         filters["late"] = Wanted(org_id="org_1", since=START + timedelta(minutes=last - 9))
         async with database.tenant("org_1") as session:
-            late = await events.listed(session, filters["late"], after=None, limit=50)
+            late = await events.listed(session, filters["late"], after=None)
         assert len([row for row in late.rows if row.at <= START + timedelta(minutes=last)]) == 10
         for after in (None, Position(2, "")):
             for name, wanted in filters.items():
-                read = partial(events.listed, wanted=wanted, after=after, limit=50)
+                read = partial(events.listed, wanted=wanted, after=after)
                 costs[f"{name} after {after}"].append(await blocks_read(database, "org_1", read))
         webhook: dict[str, Any] = {"after": None, "limit": 1, "org_id": "org_1", "types": [nowhere, "payout.paid"]}
         costs["of a webhook"].append(await blocks_read(database, None, partial(events.page, **webhook)))

@@ -5,6 +5,7 @@ It ends with its page, or where it has looked at as much as it may.
 
 import functools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import UUID
 
 import asyncpg
@@ -132,7 +133,7 @@ async def measured(database: Database) -> dict[str, int]:
     return (
         {
             name_of(who, wanted, after): await blocks_read(
-                database, who, functools.partial(movement.page, wanted=wanted, after=after, limit=LIMIT)
+                database, who, functools.partial(movement.page, wanted=replace(wanted, after=after, limit=LIMIT))
             )
             for who, wanted, after in CASES
         }
@@ -140,7 +141,7 @@ async def measured(database: Database) -> dict[str, int]:
             fact_of(wanted, after): await blocks_read(
                 database,
                 wanted.org_id,
-                functools.partial(activity.page, wanted=wanted, after=after and after[:1], limit=LIMIT),
+                functools.partial(activity.page, wanted=replace(wanted, after=after and after[:1], limit=LIMIT)),
             )
             for wanted, after in FACTS
         }
@@ -148,7 +149,9 @@ async def measured(database: Database) -> dict[str, int]:
             log_of(wanted, types, after): await blocks_read(
                 database,
                 wanted.org_id,
-                functools.partial(economics.page, wanted=wanted, types=types, after=after and after[:1], limit=LIMIT),
+                functools.partial(
+                    economics.page, wanted=replace(wanted, after=after and after[:1], limit=LIMIT), types=types
+                ),
             )
             for wanted, types in LOGS
             for after in (None, MIDDLE)

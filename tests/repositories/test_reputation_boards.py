@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, cast
@@ -119,7 +119,7 @@ class Market:
         found["events"] = await blocks_read(
             self.database,
             None,
-            lambda session: store.events_of(session, Wanted(), agent_id="agt_0", after=None, limit=50),
+            lambda session: store.events_of(session, Wanted(limit=50), agent_id="agt_0"),
         )
         for sort in SORTED:
             found[sort] = await rows_read(self.database, None, partial(listed, Wanted(), sort, limit=2))
@@ -141,7 +141,7 @@ def leaders(
 def listed(
     wanted: Wanted, sort: AgentSort, session: AsyncSession, *, after: Position | None = None, limit: int
 ) -> Awaitable[Found[Agent]]:
-    return agents.page(session, wanted, viewer="org_a", sort=sort, after=after, limit=limit)
+    return agents.page(session, replace(wanted, after=after, limit=limit), viewer="org_a", sort=sort)
 
 
 #: By what each order ranks agents.

@@ -1,6 +1,7 @@
 """Pages of the log of usage events: each costs the same however many events there are, and together they have all."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -49,7 +50,7 @@ async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, li
                 for name, wanted in WANTED.items():
                     costs[name].append(
                         await blocks_read(
-                            database, ORG, lambda session: usage_report.log(session, wanted, after=None, limit=50)  # noqa: B023
+                            database, ORG, lambda session: usage_report.log(session, wanted)  # noqa: B023
                         )
                     )  # fmt: skip
         finally:
@@ -74,7 +75,7 @@ async def test_pages_that_are_short_go_on_to_the_last_event(
     after, pages = None, 0
     while pages == 0 or after is not None:
         async with grown[0].tenant(ORG) as session:
-            page = await usage_report.log(session, WANTED[name], after=after, limit=50)
+            page = await usage_report.log(session, replace(WANTED[name], after=after))
         found, after, pages = found + [row.event_id for row in page.rows], page.following, pages + 1
     assert found == expected
     assert pages <= LARGE // LOOKED[-1] + 1

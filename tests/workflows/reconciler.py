@@ -66,8 +66,10 @@ class Reconciler:
 
     async def differences(self, status: str | None = None) -> dict[str, ReconciliationDiscrepancy]:
         async with self.database.platform() as session:
-            wanted = Wanted(equal={"provider": self.provider.name}, statuses=() if status is None else (status,))
-            found = await discrepancies.page(session, wanted, after=None, limit=100)
+            wanted = Wanted(
+                equal={"provider": self.provider.name}, statuses=() if status is None else (status,), limit=100
+            )
+            found = await discrepancies.page(session, wanted)
         return {f"{row.kind}:{row.key}": row for row in found.rows}
 
     async def alerts(self, row: ReconciliationDiscrepancy) -> list[Alert]:

@@ -45,7 +45,7 @@ async def test_a_run_looks_at_what_is_due_and_ends(fresh_database_urls: Any, tim
             assert "Rules looked at" in str(await handle.query("__temporal_workflow_metadata"))
             await replay_and_keep(await handle.fetch_history(), "alert-rules/completed")
     async with database.platform() as session:
-        (raised,) = (await alerts.page(session, Wanted(org_id=org_id), open_only=True, limit=10)).rows
+        (raised,) = (await alerts.page(session, Wanted(org_id=org_id, limit=10), open_only=True)).rows
     assert (raised.kind, raised.subject) == ("low", org_id)
     await database.close()
 

@@ -235,9 +235,7 @@ async def test_operator_acknowledges_by_a_signal_that_names_them(tower: Tower) -
     await handle.signal("acknowledge", EscalationSignal(operator="kim", acknowledge=alert.id))
     assert (await tower.outcome(handle))["outcome"] == "acknowledged"
     async with tower.database.platform() as session:
-        entries = await audit.page(
-            session, Wanted(org_id=alert.org_id, equal={"target": alert.id}), after=None, limit=9
-        )
+        entries = await audit.page(session, Wanted(org_id=alert.org_id, equal={"target": alert.id}, limit=9))
     assert [(entry.action, entry.principal) for entry in entries.rows] == [("alert.acknowledge", "temporal-ui:kim")]
     await replay_and_keep(await handle.fetch_history(), "escalation/acknowledged")
 

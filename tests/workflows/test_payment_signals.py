@@ -49,9 +49,7 @@ async def test_a_payment_cancelled_by_a_person_names_the_person(stage: Stage, th
     async with stage.database.platform() as session:
         entries = await audit.page(
             session,
-            Wanted(equal={"action": "payment.cancelled", "target": made.terms.payment_id}),
-            after=None,
-            limit=10,
+            Wanted(equal={"action": "payment.cancelled", "target": made.terms.payment_id}, limit=10),
         )
     assert [entry.principal for entry in entries.rows] == [made.actor.principal]
 

@@ -134,7 +134,7 @@ async def test_a_sealed_signal_is_the_act_of_whom_the_codec_authenticated(tempor
     assert (await job.told("approved")).actor == "kim"
     async with temporal.stage.database.platform() as session:
         wanted = Wanted(equal={"action": "escrow.approved", "target": job.terms.escrow_id})
-        [entry] = (await audit.page(session, wanted, after=None, limit=10)).rows
+        [entry] = (await audit.page(session, replace(wanted, limit=10))).rows
     assert (entry.principal, entry.key_id) == ("kim", "k")
 
 
@@ -287,7 +287,7 @@ async def test_a_payments_sealed_signal_is_the_act_of_whom_the_codec_authenticat
     await made.happened(kind)
     async with temporal.stage.database.platform() as session:
         wanted = Wanted(equal={"action": f"payment.{kind}", "target": made.terms.payment_id})
-        [entry] = (await audit.page(session, wanted, after=None, limit=10)).rows
+        [entry] = (await audit.page(session, replace(wanted, limit=10))).rows
     assert (entry.principal, entry.key_id) == ("kim", "k")
 
 

@@ -141,7 +141,7 @@ class EndpointDriver:
 
     async def deliveries(self, status: str | None = None) -> list[WebhookDeliveryRow]:
         async with self.stage.database.platform() as session:
-            found = await deliveries.page(session, self.endpoint_id, Wanted(), after=None, limit=10_000)
+            found = await deliveries.page(session, self.endpoint_id, Wanted(limit=10000))
         return [row for row in reversed(found.rows) if status in {None, row.status}]
 
     async def settled(self, count: int, status: str = "delivered") -> list[WebhookDeliveryRow]:

@@ -122,13 +122,11 @@ async def list_agents(deps: DepsDep, asked: Asked, actor: Actor = require(Permis
     async def page(session: AsyncSession, after: After, limit: int) -> Found[Agent]:
         return await agents.page(
             session,
-            wanted,
+            replace(wanted, after=after, limit=limit),
             viewer=actor.org_id,
             ids=asked.get("id"),
             least_stars_e6=stars_e6(asked.get("min_stars")),
             sort=sort,
-            after=after,
-            limit=limit,
         )
 
     if sort is not AgentSort.NEWEST:

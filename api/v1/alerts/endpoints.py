@@ -64,8 +64,6 @@ async def list_alerts(
             wanted,
             open_only=open_only,
             by_organization=not actor.is_platform,
-            after=asked.after,
-            limit=asked.limit,
         )
         hidden = await of_others(session, actor, key, {row.subject for row in found.rows})
         found = replace(found, rows=[row for row in found.rows if row.subject not in hidden])

@@ -201,7 +201,7 @@ async def list_trials(
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
-        found = await trials.page(session, wanted, after=asked.after, limit=asked.limit)
+        found = await trials.page(session, wanted)
         names = await agents.names(session, {row.agent_id for row in found.rows})
 
     def shown(row: Trial) -> TrialView:

@@ -137,9 +137,7 @@ async def list_api_keys(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
             await organizations.get(session, organization_id)
     wanted = asked.wanted(actor.org_id or organization_id, without=["active"])
     async with deps.session_for(actor) as session:
-        found = await keys.page(
-            session, wanted, active_only=bool(asked.get("active")), after=asked.after, limit=asked.limit
-        )
+        found = await keys.page(session, wanted, active_only=bool(asked.get("active")))
         return items_of(found, ApiKeyView.of)
 
 

@@ -98,7 +98,7 @@ async def list_cards(
     _refuse_confined(actor, key)
     wanted = of_own_agent(actor, asked.wanted(listed_organization(actor, asked.organization_id)))
     async with deps.session_for(actor) as session:
-        found = await cards.page(session, wanted, after=asked.after, limit=asked.limit)
+        found = await cards.page(session, wanted)
         return await _all_shown(session, found.rows), found.following
 
 
@@ -119,7 +119,7 @@ async def list_card_transactions(
     row = await _readable(deps, actor, key, card_id)
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
-        found = await authorizations.page(session, wanted, card_id=row.id, after=asked.after, limit=asked.limit)
+        found = await authorizations.page(session, wanted, card_id=row.id)
         ids = [each.id for each in found.rows]
         spent, moved = await authorizations.spends(session, ids), await transactions.of(session, ids)
     views = [

@@ -55,9 +55,9 @@ async def list_chargebacks(deps: DepsDep, asked: Asked, actor: Actor = require(P
     """List the chargebacks of the organization's payments, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
-        rows, following = await chargeback.page(session, wanted, after=asked.after, limit=asked.limit)
-    states = ((row, payments.state_of(payment)) for row, payment in rows)
-    return [view(payment, _of(payment, row.id)) for row, payment in states], following
+        found = await chargeback.page(session, wanted)
+    states = ((row, payments.state_of(payment)) for row, payment in found.rows)
+    return [view(payment, _of(payment, row.id)) for row, payment in states], found.following
 
 
 @router.get("/disputes/{dispute_id}", response_model=ChargebackView, responses=errors(NotFound))

@@ -236,7 +236,7 @@ async def list_contracts(deps: DepsDep, asked: Asked, actor: Actor = require(Per
     """
     wanted = of_own_agent(actor, asked.wanted(visible_organization(actor, asked.organization_id)))
     async with deps.session_for(actor) as session:
-        found = await contracts.page(session, wanted, after=asked.after, limit=asked.limit)
+        found = await contracts.page(session, wanted)
         beside = await beside_all(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
     return items_of(found, lambda row: ContractView.of(row, beside[row.id], deps.settings))
 

@@ -111,7 +111,7 @@ async def list_grants(
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
-        found = await grants.page(session, wanted, after=asked.after, limit=asked.limit, granted=True)
+        found = await grants.page(session, wanted, granted=True)
         own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
     return items_of(found, lambda row: LotView.of(row, own.get(row.id)))
 
@@ -191,6 +191,4 @@ async def list_lots(
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
-    async with deps.session_for(actor) as session:
-        rows, following = await lots.page(session, wanted, after=asked.after, limit=asked.limit)
-    return [CreditLotView.of(row) for row in rows], following
+    return await asked.rows(deps.session_for(actor), lots.page, wanted, CreditLotView.of)

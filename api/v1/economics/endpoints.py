@@ -60,7 +60,5 @@ async def list_economics_log(
             types=asked.get("transaction_type") or (),
             project=asked.get("project"),
             holder=holder,
-            after=asked.after,
-            limit=asked.limit,
         )
     return [EconomicEntryView.of(entry) for entry in page.rows], page.following

@@ -95,8 +95,6 @@ async def list_escrows(actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
         found = await escrows.page(
             session,
             wanted,
-            after=asked.after,
-            limit=asked.limit,
             waiting=waiting,
             overdue_at=overdue_at,
             finds_ids=is_shown_own(actor),

@@ -58,7 +58,7 @@ async def list_events(
         if behind is not None and position is None:
             field = "after" if asked.after is None else "cursor"
             raise Invalid("There is no such event. Leave it out to begin with the first event.", extra={"field": field})
-        found = await events.listed(session, wanted, agent_id=agent_id, after=position, limit=asked.limit)
+        found = await events.listed(session, wanted, agent_id=agent_id, after=position)
         about = {row.id: {row.subject, str(row.data.get("subject"))} for row in found.rows}
         hidden = await of_others(session, actor, key, {each for ids in about.values() for each in ids})
         found = replace(found, rows=[row for row in found.rows if not about[row.id] & hidden])

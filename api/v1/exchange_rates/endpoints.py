@@ -79,5 +79,5 @@ async def list_exchange_rates(deps: DepsDep, asked: Asked, actor: Actor = requir
         if asked.get("quote") is None:
             rows = await spend_rate.in_force(session, base, datetime.now(UTC), wanted)
             return [ExchangeRateView.of(row) for row in rows], None
-        found = await spend_rate.page(session, wanted, base=base, after=asked.after, limit=asked.limit)
+        found = await spend_rate.page(session, wanted, base=base)
         return items_of(found, ExchangeRateView.of)

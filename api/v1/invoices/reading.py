@@ -56,7 +56,7 @@ async def list_invoices(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     """List the organization's invoices, newest first."""
     wanted, now = asked.wanted(listed_organization(actor, asked.organization_id)), datetime.now(UTC)
     async with deps.session_for(actor) as session:
-        found = await invoices.page(session, wanted, after=asked.after, limit=asked.limit)
+        found = await invoices.page(session, wanted)
         own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
         return items_of(found, lambda row: view(row, now, own.get(row.id)))
 

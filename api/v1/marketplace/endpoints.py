@@ -174,11 +174,9 @@ async def list_offers(deps: DepsDep, asked: Asked, actor: Actor = require(Permis
         # It has no word that an offer could have.
         return [], None
     async with deps.session_for(actor) as session:
-        rows, following = await marketplace.page(
-            session, wanted, words=named, least_stars_e6=least_e6, after=asked.after, limit=asked.limit
-        )
-    known = await cards_of(deps, *(row.offer.agent_id for row in rows))
-    return [_shown(deps, actor, row, known[row.offer.agent_id]) for row in rows], following
+        found = await marketplace.page(session, wanted, words=named, least_stars_e6=least_e6)
+    known = await cards_of(deps, *(row.offer.agent_id for row in found.rows))
+    return items_of(found, lambda row: _shown(deps, actor, row, known[row.offer.agent_id]))
 
 
 def _narrowed(asked: Asked) -> Wanted:
@@ -332,7 +330,7 @@ async def list_library(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
     """List the agents that the organization has bought, newest first, including refunded ones."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
-        found = await marketplace.library(session, wanted, after=asked.after, limit=asked.limit)
+        found = await marketplace.library(session, wanted)
     names = await _names(deps, *found.rows)
     return items_of(found, lambda row: _view(deps, row, names))
 

@@ -73,9 +73,7 @@ async def list_notifications(deps: DepsDep, asked: Asked, actor: Actor = require
     """List the notifications in the caller's inbox, newest first, in the caller's language."""
     wanted, unread = asked.wanted(None, without=["unread"], type="kind"), bool(asked.get("unread"))
     async with _own(deps, actor) as (session, own):
-        found = await notifications.inbox(
-            session, wanted, recipient=own, unread_only=unread, after=asked.after, limit=asked.limit
-        )
+        found = await notifications.inbox(session, wanted, recipient=own, unread_only=unread)
         language = (await notifications.preferences(session, own)).language
         names = await _names(session, actor, found.rows)
     formats = formats_of(language)

@@ -106,7 +106,7 @@ async def list_organizations(deps: DepsDep, asked: Asked, actor: Actor = require
     """List organizations, newest first. The platform sees all of them, a tenant its own."""
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
-        found = await organizations.page(session, wanted, after=asked.after, limit=asked.limit)
+        found = await organizations.page(session, wanted)
         own = await seen(session, actor, {row.id: row.id for row in found.rows})
     return items_of(found, lambda row: OrganizationView.of(row, own.get(row.id)))
 

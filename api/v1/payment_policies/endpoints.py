@@ -75,7 +75,7 @@ async def list_payment_policies(deps: DepsDep, asked: Asked, actor: Actor = requ
     """List the payment policies that were set, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), subject_type="scope")
     async with deps.session_for(actor) as session:
-        found = await policies.page(session, wanted, after=asked.after, limit=asked.limit)
+        found = await policies.page(session, wanted)
         return await _shown(session, found.rows), found.following
 
 

@@ -201,7 +201,7 @@ async def list_payments(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     """List the organization's payments, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
-        found = await payments.page(session, wanted, after=asked.after, limit=asked.limit)
+        found = await payments.page(session, wanted)
         own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
         return items_of(found, lambda row: shown(payments.state_of(row), actor, own.get(row.id)))
 
@@ -266,9 +266,7 @@ async def get_payment_timeline(payment_id: str, actor: ActorDep, deps: DepsDep, 
     await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
-        found = await payments.timeline_page(
-            session, wanted, payment_id=payment_id, after=asked.after, limit=asked.limit
-        )
+        found = await payments.timeline_page(session, wanted, payment_id=payment_id)
         moved = [row.transfer_id for row in found.rows if row.transfer_id is not None]
         seen = await transfers.visible(session, moved)
     return items_of(found, lambda row: event_view(row, seen))

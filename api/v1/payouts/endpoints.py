@@ -342,7 +342,7 @@ async def list_payouts(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
     """List payouts, newest first."""
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
     async with deps.database.at_one_moment(actor.org_id) as session:
-        found = await payouts.page(session, wanted, after=asked.after, limit=asked.limit)
+        found = await payouts.page(session, wanted)
         taken_back = await transfer_reversal.reversed_of(session, [row.id for row in found.rows])
     return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
 

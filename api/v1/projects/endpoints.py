@@ -87,7 +87,7 @@ async def list_projects(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["deployed"])
     deployed = asked.get("deployed") is True
     async with deps.session_for(actor) as session:
-        found = await projects.page(session, wanted, deployed=deployed, after=asked.after, limit=asked.limit)
+        found = await projects.page(session, wanted, deployed=deployed)
         own = await seen(session, actor, {row.id: row.org_id for row in found.rows})
     return items_of(found, lambda row: ProjectView.of(row, own.get(row.id)))
 

@@ -157,8 +157,6 @@ async def list_purchase_orders(
             wanted,
             of=of,
             unconfirmed_only=bool(asked.get("unconfirmed")),
-            after=asked.after,
-            limit=asked.limit,
         )
         return await _all_shown(session, actor, found.rows), found.following
 

@@ -151,7 +151,7 @@ async def list_report_runs(report_id: str, deps: DepsDep, key: SpendingKeyDep, a
     """List the runs of a report, newest first: each is one version of a period."""
     await _seen(deps, actor, key, report_id)
     async with deps.session_for(actor) as session:
-        found = await reports.runs(session, report_id, asked.wanted(None), after=asked.after, limit=asked.limit)
+        found = await reports.runs(session, report_id, asked.wanted(None))
         return items_of(found, ReportRunView.of)
 
 

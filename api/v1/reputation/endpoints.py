@@ -128,7 +128,7 @@ async def explain_score(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await store.events_of(session, wanted, agent_id=agent_id, after=after, limit=limit)
+            found = await store.events_of(session, replace(wanted, after=after, limit=limit), agent_id=agent_id)
         return items_of(found, ReputationEventView.of)
 
     def within(items: list[ReputationEventView], cursor: str | None) -> ScoreExplanationView:
@@ -329,7 +329,7 @@ async def list_feedback(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     async with deps.session_for(actor) as session:
         await agents.get(session, agent_id)
     async with deps.database.platform() as session:
-        found = await store.feedback_of(session, wanted, viewer=actor.org_id, after=asked.after, limit=asked.limit)
+        found = await store.feedback_of(session, wanted, viewer=actor.org_id)
     return items_of(found, lambda row: FeedbackView.of(row, viewer=actor.org_id))
 
 

@@ -108,9 +108,7 @@ async def list_revenue(
     agent_id = visible_agent(actor, asked.get("agent_id"))
     wanted = asked.wanted(org_id, without=("agent_id", "project_id"))
     async with deps.session_for(actor) as session:
-        found = await events.page(
-            session, wanted, agent_id=agent_id, project_id=asked.get("project_id"), after=asked.after, limit=asked.limit
-        )
+        found = await events.page(session, wanted, agent_id=agent_id, project_id=asked.get("project_id"))
         return await _shown(session, found.rows), found.following
 
 

@@ -116,7 +116,7 @@ async def list_secret_grants(deps: DepsDep, asked: Asked, actor: Actor = require
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
         to = None if _sees_all(actor) else actor
-        found = await grants.page(session, wanted, to=to, after=asked.after, limit=asked.limit)
+        found = await grants.page(session, wanted, to=to)
         return await _grants_shown(session, found.rows, datetime.now(UTC)), found.following
 
 
@@ -150,7 +150,7 @@ async def list_secrets(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
     async with deps.session_for(actor) as session:
         own = await grants.of_actor(session, actor, now)
         within = None if _sees_all(actor) else [path for grant in own for path in grant.paths]
-        found = await secrets.page(session, wanted, within=within, after=asked.after, limit=asked.limit)
+        found = await secrets.page(session, wanted, within=within)
         shown = await _grants_shown(session, own, now)
         return items_of(found, lambda row: SecretView.of(row, _naming(row.path, shown)))
 
@@ -167,7 +167,7 @@ async def list_secret_access(
     async with deps.session_for(actor) as session:
         await secrets.at_path(session, org_id, path)
     async with deps.session_for(actor) as session:
-        found = await access.page(session, asked.wanted(org_id), org_id, path, after=asked.after, limit=asked.limit)
+        found = await access.page(session, asked.wanted(org_id), org_id, path)
         return items_of(found, SecretAccessView.of)
 
 

@@ -157,7 +157,7 @@ async def list_sessions(deps: DepsDep, asked: Asked, actor: ActorDep) -> Items:
     wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["mine"])
     own = actor if asked.get("mine") or not actor.may(Permission.MANAGE_KEYS) else None
     async with deps.session_for(actor) as session:
-        found = await sessions.page(session, wanted, of=own, after=asked.after, limit=asked.limit)
+        found = await sessions.page(session, wanted, of=own)
         return items_of(found, lambda row: SessionView.of(row, actor))
 
 

@@ -112,9 +112,7 @@ async def list_spend_controls(
     wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
     of = confined(actor, key)
     async with deps.session_for(actor) as session:
-        found = await controls.page(
-            session, wanted, kind=ControlKind.LIMIT, open_only=open_only, of=of, after=asked.after, limit=asked.limit
-        )
+        found = await controls.page(session, wanted, kind=ControlKind.LIMIT, open_only=open_only, of=of)
         return await _all_shown(session, found.rows), found.following
 
 

@@ -120,18 +120,14 @@ class Lists:
         """Return a page of its versions."""
         async with self._deps.session_for(self._actor) as session:
             control = await self._control(session)
-            found = await controls.versions(
-                session, asked.wanted(None), control_id=control.id, after=asked.after, limit=asked.limit
-            )
+            found = await controls.versions(session, asked.wanted(None), control_id=control.id)
             return items_of(found, lambda row: view.of(row, control.asset))
 
     async def spends(self, asked: Asked) -> Items:
         """Return a page of what counts in it; keys of agents and members get their own only."""
         async with self._deps.session_for(self._actor) as session:
             control = await self._control(session)
-            rows, following = await controls.spends(
-                session, asked.wanted(None), control=control, after=asked.after, limit=asked.limit
-            )
+            rows, following = await controls.spends(session, asked.wanted(None), control=control)
             if (holder := reader(self._actor, self._key)) is not None:
                 own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
                 rows = [(row, counted) for row, counted in rows if row.id in own]
@@ -141,9 +137,7 @@ class Lists:
         """Return a page of what it refused; keys of agents and members get their own only."""
         async with self._deps.session_for(self._actor) as session:
             control = await self._control(session)
-            found = await controls.refusals(
-                session, asked.wanted(None), control=control, after=asked.after, limit=asked.limit
-            )
+            found = await controls.refusals(session, asked.wanted(None), control=control)
             if (holder := reader(self._actor, self._key)) is not None:
                 found = Found(await own_of(session, found.rows, holder), found.following)
             return items_of(found, lambda row: RefusalView.of(row, control.asset))

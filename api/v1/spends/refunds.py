@@ -92,5 +92,5 @@ async def list_spend_refunds(
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
         spend = await readable(session, actor, key, spend_id)
-        found = await spends.refunds(session, wanted, spend_id=spend.id, after=asked.after, limit=asked.limit)
+        found = await spends.refunds(session, wanted, spend_id=spend.id)
         return items_of(found, lambda row: SpendRefundView.of(spend, row))

@@ -143,7 +143,7 @@ async def list_usage_events(
     wanted = replace(asked.wanted(org_id, without=_DAYS), since=when.since, until=when.until)
     of = confined(actor, key)
     async with deps.session_for(actor) as session:
-        found = await usage_report.log(session, wanted, of=of, after=asked.after, limit=asked.limit)
+        found = await usage_report.log(session, wanted, of=of)
         charges = await usage_charge.of_events(session, org_id, [row.id for row in found.rows])
         billed = await usage_bill.of_events(session, org_id, found.rows)
     views = [UsageEventView.of(row, charges.get(row.id), bill) for row, bill in zip(found.rows, billed, strict=True)]

@@ -330,7 +330,7 @@ async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorD
     await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS)
     wanted = asked.wanted(None)
     async with deps.session_for(actor) as session:
-        found = await deliveries.page(session, endpoint_id, wanted, after=asked.after, limit=asked.limit)
+        found = await deliveries.page(session, endpoint_id, wanted)
         return items_of(found, WebhookDeliveryView.of)
 
 

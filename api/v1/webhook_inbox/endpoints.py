@@ -38,9 +38,7 @@ async def list_webhook_events(deps: DepsDep, asked: Asked, actor: Actor = requir
     """List the webhooks that providers have sent, newest first."""
     wanted = asked.wanted(None, without=["unhandled"])
     async with deps.session_for(actor) as session:
-        found = await inbox.page(
-            session, wanted, unhandled=bool(asked.get("unhandled")), after=asked.after, limit=asked.limit
-        )
+        found = await inbox.page(session, wanted, unhandled=bool(asked.get("unhandled")))
         return items_of(found, InboxEventView.of)
 
 
