@@ -358,6 +358,12 @@ def idempotency(required: bool) -> Any:
     return Depends(command)
 
 
+#: The command of an operation that moves money: without a key it is refused.
+MovesMoney = Annotated[Command, idempotency(required=True)]
+#: The command of an operation that takes a key.
+MayRepeat = Annotated[Command, idempotency(required=False)]
+
+
 def scope_of(actor: Actor) -> str:
     """Return within what a key is unique: the organization, or the platform."""
     return actor.org_id or "platform"

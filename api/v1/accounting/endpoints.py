@@ -47,7 +47,7 @@ LineParam = Annotated[
 ]
 
 
-@router.get("/trial-balance", response_model=TrialBalanceView)
+@router.get("/trial-balance")
 async def get_trial_balance(
     deps: DepsDep,
     start_date: StartDate = None,
@@ -66,7 +66,7 @@ async def get_trial_balance(
     return TrialBalanceView.of(first, last, sums)
 
 
-@router.get("/profit-and-loss", response_model=ProfitAndLossView)
+@router.get("/profit-and-loss")
 async def get_profit_and_loss(
     deps: DepsDep,
     start_date: StartDate = None,
@@ -82,7 +82,7 @@ async def get_profit_and_loss(
     return ProfitAndLossView.of(first, last, sums, costs)
 
 
-@router.get("/balance-sheet", response_model=BalanceSheetView)
+@router.get("/balance-sheet")
 async def get_balance_sheet(
     deps: DepsDep,
     at: Annotated[

@@ -11,7 +11,7 @@ from api.auth import permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
@@ -29,7 +29,7 @@ router = Resource(tags=["costs"])
 Whose = Annotated[OrganizationId | None, Query(description="For operators: the organization whose prices are meant.")]
 
 
-@router.get("/credits/costs", response_model=CostList, responses=errors(NotFound))
+@router.get("/credits/costs", responses=errors(NotFound))
 async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor = require(Permission.READ)) -> CostList:
     """List what each action costs the organization.
 
@@ -47,11 +47,7 @@ async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor 
     responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator")),
 )
 async def set_cost(
-    action: str,
-    body: CostChange,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    action: str, body: CostChange, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Set the cost of an action from now on, for everybody or for one organization. For operators.
 

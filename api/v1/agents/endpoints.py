@@ -14,7 +14,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import AgentId, OrganizationId, SearchText, etag
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of, split
 from api.metadata import PreconditionDep, required, seen
 from api.pagination import MAX_LIMIT
@@ -48,10 +48,7 @@ router = Resource(tags=["agents"])
 
 @router.post("/agents", status_code=201, response_model=AgentView, responses=errors(NotFound, ExternalIdTaken))
 async def create_agent(
-    body: AgentCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_AGENTS),
-    command: Command = idempotency(required=False),
+    body: AgentCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_AGENTS), command: MayRepeat
 ) -> Response:
     """Create an agent of an organization."""
     async with command, deps.session_for(actor) as session:
@@ -141,7 +138,7 @@ async def list_agents(deps: DepsDep, asked: Asked, actor: Actor = require(Permis
     return items_of(found, lambda row: AgentView.of(row, known[row.id], own.get(row.id)))
 
 
-@router.get("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound, Forbidden))
+@router.get("/agents/{agent_id}", responses=errors(NotFound, Forbidden))
 async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> AgentView:
     """Read one agent."""
     async with deps.session_for(actor) as session:
@@ -177,12 +174,7 @@ async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
     responses=errors(NotFound, Forbidden, ExternalIdTaken, (Conflict, "agent.listed")),
 )
 async def update_agent(
-    agent_id: str,
-    body: AgentUpdate,
-    deps: DepsDep,
-    actor: ActorDep,
-    expected: PreconditionDep,
-    command: Command = idempotency(required=False),
+    agent_id: str, body: AgentUpdate, deps: DepsDep, actor: ActorDep, expected: PreconditionDep, command: MayRepeat
 ) -> Response:
     """Change an agent's listing, `external_id` and `metadata`.
 
@@ -218,9 +210,7 @@ async def update_agent(
 
 
 @router.post("/agents/{agent_id}/retire", response_model=AgentView, responses=errors(NotFound, Forbidden))
-async def retire_agent(
-    agent_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
-) -> Response:
+async def retire_agent(agent_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Retire an agent permanently: no new contract or purchase of it can begin; existing ones continue.
 
     Retiring it again returns the first response.
@@ -235,7 +225,7 @@ async def retire_agent(
         return command.answer(shown)
 
 
-@router.put("/agents/{agent_id}/category", response_model=AgentView, responses=errors(NotFound))
+@router.put("/agents/{agent_id}/category", responses=errors(NotFound))
 async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: ActorDep) -> AgentView:
     """List an agent under another category, or under none. Its evidence moves with it."""
     await _owned(deps, actor, agent_id)

@@ -13,7 +13,7 @@ from api.csv_files import CSV, wants_csv, whole
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alert_rules.schemas import AlertMetricsView, AlertRuleCreate, AlertRuleSet, AlertRuleView, MetricView
@@ -61,7 +61,7 @@ async def list_alert_rules(
     return whole(AlertRuleView, data, "alert-rules.csv") if wants_csv(request) else Page(data=data)
 
 
-@router.get("/alert-rules/metrics", response_model=AlertMetricsView, operation_id="alert_rules.list_metrics")
+@router.get("/alert-rules/metrics", operation_id="alert_rules.list_metrics")
 async def list_alert_metrics(actor: Actor = require(Permission.READ)) -> AlertMetricsView:
     """List the metrics that rules can watch, with their conditions and filters."""
     return AlertMetricsView(data=[MetricView.of(metric) for metric in watched(platform=actor.is_platform)])
@@ -74,10 +74,7 @@ async def list_alert_metrics(actor: Actor = require(Permission.READ)) -> AlertMe
     responses=errors(NotFound, *_REFUSALS, (Conflict, "alert_rule.exists"), (Conflict, "alert_rule.limit_reached")),
 )
 async def create_alert_rule(
-    body: AlertRuleCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_ALERT_RULES),
-    command: Command = idempotency(required=False),
+    body: AlertRuleCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_ALERT_RULES), command: MayRepeat
 ) -> Response:
     """Create a rule. Its metric is checked from now on, once a minute, or less often for long windows."""
     org_id = listed_organization(actor, body.organization_id)
@@ -94,7 +91,7 @@ async def create_alert_rule(
         return command.answer(AlertRuleView.of(row))
 
 
-@router.get("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(NotFound))
+@router.get("/alert-rules/{rule_id}", responses=errors(NotFound))
 async def get_alert_rule(
     rule_id: str, deps: DepsDep, actor: ActorDep, organization_id: ForOrganization = None
 ) -> AlertRuleView:
@@ -115,8 +112,9 @@ async def set_alert_rule(
     body: AlertRuleSet,
     deps: DepsDep,
     actor: ActorDep,
+    *,
     organization_id: ForOrganization = None,
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Replace a rule. For a built-in rule: its severity, channels, escalation, and whether it is enabled.
 

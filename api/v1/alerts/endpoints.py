@@ -14,7 +14,7 @@ from api.auth import SpendingKeyDep, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
@@ -77,10 +77,7 @@ async def list_alerts(
     responses=errors(NotFound),
 )
 async def acknowledge_alert(
-    alert_id: str,
-    deps: DepsDep,
-    actor: Actor = require(Permission.ACKNOWLEDGE),
-    command: Command = idempotency(required=False),
+    alert_id: str, deps: DepsDep, *, actor: Actor = require(Permission.ACKNOWLEDGE), command: MayRepeat
 ) -> Response:
     """Acknowledge an alert. The first operator to do so is recorded, and the first of its organization.
 
@@ -103,10 +100,7 @@ async def acknowledge_alert(
     responses=errors(NotFound, OperatorsCase),
 )
 async def resolve_alert(
-    alert_id: str,
-    deps: DepsDep,
-    actor: Actor = require(Permission.ACKNOWLEDGE),
-    command: Command = idempotency(required=False),
+    alert_id: str, deps: DepsDep, *, actor: Actor = require(Permission.ACKNOWLEDGE), command: MayRepeat
 ) -> Response:
     """Resolve an alert. The first one to do so is recorded.
 
@@ -132,8 +126,9 @@ async def snooze_alert(
     alert_id: str,
     body: AlertSnooze,
     deps: DepsDep,
+    *,
     actor: Actor = require(Permission.ACKNOWLEDGE),
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Snooze an alert: no notifications of it are sent before a given time.
 

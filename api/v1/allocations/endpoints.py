@@ -14,7 +14,7 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import ProjectId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
@@ -50,7 +50,6 @@ router = Resource(tags=["allocations"])
 #: How long an acceptance waits for its run to take the news.
 NEWS_TIMEOUT = timedelta(seconds=2)
 
-MayRepeat = Annotated[Command, idempotency(required=False)]
 _NO_BUDGET = (Conflict, "allocation.no_budget")
 
 
@@ -77,12 +76,7 @@ async def set_allocation(
         return once.answer(AllocationSettingView.of(row))
 
 
-@router.get(
-    "/projects/{slug}/allocation",
-    response_model=AllocationSettingView,
-    responses=errors(NotFound, Forbidden),
-    operation_id="allocations.settings",
-)
+@router.get("/projects/{slug}/allocation", responses=errors(NotFound, Forbidden), operation_id="allocations.settings")
 async def get_allocation_settings(
     slug: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationSettingView:
@@ -122,7 +116,7 @@ async def list_allocations(
     )
 
 
-@router.get("/allocations/{allocation_id}", response_model=AllocationDetailView, responses=errors(NotFound, Forbidden))
+@router.get("/allocations/{allocation_id}", responses=errors(NotFound, Forbidden))
 async def get_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationDetailView:

@@ -127,7 +127,6 @@ class ForecastView(ResponseModel):
 
 @router.get(
     "/analytics/forecast",
-    response_model=ForecastView,
     responses=errors(NotFound, Unknown, (Invalid, "forecast.too_short"), (Invalid, "analytics.no_rate")),
 )
 async def get_forecast(

@@ -11,7 +11,7 @@ from api.auth import SpendingKeyDep, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.analytics.advice_schemas import InsightsView, InsightTakeView, InsightView
@@ -29,14 +29,13 @@ from services.insight.insight_take import OrderRefused, TakenElsewhere
 
 router = Resource(tags=["analytics"])
 
-Once = Annotated[Command, idempotency(required=True)]
 _POOL = (Conflict, "budget.pool_closed")
 _RATE = (Unavailable, "rate.unavailable")
 
 ForOrganization = Annotated[OrganizationId | None, Query(description="For operators.")]
 
 
-@router.get("/analytics/insights", response_model=InsightsView, responses=errors(NotFound))
+@router.get("/analytics/insights", responses=errors(NotFound))
 async def list_insights(
     deps: DepsDep,
     organization_id: ForOrganization = None,
@@ -62,7 +61,7 @@ async def dismiss_insight(
     organization_id: ForOrganization = None,
     *,
     actor: Actor = require(Permission.ACKNOWLEDGE),
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Dismiss advice: it stays away for 90 days. Dismissing it again begins them anew."""
     org_id = await known_organization(deps, actor, organization_id)
@@ -82,7 +81,7 @@ async def dismiss_insight(
 async def take_insight(
     insight_id: str,
     deps: DepsDep,
-    once: Once,
+    once: MovesMoney,
     organization_id: ForOrganization = None,
     *,
     key: SpendingKeyDep,
@@ -126,7 +125,7 @@ async def take_insight(
 async def approve_insight(
     insight_id: str,
     deps: DepsDep,
-    once: Once,
+    once: MovesMoney,
     organization_id: ForOrganization = None,
     *,
     actor: Actor = require(Permission.MANAGE_SPENDING),

@@ -10,7 +10,7 @@ from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.analytics.advice_schemas import PeerComparisonView, PeersConsentSet, PeersConsentView
@@ -23,7 +23,7 @@ from services.insight import peers
 router = Resource(tags=["analytics"])
 
 
-@router.get("/analytics/peers", response_model=PeerComparisonView, responses=errors(NotFound))
+@router.get("/analytics/peers", responses=errors(NotFound))
 async def get_peers(
     deps: DepsDep,
     metric: Annotated[PeerMetric, Query(description="The figure to compare.")],
@@ -54,10 +54,7 @@ async def get_peers(
 
 @router.put("/analytics/peers/consent", response_model=PeersConsentView)
 async def set_peers_consent(
-    body: PeersConsentSet,
-    deps: DepsDep,
-    actor: Actor = require(Permission.CHANGE_ORGANIZATION),
-    command: Command = idempotency(required=False),
+    body: PeersConsentSet, deps: DepsDep, *, actor: Actor = require(Permission.CHANGE_ORGANIZATION), command: MayRepeat
 ) -> Response:
     """Agree to be compared with others, or end the agreement. Only the organization itself can agree.
 

@@ -27,7 +27,7 @@ from services.insight import metrics
 router = Resource(tags=["analytics"])
 
 
-@router.get("/analytics/metrics", response_model=MetricsView)
+@router.get("/analytics/metrics")
 async def list_metrics(actor: Actor = require(Permission.READ_BILLING)) -> MetricsView:
     """List the metrics that the caller can ask for, with their dimensions and formulas."""
     return MetricsView(data=[MetricDefinitionView.of(each) for each in usable(platform=actor.is_platform).values()])

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.keyring import new_secret
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
@@ -81,12 +81,7 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
         AgentRetired,
     ),
 )
-async def create_api_key(
-    body: ApiKeyCreate,
-    deps: DepsDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
-) -> Response:
+async def create_api_key(body: ApiKeyCreate, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
     Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners
@@ -141,7 +136,7 @@ async def list_api_keys(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
         return items_of(found, ApiKeyView.of)
 
 
-@router.delete("/api-keys/{key_id}", response_model=ApiKeyRevoked, responses=errors(NotFound))
+@router.delete("/api-keys/{key_id}", responses=errors(NotFound))
 async def revoke_api_key(
     key_id: str,
     deps: DepsDep,

@@ -11,7 +11,7 @@ from api.auth import require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.approvals.schemas import ApprovalView
@@ -51,10 +51,7 @@ async def list_approvals(deps: DepsDep, asked: Asked, actor: Actor = require(Per
 
 @router.post("/approvals/{approval_id}/approve", response_model=ApprovalView, responses=_REFUSALS)
 async def approve(
-    approval_id: str,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    approval_id: str, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Approve another operator's request. That operator can then repeat the request. For operators."""
     return await _decided(deps, actor, approval_id, command, approves=True)
@@ -62,10 +59,7 @@ async def approve(
 
 @router.post("/approvals/{approval_id}/reject", response_model=ApprovalView, responses=_REFUSALS)
 async def reject(
-    approval_id: str,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    approval_id: str, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Reject another operator's request, or take back your own, also after it was approved but not used. For operators.
 

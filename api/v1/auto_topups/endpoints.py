@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
@@ -25,7 +25,7 @@ from services.payments import auto_topup
 router = Resource(tags=["auto_topups"])
 
 
-@router.get("/billing/auto-topup", response_model=AutoTopUpView)
+@router.get("/billing/auto-topup")
 async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ_BILLING)) -> AutoTopUpView:
     """Show the automatic top-up: its settings, and the credits bought this month."""
     org_id = acting_organization(actor, None)
@@ -44,10 +44,7 @@ async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ_B
     ),
 )
 async def set_auto_topup(
-    body: AutoTopUpSet,
-    deps: DepsDep,
-    actor: Actor = require(Permission.PAY),
-    command: Command = idempotency(required=False),
+    body: AutoTopUpSet, deps: DepsDep, *, actor: Actor = require(Permission.PAY), command: MayRepeat
 ) -> Response:
     """Set the automatic top-up: buy credits with a stored payment method when the balance falls below a threshold.
 

@@ -11,7 +11,7 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.billing_profile.schemas import ProfileDecision, ProfileUpdate, ProfileView, view
@@ -25,7 +25,7 @@ from services.billing import billing_profile
 router = Resource(tags=["billing_profile"])
 
 
-@router.get("/billing/profile", response_model=ProfileView, responses=errors(NotFound))
+@router.get("/billing/profile", responses=errors(NotFound))
 async def get_billing_profile(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
@@ -41,10 +41,7 @@ async def get_billing_profile(
     "/billing/profile", response_model=ProfileView, responses=errors(NotFound), operation_id="billing_profile.set"
 )
 async def put_billing_profile(
-    body: ProfileUpdate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_BILLING),
-    command: Command = idempotency(required=False),
+    body: ProfileUpdate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_BILLING), command: MayRepeat
 ) -> Response:
     """Replace the organization's billing profile. EU VAT numbers are checked with the register."""
     org_id = await known_organization(deps, actor, None)
@@ -64,10 +61,7 @@ async def put_billing_profile(
     responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator")),
 )
 async def decide_billing_profile(
-    body: ProfileDecision,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    body: ProfileDecision, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Record an operator's decision on an organization: its country or a tax exemption. For operators."""
     async with command:

@@ -10,7 +10,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
@@ -39,18 +39,11 @@ from services.billing import billing_run, invoice_item
 
 router = Resource(tags=["billing_runs"])
 
-MayRepeat = Annotated[Command, idempotency(required=False)]
-MovesMoney = Annotated[Command, idempotency(required=True)]
 #: How many failures a run shows.
 SHOWN = 100
 
 
-@router.get(
-    "/billing/invoices/upcoming",
-    response_model=UpcomingInvoiceView,
-    responses=errors(NotFound, UnknownEntity),
-    tags=["invoices"],
-)
+@router.get("/billing/invoices/upcoming", responses=errors(NotFound, UnknownEntity), tags=["invoices"])
 async def preview_invoice(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
@@ -108,7 +101,7 @@ async def list_billing_runs(deps: DepsDep, asked: Asked, actor: Actor = require(
     return await asked.rows(deps.session_for(actor), runs.runs, wanted, BillingRunView.of)
 
 
-@router.get("/billing/runs/{period}", response_model=BillingRunView, responses=errors(NotFound))
+@router.get("/billing/runs/{period}", responses=errors(NotFound))
 async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> BillingRunView:
     """Show the run of a month, with the organizations that could not be invoiced. For operators."""
     month = parse_month(period)
@@ -159,7 +152,6 @@ async def list_invoice_items(deps: DepsDep, asked: Asked, actor: Actor = require
 @router.delete(
     "/billing/invoice-items/{item_id}",
     tags=["invoice_items"],
-    response_model=InvoiceItemView,
     responses=errors(NotFound, Forbidden, (Conflict, "invoice_item.not_open")),
 )
 async def remove_invoice_item(item_id: str, deps: DepsDep, actor: ActorDep) -> InvoiceItemView:

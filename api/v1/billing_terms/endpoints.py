@@ -9,7 +9,7 @@ from api.approvals import override_by_two
 from api.auth import ActorDep, permit
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, TermsVersionView
 from domain.common.access import Permission
@@ -22,9 +22,7 @@ from services.billing import billing_terms
 router = Resource(tags=["billing_terms"])
 
 
-@router.get(
-    "/organizations/{organization_id}/billing-terms", response_model=BillingTermsView, responses=errors(NotFound)
-)
+@router.get("/organizations/{organization_id}/billing-terms", responses=errors(NotFound))
 async def get_billing_terms(organization_id: str, deps: DepsDep, actor: ActorDep) -> BillingTermsView:
     """Show an organization's current billing terms, and those that follow."""
     async with deps.session_for(actor) as session:
@@ -39,11 +37,7 @@ async def get_billing_terms(organization_id: str, deps: DepsDep, actor: ActorDep
     responses=errors(NotFound, Forbidden, ApprovalRequired),
 )
 async def agree_billing_terms(
-    organization_id: str,
-    body: BillingTermsSet,
-    deps: DepsDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
+    organization_id: str, body: BillingTermsSet, deps: DepsDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Agree billing terms with an organization. For operators.
 

@@ -13,7 +13,7 @@ from api.auth import ActorDep, SpendingKeyDep, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat, MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
@@ -52,8 +52,6 @@ from services.credits import spend_control
 
 router = Resource(tags=["budgets"])
 
-MayRepeat = Annotated[Command, idempotency(required=False)]
-MovesMoney = Annotated[Command, idempotency(required=True)]
 
 _KIND = ControlKind.BUDGET
 _VERSION = (Conflict, "spend_control.version")
@@ -114,7 +112,7 @@ async def list_budgets(
         return await _all_shown(session, found.rows), found.following
 
 
-@router.get("/budgets/{budget_id}", response_model=BudgetView, responses=errors(NotFound, Forbidden))
+@router.get("/budgets/{budget_id}", responses=errors(NotFound, Forbidden))
 async def get_budget(budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> BudgetView:
     """Read one budget."""
     async with deps.session_for(actor) as session:

@@ -168,7 +168,7 @@ async def get_agent_prompt(
     return Response(content, media_type="application/json", headers=headers)
 
 
-@router.get("/budgets/prompt-template", response_model=PromptTemplateView, responses=errors(NotFound))
+@router.get("/budgets/prompt-template", responses=errors(NotFound))
 async def get_prompt_template(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> PromptTemplateView:
@@ -178,7 +178,7 @@ async def get_prompt_template(
         return await _template(session, org_id)
 
 
-@router.put("/budgets/prompt-template", response_model=PromptTemplateView, responses=errors(NotFound))
+@router.put("/budgets/prompt-template", responses=errors(NotFound))
 async def set_prompt_template(
     body: PromptTemplateSet,
     deps: DepsDep,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization, of_own_agent, refuse_other_agent
@@ -36,7 +36,6 @@ router = Resource(tags=["cards"])
 
 # Who asks is judged first, so it stands first among the parameters.
 Payer = Annotated[Actor, require(Permission.MANAGE_BILLING)]
-Once = Annotated[Command, idempotency(required=True)]
 _FOUND = (NotFound, Forbidden)
 _ISSUER = ((Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
 _STATES = ((Conflict, "card.closed"), (Conflict, "card.pending"))
@@ -69,7 +68,7 @@ IssuerDep = Annotated[CardIssuer, Depends(_issuer)]
         *STOPPED,
     ),
 )
-async def create_card(actor: Payer, body: CardCreate, deps: DepsDep, issuer: IssuerDep, once: Once) -> Response:
+async def create_card(actor: Payer, body: CardCreate, deps: DepsDep, issuer: IssuerDep, once: MovesMoney) -> Response:
     """Issue a virtual card that an agent pays with, or one that pays for an approved purchase order once.
 
     Each payment is decided by the limits and budgets above the agent, and holds credits that were paid for.
@@ -102,7 +101,7 @@ async def list_cards(
         return await _all_shown(session, found.rows), found.following
 
 
-@router.get("/cards/{card_id}", response_model=CardView, responses=errors(*_FOUND))
+@router.get("/cards/{card_id}", responses=errors(*_FOUND))
 async def get_card(card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> CardView:
     """Read one card, without its number."""
     return await _shown(deps, actor, await _readable(deps, actor, key, card_id))
@@ -134,25 +133,25 @@ async def list_card_transactions(
 
 
 @router.post("/cards/{card_id}/freeze", response_model=CardView, responses=_CHANGING)
-async def freeze_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Once, actor: ActorDep) -> Response:
+async def freeze_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Freeze a card: from now on every payment is declined. What is authorized already can still be captured."""
     return await _change(deps, issuer, once, actor, card_id, CardChange.FREEZE)
 
 
 @router.post("/cards/{card_id}/unfreeze", response_model=CardView, responses=_BY_LINK)
-async def unfreeze_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Once, actor: ActorDep) -> Response:
+async def unfreeze_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Unfreeze a card: payments are decided again."""
     refuse_by_link(actor, "unfreeze cards")
     return await _change(deps, issuer, once, actor, card_id, CardChange.UNFREEZE)
 
 
 @router.post("/cards/{card_id}/close", response_model=CardView, responses=_CHANGING)
-async def close_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: Once, actor: ActorDep) -> Response:
+async def close_card(card_id: str, deps: DepsDep, issuer: IssuerDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Close a card for good. What is authorized already can still be captured, and refunds still arrive."""
     return await _change(deps, issuer, once, actor, card_id, CardChange.CLOSE)
 
 
-@router.post("/cards/{card_id}/display", response_model=CardDisplayView, responses=_SHOWING)
+@router.post("/cards/{card_id}/display", responses=_SHOWING)
 async def show_card_number(
     card_id: str, body: CardDisplayCreate, deps: DepsDep, issuer: IssuerDep, actor: ActorDep
 ) -> CardDisplayView:

@@ -42,7 +42,7 @@ async def _followed(deps: DepsDep, actor: Reader, organization_id: Named = None)
 Followed = Annotated[str | None, Depends(_followed)]
 
 
-@router.get("/changes", response_model=MarksView, responses=errors(NotFound))
+@router.get("/changes", responses=errors(NotFound))
 async def get_changes(deps: DepsDep, followed: Followed, actor: Reader) -> MarksView:
     """Show the mark of each topic: a number that grows when something in the topic changes.
 

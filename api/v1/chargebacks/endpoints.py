@@ -10,7 +10,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import PaymentId
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import listed_organization
@@ -28,7 +28,6 @@ from repositories.payments import payment as payments
 
 router = Resource(tags=["chargebacks"])
 
-MovesMoney = Annotated[Command, idempotency(required=True)]
 
 _ANSWERING = errors(
     NotFound,
@@ -60,7 +59,7 @@ async def list_chargebacks(deps: DepsDep, asked: Asked, actor: Actor = require(P
     return [view(payment, _of(payment, row.id)) for row, payment in states], found.following
 
 
-@router.get("/disputes/{dispute_id}", response_model=ChargebackView, responses=errors(NotFound))
+@router.get("/disputes/{dispute_id}", responses=errors(NotFound))
 async def get_chargeback(dispute_id: str, actor: ActorDep, deps: DepsDep) -> ChargebackView:
     """Show a chargeback."""
     return view(*await _seen(deps, actor, dispute_id, Permission.READ_BILLING))

@@ -11,7 +11,7 @@ from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
 from api.metadata import PreconditionDep, Target, tagged, update
 from api.parties import beside_all
@@ -73,10 +73,7 @@ router = Resource(tags=["contracts"])
     ),
 )
 async def create_contract(
-    body: ContractCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.AWARD),
-    command: Command = idempotency(required=False),
+    body: ContractCreate, deps: DepsDep, *, actor: Actor = require(Permission.AWARD), command: MayRepeat
 ) -> Response:
     """Award a contract to an agent. No money moves before its escrow is opened and funded.
 
@@ -241,7 +238,7 @@ async def list_contracts(deps: DepsDep, asked: Asked, actor: Actor = require(Per
     return items_of(found, lambda row: ContractView.of(row, beside[row.id], deps.settings))
 
 
-@router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound, Forbidden))
+@router.get("/contracts/{contract_id}", responses=errors(NotFound, Forbidden))
 async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContractView:
     """Read one contract. Its `ETag` is the version of your own `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
@@ -264,7 +261,7 @@ async def update_contract(
     deps: DepsDep,
     actor: ActorDep,
     expected: PreconditionDep,
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Change your own `external_id` and `metadata` of a contract. Each party has its own and sees only these."""
     async with deps.session_for(actor) as session:
@@ -290,9 +287,7 @@ async def update_contract(
     response_model=ContractView,
     responses=errors(NotFound, Forbidden, (Conflict, "contract.expired"), *STOPPED),
 )
-async def accept_contract(
-    contract_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
-) -> Response:
+async def accept_contract(contract_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Accept a proposed contract, as the agent or its organization. Accepting it again changes nothing."""
     async with deps.session_for(actor) as session:
         found = await contracts.get(session, contract_id)

@@ -10,7 +10,7 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.creators.schemas import ConnectCreate, ConnectView, CreatorAccountView
@@ -34,10 +34,9 @@ async def _payouts(deps: DepsDep) -> PayoutProvider:
 PayoutsDep = Annotated[PayoutProvider, Depends(_payouts)]
 # Who asks is judged first, so this stands first among the parameters.
 Payee = Annotated[Actor, require(Permission.PAY_OUT)]
-MayRepeat = Annotated[Command, idempotency(required=False)]
 
 
-@router.get("/billing/connect", response_model=CreatorAccountView, responses=errors(NotFound))
+@router.get("/billing/connect", responses=errors(NotFound))
 async def get_connected_account(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,

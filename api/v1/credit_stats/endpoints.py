@@ -26,7 +26,7 @@ _BOUGHT, _REWARDED = frozenset({"purchase"}), frozenset({"reward"})
 _GRANTED = frozenset({"promotion", "signup", "subscription", "adjustment"})
 
 
-@router.get("/credits/stats", response_model=CreditStats, responses=errors(NotFound))
+@router.get("/credits/stats", responses=errors(NotFound))
 async def get_credit_stats(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,

@@ -11,7 +11,7 @@ from api.approvals import by_hand, two_operators
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.metadata import PreconditionDep, Target, seen, tagged, update
 from api.routing import Resource
@@ -58,10 +58,7 @@ class _Granted(TypedDict):
     ),
 )
 async def grant_credits(
-    body: GrantCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.GRANT_CREDITS),
-    command: Command = idempotency(required=True),
+    body: GrantCreate, deps: DepsDep, *, actor: Actor = require(Permission.GRANT_CREDITS), command: MovesMoney
 ) -> Response:
     """Grant credits to an organization. For operators; above a set amount it takes two of them."""
     async with command:
@@ -116,13 +113,7 @@ async def list_grants(
     return items_of(found, lambda row: LotView.of(row, own.get(row.id)))
 
 
-@router.get(
-    "/credits/grants/{grant_id}",
-    response_model=LotView,
-    responses=errors(NotFound),
-    tags=["grants"],
-    operation_id="grants.get",
-)
+@router.get("/credits/grants/{grant_id}", responses=errors(NotFound), tags=["grants"], operation_id="grants.get")
 async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep, response: Response) -> LotView:
     """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
@@ -142,12 +133,7 @@ async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: Spending
     operation_id="grants.update",
 )
 async def update_grant(
-    grant_id: str,
-    body: GrantUpdate,
-    deps: DepsDep,
-    actor: ActorDep,
-    expected: PreconditionDep,
-    command: Command = idempotency(required=False),
+    grant_id: str, body: GrantUpdate, deps: DepsDep, actor: ActorDep, expected: PreconditionDep, command: MayRepeat
 ) -> Response:
     """Change the `external_id` and `metadata` of a grant of credits. For its organization and operators."""
     async with deps.session_for(actor) as session:

@@ -12,7 +12,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.customers.schemas import (
@@ -42,7 +42,6 @@ router = Resource(tags=["customers"])
 Reader = Annotated[Actor, require(Permission.READ_BILLING)]
 Payer = Annotated[Actor, require(Permission.PAY)]
 OrganizationParam = Annotated[OrganizationId | None, Query(description="For operators.")]
-MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _FAULTS = (NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
 _ERRORS = errors(*_FAULTS)
@@ -85,7 +84,7 @@ def _payer_of(actor: Actor, method_id: str) -> str:
     return acting_organization(actor, None)
 
 
-@router.get("/billing/customer", response_model=CustomerView, responses=errors(NotFound))
+@router.get("/billing/customer", responses=errors(NotFound))
 async def get_customer(actor: Reader, deps: DepsDep, organization_id: OrganizationParam = None) -> CustomerView:
     """Show the organization's customer at Stripe; 404 if there is none yet."""
     org_id = await known_organization(deps, actor, organization_id)
@@ -105,7 +104,7 @@ async def create_customer(actor: Payer, deps: DepsDep, stripe: StripeDep, comman
         return command.answer(CustomerView(organization_id=org_id, provider=PROVIDER, customer_id=ref))
 
 
-@router.get("/billing/payment-methods", response_model=PaymentMethodList, responses=_ERRORS, tags=["payment_methods"])
+@router.get("/billing/payment-methods", responses=_ERRORS, tags=["payment_methods"])
 async def list_payment_methods(
     actor: Reader, deps: DepsDep, stripe: StripeDep, organization_id: OrganizationParam = None
 ) -> PaymentMethodList:
@@ -173,7 +172,7 @@ async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, 
         await billing_profile.note_card_country(session, actor, org_id, country)
 
 
-@router.get("/billing/portal", response_model=PortalView, responses=errors(*_FAULTS, (Conflict, "customer.missing")))
+@router.get("/billing/portal", responses=errors(*_FAULTS, (Conflict, "customer.missing")))
 async def open_portal(
     actor: Payer,
     deps: DepsDep,

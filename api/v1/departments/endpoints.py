@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization, refuse_other_agent
@@ -33,10 +33,7 @@ router = Resource(tags=["departments"])
     responses=errors(NotFound, (Conflict, "department.exists")),
 )
 async def create_department(
-    body: DepartmentCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_SPENDING),
-    command: Command = idempotency(required=False),
+    body: DepartmentCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
 ) -> Response:
     """Create a department of an organization."""
     org_id = acting_organization(actor, body.organization_id)
@@ -68,7 +65,7 @@ async def list_departments(
     )
 
 
-@router.get("/departments/{department_id}", response_model=DepartmentView, responses=errors(NotFound, Forbidden))
+@router.get("/departments/{department_id}", responses=errors(NotFound, Forbidden))
 async def get_department(department_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep) -> DepartmentView:
     """Read one department. A key that is confined to a department reads that and its parts."""
     own = own_department(actor, key)
@@ -81,9 +78,7 @@ async def get_department(department_id: str, deps: DepsDep, actor: ActorDep, key
 
 
 @router.post(
-    "/departments/{department_id}/close",
-    response_model=DepartmentView,
-    responses=errors(NotFound, Forbidden, (Conflict, "department.in_use")),
+    "/departments/{department_id}/close", responses=errors(NotFound, Forbidden, (Conflict, "department.in_use"))
 )
 async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentView:
     """Close a department permanently. Closing it again changes nothing."""
@@ -94,12 +89,7 @@ async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -
         return DepartmentView.of(await department.close(session, actor, department_id))
 
 
-@router.get(
-    "/agents/{agent_id}/attribution",
-    response_model=AttributionView,
-    responses=errors(NotFound, Forbidden),
-    tags=["agents"],
-)
+@router.get("/agents/{agent_id}/attribution", responses=errors(NotFound, Forbidden), tags=["agents"])
 async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Show the department and the project for which an agent spends."""
     async with deps.session_for(actor) as session:
@@ -111,12 +101,7 @@ async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -
     return AttributionView.of(row)
 
 
-@router.put(
-    "/agents/{agent_id}/attribution",
-    response_model=AttributionView,
-    responses=errors(NotFound, Forbidden),
-    tags=["agents"],
-)
+@router.put("/agents/{agent_id}/attribution", responses=errors(NotFound, Forbidden), tags=["agents"])
 async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Set the department and the project for which an agent spends. A key's own attribution takes precedence."""
     async with deps.session_for(actor) as session:
@@ -131,7 +116,6 @@ async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsD
 @router.put(
     "/api-keys/{key_id}/attribution",
     tags=["api_keys"],
-    response_model=AttributionView,
     responses=errors(NotFound, Forbidden, (Conflict, "api_key.revoked")),
 )
 async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:

@@ -8,7 +8,7 @@ from api.approvals import by_hand, two_operators
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.lists import Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
@@ -59,10 +59,7 @@ async def list_earnings(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     responses=errors(NotFound, InsufficientFunds, (Conflict, "payout.debt_open"), *STOPPED),
 )
 async def convert_earnings(
-    body: ConversionCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.CONVERT_EARNINGS),
-    command: Command = idempotency(required=True),
+    body: ConversionCreate, deps: DepsDep, *, actor: Actor = require(Permission.CONVERT_EARNINGS), command: MovesMoney
 ) -> Response:
     """Convert earned credits of an agent into credits that the organization can spend. This cannot be undone.
 
@@ -96,10 +93,7 @@ async def convert_earnings(
     operation_id="earnings.waive",
 )
 async def waive_earnings(
-    body: WaiverCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.PAY_OUT),
-    command: Command = idempotency(required=True),
+    body: WaiverCreate, deps: DepsDep, *, actor: Actor = require(Permission.PAY_OUT), command: MovesMoney
 ) -> Response:
     """Waive earnings that can be neither paid out nor converted, for good, so that the organization can be closed.
 

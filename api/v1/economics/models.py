@@ -29,7 +29,7 @@ ForOrganization = Annotated[OrganizationId | None, Query(description="For operat
 _MODEL = "A model, or a model in one mode, such as `gpt-5:thinking`."
 
 
-@router.get("/economics/models", response_model=ModelFiguresView, responses=errors(NotFound))
+@router.get("/economics/models", responses=errors(NotFound))
 async def list_model_figures(
     deps: DepsDep,
     by: several(Grouping, "What the lines are grouped by: model and mode if left out.") = None,  # type: ignore[valid-type]
@@ -56,7 +56,7 @@ async def list_model_figures(
     return ModelFiguresView.of(org_id, first, end, wanted, found, classes)
 
 
-@router.get("/economics/models/compare", response_model=ModelComparisonView, responses=errors(NotFound))
+@router.get("/economics/models/compare", responses=errors(NotFound))
 async def compare_models(
     deps: DepsDep,
     a: Annotated[SearchText, Query(description=_MODEL)],

@@ -65,7 +65,7 @@ async def list_events(
         return items_of(found, OutboxEventView.of)
 
 
-@router.get("/events/catalogue", response_model=CatalogueView)
+@router.get("/events/catalogue")
 async def list_event_types(_actor: Actor = require(Permission.READ)) -> CatalogueView:
     """List all types of events, with the JSON Schema of their data and an example."""
     return CatalogueView(data=[EventTypeView.of(each) for each in CATALOGUE.values()])

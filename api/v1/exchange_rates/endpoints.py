@@ -10,7 +10,7 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
@@ -30,10 +30,7 @@ router = Resource(tags=["exchange_rates"])
     responses=errors((Conflict, "exchange_rate.exists")),
 )
 async def set_exchange_rate(
-    body: ExchangeRateSet,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    body: ExchangeRateSet, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Set the rate from the currency that credits are sold for to another one. For operators.
 

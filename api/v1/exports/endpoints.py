@@ -12,7 +12,7 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import FILES
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf
 from api.outgoing import OutgoingStream
 from api.routing import Resource
@@ -39,7 +39,6 @@ from services.insight import export
 
 router = Resource(prefix="/exports", tags=["exports"])
 
-Once = Annotated[Command, idempotency(required=True)]
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
 _LIST = ListOf(
     "exports",
@@ -72,7 +71,7 @@ def _permit(actor: Actor, key: SpendingKey, dataset: str) -> None:
 async def create_export(
     body: ExportCreate,
     deps: DepsDep,
-    once: Once,
+    once: MovesMoney,
     *,
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
@@ -121,7 +120,7 @@ async def list_exports(
     return await asked.rows(deps.session_for(actor), exports.page, wanted, ExportView.of)
 
 
-@router.get("/{export_id}", response_model=ExportView, responses=errors(NotFound, Forbidden))
+@router.get("/{export_id}", responses=errors(NotFound, Forbidden))
 async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep) -> ExportView:
     """Show an export with its finished files: rows, sums by currency and SHA-256 of each."""
     async with deps.session_for(actor) as session:

@@ -1,14 +1,13 @@
 """Collecting an invoice by command: charged or dunned from now on, and charged at once."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 from starlette.responses import Response
 
 from api.auth import ActorDep
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.routing import Resource
 from api.v1.invoices import commands
 from api.v1.invoices.reading import collection_of, held_of, seen_invoice
@@ -25,8 +24,6 @@ from domain.payments.dunning import ChargeUnderWay
 from services.billing import invoice_collection
 
 router = Resource(tags=["invoices"])
-
-MovesMoney = Annotated[Command, idempotency(required=True)]
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from api.approvals import by_hand, two_operators
 from api.auth import ActorDep, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat, MovesMoney
 from api.metadata import PreconditionDep, Target, own_of, update
 from api.routing import Resource
 from api.v1.invoices import commands
@@ -58,8 +58,6 @@ from services.tenants.metadata import version_of
 
 router = Resource(tags=["invoices"])
 
-MovesMoney = Annotated[Command, idempotency(required=True)]
-Honoured = Annotated[Command, idempotency(required=False)]
 
 #: What a tenant's role needs to write on its invoices.
 _WRITING = Permission.MANAGE_BILLING
@@ -132,7 +130,7 @@ async def issue_invoice(
     response_model=InvoiceView,
     responses=errors(NotFound, Forbidden, WrongInvoiceState),
 )
-async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps: DepsDep, once: Honoured) -> Response:
+async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps: DepsDep, once: MayRepeat) -> Response:
     """Replace the lines, the discounts and the note of a draft. For operators."""
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
@@ -150,11 +148,7 @@ async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps
         return once.answer(view(edited, now, await metadata.get(session, edited.id, edited.org_id)))
 
 
-@router.delete(
-    "/billing/invoices/{invoice_id}",
-    response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState),
-)
+@router.delete("/billing/invoices/{invoice_id}", responses=errors(NotFound, Forbidden, WrongInvoiceState))
 async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> InvoiceView:
     """Discard a draft. It never becomes an invoice and is no longer listed. For operators."""
     now = datetime.now(UTC)
@@ -172,11 +166,7 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
     ),
 )
 async def finalize_invoice(
-    invoice_id: str,
-    actor: ActorDep,
-    deps: DepsDep,
-    once: MovesMoney,
-    body: InvoiceFinalize | None = None,
+    invoice_id: str, actor: ActorDep, deps: DepsDep, once: MovesMoney, body: InvoiceFinalize | None = None
 ) -> Response:
     """Finalise a draft: apply discounts, credits and tax, book the invoice and give it a number. For operators."""
     async with deps.session_for(actor) as session:
@@ -212,7 +202,7 @@ async def finalize_invoice(
     operation_id="invoices.update",
 )
 async def write_on_invoice(
-    invoice_id: str, body: InvoiceUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: Honoured
+    invoice_id: str, body: InvoiceUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:
     """Change the `external_id` and `metadata` of an invoice. For its organization and operators."""
     async with deps.session_for(actor) as session:
@@ -285,7 +275,7 @@ async def resume_invoice(
     invoice_id: str,
     actor: ActorDep,
     deps: DepsDep,
-    once: Honoured,
+    once: MayRepeat,
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
     """Resume the collection of an invoice that a refund or a chargeback has reopened. For operators.

@@ -61,7 +61,7 @@ async def list_invoices(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
         return items_of(found, lambda row: view(row, now, own.get(row.id)))
 
 
-@router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))
+@router.get("/billing/invoices/{invoice_id}", responses=errors(NotFound))
 async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> InvoiceDetail:
     """Show an invoice, with the amount that each payment has paid."""
     async with deps.session_for(actor) as session:
@@ -105,7 +105,7 @@ async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: Actor
     return as_pdf(await deps.documents.made(wanted))
 
 
-@router.get("/billing/invoices/{invoice_id}/collection", response_model=CollectionView, responses=errors(NotFound))
+@router.get("/billing/invoices/{invoice_id}/collection", responses=errors(NotFound))
 async def get_collection(invoice_id: str, actor: ActorDep, deps: DepsDep) -> CollectionView:
     """Show the collection of an invoice: each past step, and the next one. 404 if it has no collection."""
     async with deps.session_for(actor) as session:

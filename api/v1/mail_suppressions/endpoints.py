@@ -13,7 +13,7 @@ from api.body import raw_body
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import ResponseModel, SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.mail_suppressions.schemas import MailSuppressionView
@@ -46,11 +46,7 @@ class BounceReceipt(ResponseModel):
 
 
 @router.post(
-    "/webhooks/mail-bounces",
-    tags=["webhooks"],
-    response_model=BounceReceipt,
-    responses=errors(NotFound, BadSignature),
-    openapi_extra=_REPORT,
+    "/webhooks/mail-bounces", tags=["webhooks"], responses=errors(NotFound, BadSignature), openapi_extra=_REPORT
 )
 @raw_body
 async def receive_mail_bounce(
@@ -99,10 +95,7 @@ async def list_mail_suppressions(deps: DepsDep, asked: Asked, actor: Actor = req
 
 @router.post("/mail-suppressions/{suppression_id}/lift", response_model=MailSuppressionView, responses=errors(NotFound))
 async def lift_mail_suppression(
-    suppression_id: str,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    suppression_id: str, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Lift a suppression: mail is sent to the address again. The first one to lift it is recorded.
 

@@ -63,7 +63,6 @@ class PurchaseActionList(ResponseModel):
 
 @router.get(
     "/marketplace/purchases/{purchase_id}/actions",
-    response_model=PurchaseActionList,
     responses=errors(NotFound, Forbidden),
     operation_id="marketplace.purchase_actions",
 )

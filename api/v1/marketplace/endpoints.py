@@ -13,7 +13,7 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep, get_temporal
 from api.errors import errors
 from api.fields import Amount, etag
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat, MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.metadata import GivenPreconditionDep, own_of
 from api.routing import Resource
@@ -66,8 +66,6 @@ from services.marketplace import marketplace_renewal
 
 router = Resource(tags=["marketplace"])
 
-MovesMoney = Annotated[Command, idempotency(required=True)]
-MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _OFFERS = ListOf(
     "offers",
@@ -188,7 +186,7 @@ def _narrowed(asked: Asked) -> Wanted:
     return replace(wanted, least_minor=least, most_minor=most)
 
 
-@router.get("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound))
+@router.get("/marketplace/agents/{agent_id}", responses=errors(NotFound))
 async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> OfferView:
     """Show the offer of an agent, and how much of its price your organization would pay in granted credits."""
     async with deps.session_for(actor) as session:
@@ -335,9 +333,7 @@ async def list_library(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
     return items_of(found, lambda row: _view(deps, row, names))
 
 
-@router.get(
-    "/marketplace/purchases/{purchase_id}", response_model=AgentPurchaseView, responses=errors(NotFound, Forbidden)
-)
+@router.get("/marketplace/purchases/{purchase_id}", responses=errors(NotFound, Forbidden))
 async def get_purchase(purchase_id: str, deps: DepsDep, actor: ActorDep) -> AgentPurchaseView:
     """Show one purchase."""
     async with deps.session_for(actor) as session:

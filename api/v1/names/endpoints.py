@@ -29,7 +29,7 @@ Ids = Annotated[
 _OF_DEPARTMENTS = ("ctl", "dep", "por", "prj")
 
 
-@router.get("/names", response_model=NamesView, operation_id="names.list")
+@router.get("/names", operation_id="names.list")
 async def list_names(
     ids: Ids, deps: DepsDep, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> NamesView:

@@ -8,7 +8,7 @@ from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.v1.notifications.schemas import DefaultsSet, DefaultsView
 from domain.common.access import Actor, Permission
@@ -20,7 +20,7 @@ from services.messages import notification as service
 router = Resource(tags=["notification_defaults"])
 
 
-@router.get("/notifications/defaults", response_model=Page[DefaultsView])
+@router.get("/notifications/defaults")
 async def list_notification_defaults(deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> Page[DefaultsView]:
     """List each notification type with its default timing by role. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
@@ -35,8 +35,9 @@ async def set_notification_defaults(
     notification_type: str,
     body: DefaultsSet,
     deps: DepsDep,
+    *,
     actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Set the default timing of a notification type by role. Preferences that people have set stay. For operators.
 

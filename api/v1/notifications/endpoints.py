@@ -13,7 +13,7 @@ from api.auth import require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page, SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.notifications.schemas import (
@@ -82,10 +82,7 @@ async def list_notifications(deps: DepsDep, asked: Asked, actor: Actor = require
 
 @router.post("/notifications/read", response_model=NotificationsReadView, operation_id="notifications.read_many")
 async def read_notifications(
-    body: NotificationsRead,
-    deps: DepsDep,
-    actor: Actor = require(Permission.BE_NOTIFIED),
-    command: Command = idempotency(required=False),
+    body: NotificationsRead, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:
     """Mark notifications in the caller's inbox as read."""
     async with command, deps.database.platform() as session:
@@ -94,7 +91,7 @@ async def read_notifications(
         return command.answer(NotificationsReadView(read=count))
 
 
-@router.get("/notifications/preferences", response_model=PreferencesView)
+@router.get("/notifications/preferences")
 async def get_notification_preferences(
     deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> PreferencesView:
@@ -107,10 +104,7 @@ async def get_notification_preferences(
     "/notifications/preferences", response_model=PreferencesView, responses=errors((Conflict, OnlyRecipient.code))
 )
 async def set_notification_preferences(
-    body: PreferencesSet,
-    deps: DepsDep,
-    actor: Actor = require(Permission.BE_NOTIFIED),
-    command: Command = idempotency(required=False),
+    body: PreferencesSet, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:
     """Replace the caller's preferences: how soon it gets each type of notification on each channel.
 
@@ -128,7 +122,7 @@ async def _preferences(session: AsyncSession, actor: Actor, wanted: Preferences)
     return PreferencesView.of(wanted, actor.role, [each.id for each in own])
 
 
-@router.get("/notifications/channels", response_model=Page[ChannelView])
+@router.get("/notifications/channels")
 async def list_notification_channels(
     deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> Page[ChannelView]:
@@ -150,10 +144,7 @@ async def list_notification_channels(
     ),
 )
 async def create_notification_channel(
-    body: ChannelCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.BE_NOTIFIED),
-    command: Command = idempotency(required=False),
+    body: ChannelCreate, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:
     """Create a channel, to which a code is sent. The channel is used once the code is confirmed."""
     wanted = NewChannel(kind=body.kind, target=body.target, command_id=command.command_id)
@@ -163,11 +154,7 @@ async def create_notification_channel(
         return command.answer(ChannelView.of(row))
 
 
-@router.post(
-    "/notifications/channels/{channel_id}/verify",
-    response_model=ChannelView,
-    responses=errors(NotFound, CodeRefused),
-)
+@router.post("/notifications/channels/{channel_id}/verify", responses=errors(NotFound, CodeRefused))
 async def verify_notification_channel(
     channel_id: str, body: ChannelVerify, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> ChannelView:
@@ -188,10 +175,7 @@ async def verify_notification_channel(
     responses=errors(NotFound, KeysMissing, (Conflict, "notification.verified"), _EXHAUSTED),
 )
 async def resend_notification_code(
-    channel_id: str,
-    deps: DepsDep,
-    actor: Actor = require(Permission.BE_NOTIFIED),
-    command: Command = idempotency(required=False),
+    channel_id: str, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:
     """Send another code, which replaces the last one. Limits for one address: three an hour and ten a day."""
     async with command, deps.database.platform() as session:
@@ -211,10 +195,7 @@ async def delete_notification_channel(
 
 @router.post("/notifications/{notification_id}/read", response_model=NotificationView, responses=errors(NotFound))
 async def read_notification(
-    notification_id: str,
-    deps: DepsDep,
-    actor: Actor = require(Permission.BE_NOTIFIED),
-    command: Command = idempotency(required=False),
+    notification_id: str, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:
     """Mark a notification in the caller's inbox as read. The first time counts."""
     async with command, deps.database.platform() as session:

@@ -12,7 +12,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText, etag
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.metadata import GivenPreconditionDep, PreconditionDep, required, seen
 from api.routing import Resource
@@ -57,8 +57,9 @@ router = Resource(tags=["organizations"])
 async def create_organization(
     body: OrganizationCreate,
     deps: DepsDep,
+    *,
     actor: Actor = require(Permission.MANAGE_ORGANIZATIONS),
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Create an organization, and grant the signup bonus of its tier. For operators."""
     async with command:
@@ -111,7 +112,7 @@ async def list_organizations(deps: DepsDep, asked: Asked, actor: Actor = require
     return items_of(found, lambda row: OrganizationView.of(row, own.get(row.id)))
 
 
-@router.get("/organizations/{organization_id}", response_model=OrganizationView, responses=errors(NotFound, Forbidden))
+@router.get("/organizations/{organization_id}", responses=errors(NotFound, Forbidden))
 async def get_organization(
     organization_id: str, deps: DepsDep, actor: ActorDep, response: Response
 ) -> OrganizationView:
@@ -134,7 +135,7 @@ async def update_organization(
     deps: DepsDep,
     actor: ActorDep,
     expected: PreconditionDep,
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Change an organization's name and metadata. Only the platform can change its `external_id`.
 
@@ -167,11 +168,7 @@ async def update_organization(
     responses=errors(NotFound, Forbidden, ApprovalRequired, (Conflict, "approval.same_operator")),
 )
 async def change_tier(
-    organization_id: str,
-    body: TierChange,
-    deps: DepsDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
+    organization_id: str, body: TierChange, deps: DepsDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Change the tier of an organization. For operators.
 
@@ -197,9 +194,7 @@ async def change_tier(
             return command.answer(OrganizationView.of(row, await metadata.get(session, row.id, row.id)))
 
 
-@router.get(
-    "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
-)
+@router.get("/organizations/{organization_id}/contacts", responses=errors(NotFound, Forbidden))
 async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContactsView:
     """Read an organization's contacts: the addresses, and the purposes of mails to them."""
     async with deps.session_for(actor) as session:
@@ -221,7 +216,7 @@ async def set_contacts(
     deps: DepsDep,
     actor: ActorDep,
     expected: GivenPreconditionDep,
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Set an organization's contacts. They replace the current ones.
 
@@ -245,7 +240,7 @@ async def update_contacts(
     deps: DepsDep,
     actor: ActorDep,
     expected: PreconditionDep,
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Change an organization's contacts, or the language of mails to them.
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
 from api.v1.webhook_endpoints.endpoints import signal_run as signal_endpoint
@@ -34,11 +34,7 @@ router = Resource(tags=["organizations"])
     responses=errors(NotFound, Forbidden, OrganizationClosed),
 )
 async def suspend_organization(
-    organization_id: str,
-    body: Suspension,
-    deps: DepsDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
+    organization_id: str, body: Suspension, deps: DepsDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Suspend an organization: nothing new can begin with it until it is resumed. For operators.
 
@@ -71,9 +67,7 @@ async def suspend_organization(
     response_model=OrganizationView,
     responses=errors(NotFound, Forbidden, OrganizationClosed),
 )
-async def resume_organization(
-    organization_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
-) -> Response:
+async def resume_organization(organization_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Resume a suspended organization: new activity can begin again, and its subscription goes on. For operators."""
     await _require(deps, actor, organization_id)
     async with command:
@@ -90,11 +84,7 @@ async def resume_organization(
     responses=errors(NotFound, Forbidden, OrganizationNotEmpty),
 )
 async def close_organization(
-    organization_id: str,
-    deps: DepsDep,
-    actor: ActorDep,
-    body: Closing | None = None,
-    command: Command = idempotency(required=False),
+    organization_id: str, deps: DepsDep, actor: ActorDep, *, body: Closing | None = None, command: MayRepeat
 ) -> Response:
     """Close an organization permanently, once nothing of it is left. For operators.
 

@@ -12,7 +12,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, OrganizationId, ProjectId, SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization
@@ -35,10 +35,7 @@ router = Resource(tags=["payment_policies"])
     responses=errors(NotFound, (Conflict, "payment_policy.version")),
 )
 async def set_payment_policy(
-    body: PaymentPolicySet,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_SPENDING),
-    command: Command = idempotency(required=False),
+    body: PaymentPolicySet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
 ) -> Response:
     """Set the payment policy of the organization, a project or an agent. It replaces the one before as a whole.
 
@@ -79,7 +76,7 @@ async def list_payment_policies(deps: DepsDep, asked: Asked, actor: Actor = requ
         return await _shown(session, found.rows), found.following
 
 
-@router.get("/payment-policies/effective", response_model=PaymentPolicyView, responses=errors(NotFound, Forbidden))
+@router.get("/payment-policies/effective", responses=errors(NotFound, Forbidden))
 async def get_effective_payment_policy(
     deps: DepsDep,
     agent_id: Annotated[AgentId | None, Query(description="The agent that buys; an agent's key reads its own.")] = None,
@@ -106,7 +103,7 @@ async def get_effective_payment_policy(
         return (await _shown(session, [found]))[0]
 
 
-@router.get("/payment-policies/{policy_id}", response_model=PaymentPolicyView, responses=errors(NotFound, Forbidden))
+@router.get("/payment-policies/{policy_id}", responses=errors(NotFound, Forbidden))
 async def get_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> PaymentPolicyView:
     """Read one payment policy."""
     async with deps.session_for(actor) as session:

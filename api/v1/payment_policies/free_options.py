@@ -12,7 +12,7 @@ from api.csv_files import CSV, wants_csv, whole
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.payment_policies.schemas import FreeOptionSet, FreeOptionView
@@ -30,10 +30,7 @@ router = Resource(tags=["free_options"])
     responses=errors(NotFound, (Conflict, "free_option.limit_reached")),
 )
 async def set_free_option(
-    body: FreeOptionSet,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_SPENDING),
-    command: Command = idempotency(required=False),
+    body: FreeOptionSet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
 ) -> Response:
     """Add a free option to the catalogue, or replace the one of that name.
 

@@ -12,7 +12,7 @@ from api.csv_files import CSV, wants_csv, whole
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.payment_policies.schemas import PurchaseMethodSet, PurchaseMethodView
@@ -30,10 +30,7 @@ router = Resource(tags=["purchase_methods"])
     responses=errors(NotFound, (Conflict, "purchase_method.limit_reached")),
 )
 async def set_purchase_method(
-    body: PurchaseMethodSet,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_SPENDING),
-    command: Command = idempotency(required=False),
+    body: PurchaseMethodSet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
 ) -> Response:
     """Declare a method that the organization pays with outside, or replace the one of that name.
 

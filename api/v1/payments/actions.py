@@ -73,12 +73,7 @@ class PaymentActionList(ResponseModel):
     actions: list[PaymentActionView]
 
 
-@router.get(
-    "/payments/{payment_id}/actions",
-    response_model=PaymentActionList,
-    responses=errors(NotFound, Forbidden),
-    operation_id="payments.actions",
-)
+@router.get("/payments/{payment_id}/actions", responses=errors(NotFound, Forbidden), operation_id="payments.actions")
 async def list_actions(
     payment_id: str,
     actor: ActorDep,

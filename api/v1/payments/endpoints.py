@@ -12,7 +12,7 @@ from api.auth import ActorDep, permit, require
 from api.csv_files import CSV, wants_csv, whole
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, own_of, seen, tagged, update
 from api.routing import Resource
@@ -75,9 +75,6 @@ from services.payments import payment_refund
 from services.tenants.metadata import version_of
 
 router = Resource(tags=["payments"])
-
-MovesMoney = Annotated[Command, idempotency(required=True)]
-MayRepeat = Annotated[Command, idempotency(required=False)]
 
 
 _COMMANDED = (
@@ -164,11 +161,7 @@ SenderDep = Annotated[_Sender, Depends(_sender)]
 @router.post("/payments", status_code=201, response_model=PaymentView, responses=_CREATING)
 @router.post("/payments/create", status_code=201, response_model=PaymentView, responses=_CREATING, deprecated=True)
 async def create_payment(
-    body: PaymentCreate,
-    deps: DepsDep,
-    temporal: TemporalDep,
-    once: MovesMoney,
-    actor: Actor = require(Permission.PAY),
+    body: PaymentCreate, deps: DepsDep, temporal: TemporalDep, once: MovesMoney, actor: Actor = require(Permission.PAY)
 ) -> Response:
     """Ask a provider to take a payment. The answer says what the payer has to do next."""
     assert actor.org_id is not None
@@ -207,11 +200,7 @@ async def list_payments(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
 
 
 @router.get(
-    "/payments/summary",
-    response_model=PaymentsSummary,
-    responses=errors(NotFound),
-    openapi_extra=METADATA_FILTER,
-    operation_id="payments.summary",
+    "/payments/summary", responses=errors(NotFound), openapi_extra=METADATA_FILTER, operation_id="payments.summary"
 )
 async def summarize_payments(
     deps: DepsDep, asked: Annotated[Asked, _LIST.filtered], actor: Actor = require(Permission.READ_BILLING)
@@ -225,7 +214,7 @@ async def summarize_payments(
         return PaymentsSummary.of(await payments.summary(session, wanted))
 
 
-@router.get("/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound))
+@router.get("/payments/{payment_id}", responses=errors(NotFound))
 async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> PaymentView:
     """Show a payment. The `ETag` covers its `external_id` and `metadata`."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)

@@ -48,7 +48,7 @@ async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Respon
     return as_pdf(await deps.documents.made(wanted))
 
 
-@router.get("/payments/{payment_id}/receipts", response_model=TaxReceiptList, responses=errors(NotFound, Forbidden))
+@router.get("/payments/{payment_id}/receipts", responses=errors(NotFound, Forbidden))
 async def list_receipts(payment_id: str, actor: ActorDep, deps: DepsDep) -> TaxReceiptList:
     """List the tax documents of a payment for credits that are taxed when they are sold, the oldest first."""
     await payment_of(deps, actor, payment_id, Permission.READ_BILLING)

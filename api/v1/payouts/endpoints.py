@@ -17,7 +17,7 @@ from api.csv_files import CSV
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.patience import retry_until_answered
 from api.routing import Resource
@@ -161,7 +161,7 @@ async def get_earnings(
     return await asked.answer(read, within=within)
 
 
-@router.get("/billing/payouts/preview", response_model=PayoutPreview, responses=errors(NotFound))
+@router.get("/billing/payouts/preview", responses=errors(NotFound))
 async def preview_payout(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ_BILLING)
 ) -> PayoutPreview:
@@ -193,10 +193,7 @@ async def preview_payout(
     ),
 )
 async def create_payout(
-    body: PayoutCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.PAY_OUT),
-    command: Command = idempotency(required=True),
+    body: PayoutCreate, deps: DepsDep, *, actor: Actor = require(Permission.PAY_OUT), command: MovesMoney
 ) -> Response:
     """Pay out all available earnings, or an amount of them, to the organization's account.
 
@@ -257,8 +254,9 @@ async def give_up_payout(
     body: PayoutGiveUp,
     deps: DepsDep,
     temporal: TemporalDep,
+    *,
     actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=True),
+    command: MovesMoney,
 ) -> Response:
     """Give up a payout that was not sent, and return its amount to the earnings. Takes two operators.
 
@@ -292,7 +290,7 @@ async def give_up_payout(
             return command.answer(PayoutView.of(after))
 
 
-@router.get("/billing/payouts/schedule", response_model=PayoutScheduleView, responses=errors(NotFound))
+@router.get("/billing/payouts/schedule", responses=errors(NotFound))
 async def get_payout_schedule(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ_BILLING)
 ) -> PayoutScheduleView:
@@ -309,10 +307,7 @@ async def get_payout_schedule(
     operation_id="payouts.set_schedule",
 )
 async def put_payout_schedule(
-    body: PayoutScheduleUpdate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.PAY_OUT),
-    command: Command = idempotency(required=False),
+    body: PayoutScheduleUpdate, deps: DepsDep, *, actor: Actor = require(Permission.PAY_OUT), command: MayRepeat
 ) -> Response:
     """Set when all available earnings are paid out: daily, weekly, monthly, or only on request (`manual`).
 
@@ -348,7 +343,7 @@ async def list_payouts(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
 
 
 # After the paths below it that are no ids.
-@router.get("/billing/payouts/{payout_id}", response_model=PayoutView, responses=errors(NotFound))
+@router.get("/billing/payouts/{payout_id}", responses=errors(NotFound))
 async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutView:
     """Show a payout."""
     async with deps.database.at_one_moment(actor.org_id) as session:

@@ -38,13 +38,13 @@ router = Resource(tags=["plans"])
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
 
-@router.get("/billing/plans", response_model=PlanList)
+@router.get("/billing/plans")
 async def list_plans(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> PlanList:
     """List the plans for sale, from the smallest to the largest."""
     return PlanList(data=[PlanView.of(plan) for plan in deps.settings.plan_book.all if plan.is_sold])
 
 
-@router.get("/billing/config", response_model=ConfigView, tags=["billing"])
+@router.get("/billing/config", tags=["billing"])
 async def get_billing_config(deps: DepsDep) -> ConfigView:
     """Return the public settings for a front end: plans, packages, limits and shares. No API key is needed."""
     settings, providers = deps.settings, deps.providers
@@ -70,7 +70,7 @@ async def get_billing_config(deps: DepsDep) -> ConfigView:
     )
 
 
-@router.get("/billing/entitlements", response_model=EntitlementList, responses=errors(NotFound), tags=["entitlements"])
+@router.get("/billing/entitlements", responses=errors(NotFound), tags=["entitlements"])
 async def list_entitlements(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> EntitlementList:
@@ -89,7 +89,6 @@ async def list_entitlements(
 @router.get(
     "/billing/entitlements/{entitlement}/check",
     tags=["entitlements"],
-    response_model=EntitlementCheck,
     responses=errors(NotFound, LimitReached, EntitlementMissing),
 )
 async def check_entitlement(

@@ -11,7 +11,7 @@ from api.body import called_directly
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Amount, Currency, OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.pricing.schemas import MAX_QUANTITY, PriceExplanationView, PriceQuoteView, PriceView, QuoteCreate
@@ -71,11 +71,7 @@ async def get_price(
     return Response(to_json(content), media_type="application/json")
 
 
-@router.get(
-    "/payments/pricing/{agent_id}/explanation",
-    response_model=PriceExplanationView,
-    responses=_ERRORS | errors(Forbidden),
-)
+@router.get("/payments/pricing/{agent_id}/explanation", responses=_ERRORS | errors(Forbidden))
 async def explain_price(
     agent_id: str,
     deps: DepsDep,
@@ -101,7 +97,7 @@ async def explain_price(
     responses=_ERRORS | errors(Forbidden),
 )
 async def create_quote(
-    agent_id: str, body: QuoteCreate, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+    agent_id: str, body: QuoteCreate, deps: DepsDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Keep the current price for fifteen minutes. A contract that names the quote gets this price, once.
 
@@ -137,11 +133,7 @@ async def create_quote(
             return command.answer(PriceQuoteView.show(row))
 
 
-@router.get(
-    "/payments/pricing/{agent_id}/quotes/{quote_id}",
-    response_model=PriceQuoteView,
-    responses=errors(NotFound, Forbidden),
-)
+@router.get("/payments/pricing/{agent_id}/quotes/{quote_id}", responses=errors(NotFound, Forbidden))
 async def get_quote(agent_id: str, quote_id: str, deps: DepsDep, actor: ActorDep) -> PriceQuoteView:
     """Read a quote of the organization."""
     async with deps.session_for(actor) as session:

@@ -12,7 +12,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
@@ -46,10 +46,7 @@ TRIED_FOR = timedelta(days=30)
     responses=_WRITE | _BY_TWO | errors((Conflict, "pricing.too_many_rules")),
 )
 async def create_rule(
-    body: RuleWrite,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    body: RuleWrite, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Add a rule. It applies to prices from now on. Existing quotes do not change.
 
@@ -102,10 +99,7 @@ async def list_rules(deps: DepsDep, asked: Asked, actor: Actor = require(Permiss
     "/pricing/rules/dry-run", response_model=DryRunView, responses=_WRITE, operation_id="pricing_rules.dry_run"
 )
 async def try_rule(
-    body: DryRunCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    body: DryRunCreate, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Try a rule: price past quotes with the current rules, without it and with it. No price and no rule changes."""
     async with command, deps.session_for(actor) as session:
@@ -122,7 +116,7 @@ async def try_rule(
         return command.answer(DryRunView.of(tried))
 
 
-@router.get("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound, Forbidden))
+@router.get("/pricing/rules/{rule_id}", responses=errors(NotFound, Forbidden))
 async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> RuleView:
     """Read a rule, including one that has ended. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
@@ -131,11 +125,7 @@ async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
 
 @router.put("/pricing/rules/{rule_id}", response_model=RuleView, responses=_WRITE | _BY_TWO)
 async def change_rule(
-    rule_id: str,
-    body: RuleWrite,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    rule_id: str, body: RuleWrite, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Replace a rule. The audit trail keeps the earlier version.
 
@@ -149,7 +139,7 @@ async def change_rule(
             return command.answer(RuleView.of(await pricing.change(session, actor, rule_id, rule)))
 
 
-@router.delete("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound))
+@router.delete("/pricing/rules/{rule_id}", responses=errors(NotFound))
 async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RuleView:
     """End a rule permanently. Ending it again changes nothing."""
     async with deps.database.platform() as session:
@@ -157,11 +147,7 @@ async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
 
 
 @router.get(
-    "/pricing/agents/{agent_id}",
-    response_model=AgentPricingView,
-    responses=errors(NotFound),
-    tags=["pricing"],
-    operation_id="pricing.get_agent_pricing",
+    "/pricing/agents/{agent_id}", responses=errors(NotFound), tags=["pricing"], operation_id="pricing.get_agent_pricing"
 )
 async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
     """Read how an agent's organization has set up its prices. For that organization and the platform."""
@@ -175,7 +161,6 @@ async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> Ag
 
 @router.put(
     "/pricing/agents/{agent_id}",
-    response_model=AgentPricingView,
     responses=errors(NotFound, Forbidden),
     tags=["pricing"],
     operation_id="pricing.set_agent_pricing",

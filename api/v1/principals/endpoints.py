@@ -12,7 +12,7 @@ from api.auth import ActorDep, client_address, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import PRINCIPAL, OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.limits import share_of
 from api.lists import Asked, Items, ListOf, items_up_to
 from api.routing import Resource
@@ -108,10 +108,7 @@ async def revoke_principal(
     ),
 )
 async def create_invitation(
-    body: InvitationCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_KEYS),
-    command: Command = idempotency(required=True),
+    body: InvitationCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_KEYS), command: MovesMoney
 ) -> Response:
     """Invite a person by mail, who becomes a principal with the address as its name by opening the link.
 

@@ -14,7 +14,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, etag
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat, MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.metadata import PreconditionDep, own_of, required, seen
 from api.routing import Resource
@@ -48,8 +48,6 @@ from services.tenants.metadata import Change, change
 
 router = Resource(tags=["projects"])
 
-MovesMoney = Annotated[Command, idempotency(required=True)]
-MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
 _CREATING = errors((Conflict, "project.exists"), LimitReached, ExternalIdTaken, *STOPPED)
@@ -92,7 +90,7 @@ async def list_projects(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     return items_of(found, lambda row: ProjectView.of(row, own.get(row.id)))
 
 
-@router.get("/projects/{slug}", response_model=ProjectView, responses=errors(NotFound))
+@router.get("/projects/{slug}", responses=errors(NotFound))
 async def get_project(
     slug: str, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
 ) -> ProjectView:
@@ -150,7 +148,7 @@ async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Act
         return once.answer(ProjectView.of(row, await metadata.get(session, row.id, org_id)))
 
 
-@router.get("/projects/deployment/limits", response_model=LimitsView, responses=errors(NotFound))
+@router.get("/projects/deployment/limits", responses=errors(NotFound))
 async def get_deployment_limits(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> LimitsView:

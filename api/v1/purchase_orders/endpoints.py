@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.lists import AMOUNT, CREATED, Asked, Items, ListOf
 from api.metadata import PreconditionDep, Target, own_of, seen, tagged, update
 from api.routing import Resource
@@ -58,7 +58,6 @@ router = Resource(tags=["purchase_orders"])
 #: How long a decision waits for its run to take the news.
 NEWS_TIMEOUT = timedelta(seconds=2)
 
-Once = Annotated[Command, idempotency(required=True)]
 
 _FOUND = (NotFound, Forbidden)
 _POOL = (Conflict, "budget.pool_closed")
@@ -75,7 +74,7 @@ async def create_purchase_order(
     body: PurchaseOrderCreate,
     deps: DepsDep,
     key: SpendingKeyDep,
-    once: Once,
+    once: MovesMoney,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
     """Ask whether an agent may buy something outside. The answer is decided at once, and a 201 also if it is declined.
@@ -161,7 +160,7 @@ async def list_purchase_orders(
         return await _all_shown(session, actor, found.rows), found.following
 
 
-@router.get("/purchase-orders/{purchase_order_id}", response_model=PurchaseOrderView, responses=errors(*_FOUND))
+@router.get("/purchase-orders/{purchase_order_id}", responses=errors(*_FOUND))
 async def get_purchase_order(
     purchase_order_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, response: Response
 ) -> PurchaseOrderView:
@@ -186,7 +185,7 @@ async def update_purchase_order(
     key: SpendingKeyDep,
     actor: ActorDep,
     expected: PreconditionDep,
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Change your own `external_id` and `metadata` of a purchase order."""
     row = await _visible(deps, actor, key, purchase_order_id)
@@ -223,7 +222,12 @@ async def update_purchase_order(
     operation_id="purchase_orders.attempt",
 )
 async def create_attempt(
-    purchase_order_id: str, body: PurchaseAttemptCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str,
+    body: PurchaseAttemptCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: MovesMoney,
+    actor: ActorDep,
 ) -> Response:
     """Note an attempt to pay before it is made. Another one can begin when its result is known.
 
@@ -249,7 +253,7 @@ async def report_result(
     body: PurchaseAttemptResult,
     deps: DepsDep,
     key: SpendingKeyDep,
-    once: Once,
+    once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
     """Report the result of an attempt. `unknown` can be followed by another result; any other one stays.
@@ -274,7 +278,12 @@ async def report_result(
     responses=errors(*_FOUND, WrongState, AttemptOpen),
 )
 async def abandon_purchase_order(
-    purchase_order_id: str, body: PurchaseAbandonCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str,
+    body: PurchaseAbandonCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: MovesMoney,
+    actor: ActorDep,
 ) -> Response:
     """Give up a purchase that was not paid, also one that was declined, and say what was done instead.
 
@@ -305,7 +314,12 @@ async def abandon_purchase_order(
     operation_id="purchase_orders.refund",
 )
 async def create_refund(
-    purchase_order_id: str, body: PurchaseRefundCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str,
+    body: PurchaseRefundCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: MovesMoney,
+    actor: ActorDep,
 ) -> Response:
     """Report a refund of what was paid. Reported by who approves purchases, it counts in the budgets no longer.
 
@@ -336,7 +350,7 @@ async def confirm_purchase_order(
     body: PurchaseConfirmationCreate,
     deps: DepsDep,
     key: SpendingKeyDep,
-    once: Once,
+    once: MovesMoney,
     actor: ActorDep,
 ) -> Response:
     """Confirm or correct what was charged and refunded of a purchase in all. Budgets count that from now on.
@@ -367,7 +381,7 @@ async def confirm_purchase_order(
     responses=errors(*_FOUND, WrongState),
 )
 async def cancel_purchase_order(
-    purchase_order_id: str, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str, deps: DepsDep, key: SpendingKeyDep, once: MovesMoney, actor: ActorDep
 ) -> Response:
     """End a purchase that renews: no further term is counted. Cancel it at the vendor too.
 
@@ -397,7 +411,12 @@ async def cancel_purchase_order(
     ),
 )
 async def grant_purchase_order(
-    purchase_order_id: str, body: PurchaseGrantCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str,
+    body: PurchaseGrantCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: MovesMoney,
+    actor: ActorDep,
 ) -> Response:
     """Approve a purchase that waits for a person, exactly as its `digest` has it. Nobody approves their own.
 
@@ -427,7 +446,12 @@ async def grant_purchase_order(
     responses=errors(*_FOUND, WrongState, (Conflict, "approval.decided")),
 )
 async def refuse_purchase_order(
-    purchase_order_id: str, body: PurchaseRefusalCreate, deps: DepsDep, key: SpendingKeyDep, once: Once, actor: ActorDep
+    purchase_order_id: str,
+    body: PurchaseRefusalCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: MovesMoney,
+    actor: ActorDep,
 ) -> Response:
     """Refuse a purchase that waits for a person."""
     await _deciding(deps, actor, key, purchase_order_id)

@@ -31,7 +31,6 @@ router = Resource(tags=["topups"])
 
 @router.get(
     "/billing/quote",
-    response_model=BillingQuoteView,
     responses=errors(
         NotFound,
         NotForSale,

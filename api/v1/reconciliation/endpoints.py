@@ -10,7 +10,7 @@ from api.auth import require
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.reconciliation.schemas import (
@@ -70,7 +70,7 @@ async def list_reconciliation_runs(deps: DepsDep, asked: Asked, actor: Actor = r
     return await asked.rows(deps.session_for(actor), books.runs, wanted, ReconciliationRunView.of)
 
 
-@router.get("/reconciliation/runs/{run_id}", response_model=ReconciliationRunView, responses=errors(NotFound))
+@router.get("/reconciliation/runs/{run_id}", responses=errors(NotFound))
 async def get_reconciliation_run(
     run_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> ReconciliationRunView:
@@ -87,8 +87,9 @@ async def start_reconciliation_run(
     body: RunCreate,
     deps: DepsDep,
     client: TemporalDep,
+    *,
     actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Start a reconciliation run: compare a provider's statement with the books for a window of time."""
     async with command:
@@ -114,10 +115,7 @@ async def list_reconciliation_differences(
 
 
 @router.get(
-    "/reconciliation/differences/{difference_id}",
-    summary="Get Reconciliation Discrepancy",
-    response_model=DiscrepancyView,
-    responses=errors(NotFound),
+    "/reconciliation/differences/{difference_id}", summary="Get Reconciliation Discrepancy", responses=errors(NotFound)
 )
 async def get_reconciliation_difference(
     difference_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
@@ -140,8 +138,9 @@ async def resolve_reconciliation_difference(
     difference_id: str,
     body: ResolutionCreate,
     deps: DepsDep,
+    *,
     actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=True),
+    command: MovesMoney,
 ) -> Response:
     """Resolve a discrepancy: book the correction that makes the books agree, or accept it as it is."""
     async with command, deps.session_for(actor) as session:
@@ -157,7 +156,7 @@ async def resolve_reconciliation_difference(
         return command.answer(DiscrepancyView.of(row))
 
 
-@router.get("/reconciliation/clearing/{provider}", response_model=list[ClearingView], responses=errors(NotFound))
+@router.get("/reconciliation/clearing/{provider}", responses=errors(NotFound))
 async def explain_clearing(
     provider: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> list[ClearingView]:

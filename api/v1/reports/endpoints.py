@@ -13,7 +13,7 @@ from api.csv_files import CSV, wants_csv, whole
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import Responses, errors
 from api.fields import OrganizationId, Page
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Int32, Items, ListOf, items_of
 from api.outgoing import Outgoing
 from api.routing import Resource
@@ -74,7 +74,7 @@ async def list_reports(
     return whole(ReportView, data, "reports.csv") if wants_csv(request) else Page(data=data)
 
 
-@router.get("/reports/templates", response_model=Page[ReportTemplateView], operation_id="reports.list_templates")
+@router.get("/reports/templates", operation_id="reports.list_templates")
 async def list_report_templates(actor: Actor = require(Permission.READ_BILLING)) -> Page[ReportTemplateView]:
     """List the templates: questions that a report can have instead of its own."""
     return Page(
@@ -89,10 +89,7 @@ async def list_report_templates(actor: Actor = require(Permission.READ_BILLING))
     responses=errors(NotFound, _UNKNOWN, (Conflict, "report.limit_reached")),
 )
 async def create_report(
-    body: ReportCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_REPORTS),
-    command: Command = idempotency(required=False),
+    body: ReportCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_REPORTS), command: MayRepeat
 ) -> Response:
     """Create a report. Its first run is of the period that runs now, once this is over."""
     org_id = None
@@ -111,7 +108,7 @@ async def create_report(
         return command.answer(ReportView.of(row))
 
 
-@router.get("/reports/{report_id}", response_model=ReportView, responses=errors(NotFound))
+@router.get("/reports/{report_id}", responses=errors(NotFound))
 async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ReportView:
     """Read a report, also one that was deleted."""
     return ReportView.of(await _seen(deps, actor, key, report_id))
@@ -119,12 +116,7 @@ async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: 
 
 @router.put("/reports/{report_id}", response_model=ReportView, responses=errors(NotFound, Forbidden, _UNKNOWN))
 async def set_report(
-    report_id: str,
-    body: ReportSet,
-    deps: DepsDep,
-    key: SpendingKeyDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
+    report_id: str, body: ReportSet, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Replace a report. Recipients change at once, everything else from the period after that of the next run on."""
     await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
@@ -168,7 +160,7 @@ async def run_report(
     client: TemporalDep,
     key: SpendingKeyDep,
     actor: ActorDep,
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Compute a period that is over. A new run is made if its figures differ from those of the latest version."""
     row = await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)

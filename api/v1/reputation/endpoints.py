@@ -13,7 +13,7 @@ from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import AgentId, Day, SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of, items_up_to
 from api.pagination import bad_cursor
 from api.routing import Resource
@@ -202,7 +202,7 @@ async def get_leaderboard(
     return Response(await deps.sharing.ask(question, read), media_type="application/json")
 
 
-@router.get("/reputation/distribution", response_model=DistributionView, responses=errors(Forbidden))
+@router.get("/reputation/distribution", responses=errors(Forbidden))
 async def get_distribution(
     deps: DepsDep,
     dimension: Annotated[Dimension | None, Query(description="Count by this dimension only.")] = None,
@@ -265,8 +265,9 @@ async def give_feedback(
     body: FeedbackCreate,
     deps: DepsDep,
     # Whoever may dispute work may rate it, people as well as the client's agents.
+    *,
     actor: Actor = require(Permission.DISPUTE),
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Rate the agent of a settled contract, as its client. This is possible once, within the feedback window."""
     async with command, deps.database.platform() as session:
@@ -290,11 +291,7 @@ async def give_feedback(
     responses=errors(NotFound, (Conflict, "reputation.window_closed"), *STOPPED),
 )
 async def change_feedback(
-    feedback_id: str,
-    body: FeedbackChange,
-    deps: DepsDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
+    feedback_id: str, body: FeedbackChange, deps: DepsDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Change feedback, once and within the window. The earlier version no longer counts, and is kept."""
     async with command:
@@ -367,10 +364,7 @@ def _promptness(body: EventCreate) -> tuple[Says, ...]:
 
 @router.post("/reputation/events", status_code=201, response_model=ReputationEventView, responses=errors(NotFound))
 async def report_event(
-    body: EventCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=True),
+    body: EventCreate, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MovesMoney
 ) -> Response:
     """Report what happened outside of contracts: at most one unit of evidence, and a response time.
 
@@ -392,7 +386,7 @@ async def report_event(
         return command.answer(ReputationEventView.of(row))
 
 
-@router.get("/reputation/events/{event_id}", response_model=ReputationEventView, responses=errors(NotFound, Forbidden))
+@router.get("/reputation/events/{event_id}", responses=errors(NotFound, Forbidden))
 async def get_event(event_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> ReputationEventView:
     """Read one event of an agent, void or not. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
@@ -400,13 +394,7 @@ async def get_event(event_id: str, deps: DepsDep, actor: Actor = require(Permiss
 
 
 @router.post("/reputation/events/{event_id}/void", response_model=ReputationEventView, responses=errors(NotFound))
-async def void_event(
-    event_id: str,
-    body: VoidCreate,
-    deps: DepsDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
-) -> Response:
+async def void_event(event_id: str, body: VoidCreate, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Void an event: scores are computed as if it had never happened. Voiding it again changes nothing."""
     async with command, deps.session_for(actor) as session:
         row = await store.event(session, event_id)

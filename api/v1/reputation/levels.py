@@ -12,7 +12,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Amount, Currency, Exact, Name, RequestModel, ResponseModel, Whole, example
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.routing import Resource
 from domain.common.access import Actor, Permission
 from domain.common.errors import Invalid, NotFound
@@ -170,7 +170,7 @@ class AgentLevelView(ResponseModel):
     reasons: list[str] = Field(description="One sentence for each level.")
 
 
-@router.get("/reputation/levels", response_model=LadderView)
+@router.get("/reputation/levels")
 async def get_levels(deps: DepsDep, actor: Actor = require(Permission.READ)) -> LadderView:
     """Read the levels of reputation, and the terms that each level gives."""
     async with deps.session_for(actor) as session:
@@ -179,10 +179,7 @@ async def get_levels(deps: DepsDep, actor: Actor = require(Permission.READ)) -> 
 
 @router.put("/reputation/levels", response_model=LadderView, responses=errors((Invalid, "reputation.levels_invalid")))
 async def set_levels(
-    body: LadderWrite,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    body: LadderWrite, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Set the levels, as a new version. Existing contracts and quotes keep their terms. For operators."""
     async with command, deps.database.platform() as session:
@@ -197,7 +194,7 @@ async def set_levels(
         return command.answer(LadderView.of(row))
 
 
-@router.get("/reputation/levels/{agent_id}", response_model=AgentLevelView, responses=errors(NotFound))
+@router.get("/reputation/levels/{agent_id}", responses=errors(NotFound))
 async def explain_level(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentLevelView:
     """Explain what an agent's reputation gives it. For its organization and the platform."""
     async with deps.session_for(actor) as session:

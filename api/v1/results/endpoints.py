@@ -7,7 +7,7 @@ from starlette.responses import Response
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.results.schemas import ResultCreate, ResultView
@@ -20,10 +20,7 @@ router = Resource(tags=["results"])
 
 @router.post("/results", status_code=201, response_model=ResultView, responses=errors(NotFound))
 async def report_result(
-    body: ResultCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.METER),
-    command: Command = idempotency(required=True),
+    body: ResultCreate, deps: DepsDep, *, actor: Actor = require(Permission.METER), command: MovesMoney
 ) -> Response:
     """Report how well the work of a run or a task turned out, by a score between 0 and 1.
 

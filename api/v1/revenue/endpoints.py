@@ -13,7 +13,7 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Day, OrganizationId, ProjectId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.lists import Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, listed_organization, visible_agent
@@ -48,7 +48,6 @@ router = Resource(tags=["revenue"])
 
 #: Who confirms revenue and shares it: who pays the bills.
 _DECIDES = Permission.MANAGE_BILLING
-Once = Annotated[Command, idempotency(required=True)]
 _OTHERS = ((Forbidden, "approval.own"), (Forbidden, "session.by_link"), OperatorIssued)
 _DECISION = (NotFound, NotReported, *_OTHERS)
 
@@ -57,7 +56,7 @@ _DECISION = (NotFound, NotReported, *_OTHERS)
     "/revenue", status_code=201, response_model=RevenueView, responses=errors(NotFound, (Conflict, "revenue.exists"))
 )
 async def create_revenue(
-    body: RevenueCreate, deps: DepsDep, once: Once, actor: Actor = require(Permission.METER)
+    body: RevenueCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.METER)
 ) -> Response:
     """Report revenue from outside, such as of an app store. It counts once a person or a statement has confirmed it.
 
@@ -112,7 +111,7 @@ async def list_revenue(
         return await _shown(session, found.rows), found.following
 
 
-@router.get("/revenue/{revenue_id}", response_model=RevenueView, responses=errors(NotFound, Forbidden))
+@router.get("/revenue/{revenue_id}", responses=errors(NotFound, Forbidden))
 async def get_revenue(revenue_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> RevenueView:
     """Read one revenue event."""
     async with deps.session_for(actor) as session:
@@ -127,7 +126,7 @@ async def get_revenue(revenue_id: str, deps: DepsDep, key: SpendingKeyDep, actor
 
 @router.post("/revenue/{revenue_id}/confirm", response_model=RevenueView, responses=errors(*_DECISION))
 async def confirm_revenue(
-    revenue_id: str, body: RevenueConfirm, deps: DepsDep, once: Once, actor: ActorDep
+    revenue_id: str, body: RevenueConfirm, deps: DepsDep, once: MovesMoney, actor: ActorDep
 ) -> Response:
     """Confirm reported revenue with the amount that came in.
 
@@ -141,7 +140,7 @@ async def confirm_revenue(
 
 
 @router.post("/revenue/{revenue_id}/reject", response_model=RevenueView, responses=errors(*_DECISION))
-async def reject_revenue(revenue_id: str, deps: DepsDep, once: Once, actor: ActorDep) -> Response:
+async def reject_revenue(revenue_id: str, deps: DepsDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Reject reported revenue: it never counts."""
     await _deciding(deps, actor, revenue_id)
     async with once, deps.database.platform() as session:
@@ -155,7 +154,7 @@ async def reject_revenue(revenue_id: str, deps: DepsDep, once: Once, actor: Acto
     responses=errors(NotFound, NotReported, (Forbidden, "session.by_link")),
 )
 async def reverse_revenue(
-    revenue_id: str, body: RevenueReverse, deps: DepsDep, once: Once, actor: ActorDep
+    revenue_id: str, body: RevenueReverse, deps: DepsDep, once: MovesMoney, actor: ActorDep
 ) -> Response:
     """Note what of confirmed revenue was refunded or charged back outside by now; it counts no longer.
 
@@ -174,7 +173,9 @@ async def reverse_revenue(
     responses=errors(*_OTHERS),
     operation_id="revenue.settle",
 )
-async def settle_revenue(body: RevenueSettle, deps: DepsDep, once: Once, actor: Actor = require(_DECIDES)) -> Response:
+async def settle_revenue(
+    body: RevenueSettle, deps: DepsDep, once: MovesMoney, actor: Actor = require(_DECIDES)
+) -> Response:
     """Confirm reported revenue of a source by its statement, line by line: by reference and currency."""
     org_id, lines = acting_organization(actor, None), [line.line() for line in body.lines]
     async with once, deps.database.platform() as session:
@@ -189,11 +190,7 @@ async def settle_revenue(body: RevenueSettle, deps: DepsDep, once: Once, actor: 
     operation_id="revenue.share",
 )
 async def set_shares(
-    revenue_id: str,
-    body: RevenueSharesSet,
-    deps: DepsDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
+    revenue_id: str, body: RevenueSharesSet, deps: DepsDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Share a revenue event over agents and projects. The basis points make 10,000; each change is a new version."""
     await _deciding(deps, actor, revenue_id)

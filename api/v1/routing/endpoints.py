@@ -1,14 +1,13 @@
 """Routing decisions: which model or agent takes a call, by which odds, and what came of it."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.spending import scope_for
@@ -25,8 +24,6 @@ from repositories.returns import route as routes
 from services.returns import route
 
 router = Resource(tags=["routing"])
-
-MayRepeat = Annotated[Command, idempotency(required=False)]
 
 
 @router.post(
@@ -95,9 +92,7 @@ async def list_routing_decisions(deps: DepsDep, asked: Asked, actor: Actor = req
     return await asked.rows(deps.session_for(actor), routes.page, wanted, RoutingDecisionView.of)
 
 
-@router.get(
-    "/routing/decisions/{decision_id}", response_model=RoutingDecisionView, responses=errors(NotFound, Forbidden)
-)
+@router.get("/routing/decisions/{decision_id}", responses=errors(NotFound, Forbidden))
 async def get_routing_decision(decision_id: str, deps: DepsDep, actor: ActorDep) -> RoutingDecisionView:
     """Read one routing decision."""
     async with deps.session_for(actor) as session:

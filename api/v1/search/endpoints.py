@@ -31,7 +31,7 @@ router = Resource(tags=["search"])
 _CUSTOMERS, _LISTED = 3, 20
 
 
-@router.get("/search", response_model=SearchView, operation_id="search.find")
+@router.get("/search", operation_id="search.find")
 async def search_objects(
     deps: DepsDep,
     q: Annotated[

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from api.auth import SpendingKeyDep, require
 from api.body import takes_secret
 from api.deps import Deps, DepsDep
 from api.errors import TooLarge, errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
@@ -68,7 +67,6 @@ from services.secrets.secret_use import Used
 
 router = Resource(tags=["secrets"])
 
-Once = Annotated[Command, idempotency(required=True)]
 _LIMIT = (Conflict, "secret.limit_reached")
 _BACKEND = ((Conflict, "secret.not_configured"), BackendUnavailable)
 _OPENED: tuple[type[Forbidden] | tuple[type[Forbidden], str], ...] = (
@@ -85,7 +83,7 @@ _OPENED: tuple[type[Forbidden] | tuple[type[Forbidden], str], ...] = (
     tags=["secret_grants"],
 )
 async def create_secret_grant(
-    body: SecretGrantCreate, deps: DepsDep, once: Once, actor: Actor = require(Permission.MANAGE_SECRETS)
+    body: SecretGrantCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> Response:
     """Grant a principal or an agent the use of secrets. A grant never changes; revoke it and make another one.
 
@@ -121,10 +119,7 @@ async def list_secret_grants(deps: DepsDep, asked: Asked, actor: Actor = require
 
 
 @router.delete(
-    "/secrets/grants/{grant_id}",
-    response_model=SecretGrantView,
-    responses=errors(NotFound, (Forbidden, "session.by_link")),
-    tags=["secret_grants"],
+    "/secrets/grants/{grant_id}", responses=errors(NotFound, (Forbidden, "session.by_link")), tags=["secret_grants"]
 )
 async def revoke_secret_grant(
     grant_id: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
@@ -173,7 +168,6 @@ async def list_secret_access(
 
 @router.post(
     "/secrets/{path:path}/open",
-    response_model=SecretValueView,
     responses=errors(NotFound, (Forbidden, "session.by_link"), *_OPENED, (Conflict, "secret.no_version"), *_BACKEND),
 )
 async def open_secret(
@@ -228,7 +222,7 @@ async def use_secret(
     body: SecretUseCreate,
     deps: DepsDep,
     key: SpendingKeyDep,
-    once: Once,
+    once: MovesMoney,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
     """Have a request made with a secret, and get its answer without the secret. It takes a grant of `use`.
@@ -242,7 +236,6 @@ async def use_secret(
 
 @router.delete(
     "/secrets/{path:path}/versions/{number}",
-    response_model=SecretView,
     responses=errors(NotFound, RotationUnderWay, (Forbidden, "session.by_link"), *_BACKEND),
     operation_id="secrets.destroy_version",
 )
@@ -268,7 +261,7 @@ async def destroy_secret_version(
     return shown
 
 
-@router.get("/secrets/{path:path}", response_model=SecretView, responses=errors(NotFound))
+@router.get("/secrets/{path:path}", responses=errors(NotFound))
 async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SecretView:
     """Read a secret without its value."""
     return await _shown(deps, actor, path)
@@ -283,7 +276,7 @@ async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission
 )
 @takes_secret
 async def put_secret(
-    path: str, body: SecretPut, deps: DepsDep, once: Once, actor: Actor = require(Permission.MANAGE_SECRETS)
+    path: str, body: SecretPut, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> Response:
     """Store a secret, or a new value of it, which is the current one from then on.
 
@@ -337,7 +330,7 @@ async def put_secret(
 )
 @takes_secret
 async def rotate_secret(
-    path: str, body: SecretRotate, deps: DepsDep, once: Once, actor: Actor = require(Permission.MANAGE_SECRETS)
+    path: str, body: SecretRotate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> Response:
     """Replace the value of a secret now. A grace that still runs ends, and the version before the current is revoked.
 
@@ -379,7 +372,7 @@ async def stop_secret_rotation(
     path: str,
     body: SecretRotationStop,
     deps: DepsDep,
-    once: Once,
+    once: MovesMoney,
     actor: Actor = require(Permission.MANAGE_SECRETS),
 ) -> Response:
     """Stop a rotation while a value is on its way. The target is put back, and then the value is destroyed.

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, IdentityDep
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.keyring import new_secret
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
@@ -47,7 +47,7 @@ WithMarks = Annotated[bool, Query(description="Also return the marks of `GET /ch
 WithUnread = Annotated[bool, Query(description="Also return the number of unread notifications.")]
 
 
-@router.get("/me", response_model=MeView, operation_id="sessions.me")
+@router.get("/me", operation_id="sessions.me")
 async def get_me(
     request: Request,
     deps: DepsDep,
@@ -104,8 +104,9 @@ async def create_session(
     request: Request,
     deps: DepsDep,
     actor: ActorDep,
+    *,
     body: SessionCreate | None = None,  # noqa: ARG001
-    once: Command = idempotency(required=False),
+    once: MayRepeat,
 ) -> Response:
     """Open a session with a key. Its token acts as the key does, until the session or the key ends.
 

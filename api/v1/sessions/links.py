@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, client_address, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors, request_id_of
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.keyring import is_secret, new_secret
 from api.limits import share_of
 from api.lists import CREATED, Asked, Items, ListOf
@@ -78,10 +78,7 @@ def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
     ),
 )
 async def create_session_link(
-    body: LinkCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_KEYS),
-    once: Command = idempotency(required=False),
+    body: LinkCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_KEYS), once: MayRepeat
 ) -> Response:
     """Make a link that opens one session as the named principal, who does not need a key.
 
@@ -150,7 +147,6 @@ async def _known(deps: Deps, request: Request, token: str) -> str:
 
 @router.post(
     "/sessions/links/preview",
-    response_model=LinkPreview,
     responses=errors(Unauthenticated, LinkGone, (Conflict, "principal.exists"), OrganizationClosed),
     operation_id="session_links.preview",
 )
@@ -177,7 +173,6 @@ async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep)
 @router.post(
     "/sessions/redeem",
     status_code=201,
-    response_model=Redeemed,
     responses=errors(Unauthenticated, LinkGone, (Conflict, "principal.exists"), OrganizationClosed),
     operation_id="session_links.redeem",
 )

@@ -13,7 +13,7 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
@@ -52,7 +52,6 @@ from services.credits.spend_control import Order
 
 router = Resource(tags=["spend_controls"])
 
-MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _VERSION = (Conflict, "spend_control.version")
 _CLOSED = (Conflict, "spend_control.closed")
@@ -116,7 +115,7 @@ async def list_spend_controls(
         return await _all_shown(session, found.rows), found.following
 
 
-@router.get("/spend-controls/{control_id}", response_model=ControlView, responses=errors(NotFound, Forbidden))
+@router.get("/spend-controls/{control_id}", responses=errors(NotFound, Forbidden))
 async def get_spend_control(control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ControlView:
     """Read one spend control."""
     async with deps.session_for(actor) as session:
@@ -201,12 +200,7 @@ async def list_refusals(control_id: str, deps: DepsDep, key: SpendingKeyDep, act
     return await _lists(deps, actor, key, control_id).refusals(asked)
 
 
-@router.get(
-    "/credits/departments/{department_id}/limits",
-    tags=["departments"],
-    response_model=DepartmentLimitsView,
-    responses=errors(NotFound, Forbidden),
-)
+@router.get("/credits/departments/{department_id}/limits", tags=["departments"], responses=errors(NotFound, Forbidden))
 async def get_department_limits(
     department_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> DepartmentLimitsView:

@@ -221,7 +221,7 @@ async def extend_reservation(
     return _changed(extended)
 
 
-@router.get("/credits/spends/{spend_id}", response_model=SpendDetail, responses=errors(NotFound))
+@router.get("/credits/spends/{spend_id}", responses=errors(NotFound))
 async def get_spend(
     spend_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> SpendDetail:
@@ -229,7 +229,7 @@ async def get_spend(
     return await _shown(deps, actor, key, spend_id)
 
 
-@router.get("/credits/reservations/{reservation_id}", response_model=SpendDetail, responses=errors(NotFound))
+@router.get("/credits/reservations/{reservation_id}", responses=errors(NotFound))
 async def get_reservation(
     reservation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> SpendDetail:
@@ -267,7 +267,7 @@ async def list_usage(
     return await asked.rows(deps.session_for(actor), page, wanted, SpendView.of)
 
 
-@router.get("/credits/usage/summary", response_model=UsageSummary, responses=errors(NotFound))
+@router.get("/credits/usage/summary", responses=errors(NotFound))
 async def summarise_usage(
     deps: DepsDep,
     since: Annotated[Moment | None, Query(alias="from", description="30 days before `to` when left out.")] = None,

@@ -9,7 +9,7 @@ from api.approvals import by_hand, two_operators
 from api.auth import SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.spends.own import readable
@@ -42,9 +42,10 @@ router = Resource(tags=["credits"])
 async def refund_spend(
     spend_id: str,
     deps: DepsDep,
+    *,
     body: SpendRefundCreate | None = None,
     actor: Actor = require(Permission.GRANT_CREDITS),
-    command: Command = idempotency(required=True),
+    command: MovesMoney,
 ) -> Response:
     """Refund an amount, or all that remains, of a use or of the captures of a reservation. For operators.
 

@@ -14,7 +14,7 @@ from api.auth import require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MovesMoney
 from api.patience import retry_until_answered
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
@@ -71,7 +71,6 @@ from services.payments.customer import ensure_customer
 router = Resource(tags=["subscriptions"])
 
 MISSING = "The organization has no subscription."
-MovesMoney = Annotated[Command, idempotency(required=True)]
 Subscriber = Annotated[Actor, require(Permission.MANAGE_BILLING)]
 _REFUSED = (
     SubscriptionRefused,
@@ -90,7 +89,7 @@ _MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, (Conflict, "payment.no_me
 _COMMANDED = errors(*_FAULTS, *_REFUSED, PaymentDeclined, *STOPPED)
 
 
-@router.get("/billing/subscription", response_model=SubscriptionView, responses=errors(NotFound))
+@router.get("/billing/subscription", responses=errors(NotFound))
 async def get_subscription(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
@@ -104,11 +103,7 @@ async def get_subscription(
 @router.post("/billing/subscription", status_code=201, response_model=SubscriptionView, responses=_MAKING)
 @router.post("/billing/subscribe", status_code=201, response_model=SubscriptionView, responses=_MAKING, deprecated=True)
 async def create_subscription(
-    actor: Subscriber,
-    deps: DepsDep,
-    temporal: TemporalDep,
-    once: MovesMoney,
-    body: SubscriptionCreate | None = None,
+    actor: Subscriber, deps: DepsDep, temporal: TemporalDep, once: MovesMoney, body: SubscriptionCreate | None = None
 ) -> Response:
     """Subscribe to a plan: charge the default payment method now, or send the payer to Stripe's page.
 
@@ -162,7 +157,7 @@ async def change_subscription(
         return once.answer(await _sent(deps, temporal, held, "change", command))
 
 
-@router.get("/billing/subscription/preview", response_model=ChangePreview, responses=errors(*_FAULTS, *_REFUSED))
+@router.get("/billing/subscription/preview", responses=errors(*_FAULTS, *_REFUSED))
 async def preview_change(
     deps: DepsDep,
     plan: Annotated[PlanName, Query()],

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
@@ -22,10 +22,7 @@ router = Resource(tags=["tax_rates"])
 
 @router.post("/tax-rates", status_code=201, response_model=TaxRateView, responses=errors((Conflict, "tax.rate_exists")))
 async def add_tax_rate(
-    body: TaxRateCreate,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=True),
+    body: TaxRateCreate, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MovesMoney
 ) -> Response:
     """Add a rate. Past charges keep their rate; the newest rate that has begun applies. For operators."""
     async with command, deps.session_for(actor) as session:

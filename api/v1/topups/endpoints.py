@@ -10,7 +10,7 @@ from temporalio.client import Client
 from api.auth import require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MovesMoney
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import listed_organization
@@ -43,7 +43,6 @@ from repositories.credits import credit_lot as lots
 
 router = Resource(tags=["topups"])
 
-MovesMoney = Annotated[Command, idempotency(required=True)]
 
 _BUYING = errors(*CREATING, ExternalIdTaken)
 _CHARGING = errors(*CREATING, (Conflict, "payment.no_method"), ExternalIdTaken)
@@ -69,7 +68,7 @@ async def top_up(
     return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
 
-@router.get("/billing/credit-packages", response_model=PackageList, tags=["credit_packages"])
+@router.get("/billing/credit-packages", tags=["credit_packages"])
 async def list_credit_packages(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> PackageList:
     """List the credit packages for sale."""
     return PackageList(data=[package_view(package) for package in deps.settings.packages])

@@ -16,7 +16,7 @@ router = Resource(tags=["billing"])
 _MISSING = "There is no such transfer."
 
 
-@router.get("/ledger/transfers/{transfer_id}", response_model=TransferView, responses=errors(NotFound))
+@router.get("/ledger/transfers/{transfer_id}", responses=errors(NotFound))
 async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep) -> TransferView:
     """Show a transfer: what it was for, and its entries on accounts that the caller may see.
 

@@ -15,7 +15,7 @@ from api.body import takes_lines
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import Malformed, errors
 from api.fields import OrganizationId
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat, MovesMoney
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.usage.periods import period
@@ -54,13 +54,11 @@ from services.usage.usage_of_agents import sold_to, unpaid_agents, use_of
 
 router = Resource(tags=["usage"])
 
-MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
 
 @router.post(
     "/usage/events",
-    response_model=EventsView,
     responses=errors(
         NotFound,
         InvalidEvent,
@@ -123,9 +121,7 @@ def _documents(body: Any) -> tuple[list[object], bool]:
 
 
 @router.post(
-    "/usage/estimate",
-    response_model=EstimateView,
-    responses=errors(NotFound, Conflict, UnpaidAgent, (Forbidden, "marketplace.not_in_library")),
+    "/usage/estimate", responses=errors(NotFound, Conflict, UnpaidAgent, (Forbidden, "marketplace.not_in_library"))
 )
 async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = require(Permission.READ)) -> EstimateView:
     """Rate usage without recording it: by the price of the agent that is paid, otherwise by the price of the model.
@@ -202,11 +198,7 @@ async def sync_usage(
     responses=errors(NotFound, NotVoidable, ApprovalRequired, (Conflict, "approval.same_operator")),
 )
 async def void_usage_charge(
-    event_id: str,
-    body: ChargeVoid,
-    deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=True),
+    event_id: str, body: ChargeVoid, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MovesMoney
 ) -> Response:
     """Void a usage event that waits to be charged, or is in arrears on a bill that is not sealed: it is never charged.
 

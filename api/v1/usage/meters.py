@@ -12,7 +12,7 @@ from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, SearchText, example
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
@@ -32,7 +32,6 @@ from services.usage import meter
 
 router = Resource(tags=["meters"])
 
-MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
 
@@ -154,7 +153,7 @@ async def list_meters(deps: DepsDep, asked: Asked, actor: Actor = require(Permis
     return await asked.rows(deps.session_for(actor), meters.page, wanted, MeterView.of)
 
 
-@router.get("/usage/meters/{meter_id}", response_model=MeterUsageView, responses=errors(NotFound))
+@router.get("/usage/meters/{meter_id}", responses=errors(NotFound))
 async def get_meter_usage(
     meter_id: str,
     deps: DepsDep,
@@ -206,7 +205,6 @@ async def get_meter_usage(
 
 @router.post(
     "/usage/meters/{meter_id}/charge",
-    response_model=MeterView,
     responses=errors(NotFound, (Conflict, "meter.closed"), (Conflict, "meter.not_chargeable")),
 )
 async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
@@ -223,7 +221,7 @@ async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVi
         return MeterView.of(await meter.charge(session, actor, meter_id, now=datetime.now(UTC)))
 
 
-@router.delete("/usage/meters/{meter_id}", response_model=MeterView, responses=errors(NotFound, Forbidden))
+@router.delete("/usage/meters/{meter_id}", responses=errors(NotFound, Forbidden))
 async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
     """Close a meter. It counts nothing more; what it counted stays."""
     async with deps.session_for(actor) as session:

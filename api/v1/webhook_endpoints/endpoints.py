@@ -15,7 +15,7 @@ from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import Command, MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.patience import retry_until_answered
 from api.routing import Resource
@@ -83,8 +83,9 @@ def signal_run(deps: Deps, row: WebhookEndpointRow) -> None:
 async def create_webhook_endpoint(
     body: WebhookEndpointCreate,
     deps: DepsDep,
+    *,
     actor: Actor = require(Permission.MANAGE_WEBHOOKS),
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Create a webhook endpoint, to which events are sent from now on.
 
@@ -133,7 +134,7 @@ async def list_webhook_endpoints(
     return await asked.rows(deps.session_for(actor), endpoints.page, wanted, WebhookEndpointView.of)
 
 
-@router.get("/webhook-endpoints/{endpoint_id}", response_model=WebhookEndpointView, responses=_HERE)
+@router.get("/webhook-endpoints/{endpoint_id}", responses=_HERE)
 async def get_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep) -> WebhookEndpointView:
     """Read one webhook endpoint."""
     return WebhookEndpointView.of(await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS))
@@ -150,7 +151,7 @@ async def change_webhook_endpoint(
     deps: DepsDep,
     temporal: TemporalDep,
     actor: ActorDep,
-    command: Command = idempotency(required=False),
+    command: MayRepeat,
 ) -> Response:
     """Change a webhook endpoint.
 
@@ -213,9 +214,7 @@ async def _disable(
 
 
 @router.delete("/webhook-endpoints/{endpoint_id}", status_code=204, responses=_HERE)
-async def delete_webhook_endpoint(
-    endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
-) -> Response:
+async def delete_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Delete a webhook endpoint permanently. Waiting events are not sent."""
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS, deleted=True)
     async with command:
@@ -231,9 +230,7 @@ async def delete_webhook_endpoint(
     response_model=WebhookEndpointCreated,
     responses=errors(NotFound, Forbidden, SecretMissing),
 )
-async def rotate_webhook_secret(
-    endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
-) -> Response:
+async def rotate_webhook_secret(endpoint_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Create a new secret, and a new Ed25519 key if the endpoint has one.
 
     For 24 hours, webhooks are signed with the old and the new ones.
@@ -258,9 +255,7 @@ async def rotate_webhook_secret(
     response_model=WebhookTested,
     responses=errors(*_SENT_BY_REQUEST),
 )
-async def try_webhook_endpoint(
-    endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
-) -> Response:
+async def try_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Send a test webhook to the endpoint, whichever types it receives."""
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
     async with command:
@@ -278,11 +273,7 @@ async def try_webhook_endpoint(
     responses=errors(*_SENT_BY_REQUEST, (Conflict, "webhook.too_many_waiting")),
 )
 async def replay_webhooks(
-    endpoint_id: str,
-    body: WebhookReplay,
-    deps: DepsDep,
-    actor: ActorDep,
-    command: Command = idempotency(required=False),
+    endpoint_id: str, body: WebhookReplay, deps: DepsDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
     """Send the events of a period again, including events from before the endpoint was created.
 
@@ -341,9 +332,7 @@ async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorD
     response_model=WebhookDeliveryView,
     responses=errors(*_SENT_BY_REQUEST, (Conflict, "webhook.delivered")),
 )
-async def retry_webhook_delivery(
-    delivery_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
-) -> Response:
+async def retry_webhook_delivery(delivery_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Try a delivery again now, with as many tries as a new one."""
     async with deps.session_for(actor) as session:
         row = await deliveries.get(session, delivery_id)

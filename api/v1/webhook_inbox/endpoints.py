@@ -9,7 +9,7 @@ from api.auth import require
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import SearchText
-from api.idempotency import Command, idempotency
+from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
@@ -44,11 +44,7 @@ async def list_webhook_events(deps: DepsDep, asked: Asked, actor: Actor = requir
 
 @router.post("/webhooks/events/{number}/retry", response_model=InboxEventView, responses=errors(NotFound))
 async def retry_webhook_event(
-    number: str,
-    deps: DepsDep,
-    temporal: TemporalDep,
-    actor: Actor = require(Permission.OPERATE),
-    command: Command = idempotency(required=False),
+    number: str, deps: DepsDep, temporal: TemporalDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
     """Retry the handling of a webhook now. It is also retried automatically within minutes.
 
