@@ -56,7 +56,6 @@ Items = tuple[Sequence[ResponseModel], Position | None]
 Read = Callable[[After, int], Awaitable[Items]]
 #: An endpoint that returns a page of a list. `asked` is one of its parameters.
 ReadPage = TypeVar("ReadPage", bound=Callable[..., Awaitable[Items]])
-_CSV = "With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV"
 
 
 class Int32(int):
@@ -245,7 +244,7 @@ class ListOf:
         """Declare the operation that answers with the list.
 
         The endpoint returns the page after `asked.after`, of at most `asked.limit` items. For a file it is called for
-        each page. Its description ends with how to get one.
+        each page.
 
         Args:
             router: of the resource.
@@ -253,12 +252,13 @@ class ListOf:
             refusals: as for `errors`.
             options: as for `router.get`.
         """
-        files, formats = FILES, f"{_CSV}, and with `Accept: application/jsonl` as JSON Lines."
-        if not self._has_json_lines:
-            files, formats = CSV, f"{_CSV}."
         if self._has_metadata:
             options["openapi_extra"] = METADATA_FILTER
-        options = {"response_model": self.page, "responses": errors(*refusals) | files, **options}
+        options = {
+            "response_model": self.page,
+            "responses": errors(*refusals) | (FILES if self._has_json_lines else CSV),
+            **options,
+        }
 
         def declare(read: ReadPage) -> ReadPage:
             @wraps(read)
@@ -272,7 +272,6 @@ class ListOf:
                 each.replace(annotation=own) if name == "asked" else each for name, each in signature.parameters.items()
             ]
             endpoint.__dict__["__signature__"] = signature.replace(parameters=parameters, return_annotation=Response)
-            endpoint.__doc__ = f"{inspect.cleandoc(read.__doc__ or '')}\n\n{formats}"
             router.get(path, **options)(endpoint)
             return read
 

@@ -41,7 +41,8 @@ async def list_activity(
     the entries of the same transfers. A key of a member that is attributed to a department or project is refused.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 1,000 transfers.
-    Continue until it is null.
+    Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
+    on, as CSV.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))

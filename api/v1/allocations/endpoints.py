@@ -107,7 +107,8 @@ async def list_allocations(
 ) -> Items:
     """List allocations, newest first, without their lines.
 
-    A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null.
+    A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null. With
+    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
@@ -190,7 +191,8 @@ async def list_trials(
 ) -> Items:
     """List trials, newest first, with their stages.
 
-    A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null.
+    A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null. With
+    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))

@@ -93,7 +93,8 @@ async def list_transactions(
     here. `GET /credits/usage` lists its own.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 5,000 movements.
-    Continue until it is null.
+    Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
+    on, as CSV.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))

@@ -229,7 +229,8 @@ async def list_contracts(deps: DepsDep, asked: Asked, actor: Actor = require(Per
 
     An agent's key sees those of its agent.
 
-    For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs.
+    For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs. With `Accept:
+    text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = of_own_agent(actor, asked.wanted(visible_organization(actor, asked.organization_id)))
     async with deps.session_for(actor) as session:

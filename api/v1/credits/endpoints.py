@@ -173,7 +173,8 @@ async def list_lots(
     A key of a member that is attributed to a department or project is refused: all of the organization's spends take
     from these lots.
 
-    Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later.
+    Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With
+    `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))

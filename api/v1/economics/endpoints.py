@@ -47,7 +47,8 @@ async def list_economics_log(
     agent gets the entries of its agent, and the key of a member those of its department and project.
 
     A page scans a bounded number of rows, so it may be short or empty while `next_cursor` is not null. Continue until
-    it is null.
+    it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV, and
+    with `Accept: application/jsonl` as JSON Lines.
     """
     org_id = await known_organization(deps, actor, asked.organization_id)
     wanted = asked.wanted(org_id, without=("project", "transaction_type"))

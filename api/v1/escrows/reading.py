@@ -86,7 +86,8 @@ async def list_escrows(actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
     """List the escrows that are visible to the caller, newest first. An agent's key sees those of its agent.
 
     For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches
-    the title of the work and the external id.
+    the title of the work and the external id. With `Accept: text/csv` the response contains everything that matches,
+    from the cursor on, as CSV.
     """
     permit(actor, Permission.READ)
     wanted = _wanted(asked, actor)

@@ -46,7 +46,8 @@ async def list_events(
     To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is
     committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the
     events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or
-    empty although more pages follow.
+    empty although more pages follow. With `Accept: text/csv` the response contains everything that matches, from the
+    cursor on, as CSV.
     """
     if asked.get("type") not in (None, *CATALOGUE):
         raise Invalid("There is no such type of event. GET /events/catalogue lists the types.", extra={"field": "type"})

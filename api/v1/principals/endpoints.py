@@ -47,7 +47,8 @@ _LIST = ListOf(
 async def list_principals(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)) -> Items:
     """List the principals of an organization except agents, by name: whoever has a key, a session or a link.
 
-    An operator names the organization.
+    An operator names the organization. With `Accept: text/csv` the response contains everything that matches, from the
+    cursor on, as CSV.
     """
     org_id = acting_organization(actor, asked.organization_id)
     async with deps.session_for(actor) as session:

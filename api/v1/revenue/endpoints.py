@@ -99,7 +99,8 @@ async def list_revenue(
     """List revenue, the newest recorded first; `from` and `to` are of when it occurred.
 
     The key of an agent sees what its agent has a share of. A page reads a bounded number of events, so it may be short
-    or empty while `next_cursor` is not null.
+    or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches,
+    from the cursor on, as CSV.
     """
     if actor.agent_id is None:
         refuse_totals(confined(actor, key))

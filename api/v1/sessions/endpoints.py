@@ -153,7 +153,8 @@ _LIST = ListOf(
 async def list_sessions(deps: DepsDep, asked: Asked, actor: ActorDep) -> Items:
     """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
 
-    An operator sees all of them, or those of one organization.
+    An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything
+    that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=["mine"])
     own = actor if asked.get("mine") or not actor.may(Permission.MANAGE_KEYS) else None

@@ -136,7 +136,8 @@ async def list_usage_events(
     gets those of that only.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000
-    events. Continue until it is null.
+    events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the
+    cursor on, as CSV.
     """
     org_id = await known_organization(deps, actor, asked.organization_id)
     when = period(*(asked.get(name) for name in ("since", "until", *_DAYS)))
