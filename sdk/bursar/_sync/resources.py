@@ -49,9 +49,7 @@ class Billing:
 
         A key of a member that is attributed to a department or project is refused: all of the organization's spends are here. `GET /credits/usage` lists its own.
 
-        A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 5,000 movements. Continue until it is null.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 5,000 movements. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -91,9 +89,7 @@ class Billing:
 
         Each row says what it was about, who caused it, and what it changed by currency. `GET /billing/transactions` lists the entries of the same transfers. A key of a member that is attributed to a department or project is refused.
 
-        A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 1,000 transfers. Continue until it is null.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 1,000 transfers. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -499,9 +495,7 @@ class Credits:
 
         A key of a member that is attributed to a department or project is refused: all of the organization's spends take from these lots.
 
-        Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -638,9 +632,7 @@ class Escrows:
     ) -> List[models.EscrowView]:
         """List the escrows that are visible to the caller, newest first. An agent's key sees those of its agent.
 
-        For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches the title of the work and the external id.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches the title of the work and the external id. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -3636,9 +3628,7 @@ class Contracts:
 
         An agent's key sees those of its agent.
 
-        For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -4743,9 +4733,7 @@ class Economics:
 
         Purchase orders have an entry for each decision, attempt, refusal, refund and end. Credits, escrows, sales and payouts have one for each transfer by which money comes or leaves, so each amount is in the log once. The key of an agent gets the entries of its agent, and the key of a member those of its department and project.
 
-        A page scans a bounded number of rows, so it may be short or empty while `next_cursor` is not null. Continue until it is null.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV, and with `Accept: application/jsonl` as JSON Lines.
+        A page scans a bounded number of rows, so it may be short or empty while `next_cursor` is not null. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV, and with `Accept: application/jsonl` as JSON Lines.
         """
         return List(
             self._caller,
@@ -4919,9 +4907,7 @@ class Revenue:
     ) -> List[models.RevenueView]:
         """List revenue, the newest recorded first; `from` and `to` are of when it occurred.
 
-        The key of an agent sees what its agent has a share of. A page reads a bounded number of events, so it may be short or empty while `next_cursor` is not null.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        The key of an agent sees what its agent has a share of. A page reads a bounded number of events, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -5739,9 +5725,7 @@ class Allocations:
     ) -> List[models.AllocationView]:
         """List allocations, newest first, without their lines.
 
-        A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A page reads a bounded number of allocations, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -5819,9 +5803,7 @@ class Trials:
     ) -> List[models.TrialView]:
         """List trials, newest first, with their stages.
 
-        A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A page reads a bounded number of trials, so it may be short or empty while `next_cursor` is not null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -7042,9 +7024,7 @@ class Usage:
 
         The key of an agent gets those of its agent only. A member's key that is attributed to a department or a project gets those of that only.
 
-        A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000 events. Continue until it is null.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -7629,9 +7609,7 @@ class Principals:
     ) -> List[models.PrincipalView]:
         """List the principals of an organization except agents, by name: whoever has a key, a session or a link.
 
-        An operator names the organization.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        An operator names the organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -7719,9 +7697,7 @@ class Sessions:
     ) -> List[models.SessionView]:
         """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
 
-        An operator sees all of them, or those of one organization.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -8363,9 +8339,7 @@ class Events:
 
         An agent's key sees the events about its agent only: those with its `agent_id` in `data`. A member's key that is attributed to a department or project sees no events of spends and spend controls of others, nor of their alerts.
 
-        To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or empty although more pages follow.
-
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or empty although more pages follow. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -9072,6 +9046,8 @@ class Reputation:
         """Explain an agent's score: the rules, and each event in a sentence, including voided and excluded events.
 
         For operators and auditors of the platform.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return self._caller.ask(
             models.ScoreExplanationView,
