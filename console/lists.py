@@ -22,7 +22,7 @@ from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_
 from console.problems import Reaction, reaction_to
 from console.refusals import not_found
 from console.visit import Visit
-from console.widgets import Chip, Failed, Pager
+from console.widgets import Chip, Failed, Page, Pager, Tab
 from domain.common.ids import is_id
 from domain.common.money import CREDIT, SLOT
 
@@ -127,6 +127,14 @@ class Listed:
     failed: Failed | None = None
     choices: Mapping[str, Options] = field(default_factory=dict)
     more: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage(Page):
+    """A page with a list: what is around its rows, and the tabs that choose between lists."""
+
+    listed: Listed
+    tabs: tuple[Tab, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What every page shows: its title, and the way to it, from the outside in."""
+
+    title: str
+    crumbs: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class External:
     """An address from another person: `host` is shown beside it, and is empty if it is not a link."""
 
@@ -85,7 +93,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Asking(Page):
     """A page that asks before a command, and says what it does.
 
     Attributes:
@@ -100,7 +108,6 @@ class Asking:
         form: with what is wrong.
     """
 
-    title: str
     back: str
     action: str
     label: str

@@ -7,7 +7,7 @@ from typing import Any
 from console.agent.view import MODELS, OWN, VISIBILITIES, Options
 from console.forms import Form, Shown, written
 from console.status import Status, status_of
-from console.widgets import Link
+from console.widgets import Link, Page
 from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel, OfferStatus
 
@@ -21,11 +21,9 @@ _STATUSES = ((OfferStatus.LISTED.value, "For sale"), (OfferStatus.RETIRED.value,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Page):
     """The form that changes what an agent's listing says, of the version that was shown."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     back: str
     form: Shown
@@ -34,11 +32,9 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Page):
     """The form that offers an agent on the marketplace; `status` is None and `version` empty if it is not yet."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     back: str
     form: Shown

@@ -7,11 +7,11 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
 from console.forms import Shown, written
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.reputation.view import rating
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Tab
+from console.widgets import Asking, Failed, Link, Page, Tab
 from domain.common.money import CREDIT
 
 #: The list of an organization's own, beside the directory of those of others.
@@ -43,11 +43,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agents:
+class Agents(ListPage):
     """The list."""
 
-    title: str
-    listed: Listed
     states: tuple[Tab, ...]
     active: str
     visibilities: Options
@@ -56,11 +54,9 @@ class Agents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create:
+class Create(Page):
     """The form that makes an agent."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     visibilities: Options
@@ -89,11 +85,9 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
+class Agent(Page):
     """One agent. `…_failed` is shown in place of jobs or earnings that could not be read."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     status: Status
     id: Ident
     description: str

@@ -8,7 +8,7 @@ from typing import Any
 from console.alert.kinds import advice_for
 from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Linked, Sentence, sentence
 from console.status import Status, status_of
 from console.widgets import Link, Tab
@@ -56,12 +56,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alerts:
+class Alerts(ListPage):
     """The list. `form` is a command's that was refused; `settings` is empty for those who may not read them."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     severities: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     snooze_until: str

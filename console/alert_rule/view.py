@@ -11,7 +11,7 @@ from console.mentions import Naming
 from console.notification.view import kind_named
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link
+from console.widgets import Asking, Failed, Link, Page
 from domain.messages.alert.titles import title_of
 from domain.messages.notification.channel import ChannelStatus
 
@@ -33,11 +33,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Page):
     """The list. `failed` is shown instead if the API did not answer."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     create: str
     rows: tuple[Row, ...]
     form: Shown
@@ -70,7 +68,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
+class Set(Page):
     """The form of a rule.
 
     Attributes:
@@ -80,8 +78,6 @@ class Set:
         remove: a link that deletes it, or has it be as it was made; None if there is nothing to remove.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     label: str
     form: Shown

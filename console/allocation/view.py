@@ -8,11 +8,11 @@ from typing import Any
 from console.format import Amount, Moment, amount, day, digits_of, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Failed, Link, Tab
+from console.widgets import Failed, Link, Page, Tab
 from domain.returns.allocation import AllocationMode, AllocationStatus
 from domain.returns.trial import StopReason
 
@@ -58,12 +58,9 @@ class TrialRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allocations:
+class Allocations(ListPage):
     """The list; `set` is empty for who may not say how budgets are divided."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     rows: tuple[Day, ...]
     set: str
     trials: tuple[TrialRow, ...]
@@ -85,11 +82,9 @@ class AgentLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationPage:
+class AllocationPage(Page):
     """One day. `action` accepts it, and is empty for who may not; `credit` is None where nothing was converted."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     day: Day
     reinvested: Amount
     left_out: str
@@ -103,11 +98,9 @@ class AllocationPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Page):
     """The form that says how a project's budget is divided."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     action: str
     projects: tuple[tuple[str, str], ...]

@@ -12,7 +12,7 @@ from console.format import amount, currency_name, day, joined, money
 from console.gateway import Answer
 from console.mentions import Naming
 from console.sections import unanswered
-from console.widgets import Failed, Tab
+from console.widgets import Failed, Page, Tab
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +25,9 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EarningsOverTime:
+class EarningsOverTime(Page):
     """The page. `…_failed` is shown in place of a section that could not be read; `next` is about the next payout."""
 
-    title: str
     tabs: tuple[Tab, ...]
     chosen: Chosen
     figures: tuple[Figure, ...]

@@ -8,7 +8,7 @@ from console.format import Moment, Prefs, moment, month
 from console.forms import Shown
 from console.gateway import Answer
 from console.sections import unanswered
-from console.widgets import Failed, Tab
+from console.widgets import Failed, Page, Tab
 from domain.insight.peers import MemberKind, PeerMetric
 
 #: What organizations are compared by; agents are on their own pages.
@@ -24,10 +24,9 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peers:
+class Peers(Page):
     """The page. `agreed` is since when it is compared; `action` is empty for who may not agree or withdraw."""
 
-    title: str
     tabs: tuple[Tab, ...]
     month: str
     rows: tuple[Standing, ...]

@@ -14,7 +14,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
-from console.widgets import Failed, Link, Tab
+from console.widgets import Failed, Link, Page, Tab
 from domain.common.money import CREDIT
 from domain.insight.query import Compare
 
@@ -100,7 +100,7 @@ class May:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Analytics:
+class Analytics(Page):
     """The page. `…_failed` is shown in place of a section that could not be read.
 
     Attributes:
@@ -108,7 +108,6 @@ class Analytics:
         advice_of: the month that the advice is about; empty where it is not for the reader.
     """
 
-    title: str
     tabs: tuple[Tab, ...]
     chosen: Chosen
     figures: tuple[Figure, ...]

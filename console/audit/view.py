@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Moment, moment
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.who import role_named
 from console.widgets import Tab
@@ -38,12 +38,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trail:
+class Trail(ListPage):
     """The trail."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     rows: tuple[Row, ...]
 
 

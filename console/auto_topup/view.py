@@ -8,14 +8,14 @@ from console.format import Amount, Moment, Prefs, amount, moment
 from console.forms import Shown
 from console.gateway import Answer
 from console.payment_method.view import words_of
-from console.widgets import Link
+from console.widgets import Link, Page
 
 #: The fields that are typed, as the API calls them.
 _AMOUNTS = ("below", "credits", "monthly_cap")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AutoTopUp:
+class AutoTopUp(Page):
     """The page.
 
     Attributes:
@@ -27,8 +27,6 @@ class AutoTopUp:
         lists_methods: whether the stored methods could be read.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     path: str
     form: Shown
     status: str

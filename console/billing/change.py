@@ -10,7 +10,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.payment_method.view import words_of
 from console.problems import answered
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 from domain.billing.invoice.collection import CollectionMethod
 from domain.billing.subscription.state import ChangeKind
 
@@ -28,7 +28,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Page):
     """The page. Nothing can be sent where `label` is empty; `why` says why.
 
     Attributes:
@@ -40,8 +40,6 @@ class Change:
         by_seat: whether any plan is sold by the seat.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     back: str
     choice: Shown

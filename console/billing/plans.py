@@ -9,7 +9,7 @@ from typing import Any
 from console.format import Amount, Prefs, amount, count, decimal, digits_of, joined, money, saving, titled
 from console.gateway import Answer
 from console.problems import answered
-from console.widgets import Failed, Link, Tab
+from console.widgets import Failed, Link, Page, Tab
 from domain.billing.plan import FREE, Interval
 from domain.billing.subscription.state import CHANGEABLE, ChangeKind, SubscriptionStatus
 
@@ -52,7 +52,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plans:
+class Plans(Page):
     """The plans. `failed` is shown instead if the API did not answer; `manage` is empty for most roles.
 
     Attributes:
@@ -60,8 +60,6 @@ class Plans:
         differences: one sentence for each pair of neighbours of which the cheaper one has more of something.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     intervals: tuple[Tab, ...] = ()
     plans: tuple[Plan, ...] = ()
     differences: tuple[str, ...] = ()

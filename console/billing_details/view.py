@@ -9,7 +9,7 @@ from console.forms import Form, Shown
 from console.gateway import Answer
 from console.notification.view import LANGUAGES
 from console.sections import unanswered
-from console.widgets import Failed, Tab
+from console.widgets import Failed, Page, Tab
 
 #: The fields of a profile that are typed, as the API calls them.
 PROFILE = ("legal_name", "line1", "line2", "postal_code", "city", "region", "country", "vat_id", "email")
@@ -18,7 +18,7 @@ PURPOSES = ("billing", "security")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class Details(Page):
     """The page.
 
     Attributes:
@@ -28,7 +28,6 @@ class Details:
         contacts_action: empty for a role that may not set them.
     """
 
-    title: str
     tabs: tuple[Tab, ...]
     profile: Shown
     profile_action: str

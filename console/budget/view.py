@@ -12,11 +12,11 @@ from console.charts.rank import meter
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, short_id
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Choice, Found, Listed
+from console.lists import Choice, Found, ListPage
 from console.mentions import Naming, Sentence
 from console.spend_control.view import FILTERS, KINDS, LABELS, History, asking, history, maybe, subjects, tabs
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Tab
+from console.widgets import Asking, Link, Page
 from domain.common.calendar import Window
 from domain.common.money import CREDIT
 
@@ -58,12 +58,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budgets:
+class Budgets(ListPage):
     """The list; `create` is empty if the reader may not."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     kinds: tuple[tuple[str, str], ...]
     open: str
     create: str
@@ -82,11 +79,9 @@ class Emergency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(Page):
     """One budget. What the reader may not do is empty."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     row: Row
     id: Ident
@@ -120,12 +115,10 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
+class Set(Page):
     """The form that sets or changes a budget; `subjects` is empty for a change, and `kept` is what that keeps."""
 
-    title: str
     lead: str
-    crumbs: tuple[Link, ...]
     action: str
     label: str
     form: Shown
@@ -138,12 +131,10 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class Act(Page):
     """A form of one budget: what is moved, or the emergency that is declared."""
 
-    title: str
     lead: str
-    crumbs: tuple[Link, ...]
     action: str
     label: str
     form: Shown

@@ -7,9 +7,9 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, money, titled
 from console.forms import Shown
-from console.lists import Choice, Found, Listed
+from console.lists import Choice, Found, Listed, ListPage
 from console.status import STATUSES, Status, status_of
-from console.widgets import Asking, Link
+from console.widgets import Asking, Link, Page
 
 FILTERS = ("status", "agent_id", "q")
 LABELS = {"status": "Status", "agent_id": "Agent", "q": "Contains"}
@@ -43,13 +43,10 @@ class CardRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cards:
+class Cards(ListPage):
     """The list. `create` is empty if the reader may not, or none are issued to the organization."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     create: str
-    listed: Listed
     statuses: tuple[tuple[str, str], ...]
     rows: tuple[CardRow, ...]
 
@@ -70,11 +67,9 @@ class PaymentRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(ListPage):
     """One card; addresses are empty for what the reader may not do, or what cannot be done now."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     status: Status
     id: Ident
@@ -87,16 +82,13 @@ class Card:
     unfreeze: str
     close: str
     number: str
-    listed: Listed
     payments: tuple[PaymentRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create:
+class Create(Page):
     """The form that issues a card; `agents` are pairs of an id and a name."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     agents: tuple[tuple[str, str], ...]
@@ -105,11 +97,9 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
+class Number(Page):
     """The page on which Stripe shows the number: its script, the publishable key, and the card's id there."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     action: str
     ref: str

@@ -7,11 +7,11 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative, titled
 from console.forms import Shown
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.payment.view import NO_RUNS, PROVIDERS
 from console.status import STATUSES, Status, status_of
-from console.widgets import Link
+from console.widgets import Link, Page
 from domain.payments.payment.snapshot import DisputeStatus
 
 FILTERS = ("q", "status", "provider", "currency", "organization_id")
@@ -43,11 +43,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chargebacks:
+class Chargebacks(ListPage):
     """The list."""
 
-    title: str
-    listed: Listed
     across: bool
     has_runs: bool
     statuses: tuple[tuple[str, str], ...]
@@ -55,12 +53,10 @@ class Chargebacks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One:
+class One(Page):
     """One chargeback. `answer` leads to where evidence is written; empty if none is taken, or the role may not."""
 
-    title: str
     id: Ident
-    crumbs: tuple[Link, ...]
     status: Status
     sentence: str
     form: Shown
@@ -81,14 +77,12 @@ class One:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answering:
+class Answering(Page):
     """Where evidence is written, and then confirmed. `text` is what will be sent, once it is written.
 
     What an operator sends is for the bank and `final`; what an organization does is kept as `offered` for operators.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     text: str
     final: bool

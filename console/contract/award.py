@@ -12,7 +12,7 @@ from console.forms import Form, Shown, period, written
 from console.gateway import Answer
 from console.marketplace.view import FIND, Face, face_of, job_price
 from console.paying import currencies
-from console.widgets import Link
+from console.widgets import Link, Page
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.marketplace.least_payout import least_payout
@@ -45,11 +45,9 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Award:
+class Award(Page):
     """The form."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     path: str
     form: Shown
     face: Face
@@ -63,11 +61,9 @@ class Award:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
+class Review(Page):
     """What is asked before money moves: the same form, with nothing left to fill in."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     path: str
     form: Shown
     face: Face

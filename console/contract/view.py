@@ -9,9 +9,9 @@ from console.escrow.terms import Fact, terms
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, joined, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.status import Status, status_of
-from console.widgets import Link, Tab
+from console.widgets import Link, Page, Tab
 from domain.common.ids import escrow_id_of
 from domain.escrow.contract import ContractStatus
 
@@ -49,14 +49,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contracts:
+class Contracts(ListPage):
     """The list, contracts without an escrow first. `failed` is shown instead if the API did not answer."""
 
-    title: str
-    listed: Listed
     award: str
     status: str
-    tabs: tuple[Tab, ...]
     rows: tuple[Row, ...]
 
 
@@ -69,7 +66,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
+class Contract(Page):
     """One contract.
 
     Attributes:
@@ -82,9 +79,7 @@ class Contract:
         profile: the agent's; empty for those who do not see it.
     """
 
-    title: str
     id: Ident
-    crumbs: tuple[Link, ...]
     status: Status
     next: str
     outside: str

@@ -7,9 +7,9 @@ from typing import Any
 from console.format import Moment, Prefs, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Choice, Found, Listed
+from console.lists import Choice, Found, ListPage
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Tab, address
+from console.widgets import Asking, Link, Page, Tab, address
 
 FILTERS = ("q", "open")
 LABELS = {"q": "Name"}
@@ -29,24 +29,18 @@ class DepartmentRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Departments:
+class Departments(ListPage):
     """The list. `create` is empty if the reader may not."""
 
-    title: str
-    listed: Listed
-    crumbs: tuple[Link, ...]
-    tabs: tuple[Tab, ...]
     open: str
     create: str
     rows: tuple[DepartmentRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create:
+class Create(Page):
     """The form that creates a department; `parents` are pairs of an id and a name."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     parents: tuple[tuple[str, str], ...]
@@ -54,11 +48,9 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpendsFor:
+class SpendsFor(Page):
     """The form that says for which department and project the keys of a principal spend."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     departments: tuple[tuple[str, str], ...]

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from console.format import Amount, Moment, Prefs, amount, moment
 from console.forms import Form, Shown, is_number
-from console.widgets import Asking, Link
+from console.widgets import Asking, Link, Page
 from domain.payouts.earnings import EarningsKind
 
 _KINDS = {
@@ -33,11 +33,9 @@ class Convertible:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+class Conversion(Page):
     """The page that asks what to convert. `choices` are pairs of what the form sends and its words."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     back: str
     action: str
     form: Shown

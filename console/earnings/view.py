@@ -12,7 +12,7 @@ from console.gateway import Answer
 from console.payment.view import company
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link
+from console.widgets import Asking, Failed, Link, Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +62,9 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Earnings:
+class Earnings(Page):
     """The page. `…_failed` is shown in place of a section that could not be read."""
 
-    title: str
     payable: tuple[Payable, ...]
     rows: tuple[Row, ...]
     next: str
@@ -93,11 +92,9 @@ _WHY_NOT = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connect:
+class Connect(Page):
     """What leads on to the provider's own page; a form may not redirect to another site."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     url: str
     until: Moment
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.economics.models import percented, shortened
 from console.format import Amount, Moment, Prefs, amount, moment
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 
 FILTERS = ("agent_id",)
@@ -47,12 +47,10 @@ class DecisionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
+class Decisions(ListPage):
     """The page."""
 
-    title: str
     models: str
-    listed: Listed
     rows: tuple[DecisionRow, ...]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, amount, moment, titled
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from domain.budgets.economics import EntryStatus, TransactionType
@@ -58,11 +58,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Log:
+class Log(ListPage):
     """The list. `goes_on` says that none was found in what was looked through, and that there is more."""
 
-    title: str
-    listed: Listed
     types: tuple[tuple[str, str], ...]
     results: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]

@@ -10,13 +10,13 @@ from console.development import Persona
 from console.format import Moment, moment
 from console.forms import Shown
 from console.who import actor_named
+from console.widgets import Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignIn:
+class SignIn(Page):
     """The sign-in page. `next` is a path of the console, empty for the start; `personas` are for development only."""
 
-    title: str
     form: Shown
     next: str
     personas: tuple[Persona, ...]
@@ -24,18 +24,16 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mailed:
+class Mailed(Page):
     """What is said after an address was given: the same for every address."""
 
-    title: str
     email: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Enter:
+class Enter(Page):
     """Who one becomes by a link; `token` is empty for a link that opens nothing any more, and `sentence` says why."""
 
-    title: str
     sentence: str = ""
     token: str = ""
     principal: str = ""
@@ -48,10 +46,8 @@ class Enter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignOut:
+class SignOut(Page):
     """A button for people who open the address by hand."""
-
-    title: str
 
 
 def sign_in(form: Shown, next_path: str, personas: tuple[Persona, ...], *, by_mail: bool) -> SignIn:

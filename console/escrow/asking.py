@@ -11,7 +11,7 @@ from console.escrow.one import Dispute, dispute_of
 from console.format import Amount, Prefs, amount, decimal, percent
 from console.forms import Shown
 from console.paying import COIN, Way
-from console.widgets import Link
+from console.widgets import Link, Page
 from domain.common.money import COINS, CREDIT
 from domain.escrow.actions import EscrowAction
 
@@ -23,7 +23,7 @@ NO_PERCENT = "Enter a percentage from 0 to 100, with at most two decimals."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Asking(Page):
     """The page of one command.
 
     Attributes:
@@ -40,8 +40,6 @@ class Asking:
         available: the payer's credits; None if they are not known or are not asked for.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     act: Act
     back: str
     entry: Shown | None

@@ -29,7 +29,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.problems import answered
 from console.status import Status, status_of
-from console.widgets import External, Failed, Link, Step, external
+from console.widgets import External, Failed, Link, Page, Step, external
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import FINAL
 
@@ -100,12 +100,10 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One:
+class One(Page):
     """One escrow. `…_failed` is shown in place of a section that could not be read."""
 
-    title: str
     id: Ident
-    crumbs: tuple[Link, ...]
     status: Status
     story: str
     stages: tuple[Stage, ...]

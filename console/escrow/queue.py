@@ -8,7 +8,7 @@ from typing import Any
 from console.format import Amount, Moment, Prefs, amount, local_time, moment, percent, relative
 from console.gateway import Answer
 from console.problems import answered
-from console.widgets import Failed
+from console.widgets import Failed, Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +27,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
+class Queue(Page):
     """A queue. `more` says that there are escrows beyond those that are shown."""
 
-    title: str
     lead: str
     said: str
     nothing: str

@@ -7,7 +7,7 @@ from typing import Any
 from console import lists
 from console.format import Amount, Moment, Prefs, amount, moment
 from console.gateway import Answer
-from console.lists import Asked, Found, Listed
+from console.lists import Asked, Found, ListPage
 from console.status import Status, status_of
 from console.widgets import Tab
 from domain.escrow.state import FINAL, EscrowStatus
@@ -61,16 +61,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Escrows:
+class Escrows(ListPage):
     """The list; `award` is empty if one may not."""
 
-    title: str
-    listed: Listed
     award: str
     hidden: tuple[tuple[str, str], ...]
     across: bool
     has_runs: bool
-    tabs: tuple[Tab, ...]
     rows: tuple[Row, ...]
 
 

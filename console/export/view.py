@@ -7,9 +7,9 @@ from typing import Any
 from console.analytics.view import tabs
 from console.format import Amount, Moment, Prefs, amount, count, moment, titled
 from console.forms import Shown
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.status import Status, status_of
-from console.widgets import Link, Tab
+from console.widgets import Link, Page
 from domain.common.access import Permission
 from domain.insight.export import Dataset, ExportFormat, ExportStatus, permissions_of
 
@@ -39,12 +39,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exports:
+class Exports(ListPage):
     """The list, and the form of a new export; `action` is empty where it would be of other rows than the list."""
 
-    title: str
-    tabs: tuple[Tab, ...]
-    listed: Listed
     rows: tuple[Row, ...]
     form: Shown
     action: str
@@ -64,11 +61,9 @@ class File:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportPage:
+class ExportPage(Page):
     """One export. `working` is a title and a sentence while it goes on, else empty."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     export: Row
     working: tuple[str, str]
     sums: tuple[Amount, ...]

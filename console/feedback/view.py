@@ -8,7 +8,7 @@ from typing import Any
 from console.format import Moment, Prefs, moment
 from console.forms import Form, Shown
 from console.reputation.view import DIMENSIONS
-from console.widgets import Link
+from console.widgets import Link, Page
 from domain.escrow.state import FINAL, EscrowStatus
 
 COMMENT = "comment"
@@ -52,7 +52,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
+class Feedback(Page):
     """The page.
 
     Attributes:
@@ -62,9 +62,7 @@ class Feedback:
         why: why the reader cannot rate the job now; empty if they can, or have.
     """
 
-    title: str
     lead: str
-    crumbs: tuple[Link, ...]
     path: str
     back: str
     form: Shown

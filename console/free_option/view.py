@@ -12,7 +12,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.payment_policy.view import LEAD, tabs
 from console.sections import unanswered
-from console.widgets import Asking, External, Failed, Link, Tab, external
+from console.widgets import Asking, External, Failed, Link, Page, Tab, external
 
 _WINDOWS = {"day": "Each day", "week": "Each week", "month": "Each month"}
 _NOW = {"day": "Today", "week": "This week", "month": "This month"}
@@ -31,10 +31,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Page):
     """The catalogue. `failed` is shown instead if the API did not answer."""
 
-    title: str
     lead: str
     tabs: tuple[Tab, ...]
     create: str
@@ -43,11 +42,9 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
+class Set(Page):
     """The form of an option; `named` is whether its name is typed."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     label: str
     form: Shown

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from console.format import titled
 from console.status import STATUSES, Status
+from console.widgets import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,9 @@ class Noun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Help:
+class Help(Page):
     """The help page."""
 
-    title: str
     nouns: tuple[Noun, ...]
 
 

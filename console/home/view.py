@@ -14,7 +14,7 @@ from console.sections import unanswered
 from console.status import Status, status_of
 from console.transaction.facts import FactRow, Pages, row
 from console.waiting import Alert, Task, alert, task
-from console.widgets import Failed
+from console.widgets import Failed, Page
 from domain.common.money import CREDIT
 
 #: How many facts home lists, and how many of everything else.
@@ -73,10 +73,9 @@ class UnderWay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
+class Home(Page):
     """Home. `…_failed` is shown in place of a section that could not be read."""
 
-    title: str
     cards: tuple[Card, ...]
     holdings: tuple[Holding, ...]
     expiring: tuple[Expiring, ...]

@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Prefs, amount, day
 from console.forms import Form, Shown
 from console.invoice.view import title_of
-from console.widgets import Asking, Link
+from console.widgets import Asking, Link, Page
 
 #: So many lines a form has; an invoice with more is made over the API.
 LINES = 8
@@ -33,11 +33,9 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issuing:
+class Issuing(Page):
     """The form of a draft."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     action: str
     lines: tuple[Line, ...]

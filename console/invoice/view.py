@@ -19,10 +19,10 @@ from console.format import (
     short_id,
 )
 from console.forms import Shown
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import STATUSES, Status, status_of
-from console.widgets import Link
+from console.widgets import Link, Page
 from domain.billing.document.words import EXEMPTIONS, NO_TAX
 from domain.billing.invoice.state import InvoiceStatus
 from domain.billing.tax.rates import TaxCategory
@@ -58,11 +58,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invoices:
+class Invoices(ListPage):
     """The list."""
 
-    title: str
-    listed: Listed
     across: bool
     statuses: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
@@ -116,12 +114,10 @@ class BilledTo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One:
+class One(Page):
     """One invoice. `pay`, `void`, `issue` and `discard` lead to where that is asked; empty if it may not be."""
 
-    title: str
     id: Ident
-    crumbs: tuple[Link, ...]
     status: Status
     sentence: str
     form: Shown
@@ -147,11 +143,9 @@ class One:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Asking(Page):
     """Asks before an invoice is paid or voided. `payment_options` are the ways to pay; empty when it is voided."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     sentence: str
     label: str

@@ -7,11 +7,11 @@ from typing import Any
 
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown, blank
-from console.lists import Choice, Found, Listed
+from console.lists import Choice, Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.who import actor_named, role_named
-from console.widgets import Asking, Link, Tab, address
+from console.widgets import Asking, Link, Page, Tab, address
 from domain.common.access import GRANTABLE, PLATFORM_ROLES, REVOCABLE, Role
 
 FILTERS = ("q", "role", "active")
@@ -47,12 +47,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(ListPage):
     """The list."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     states: tuple[Tab, ...]
     roles: tuple[tuple[str, str], ...]
     active: str
@@ -61,11 +58,9 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issue:
+class Issue(Page):
     """The form that issues a key; roles and agents are pairs of a value and its words."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     roles: tuple[tuple[str, str], ...]
@@ -74,11 +69,9 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
+class Issued(Page):
     """A key that was issued. `secret` is empty if the form had been sent before."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     id: Ident
     principal: str
     role: str

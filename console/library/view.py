@@ -7,10 +7,10 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.marketplace.view import Meter, meters_of, price_of
 from console.status import Status, status_of
-from console.widgets import Asking, Link
+from console.widgets import Asking, Link, Page
 from domain.marketplace.offer import OfferModel
 
 #: The commands of a purchase: label, kind of the button, and the word for what is said afterwards.
@@ -33,17 +33,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Library:
+class Library(ListPage):
     """The list."""
 
-    title: str
-    listed: Listed
     rows: tuple[Row, ...]
     marketplace: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
+class Purchase(Page):
     """One purchase.
 
     Attributes:
@@ -52,8 +50,6 @@ class Purchase:
         money: pairs of a label and an amount.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     status: Status
     id: Ident
     access: str

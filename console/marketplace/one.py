@@ -16,7 +16,7 @@ from console.paying import Way
 from console.reputation.view import Feedback, bars_of, by_dimension, exact, feedback_of
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel, OfferStatus
 
@@ -56,7 +56,7 @@ class Buying:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Page):
     """One agent. `owned` is how the organization has it, None if it does not; `why` is why it cannot be bought.
 
     Attributes:
@@ -66,8 +66,6 @@ class Profile:
         bars: its scores by dimension; `history` draws them over time.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     status: Status | None
     face: Face
     lead: str
@@ -96,11 +94,9 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Asking(Page):
     """The page that asks before an agent is bought."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     face: Face
     back: str
     buying: Buying

@@ -7,7 +7,7 @@ from zlib import crc32
 
 from console.agent.view import price_of as listed_price
 from console.format import Amount, Prefs, amount, count, money, titled
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.reputation.view import rating
 from console.widgets import Link, Tab
 from domain.marketplace.agent import AgentSort
@@ -74,14 +74,11 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Directory:
+class Directory(ListPage):
     """The agents that can be hired, or with `is_for_sale` those whose use is sold."""
 
-    title: str
     lead: str
-    tabs: tuple[Tab, ...]
     is_for_sale: bool
-    listed: Listed
     models: Options
     stars: Options
     categories: Options

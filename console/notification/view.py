@@ -8,11 +8,11 @@ from console.choices import zones
 from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Linked, Sentence, sentence
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Tab
+from console.widgets import Asking, Failed, Page, Tab
 from domain.messages.notification.channel import INBOX, ChannelKind, ChannelStatus
 from domain.messages.notification.due import DIGESTS, Cadence
 
@@ -54,14 +54,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inbox:
+class Inbox(ListPage):
     """The inbox, newest first. `newest` is the notification up to which all are marked as read; empty without one."""
 
-    title: str
-    tabs: tuple[Tab, ...]
     states: tuple[Tab, ...]
     rows: tuple[Row, ...]
-    listed: Listed
     newest: str
     form: Shown
 
@@ -81,10 +78,9 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channels:
+class Channels(Page):
     """The channels, and the form that makes one. `code` is a form of one of them that was refused."""
 
-    title: str
     tabs: tuple[Tab, ...]
     rows: tuple[Channel, ...]
     failed: Failed | None
@@ -105,10 +101,9 @@ class Type:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preferences:
+class Preferences(Page):
     """How soon the reader hears of what, one channel at a time, and when nothing is sent."""
 
-    title: str
     tabs: tuple[Tab, ...]
     ways: tuple[Tab, ...]
     way: str

@@ -9,7 +9,7 @@ from typing import Any
 
 from console.format import Amount, Prefs, amount, decimal
 from console.forms import Shown
-from console.widgets import Link
+from console.widgets import Link, Page
 from domain.payments.payment.actions import PaymentAction
 from domain.payments.payment.state import PaymentStatus, RefundState
 
@@ -76,7 +76,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Asking(Page):
     """The page of one command.
 
     Attributes:
@@ -89,8 +89,6 @@ class Asking:
         where: what can be said of it.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     act: Act
     form: Shown
     entry: Shown | None

@@ -30,7 +30,7 @@ from console.problems import answered
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.who import actor_named
-from console.widgets import External, Failed, Link, Step, external
+from console.widgets import External, Failed, Link, Page, Step, external
 from domain.payments.payment.actions import PaymentAction
 from domain.payments.payment.state import PaymentStatus
 
@@ -99,7 +99,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One:
+class One(Page):
     """One payment. `…_failed` is shown in place of a section that could not be read.
 
     Attributes:
@@ -109,9 +109,7 @@ class One:
         run: the payment's run in the Temporal UI; empty for all but operators.
     """
 
-    title: str
     id: Ident
-    crumbs: tuple[Link, ...]
     status: Status
     sentence: str
     story: str

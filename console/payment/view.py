@@ -7,7 +7,7 @@ from typing import Any
 from console import lists
 from console.format import Amount, Moment, Prefs, amount, moment, titled
 from console.gateway import Answer
-from console.lists import Asked, Found, Listed
+from console.lists import Asked, Found, ListPage
 from console.mentions import Naming, Sentence, shortened
 from console.status import Status, status_of
 from console.widgets import Tab
@@ -76,18 +76,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payments:
+class Payments(ListPage):
     """The list; `top_up` is empty if one may not pay."""
 
-    title: str
-    listed: Listed
     top_up: str
     across: bool
     has_runs: bool
     status: str
     providers: tuple[tuple[str, str], ...]
     purposes: tuple[tuple[str, str], ...]
-    tabs: tuple[Tab, ...]
     rows: tuple[Row, ...]
 
 

@@ -9,16 +9,14 @@ from console.gateway import Answer
 from console.payment.one import AWAITED, Around, Deposit, declined, deposit
 from console.payment.view import company
 from console.status import Status, status_of
-from console.widgets import External, Link, external
+from console.widgets import External, Link, Page, external
 from domain.payments.payment.state import Fulfilment, PaymentStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Go:
+class Go(Page):
     """Leads on. `provider` has no host where there is nothing to do at the provider."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     status: Status
     amount: Amount
     company: str
@@ -29,7 +27,7 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Return:
+class Return(Page):
     """How the books say that it went.
 
     Attributes:
@@ -39,7 +37,6 @@ class Return:
         next: where one goes on.
     """
 
-    title: str
     status: Status
     sentence: str
     amount: Amount

@@ -11,7 +11,7 @@ from console.forms import Shown, blank
 from console.gateway import Answer
 from console.payment.view import PROVIDERS
 from console.problems import answered
-from console.widgets import External, Failed, Link, external
+from console.widgets import External, Failed, Link, Page, external
 
 _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB"}
 #: What payment methods of Stripe are called.
@@ -30,14 +30,13 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Methods:
+class Methods(Page):
     """The page. `add` leads to the provider, `form_here` to its form in a page of ours; empty if there is none.
 
     Attributes:
         outcomes: how many of the payments by each method succeeded lately.
     """
 
-    title: str
     path: str
     add: str
     form_here: str
@@ -51,11 +50,9 @@ class Methods:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Removing:
+class Removing(Page):
     """Asks before a method is removed."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     method: Method
     action: str
@@ -63,7 +60,7 @@ class Removing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filling:
+class Filling(Page):
     """Stripe's own form. `secret` is empty until the form is opened, which makes a setup intent.
 
     Attributes:
@@ -75,8 +72,6 @@ class Filling:
         instead: the command that leads to the provider's page.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     path: str
     script: str
     key: str
@@ -88,11 +83,9 @@ class Filling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Portal:
+class Portal(Page):
     """Leads to the provider's page for payment methods."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     portal: External
     refresh: str
     back: str

@@ -6,9 +6,9 @@ from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, duration, moment, money
 from console.forms import Shown
-from console.lists import Choice, Found, Listed
+from console.lists import Choice, Found, ListPage
 from console.payment_policy import terms
-from console.widgets import Asking, Link, Tab
+from console.widgets import Asking, Link, Page, Tab
 
 #: What a policy that is not the organization's is for.
 _KINDS = {"project": "Project", "agent": "Agent"}
@@ -32,24 +32,19 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
+class Policies(ListPage):
     """The list; `create` is empty if the reader may not."""
 
-    title: str
     lead: str
-    tabs: tuple[Tab, ...]
-    listed: Listed
     create: str
     rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
+class Set(Page):
     """The form that sets or changes a policy; `subjects` is empty for a change, and `version` for a new one."""
 
-    title: str
     lead: str
-    crumbs: tuple[Link, ...]
     action: str
     label: str
     form: Shown

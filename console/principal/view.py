@@ -8,10 +8,10 @@ from urllib.parse import quote
 from console.format import Moment, Prefs, moment
 from console.forms import Shown
 from console.key.view import ROLES
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.status import Status, status_of
 from console.who import actor_named, role_named
-from console.widgets import Asking, Link, address
+from console.widgets import Asking, Link, Page, address
 from domain.common.access import Role
 
 FILTERS = ("q", "role")
@@ -40,22 +40,18 @@ class PersonRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class People:
+class People(ListPage):
     """The list. `invite` is empty if the reader may not invite."""
 
-    title: str
-    listed: Listed
     roles: tuple[tuple[str, str], ...]
     invite: str
     rows: tuple[PersonRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invite:
+class Invite(Page):
     """The form that invites a person; roles are pairs of a value and its words."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     roles: tuple[tuple[str, str], ...]

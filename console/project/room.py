@@ -8,7 +8,7 @@ from console.billing.plans import EVERY
 from console.format import Amount, Prefs, amount, count
 from console.gateway import Answer
 from console.problems import answered
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 
 #: How many projects that could be undeployed are named.
 NAMED = 20
@@ -34,7 +34,7 @@ class Freeable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(Page):
     """The dialog, and the page in its place without scripts.
 
     Attributes:
@@ -49,8 +49,6 @@ class Room:
         failed: shown in place of the tiers if the API did not answer.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     back: str
     text: str
     tiers: tuple[Tier, ...]

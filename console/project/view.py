@@ -7,12 +7,12 @@ from typing import Any
 from console.format import Amount, Moment, Prefs, amount, count, moment, percent
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.paying import COIN
 from console.problems import answered
 from console.project.room import Room, full, left, used
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link
+from console.widgets import Asking, Failed, Link, Page
 from domain.billing.project import DeployType
 
 LABELS = {"q": "Text", "from": "From", "to": "To"}
@@ -55,7 +55,7 @@ class Banner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Projects:
+class Projects(ListPage):
     """The list. `form` has what the refusal of a command says.
 
     Attributes:
@@ -65,8 +65,6 @@ class Projects:
         no_project: whether there is no room for another project.
     """
 
-    title: str
-    listed: Listed
     form: Shown
     banner: Banner | None
     banner_failed: Failed | None
@@ -83,11 +81,9 @@ class Projects:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create:
+class Create(Page):
     """The form that makes a project. `banner` warns where there is no room."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     kinds: tuple[tuple[str, str], ...]
@@ -95,11 +91,9 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
+class Slots(Page):
     """Slots for more deployments: how many, what they cost, and how they are paid."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     path: str
     pick: Shown
     pay: Shown

@@ -11,7 +11,7 @@ from console.gateway import Answer
 from console.payment_policy.terms import KINDS
 from console.payment_policy.view import LEAD, tabs
 from console.sections import unanswered
-from console.widgets import Asking, Failed, Link, Tab
+from console.widgets import Asking, Failed, Link, Page, Tab
 from domain.budgets.policy import MEASURED_AFTER
 
 #: The fields of a fee.
@@ -35,10 +35,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Methods:
+class Methods(Page):
     """The list. `failed` is shown instead if the API did not answer."""
 
-    title: str
     lead: str
     tabs: tuple[Tab, ...]
     create: str
@@ -48,11 +47,9 @@ class Methods:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
+class Set(Page):
     """The form of a method; `named` is whether its name is typed."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     label: str
     form: Shown

@@ -7,12 +7,12 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, joined, moment, money
 from console.forms import Shown, written
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.spend_control.view import KINDS
 from console.status import STATUSES, Status, status_of
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 from domain.common.ids import is_id
 
 FILTERS = ("status", "agent_id", "q")
@@ -54,13 +54,11 @@ class PurchaseRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchases:
+class Purchases(ListPage):
     """Orders to approve or to confirm, and the list; `policies` is empty for a reader without access to policies."""
 
-    title: str
     policies: str
     cards: str
-    listed: Listed
     statuses: tuple[tuple[str, str], ...]
     waiting: tuple[PurchaseRow, ...]
     waiting_failed: Failed | None
@@ -109,7 +107,7 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
+class Purchase(Page):
     """One purchase.
 
     Attributes:
@@ -125,8 +123,6 @@ class Purchase:
         facts: further facts that are amounts or words: label and text.
     """
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     row: PurchaseRow
     id: Ident

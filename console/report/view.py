@@ -9,7 +9,7 @@ from console.format import Moment, Prefs, day, moment, month, titled
 from console.forms import Shown
 from console.gateway import Answer
 from console.sections import unanswered
-from console.widgets import Asking, Failed, Link, Tab
+from console.widgets import Asking, Failed, Link, Page, Tab
 from domain.insight.report import ReportFormat, ReportSchedule
 
 FORMATS: Mapping[str, str] = {
@@ -44,10 +44,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reports:
+class Reports(Page):
     """The list; `create` is empty for who may make none."""
 
-    title: str
     tabs: tuple[Tab, ...]
     rows: tuple[Row, ...]
     create: str
@@ -55,11 +54,9 @@ class Reports:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewReport:
+class NewReport(Page):
     """The form of a new report."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     templates: tuple[tuple[str, str, str], ...]
@@ -82,11 +79,9 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportPage:
+class ReportPage(Page):
     """One report. `action` computes a period, and is empty for who may not."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     report: Row
     zone: str
     recipients: str

@@ -23,7 +23,7 @@ from console.format import (
 from console.gateway import Answer
 from console.sections import unanswered
 from console.status import Status, Tone
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 from domain.reputation.facts import SENTENCES
 
 #: The words for what is scored.
@@ -92,11 +92,9 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reputation:
+class Reputation(Page):
     """The page. `…_failed` is shown in place of a section that could not be read."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     stars: str
     score: str
     between: str

@@ -8,11 +8,11 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money, percent
 from console.forms import Form, Shown, blank
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.status import STATUSES, Status, status_of
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 from domain.returns.revenue_event import ALL_BPS, REPORTABLE, RevenueSource, RevenueStatus, ShareRule
 
 FILTERS = ("status", "agent_id", "project_id")
@@ -56,13 +56,10 @@ class RevenueRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevenueList:
+class RevenueList(ListPage):
     """What waits to be confirmed, and the list; `report` is empty for who may not report."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     report: str
-    listed: Listed
     statuses: tuple[tuple[str, str], ...]
     waiting: tuple[RevenueRow, ...]
     waiting_failed: Failed | None
@@ -70,11 +67,9 @@ class RevenueList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevenueReport:
+class RevenueReport(Page):
     """The form to report revenue."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     action: str
     sources: tuple[tuple[str, str], ...]
@@ -92,11 +87,9 @@ class SharePart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevenuePage:
+class RevenuePage(Page):
     """One event; each address is empty where the reader may not, or nothing waits."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     confirming: Shown
     sharing: Shown
     reversing: Shown

@@ -12,7 +12,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.mentions import Naming, Sentence, sentence
 from console.sections import unanswered
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 from domain.common.money import CREDIT
 from domain.returns.roi import Scope
 
@@ -53,10 +53,9 @@ class ReturnRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Returns:
+class Returns(Page):
     """The page."""
 
-    title: str
     path: str
     revenue: str
     allocations: str

@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Amount, Ident, Prefs, amount, ident
 from console.gateway import Answer
 from console.objects import page_of
-from console.widgets import Failed
+from console.widgets import Failed, Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +23,9 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class Search(Page):
     """The search page; `hits` is empty if nothing was asked or found."""
 
-    title: str
     text: str
     asked: bool
     hits: tuple[Hit, ...]

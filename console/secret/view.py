@@ -8,12 +8,12 @@ from typing import Any
 from console.format import Ident, Moment, Prefs, count, duration, ident, moment, money
 from console.forms import Shown, period
 from console.gateway import Answer
-from console.lists import Choice, Found, Listed
+from console.lists import Choice, Found, ListPage
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.who import actor_named
-from console.widgets import Asking, Failed, Link, Tab, address
+from console.widgets import Asking, Failed, Link, Page, Tab, address
 from domain.common.money import CREDIT
 from domain.secrets.grant import HttpMethod
 
@@ -49,13 +49,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
+class Secrets(ListPage):
     """The list; `store` is empty if the reader may not."""
 
-    title: str
     lead: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     store: str
     rows: tuple[Row, ...]
 
@@ -78,13 +75,10 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grants:
+class Grants(ListPage):
     """The list of grants; `grant` is empty if the reader may not."""
 
-    title: str
     lead: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     grant: str
     rows: tuple[Grant, ...]
 
@@ -129,11 +123,9 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One:
+class One(Page):
     """One secret. Addresses are empty for who may not; `log` is whether the reader may see who asked for it."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     id: Ident
     kind: str
@@ -157,11 +149,9 @@ class One:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class Store(Page):
     """The form that stores a value; without `kinds` it is of a secret that is there."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     label: str
     form: Shown
@@ -169,33 +159,27 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Open:
+class Open(Page):
     """The form that asks what a value is shown for."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     back: str
     form: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(Page):
     """A value, this once."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     version: int
     value: str
     back: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rotate:
+class Rotate(Page):
     """The form that replaces a value; `takes_value` is whether somebody has set a new one at the target."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     back: str
     form: Shown
@@ -203,11 +187,9 @@ class Rotate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Granting:
+class Granting(Page):
     """The form of a grant; choices are triples of a value, its words and a hint, or pairs."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     agents: tuple[tuple[str, str], ...]

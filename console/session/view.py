@@ -7,9 +7,9 @@ from typing import Any
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown
 from console.key.view import ROLES
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.who import actor_named, role_named
-from console.widgets import Asking, Link, Tab, address
+from console.widgets import Asking, Link, Page, Tab, address
 from domain.common.access import Role
 
 FILTERS = ("q",)
@@ -35,13 +35,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sessions:
+class Sessions(ListPage):
     """The open sessions. `failed` is shown instead if the API did not answer."""
 
-    title: str
-    listed: Listed
     lead: str
-    tabs: tuple[Tab, ...]
     rows: tuple[Row, ...]
 
 
@@ -60,22 +57,17 @@ class LinkRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
+class Links(ListPage):
     """The links that open a session still."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     make: str
     rows: tuple[LinkRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Make:
+class Make(Page):
     """The form that makes a link; the choices are pairs of a value and its words."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
     roles: tuple[tuple[str, str], ...]
@@ -84,11 +76,9 @@ class Make:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(Page):
     """A link that was made. `url` is empty if the form had been sent before."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     principal: str
     role: str
     expires: Moment

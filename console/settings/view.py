@@ -8,7 +8,7 @@ from console.format import Ident, Moment, Prefs, ident, moment, titled
 from console.status import Status, status_of
 from console.visit import Visit
 from console.who import role_named
-from console.widgets import Tab
+from console.widgets import Page, Tab
 from domain.common.access import Permission
 
 #: Each part of the settings: its name, its path, and who is offered it.
@@ -24,10 +24,9 @@ PARTS: tuple[tuple[str, str, Permission | None], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Page):
     """The overview: the organization, and who one is in it."""
 
-    title: str
     tabs: tuple[Tab, ...]
     organization_id: Ident
     name: str

@@ -10,12 +10,12 @@ from console.charts.rank import meter
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Choice, Found, Listed
+from console.lists import Choice, Found, ListPage
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.spend_control import terms
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Tab
+from console.widgets import Asking, Failed, Link, Page, Tab
 from domain.common.money import CREDIT
 
 FILTERS = ("subject_type", "open")
@@ -64,13 +64,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(ListPage):
     """The list; `create` is empty if the reader may not."""
 
-    title: str
-    listed: Listed
     departments: str
-    tabs: tuple[Tab, ...]
     kinds: tuple[tuple[str, str], ...]
     open: str
     create: str
@@ -129,11 +126,9 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Page):
     """One limit. What the reader may not do is empty or None."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     row: Row
     id: Ident
@@ -162,7 +157,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
+class Set(Page):
     """The form that sets or changes a limit.
 
     Attributes:
@@ -172,9 +167,7 @@ class Set:
         kept: what a change keeps.
     """
 
-    title: str
     lead: str
-    crumbs: tuple[Link, ...]
     action: str
     label: str
     form: Shown

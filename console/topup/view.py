@@ -10,7 +10,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.paying import COIN, STORED, payment_options
 from console.payment.view import package_named
-from console.widgets import Failed
+from console.widgets import Failed, Page
 
 OWN = "own"
 
@@ -33,7 +33,7 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TopUp:
+class TopUp(Page):
     """The page. `quote` is None until something is chosen; `chosen` is what its form sends.
 
     Attributes:
@@ -41,7 +41,6 @@ class TopUp:
         pay: the form that begins the payment.
     """
 
-    title: str
     path: str
     available: Amount | None
     credit_price: Amount | None

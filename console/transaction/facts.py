@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, moment, money, titled
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.objects import page_of
 from console.transaction.view import words_of
 from console.who import actor_named
@@ -118,11 +118,9 @@ class FactRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
+class Activity(ListPage):
     """The list; `entries` is where the ledger's entries are listed."""
 
-    title: str
-    listed: Listed
     categories: tuple[tuple[str, str], ...]
     entries: str
     rows: tuple[FactRow, ...]

@@ -8,7 +8,7 @@ from console.format import Amount, Ident, Moment, account, amount, ident, moment
 from console.mentions import Naming, Sentence
 from console.objects import page_of
 from console.transaction.view import reference_of, words_of
-from console.widgets import Link
+from console.widgets import Link, Page
 
 #: What operators have pages of for all organizations together.
 _OF_ALL = frozenset({"escrow", "invoice", "payment"})
@@ -26,11 +26,9 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
+class Transfer(Page):
     """One transfer. `cause_href` is empty if what it was for has no page."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     id: Ident
     kind: str
     reference: Sentence

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from console.format import Amount, Ident, Moment, account, amount, ident, moment
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from domain.common.ids import is_id
 
@@ -36,12 +36,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transactions:
+class Transactions(ListPage):
     """The list; `activity` is where its facts are."""
 
-    title: str
     activity: str
-    listed: Listed
     rows: tuple[Row, ...]
 
 

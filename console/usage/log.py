@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, amount, count, moment
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.widgets import Link, address
@@ -41,12 +41,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Log:
+class Log(ListPage):
     """The list. `goes_on` says that none was found in what was looked through, and that there is more."""
 
-    title: str
-    crumbs: tuple[Link, ...]
-    listed: Listed
     rows: tuple[Row, ...]
     goes_on: bool
 

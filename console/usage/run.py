@@ -14,7 +14,7 @@ from console.gateway import Answer
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.usage.view import Chosen
-from console.widgets import Failed, Link, Tab, address
+from console.widgets import Failed, Link, Page, Tab, address
 
 #: So many of a month's latest events are looked through for their runs: a page of the log.
 LATEST = 200
@@ -69,11 +69,9 @@ class Latest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runs:
+class Runs(Page):
     """The page. `run` is None until one is asked for, and where it has reported nothing."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     path: str
     month: str
     form: Shown

@@ -6,12 +6,12 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.who import actor_named
-from console.widgets import Failed, Link, address
+from console.widgets import Failed, Link, Page, address
 from domain.common.money import CREDIT
 
 FILTERS = ("action", "agent_id", "run_id", "status")
@@ -38,12 +38,9 @@ class UseRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Uses:
+class Uses(ListPage):
     """The list."""
 
-    title: str
-    crumbs: tuple[Link, ...]
-    listed: Listed
     states: tuple[tuple[str, str], ...]
     rows: tuple[UseRow, ...]
 
@@ -78,11 +75,9 @@ class Metered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(Page):
     """The page of one use. `held`, `captured` and `expires` are of a reservation; `unit` is None where it is uneven."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     id: Ident
     status: Status
     action: str

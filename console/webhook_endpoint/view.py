@@ -6,10 +6,10 @@ from typing import Any
 
 from console.format import Ident, Moment, Prefs, count, ident, moment
 from console.forms import Shown, blank
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Tab
+from console.widgets import Asking, Link, Page, Tab
 
 _TABS = (("", "All"), ("pending", "Pending"), ("failed", "Failed"), ("delivered", "Delivered"))
 
@@ -28,32 +28,25 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoints:
+class Endpoints(ListPage):
     """The list; `create` is empty if one may not."""
 
-    title: str
-    listed: Listed
-    crumbs: tuple[Link, ...]
     create: str
     rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create:
+class Create(Page):
     """The form that makes an endpoint."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     action: str
     form: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(Page):
     """An endpoint's new secret. `secret` is empty if the form had been sent before."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     url: str
     public_key: str
     secret: str
@@ -87,11 +80,9 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(ListPage):
     """One endpoint with its log. `form` is a command's that was refused; what the reader may not do is empty."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     id: Ident
     url: str
@@ -109,8 +100,6 @@ class Endpoint:
     rotate: str
     delete: str
     retry_action: str
-    tabs: tuple[Tab, ...]
-    listed: Listed
     deliveries: tuple[Delivery, ...]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import LinkedOf, Sentence, sentence
 from console.status import Status, status_of
 from console.widgets import Tab
@@ -57,12 +57,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alerts:
+class Alerts(ListPage):
     """The list. `form` is a command's that was refused."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     severities: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     snooze_until: str

@@ -13,7 +13,7 @@ from console.format import currency_name, titled
 from console.gateway import Answer
 from console.mentions import Naming
 from console.sections import unanswered
-from console.widgets import Failed, Tab
+from console.widgets import Failed, Page, Tab
 
 BASE = "/console/platform"
 PLACE = f"{BASE}/analytics"
@@ -22,10 +22,9 @@ _DRAWN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class Overview(Page):
     """The page. `failed` has a section for each question that was not answered."""
 
-    title: str
     tabs: tuple[Tab, ...]
     chosen: Chosen
     figures: tuple[Figure, ...]

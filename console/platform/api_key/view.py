@@ -7,11 +7,11 @@ from typing import Any
 
 from console.format import Ident, Moment, ident, moment
 from console.forms import Shown, blank
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.who import actor_named, role_named
-from console.widgets import Link, Tab
+from console.widgets import Link, Page, Tab
 from domain.common.access import PLATFORM_ROLES, Role
 
 FILTERS = ("q", "role", "active", "organization_id")
@@ -43,12 +43,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(ListPage):
     """The list."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     roles: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     new_href: str
@@ -56,22 +53,18 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class New:
+class New(Page):
     """The form that issues a key."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     action: str
     roles: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
+class Issued(Page):
     """A key that was just issued; `secret` is empty where this was asked for again."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     who: str
     role: str
     secret: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from console.format import Moment, moment
 from console.forms import Shown, blank
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from domain.common.approval import ApprovalAction
@@ -55,11 +55,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approvals:
+class Approvals(ListPage):
     """What waits for a second operator, and what was decided. `form` is a command's that was refused."""
 
-    title: str
-    listed: Listed
     waiting: tuple[Row, ...]
     decided: tuple[Row, ...]
     form: Shown

@@ -6,7 +6,7 @@ from typing import Any
 
 from console.audit.view import details_of, said_by
 from console.format import Moment, moment
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.who import role_named
 
@@ -38,11 +38,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
+class Audit(ListPage):
     """The trail."""
 
-    title: str
-    listed: Listed
     rows: tuple[Row, ...]
 
 

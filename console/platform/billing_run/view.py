@@ -7,10 +7,10 @@ from typing import Any
 
 from console.format import Moment, Prefs, count, local_time, moment, month
 from console.forms import Shown
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, Tone
-from console.widgets import Link
+from console.widgets import Link, Page
 from domain.billing.billing_run.status import BillingRunStatus
 
 BASE = "/console/platform"
@@ -37,23 +37,18 @@ class BillingRunRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BillingRuns:
+class BillingRuns(ListPage):
     """The months that were invoiced, and the form of the next one; `action` is empty for who may not start one."""
 
-    title: str
-    crumbs: tuple[Link, ...]
-    listed: Listed
     rows: tuple[BillingRunRow, ...]
     form: Shown
     action: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BillingRunPage:
+class BillingRunPage(Page):
     """One run. `working` is a title and a sentence while it goes on, else empty; `again` starts it once more."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     run: BillingRunRow
     working: tuple[str, str]
     result: str

@@ -9,7 +9,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.problems import Reaction, reaction_to
 from console.sections import unanswered
-from console.widgets import Failed, Link, address
+from console.widgets import Failed, Link, Page, address
 
 PLACE = "/console/platform/books"
 FILTERS = ("start_date", "end_date", "currency")
@@ -58,10 +58,9 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
+class Books(Page):
     """The page."""
 
-    title: str
     path: str
     lead: str
     form: Shown

@@ -6,7 +6,7 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
 from console.forms import Form, Shown
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.widgets import Asking, Failed
@@ -62,11 +62,9 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credits:
+class Credits(ListPage):
     """The page. Lots are shown of the organization that is chosen."""
 
-    title: str
-    listed: Listed
     grants: tuple[Grant, ...]
     chosen: bool
     lots: tuple[Lot, ...]

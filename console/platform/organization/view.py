@@ -7,10 +7,10 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, titled
 from console.forms import Shown, blank
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 from domain.tenants.organization import TimedExits
 
 FILTERS = ("q", "tier", "status")
@@ -38,22 +38,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Organizations:
+class Organizations(ListPage):
     """The list."""
 
-    title: str
-    listed: Listed
     statuses: Options
     new_href: str
     rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class New:
+class New(Page):
     """The form that creates one."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     action: str
     tiers: Options
@@ -88,11 +84,9 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One:
+class One(Page):
     """An organization as operators see it."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     id: Ident
     status: Status
     tier: str

@@ -16,7 +16,7 @@ from console.platform.reconciliation.view import run as run_of
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.waiting import Alert, Task, alert, task
-from console.widgets import Failed
+from console.widgets import Failed, Page
 from domain.escrow.state import EscrowStatus
 from domain.payments.payment.state import AWAITING, ENDED_UNPAID
 
@@ -70,10 +70,9 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class Overview(Page):
     """The overview. `…_failed` is shown in place of a section that could not be read."""
 
-    title: str
     held: tuple[Held, ...]
     held_href: str
     held_failed: Failed | None

@@ -8,12 +8,12 @@ from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment, number
 from console.forms import Shown, blank
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.platform.pricing import terms
 from console.platform.pricing.terms import DAYS, KINDS, STACKING, Field
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Tab
+from console.widgets import Asking, Link, Page, Tab
 from domain.marketplace.pricing.rule import RuleType
 from domain.marketplace.pricing.terms import MAX_STEPS
 
@@ -43,11 +43,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(ListPage):
     """The list, in the order of the API: newest first."""
 
-    title: str
-    listed: Listed
     rows: tuple[Row, ...]
     kinds: tuple[tuple[str, str], ...]
     new: str
@@ -85,12 +83,10 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writing:
+class Writing(Page):
     """The form of a rule. `tabs` choose its kind, and are empty if a rule is changed; `stacking` if it has none."""
 
-    title: str
     lead: str
-    crumbs: tuple[Link, ...]
     tabs: tuple[Tab, ...]
     type: str
     form: Shown
@@ -106,11 +102,9 @@ class Writing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One:
+class One(Page):
     """One rule. `change` and `end` are empty if it is ended, or the role may not."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     id: Ident
     status: Status
     kind: str

@@ -7,11 +7,11 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.payment.view import company
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
-from console.widgets import Failed, Link, Tab
+from console.widgets import Failed, Link, Page, Tab
 from domain.payments.payment.options import CREDITS
 
 BASE = "/console/platform"
@@ -65,12 +65,9 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciliation:
+class Reconciliation(ListPage):
     """Open discrepancies, the form of a run, and the runs so far."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     is_running: bool
     differences: tuple[Difference, ...]
     more: bool
@@ -105,11 +102,9 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneRun:
+class OneRun(Page):
     """A run with what it found."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     run: Run
     started: Moment
     finished: Moment | None
@@ -145,11 +140,9 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneDifference:
+class OneDifference(Page):
     """A discrepancy with both sides, and how to resolve it. `book` and `accept` say what may be chosen."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     status: Status
     kind: Status
     provider: str
@@ -175,11 +168,9 @@ class OneDifference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clearing:
+class Clearing(Page):
     """What a provider's clearing accounts hold, and why."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     accounts: tuple[Account, ...]
 
 

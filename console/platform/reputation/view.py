@@ -14,7 +14,7 @@ from console.sections import unanswered
 from console.status import Status, status_of
 from console.waiting import Alert
 from console.waiting import alert as alert_of
-from console.widgets import Failed, Link
+from console.widgets import Failed, Link, Page
 
 PLACE = "/console/platform/reputation"
 #: The kind of the alerts of scores that changed much in a night.
@@ -51,10 +51,9 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Page):
     """The page. `…_failed` is shown in place of a section that could not be read."""
 
-    title: str
     path: str
     form: Shown
     dimensions: tuple[tuple[str, str], ...]
@@ -85,11 +84,9 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Page):
     """Why one agent has its score."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     agent: Ident
     score: str
     rules: tuple[str, ...]
@@ -98,11 +95,9 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Voiding:
+class Voiding(Page):
     """Asks for the reason before an event is voided."""
 
-    title: str
-    crumbs: tuple[Link, ...]
     form: Shown
     action: str
     back: str

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown, blank
-from console.lists import Found, Listed
+from console.lists import Found, ListPage
 from console.payment.view import company
 from console.status import Status, Tone, status_of
 from console.widgets import Tab
@@ -48,12 +48,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Webhooks:
+class Webhooks(ListPage):
     """The inbox. `form` is a command's that was refused."""
 
-    title: str
-    listed: Listed
-    tabs: tuple[Tab, ...]
     statuses: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     form: Shown
