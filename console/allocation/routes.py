@@ -37,11 +37,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("allocation/list.html", view.several(found, naming, _here(visit), setting), found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all days as CSV."""
-    return await lists.csv(visit, _PATH, "allocations", "status", days=False)
-
-
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what each agent had and gets, and why; who may accepts it here."""
     _need(visit)
@@ -102,7 +97,7 @@ ROUTES = tuple(
     tenant(path, page, methods)
     for path, page, methods in (
         (_PATH, show, ("GET",)),
-        (f"{_PATH}.csv", download, ("GET",)),
+        (f"{_PATH}.csv", lists.file(_PATH, "allocations", "status", days=False), ("GET",)),
         (f"{_PATH}/set", ask_to_set, ("GET",)),
         (f"{_PATH}/set", set_, COMMAND),
         (f"{_PATH}/{{id}}", show_one, ("GET",)),

@@ -19,9 +19,4 @@ async def show(visit: Visit) -> Response:
     return await visit.render("audit/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "audit", *view.FILTERS)
-
-
-ROUTES = (tenant("/settings/audit", show), tenant("/settings/audit.csv", download))
+ROUTES = (tenant("/settings/audit", show), tenant("/settings/audit.csv", lists.file(_PATH, "audit", *view.FILTERS)))

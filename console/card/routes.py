@@ -36,11 +36,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("card/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "cards", *view.FILTERS, days=False)
-
-
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one card and what merchants have asked of it."""
     found = await lists.find(
@@ -136,7 +131,7 @@ async def display(visit: Visit) -> Response:
 
 ROUTES = (
     tenant("/cards", show),
-    tenant("/cards.csv", download),
+    tenant("/cards.csv", lists.file(_PATH, "cards", *view.FILTERS, days=False)),
     tenant("/cards/new", ask_to_create),
     tenant("/cards/new", create, COMMAND),
     tenant("/cards/{id}", show_one),

@@ -33,11 +33,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("chargeback/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "chargebacks", *view.FILTERS)
-
-
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one chargeback."""
     dispute = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
@@ -75,14 +70,16 @@ async def send(visit: Visit) -> Response:
     return await visit.concluded(form, answer, f"{visit.base}{_PATH}/{visit.path('id')}", done, show=write)
 
 
+_DOWNLOAD = lists.file(_PATH, "chargebacks", *view.FILTERS)
+
 ROUTES = (
     tenant(_PATH, show),
-    tenant(f"{_PATH}.csv", download),
+    tenant(f"{_PATH}.csv", _DOWNLOAD),
     tenant(f"{_PATH}/{{id}}", show_one),
     tenant(f"{_PATH}/{{id}}/evidence", write),
     tenant(f"{_PATH}/{{id}}/evidence", send, COMMAND),
     platform(_PATH, show),
-    platform(f"{_PATH}.csv", download),
+    platform(f"{_PATH}.csv", _DOWNLOAD),
     platform(f"{_PATH}/{{id}}", show_one),
     platform(f"{_PATH}/{{id}}/evidence", write),
     platform(f"{_PATH}/{{id}}/evidence", send, COMMAND),

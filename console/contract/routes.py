@@ -41,11 +41,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("contract/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/contracts", "contracts", *view.FILTERS)
-
-
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one contract, with what the refusal of a command has to say."""
     if not visit.may(Permission.READ):
@@ -166,7 +161,7 @@ ROUTES = (
     tenant("/escrows/new", show_new),
     tenant("/escrows/new", give, COMMAND),
     tenant("/contracts", show),
-    tenant("/contracts.csv", download),
+    tenant("/contracts.csv", lists.file("/contracts", "contracts", *view.FILTERS)),
     tenant("/contracts/{id}", show_one),
     tenant("/contracts/{id}/accept", accept, COMMAND),
     tenant("/contracts/{id}/open", open_escrow, COMMAND),

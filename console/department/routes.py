@@ -37,11 +37,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("department/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "departments", *view.FILTERS, days=False)
-
-
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that creates a department."""
     visit.need(Permission.MANAGE_SPENDING)
@@ -96,7 +91,7 @@ async def attribute(visit: Visit) -> Response:
 
 ROUTES = (
     tenant("/departments", show),
-    tenant("/departments.csv", download),
+    tenant("/departments.csv", lists.file(_PATH, "departments", *view.FILTERS, days=False)),
     tenant("/departments/new", ask_to_create),
     tenant("/departments/new", create, COMMAND),
     tenant("/departments/{id}/close", ask_to_close),

@@ -25,11 +25,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("economics/list.html", view.page(found, naming), found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _LOG, "agent-log", *view.FILTERS)
-
-
 async def show_models(visit: Visit) -> Response:
     """Show what models cost and bring, and the comparison that the address asks for."""
     visit.need(Permission.READ_BILLING)
@@ -48,15 +43,10 @@ async def show_decisions(visit: Visit) -> Response:
     return await visit.render("economics/decisions.html", decisions.page(found, naming, to_models), found.status)
 
 
-async def download_decisions(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _DECISIONS, "routing-decisions", *decisions.FILTERS)
-
-
 ROUTES = (
     tenant("/economics", show),
-    tenant("/economics.csv", download),
+    tenant("/economics.csv", lists.file(_LOG, "agent-log", *view.FILTERS)),
     tenant("/economics/models", show_models),
     tenant("/economics/routing", show_decisions),
-    tenant("/economics/routing.csv", download_decisions),
+    tenant("/economics/routing.csv", lists.file(_DECISIONS, "routing-decisions", *decisions.FILTERS)),
 )

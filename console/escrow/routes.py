@@ -60,11 +60,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("escrow/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/escrows", "escrows", *view.FILTERS)
-
-
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one escrow, with what the refusal of a command has to say."""
     escrow_id = visit.path("id")
@@ -221,16 +216,18 @@ def _acts(below: Callable[..., Route], *names: EscrowAction) -> list[Route]:
 
 
 #: Those of the platform first: `/{org}` would take them.
+_DOWNLOAD = lists.file("/escrows", "escrows", *view.FILTERS)
+
 ROUTES = (
     platform("/decisions", partial(queue_of, kind=queue.DECISIONS, need=Permission.ARBITRATE)),
     platform("/deliveries", partial(queue_of, kind=queue.DELIVERIES, need=Permission.VALIDATE)),
     platform("/escrows", show),
-    platform("/escrows.csv", download),
+    platform("/escrows.csv", _DOWNLOAD),
     platform("/escrows/{id}", show_one),
     # What the platform's roles may do; the rest is for the two sides.
     *_acts(platform, A.VALIDATE, A.DISPUTE, A.RESOLVE, A.CANCEL),
     tenant("/escrows", show),
-    tenant("/escrows.csv", download),
+    tenant("/escrows.csv", _DOWNLOAD),
     tenant("/escrows/{id}", show_one),
     *_acts(tenant, *EscrowAction),
 )

@@ -28,11 +28,6 @@ def _is_of_others(visit: Visit) -> bool:
     return visit.me.is_platform and bool(visit.org_id)
 
 
-async def download_list(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "exports", days=False)
-
-
 async def order(visit: Visit) -> Response:
     """Order an export of whole days."""
     if _is_of_others(visit):
@@ -67,7 +62,7 @@ ROUTES = tuple(
     for route in (tenant, platform)
     for path, page, methods in (
         (_PATH, show, ("GET",)),
-        (f"{_PATH}.csv", download_list, ("GET",)),
+        (f"{_PATH}.csv", lists.file(_PATH, "exports", days=False), ("GET",)),
         (_PATH, order, COMMAND),
         (f"{_PATH}/{{id}}", show_one, ("GET",)),
         (f"{_PATH}/{{id}}/files/{{number}}", download, ("GET",)),

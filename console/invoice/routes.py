@@ -28,11 +28,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("invoice/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "invoices", *view.FILTERS)
-
-
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one invoice."""
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
@@ -147,9 +142,11 @@ async def discard(visit: Visit) -> Response:
     return await visit.concluded(form, answer, f"{visit.base}/invoices", "invoice.discarded", show=ask_to_discard)
 
 
+_DOWNLOAD = lists.file(_PATH, "invoices", *view.FILTERS)
+
 ROUTES = (
     tenant("/invoices", show),
-    tenant("/invoices.csv", download),
+    tenant("/invoices.csv", _DOWNLOAD),
     tenant("/invoices/{id}.pdf", pdf),
     tenant("/invoices/{id}", show_one),
     tenant("/invoices/{id}/pay", ask_to_pay),
@@ -157,7 +154,7 @@ ROUTES = (
     tenant("/invoices/{id}/void", ask_to_void),
     tenant("/invoices/{id}/void", void, COMMAND),
     platform("/invoices", show),
-    platform("/invoices.csv", download),
+    platform("/invoices.csv", _DOWNLOAD),
     shown_to(Permission.OPERATE, "/invoices/new", show_new),
     platform("/invoices/new", draft, COMMAND),
     platform("/invoices/{id}/finalize", ask_to_finalize),

@@ -36,11 +36,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("key/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "api-keys", *view.FILTERS)
-
-
 #: The permissions that the form can give to a key of an agent, each a box of its own.
 _ADDED = (Permission.READ_BILLING.value, Permission.ACCEPT.value, Permission.REFUND.value)
 
@@ -97,7 +92,7 @@ async def revoke_at(visit: Visit, listed: str, show: ShowAgain) -> Response:
 
 ROUTES = (
     tenant("/settings/keys", show),
-    tenant("/settings/keys.csv", download),
+    tenant("/settings/keys.csv", lists.file(_PATH, "api-keys", *view.FILTERS)),
     tenant("/settings/keys/new", ask_to_issue),
     tenant("/settings/keys/new", issue, COMMAND),
     tenant("/settings/keys/{id}/revoke", ask_to_revoke),

@@ -23,11 +23,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("library/list.html", view.page(found, visit.choices.prefs, visit.base), found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/marketplace/library", "library", days=False)
-
-
 async def _purchase(visit: Visit) -> dict[str, Answer]:
     path = f"{_PATH}/{visit.path('id')}"
     answers = await visit.ask_all(purchase=(path, {}), actions=(f"{path}/actions", {}))
@@ -73,7 +68,7 @@ async def give(visit: Visit, name: str) -> Response:
 
 ROUTES = (
     tenant("/library", show),
-    tenant("/library.csv", download),
+    tenant("/library.csv", lists.file("/marketplace/library", "library", days=False)),
     tenant("/library/{id}", show_one),
     *(tenant(f"/library/{{id}}/{name}", partial(ask, name=name)) for name in view.COMMANDS),
     *(tenant(f"/library/{{id}}/{name}", partial(give, name=name), COMMAND) for name in view.COMMANDS),

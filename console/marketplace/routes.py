@@ -64,16 +64,6 @@ async def _list(
     return await visit.render("marketplace/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of those that can be hired as CSV."""
-    return await lists.csv(visit, "/agents", "agents", *view.FILTERS, days=False, organization_id=None, **_HIRED)
-
-
-async def download_offers(visit: Visit) -> Response:
-    """Answer with all of those whose use is sold as CSV."""
-    return await lists.csv(visit, _PATH, "marketplace", *view.OFFER_FILTERS, days=False, organization_id=None)
-
-
 def _library(visit: Visit) -> dict[str, Any]:
     return {"agent_id": visit.path("id"), "limit": _PURCHASES, **visit.scope}
 
@@ -173,9 +163,14 @@ def _bought(visit: Visit, answer: Answer) -> Response:
 
 ROUTES = (
     tenant("/marketplace", show),
-    tenant("/marketplace.csv", download),
+    tenant(
+        "/marketplace.csv", lists.file("/agents", "agents", *view.FILTERS, days=False, organization_id=None, **_HIRED)
+    ),
     tenant("/marketplace/offers", show_offers),
-    tenant("/marketplace/offers.csv", download_offers),
+    tenant(
+        "/marketplace/offers.csv",
+        lists.file(_PATH, "marketplace", *view.OFFER_FILTERS, days=False, organization_id=None),
+    ),
     tenant("/marketplace/{id}", show_one),
     tenant("/marketplace/{id}/buy", ask),
     tenant("/marketplace/{id}/buy", buy, COMMAND),

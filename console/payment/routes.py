@@ -54,11 +54,6 @@ def _top_up(visit: Visit) -> str:
     return href if visit.org_id and visit.may(Permission.PAY) and visit.has_page(href) else ""
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "payments", *view.FILTERS)
-
-
 async def _about(visit: Visit, payment: Mapping[str, Any]) -> str:
     """Return the name of what is paid for: the title of an escrow, the number of an invoice, the name of an agent."""
     for noun, (path, called) in _NAMED.items():
@@ -239,16 +234,18 @@ def _acts(below: Callable[..., Route], *names: PaymentAction) -> list[Route]:
     return routes
 
 
+_DOWNLOAD = lists.file(_PATH, "payments", *view.FILTERS)
+
 ROUTES = (
     tenant(_PATH, show),
-    tenant(f"{_PATH}.csv", download),
+    tenant(f"{_PATH}.csv", _DOWNLOAD),
     tenant(f"{_PATH}/{{id}}", show_one),
     tenant(f"{_PATH}/{{id}}/receipt.pdf", receipt),
     tenant(f"{_PATH}/{{id}}/go", go),
     tenant(f"{_PATH}/{{id}}/return", come_back),
     *_acts(tenant, A.CONFIRM, A.CAPTURE, A.CANCEL, A.REFUND),
     platform(_PATH, show),
-    platform(f"{_PATH}.csv", download),
+    platform(f"{_PATH}.csv", _DOWNLOAD),
     platform(f"{_PATH}/{{id}}", show_one),
     platform(f"{_PATH}/{{id}}/receipt.pdf", receipt),
     # The commands of a payment that the platform's roles may give.

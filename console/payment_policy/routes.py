@@ -32,11 +32,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("payment_policy/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "payment-policies", days=False)
-
-
 async def ask_to_set(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that sets a policy, with the default."""
     visit.need(Permission.MANAGE_SPENDING)
@@ -100,7 +95,7 @@ async def delete(visit: Visit) -> Response:
 
 ROUTES = (
     tenant("/payment-policies", show),
-    tenant("/payment-policies.csv", download),
+    tenant("/payment-policies.csv", lists.file(_PATH, "payment-policies", days=False)),
     tenant("/payment-policies/new", ask_to_set),
     tenant("/payment-policies/new", set_it, COMMAND),
     tenant("/payment-policies/{id}/change", ask_to_change),

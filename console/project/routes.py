@@ -64,11 +64,6 @@ async def show_room(visit: Visit) -> Response:
     return await visit.render("project/room.html", await _room(visit, limits))
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "projects", "q")
-
-
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that makes a project."""
     visit.need(Permission.MANAGE_PROJECTS)
@@ -165,7 +160,7 @@ async def buy(visit: Visit) -> Response:
 
 ROUTES = (
     tenant("/projects", show),
-    tenant("/projects.csv", download),
+    tenant("/projects.csv", lists.file(_PATH, "projects", "q")),
     tenant("/projects/new", ask_to_create),
     tenant("/projects/new", create, COMMAND),
     tenant("/projects/room", show_room),

@@ -39,11 +39,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("purchase_order/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "purchases", *view.FILTERS, days=False)
-
-
 async def _found(visit: Visit) -> Mapping[str, Any]:
     return visit.theirs((await visit.ask(_own(visit))).need())
 
@@ -109,7 +104,7 @@ async def _decided(visit: Visit, answer: Any, form: Any, notice: str) -> Respons
 
 ROUTES = (
     tenant("/purchases", show),
-    tenant("/purchases.csv", download),
+    tenant("/purchases.csv", lists.file(_PATH, "purchases", *view.FILTERS, days=False)),
     tenant("/purchases/{id}", show_one),
     tenant("/purchases/{id}/grant", grant, COMMAND),
     tenant("/purchases/{id}/refuse", refuse, COMMAND),

@@ -47,11 +47,6 @@ async def show_revenue(visit: Visit) -> Response:
     return await visit.render("returns/revenue.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of it as CSV."""
-    return await lists.csv(visit, _PATH, "revenue", *revenue.FILTERS)
-
-
 def _may_report(visit: Visit) -> bool:
     return visit.may(Permission.METER) and visit.may(Permission.READ_BILLING) and not visit.me.is_platform
 
@@ -154,7 +149,7 @@ async def _decided(visit: Visit, form: Any, act: str, body: Any, notice: str) ->
 ROUTES = (
     tenant("/returns", show),
     tenant(_LISTED, show_revenue),
-    tenant(f"{_LISTED}.csv", download),
+    tenant(f"{_LISTED}.csv", lists.file(_PATH, "revenue", *revenue.FILTERS)),
     tenant("/returns/report", show_report),
     tenant("/returns/report", report, COMMAND),
     tenant(f"{_LISTED}/{{id}}", show_one),

@@ -56,11 +56,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("secret/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/secrets", "secrets", "q", days=False)
-
-
 async def show_grants(visit: Visit) -> Response:
     """Show the grants that the address asks for."""
     found = await lists.find(visit, _GRANTS, "agent_id", days=False)
@@ -72,11 +67,6 @@ async def show_grants(visit: Visit) -> Response:
         manages=_manages(visit),
     )
     return await visit.render("secret/grants.html", page, found.status)
-
-
-async def download_grants(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _GRANTS, "secret-grants", "agent_id", days=False)
 
 
 def _manages(visit: Visit) -> bool:
@@ -304,11 +294,11 @@ async def revoke(visit: Visit) -> Response:
 
 ROUTES = (
     tenant("/secrets", show),
-    tenant("/secrets.csv", download),
+    tenant("/secrets.csv", lists.file("/secrets", "secrets", "q", days=False)),
     tenant("/secrets/new", ask_to_store),
     tenant("/secrets/new", store, COMMAND),
     tenant("/secrets/grants", show_grants),
-    tenant("/secrets/grants.csv", download_grants),
+    tenant("/secrets/grants.csv", lists.file(_GRANTS, "secret-grants", "agent_id", days=False)),
     tenant("/secrets/grants/new", ask_to_grant),
     tenant("/secrets/grants/new", grant, COMMAND),
     tenant("/secrets/grants/{id}/revoke", ask_to_revoke),

@@ -40,11 +40,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("session/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _SESSIONS, "sessions", *view.FILTERS)
-
-
 def _need_to_end(visit: Visit, found: Mapping[str, Any]) -> None:
     """Refuse a page about a session or link of a role whose sessions the principal may not end, as the API would."""
     if found["role"] not in _endable(visit):
@@ -76,11 +71,6 @@ async def show_links(visit: Visit) -> Response:
     found = await lists.find(visit, _LINKS, *view.FILTERS)
     shown = view.links(found, visit.choices.prefs, tabs(visit, "/settings/links"), _endable(visit))
     return await visit.render("session/links.html", shown, found.status)
-
-
-async def download_links(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _LINKS, "links", *view.FILTERS)
 
 
 async def ask_to_make(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -120,8 +110,8 @@ async def end_link(visit: Visit) -> Response:
 
 ROUTES = (
     tenant("/settings/sessions", show),
-    tenant("/settings/sessions.csv", download),
-    tenant("/settings/links.csv", download_links),
+    tenant("/settings/sessions.csv", lists.file(_SESSIONS, "sessions", *view.FILTERS)),
+    tenant("/settings/links.csv", lists.file(_LINKS, "links", *view.FILTERS)),
     tenant("/settings/sessions/{id}/end", ask_to_end),
     tenant("/settings/sessions/{id}/end", end, COMMAND),
     tenant("/settings/links", show_links),

@@ -83,22 +83,12 @@ async def show_log(visit: Visit) -> Response:
     return await visit.render("usage/log.html", page, found.status)
 
 
-async def download_log(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _LOG, "usage-events", *log.FILTERS)
-
-
 async def show_uses(visit: Visit) -> Response:
     """Show the uses of credits that the address asks for."""
     found = await lists.find(visit, _USES, *use.FILTERS)
     naming = await visit.naming(found.rows, "agent_id")
     page = use.listed(found, naming, f"{visit.base}/usage")
     return await visit.render("usage/uses.html", page, found.status)
-
-
-async def download_uses(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _USES, "uses", *use.FILTERS)
 
 
 async def show_use(visit: Visit) -> Response:
@@ -123,9 +113,9 @@ ROUTES = (
     tenant("/usage.csv", download),
     tenant("/usage/runs", show_runs),
     tenant("/usage/log", show_log),
-    tenant("/usage/log.csv", download_log),
+    tenant("/usage/log.csv", lists.file(_LOG, "usage-events", *log.FILTERS)),
     tenant("/usage/sync", sync, COMMAND),
     tenant("/usage/uses", show_uses),
-    tenant("/usage/uses.csv", download_uses),
+    tenant("/usage/uses.csv", lists.file(_USES, "uses", *use.FILTERS)),
     tenant("/usage/{id}", show_use),
 )

@@ -33,11 +33,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("webhook_endpoint/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "webhook-endpoints", days=False)
-
-
 async def download_log(visit: Visit) -> Response:
     """Answer with all deliveries to one endpoint as CSV."""
     visit.theirs((await visit.ask(_own(visit))).need())
@@ -154,7 +149,7 @@ async def delete(visit: Visit) -> Response:
 _ONE = "/alerts/settings/endpoints/{id}"
 ROUTES = (
     tenant("/alerts/settings", show),
-    tenant("/alerts/settings.csv", download),
+    tenant("/alerts/settings.csv", lists.file(_PATH, "webhook-endpoints", days=False)),
     tenant("/alerts/settings/endpoints/new", ask_to_create),
     tenant("/alerts/settings/endpoints/new", create, COMMAND),
     tenant(f"{_ONE}.csv", download_log),

@@ -30,13 +30,8 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("platform/alert/list.html", page, found.status if status == 200 else status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/alerts", "alerts", *FILTERS)
-
-
 ROUTES = (
     operators("/alerts", show),
-    operators("/alerts.csv", download),
+    operators("/alerts.csv", lists.file("/alerts", "alerts", *FILTERS)),
     *commands(platform, show),
 )

@@ -25,11 +25,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("platform/api_key/list.html", page, found.status if status == 200 else status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/api-keys", "keys", *FILTERS)
-
-
 async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that issues a key."""
     return await visit.render("platform/api_key/new.html", view.new(form or blank(role="owner")), status)
@@ -52,7 +47,7 @@ async def revoke(visit: Visit) -> Response:
 
 ROUTES = (
     shown_to(Permission.READ_AUDIT, "/keys", show),
-    shown_to(Permission.READ_AUDIT, "/keys.csv", download),
+    shown_to(Permission.READ_AUDIT, "/keys.csv", lists.file("/api-keys", "keys", *FILTERS)),
     shown_to(Permission.MANAGE_KEYS, "/keys/new", show_new),
     platform("/keys/new", issue, COMMAND),
     platform("/keys/{id}/revoke", revoke, COMMAND),

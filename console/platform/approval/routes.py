@@ -20,11 +20,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("platform/approval/list.html", page, found.status if status == 200 else status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/approvals", "approvals", days=False)
-
-
 async def approve(visit: Visit) -> Response:
     """Approve what another operator asked for."""
     return await _decide(visit, "approve", "approval.approved")
@@ -43,7 +38,7 @@ async def _decide(visit: Visit, name: str, notice: str) -> Response:
 
 ROUTES = (
     operators("/approvals", show),
-    operators("/approvals.csv", download),
+    operators("/approvals.csv", lists.file("/approvals", "approvals", days=False)),
     platform("/approvals/{id}/approve", approve, COMMAND),
     platform("/approvals/{id}/reject", reject, COMMAND),
 )

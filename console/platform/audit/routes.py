@@ -18,12 +18,7 @@ async def show(visit: Visit) -> Response:
     return await visit.render("platform/audit/list.html", view.page(found, naming), found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/audit", "audit", *FILTERS)
-
-
 ROUTES = (
     shown_to(Permission.READ_AUDIT, "/audit", show),
-    shown_to(Permission.READ_AUDIT, "/audit.csv", download),
+    shown_to(Permission.READ_AUDIT, "/audit.csv", lists.file("/audit", "audit", *FILTERS)),
 )

@@ -23,11 +23,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("platform/billing_run/list.html", page, found.status if status == 200 else status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "billing-runs", days=False)
-
-
 async def start(visit: Visit) -> Response:
     """Invoice a month to every organization; starting it again tries those that failed."""
     form = await read_form(visit.request, "period")
@@ -47,7 +42,7 @@ async def show_run(visit: Visit) -> Response:
 
 ROUTES = (
     operators("/billing-runs", show),
-    operators("/billing-runs.csv", download),
+    operators("/billing-runs.csv", lists.file(_PATH, "billing-runs", days=False)),
     platform("/billing-runs", start, COMMAND),
     operators("/billing-runs/{id}", show_run),
 )

@@ -22,11 +22,6 @@ async def show(visit: Visit) -> Response:
     return await _show(visit, None, None, 200)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all grants as CSV."""
-    return await lists.csv(visit, _GRANTS, "grants", *FILTERS)
-
-
 async def grant(visit: Visit) -> Response:
     """Grant credits."""
     form = await read_form(visit.request, *_GRANT, "sure")
@@ -87,7 +82,7 @@ async def _show(visit: Visit, granting: Shown | None, costing: Shown | None, sta
 
 ROUTES = (
     operators("/credits", show),
-    operators("/credits.csv", download),
+    operators("/credits.csv", lists.file(_GRANTS, "grants", *FILTERS)),
     platform("/credits/grants", grant, COMMAND),
     platform("/credits/costs", set_cost, COMMAND),
 )

@@ -42,11 +42,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("platform/organization/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, "/organizations", "organizations", *FILTERS)
-
-
 async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that creates an organization."""
     plans = await visit.ask(_PLANS[0])
@@ -133,7 +128,7 @@ async def _one(
 
 ROUTES = (
     operators("/organizations", show),
-    operators("/organizations.csv", download),
+    operators("/organizations.csv", lists.file("/organizations", "organizations", *FILTERS)),
     shown_to(Permission.MANAGE_ORGANIZATIONS, "/organizations/new", show_new),
     platform("/organizations/new", create, COMMAND),
     operators("/organizations/{id}", show_one),

@@ -33,11 +33,6 @@ async def show(visit: Visit) -> Response:
     return await visit.render("platform/pricing/list.html", page, found.status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "price-rules", *FILTERS, days=False)
-
-
 async def _rule(visit: Visit) -> Mapping[str, Any]:
     body: Mapping[str, Any] = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
     return body
@@ -127,7 +122,7 @@ async def end(visit: Visit) -> Response:
 
 ROUTES = (
     operators("/pricing", show),
-    operators("/pricing.csv", download),
+    operators("/pricing.csv", lists.file(_PATH, "price-rules", *FILTERS, days=False)),
     shown_to(Permission.OPERATE, "/pricing/new", show_new),
     platform("/pricing/new", make, COMMAND),
     operators("/pricing/{id}", show_one),

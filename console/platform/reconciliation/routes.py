@@ -40,11 +40,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("platform/reconciliation/list.html", page, found.status if status == 200 else status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all runs as CSV."""
-    return await lists.csv(visit, "/reconciliation/runs", "reconciliation-runs", "provider", days=False)
-
-
 async def start(visit: Visit) -> Response:
     """Compare a provider's statement with the books for some days."""
     form = await read_form(visit.request, "provider", "since", "until")
@@ -124,7 +119,7 @@ def _window(form: Form, zone: ZoneInfo) -> dict[str, str]:
 
 ROUTES = (
     operators("/reconciliation", show),
-    operators("/reconciliation.csv", download),
+    operators("/reconciliation.csv", lists.file("/reconciliation/runs", "reconciliation-runs", "provider", days=False)),
     platform("/reconciliation/runs", start, COMMAND),
     operators("/reconciliation/differences/{id}", show_difference),
     platform("/reconciliation/differences/{id}", resolve, COMMAND),

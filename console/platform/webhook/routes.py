@@ -24,11 +24,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     return await visit.render("platform/webhook/list.html", page, found.status if status == 200 else status)
 
 
-async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
-    return await lists.csv(visit, _PATH, "webhooks", *FILTERS)
-
-
 async def retry(visit: Visit) -> Response:
     """Start the handling of an event again."""
     form = await read_form(visit.request)
@@ -38,6 +33,6 @@ async def retry(visit: Visit) -> Response:
 
 ROUTES = (
     operators("/webhooks", show),
-    operators("/webhooks.csv", download),
+    operators("/webhooks.csv", lists.file(_PATH, "webhooks", *FILTERS)),
     platform("/webhooks/{id}/retry", retry, COMMAND),
 )
