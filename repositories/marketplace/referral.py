@@ -175,12 +175,7 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[Referral]:
     """Return a page of an organization's referrals, on either side, or of all, newest referred organizations first."""
     row = Referral
     parts: list[Part] = [(row.referrer_org_id == wanted.org_id,), (row.org_id == wanted.org_id,)]
-    return await _LIST.page(
-        session,
-        wanted,
-        [()] if wanted.org_id is None else parts,
-        besides=in_states(wanted),
-    )
+    return await _LIST.page(session, wanted, [()] if wanted.org_id is None else parts, besides=in_states(wanted))
 
 
 #: What `verify` proves about referrals.

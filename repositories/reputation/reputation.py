@@ -455,10 +455,4 @@ async def feedback_of(session: AsyncSession, wanted: Wanted, *, viewer: str | No
         counts = (event.id == row.event_id, event.voided_at.is_(None), event.excluded.is_(None))
         return or_(row.org_id == viewer, row.agent_org_id == viewer, select(event.id).where(*counts).exists())
 
-    return await _FEEDBACK.page(
-        session,
-        wanted,
-        [part],
-        served=["agent_id"],
-        besides=None if viewer is None else shown,
-    )
+    return await _FEEDBACK.page(session, wanted, [part], served=["agent_id"], besides=None if viewer is None else shown)

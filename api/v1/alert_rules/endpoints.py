@@ -80,13 +80,7 @@ async def create_alert_rule(
     org_id = listed_organization(actor, body.organization_id)
     async with command, deps.database.platform() as session:
         row = await service.create(
-            session,
-            actor,
-            org_id,
-            body.name,
-            body.wanted(),
-            command_id=command.command_id,
-            now=datetime.now(UTC),
+            session, actor, org_id, body.name, body.wanted(), command_id=command.command_id, now=datetime.now(UTC)
         )
         return command.answer(AlertRuleView.of(row))
 

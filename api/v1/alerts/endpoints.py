@@ -59,12 +59,7 @@ async def list_alerts(
     org_id = listed_organization(actor, asked.organization_id)
     wanted, open_only = asked.wanted(org_id, without=["unacknowledged"]), bool(asked.get("unacknowledged"))
     async with deps.session_for(actor) as session:
-        found = await alerts.page(
-            session,
-            wanted,
-            open_only=open_only,
-            by_organization=not actor.is_platform,
-        )
+        found = await alerts.page(session, wanted, open_only=open_only, by_organization=not actor.is_platform)
         hidden = await of_others(session, actor, key, {row.subject for row in found.rows})
         found = replace(found, rows=[row for row in found.rows if row.subject not in hidden])
         names = await _names(session, actor, found.rows)

@@ -56,10 +56,6 @@ async def list_economics_log(
     holder = reader(actor, key) if actor.agent_id is None else Holder(key, actor.principal)
     async with deps.session_for(actor) as session:
         page = await economics.page(
-            session,
-            wanted,
-            types=asked.get("transaction_type") or (),
-            project=asked.get("project"),
-            holder=holder,
+            session, wanted, types=asked.get("transaction_type") or (), project=asked.get("project"), holder=holder
         )
     return [EconomicEntryView.of(entry) for entry in page.rows], page.following

@@ -88,12 +88,7 @@ async def issue_invoice(
         answer = None
         if not body.draft:
             answer = await deps.taxes.of_invoice(
-                body.organization_id,
-                body.currency,
-                lines,
-                key=once.command_id,
-                now=now,
-                includes_tax=body.includes_tax,
+                body.organization_id, body.currency, lines, key=once.command_id, now=now, includes_tax=body.includes_tax
             )
         async with deps.session_for(actor) as session:
             if await made_by(session, InvoiceRow, once.command_id) is None:

@@ -285,9 +285,7 @@ async def capture_payment(
     payment = await sender.find(payment_id, NEEDS[PaymentAction.CAPTURE])
     async with once:
         command = messages.CapturePayment(
-            command_id=once.command_id,
-            actor=sender.actor,
-            amount_minor=_amount(body.amount if body else None, payment),
+            command_id=once.command_id, actor=sender.actor, amount_minor=_amount(body.amount if body else None, payment)
         )
         return once.answer(await _whole(sender.deps, sender.actor, await sender.send(payment, "capture", command)))
 

@@ -114,11 +114,7 @@ async def create_purchase_order(
     async with once:
         async with deps.database.platform() as session:
             row = await purchase_order.propose(
-                session,
-                proposal,
-                command_id=once.command_id,
-                rules=deps.settings.purchase_rules,
-                now=datetime.now(UTC),
+                session, proposal, command_id=once.command_id, rules=deps.settings.purchase_rules, now=datetime.now(UTC)
             )
             view = await _shown(session, actor, row)
             once.version = version_of(await metadata.get(session, row.id, org_id))
@@ -151,12 +147,7 @@ async def list_purchase_orders(
     wanted = of_own_agent(actor, asked.wanted(org_id, without=("unconfirmed",)))
     of = confined(actor, key)
     async with deps.session_for(actor) as session:
-        found = await orders.page(
-            session,
-            wanted,
-            of=of,
-            unconfirmed_only=bool(asked.get("unconfirmed")),
-        )
+        found = await orders.page(session, wanted, of=of, unconfirmed_only=bool(asked.get("unconfirmed")))
         return await _all_shown(session, actor, found.rows), found.following
 
 
@@ -458,12 +449,7 @@ async def refuse_purchase_order(
     async with once:
         async with deps.database.platform() as session:
             changed = await purchase_approval.refuse(
-                session,
-                actor,
-                purchase_order_id,
-                reason=body.reason,
-                command_id=once.command_id,
-                now=datetime.now(UTC),
+                session, actor, purchase_order_id, reason=body.reason, command_id=once.command_id, now=datetime.now(UTC)
             )
             view = await _shown(session, actor, changed)
         await _send_news(deps, view)

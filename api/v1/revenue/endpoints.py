@@ -197,13 +197,7 @@ async def set_shares(
     await _deciding(deps, actor, revenue_id)
     async with command, deps.database.platform() as session:
         row, _ = await service.share(
-            session,
-            actor,
-            revenue_id,
-            body.rule,
-            body.wanted(),
-            expected_version=body.version,
-            now=datetime.now(UTC),
+            session, actor, revenue_id, body.rule, body.wanted(), expected_version=body.version, now=datetime.now(UTC)
         )
         return command.answer(await _one(session, row))
 

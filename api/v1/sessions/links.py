@@ -105,8 +105,7 @@ async def create_session_link(
         plans = deps.settings.plan_book if deps.settings.limit_seats else None
         made = await links.make_link(session, actor, link, plans)
         return once.answer(
-            LinkCreated.with_url(made, f"{begins}{CONSOLE}/enter/{token_of(made.id, secret)}"),
-            hide=frozenset({"url"}),
+            LinkCreated.with_url(made, f"{begins}{CONSOLE}/enter/{token_of(made.id, secret)}"), hide=frozenset({"url"})
         )
 
 

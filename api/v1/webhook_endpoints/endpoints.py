@@ -238,12 +238,7 @@ async def rotate_webhook_secret(endpoint_id: str, deps: DepsDep, actor: ActorDep
     await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
     async with command, deps.database.platform() as session:
         row, keys = await service.rotate(
-            session,
-            actor,
-            endpoint_id,
-            deps.webhook_sealer,
-            command_id=command.command_id,
-            now=datetime.now(UTC),
+            session, actor, endpoint_id, deps.webhook_sealer, command_id=command.command_id, now=datetime.now(UTC)
         )
         return command.answer(WebhookEndpointCreated.with_keys(row, keys), hide=frozenset({"secret"}))
 
