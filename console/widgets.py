@@ -31,6 +31,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormPage(Page):
+    """A page with a form: what was typed into it and what is wrong, and the address that it is sent to."""
+
+    form: Shown
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class External:
     """An address from another person: `host` is shown beside it, and is empty if it is not a link."""
 
@@ -93,7 +101,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking(Page):
+class Asking(FormPage):
     """A page that asks before a command, and says what it does.
 
     Attributes:
@@ -109,9 +117,7 @@ class Asking(Page):
     """
 
     back: str
-    action: str
     label: str
-    form: Shown
     effect: tuple[str, ...]
     facts: tuple[tuple[str, str], ...] = ()
     fields: tuple[tuple[str, str], ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 from console.agent.view import MODELS, OWN, VISIBILITIES, Options
 from console.forms import Form, Shown, written
 from console.status import Status, status_of
-from console.widgets import Link, Page
+from console.widgets import FormPage, Link
 from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel, OfferStatus
 
@@ -21,23 +21,19 @@ _STATUSES = ((OfferStatus.LISTED.value, "For sale"), (OfferStatus.RETIRED.value,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change(Page):
+class Change(FormPage):
     """The form that changes what an agent's listing says, of the version that was shown."""
 
-    action: str
     back: str
-    form: Shown
     version: str
     visibilities: Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer(Page):
+class Offer(FormPage):
     """The form that offers an agent on the marketplace; `status` is None and `version` empty if it is not yet."""
 
-    action: str
     back: str
-    form: Shown
     version: str
     status: Status | None
     models: Options

@@ -11,7 +11,7 @@ from console.lists import Found, ListPage
 from console.reputation.view import rating
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Page, Tab
+from console.widgets import Asking, Failed, FormPage, Link, Tab
 from domain.common.money import CREDIT
 
 #: The list of an organization's own, beside the directory of those of others.
@@ -54,11 +54,9 @@ class Agents(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create(Page):
+class Create(FormPage):
     """The form that makes an agent."""
 
-    action: str
-    form: Shown
     visibilities: Options
     models: Options
 
@@ -85,7 +83,7 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agent(Page):
+class Agent(FormPage):
     """One agent. `…_failed` is shown in place of jobs or earnings that could not be read."""
 
     status: Status
@@ -105,8 +103,6 @@ class Agent(Page):
     offer: str
     retire: str
     may_change: bool
-    form: Shown
-    action: str
     version: str
     models: Options
     jobs: tuple[Job, ...]

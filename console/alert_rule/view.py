@@ -11,7 +11,7 @@ from console.mentions import Naming
 from console.notification.view import kind_named
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Page
+from console.widgets import Asking, Failed, FormPage, Link
 from domain.messages.alert.titles import title_of
 from domain.messages.notification.channel import ChannelStatus
 
@@ -33,12 +33,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules(Page):
+class Rules(FormPage):
     """The list. `failed` is shown instead if the API did not answer."""
 
     create: str
     rows: tuple[Row, ...]
-    form: Shown
     failed: Failed | None
 
 
@@ -68,7 +67,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set(Page):
+class Set(FormPage):
     """The form of a rule.
 
     Attributes:
@@ -78,9 +77,7 @@ class Set(Page):
         remove: a link that deletes it, or has it be as it was made; None if there is nothing to remove.
     """
 
-    action: str
     label: str
-    form: Shown
     says: str
     named: bool
     written: bool

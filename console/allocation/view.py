@@ -12,7 +12,7 @@ from console.lists import Found, ListPage
 from console.mentions import Naming
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Failed, Link, Page, Tab
+from console.widgets import Failed, FormPage, Link, Tab
 from domain.returns.allocation import AllocationMode, AllocationStatus
 from domain.returns.trial import StopReason
 
@@ -82,7 +82,7 @@ class AgentLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationPage(Page):
+class AllocationPage(FormPage):
     """One day. `action` accepts it, and is empty for who may not; `credit` is None where nothing was converted."""
 
     day: Day
@@ -93,16 +93,12 @@ class AllocationPage(Page):
     applied: Moment | None
     by: str
     lines: tuple[AgentLine, ...]
-    form: Shown
-    action: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting(Page):
+class Setting(FormPage):
     """The form that says how a project's budget is divided."""
 
-    form: Shown
-    action: str
     projects: tuple[tuple[str, str], ...]
     create: str
     modes: tuple[tuple[str, str, str], ...]

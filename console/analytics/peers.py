@@ -8,7 +8,7 @@ from console.format import Moment, Prefs, moment, month
 from console.forms import Shown
 from console.gateway import Answer
 from console.sections import unanswered
-from console.widgets import Failed, Page, Tab
+from console.widgets import Failed, FormPage, Tab
 from domain.insight.peers import MemberKind, PeerMetric
 
 #: What organizations are compared by; agents are on their own pages.
@@ -24,15 +24,13 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peers(Page):
+class Peers(FormPage):
     """The page. `agreed` is since when it is compared; `action` is empty for who may not agree or withdraw."""
 
     tabs: tuple[Tab, ...]
     month: str
     rows: tuple[Standing, ...]
     agreed: Moment | None
-    action: str
-    form: Shown
     failed: Failed | None
 
 

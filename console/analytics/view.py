@@ -14,7 +14,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
-from console.widgets import Failed, Link, Page, Tab
+from console.widgets import Failed, FormPage, Link, Tab
 from domain.common.money import CREDIT
 from domain.insight.query import Compare
 
@@ -100,7 +100,7 @@ class May:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Analytics(Page):
+class Analytics(FormPage):
     """The page. `…_failed` is shown in place of a section that could not be read.
 
     Attributes:
@@ -120,7 +120,6 @@ class Analytics(Page):
     advice: tuple[Advice, ...]
     advice_of: str
     advice_failed: Failed | None
-    form: Shown
 
 
 def ahead_of(of: Chosen) -> int:

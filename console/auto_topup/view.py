@@ -8,14 +8,14 @@ from console.format import Amount, Moment, Prefs, amount, moment
 from console.forms import Shown
 from console.gateway import Answer
 from console.payment_method.view import words_of
-from console.widgets import Link, Page
+from console.widgets import FormPage, Link
 
 #: The fields that are typed, as the API calls them.
 _AMOUNTS = ("below", "credits", "monthly_cap")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AutoTopUp(Page):
+class AutoTopUp(FormPage):
     """The page.
 
     Attributes:
@@ -28,7 +28,6 @@ class AutoTopUp(Page):
     """
 
     path: str
-    form: Shown
     status: str
     is_set: bool
     why_off: str

@@ -29,7 +29,7 @@ from console.payment.view import company
 from console.payment.way import Go
 from console.problems import answered
 from console.status import Status, status_of
-from console.widgets import Asking, External, Failed, Link, Page, external
+from console.widgets import Asking, External, Failed, FormPage, Link, external
 from domain.billing.subscription.state import CHANGEABLE, ChangeKind
 
 
@@ -85,7 +85,7 @@ class Upcoming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Billing(Page):
+class Billing(FormPage):
     """The page. `…_failed` is shown in place of a section that could not be read.
 
     Attributes:
@@ -95,7 +95,6 @@ class Billing(Page):
         plans: leads to the comparison.
     """
 
-    form: Shown
     confirming: bool
     plan: str
     plans: str

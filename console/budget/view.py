@@ -16,7 +16,7 @@ from console.lists import Choice, Found, ListPage
 from console.mentions import Naming, Sentence
 from console.spend_control.view import FILTERS, KINDS, LABELS, History, asking, history, maybe, subjects, tabs
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Page
+from console.widgets import Asking, FormPage, Link
 from domain.common.calendar import Window
 from domain.common.money import CREDIT
 
@@ -79,10 +79,9 @@ class Emergency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget(Page):
+class Budget(FormPage):
     """One budget. What the reader may not do is empty."""
 
-    form: Shown
     row: Row
     id: Ident
     subject: Sentence
@@ -115,13 +114,11 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set(Page):
+class Set(FormPage):
     """The form that sets or changes a budget; `subjects` is empty for a change, and `kept` is what that keeps."""
 
     lead: str
-    action: str
     label: str
-    form: Shown
     subjects: tuple[tuple[str, str], ...]
     usual: tuple[Field, ...]
     pools: tuple[Field, ...]
@@ -131,13 +128,11 @@ class Set(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act(Page):
+class Act(FormPage):
     """A form of one budget: what is moved, or the emergency that is declared."""
 
     lead: str
-    action: str
     label: str
-    form: Shown
     pools: tuple[tuple[str, str], ...]
     lasts: tuple[tuple[str, str], ...]
 

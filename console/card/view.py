@@ -9,7 +9,7 @@ from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident,
 from console.forms import Shown
 from console.lists import Choice, Found, Listed, ListPage
 from console.status import STATUSES, Status, status_of
-from console.widgets import Asking, Link, Page
+from console.widgets import Asking, FormPage, Link
 
 FILTERS = ("status", "agent_id", "q")
 LABELS = {"status": "Status", "agent_id": "Agent", "q": "Contains"}
@@ -86,22 +86,18 @@ class Card(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create(Page):
+class Create(FormPage):
     """The form that issues a card; `agents` are pairs of an id and a name."""
 
-    action: str
-    form: Shown
     agents: tuple[tuple[str, str], ...]
     more_agents: bool
     currencies: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number(Page):
+class Number(FormPage):
     """The page on which Stripe shows the number: its script, the publishable key, and the card's id there."""
 
-    form: Shown
-    action: str
     ref: str
     script: str
     key: str

@@ -11,7 +11,7 @@ from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.payment.view import NO_RUNS, PROVIDERS
 from console.status import STATUSES, Status, status_of
-from console.widgets import Link, Page
+from console.widgets import FormPage, Link
 from domain.payments.payment.snapshot import DisputeStatus
 
 FILTERS = ("q", "status", "provider", "currency", "organization_id")
@@ -53,13 +53,12 @@ class Chargebacks(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One(Page):
+class One(FormPage):
     """One chargeback. `answer` leads to where evidence is written; empty if none is taken, or the role may not."""
 
     id: Ident
     status: Status
     sentence: str
-    form: Shown
     answer: str
     due: str
     amount: Amount
@@ -77,19 +76,17 @@ class One(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answering(Page):
+class Answering(FormPage):
     """Where evidence is written, and then confirmed. `text` is what will be sent, once it is written.
 
     What an operator sends is for the bank and `final`; what an organization does is kept as `offered` for operators.
     """
 
-    form: Shown
     text: str
     final: bool
     offered: str
     amount: Amount
     due: str
-    action: str
     back: str
 
 

@@ -12,7 +12,7 @@ from console.forms import Form, Shown, period, written
 from console.gateway import Answer
 from console.marketplace.view import FIND, Face, face_of, job_price
 from console.paying import currencies
-from console.widgets import Link, Page
+from console.widgets import FormPage, Link
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.marketplace.least_payout import least_payout
@@ -45,11 +45,10 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Award(Page):
+class Award(FormPage):
     """The form."""
 
     path: str
-    form: Shown
     face: Face
     price: str
     others: str
@@ -61,11 +60,10 @@ class Award(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Review(Page):
+class Review(FormPage):
     """What is asked before money moves: the same form, with nothing left to fill in."""
 
     path: str
-    form: Shown
     face: Face
     price: Amount
     source: str

@@ -11,7 +11,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Found, ListPage
 from console.status import Status, status_of
-from console.widgets import Link, Page, Tab
+from console.widgets import FormPage, Link, Tab
 from domain.common.ids import escrow_id_of
 from domain.escrow.contract import ContractStatus
 
@@ -66,7 +66,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contract(Page):
+class Contract(FormPage):
     """One contract.
 
     Attributes:
@@ -89,7 +89,6 @@ class Contract(Page):
     open: str
     escrow: str
     escrow_status: Status | None
-    form: Shown
     payer: str
     payee: str
     agent: str

@@ -9,7 +9,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Choice, Found, ListPage
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Page, Tab, address
+from console.widgets import Asking, FormPage, Link, Tab, address
 
 FILTERS = ("q", "open")
 LABELS = {"q": "Name"}
@@ -38,21 +38,17 @@ class Departments(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create(Page):
+class Create(FormPage):
     """The form that creates a department; `parents` are pairs of an id and a name."""
 
-    action: str
-    form: Shown
     parents: tuple[tuple[str, str], ...]
     more_parents: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpendsFor(Page):
+class SpendsFor(FormPage):
     """The form that says for which department and project the keys of a principal spend."""
 
-    action: str
-    form: Shown
     departments: tuple[tuple[str, str], ...]
     more_departments: bool
     projects: tuple[tuple[str, str], ...]

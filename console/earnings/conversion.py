@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from console.format import Amount, Moment, Prefs, amount, moment
 from console.forms import Form, Shown, is_number
-from console.widgets import Asking, Link, Page
+from console.widgets import Asking, FormPage, Link
 from domain.payouts.earnings import EarningsKind
 
 _KINDS = {
@@ -33,12 +33,10 @@ class Convertible:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion(Page):
+class Conversion(FormPage):
     """The page that asks what to convert. `choices` are pairs of what the form sends and its words."""
 
     back: str
-    action: str
-    form: Shown
     choices: tuple[tuple[str, str], ...]
     rows: tuple[Convertible, ...]
     next: str

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Prefs, amount, count, number, percent
-from console.forms import Shown, at_fields, query_form
+from console.forms import at_fields, query_form
 from console.gateway import Answer
 from console.sections import unanswered
-from console.widgets import Failed, Page, Tab, address
+from console.widgets import Failed, FormPage, Tab, address
 
 PERIODS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"))
 _GROUPS = (("model,mode", "Model"), ("task_kind", "Kind of task"), ("model,task_kind", "Model and kind"))
@@ -68,13 +68,12 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Models(Page):
+class Models(FormPage):
     """The page."""
 
     path: str
     period: str
     by: str
-    form: Shown
     periods: tuple[tuple[str, str], ...]
     tabs: tuple[Tab, ...]
     head: str

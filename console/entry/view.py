@@ -10,14 +10,13 @@ from console.development import Persona
 from console.format import Moment, moment
 from console.forms import Shown
 from console.who import actor_named
-from console.widgets import Page
+from console.widgets import FormPage, Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignIn(Page):
+class SignIn(FormPage):
     """The sign-in page. `next` is a path of the console, empty for the start; `personas` are for development only."""
 
-    form: Shown
     next: str
     personas: tuple[Persona, ...]
     by_mail: bool = False

@@ -29,7 +29,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.problems import answered
 from console.status import Status, status_of
-from console.widgets import External, Failed, Link, Page, Step, external
+from console.widgets import External, Failed, FormPage, Link, Step, external
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import FINAL
 
@@ -100,7 +100,7 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One(Page):
+class One(FormPage):
     """One escrow. `…_failed` is shown in place of a section that could not be read."""
 
     id: Ident
@@ -111,7 +111,6 @@ class One(Page):
     for_me: bool
     due: tuple[Due, ...]
     acts: tuple[Act, ...]
-    form: Shown
     price: Amount
     granted: Amount | None
     bar: tuple[Segment, ...]

@@ -8,7 +8,7 @@ from typing import Any
 from console.format import Moment, Prefs, moment
 from console.forms import Form, Shown
 from console.reputation.view import DIMENSIONS
-from console.widgets import Link, Page
+from console.widgets import FormPage, Link
 from domain.escrow.state import FINAL, EscrowStatus
 
 COMMENT = "comment"
@@ -52,7 +52,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback(Page):
+class Feedback(FormPage):
     """The page.
 
     Attributes:
@@ -65,7 +65,6 @@ class Feedback(Page):
     lead: str
     path: str
     back: str
-    form: Shown
     given: Given | None
     until: Moment | None
     changed: str

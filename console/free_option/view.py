@@ -12,7 +12,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.payment_policy.view import LEAD, tabs
 from console.sections import unanswered
-from console.widgets import Asking, External, Failed, Link, Page, Tab, external
+from console.widgets import Asking, External, Failed, FormPage, Link, Page, Tab, external
 
 _WINDOWS = {"day": "Each day", "week": "Each week", "month": "Each month"}
 _NOW = {"day": "Today", "week": "This week", "month": "This month"}
@@ -42,12 +42,10 @@ class Options(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set(Page):
+class Set(FormPage):
     """The form of an option; `named` is whether its name is typed."""
 
-    action: str
     label: str
-    form: Shown
     named: bool
     windows: tuple[tuple[str, str], ...]
 

@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Prefs, amount, day
 from console.forms import Form, Shown
 from console.invoice.view import title_of
-from console.widgets import Asking, Link, Page
+from console.widgets import Asking, FormPage, Link
 
 #: So many lines a form has; an invoice with more is made over the API.
 LINES = 8
@@ -33,11 +33,9 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issuing(Page):
+class Issuing(FormPage):
     """The form of a draft."""
 
-    form: Shown
-    action: str
     lines: tuple[Line, ...]
 
 

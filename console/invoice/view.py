@@ -22,7 +22,7 @@ from console.forms import Shown
 from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import STATUSES, Status, status_of
-from console.widgets import Link, Page
+from console.widgets import FormPage, Link
 from domain.billing.document.words import EXEMPTIONS, NO_TAX
 from domain.billing.invoice.state import InvoiceStatus
 from domain.billing.tax.rates import TaxCategory
@@ -114,13 +114,12 @@ class BilledTo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One(Page):
+class One(FormPage):
     """One invoice. `pay`, `void`, `issue` and `discard` lead to where that is asked; empty if it may not be."""
 
     id: Ident
     status: Status
     sentence: str
-    form: Shown
     pay: str
     void: str
     issue: str
@@ -143,10 +142,9 @@ class One(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking(Page):
+class Asking(FormPage):
     """Asks before an invoice is paid or voided. `payment_options` are the ways to pay; empty when it is voided."""
 
-    form: Shown
     sentence: str
     label: str
     kind: str
@@ -154,7 +152,6 @@ class Asking(Page):
     amount_label: str
     total: str
     payment_options: tuple[tuple[str, str, str], ...]
-    action: str
     back: str
 
 

@@ -11,7 +11,7 @@ from console.lists import Choice, Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.who import actor_named, role_named
-from console.widgets import Asking, Link, Page, Tab, address
+from console.widgets import Asking, FormPage, Link, Page, Tab, address
 from domain.common.access import GRANTABLE, PLATFORM_ROLES, REVOCABLE, Role
 
 FILTERS = ("q", "role", "active")
@@ -58,11 +58,9 @@ class Keys(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issue(Page):
+class Issue(FormPage):
     """The form that issues a key; roles and agents are pairs of a value and its words."""
 
-    action: str
-    form: Shown
     roles: tuple[tuple[str, str], ...]
     agents: tuple[tuple[str, str], ...]
     more_agents: bool

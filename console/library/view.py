@@ -10,7 +10,7 @@ from console.gateway import Answer
 from console.lists import Found, ListPage
 from console.marketplace.view import Meter, meters_of, price_of
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Page
+from console.widgets import Asking, FormPage, Link
 from domain.marketplace.offer import OfferModel
 
 #: The commands of a purchase: label, kind of the button, and the word for what is said afterwards.
@@ -41,7 +41,7 @@ class Library(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase(Page):
+class Purchase(FormPage):
     """One purchase.
 
     Attributes:
@@ -59,7 +59,6 @@ class Purchase(Page):
     money: tuple[tuple[str, Amount], ...]
     meters: tuple[Meter, ...]
     links: tuple[Link, ...]
-    form: Shown
 
 
 def page(found: Found, prefs: Prefs, base: str) -> Library:

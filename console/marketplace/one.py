@@ -16,7 +16,7 @@ from console.paying import Way
 from console.reputation.view import Feedback, bars_of, by_dimension, exact, feedback_of
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Failed, Link, Page
+from console.widgets import Failed, FormPage, Link
 from domain.common.money import CREDIT
 from domain.marketplace.offer import OfferModel, OfferStatus
 
@@ -56,7 +56,7 @@ class Buying:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile(Page):
+class Profile(FormPage):
     """One agent. `owned` is how the organization has it, None if it does not; `why` is why it cannot be bought.
 
     Attributes:
@@ -90,18 +90,16 @@ class Profile(Page):
     own_href: str
     why: str
     buying: Buying | None
-    form: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking(Page):
+class Asking(FormPage):
     """The page that asks before an agent is bought."""
 
     face: Face
     back: str
     buying: Buying
     meters: tuple[Meter, ...]
-    form: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

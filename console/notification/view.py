@@ -12,7 +12,7 @@ from console.lists import Found, ListPage
 from console.mentions import Linked, Sentence, sentence
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Page, Tab
+from console.widgets import Asking, Failed, FormPage, Tab
 from domain.messages.notification.channel import INBOX, ChannelKind, ChannelStatus
 from domain.messages.notification.due import DIGESTS, Cadence
 
@@ -78,13 +78,12 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channels(Page):
+class Channels(FormPage):
     """The channels, and the form that makes one. `code` is a form of one of them that was refused."""
 
     tabs: tuple[Tab, ...]
     rows: tuple[Channel, ...]
     failed: Failed | None
-    form: Shown
     code: Shown
     kinds: tuple[tuple[str, str, str], ...]
 
@@ -101,7 +100,7 @@ class Type:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preferences(Page):
+class Preferences(FormPage):
     """How soon the reader hears of what, one channel at a time, and when nothing is sent."""
 
     tabs: tuple[Tab, ...]
@@ -109,7 +108,6 @@ class Preferences(Page):
     way: str
     way_name: str
     types: tuple[Type, ...]
-    form: Shown
     clock: Shown
     languages: Options
     zones: Options

@@ -9,7 +9,7 @@ from typing import Any
 
 from console.format import Amount, Prefs, amount, decimal
 from console.forms import Shown
-from console.widgets import Link, Page
+from console.widgets import FormPage, Link
 from domain.payments.payment.actions import PaymentAction
 from domain.payments.payment.state import PaymentStatus, RefundState
 
@@ -76,7 +76,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking(Page):
+class Asking(FormPage):
     """The page of one command.
 
     Attributes:
@@ -90,7 +90,6 @@ class Asking(Page):
     """
 
     act: Act
-    form: Shown
     entry: Shown | None
     change: str
     sent: str

@@ -30,7 +30,7 @@ from console.problems import answered
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.who import actor_named
-from console.widgets import External, Failed, Link, Page, Step, external
+from console.widgets import External, Failed, FormPage, Link, Step, external
 from domain.payments.payment.actions import PaymentAction
 from domain.payments.payment.state import PaymentStatus
 
@@ -99,7 +99,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One(Page):
+class One(FormPage):
     """One payment. `…_failed` is shown in place of a section that could not be read.
 
     Attributes:
@@ -114,7 +114,6 @@ class One(Page):
     sentence: str
     story: str
     acts: tuple[Act, ...]
-    form: Shown
     go: str
     decline: str
     next: str

@@ -11,7 +11,7 @@ from console.forms import Shown, blank
 from console.gateway import Answer
 from console.payment.view import PROVIDERS
 from console.problems import answered
-from console.widgets import External, Failed, Link, Page, external
+from console.widgets import External, Failed, FormPage, Link, Page, external
 
 _BRANDS = {"visa": "Visa", "mastercard": "Mastercard", "amex": "American Express", "jcb": "JCB"}
 #: What payment methods of Stripe are called.
@@ -30,7 +30,7 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Methods(Page):
+class Methods(FormPage):
     """The page. `add` leads to the provider, `form_here` to its form in a page of ours; empty if there is none.
 
     Attributes:
@@ -43,24 +43,21 @@ class Methods(Page):
     auto_topup: str
     instead: Shown
     forms: tuple[Shown, ...]
-    form: Shown
     methods: tuple[Method, ...]
     outcomes: tuple[Meter, ...]
     failed: Failed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Removing(Page):
+class Removing(FormPage):
     """Asks before a method is removed."""
 
-    form: Shown
     method: Method
-    action: str
     back: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filling(Page):
+class Filling(FormPage):
     """Stripe's own form. `secret` is empty until the form is opened, which makes a setup intent.
 
     Attributes:
@@ -77,7 +74,6 @@ class Filling(Page):
     key: str
     secret: str
     back: str
-    form: Shown
     instead: Shown
     add: str
 

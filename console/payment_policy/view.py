@@ -8,7 +8,7 @@ from console.format import Amount, Moment, Prefs, amount, duration, moment, mone
 from console.forms import Shown
 from console.lists import Choice, Found, ListPage
 from console.payment_policy import terms
-from console.widgets import Asking, Link, Page, Tab
+from console.widgets import Asking, FormPage, Link, Tab
 
 #: What a policy that is not the organization's is for.
 _KINDS = {"project": "Project", "agent": "Agent"}
@@ -41,13 +41,11 @@ class Policies(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set(Page):
+class Set(FormPage):
     """The form that sets or changes a policy; `subjects` is empty for a change, and `version` for a new one."""
 
     lead: str
-    action: str
     label: str
-    form: Shown
     subjects: tuple[tuple[str, str], ...]
     version: str
     free_first: tuple[tuple[str, str, str], ...]

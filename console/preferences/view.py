@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 from console.choices import LOCALES, THEMES, Choices, zones
 from console.forms import Shown
-from console.widgets import Page
+from console.widgets import FormPage
 
 Options = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preferences(Page):
+class Preferences(FormPage):
     """The preferences page; themes and locales are values and their words."""
 
-    form: Shown
     themes: tuple[tuple[str, str, str], ...]
     zones: tuple[str, ...]
     locales: Options

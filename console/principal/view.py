@@ -11,7 +11,7 @@ from console.key.view import ROLES
 from console.lists import Found, ListPage
 from console.status import Status, status_of
 from console.who import actor_named, role_named
-from console.widgets import Asking, Link, Page, address
+from console.widgets import Asking, FormPage, Link, address
 from domain.common.access import Role
 
 FILTERS = ("q", "role")
@@ -49,11 +49,9 @@ class People(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invite(Page):
+class Invite(FormPage):
     """The form that invites a person; roles are pairs of a value and its words."""
 
-    action: str
-    form: Shown
     roles: tuple[tuple[str, str], ...]
 
 

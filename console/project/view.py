@@ -12,7 +12,7 @@ from console.paying import COIN
 from console.problems import answered
 from console.project.room import Room, full, left, used
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Page
+from console.widgets import Asking, Failed, FormPage, Link, Page
 from domain.billing.project import DeployType
 
 LABELS = {"q": "Text", "from": "From", "to": "To"}
@@ -81,11 +81,9 @@ class Projects(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create(Page):
+class Create(FormPage):
     """The form that makes a project. `banner` warns where there is no room."""
 
-    action: str
-    form: Shown
     kinds: tuple[tuple[str, str], ...]
     banner: Banner | None
 

@@ -11,7 +11,7 @@ from console.gateway import Answer
 from console.payment_policy.terms import KINDS
 from console.payment_policy.view import LEAD, tabs
 from console.sections import unanswered
-from console.widgets import Asking, Failed, Link, Page, Tab
+from console.widgets import Asking, Failed, FormPage, Link, Page, Tab
 from domain.budgets.policy import MEASURED_AFTER
 
 #: The fields of a fee.
@@ -47,12 +47,10 @@ class Methods(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set(Page):
+class Set(FormPage):
     """The form of a method; `named` is whether its name is typed."""
 
-    action: str
     label: str
-    form: Shown
     named: bool
     kinds: tuple[tuple[str, str], ...]
 

@@ -12,7 +12,7 @@ from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.spend_control.view import KINDS
 from console.status import STATUSES, Status, status_of
-from console.widgets import Failed, Link, Page
+from console.widgets import Failed, FormPage, Link
 from domain.common.ids import is_id
 
 FILTERS = ("status", "agent_id", "q")
@@ -107,7 +107,7 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase(Page):
+class Purchase(FormPage):
     """One purchase.
 
     Attributes:
@@ -123,7 +123,6 @@ class Purchase(Page):
         facts: further facts that are amounts or words: label and text.
     """
 
-    form: Shown
     row: PurchaseRow
     id: Ident
     agent: Sentence

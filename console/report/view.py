@@ -9,7 +9,7 @@ from console.format import Moment, Prefs, day, moment, month, titled
 from console.forms import Shown
 from console.gateway import Answer
 from console.sections import unanswered
-from console.widgets import Asking, Failed, Link, Page, Tab
+from console.widgets import Asking, Failed, FormPage, Link, Page, Tab
 from domain.insight.report import ReportFormat, ReportSchedule
 
 FORMATS: Mapping[str, str] = {
@@ -54,11 +54,9 @@ class Reports(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewReport(Page):
+class NewReport(FormPage):
     """The form of a new report."""
 
-    action: str
-    form: Shown
     templates: tuple[tuple[str, str, str], ...]
     schedules: tuple[tuple[str, str], ...]
     formats: tuple[tuple[str, str], ...]
@@ -79,7 +77,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportPage(Page):
+class ReportPage(FormPage):
     """One report. `action` computes a period, and is empty for who may not."""
 
     report: Row
@@ -89,8 +87,6 @@ class ReportPage(Page):
     runs: tuple[Run, ...]
     more: str
     runs_failed: Failed | None
-    form: Shown
-    action: str
     period: str
     delete: str
 

@@ -12,7 +12,7 @@ from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.status import STATUSES, Status, status_of
-from console.widgets import Failed, Link, Page
+from console.widgets import Failed, FormPage, Link, Page
 from domain.returns.revenue_event import ALL_BPS, REPORTABLE, RevenueSource, RevenueStatus, ShareRule
 
 FILTERS = ("status", "agent_id", "project_id")
@@ -67,11 +67,9 @@ class RevenueList(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevenueReport(Page):
+class RevenueReport(FormPage):
     """The form to report revenue."""
 
-    form: Shown
-    action: str
     sources: tuple[tuple[str, str], ...]
     agents: tuple[tuple[str, str], ...]
     projects: tuple[tuple[str, str], ...]

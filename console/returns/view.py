@@ -12,7 +12,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.mentions import Naming, Sentence, sentence
 from console.sections import unanswered
-from console.widgets import Failed, Link, Page
+from console.widgets import Failed, FormPage, Link
 from domain.common.money import CREDIT
 from domain.returns.roi import Scope
 
@@ -53,13 +53,12 @@ class ReturnRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Returns(Page):
+class Returns(FormPage):
     """The page."""
 
     path: str
     revenue: str
     allocations: str
-    form: Shown
     choices: Mapping[str, tuple[tuple[str, str], ...]]
     failed: Failed | None
     unrated: str

@@ -13,7 +13,7 @@ from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.who import actor_named
-from console.widgets import Asking, Failed, Link, Page, Tab, address
+from console.widgets import Asking, Failed, FormPage, Link, Page, Tab, address
 from domain.common.money import CREDIT
 from domain.secrets.grant import HttpMethod
 
@@ -123,10 +123,9 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class One(Page):
+class One(FormPage):
     """One secret. Addresses are empty for who may not; `log` is whether the reader may see who asked for it."""
 
-    form: Shown
     id: Ident
     kind: str
     hosts: str
@@ -149,22 +148,18 @@ class One(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Store(Page):
+class Store(FormPage):
     """The form that stores a value; without `kinds` it is of a secret that is there."""
 
-    action: str
     label: str
-    form: Shown
     kinds: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Open(Page):
+class Open(FormPage):
     """The form that asks what a value is shown for."""
 
-    action: str
     back: str
-    form: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,21 +172,17 @@ class Opened(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rotate(Page):
+class Rotate(FormPage):
     """The form that replaces a value; `takes_value` is whether somebody has set a new one at the target."""
 
-    action: str
     back: str
-    form: Shown
     takes_value: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Granting(Page):
+class Granting(FormPage):
     """The form of a grant; choices are triples of a value, its words and a hint, or pairs."""
 
-    action: str
-    form: Shown
     agents: tuple[tuple[str, str], ...]
     more_agents: bool
     verbs: tuple[tuple[str, str, str], ...]

@@ -9,7 +9,7 @@ from console.forms import Shown
 from console.key.view import ROLES
 from console.lists import Found, ListPage
 from console.who import actor_named, role_named
-from console.widgets import Asking, Link, Page, Tab, address
+from console.widgets import Asking, FormPage, Link, Page, Tab, address
 from domain.common.access import Role
 
 FILTERS = ("q",)
@@ -65,11 +65,9 @@ class Links(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Make(Page):
+class Make(FormPage):
     """The form that makes a link; the choices are pairs of a value and its words."""
 
-    action: str
-    form: Shown
     roles: tuple[tuple[str, str], ...]
     periods: tuple[tuple[str, str], ...]
     base: str

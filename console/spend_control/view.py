@@ -15,7 +15,7 @@ from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.spend_control import terms
 from console.status import Status, status_of
-from console.widgets import Asking, Failed, Link, Page, Tab
+from console.widgets import Asking, Failed, FormPage, Link, Tab
 from domain.common.money import CREDIT
 
 FILTERS = ("subject_type", "open")
@@ -126,10 +126,9 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit(Page):
+class Limit(FormPage):
     """One limit. What the reader may not do is empty or None."""
 
-    form: Shown
     row: Row
     id: Ident
     currency: str
@@ -157,7 +156,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set(Page):
+class Set(FormPage):
     """The form that sets or changes a limit.
 
     Attributes:
@@ -168,9 +167,7 @@ class Set(Page):
     """
 
     lead: str
-    action: str
     label: str
-    form: Shown
     subjects: tuple[tuple[str, str], ...]
     usual: tuple[tuple[str, str], ...]
     windows: tuple[Field, ...]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, count, moment
-from console.forms import Shown, query_form
+from console.forms import query_form
 from console.gateway import Answer
 from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.usage.view import Chosen
-from console.widgets import Failed, Link, Page, Tab, address
+from console.widgets import Failed, FormPage, Link, Tab, address
 
 #: So many of a month's latest events are looked through for their runs: a page of the log.
 LATEST = 200
@@ -69,12 +69,11 @@ class Latest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runs(Page):
+class Runs(FormPage):
     """The page. `run` is None until one is asked for, and where it has reported nothing."""
 
     path: str
     month: str
-    form: Shown
     tabs: tuple[Tab, ...]
     run: Run | None
     run_failed: Failed | None

@@ -13,7 +13,7 @@ from console.format import Amount, Ident, Prefs, amount, count, ident, month, sh
 from console.forms import Shown, query_form
 from console.gateway import Answer
 from console.sections import unanswered
-from console.widgets import Failed, Link, Page, Tab, address
+from console.widgets import Failed, FormPage, Link, Tab, address
 
 _BY = (
     ("model", "Model"),
@@ -63,14 +63,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage(Page):
+class Usage(FormPage):
     """A month. `…_failed` is shown in place of a section that could not be read; `sync` is for operators only.
 
     `groups_refused` says why the key does not read these groups: it reads those of its agent or department.
     """
 
     month: str
-    form: Shown
     choice: Shown
     path: str
     by: str

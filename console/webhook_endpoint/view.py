@@ -9,7 +9,7 @@ from console.forms import Shown, blank
 from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Page, Tab
+from console.widgets import Asking, FormPage, Link, Page, Tab
 
 _TABS = (("", "All"), ("pending", "Pending"), ("failed", "Failed"), ("delivered", "Delivered"))
 
@@ -36,11 +36,8 @@ class Endpoints(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create(Page):
+class Create(FormPage):
     """The form that makes an endpoint."""
-
-    action: str
-    form: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.who import actor_named, role_named
-from console.widgets import Link, Page, Tab
+from console.widgets import FormPage, Link, Page, Tab
 from domain.common.access import PLATFORM_ROLES, Role
 
 FILTERS = ("q", "role", "active", "organization_id")
@@ -53,11 +53,9 @@ class Keys(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class New(Page):
+class New(FormPage):
     """The form that issues a key."""
 
-    form: Shown
-    action: str
     roles: tuple[tuple[str, str], ...]
 
 

@@ -10,7 +10,7 @@ from console.forms import Shown
 from console.lists import Found, ListPage
 from console.mentions import Naming, Sentence
 from console.status import Status, Tone
-from console.widgets import Link, Page
+from console.widgets import FormPage, Link
 from domain.billing.billing_run.status import BillingRunStatus
 
 BASE = "/console/platform"
@@ -46,7 +46,7 @@ class BillingRuns(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BillingRunPage(Page):
+class BillingRunPage(FormPage):
     """One run. `working` is a title and a sentence while it goes on, else empty; `again` starts it once more."""
 
     run: BillingRunRow
@@ -55,7 +55,6 @@ class BillingRunPage(Page):
     finished: Moment | None
     failures: tuple[tuple[Sentence, str], ...]
     invoices: str
-    form: Shown
     again: str
     period: str
 

@@ -9,7 +9,7 @@ from console.forms import Shown
 from console.gateway import Answer
 from console.problems import Reaction, reaction_to
 from console.sections import unanswered
-from console.widgets import Failed, Link, Page, address
+from console.widgets import Failed, FormPage, Link, address
 
 PLACE = "/console/platform/books"
 FILTERS = ("start_date", "end_date", "currency")
@@ -58,12 +58,11 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books(Page):
+class Books(FormPage):
     """The page."""
 
     path: str
     lead: str
-    form: Shown
     balances: tuple[Balance, ...]
     balances_failed: Failed | None
     results: tuple[Result, ...]

@@ -10,7 +10,7 @@ from console.gateway import Answer
 from console.lists import Found, ListPage
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.widgets import Failed, Link, Page
+from console.widgets import Failed, FormPage, Link, Page
 from domain.tenants.organization import TimedExits
 
 FILTERS = ("q", "tier", "status")
@@ -47,11 +47,9 @@ class Organizations(ListPage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class New(Page):
+class New(FormPage):
     """The form that creates one."""
 
-    form: Shown
-    action: str
     tiers: Options
 
 

@@ -13,7 +13,7 @@ from console.mentions import Naming, Sentence
 from console.platform.pricing import terms
 from console.platform.pricing.terms import DAYS, KINDS, STACKING, Field
 from console.status import Status, status_of
-from console.widgets import Asking, Link, Page, Tab
+from console.widgets import Asking, FormPage, Link, Page, Tab
 from domain.marketplace.pricing.rule import RuleType
 from domain.marketplace.pricing.terms import MAX_STEPS
 
@@ -83,14 +83,12 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writing(Page):
+class Writing(FormPage):
     """The form of a rule. `tabs` choose its kind, and are empty if a rule is changed; `stacking` if it has none."""
 
     lead: str
     tabs: tuple[Tab, ...]
     type: str
-    form: Shown
-    action: str
     label: str
     fields: tuple[Field, ...]
     steps: tuple[tuple[str, str], ...]
@@ -105,6 +103,7 @@ class Writing(Page):
 class One(Page):
     """One rule. `change` and `end` are empty if it is ended, or the role may not."""
 
+    form: Shown
     id: Ident
     status: Status
     kind: str
@@ -124,7 +123,6 @@ class One(Page):
     ended: Moment | None
     change: str
     end: str
-    form: Shown
 
 
 def page(found: Found, naming: Naming, now: datetime, *, may_write: bool) -> Rules:

@@ -11,7 +11,7 @@ from console.lists import Found, ListPage
 from console.payment.view import company
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
-from console.widgets import Failed, Link, Page, Tab
+from console.widgets import Failed, FormPage, Link, Page, Tab
 from domain.payments.payment.options import CREDITS
 
 BASE = "/console/platform"
@@ -140,7 +140,7 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneDifference(Page):
+class OneDifference(FormPage):
     """A discrepancy with both sides, and how to resolve it. `book` and `accept` say what may be chosen."""
 
     status: Status
@@ -161,8 +161,6 @@ class OneDifference(Page):
     note: str
     resolved_by: str
     resolved: Moment | None
-    form: Shown
-    action: str
     book: bool
     accept: bool
 

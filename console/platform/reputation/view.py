@@ -14,7 +14,7 @@ from console.sections import unanswered
 from console.status import Status, status_of
 from console.waiting import Alert
 from console.waiting import alert as alert_of
-from console.widgets import Failed, Link, Page
+from console.widgets import Failed, FormPage, Link, Page
 
 PLACE = "/console/platform/reputation"
 #: The kind of the alerts of scores that changed much in a night.
@@ -51,11 +51,10 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing(Page):
+class Standing(FormPage):
     """The page. `…_failed` is shown in place of a section that could not be read."""
 
     path: str
-    form: Shown
     dimensions: tuple[tuple[str, str], ...]
     periods: tuple[tuple[str, str], ...]
     evidence: tuple[tuple[str, str], ...]
@@ -95,11 +94,9 @@ class Evidence(Page):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Voiding(Page):
+class Voiding(FormPage):
     """Asks for the reason before an event is voided."""
 
-    form: Shown
-    action: str
     back: str
     agent: str
     sentence: Sentence
