@@ -3,6 +3,7 @@
 Making a route takes milliseconds, and a service has hundreds: each is made once, and other prefixes get copies.
 """
 
+import inspect
 from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
@@ -13,6 +14,9 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from api import openapi
+from api.csv_files import CSV
+
+_AS_CSV = "With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV."
 
 
 class Resource(APIRouter):
@@ -26,10 +30,12 @@ class Resource(APIRouter):
         self.declared: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Take an endpoint, with what its decorator says of it."""
-        self.declared.append(
-            (self._begins + path, endpoint, options | {"tags": [*self._tags, *(options["tags"] or ())]})
-        )
+        """Take an endpoint, with what its decorator says of it. A list describes its CSV unless its docstring does."""
+        said = options["description"] or inspect.cleandoc(endpoint.__doc__ or "")
+        if CSV.items() <= (options["responses"] or {}).items() and "text/csv" not in said:
+            said = f"{said}\n\n{_AS_CSV}"
+        own = {"tags": [*self._tags, *(options["tags"] or ())], "description": said}
+        self.declared.append((self._begins + path, endpoint, options | own))
 
 
 def routes_of(resources: Iterable[Resource], route_class: type[APIRoute], *, prefix: str = "") -> list[APIRoute]:

@@ -94,10 +94,7 @@ _VERSIONS = ListOf("cost-versions", CostVersionView, *(*CREATED, "q"), order=["c
 async def list_cost_versions(
     action: str, deps: DepsDep, asked: Annotated[Asked, _VERSIONS.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List the prices that were set for an action, newest first: those for everybody and the organization's own.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the prices that were set for an action, newest first: those for everybody and the organization's own."""
     wanted, operates = asked.wanted(_whose(actor, asked.organization_id)), actor.may(Permission.INSPECT)
     return await asked.rows(
         lambda: deps.session_for(actor),

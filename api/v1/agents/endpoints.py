@@ -121,8 +121,6 @@ async def list_agents(
 
     With `q`, `min_stars` or `sort` a page may be short or empty although more pages follow: continue until
     `next_cursor` is null.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(asked.organization_id, without=["active", "min_stars", "id", "sort"])
     if asked.get("active"):

@@ -60,8 +60,6 @@ async def list_alerts(
 
     A member's key that is attributed to a department or project sees no alerts of others' spend controls; such a page
     may be short.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id = listed_organization(actor, asked.organization_id)
     wanted, open_only = asked.wanted(org_id, without=["unacknowledged"]), bool(asked.get("unacknowledged"))

@@ -140,10 +140,7 @@ async def list_api_keys(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_AUDIT),
 ) -> Response:
-    """List keys, newest first. An operator sees all keys, or those of one organization.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List keys, newest first. An operator sees all keys, or those of one organization."""
     organization_id = asked.organization_id
     if organization_id is not None:
         async with deps.session_for(actor) as session:

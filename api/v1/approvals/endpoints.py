@@ -42,10 +42,7 @@ _LIST = ListOf(
 async def list_approvals(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the approvals that operators requested, newest first. For operators and auditors of the platform.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the approvals that operators requested, newest first. For operators and auditors of the platform."""
     now = datetime.now(UTC)
     return await asked.rows(
         lambda: deps.session_for(actor),

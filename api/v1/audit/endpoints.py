@@ -37,10 +37,7 @@ async def list_audit(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_AUDIT),
 ) -> Response:
-    """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List privileged actions, newest first. For operators, `organization_id` finds actions by it and on it."""
     wanted = asked.wanted(visible_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:

@@ -109,10 +109,7 @@ _ITEMS = ListOf(
 async def list_billing_runs(
     deps: DepsDep, asked: Annotated[Asked, _RUNS.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the runs of monthly invoices, the latest month first. Times are when they started. For operators.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the runs of monthly invoices, the latest month first. Times are when they started. For operators."""
     wanted = asked.wanted(None)
     return await asked.rows(lambda: deps.session_for(actor), runs.runs, wanted, BillingRunView.of)
 
@@ -171,10 +168,7 @@ async def add_invoice_item(
 async def list_invoice_items(
     deps: DepsDep, asked: Annotated[Asked, _ITEMS.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
-    """List one-time invoice items, newest first. Amounts are per unit.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List one-time invoice items, newest first. Amounts are per unit."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(lambda: deps.session_for(actor), runs.items, wanted, InvoiceItemView.of)
 

@@ -113,8 +113,6 @@ async def list_budgets(
 
     The key of an agent gets the budgets above it. So does a member's key that is attributed to a department or a
     project, and also gets those of the agents and parts in it.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
     wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
@@ -264,10 +262,7 @@ async def end_emergency(
 async def list_budget_versions(
     budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
 ) -> Response:
-    """List the versions of what a budget allowed, newest first, with who made each change.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the versions of what a budget allowed, newest first, with who made each change."""
     return await Lists(deps, actor, key, budget_id, _KIND).versions(asked, BudgetVersionView)
 
 
@@ -283,8 +278,6 @@ async def list_budget_spends(
 
     A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
     still have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     return await Lists(deps, actor, key, budget_id, _KIND).spends(asked)
 
@@ -300,8 +293,6 @@ async def list_budget_refusals(
     """List what a budget refused, newest first: the first 1,000 of each window.
 
     The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     return await Lists(deps, actor, key, budget_id, _KIND).refusals(asked)
 

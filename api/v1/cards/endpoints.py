@@ -102,10 +102,7 @@ async def list_cards(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List cards, newest first. An agent's key sees those of its agent.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List cards, newest first. An agent's key sees those of its agent."""
     _refuse_confined(actor, key)
     wanted = of_own_agent(actor, asked.wanted(listed_organization(actor, asked.organization_id)))
 
@@ -130,10 +127,7 @@ _PAYMENTS = ListOf("card-transactions", CardPaymentView, *CREATED, order=[author
 async def list_card_transactions(
     card_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _PAYMENTS.asked]
 ) -> Response:
-    """List what merchants have asked of a card, newest first, with the answers, captures and refunds.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List what merchants have asked of a card, newest first, with the answers, captures and refunds."""
     row = await _readable(deps, actor, key, card_id)
     wanted = asked.wanted(None)
 

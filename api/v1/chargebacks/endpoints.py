@@ -57,10 +57,7 @@ async def list_chargebacks(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
-    """List the chargebacks of the organization's payments, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the chargebacks of the organization's payments, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:

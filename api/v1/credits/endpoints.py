@@ -123,8 +123,6 @@ async def list_grants(
     """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
 
     A key of a member that is attributed to a department or project is refused.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))

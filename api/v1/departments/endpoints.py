@@ -68,10 +68,7 @@ async def list_departments(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List departments, newest first. A key that is confined to a department lists that and its parts.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List departments, newest first. A key that is confined to a department lists that and its parts."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["open_only"])
     return await asked.rows(
         lambda: deps.session_for(actor),

@@ -35,10 +35,7 @@ _LIST = ListOf("earnings", EarningsView, "organization_id", "agent_id", order=["
 async def list_earnings(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List what each agent of an organization has earned in credits, the newest agents first; an agent sees its own.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List what each agent of an organization has earned in credits, the newest agents first; an agent sees its own."""
     org_id = await known_organization(deps, actor, asked.organization_id)
     agent_id = visible_agent(actor, asked.get("agent_id"))
 

@@ -161,8 +161,6 @@ async def get_timeline(
 
     The payer alone sees where its money came from, and the platform alone which signals of operators were refused: the
     numbers of these are left out.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)

@@ -79,8 +79,6 @@ async def list_exchange_rates(
     """List the current exchange rates, one for each currency. With `quote`, list all rates of that currency.
 
     `from` and `to` filter by the time at which rates begin.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     base, wanted = deps.settings.credit_currency, asked.wanted(None)
 

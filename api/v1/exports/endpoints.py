@@ -123,10 +123,7 @@ async def list_exports(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
-    """List exports, newest first, without their files.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List exports, newest first, without their files."""
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(lambda: deps.session_for(actor), exports.page, wanted, ExportView.of)

@@ -65,10 +65,7 @@ async def list_invoices(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
-    """List the organization's invoices, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the organization's invoices, newest first."""
     wanted, now = asked.wanted(listed_organization(actor, asked.organization_id)), datetime.now(UTC)
 
     async def read(after: After, limit: int) -> Items:

@@ -90,10 +90,7 @@ _LIST = ListOf(
 async def list_mail_suppressions(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the addresses to which no mail is sent, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the addresses to which no mail is sent, newest first."""
     wanted = asked.wanted(None, without=["lifted"])
     return await asked.rows(
         lambda: deps.session_for(actor),

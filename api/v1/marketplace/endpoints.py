@@ -174,8 +174,6 @@ async def list_offers(
 
     `from` and `to` filter by the time of the first offer. With them, or with `min_stars`, a page may be short or empty
     although more pages follow: continue until `next_cursor` is null.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted, named, least_e6 = _narrowed(asked), words(asked.get("text")), stars_e6(asked.get("min_stars"))
 
@@ -342,10 +340,7 @@ class _Buyer:
 async def list_library(
     deps: DepsDep, asked: Annotated[Asked, _LIBRARY.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List the agents that the organization has bought, newest first, including refunded ones.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the agents that the organization has bought, newest first, including refunded ones."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:

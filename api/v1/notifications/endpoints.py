@@ -73,10 +73,7 @@ _LIST = ListOf(
 async def list_notifications(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> Response:
-    """List the notifications in the caller's inbox, newest first, in the caller's language.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the notifications in the caller's inbox, newest first, in the caller's language."""
     wanted, unread = asked.wanted(None, without=["unread"], type="kind"), bool(asked.get("unread"))
 
     async def read(after: After, limit: int) -> Items:

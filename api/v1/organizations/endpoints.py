@@ -111,10 +111,7 @@ async def list_organizations(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List organizations, newest first. The platform sees all of them, a tenant its own.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List organizations, newest first. The platform sees all of them, a tenant its own."""
     wanted = asked.wanted(None)
 
     async def read(after: After, limit: int) -> Items:

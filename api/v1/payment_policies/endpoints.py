@@ -79,10 +79,7 @@ _LIST = ListOf(
 async def list_payment_policies(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
-    """List the payment policies that were set, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the payment policies that were set, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), subject_type="scope")
 
     async def read(after: After, limit: int) -> Items:

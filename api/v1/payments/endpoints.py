@@ -213,10 +213,7 @@ async def list_payments(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
-    """List the organization's payments, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the organization's payments, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:
@@ -286,10 +283,7 @@ _TIMELINE = ListOf("payment-timeline", PaymentEventView, *CREATED, order=[int])
 async def get_payment_timeline(
     payment_id: str, actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _TIMELINE.asked]
 ) -> Response:
-    """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that."""
     await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     wanted = asked.wanted(None)
 

@@ -102,8 +102,6 @@ async def get_earnings(
 
     Give the period as times (`from`, `to`) or as days in UTC (`start_date`, `end_date`); all time when left out.
     Credits are paid out at what was paid for these very credits, less the platform's share.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     start_date, end_date = asked.get("start_date"), asked.get("end_date")
     org_id, term = (
@@ -353,10 +351,7 @@ async def list_payouts(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
-    """List payouts, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List payouts, newest first."""
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:

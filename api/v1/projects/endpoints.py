@@ -94,10 +94,7 @@ async def list_projects(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List the organization's projects, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the organization's projects, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["deployed"])
     deployed = asked.get("deployed") is True
 

@@ -162,8 +162,6 @@ async def list_purchase_orders(
     """List purchase orders, newest first. An agent's key sees those of its agent.
 
     A member's key that is attributed to a department or a project sees those of that.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id = listed_organization(actor, asked.organization_id)
     wanted = of_own_agent(actor, asked.wanted(org_id, without=("unconfirmed",)))

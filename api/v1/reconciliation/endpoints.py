@@ -68,10 +68,7 @@ _DIFFERENCES = ListOf(
 async def list_reconciliation_runs(
     deps: DepsDep, asked: Annotated[Asked, _RUNS.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List reconciliation runs, newest first. Times are when they started.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List reconciliation runs, newest first. Times are when they started."""
     wanted = asked.wanted(None)
     return await asked.rows(lambda: deps.session_for(actor), books.runs, wanted, ReconciliationRunView.of)
 
@@ -122,10 +119,7 @@ async def start_reconciliation_run(
 async def list_reconciliation_differences(
     deps: DepsDep, asked: Annotated[Asked, _DIFFERENCES.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the discrepancies between providers and the books, newest first. Times are when they were found.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the discrepancies between providers and the books, newest first. Times are when they were found."""
     wanted = asked.wanted(None)
     return await asked.rows(lambda: deps.session_for(actor), discrepancies.page, wanted, DiscrepancyView.of)
 

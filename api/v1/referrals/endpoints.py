@@ -28,9 +28,6 @@ _LIST = ListOf("referrals", ReferralView, *(*CREATED, "organization_id"), order=
 async def list_referrals(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
-    """List the organizations that the organization has referred, and its own referrer, newest organizations first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the organizations that the organization has referred, and its own referrer, newest organizations first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(lambda: deps.session_for(actor), referral.page, wanted, ReferralView.of)

@@ -156,10 +156,7 @@ _RUNS = ListOf("report-runs", ReportRunView, *CREATED, order=[Int32])
 async def list_report_runs(
     report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: Annotated[Asked, _RUNS.asked], actor: ActorDep
 ) -> Response:
-    """List the runs of a report, newest first: each is one version of a period.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the runs of a report, newest first: each is one version of a period."""
     await _seen(deps, actor, key, report_id)
 
     async def read(after: After, limit: int) -> Items:

@@ -145,10 +145,7 @@ async def explain_score(
 async def get_history(
     agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _HISTORY.asked]
 ) -> Response:
-    """List an agent's overall score after each nightly count that changed it, newest first, for at most a year.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List an agent's overall score after each nightly count that changed it, newest first, for at most a year."""
     first, last = _range(asked.get("since"), asked.get("until"))
 
     async def read(after: After, limit: int) -> Items:
@@ -342,8 +339,6 @@ async def list_feedback(
 
     Whoever sees the agent sees the feedback that counts, without the client and the contract. The two parties of the
     contract and the platform see all.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     agent_id = named_agent(actor, asked.get("agent_id"))
     found = asked.wanted(None)

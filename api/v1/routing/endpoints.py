@@ -98,10 +98,7 @@ _LIST = ListOf("routing-decisions", RoutingDecisionView, *CREATED, "organization
 async def list_routing_decisions(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List routing decisions, newest first. An agent's key sees those of its agent.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List routing decisions, newest first. An agent's key sees those of its agent."""
     wanted = of_own_agent(actor, asked.wanted(listed_organization(actor, asked.organization_id)))
 
     async def read(after: After, limit: int) -> Items:

@@ -125,10 +125,7 @@ _GRANTS = ListOf("secret-grants", SecretGrantView, *(*CREATED, "organization_id"
 async def list_secret_grants(
     deps: DepsDep, asked: Annotated[Asked, _GRANTS.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List grants, newest first: all for who manages or audits secrets, and their own for everybody else.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List grants, newest first: all for who manages or audits secrets, and their own for everybody else."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:
@@ -166,8 +163,6 @@ async def list_secrets(
     """List secrets without their values, newest first.
 
     Who manages or audits secrets sees all, everybody else those that a grant in force names.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
@@ -198,10 +193,7 @@ async def list_secret_access(
     asked: Annotated[Asked, _ACCESS.asked],
     actor: Actor = require(Permission.READ_AUDIT),
 ) -> Response:
-    """List who asked for a secret, newest first, and what they were answered.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List who asked for a secret, newest first, and what they were answered."""
     org_id = _tenant(actor)
     async with deps.session_for(actor) as session:
         await secrets.at_path(session, org_id, path)

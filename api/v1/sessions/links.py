@@ -126,10 +126,7 @@ async def list_session_links(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.MANAGE_KEYS),
 ) -> Response:
-    """List the links that can still be used, newest first. An operator sees all, or those of one organization.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the links that can still be used, newest first. An operator sees all, or those of one organization."""
     wanted = asked.wanted(visible_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:

@@ -115,8 +115,6 @@ async def list_spend_controls(
 
     The key of an agent gets those of its agent and of the key. A member's key that is attributed to a department or a
     project gets those of that, of the agents in it, and of the key.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
     wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
@@ -200,10 +198,7 @@ async def close_spend_control(
 async def list_spend_control_versions(
     control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
 ) -> Response:
-    """List the versions of what a control allowed, newest first, with who made each change.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the versions of what a control allowed, newest first, with who made each change."""
     return await _lists(deps, actor, key, control_id).versions(asked, ControlVersionView)
 
 
@@ -219,8 +214,6 @@ async def list_counted_spends(
 
     A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
     still have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     return await _lists(deps, actor, key, control_id).spends(asked)
 
@@ -236,8 +229,6 @@ async def list_refusals(
     """List the spends that a control refused, newest first: the first 1,000 of each window.
 
     The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     return await _lists(deps, actor, key, control_id).refusals(asked)
 

@@ -265,8 +265,6 @@ async def list_usage(
 
     A page scans a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still
     have a `next_cursor`.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
     page = partial(spends.page, holder=reader(actor, key))

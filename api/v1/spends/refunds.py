@@ -98,10 +98,7 @@ async def list_spend_refunds(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List the refunds of a use or a reservation of credits, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the refunds of a use or a reservation of credits, newest first."""
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
     wanted = asked.wanted(None)

@@ -69,8 +69,6 @@ async def list_tasks(
     """List what waits for you to act, by deadline. Tasks without a deadline come last.
 
     The oldest 2,000 open objects of each kind are considered.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
 
     async def read(after: After, limit: int) -> Items:

@@ -51,9 +51,6 @@ _LIST = ListOf(
 async def list_tax_rates(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the rates, newest first. For operators.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the rates, newest first. For operators."""
     wanted = asked.wanted(None)
     return await asked.rows(lambda: deps.session_for(actor), tax_rates.page, wanted, view)

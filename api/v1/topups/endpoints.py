@@ -147,10 +147,7 @@ async def list_purchases(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
-    """List the grants and purchases of credits, newest first, with their prices.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the grants and purchases of credits, newest first, with their prices."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:

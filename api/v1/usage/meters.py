@@ -156,10 +156,7 @@ _LIST = ListOf("meters", MeterView, *(*CREATED, "organization_id", "q"), order=[
 async def list_meters(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List the meters that count in the organization: its own and the platform's, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the meters that count in the organization: its own and the platform's, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(lambda: deps.session_for(actor), meters.page, wanted, MeterView.of)
 

@@ -133,10 +133,7 @@ _LIST = ListOf(
 async def list_webhook_endpoints(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_WEBHOOKS)
 ) -> Response:
-    """List webhook endpoints, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List webhook endpoints, newest first."""
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     return await asked.rows(lambda: deps.session_for(actor), endpoints.page, wanted, WebhookEndpointView.of)
 
@@ -348,10 +345,7 @@ _DELIVERIES = ListOf(
 async def list_webhook_deliveries(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _DELIVERIES.asked]
 ) -> Response:
-    """List the past and pending deliveries to a webhook endpoint, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the past and pending deliveries to a webhook endpoint, newest first."""
     await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS)
     wanted = asked.wanted(None)
 

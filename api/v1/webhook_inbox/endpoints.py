@@ -38,10 +38,7 @@ _LIST = ListOf(
 async def list_webhook_events(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the webhooks that providers have sent, newest first.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the webhooks that providers have sent, newest first."""
     wanted = asked.wanted(None, without=["unhandled"])
 
     async def read(after: After, limit: int) -> Items:
