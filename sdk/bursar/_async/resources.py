@@ -8630,6 +8630,8 @@ class AsyncPricingRules:
         """List rules, newest first. For operators and auditors of the platform.
 
         The rules name clients and their agreements.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
@@ -9071,6 +9073,8 @@ class AsyncReputation:
         """Explain an agent's score: the rules, and each event in a sentence, including voided and excluded events.
 
         For operators and auditors of the platform.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return await self._caller.ask(
             models.ScoreExplanationView,

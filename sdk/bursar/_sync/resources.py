@@ -8603,6 +8603,8 @@ class PricingRules:
         """List rules, newest first. For operators and auditors of the platform.
 
         The rules name clients and their agreements.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -9044,6 +9046,8 @@ class Reputation:
         """Explain an agent's score: the rules, and each event in a sentence, including voided and excluded events.
 
         For operators and auditors of the platform.
+
+        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return self._caller.ask(
             models.ScoreExplanationView,
