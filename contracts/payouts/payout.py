@@ -115,13 +115,6 @@ class SentPayout(Message):
     movement: BalanceTransaction | None = None
 
 
-class PayoutSweepResult(Message):
-    """The number of payouts with an overdue step, and of those whose missing run was started."""
-
-    waiting: int
-    started: int
-
-
 class ScheduledPayouts(Message):
     """A page: the number of organizations due, how many were paid out, and the last one."""
 
