@@ -5,12 +5,18 @@ from workflows.billing.monthly_invoicing import MonthlyInvoicingWorkflow
 from workflows.billing.subscription import SubscriptionWorkflow
 from workflows.billing.subscription_accrual import SubscriptionAccrualWorkflow
 from workflows.billing.vat_confirmations import VatConfirmationsWorkflow
-from workflows.books.accounting_days import AccountingDaysWorkflow
 from workflows.books.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.books.reference_rates import ReferenceRatesWorkflow
-from workflows.books.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.budgets.purchase_order import PurchaseOrderWorkflow
 from workflows.budgets.purchase_order_sweep import PurchaseOrderSweepWorkflow
+from workflows.common.batches import (
+    AccountingDaysWorkflow,
+    HoldExpiryWorkflow,
+    LotExpiryWorkflow,
+    MetricSumsWorkflow,
+    RevenueRecognitionWorkflow,
+    SpendDaysWorkflow,
+)
 from workflows.common.sweeps import (
     EscrowSweepWorkflow,
     ExportSweepWorkflow,
@@ -21,13 +27,9 @@ from workflows.common.sweeps import (
     RotationSweepWorkflow,
     SubscriptionSweepWorkflow,
 )
-from workflows.credits.hold_expiry import HoldExpiryWorkflow
-from workflows.credits.lot_expiry import LotExpiryWorkflow
 from workflows.credits.spend_alerts import SpendAlertsWorkflow
-from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.insight.export import ExportWorkflow
-from workflows.insight.metric_sums import MetricSumsWorkflow
 from workflows.insight.report import ReportWorkflow
 from workflows.insight.report_sweep import ReportSweepWorkflow
 from workflows.insight.search_index import SearchIndexWorkflow

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.books.revenue import RecognisedRevenue, RecogniseRevenue
+from contracts.common.batch import BatchDone, BatchPage
 from ledger.revenue import Revenue
 from runtime.database import Database, driver_connection
 
@@ -17,7 +17,7 @@ class RevenueActivities:
         self._database = database
 
     @activity.defn
-    async def recognise_revenue(self, message: RecogniseRevenue) -> RecognisedRevenue:
+    async def recognise_revenue(self, message: BatchPage) -> BatchDone:
         """Book the next page of uses, expiries, earnings and returns.
 
         Effect: one transfer `revenue.recognised` for each day of the page's uses, out of deferred revenue.
@@ -30,4 +30,4 @@ class RevenueActivities:
             await Revenue(await driver_connection(session)).mark(settle=settle)
         async with self._database.platform() as session:
             revenue = Revenue(await driver_connection(session))
-            return RecognisedRevenue(count=await revenue.recognise(limit=message.limit, settle=settle))
+            return BatchDone(count=await revenue.recognise(limit=message.limit, settle=settle))

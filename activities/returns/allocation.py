@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from activities.common.one_by_one import one_by_one
 from activities.common.seals import Seals
+from contracts.common.batch import DuePage, HandledStep
 from contracts.escrow.escrow import Declined
 from contracts.returns.allocation import (
     AcceptAllocation,
@@ -17,8 +18,6 @@ from contracts.returns.allocation import (
     AllocationSeen,
     LookAtAllocation,
     ProposeAllocation,
-    ReturnsDone,
-    ReturnsDue,
 )
 from contracts.runs import allocation_run
 from domain.common.errors import DomainError
@@ -98,7 +97,7 @@ class AllocationActivities:
         return AcceptedAllocation()
 
     @activity.defn(name="start_allocations")
-    async def start(self, message: ReturnsDue) -> ReturnsDone:
+    async def start(self, message: DuePage) -> HandledStep:
         """Start the runs of nights that have begun.
 
         Effect: a run for each project on the page that has none.
@@ -111,10 +110,10 @@ class AllocationActivities:
         for row in rows:
             run = allocation_run(AllocationInput(project_id=row.project_id, night=row.next_night), row.org_id)
             started += await reach.start_missing(self._client, run)
-        return ReturnsDone(found=len(rows), done=started, last=rows[-1].project_id if rows else message.after)
+        return HandledStep(found=len(rows), done=started, last=rows[-1].project_id if rows else message.after)
 
     @activity.defn(name="pay_trials")
-    async def pay(self, message: ReturnsDue) -> ReturnsDone:
+    async def pay(self, message: DuePage) -> HandledStep:
         """Pay the stages of trials that are due, or stop these.
 
         Effect: a version of the agent's budget for each stage.
@@ -131,7 +130,7 @@ class AllocationActivities:
                 await trial.pay(session, trial_id, matures=self._matures, now=message.now)
 
         done = await one_by_one(found, one, _not_paid)
-        return ReturnsDone(found=len(found), done=len(done), last=found[-1] if found else message.after)
+        return HandledStep(found=len(found), done=len(done), last=found[-1] if found else message.after)
 
 
 async def _not_paid(trial_id: str, error: Exception) -> None:

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.billing.vat_numbers import VatNumberActivities
-    from contracts.billing.vat_numbers import ConfirmVatNumbers, VatConfirmations
+    from contracts.billing.vat_numbers import VatConfirmations
     from workflows.common.batch import through_activities
 
 #: How many numbers one attempt checks, one after the other.
@@ -27,7 +27,7 @@ class VatConfirmationsWorkflow:
         return await through_activities(
             start or VatConfirmations(now=workflow.now(), limit=PAGE),
             VatNumberActivities.confirm_vat_numbers,
-            lambda at: ConfirmVatNumbers(now=at.now, after=at.after, limit=at.limit),
+            lambda at: at.page,
             lambda at: f"ask for numbers after {at.after or 'the beginning'}",
             _details,
         )
@@ -39,9 +39,9 @@ def _details(progress: VatConfirmations) -> str:
         (
             f"VAT numbers that were not confirmed at {progress.now:%Y-%m-%d %H:%M} UTC",
             "",
-            f"- asked for: {progress.asked}, the last of `{progress.after or '-'}`",
+            f"- asked for: {progress.found}, the last of `{progress.after or '-'}`",
             f"- confirmed: {progress.confirmed}",
-            f"- no answer: {progress.asked - progress.confirmed - progress.refused}",
+            f"- no answer: {progress.found - progress.confirmed - progress.refused}",
             f"- **not in force**: {progress.refused}" + (", see the alerts" if progress.refused else ""),
         )
     )

@@ -4,7 +4,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.budgets.purchase_order import PurchaseOrderActivities
-    from contracts.budgets.purchase_order import PurchasesDone, PurchasesDue, PurchaseSweep
+    from contracts.budgets.purchase_order import PurchaseSweep
+    from contracts.common.batch import HandledStep
     from contracts.common.queues import regular_activity
     from workflows.common.batch import through_pages
 
@@ -30,7 +31,7 @@ class PurchaseOrderSweepWorkflow:
         return done
 
 
-async def _page(at: PurchaseSweep) -> PurchasesDone:
+async def _page(at: PurchaseSweep) -> HandledStep:
     methods = {
         "holds": PurchaseOrderActivities.expire,
         "renewals": PurchaseOrderActivities.renew,
@@ -39,7 +40,7 @@ async def _page(at: PurchaseSweep) -> PurchasesDone:
     }
     return await workflow.execute_activity_method(
         methods[at.step],
-        PurchasesDue(now=at.now, after=at.after, limit=at.limit),
+        at.page,
         **regular_activity(f"{at.step} due at {at.now:%H:%M:%S}"),
     )
 

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.insight.report import ReportActivities
-    from contracts.insight.report import ReportsDue, ReportSweep
+    from contracts.insight.report import ReportSweep
     from workflows.common.batch import through_activities
 
 #: How many reports are read at once.
@@ -27,7 +27,7 @@ class ReportSweepWorkflow:
         return await through_activities(
             start or ReportSweep(now=workflow.now(), limit=PAGE),
             ReportActivities.start,
-            lambda at: ReportsDue(now=at.now, after=at.after, limit=at.limit),
+            lambda at: at.page,
             lambda at: f"start reports due at {at.now:%H:%M:%S}",
             _details,
         )

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.marketplace.marketplace import MarketplaceActivities
-    from contracts.marketplace.marketplace import PurchaseRenewals, RenewPurchases
+    from contracts.marketplace.marketplace import PurchaseRenewals
     from workflows.common.batch import through_activities
 
 #: How many purchases one attempt renews, one after the other.
@@ -27,7 +27,7 @@ class PurchaseRenewalsWorkflow:
         return await through_activities(
             start or PurchaseRenewals(now=workflow.now(), limit=PAGE),
             MarketplaceActivities.renew_purchases,
-            lambda at: RenewPurchases(now=at.now, after=at.after, limit=at.limit),
+            lambda at: at.page,
             lambda at: f"renew purchases due at {at.now:%H:%M:%S}",
             _details,
         )

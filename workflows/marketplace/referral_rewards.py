@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.marketplace.referral import ReferralActivities
-    from contracts.marketplace.referral import LookAtReferrals, ReferralRewards
+    from contracts.marketplace.referral import ReferralRewards
     from workflows.common.batch import through_activities
 
 #: How many referrals one attempt handles, one after the other.
@@ -27,7 +27,7 @@ class ReferralRewardsWorkflow:
         return await through_activities(
             start or ReferralRewards(now=workflow.now(), limit=PAGE),
             ReferralActivities.look_at_referrals,
-            lambda at: LookAtReferrals(now=at.now, after=at.after, limit=at.limit),
+            lambda at: at.page,
             lambda at: f"decide referrals due at {at.now:%Y-%m-%d}",
             _details,
         )

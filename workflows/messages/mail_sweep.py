@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.mail import MailActivities
-    from contracts.messages.mail import MailSweep, SendMails
+    from contracts.messages.mail import MailSweep
     from workflows.common.batch import through_activities
 
 #: How many mails one attempt sends, one after the other.
@@ -27,7 +27,7 @@ class MailSweepWorkflow:
         return await through_activities(
             start or MailSweep(now=workflow.now(), limit=PAGE),
             MailActivities.send_mails,
-            lambda at: SendMails(now=at.now, limit=at.limit),
+            lambda at: at.page,
             lambda at: f"send mails due at {at.now:%H:%M:%S}",
             _details,
         )

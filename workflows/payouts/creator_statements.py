@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payouts.statement import StatementActivities
-    from contracts.payouts.statement import CreatorStatements, MakeStatements
+    from contracts.payouts.statement import CreatorStatements
     from workflows.common.batch import through_activities
 
 #: How many organizations one attempt handles, one after the other.
@@ -27,7 +27,7 @@ class CreatorStatementsWorkflow:
         return await through_activities(
             start or CreatorStatements(now=workflow.now(), limit=PAGE),
             StatementActivities.make_statements,
-            lambda at: MakeStatements(now=at.now, after=at.after, limit=at.limit),
+            lambda at: at.page,
             lambda at: f"make statements of the month before {at.now:%Y-%m}",
             _details,
         )

@@ -6,8 +6,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payouts.recovery import RecoveryActivities
+    from contracts.common.batch import HandledStep
     from contracts.common.queues import regular_activity
-    from contracts.payouts.recovery import EarningsRecovery, EarningsRecoveryResult, Recovered, RecoveryPage
+    from contracts.payouts.recovery import EarningsRecovery
     from workflows.common.batch import through_pages
 
 #: How many are handled in one page.
@@ -25,22 +26,17 @@ class EarningsRecoveryWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: EarningsRecovery | None = None) -> EarningsRecoveryResult:
+    async def run(self, start: EarningsRecovery | None = None) -> EarningsRecovery:
         """Handle recoveries page by page, then reversals."""
         done = await through_pages(start or EarningsRecovery(now=workflow.now(), limit=PAGE), self._page)
         workflow.set_current_details(
             f"Uses for which creators gave something back: {done.recovered}; transfers taken back: {done.reversed}"
         )
-        return EarningsRecoveryResult(recovered=done.recovered, reversed=done.reversed)
+        return done
 
-    async def _page(self, progress: EarningsRecovery) -> Recovered:
-        page = RecoveryPage(now=progress.now, after=progress.after, limit=progress.limit)
-        if progress.reversing:
-            return await workflow.execute_activity_method(
-                RecoveryActivities.reverse,
-                page,
-                **regular_activity("take back what was paid out", timeout=timedelta(minutes=5)),
-            )
-        return await workflow.execute_activity_method(
-            RecoveryActivities.recover, page, **regular_activity("take earnings back", timeout=timedelta(minutes=5))
-        )
+    async def _page(self, progress: EarningsRecovery) -> HandledStep:
+        method, summary = RecoveryActivities.recover, "take earnings back"
+        if progress.step == "reversals":
+            method, summary = RecoveryActivities.reverse, "take back what was paid out"
+        options = regular_activity(summary, timeout=timedelta(minutes=5))
+        return await workflow.execute_activity_method(method, progress.page, **options)

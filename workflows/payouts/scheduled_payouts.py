@@ -7,7 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.payouts.payout_schedule import PayoutScheduleActivities
     from contracts.common.queues import regular_activity
-    from contracts.payouts.payout import PayScheduled, ScheduledPayouts, ScheduledPayoutsResult
+    from contracts.payouts.payout import PayScheduled, ScheduledPayouts
     from workflows.common.batch import through_pages
 
 #: How many organizations are read at once.
@@ -25,15 +25,15 @@ class ScheduledPayoutsWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: PayScheduled | None = None) -> ScheduledPayoutsResult:
+    async def run(self, start: PayScheduled | None = None) -> PayScheduled:
         """Pay out page by page."""
         done = await through_pages(start or PayScheduled(now=workflow.now(), limit=PAGE), self._page)
         workflow.set_current_details(f"Due on {done.now:%Y-%m-%d}: {done.found}; paid out: {done.paid}")
-        return ScheduledPayoutsResult(found=done.found, paid=done.paid)
+        return done
 
     async def _page(self, progress: PayScheduled) -> ScheduledPayouts:
         return await workflow.execute_activity_method(
             PayoutScheduleActivities.pay,
-            progress,
+            progress.page,
             **regular_activity(f"pay out who is due on {progress.now:%Y-%m-%d}", timeout=timedelta(minutes=10)),
         )

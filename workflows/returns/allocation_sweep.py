@@ -6,8 +6,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.returns.allocation import AllocationActivities
+    from contracts.common.batch import HandledStep
     from contracts.common.queues import regular_activity
-    from contracts.returns.allocation import AllocationSweep, ReturnsDone, ReturnsDue
+    from contracts.returns.allocation import AllocationSweep
     from workflows.common.batch import through_pages
 
 #: How many projects or trials one attempt handles, one after the other.
@@ -35,10 +36,10 @@ class AllocationSweepWorkflow:
         return done
 
 
-async def _page(at: AllocationSweep) -> ReturnsDone:
+async def _page(at: AllocationSweep) -> HandledStep:
     method = AllocationActivities.start if at.step == "nights" else AllocationActivities.pay
     return await workflow.execute_activity_method(
         method,
-        ReturnsDue(now=at.now, after=at.after, limit=at.limit),
+        at.page,
         **regular_activity(f"{at.step} due at {at.now:%H:%M:%S}", timeout=timedelta(minutes=10)),
     )
