@@ -20,7 +20,6 @@ class SubscriptionAccrualActivities:
 
         Effect: one transfer `subscriptions.accrued` out of deferred revenue.
         Idempotent by: the next day of each bill, which advances in the transaction of the transfer.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             count = await subscription.accrue(session, message.through, limit=message.limit)

@@ -23,7 +23,6 @@ class AccountingActivities:
 
         Effect: totals by day and line of the chart.
         Idempotent by: the cursor, which advances in the transaction of the totals.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             await Revenue(await driver_connection(session)).mark(settle=timedelta(seconds=message.settle_seconds))

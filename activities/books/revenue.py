@@ -22,7 +22,6 @@ class RevenueActivities:
 
         Effect: one transfer `revenue.recognised` for each day of the page's uses, out of deferred revenue.
         Idempotent by: the cursor in the books, which advances in the transaction of the transfers.
-        Fails with: nothing that is final.
         """
         settle = timedelta(seconds=message.settle_seconds)
         # Marked in its own transaction, so that the next one can book everything before the mark.

@@ -54,7 +54,6 @@ class PurchaseOrderActivities:
 
         Effect: none.
         Idempotent by: changing nothing.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             return LoadedPurchase(purchase=await _waiting(session, message.order_id))
@@ -65,7 +64,6 @@ class PurchaseOrderActivities:
 
         Effect: the order is declined, with its log, event and the end of its alert.
         Idempotent by: the order's status.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             await purchase_approval.decline_unanswered(session, message.order_id, now=message.now)
@@ -144,7 +142,6 @@ class PurchaseOrderActivities:
 
         Effect: a run for each on the page that has none.
         Idempotent by: the run's id.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await orders.unanswered(
@@ -161,7 +158,6 @@ class PurchaseOrderActivities:
 
         Effect: an alert for each.
         Idempotent by: the alert's key.
-        Fails with: nothing that is final.
         """
         before = message.now - UNKNOWN_REPORTED_AFTER
         async with self._database.platform() as session:

@@ -58,7 +58,6 @@ class Sweeps:
 
     Effect: a run for each on the page that has none.
     Idempotent by: the run's id.
-    Fails with: nothing that is final.
     """
 
     def __init__(self, database: Database, client: Client) -> None:
@@ -93,7 +92,6 @@ class Sweeps:
         Effect: a run for each of the page that has none; a signal to each run that has not seen a change of its invoice
             or payment; an alert for each that is stuck.
         Idempotent by: the run's id; a signalled run does only what is due; the alert's key.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await invoice_collection.stranded(

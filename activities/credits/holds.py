@@ -25,7 +25,6 @@ class HoldActivities:
         Effect: each hold is `expired` and its amount available again. One of the use of a secret whose process died is
             captured instead, because its request may have taken effect.
         Idempotent by: the hold's state, and the use's; an ended one is not changed.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             lost = await secret_use.lost(session, now=message.now, limit=message.limit)

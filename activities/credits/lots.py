@@ -20,7 +20,6 @@ class LotActivities:
 
         Effect: one transfer `credit.expired` for each account, to the platform's breakage.
         Idempotent by: the lots' remaining amounts.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             count = await Ledger(await driver_connection(session)).expire_lots(now=message.now, limit=message.limit)

@@ -25,7 +25,6 @@ class SpendDayActivities:
 
         Effect: the rows of each day, replacing earlier ones.
         Idempotent by: the organization and the day, with its number of spends.
-        Fails with: nothing that is final.
         """
         today = message.now.date()
         async with self._database.platform() as session:

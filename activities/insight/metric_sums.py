@@ -20,7 +20,6 @@ class MetricSumActivities:
 
         Effect: sums by day and by quarter of an hour; the people who were active on days that are over.
         Idempotent by: the place in the outbox, which advances in the transaction of the sums.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             await engagement.note_people(session, message.now)

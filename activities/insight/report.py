@@ -91,7 +91,6 @@ class ReportActivities:
         Effect: a run for each period on the page that has none and is to be computed, also once more; up to as many
             files that are older than three years go.
         Idempotent by: the run's id. A period stays due until its run has kept it, and until it has looked at it again.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await reports.due(session, now=message.now, after=message.after, limit=message.limit)

@@ -24,7 +24,6 @@ class AlertRuleActivities:
 
         Effect: alerts raised and resolved, the state of each rule, and when it is due next.
         Idempotent by: when a rule is due next, under the rule's lock; an alert's key.
-        Fails with: nothing that is final.
         """
         # The server's statement timeout must be shorter than the driver's.
         within = min(TOO_LONG, self._database.statement_timeout / 2)

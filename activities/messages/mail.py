@@ -50,7 +50,6 @@ class MailActivities:
         Effect: a mail for each at the mail server, and its response in the queue.
         Idempotent by: the mail's key, which its Message-ID is made of; a sent mail is not queued any more. A mail whose
             sending was interrupted is sent again with the same Message-ID.
-        Fails with: nothing that is final.
         """
         if self._mailer is None:
             return await self._give_up_all(message.now, message.limit)

@@ -44,7 +44,6 @@ class RecoveryActivities:
             one alert and one mail of the total. Credits of a lost bill that came back are taken before. One that fails
             does not stop the others: the next run retries it.
         Idempotent by: one share for each recovery and use, and its transfer's key.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             found = await recovery.open_page(session, after=message.after, limit=message.limit)

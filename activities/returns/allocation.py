@@ -52,7 +52,6 @@ class AllocationActivities:
         Effect: the day before gives back what was reinvested in it. Then the allocation, the next night, and where it
         is applied a version of each budget, in one transaction.
         Idempotent by: the project and the night.
-        Fails with: nothing that is final.
         """
         # By itself: dividing takes long, and nobody may spend while it is locked.
         async with self._database.platform() as session:
@@ -71,7 +70,6 @@ class AllocationActivities:
 
         Effect: the allocation has expired; budgets stay as they are.
         Idempotent by: the allocation's status.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             return await _seen(session, await allocation.expire(session, message.allocation_id, now=message.now))
@@ -102,7 +100,6 @@ class AllocationActivities:
 
         Effect: a run for each project on the page that has none.
         Idempotent by: the run's id. A night stays due until its run has proposed.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await allocations.due(session, now=message.now, after=message.after, limit=message.limit)
