@@ -4,11 +4,9 @@ from workflows.billing.invoice import InvoiceWorkflow
 from workflows.billing.monthly_invoicing import MonthlyInvoicingWorkflow
 from workflows.billing.subscription import SubscriptionWorkflow
 from workflows.billing.subscription_accrual import SubscriptionAccrualWorkflow
-from workflows.billing.vat_confirmations import VatConfirmationsWorkflow
 from workflows.books.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.books.reference_rates import ReferenceRatesWorkflow
 from workflows.budgets.purchase_order import PurchaseOrderWorkflow
-from workflows.budgets.purchase_order_sweep import PurchaseOrderSweepWorkflow
 from workflows.common.batches import (
     AccountingDaysWorkflow,
     HoldExpiryWorkflow,
@@ -16,6 +14,18 @@ from workflows.common.batches import (
     MetricSumsWorkflow,
     RevenueRecognitionWorkflow,
     SpendDaysWorkflow,
+)
+from workflows.common.due import (
+    AllocationSweepWorkflow,
+    CreatorStatementsWorkflow,
+    EarningsRecoveryWorkflow,
+    MailSweepWorkflow,
+    PurchaseOrderSweepWorkflow,
+    PurchaseRenewalsWorkflow,
+    ReferralRewardsWorkflow,
+    ReportSweepWorkflow,
+    ScheduledPayoutsWorkflow,
+    VatConfirmationsWorkflow,
 )
 from workflows.common.sweeps import (
     EscrowSweepWorkflow,
@@ -31,14 +41,10 @@ from workflows.credits.spend_alerts import SpendAlertsWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.insight.export import ExportWorkflow
 from workflows.insight.report import ReportWorkflow
-from workflows.insight.report_sweep import ReportSweepWorkflow
 from workflows.insight.search_index import SearchIndexWorkflow
-from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
-from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
 from workflows.messages.alert_rules import AlertRulesWorkflow
 from workflows.messages.digest import DigestWorkflow
 from workflows.messages.escalation import EscalationWorkflow
-from workflows.messages.mail_sweep import MailSweepWorkflow
 from workflows.messages.notifications import NotificationsWorkflow
 from workflows.messages.webhook_dispatch import WebhookDispatchWorkflow
 from workflows.messages.webhook_endpoint import WebhookEndpointWorkflow
@@ -48,13 +54,9 @@ from workflows.payments.auto_topup_sweep import AutoTopUpSweepWorkflow
 from workflows.payments.customer import CustomerWorkflow
 from workflows.payments.payment import PaymentWorkflow
 from workflows.payments.provider_event import ProviderEventWorkflow
-from workflows.payouts.creator_statements import CreatorStatementsWorkflow
-from workflows.payouts.earnings_recovery import EarningsRecoveryWorkflow
 from workflows.payouts.payout import PayoutWorkflow
-from workflows.payouts.scheduled_payouts import ScheduledPayoutsWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
-from workflows.returns.allocation_sweep import AllocationSweepWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
