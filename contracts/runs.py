@@ -71,18 +71,18 @@ class Run:
         workflow: the pinned type.
         workflow_id: the entity's id; at most one run of it is open.
         start: the input; with `resume` the run continues from the books.
-        reuse: whether a run may follow one that has ended.
         summary: shown in the Temporal UI's list.
         attributes: see `contracts.common.search_attributes`.
+        reuse: whether a run may follow one that has ended.
         priority: of its tasks, from 1 (first) to 5; None is the default.
     """
 
     workflow: str
     workflow_id: str
     start: Message
-    reuse: WorkflowIDReusePolicy
     summary: str
-    attributes: TypedSearchAttributes
+    attributes: TypedSearchAttributes = TypedSearchAttributes.empty
+    reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE
     priority: int | None = None
 
 
@@ -107,7 +107,6 @@ def payment_run(start: PaymentInput) -> Run:
         workflow="payment",
         workflow_id=payment_workflow_id(terms.payment_id),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(payment_summary(terms)),
         attributes=payment_attributes(terms, None if start.resume else PaymentStatus.CREATED),
     )
@@ -133,7 +132,6 @@ def subscription_run(start: SubscriptionInput) -> Run:
         workflow="subscription",
         workflow_id=subscription_workflow_id(held.subscription_id),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"{held.terms.plan} by the {held.terms.interval.value}, for {held.org_id}"),
         attributes=search_attributes(
             org_id=held.org_id,
@@ -163,9 +161,7 @@ def provider_event_run(start: ProviderEventInput, *, summary: str = "started aga
         workflow="provider-event",
         workflow_id=provider_event_workflow_id(start.provider, start.event_id),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(summary),
-        attributes=TypedSearchAttributes([]),
     )
 
 
@@ -175,7 +171,6 @@ def payout_run(start: PayoutInput, payout: Payout) -> Run:
         workflow="payout",
         workflow_id=payout_workflow_id(start.payout_id),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(payout_summary(payout)),
         attributes=search_attributes(org_id=payout.org_id, amount_minor=payout.amount_minor, currency=payout.currency),
     )
@@ -199,7 +194,6 @@ def invoice_run(held: Collection) -> Run:
         workflow="invoice",
         workflow_id=invoice_workflow_id(held.invoice_id),
         start=InvoiceInput(invoice_id=held.invoice_id),
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(invoice_summary(held)),
         attributes=search_attributes(org_id=held.org_id, currency=held.currency),
     )
@@ -216,7 +210,6 @@ def webhook_endpoint_run(endpoint_id: str, org_id: str) -> Run:
         workflow="webhook-endpoint",
         workflow_id=webhook_endpoint_workflow_id(endpoint_id),
         start=WebhookEndpointInput(endpoint_id=endpoint_id),
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"webhooks of {org_id} to {endpoint_id}"),
         attributes=search_attributes(org_id=org_id),
     )
@@ -233,9 +226,8 @@ def digest_run(start: DigestInput, org_id: str | None) -> Run:
         workflow="digest",
         workflow_id=digest_workflow_id(start.recipient, start.digest),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"digest {start.digest} of somebody of {org_id or 'the platform'}"),
-        attributes=search_attributes(org_id=org_id) if org_id else TypedSearchAttributes([]),
+        attributes=search_attributes(org_id=org_id),
     )
 
 
@@ -245,7 +237,6 @@ def report_run(start: ReportInput, org_id: str | None) -> Run:
         workflow="report",
         workflow_id=report_workflow_id(start.report_id, start.period),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"report of {start.period} for {org_id or 'the platform'}"),
         attributes=search_attributes(org_id=org_id),
         # Many are due at the same midnight, and nobody waits for one.
@@ -278,7 +269,6 @@ def reconciliation_run(start: ReconciliationInput) -> Run:
         start=start,
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         summary=cut_summary(f"{start.provider}, {start.since:%Y-%m-%d %H:%M} to {start.until:%Y-%m-%d %H:%M}"),
-        attributes=TypedSearchAttributes([]),
     )
 
 
@@ -290,7 +280,6 @@ def usage_sync_run(start: UsageSync, command_id: str) -> Run:
         start=start,
         reuse=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         summary=cut_summary("Pulls calls from the spend log, as an operator ordered"),
-        attributes=search_attributes(),
     )
 
 
@@ -300,7 +289,6 @@ def auto_topup_run(start: AutoTopUpInput) -> Run:
         workflow="auto-topup",
         workflow_id=auto_topup_workflow_id(start.org_id, start.number),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"buys {format_amount(start.credits_minor, CREDIT)} credits, because the balance is low"),
         attributes=search_attributes(org_id=start.org_id, amount_minor=start.credits_minor, currency=CREDIT),
     )
@@ -336,7 +324,6 @@ def allocation_run(start: AllocationInput, org_id: str) -> Run:
         workflow="allocation",
         workflow_id=allocation_workflow_id(start.project_id, start.night),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"divides the budget of {start.project_id} for {start.night}"),
         attributes=search_attributes(org_id=org_id, state="proposed"),
     )
@@ -348,7 +335,6 @@ def rotation_run(secret_id: str, org_id: str) -> Run:
         workflow="secret-rotation",
         workflow_id=rotation_workflow_id(secret_id),
         start=RotationInput(secret_id=secret_id),
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"rotates {secret_id} of {org_id}"),
         attributes=search_attributes(org_id=org_id),
     )
@@ -366,9 +352,7 @@ def billing_run_run(start: BillingRun) -> Run:
         workflow="monthly-invoicing",
         workflow_id=billing_run_workflow_id(month_text(start.month)),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"invoices {month_text(start.month)}, as an operator ordered"),
-        attributes=search_attributes(),
     )
 
 
@@ -378,7 +362,6 @@ def export_run(start: ExportInput, org_id: str | None) -> Run:
         workflow="export",
         workflow_id=export_workflow_id(start.export_id),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(start.summary),
-        attributes=search_attributes(org_id=org_id) if org_id else TypedSearchAttributes([]),
+        attributes=search_attributes(org_id=org_id),
     )

@@ -26,9 +26,9 @@ def _daily(hour: int, minute: int) -> ScheduleSpec:
 def _job(
     name: str,
     spec: ScheduleSpec,
-    run_timeout: timedelta | None,
     summary: str,
     *,
+    run_timeout: timedelta | None = timedelta(minutes=30),
     workflow: str | None = None,
     **options: Any,
 ) -> Job:
@@ -36,171 +36,124 @@ def _job(
     return Job(id=name, workflow=workflow or name, spec=spec, run_timeout=run_timeout, summary=summary, **options)
 
 
-SCHEDULES = [
-    _job(
-        "auto-topup-sweep",
+def _for_a_minute(name: str, summary: str) -> Job:
+    """Return a job whose run lasts for a minute. If one is late, the next is buffered: no minute is left out."""
+    return _job(
+        name,
         _every(minutes=1),
-        timedelta(minutes=10),
-        "Starts automatic top-ups for balances that fell below their threshold",
-        # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
+        summary,
+        run_timeout=timedelta(minutes=10),
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(minutes=1),
-    ),
-    _job("allocation-sweep", _every(minutes=5), timedelta(minutes=30), "Divides budgets for the day, and pays trials"),
-    _job("alert-rules", _every(minutes=1), timedelta(minutes=10), "Evaluates alert rules"),
-    _job("hold-expiry", _every(minutes=1), None, "Expires the holds that are due"),
-    _job("lot-expiry", _every(minutes=1), timedelta(minutes=30), "Books the expiry of credits that are due"),
-    _job(
-        "purchase-order-sweep",
-        _every(minutes=5),
-        timedelta(minutes=30),
-        "Ends purchase orders whose hold is over, and counts renewals",
-    ),
-    _job("purchase-renewals", _every(hours=1), timedelta(hours=6), "Renews monthly purchases of agents"),
+    )
+
+
+SCHEDULES = [
+    _for_a_minute("auto-topup-sweep", "Starts automatic top-ups for balances that fell below their threshold"),
+    _job("allocation-sweep", _every(minutes=5), "Divides budgets for the day, and pays trials"),
+    _job("alert-rules", _every(minutes=1), "Evaluates alert rules", run_timeout=timedelta(minutes=10)),
+    _job("hold-expiry", _every(minutes=1), "Expires the holds that are due", run_timeout=None),
+    _job("lot-expiry", _every(minutes=1), "Books the expiry of credits that are due"),
+    _job("purchase-order-sweep", _every(minutes=5), "Ends purchase orders whose hold is over, and counts renewals"),
+    _job("purchase-renewals", _every(hours=1), "Renews monthly purchases of agents", run_timeout=timedelta(hours=6)),
     _job(
         "referral-rewards",
         _daily(4, 40),
-        timedelta(hours=6),
         "Rewards referrals, and claws rewards back after refunds and chargebacks",
+        run_timeout=timedelta(hours=6),
     ),
+    _job("revenue-recognition", _every(minutes=5), "Books revenue from the credits that were used, expired or earned"),
+    _job("accounting-days", _every(minutes=5), "Totals the books by day and line of the chart of accounts"),
+    _job("metric-sums", _every(minutes=5), "Adds up events by day for metrics"),
     _job(
-        "revenue-recognition",
-        _every(minutes=5),
-        timedelta(minutes=30),
-        "Books revenue from the credits that were used, expired or earned",
+        "secret-access-seal", _every(minutes=1), "Seals the log of access to secrets", run_timeout=timedelta(minutes=10)
     ),
+    _job("escrow-sweep", _every(minutes=5), "Restarts the runs of escrows that have none"),
+    _job("export-sweep", _every(minutes=5), "Starts exports that have no run, and deletes files whose time is over"),
+    _job("inbox-sweep", _every(minutes=1), "Starts runs for webhook events that are stored but not handled"),
+    _job("mail-sweep", _every(minutes=1), "Sends the mails that are queued", run_timeout=timedelta(hours=2)),
+    _job("payment-sweep", _every(minutes=5), "Restarts the runs of payments that have none"),
+    _job("invoice-sweep", _every(minutes=5), "Starts the runs of invoices that have none"),
+    _job("report-sweep", _every(minutes=5), "Starts the runs of reports that are due"),
+    _job("payout-sweep", _every(minutes=5), "Starts the runs of payouts that have none"),
     _job(
-        "accounting-days",
-        _every(minutes=5),
-        timedelta(minutes=30),
-        "Totals the books by day and line of the chart of accounts",
-    ),
-    _job("metric-sums", _every(minutes=5), timedelta(minutes=30), "Adds up events by day for metrics"),
-    _job("secret-access-seal", _every(minutes=1), timedelta(minutes=10), "Seals the log of access to secrets"),
-    _job("escrow-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of escrows that have none"),
-    _job(
-        "export-sweep",
-        _every(minutes=5),
-        timedelta(minutes=30),
-        "Starts exports that have no run, and deletes files whose time is over",
-    ),
-    _job(
-        "inbox-sweep",
-        _every(minutes=1),
-        timedelta(minutes=30),
-        "Starts runs for webhook events that are stored but not handled",
-    ),
-    _job("mail-sweep", _every(minutes=1), timedelta(hours=2), "Sends the mails that are queued"),
-    _job("payment-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of payments that have none"),
-    _job("invoice-sweep", _every(minutes=5), timedelta(minutes=30), "Starts the runs of invoices that have none"),
-    _job("report-sweep", _every(minutes=5), timedelta(minutes=30), "Starts the runs of reports that are due"),
-    _job("payout-sweep", _every(minutes=5), timedelta(minutes=30), "Starts the runs of payouts that have none"),
-    _job(
-        "scheduled-payouts", _every(hours=1), timedelta(minutes=55), "Pays out creators on the days of their schedules"
+        "scheduled-payouts",
+        _every(hours=1),
+        "Pays out creators on the days of their schedules",
+        run_timeout=timedelta(minutes=55),
     ),
     _job(
         "creator-statements",
         _daily(3, 50),
-        timedelta(hours=20),
         "Issues the previous month's statements of creators that have none",
+        run_timeout=timedelta(hours=20),
         catch_up_within=timedelta(hours=20),
     ),
-    _job(
-        "earnings-recovery",
-        _every(minutes=5),
-        timedelta(minutes=30),
-        "Recovers earnings from payments that were refunded or charged back",
-    ),
+    _job("earnings-recovery", _every(minutes=5), "Recovers earnings from payments that were refunded or charged back"),
     # By 04:30 the last hour of the day is in every provider's statement.
     _job(
         "reconciliation-nightly",
         _daily(4, 30),
-        timedelta(hours=22),
         "Reconciles each provider's statement with the books",
+        run_timeout=timedelta(hours=22),
         catch_up_within=timedelta(hours=20),
     ),
     _job(
         "reputation-decay",
         _daily(0, 20),
-        timedelta(hours=22),
         "Decays every reputation score",
+        run_timeout=timedelta(hours=22),
         catch_up_within=timedelta(hours=20),
     ),
-    _job("spend-alerts", _every(minutes=1), None, "Raises alerts about spending"),
-    _job(
-        "secret-rotation-sweep",
-        _every(minutes=5),
-        timedelta(minutes=30),
-        "Starts the runs of rotations of secrets that have none",
-    ),
+    _job("spend-alerts", _every(minutes=1), "Raises alerts about spending", run_timeout=None),
+    _job("secret-rotation-sweep", _every(minutes=5), "Starts the runs of rotations of secrets that have none"),
     _job(
         "spend-days",
         ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(7)])]),
-        timedelta(minutes=55),
         "Totals the spends of past days, at minute 7 of every hour",
+        run_timeout=timedelta(minutes=55),
         catch_up_within=timedelta(hours=2),
     ),
     _job(
         "subscription-accrual",
         ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(12)])]),
-        timedelta(minutes=55),
         "Recognises subscription revenue of past days, at minute 12 of every hour",
+        run_timeout=timedelta(minutes=55),
         catch_up_within=timedelta(hours=2),
     ),
-    _job(
-        "subscription-sweep",
-        _every(minutes=5),
-        timedelta(minutes=30),
-        "Restarts the runs of subscriptions that have none",
-    ),
+    _job("subscription-sweep", _every(minutes=5), "Restarts the runs of subscriptions that have none"),
     _job(
         "usage-months",
         _daily(2, 10),
-        None,
         "Creates the tables of usage events for the next months",
+        run_timeout=None,
         catch_up_within=timedelta(days=7),
     ),
-    _job("usage-charges", _every(minutes=1), timedelta(minutes=30), "Charges usage events of priced meters"),
+    _job("usage-charges", _every(minutes=1), "Charges usage events of priced meters"),
     _job(
         "usage-sync",
         _every(minutes=10),
-        timedelta(hours=2),
         "Pulls new calls from the spend log of the LiteLLM proxy",
+        run_timeout=timedelta(hours=2),
         args=(UsageSync(),),
     ),
     # For calls that are logged long after they began.
     _job(
         "usage-sync-nightly",
         _daily(3, 10),
-        timedelta(hours=20),
         "Reads two days of the spend log of the LiteLLM proxy again",
+        run_timeout=timedelta(hours=20),
         args=(UsageSync(back_seconds=172_800),),
         catch_up_within=timedelta(hours=20),
         workflow="usage-sync",
     ),
-    _job(
-        "webhook-dispatch",
-        _every(minutes=1),
-        timedelta(minutes=10),
-        "Signals idle webhook endpoints when there is something to send",
-        # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
-        overlap=ScheduleOverlapPolicy.BUFFER_ONE,
-        catch_up_within=timedelta(minutes=1),
-    ),
-    _job(
-        "notifications",
-        _every(minutes=1),
-        timedelta(minutes=10),
-        "Sends notifications",
-        # As above: a run lasts for a minute.
-        overlap=ScheduleOverlapPolicy.BUFFER_ONE,
-        catch_up_within=timedelta(minutes=1),
-    ),
+    _for_a_minute("webhook-dispatch", "Signals idle webhook endpoints when there is something to send"),
+    _for_a_minute("notifications", "Sends notifications"),
     _job(
         "vat-confirmations",
         _daily(3, 40),
-        timedelta(hours=20),
         "Checks unconfirmed VAT numbers at the register again",
+        run_timeout=timedelta(hours=20),
         catch_up_within=timedelta(hours=20),
     ),
 ]
@@ -223,19 +176,11 @@ def invoicing_on(day: int) -> Job:
 REFERENCE_RATES = _job(
     "reference-rates",
     _every(hours=1),
-    timedelta(minutes=55),
     "Reads exchange rates from a central bank's daily file",
+    run_timeout=timedelta(minutes=55),
     at_once=True,
 )
-SEARCH_INDEX = _job(
-    "search-index",
-    _every(minutes=1),
-    timedelta(minutes=10),
-    "Sends new events to the search index",
-    # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
-    overlap=ScheduleOverlapPolicy.BUFFER_ONE,
-    catch_up_within=timedelta(minutes=1),
-)
+SEARCH_INDEX = _for_a_minute("search-index", "Sends new events to the search index")
 PROBE = "probe"
 
 

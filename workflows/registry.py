@@ -1,36 +1,50 @@
 """The workflows that a worker runs."""
 
 from workflows.billing.invoice import InvoiceWorkflow
-from workflows.billing.invoice_sweep import InvoiceSweepWorkflow
 from workflows.billing.monthly_invoicing import MonthlyInvoicingWorkflow
 from workflows.billing.subscription import SubscriptionWorkflow
 from workflows.billing.subscription_accrual import SubscriptionAccrualWorkflow
-from workflows.billing.subscription_sweep import SubscriptionSweepWorkflow
-from workflows.billing.vat_confirmations import VatConfirmationsWorkflow
-from workflows.books.accounting_days import AccountingDaysWorkflow
 from workflows.books.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.books.reference_rates import ReferenceRatesWorkflow
-from workflows.books.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.budgets.purchase_order import PurchaseOrderWorkflow
-from workflows.budgets.purchase_order_sweep import PurchaseOrderSweepWorkflow
-from workflows.credits.hold_expiry import HoldExpiryWorkflow
-from workflows.credits.lot_expiry import LotExpiryWorkflow
+from workflows.common.batches import (
+    AccountingDaysWorkflow,
+    HoldExpiryWorkflow,
+    LotExpiryWorkflow,
+    MetricSumsWorkflow,
+    RevenueRecognitionWorkflow,
+    SpendDaysWorkflow,
+)
+from workflows.common.due import (
+    AllocationSweepWorkflow,
+    CreatorStatementsWorkflow,
+    EarningsRecoveryWorkflow,
+    MailSweepWorkflow,
+    PurchaseOrderSweepWorkflow,
+    PurchaseRenewalsWorkflow,
+    ReferralRewardsWorkflow,
+    ReportSweepWorkflow,
+    ScheduledPayoutsWorkflow,
+    VatConfirmationsWorkflow,
+)
+from workflows.common.sweeps import (
+    EscrowSweepWorkflow,
+    ExportSweepWorkflow,
+    InboxSweepWorkflow,
+    InvoiceSweepWorkflow,
+    PaymentSweepWorkflow,
+    PayoutSweepWorkflow,
+    RotationSweepWorkflow,
+    SubscriptionSweepWorkflow,
+)
 from workflows.credits.spend_alerts import SpendAlertsWorkflow
-from workflows.credits.spend_days import SpendDaysWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
-from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
 from workflows.insight.export import ExportWorkflow
-from workflows.insight.export_sweep import ExportSweepWorkflow
-from workflows.insight.metric_sums import MetricSumsWorkflow
 from workflows.insight.report import ReportWorkflow
-from workflows.insight.report_sweep import ReportSweepWorkflow
 from workflows.insight.search_index import SearchIndexWorkflow
-from workflows.marketplace.purchase_renewals import PurchaseRenewalsWorkflow
-from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
 from workflows.messages.alert_rules import AlertRulesWorkflow
 from workflows.messages.digest import DigestWorkflow
 from workflows.messages.escalation import EscalationWorkflow
-from workflows.messages.mail_sweep import MailSweepWorkflow
 from workflows.messages.notifications import NotificationsWorkflow
 from workflows.messages.webhook_dispatch import WebhookDispatchWorkflow
 from workflows.messages.webhook_endpoint import WebhookEndpointWorkflow
@@ -38,21 +52,13 @@ from workflows.operations.probe import ProbeWorkflow
 from workflows.payments.auto_topup import AutoTopUpWorkflow
 from workflows.payments.auto_topup_sweep import AutoTopUpSweepWorkflow
 from workflows.payments.customer import CustomerWorkflow
-from workflows.payments.inbox_sweep import InboxSweepWorkflow
 from workflows.payments.payment import PaymentWorkflow
-from workflows.payments.payment_sweep import PaymentSweepWorkflow
 from workflows.payments.provider_event import ProviderEventWorkflow
-from workflows.payouts.creator_statements import CreatorStatementsWorkflow
-from workflows.payouts.earnings_recovery import EarningsRecoveryWorkflow
 from workflows.payouts.payout import PayoutWorkflow
-from workflows.payouts.payout_sweep import PayoutSweepWorkflow
-from workflows.payouts.scheduled_payouts import ScheduledPayoutsWorkflow
 from workflows.reputation.reputation_decay import ReputationDecayWorkflow
 from workflows.returns.allocation import AllocationWorkflow
-from workflows.returns.allocation_sweep import AllocationSweepWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
-from workflows.secrets.rotation_sweep import RotationSweepWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
 from workflows.usage.usage_months import UsageMonthsWorkflow
 from workflows.usage.usage_sync import UsageSyncWorkflow

@@ -88,7 +88,6 @@ class BillingRunActivities:
 
         Effect: the row of the run.
         Idempotent by: the month.
-        Fails with: nothing that is final.
         """
         latest = previous_month(message.now.date())
         async with self._database.platform() as session:

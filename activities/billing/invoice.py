@@ -140,12 +140,7 @@ class InvoiceActivities:
 
     @activity.defn(name="load_collection")
     async def load(self, message: LoadCollection) -> LoadedCollection:
-        """Return the state that the books hold, and the outcome of the payment in progress.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
+        """Return the state that the books hold, and the outcome of the payment in progress."""
         async with self._database.platform() as session:
             row = await collections.get(session, message.invoice_id)
             if row is None:

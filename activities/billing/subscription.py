@@ -150,12 +150,7 @@ class SubscriptionActivities:
 
     @activity.defn(name="load_subscription")
     async def load(self, message: LoadSubscription) -> Subscription:
-        """Return the state that the books hold, for a run that resumes.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
+        """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
             found = await subscriptions.get(session, message.subscription_id)
         if found is None:

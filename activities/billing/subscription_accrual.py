@@ -2,7 +2,8 @@
 
 from temporalio import activity
 
-from contracts.billing.subscription_accrual import AccruedSubscriptions, AccrueSubscriptions
+from contracts.billing.subscription_accrual import AccrueSubscriptions
+from contracts.common.batch import BatchDone
 from runtime.database import Database
 from services.billing import subscription
 
@@ -15,13 +16,12 @@ class SubscriptionAccrualActivities:
         self._database = database
 
     @activity.defn(name="accrue_subscriptions")
-    async def accrue(self, message: AccrueSubscriptions) -> AccruedSubscriptions:
+    async def accrue(self, message: AccrueSubscriptions) -> BatchDone:
         """Book the next page of bills for the oldest day that is not booked.
 
         Effect: one transfer `subscriptions.accrued` out of deferred revenue.
         Idempotent by: the next day of each bill, which advances in the transaction of the transfer.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             count = await subscription.accrue(session, message.through, limit=message.limit)
-        return AccruedSubscriptions(count=count)
+        return BatchDone(count=count)

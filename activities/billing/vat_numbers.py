@@ -2,7 +2,8 @@
 
 from temporalio import activity
 
-from contracts.billing.vat_numbers import ConfirmedVatNumbers, ConfirmVatNumbers
+from contracts.billing.vat_numbers import ConfirmedVatNumbers
+from contracts.common.batch import DuePage
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import VatNumbers
 from repositories.billing import billing_profile as profiles
@@ -18,7 +19,7 @@ class VatNumberActivities:
         self._database, self._register = database, register
 
     @activity.defn
-    async def confirm_vat_numbers(self, message: ConfirmVatNumbers) -> ConfirmedVatNumbers:
+    async def confirm_vat_numbers(self, message: DuePage) -> ConfirmedVatNumbers:
         """Check numbers at the register, and record the results.
 
         Effect: the confirmation's reference of each valid number; for each invalid one an alert, and its reference is
@@ -27,7 +28,7 @@ class VatNumberActivities:
         Fails with: nothing that is final; if the register does not answer, the next run retries.
         """
         if self._register is None:
-            return ConfirmedVatNumbers(asked=0, confirmed=0, refused=0, last=message.after, done=True)
+            return ConfirmedVatNumbers(found=0, last=message.after)
         async with self._database.platform() as session:
             found = await profiles.to_ask(
                 session, confirmed_before=message.now - billing_profile.LASTS, after=message.after, limit=message.limit
@@ -43,6 +44,4 @@ class VatNumberActivities:
             confirmed += written and answer.is_valid
             refused += not answer.is_valid
         last = found[-1].org_id if found else message.after
-        return ConfirmedVatNumbers(
-            asked=len(found), confirmed=confirmed, refused=refused, last=last, done=len(found) < message.limit
-        )
+        return ConfirmedVatNumbers(found=len(found), confirmed=confirmed, refused=refused, last=last)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.books.accounting import AddedUpDays, AddUpDays
+from contracts.common.batch import BatchDone, BatchPage
 from ledger.revenue import Revenue
 from repositories.books import accounting
 from runtime.database import Database, driver_connection
@@ -18,15 +18,14 @@ class AccountingActivities:
         self._database = database
 
     @activity.defn
-    async def add_up_days(self, message: AddUpDays) -> AddedUpDays:
+    async def add_up_days(self, message: BatchPage) -> BatchDone:
         """Add the next page of transfers to the totals of their days.
 
         Effect: totals by day and line of the chart.
         Idempotent by: the cursor, which advances in the transaction of the totals.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             await Revenue(await driver_connection(session)).mark(settle=timedelta(seconds=message.settle_seconds))
         async with self._database.platform() as session:
             connection = await driver_connection(session)
-            return AddedUpDays(count=await accounting.add_up_days(connection, message.limit))
+            return BatchDone(count=await accounting.add_up_days(connection, message.limit))

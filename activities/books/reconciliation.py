@@ -88,7 +88,6 @@ class ReconciliationActivities:
 
         Effect: an alert for each run that began long ago and has not ended.
         Idempotent by: the run's id.
-        Fails with: nothing that is final.
         """
         day, runs, farthest = f"{message.now:%Y-%m-%d}", [], message.now - FARTHEST_BACK
         async with self._database.platform() as session:
@@ -118,7 +117,6 @@ class ReconciliationActivities:
 
         Effect: its row.
         Idempotent by: the command's id.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             await _begin(session, message.start, message.at)
@@ -176,12 +174,7 @@ class ReconciliationActivities:
 
     @activity.defn(name="count_unsettled_movements")
     async def count_unsettled(self, message: ReconciliationStep) -> UnsettledMovements:
-        """Count the balance transactions that payments may still settle.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
+        """Count the balance transactions that payments may still settle."""
         run, count = await self._run(message.run_id), 0
         async for _ in self._unsettled(run, message.at):
             count += 1
@@ -197,7 +190,6 @@ class ReconciliationActivities:
         Effect: rows of discrepancies, an alert for each that is new or reopened, the run's report.
         Idempotent by: provider, key and kind of a discrepancy; the run's status. A run that was given up meanwhile has
             no statement any more, and is not changed.
-        Fails with: nothing that is final.
         """
         run, report, at = await self._run(message.run_id), Report(), message.at
         has_gap = any(part.has_gap for part in message.unread)
@@ -225,7 +217,6 @@ class ReconciliationActivities:
 
         Effect: the run's status and an alert.
         Idempotent by: the run's id.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             if message.start is not None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.books.revenue import RecognisedRevenue, RecogniseRevenue
+from contracts.common.batch import BatchDone, BatchPage
 from ledger.revenue import Revenue
 from runtime.database import Database, driver_connection
 
@@ -17,12 +17,11 @@ class RevenueActivities:
         self._database = database
 
     @activity.defn
-    async def recognise_revenue(self, message: RecogniseRevenue) -> RecognisedRevenue:
+    async def recognise_revenue(self, message: BatchPage) -> BatchDone:
         """Book the next page of uses, expiries, earnings and returns.
 
         Effect: one transfer `revenue.recognised` for each day of the page's uses, out of deferred revenue.
         Idempotent by: the cursor in the books, which advances in the transaction of the transfers.
-        Fails with: nothing that is final.
         """
         settle = timedelta(seconds=message.settle_seconds)
         # Marked in its own transaction, so that the next one can book everything before the mark.
@@ -30,4 +29,4 @@ class RevenueActivities:
             await Revenue(await driver_connection(session)).mark(settle=settle)
         async with self._database.platform() as session:
             revenue = Revenue(await driver_connection(session))
-            return RecognisedRevenue(count=await revenue.recognise(limit=message.limit, settle=settle))
+            return BatchDone(count=await revenue.recognise(limit=message.limit, settle=settle))

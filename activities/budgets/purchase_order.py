@@ -17,9 +17,8 @@ from contracts.budgets.purchase_order import (
     LoadedPurchase,
     LoadPurchase,
     PurchaseOrderInput,
-    PurchasesDone,
-    PurchasesDue,
 )
+from contracts.common.batch import DuePage, HandledStep
 from contracts.escrow.escrow import Declined
 from contracts.runs import purchase_order_run
 from domain.budgets.purchase_order import UNKNOWN_REPORTED_AFTER, PurchaseOrderStatus, WaitingPurchase
@@ -55,7 +54,6 @@ class PurchaseOrderActivities:
 
         Effect: none.
         Idempotent by: changing nothing.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             return LoadedPurchase(purchase=await _waiting(session, message.order_id))
@@ -66,7 +64,6 @@ class PurchaseOrderActivities:
 
         Effect: the order is declined, with its log, event and the end of its alert.
         Idempotent by: the order's status.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             await purchase_approval.decline_unanswered(session, message.order_id, now=message.now)
@@ -112,7 +109,7 @@ class PurchaseOrderActivities:
         return DecidedOnPurchase()
 
     @activity.defn(name="expire_purchases")
-    async def expire(self, message: PurchasesDue) -> PurchasesDone:
+    async def expire(self, message: DuePage) -> HandledStep:
         """End approved orders whose hold has ended.
 
         Effect: what they hold is released; log and event.
@@ -126,7 +123,7 @@ class PurchaseOrderActivities:
         )
 
     @activity.defn(name="renew_purchase_terms")
-    async def renew(self, message: PurchasesDue) -> PurchasesDone:
+    async def renew(self, message: DuePage) -> HandledStep:
         """Count the next term of purchases that renew.
 
         Effect: a spend of its own for each; an alert if it does not fit.
@@ -140,12 +137,11 @@ class PurchaseOrderActivities:
         )
 
     @activity.defn(name="start_missing_purchase_orders")
-    async def start_missing(self, message: PurchasesDue) -> PurchasesDone:
+    async def start_missing(self, message: DuePage) -> HandledStep:
         """Start the runs of orders whose time to answer is over.
 
         Effect: a run for each on the page that has none.
         Idempotent by: the run's id.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await orders.unanswered(
@@ -154,35 +150,34 @@ class PurchaseOrderActivities:
             runs = [purchase_order_run(PurchaseOrderInput(order_id=row.id), row.org_id, row.agent_id) for row in rows]
             last = rows[-1].id if rows else message.after
         started = [await reach.start_missing(self._client, run) for run in runs]
-        return PurchasesDone(found=len(runs), done=sum(started), last=last)
+        return HandledStep(found=len(runs), done=sum(started), last=last)
 
     @activity.defn(name="report_unknown_purchases")
-    async def report_unknown(self, message: PurchasesDue) -> PurchasesDone:
+    async def report_unknown(self, message: DuePage) -> HandledStep:
         """Alert organizations of attempts whose result has been unknown for 30 days.
 
         Effect: an alert for each.
         Idempotent by: the alert's key.
-        Fails with: nothing that is final.
         """
         before = message.now - UNKNOWN_REPORTED_AFTER
         async with self._database.platform() as session:
             rows = await orders.long_unknown(session, before=before, after=message.after, limit=message.limit)
             for row in rows:
                 await purchase_payment.report_unknown(session, row)
-            return PurchasesDone(found=len(rows), done=len(rows), last=rows[-1].id if rows else message.after)
+            return HandledStep(found=len(rows), done=len(rows), last=rows[-1].id if rows else message.after)
 
     async def _each(
         self,
-        message: PurchasesDue,
+        message: DuePage,
         found: Sequence[str],
         act: Callable[[AsyncSession, str], Awaitable[bool]],
-    ) -> PurchasesDone:
+    ) -> HandledStep:
         async def one(order_id: str) -> bool:
             async with self._database.platform() as session:
                 return await act(session, order_id)
 
         done = await one_by_one(found, one, _not_done)
-        return PurchasesDone(found=len(found), done=sum(done), last=found[-1] if found else message.after)
+        return HandledStep(found=len(found), done=sum(done), last=found[-1] if found else message.after)
 
 
 async def _not_done(order_id: str, error: Exception) -> None:

@@ -54,7 +54,11 @@ Row = TypeVar("Row", EscrowRow, ExportRow, PaymentRow, PayoutRow, SubscriptionRo
 
 
 class Sweeps:
-    """The pages of the sweeps. Each starts the missing runs, and returns the cursor of the next page."""
+    """The pages of the sweeps. Each starts the missing runs, and returns the cursor of the next page.
+
+    Effect: a run for each on the page that has none.
+    Idempotent by: the run's id.
+    """
 
     def __init__(self, database: Database, client: Client) -> None:
         """Take the database and the Temporal client."""
@@ -63,42 +67,22 @@ class Sweeps:
 
     @activity.defn(name="start_missing_escrows")
     async def escrows(self, message: SweepPage) -> Swept:
-        """Start the runs of escrows with a passed deadline.
-
-        Effect: a run for each on the page that has none.
-        Idempotent by: the run's id.
-        Fails with: nothing that is final.
-        """
+        """Start the runs of escrows with a passed deadline."""
         return await self._page(message, escrow.overdue, partial(resumed_escrow, by=ESCROWS))
 
     @activity.defn(name="start_missing_payments")
     async def payments(self, message: SweepPage) -> Swept:
-        """Start the runs of payments with an overdue step.
-
-        Effect: a run for each on the page that has none.
-        Idempotent by: the run's id.
-        Fails with: nothing that is final.
-        """
+        """Start the runs of payments with an overdue step."""
         return await self._page(message, payment.stranded, resumed_payment)
 
     @activity.defn(name="start_missing_exports")
     async def exports(self, message: SweepPage) -> Swept:
-        """Start the runs of exports that are not done, and of those whose files are due to be deleted.
-
-        Effect: a run for each on the page that has none.
-        Idempotent by: the run's id.
-        Fails with: nothing that is final.
-        """
+        """Start the runs of exports that are not done, and of those whose files are due to be deleted."""
         return await self._page(message, exports.stranded, export.run_of)
 
     @activity.defn(name="start_missing_payouts")
     async def payouts(self, message: SweepPage) -> Swept:
-        """Start the runs of payouts with an overdue step.
-
-        Effect: a run for each on the page that has none.
-        Idempotent by: the run's id.
-        Fails with: nothing that is final.
-        """
+        """Start the runs of payouts with an overdue step."""
         return await self._page(message, payout.stranded, resumed_payout)
 
     @activity.defn(name="start_missing_invoices")
@@ -108,7 +92,6 @@ class Sweeps:
         Effect: a run for each of the page that has none; a signal to each run that has not seen a change of its invoice
             or payment; an alert for each that is stuck.
         Idempotent by: the run's id; a signalled run does only what is due; the alert's key.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await invoice_collection.stranded(
@@ -129,12 +112,7 @@ class Sweeps:
 
     @activity.defn(name="start_missing_rotations")
     async def rotations(self, message: SweepPage) -> Swept:
-        """Start the runs of rotations with an overdue step.
-
-        Effect: a run for each on the page that has none.
-        Idempotent by: the run's id.
-        Fails with: nothing that is final.
-        """
+        """Start the runs of rotations with an overdue step."""
         async with self._database.platform() as session:
             rows = await rotation.stranded(session, before=message.before, after=message.after, limit=message.limit)
         last = rows[-1].secret_id if rows else message.after
@@ -142,22 +120,12 @@ class Sweeps:
 
     @activity.defn(name="start_missing_subscriptions")
     async def subscriptions(self, message: SweepPage) -> Swept:
-        """Start the runs of subscriptions with an overdue step.
-
-        Effect: a run for each on the page that has none.
-        Idempotent by: the run's id.
-        Fails with: nothing that is final.
-        """
+        """Start the runs of subscriptions with an overdue step."""
         return await self._page(message, subscription.stranded, resumed_subscription)
 
     @activity.defn(name="start_missing_events")
     async def events(self, message: SweepPage) -> Swept:
-        """Start the runs of unhandled inbox events.
-
-        Effect: a run for each on the page that has none.
-        Idempotent by: the run's id.
-        Fails with: nothing that is final.
-        """
+        """Start the runs of unhandled inbox events."""
         async with self._database.platform() as session:
             rows = await provider_event.unhandled(
                 session,

@@ -3,7 +3,7 @@
 import structlog
 from temporalio import activity
 
-from contracts.credits.holds import ExpiredHolds, ExpireHolds
+from contracts.common.batch import BatchDone, BatchPage
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from services.secrets import secret_use
@@ -19,13 +19,12 @@ class HoldActivities:
         self._database = database
 
     @activity.defn
-    async def expire_holds(self, message: ExpireHolds) -> ExpiredHolds:
+    async def expire_holds(self, message: BatchPage) -> BatchDone:
         """Release what expired holds reserve.
 
         Effect: each hold is `expired` and its amount available again. One of the use of a secret whose process died is
             captured instead, because its request may have taken effect.
         Idempotent by: the hold's state, and the use's; an ended one is not changed.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             lost = await secret_use.lost(session, now=message.now, limit=message.limit)
@@ -38,4 +37,4 @@ class HoldActivities:
                 log.error("secret_use.not_ended", use_id=use_id, exc_info=error)
         async with self._database.platform() as session:
             ended = await Ledger(await driver_connection(session)).expire_holds(now=message.now, limit=message.limit)
-        return ExpiredHolds(count=ended)
+        return BatchDone(count=ended)

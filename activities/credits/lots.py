@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.credits.lots import ExpiredLots, ExpireLots
+from contracts.common.batch import BatchDone, BatchPage
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 
@@ -15,13 +15,12 @@ class LotActivities:
         self._database = database
 
     @activity.defn
-    async def expire_lots(self, message: ExpireLots) -> ExpiredLots:
+    async def expire_lots(self, message: BatchPage) -> BatchDone:
         """Expire what remains of due lots, except what holds reserve.
 
         Effect: one transfer `credit.expired` for each account, to the platform's breakage.
         Idempotent by: the lots' remaining amounts.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             count = await Ledger(await driver_connection(session)).expire_lots(now=message.now, limit=message.limit)
-        return ExpiredLots(count=count)
+        return BatchDone(count=count)

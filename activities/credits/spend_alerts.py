@@ -29,7 +29,6 @@ class SpendAlertActivities:
             each draw of an emergency pool, and for each reserve that is low; a mail to the billing contacts, at most
             one a day for each control, if a limit is nearly reached.
         Idempotent by: the alert's key, which names the window.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             found = await spend_alert.due(session, message.now)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from contracts.credits.spend_days import RolledUpSpends, RollUpSpends
+from contracts.common.batch import BatchDone, BatchPage
 from repositories.credits import spend_day
 from runtime.database import Database
 
@@ -20,14 +20,13 @@ class SpendDayActivities:
         self._database = database
 
     @activity.defn
-    async def roll_up_spends(self, message: RollUpSpends) -> RolledUpSpends:
+    async def roll_up_spends(self, message: BatchPage) -> BatchDone:
         """Total days.
 
         Effect: the rows of each day, replacing earlier ones.
         Idempotent by: the organization and the day, with its number of spends.
-        Fails with: nothing that is final.
         """
         today = message.now.date()
         async with self._database.platform() as session:
             count = await spend_day.roll_up(session, since=today - BACK, until=today, limit=message.limit)
-        return RolledUpSpends(count=count)
+        return BatchDone(count=count)

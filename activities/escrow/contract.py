@@ -20,7 +20,6 @@ class ContractActivities:
 
         Effect: each contract is marked, and its parties get an event.
         Idempotent by: the mark; a marked contract is not found again.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             return ExpiredContracts(count=await contract.expire(session, limit=message.limit))

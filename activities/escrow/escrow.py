@@ -157,12 +157,7 @@ class EscrowActivities:
 
     @activity.defn(name="load_escrow")
     async def load(self, message: LoadEscrow) -> Escrow:
-        """Return the state that the books hold, for a run that resumes.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
+        """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
             row = await escrow.get(session, message.escrow_id)
             if row is None:
@@ -177,7 +172,6 @@ class EscrowActivities:
 
         Effect: an alert, once for each outage that extends something.
         Idempotent by: the alert's key; the run writes the extension.
-        Fails with: nothing that is final.
         """
         held = await self.load(LoadEscrow(escrow_id=message.escrow_id))
         async with self._database.platform() as session:

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.insight.metric_sums import AddedUpEvents, AddUpEvents
+from contracts.common.batch import BatchDone, BatchPage
 from repositories.insight import engagement, event_measures
 from runtime.database import Database
 
@@ -15,13 +15,12 @@ class MetricSumActivities:
         self._database = database
 
     @activity.defn
-    async def add_up_events(self, message: AddUpEvents) -> AddedUpEvents:
+    async def add_up_events(self, message: BatchPage) -> BatchDone:
         """Add the next page of events.
 
         Effect: sums by day and by quarter of an hour; the people who were active on days that are over.
         Idempotent by: the place in the outbox, which advances in the transaction of the sums.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             await engagement.note_people(session, message.now)
-            return AddedUpEvents(count=await event_measures.add_up(session, message.limit))
+            return BatchDone(count=await event_measures.add_up(session, message.limit))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 from temporalio.client import Client
 
-from contracts.insight.report import MadeReport, MakeReport, ReportInput, ReportsDue, ReportsStarted
+from contracts.common.batch import DuePage
+from contracts.insight.report import MadeReport, MakeReport, ReportInput, ReportsStarted
 from contracts.runs import report_run
 from domain.insight.report import KEPT, Definition, ReportFormat
 from domain.insight.report_file import file_of
@@ -84,13 +85,12 @@ class ReportActivities:
         )
 
     @activity.defn(name="start_due_reports")
-    async def start(self, message: ReportsDue) -> ReportsStarted:
+    async def start(self, message: DuePage) -> ReportsStarted:
         """Start the runs of reports whose period and late window are over, and delete files that are old.
 
         Effect: a run for each period on the page that has none and is to be computed, also once more; up to as many
             files that are older than three years go.
         Idempotent by: the run's id. A period stays due until its run has kept it, and until it has looked at it again.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await reports.due(session, now=message.now, after=message.after, limit=message.limit)

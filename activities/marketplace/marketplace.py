@@ -7,7 +7,8 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.common.one_by_one import one_by_one
-from contracts.marketplace.marketplace import RenewedPurchases, RenewPurchases
+from contracts.common.batch import DuePage
+from contracts.marketplace.marketplace import RenewedPurchases
 from contracts.payments.payment import PaymentInput
 from contracts.runs import payment_run
 from domain.common.access import Actor, Role
@@ -41,7 +42,7 @@ class MarketplaceActivities:
         self._sharing = sharing
 
     @activity.defn
-    async def renew_purchases(self, message: RenewPurchases) -> RenewedPurchases:
+    async def renew_purchases(self, message: DuePage) -> RenewedPurchases:
         """Renew due purchases: debit credits, or start a payment, whose fulfilment writes the next period.
 
         Effect: a purchase for each that was paid with credits; a payment with its own run for each other one; a mail

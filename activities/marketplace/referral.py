@@ -6,7 +6,8 @@ import structlog
 from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
-from contracts.marketplace.referral import LookAtReferrals, LookedAtReferrals
+from contracts.common.batch import DuePage
+from contracts.marketplace.referral import LookedAtReferrals
 from domain.common.credits import CreditPrice
 from domain.marketplace.referral import ReferralStatus, Rewards
 from repositories.marketplace import referral
@@ -36,7 +37,7 @@ class ReferralActivities:
         self._window, self._exempt = window, exempt
 
     @activity.defn
-    async def look_at_referrals(self, message: LookAtReferrals) -> LookedAtReferrals:
+    async def look_at_referrals(self, message: DuePage) -> LookedAtReferrals:
         """Decide the next page of referrals, each in its own transaction.
 
         Effect: two grants for each rewarded referral; a transfer and an alert for each side of a clawed back one.

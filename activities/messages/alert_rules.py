@@ -2,7 +2,8 @@
 
 from temporalio import activity
 
-from contracts.messages.alert_rules import LookAtAlertRules, LookedAtAlertRules
+from contracts.common.batch import BatchDone
+from contracts.messages.alert_rules import LookAtAlertRules
 from domain.billing.plan import Plans
 from repositories.messages.alert_figure import TOO_LONG
 from runtime.database import Database
@@ -19,12 +20,11 @@ class AlertRuleActivities:
         self._database, self._plans = database, plans
 
     @activity.defn
-    async def look_at_alert_rules(self, message: LookAtAlertRules) -> LookedAtAlertRules:
+    async def look_at_alert_rules(self, message: LookAtAlertRules) -> BatchDone:
         """Evaluate the rules that are due.
 
         Effect: alerts raised and resolved, the state of each rule, and when it is due next.
         Idempotent by: when a rule is due next, under the rule's lock; an alert's key.
-        Fails with: nothing that is final.
         """
         # The server's statement timeout must be shorter than the driver's.
         within = min(TOO_LONG, self._database.statement_timeout / 2)
@@ -38,4 +38,4 @@ class AlertRuleActivities:
         if message.built_in:
             async with self._database.platform() as session:
                 count += await alert_evaluation.look_at_returns(session, message.now, within=within)
-        return LookedAtAlertRules(count=count)
+        return BatchDone(count=count)

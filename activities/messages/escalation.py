@@ -44,7 +44,6 @@ class EscalationActivities:
 
         Effect: none.
         Idempotent by: changing nothing.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             row = await alerts.find(session, message.alert_id)
@@ -56,7 +55,6 @@ class EscalationActivities:
 
         Effect: notifications.
         Idempotent by: the step: each recipient is notified once.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             # Locked, so that a concurrent answer comes either before or after.
@@ -76,7 +74,6 @@ class EscalationActivities:
 
         Effect: notifications; the alert is acknowledged, with an entry of the audit trail.
         Idempotent by: each step, which notifies a person once; the alert's time of acknowledgement.
-        Fails with: nothing that is final.
         """
         declined = self._seals.declined(message.actor)
         if declined is not None:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from contracts.messages.mail import SendMails, SentMails
+from contracts.common.batch import DuePage
+from contracts.messages.mail import SentMails
 from domain.common.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
 from domain.messages.mail_kind import purpose_of, written
 from domain.messages.mentions import ids_in, written_for
@@ -43,13 +44,12 @@ class MailActivities:
         self._give_up_after, self._sealer = give_up_after, sealer or Sealer()
 
     @activity.defn
-    async def send_mails(self, message: SendMails) -> SentMails:
+    async def send_mails(self, message: DuePage) -> SentMails:
         """Send the mails that are due.
 
         Effect: a mail for each at the mail server, and its response in the queue.
         Idempotent by: the mail's key, which its Message-ID is made of; a sent mail is not queued any more. A mail whose
             sending was interrupted is sent again with the same Message-ID.
-        Fails with: nothing that is final.
         """
         if self._mailer is None:
             return await self._give_up_all(message.now, message.limit)

@@ -334,7 +334,6 @@ class NotificationActivities:
         Effect: the notifications are in the digest, and one message for each channel is queued; none if all were
             dropped, because their type was switched off or the channel was deleted.
         Idempotent by: the rows, which no longer wait for a digest.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await notifications.lock_waiting(session, message.recipient, message.digest)

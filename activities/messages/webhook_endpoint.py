@@ -184,7 +184,6 @@ class WebhookEndpointActivities:
         Effect: the endpoint's row, a row of its timeline; a skipped delivery; an alert and a mail if the endpoint is
             given up.
         Idempotent by: the event's number and the command's id, both unique within the endpoint, under the row's lock.
-        Fails with: nothing that is final.
         """
         require_local()
         refused = RefusalAlert(
@@ -200,12 +199,7 @@ class WebhookEndpointActivities:
 
     @activity.defn(name="load_webhook_endpoint")
     async def load(self, message: LoadWebhookEndpoint) -> Endpoint:
-        """Return the state that the books hold.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
+        """Return the state that the books hold."""
         async with self._database.platform() as session:
             row = await endpoints.get(session, message.endpoint_id)
             if row is None:

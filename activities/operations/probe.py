@@ -230,7 +230,6 @@ class ProbeActivities:
 
         Effect: at most one unresolved alert for each step.
         Idempotent by: the alert's key.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             raised = await probe.report(session, message.run, message.step, message.why)

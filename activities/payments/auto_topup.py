@@ -61,7 +61,6 @@ class AutoTopUpActivities:
         Effect: a row for each fall, and an alert for each that would pass the monthly cap.
         Idempotent by: at most one open fall for an organization; the next only after the balance was above the
             threshold.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             done = await auto_topup.look(
@@ -85,7 +84,6 @@ class AutoTopUpActivities:
 
         Effect: a run for each that has none.
         Idempotent by: the run's id, which is made of the organization and the number of the fall.
-        Fails with: nothing that is final.
         """
         runs = [auto_topup_run(one) for one in message.open]
         started = await asyncio.gather(*(reach.start_missing(self._client, run) for run in runs))
@@ -126,7 +124,6 @@ class AutoTopUpActivities:
         Effect: the fall's outcome; the next fall counts after a success. A decline is tried again later, and the last
             one switches the top-up off.
         Idempotent by: the outcome, which is recorded once.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             done = await auto_topup.settle(

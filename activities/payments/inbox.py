@@ -48,7 +48,6 @@ class InboxActivities:
             `refresh_creator`, one about a card to `book_card_event`. One that says that the provider's balance has
             grown is a signal to the oldest payouts that wait for it.
         Idempotent by: the event's `handled_at`. A second signal only refreshes the payment again.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)

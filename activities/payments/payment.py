@@ -176,12 +176,7 @@ class PaymentActivities:
 
     @activity.defn(name="load_payment")
     async def load(self, message: LoadPayment) -> Payment:
-        """Return the state that the books hold, for a run that resumes.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
+        """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
             row = await payment.get(session, message.payment_id)
             if row is None:

@@ -90,8 +90,6 @@ class ProviderActivities:
     async def find(self, message: ProviderRequest) -> ProviderResponse:
         """Look up the payment that a call may have created.
 
-        Effect: none.
-        Idempotent by: reading only.
         Fails with: ProviderUnavailable, which is retried.
         """
         asked = _asked(message.terms, await self._known_customer(message.terms))
@@ -107,8 +105,6 @@ class ProviderActivities:
     async def retrieve(self, message: ProviderRequest) -> ProviderResponse:
         """Read the payment at the provider.
 
-        Effect: none.
-        Idempotent by: reading only.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         ref, provider = _ref(message), self._provider(message.terms)
@@ -222,8 +218,6 @@ class ProviderActivities:
     async def find_refund(self, message: RefundRequest) -> RefundResponse:
         """Look up the refund that a call may have made.
 
-        Effect: none.
-        Idempotent by: reading only.
         Fails with: ProviderUnavailable, which is retried. A refused lookup says nothing about the refund.
         """
         provider = self._provider(message.terms)

@@ -87,12 +87,7 @@ class PayoutActivities:
 
     @activity.defn(name="load_payout")
     async def load(self, message: LoadPayout) -> Payout:
-        """Return the state that the books hold.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
+        """Return the state that the books hold."""
         async with self._database.platform() as session:
             row = await payout.get(session, message.payout_id)
             if row is None:
@@ -143,8 +138,6 @@ class PayoutActivities:
     async def find(self, message: SendPayout) -> SentPayout:
         """Look up a payout at the provider.
 
-        Effect: none.
-        Idempotent by: reading only.
         Fails with: an outage of the provider, which is retried.
         """
         try:

@@ -8,7 +8,8 @@ from temporalio.client import Client
 
 from activities.common.one_by_one import one_by_one
 from activities.payouts.payout import ABOUT_US
-from contracts.payouts.payout import PayoutInput, PayScheduled, ScheduledPayouts
+from contracts.common.batch import DuePage
+from contracts.payouts.payout import PayoutInput, ScheduledPayouts
 from contracts.runs import payout_run
 from domain.common.money import Amounts
 from domain.payouts.payable import HoldBack
@@ -42,7 +43,7 @@ class PayoutScheduleActivities:
         self._hold_back, self._minimum = hold_back, minimum
 
     @activity.defn(name="pay_scheduled")
-    async def pay(self, message: PayScheduled) -> ScheduledPayouts:
+    async def pay(self, message: DuePage) -> ScheduledPayouts:
         """Pay out the next page of organizations that are due.
 
         Effect: for each a payout in each currency with its run, or a reason for having none; the next day of its

@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
 from activities.payouts.payout import ABOUT_US
-from contracts.payouts.recovery import Recovered, RecoveryPage
+from contracts.common.batch import DuePage, HandledStep
 from domain.common.ids import recovery_key
 from domain.payouts.payable import HoldBack
 from domain.payouts.recovery import LOOKS
@@ -37,19 +37,18 @@ class RecoveryActivities:
         self._hold_back = hold_back
 
     @activity.defn(name="recover_earnings")
-    async def recover(self, message: RecoveryPage) -> Recovered:
+    async def recover(self, message: DuePage) -> HandledStep:
         """Recover earnings from the next page of lost payments.
 
         Effect: for each use one transfer `earnings.recovered`, a share, and reversals to be made; for each organization
             one alert and one mail of the total. Credits of a lost bill that came back are taken before. One that fails
             does not stop the others: the next run retries it.
         Idempotent by: one share for each recovery and use, and its transfer's key.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             found = await recovery.open_page(session, after=message.after, limit=message.limit)
         done = await one_by_one(found, self._recover, self._not_recovered)
-        return Recovered(found=len(found), done=sum(done), last=found[-1] if found else message.after)
+        return HandledStep(found=len(found), done=sum(done), last=found[-1] if found else message.after)
 
     async def _not_recovered(self, recovery_id: str, error: Exception) -> None:
         log.exception("recovery.failed", recovery_id=recovery_id, error=str(error))
@@ -78,7 +77,7 @@ class RecoveryActivities:
             )
 
     @activity.defn(name="reverse_transfers")
-    async def reverse(self, message: RecoveryPage) -> Recovered:
+    async def reverse(self, message: DuePage) -> HandledStep:
         """Reverse payouts; the next page of due reversals.
 
         Effect: one reversal at the provider for each, and the transfer `payout.reversed`; or a debt that remains. One
@@ -91,7 +90,7 @@ class RecoveryActivities:
                 session, now=datetime.now(UTC), after=message.after, limit=message.limit
             )
         done = await one_by_one(found, self._reverse, self._not_reversed, final=(ProviderError, NotSetUp))
-        return Recovered(found=len(found), done=sum(done), last=found[-1] if found else message.after)
+        return HandledStep(found=len(found), done=sum(done), last=found[-1] if found else message.after)
 
     async def _not_reversed(self, reversal_id: str, error: Exception) -> None:
         log.exception("recovery.not_reversed", reversal_id=reversal_id, error=str(error))

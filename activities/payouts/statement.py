@@ -7,7 +7,8 @@ import structlog
 from temporalio import activity
 
 from activities.common.one_by_one import one_by_one
-from contracts.payouts.statement import MadeStatements, MakeStatements
+from contracts.common.batch import DuePage
+from contracts.payouts.statement import MadeStatements
 from domain.billing.billing_run.period import next_month, previous_month
 from domain.billing.legal_entity import LegalEntities
 from repositories.messages import alert
@@ -26,7 +27,7 @@ class StatementActivities:
         self._database, self._entities = database, entities
 
     @activity.defn
-    async def make_statements(self, message: MakeStatements) -> MadeStatements:
+    async def make_statements(self, message: DuePage) -> MadeStatements:
         """Make the statements of the next page of organizations, each in a transaction of its own.
 
         Effect: for each its numbered statements of the month, and a mail; an alert if they cannot be made.

@@ -48,7 +48,6 @@ class ReputationActivities:
 
         Effect: the tables of the history's next months.
         Idempotent by: the month.
-        Fails with: nothing that is final.
         """
         if not self._enabled:
             return PlannedNight(why="BURSAR_NIGHTLY_REPUTATION_UPDATE_ENABLED is false")
@@ -68,7 +67,6 @@ class ReputationActivities:
 
         Effect: the rows of agents and clients, page by page, and the powers of the rate.
         Idempotent by: the date of each row, which is then that of its last night.
-        Fails with: nothing that is final.
         """
         after: str | None = ""
         while after is not None:
@@ -87,7 +85,6 @@ class ReputationActivities:
 
         Effect: rows as of the date, a row of history for each agent that changed, an alert for sudden changes.
         Idempotent by: the agent and the date.
-        Fails with: nothing that is final.
         """
         agents, after = 0, message.after
         for number in range(message.pages):
@@ -116,7 +113,6 @@ class ReputationActivities:
         Effect: the clients' rows as of the date, the row of priors, and the counts of peers; alerts of organizations
             that were found to be related; earlier nights' alerts about scores are resolved.
         Idempotent by: the client and the date; the date; the counts are computed again.
-        Fails with: nothing that is final.
         """
         await judge_traits(self._database)
         await refresh(self._database, limit=1_000_000)

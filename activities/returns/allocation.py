@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from activities.common.one_by_one import one_by_one
 from activities.common.seals import Seals
+from contracts.common.batch import DuePage, HandledStep
 from contracts.escrow.escrow import Declined
 from contracts.returns.allocation import (
     AcceptAllocation,
@@ -17,8 +18,6 @@ from contracts.returns.allocation import (
     AllocationSeen,
     LookAtAllocation,
     ProposeAllocation,
-    ReturnsDone,
-    ReturnsDue,
 )
 from contracts.runs import allocation_run
 from domain.common.errors import DomainError
@@ -53,7 +52,6 @@ class AllocationActivities:
         Effect: the day before gives back what was reinvested in it. Then the allocation, the next night, and where it
         is applied a version of each budget, in one transaction.
         Idempotent by: the project and the night.
-        Fails with: nothing that is final.
         """
         # By itself: dividing takes long, and nobody may spend while it is locked.
         async with self._database.platform() as session:
@@ -72,7 +70,6 @@ class AllocationActivities:
 
         Effect: the allocation has expired; budgets stay as they are.
         Idempotent by: the allocation's status.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             return await _seen(session, await allocation.expire(session, message.allocation_id, now=message.now))
@@ -98,12 +95,11 @@ class AllocationActivities:
         return AcceptedAllocation()
 
     @activity.defn(name="start_allocations")
-    async def start(self, message: ReturnsDue) -> ReturnsDone:
+    async def start(self, message: DuePage) -> HandledStep:
         """Start the runs of nights that have begun.
 
         Effect: a run for each project on the page that has none.
         Idempotent by: the run's id. A night stays due until its run has proposed.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await allocations.due(session, now=message.now, after=message.after, limit=message.limit)
@@ -111,10 +107,10 @@ class AllocationActivities:
         for row in rows:
             run = allocation_run(AllocationInput(project_id=row.project_id, night=row.next_night), row.org_id)
             started += await reach.start_missing(self._client, run)
-        return ReturnsDone(found=len(rows), done=started, last=rows[-1].project_id if rows else message.after)
+        return HandledStep(found=len(rows), done=started, last=rows[-1].project_id if rows else message.after)
 
     @activity.defn(name="pay_trials")
-    async def pay(self, message: ReturnsDue) -> ReturnsDone:
+    async def pay(self, message: DuePage) -> HandledStep:
         """Pay the stages of trials that are due, or stop these.
 
         Effect: a version of the agent's budget for each stage.
@@ -131,7 +127,7 @@ class AllocationActivities:
                 await trial.pay(session, trial_id, matures=self._matures, now=message.now)
 
         done = await one_by_one(found, one, _not_paid)
-        return ReturnsDone(found=len(found), done=len(done), last=found[-1] if found else message.after)
+        return HandledStep(found=len(found), done=len(done), last=found[-1] if found else message.after)
 
 
 async def _not_paid(trial_id: str, error: Exception) -> None:

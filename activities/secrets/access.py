@@ -3,7 +3,8 @@
 import structlog
 from temporalio import activity
 
-from contracts.secrets.access import SealAccess, SealedAccess
+from contracts.common.batch import BatchPage
+from contracts.secrets.access import SealedAccess
 from runtime.database import Database
 from services.secrets import access
 
@@ -18,7 +19,7 @@ class SecretAccessActivities:
         self._database = database
 
     @activity.defn
-    async def seal_access(self, message: SealAccess) -> SealedAccess:
+    async def seal_access(self, message: BatchPage) -> SealedAccess:
         """Seal the next page of entries.
 
         Effect: one seal over entries that no later one can come before; a line of the log with its hash.

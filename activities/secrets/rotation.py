@@ -96,7 +96,6 @@ class RotationActivities:
 
         Effect: none.
         Idempotent by: changing nothing.
-        Fails with: nothing that is final.
         """
         found = await self._find(message.secret_id)
         if found is None:
@@ -169,7 +168,6 @@ class RotationActivities:
 
         Effect: the rotation goes back, or tries again later; an alert.
         Idempotent by: the status of the rotation and the number of the version.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             due = (message.step, message.number)

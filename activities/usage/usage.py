@@ -105,7 +105,6 @@ class UsageActivities:
 
         Effect: a table for each month.
         Idempotent by: the month; an existing table is not changed.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             connection = await driver_connection(session)
@@ -117,7 +116,6 @@ class UsageActivities:
 
         Effect: the meter that charges for calls, if calls are charged and it was never made.
         Idempotent by: the meter's command, also after the meter was closed.
-        Fails with: nothing that is final.
         """
         if self._metering.log is None:
             return PlannedSync()
@@ -162,7 +160,6 @@ class UsageActivities:
         Effect: the cursor, and an alert for the day on which calls could not be recorded, or cost another amount than
             at the proxy; a later sync of the day renews its numbers.
         Idempotent by: the sync; a later cursor is kept, and an alert's key is its day.
-        Fails with: nothing that is final.
         """
         sync = message.sync
         if sync.started is None or sync.until is None:

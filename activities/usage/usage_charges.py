@@ -40,7 +40,6 @@ class UsageChargeActivities:
         Effect: a spend for each event, and an alert for each reason and day on which events wait. Agent uses follow,
             each in its own transaction, because each is a sale.
         Idempotent by: the events, marked as charged in the transaction of their spends.
-        Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             org_id = await usage_charge.next_organization(session, message.after, message.due_before)

@@ -1,10 +1,10 @@
 """Charts: pure functions from data to SVG, with the sentence, the labels and the table that say the same in words.
 
-`line` and `stacked` take values over time, `histogram` how many are where, `ranking` parts side by side, `spark` a line
-without axes. All of them return what a macro of `parts/charts.html` prints. Colours come from the styles alone.
+`line` and `stacked` take values over time, `ranking` parts side by side, `spark` a line without axes. All of them
+return what a macro of `parts/charts.html` prints. Colours come from the styles alone.
 """
 
-from console.charts.bars import histogram, stacked
+from console.charts.bars import stacked
 from console.charts.lines import line, spark
 from console.charts.rank import Meter, Ranking, Segment, meter, ranking, segments
 from console.charts.shape import OTHER, Chart, Series, Spark, Unit, folded
@@ -19,7 +19,6 @@ __all__ = [
     "Spark",
     "Unit",
     "folded",
-    "histogram",
     "line",
     "meter",
     "ranking",

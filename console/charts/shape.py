@@ -89,7 +89,7 @@ class Chart:
     """A chart as `ui.figure` prints it.
 
     Attributes:
-        kind: `line`, `bars` or `histogram`.
+        kind: `line` or `bars`.
         sentence: what it shows, in words.
         note: what must be known to read it, such as an axis that does not begin at zero.
         svg: the plot alone, to be stretched; None if there is nothing to draw.

@@ -19,17 +19,20 @@ def _body(form: Form) -> dict[str, Any]:
 ROUTES = Entries(
     Kind(
         path="/free-options",
-        pages="/payment-policies/free-options",
+        part="/free-options",
+        title="Free options",
         noun="option",
+        one="free option",
         templates="free_option",
         fields=_FIELDS,
         begins={},
+        choices=view.WINDOWS,
         body=_body,
         names={},
-        page=view.page,
-        create=view.create,
-        change=view.change,
-        removing=view.removing,
+        page=view.Options,
+        row=view.row,
         typed=view.typed,
+        facts=(("Option", "name"), ("Category", "category")),
+        forgets="quota",
     )
 ).routes()

@@ -7,14 +7,47 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.format import Prefs
 from console.forms import Form, Shown, blank, read_form
 from console.gateway import Answer, Refused
+from console.payment_policy.view import LEAD, tabs
 from console.refusals import not_found
 from console.routing import COMMAND, tenant
+from console.sections import unanswered
 from console.visit import Visit
-from console.widgets import Asking
+from console.widgets import Asking, Failed, Link, Tab
 from domain.common.access import Permission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One entry; `href` and `remove` are empty for who may not change it."""
+
+    href: str
+    remove: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The list. `failed` is shown instead of its rows if the API did not answer."""
+
+    title: str
+    lead: str
+    tabs: tuple[Tab, ...]
+    create: str
+    failed: Failed | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """The form of an entry; `named` is whether its name is typed, and `choices` are those of its one select."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    action: str
+    label: str
+    form: Shown
+    named: bool
+    choices: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,29 +56,39 @@ class Kind:
 
     Attributes:
         path: of the API.
-        pages: of the console, below the organization's.
-        noun: how messages call an entry.
+        part: of the address, below that of the policies.
+        title: of the list.
+        noun: how messages and buttons call an entry.
+        one: how titles call it.
         templates: the folder of `list.html` and `set.html`.
         fields: of the form.
         begins: what the form of a new entry begins with.
+        choices: of the form's select.
         body: what was typed as the API takes it.
         names: the form's names for the fields of the API.
-        page, create, change, removing, typed: of the views.
+        page: the class of the list.
+        row: shows an entry; it takes the addresses of a `Row`, too.
+        typed: an entry of the API as its form has it.
+        facts: what is shown of an entry before it is removed: labels, and fields; the first one is its title.
+        forgets: of what is counted of it.
     """
 
     path: str
-    pages: str
+    part: str
+    title: str
     noun: str
+    one: str
     templates: str
     fields: tuple[str, ...]
     begins: Mapping[str, str]
+    choices: Mapping[str, str]
     body: Callable[[Form], dict[str, Any]]
     names: Mapping[str, str]
-    page: Callable[..., Any]
-    create: Callable[[Shown, str, str], Any]
-    change: Callable[[Mapping[str, Any], Shown, str, str], Any]
-    removing: Callable[[Mapping[str, Any], Shown, str], Asking]
+    page: Callable[..., Listing]
+    row: Callable[..., Row]
     typed: Callable[[Mapping[str, Any]], dict[str, str]]
+    facts: tuple[tuple[str, str], ...]
+    forgets: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +99,7 @@ class Entries:
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of these pages."""
-        pages = self.kind.pages
+        pages = f"/payment-policies{self.kind.part}"
         return (
             tenant(pages, self.show),
             tenant(f"{pages}/new", self.ask_to_add),
@@ -68,21 +111,39 @@ class Entries:
         )
 
     def _here(self, visit: Visit) -> str:
-        return f"{visit.base}{self.kind.pages}"
+        return f"{visit.base}/payment-policies{self.kind.part}"
+
+    def _set(self, visit: Visit, form: Shown, **own: Any) -> Set:
+        policies = Link(label="Payment policies", href=f"{visit.base}/payment-policies")
+        crumbs = (policies, Link(label=self.kind.title, href=self._here(visit)))
+        return Set(form=form, crumbs=crumbs, choices=tuple(self.kind.choices.items()), **own)
 
     async def show(self, visit: Visit) -> Response:
         """Show the list."""
         visit.need(Permission.READ_BILLING)
         answer: Answer = await visit.ask(self.kind.path, **visit.scope)
-        prefs: Prefs = visit.choices.prefs
-        may, policies = visit.may(Permission.MANAGE_SPENDING), f"{visit.base}/payment-policies"
-        page = self.kind.page(answer, prefs, policies, self._here(visit), may_change=may)
+        prefs, may, here = visit.choices.prefs, visit.may(Permission.MANAGE_SPENDING), self._here(visit)
+        failed, rows = unanswered(self.kind.title, answer, here), []
+        for each in () if failed else answer.body["data"]:
+            own = f"{here}/{each['id']}"
+            href, remove = (f"{own}/change", f"{own}/remove") if may else ("", "")
+            rows.append(self.kind.row(each, prefs, href=href, remove=remove))
+        page = self.kind.page(
+            title="Payment policies",
+            lead=LEAD,
+            tabs=tabs(f"{visit.base}/payment-policies", self.kind.part),
+            create=f"{here}/new" if may else "",
+            rows=tuple(rows),
+            failed=failed,
+        )
         return await visit.render(f"{self.kind.templates}/list.html", page)
 
     async def ask_to_add(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
         """Show the form of a new entry."""
         visit.need(Permission.MANAGE_SPENDING)
-        page = self.kind.create(form or blank(**self.kind.begins), visit.base, self._here(visit))
+        title, label, action = f"New {self.kind.one}", f"Add the {self.kind.noun}", f"{self._here(visit)}/new"
+        shown = form or blank(**self.kind.begins)
+        page = self._set(visit, shown, title=title, label=label, action=action, named=True)
         return await visit.render(f"{self.kind.templates}/set.html", page, status)
 
     async def add(self, visit: Visit) -> Response:
@@ -105,7 +166,9 @@ class Entries:
         """Show an entry in the form that changes it."""
         visit.need(Permission.MANAGE_SPENDING)
         found = await self._found(visit)
-        page = self.kind.change(found, form or blank(**self.kind.typed(found)), visit.base, self._here(visit))
+        title, label = found[self.kind.facts[0][1]], f"Change the {self.kind.noun}"
+        shown, action = form or blank(**self.kind.typed(found)), f"{self._here(visit)}/{found['id']}/change"
+        page = self._set(visit, shown, title=title, label=label, action=action, named=False)
         return await visit.render(f"{self.kind.templates}/set.html", page, status)
 
     async def change(self, visit: Visit) -> Response:
@@ -117,7 +180,16 @@ class Entries:
     async def ask_to_remove(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
         """Ask before an entry is removed."""
         visit.need(Permission.MANAGE_SPENDING)
-        page = self.kind.removing(await self._found(visit), form or blank(), self._here(visit))
+        found, here = await self._found(visit), self._here(visit)
+        page = Asking(
+            title=f"Remove this {self.kind.one}?",
+            back=here,
+            action=f"{here}/{found['id']}/remove",
+            label=f"Remove the {self.kind.noun}",
+            form=form or blank(),
+            facts=tuple((label, found[name]) for label, name in self.kind.facts),
+            effect=(f"Agents do not see it any more. What was counted of its {self.kind.forgets} is forgotten.",),
+        )
         return await visit.render("parts/asking.html", page, status)
 
     async def remove(self, visit: Visit) -> Response:

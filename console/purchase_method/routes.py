@@ -4,6 +4,7 @@ from typing import Any
 
 from console.forms import Form
 from console.payment_policy.entries import Entries, Kind
+from console.payment_policy.terms import KINDS
 from console.purchase_method import view
 
 
@@ -14,17 +15,20 @@ def _body(form: Form) -> dict[str, Any]:
 ROUTES = Entries(
     Kind(
         path="/purchase-methods",
-        pages="/payment-policies/methods",
+        part="/methods",
+        title="Methods",
         noun="method",
+        one="method",
         templates="purchase_method",
         fields=("name", "label", "kind", *view.FEE),
         begins={"kind": "card"},
+        choices=KINDS,
         body=_body,
         names={f"fee.{name.removeprefix('fee_')}": name for name in view.FEE},
-        page=view.page,
-        create=view.create,
-        change=view.change,
-        removing=view.removing,
+        page=view.Methods,
+        row=view.row,
         typed=view.typed,
+        facts=(("Method", "label"), ("Name", "name")),
+        forgets="attempts",
     )
 ).routes()

@@ -6,12 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from console.format import Prefs, count, decimal, money, percent
-from console.forms import Form, Shown, is_number, written
-from console.gateway import Answer
+from console.forms import Form, is_number, written
+from console.payment_policy import entries
 from console.payment_policy.terms import KINDS
-from console.payment_policy.view import LEAD, tabs
-from console.sections import unanswered
-from console.widgets import Asking, Failed, FormPage, Link, Page, Tab
 from domain.budgets.policy import MEASURED_AFTER
 
 #: The fields of a fee.
@@ -21,8 +18,8 @@ _WHY_NOT = {"not_connected": "Paid outside and reported"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One method; `href` and `remove` are empty for who may not change it."""
+class Row(entries.Row):
+    """One method."""
 
     label: str
     name: str
@@ -30,46 +27,18 @@ class Row:
     state: str
     fee: str
     attempts: str
-    href: str
-    remove: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Methods(Page):
-    """The list. `failed` is shown instead if the API did not answer."""
+class Methods(entries.Listing):
+    """The list."""
 
-    lead: str
-    tabs: tuple[Tab, ...]
-    create: str
     rows: tuple[Row, ...]
-    measured_after: int
-    failed: Failed | None
+    measured_after: int = MEASURED_AFTER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Set(FormPage):
-    """The form of a method; `named` is whether its name is typed."""
-
-    label: str
-    named: bool
-    kinds: tuple[tuple[str, str], ...]
-
-
-def page(answer: Answer, prefs: Prefs, policies: str, here: str, *, may_change: bool) -> Methods:
-    """Return the list for what the API answered."""
-    failed = unanswered("Methods", answer, here)
-    return Methods(
-        title="Payment policies",
-        lead=LEAD,
-        tabs=tabs(policies, "/methods"),
-        create=f"{here}/new" if may_change else "",
-        rows=() if failed else tuple(_row(each, prefs, here, may_change=may_change) for each in answer.body["data"]),
-        measured_after=MEASURED_AFTER,
-        failed=failed,
-    )
-
-
-def _row(found: Mapping[str, Any], prefs: Prefs, here: str, *, may_change: bool) -> Row:
+def row(found: Mapping[str, Any], prefs: Prefs, **addresses: str) -> Row:
+    """Show a method."""
     attempts = found["attempts"]
     good = f"{count(found['succeeded'], prefs)} of {count(attempts, prefs)} succeeded" if attempts else "None yet"
     return Row(
@@ -79,8 +48,7 @@ def _row(found: Mapping[str, Any], prefs: Prefs, here: str, *, may_change: bool)
         state="Connected" if found["available"] else _WHY_NOT.get(found["why_not"], found["why_not"]),
         fee=_fee(found["fee"], prefs),
         attempts=good,
-        href=f"{here}/{found['id']}/change" if may_change else "",
-        remove=f"{here}/{found['id']}/remove" if may_change else "",
+        **addresses,
     )
 
 
@@ -113,32 +81,3 @@ def typed(found: Mapping[str, Any]) -> dict[str, str]:
     values["fee_share"] = written(f"{share:f}")
     fixed = "" if given["fixed"] is None else written(given["fixed"])
     return {**values, "fee_fixed": fixed, "fee_currency": given["currency"] or ""}
-
-
-def create(form: Shown, base: str, here: str) -> Set:
-    """Return the form of a new method."""
-    return _set(form, base, here, title="New method", action=f"{here}/new", label="Add the method", named=True)
-
-
-def change(found: Mapping[str, Any], form: Shown, base: str, here: str) -> Set:
-    """Return the form that changes a method."""
-    action = f"{here}/{found['id']}/change"
-    return _set(form, base, here, title=found["label"], action=action, label="Change the method", named=False)
-
-
-def _set(form: Shown, base: str, here: str, **own: Any) -> Set:
-    crumbs = (Link(label="Payment policies", href=f"{base}/payment-policies"), Link(label="Methods", href=here))
-    return Set(form=form, crumbs=crumbs, kinds=tuple(KINDS.items()), **own)
-
-
-def removing(found: Mapping[str, Any], form: Shown, here: str) -> Asking:
-    """Return the page that asks before a method is removed."""
-    return Asking(
-        title="Remove this method?",
-        back=here,
-        action=f"{here}/{found['id']}/remove",
-        label="Remove the method",
-        form=form,
-        facts=(("Method", found["label"]), ("Name", found["name"])),
-        effect=("Agents do not see it any more. What was counted of its attempts is forgotten.",),
-    )

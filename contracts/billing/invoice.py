@@ -127,10 +127,3 @@ class OrderedCharge(Message):
     refused: str | None = None
     detail: str | None = None
     waits_for: str | None = None
-
-
-class InvoiceSweepResult(Message):
-    """The number of invoices with an overdue step or an unseen change, and of those whose missing run was started."""
-
-    waiting: int
-    started: int

@@ -103,13 +103,6 @@ class SubscriptionSignal(OperatorSignal):
     reason: object = ""
 
 
-class SubscriptionSweepResult(Message):
-    """The number of subscriptions with an overdue step, and of those whose missing run was started."""
-
-    waiting: int
-    started: int
-
-
 class RecordSubscription(Message):
     """One event to write: the state after it, its bookings, and the hash of the state that it was decided from.
 

@@ -13,10 +13,6 @@ class AccrueSubscriptions(Message):
     limit: int
 
 
-class AccruedSubscriptions(Counted):
-    """The number of bills booked for their day."""
-
-
 class SubscriptionAccrual(Counting):
     """Progress of the batch: the last day to book, the page size, and the number of bills booked so far."""
 

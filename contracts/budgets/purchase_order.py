@@ -1,8 +1,11 @@
 """Messages of purchase orders: the run that waits for a person's approval, and the sweep of what is due."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import ClassVar
 
 from contracts.common.base import Message
+from contracts.common.batch import Stepping
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.budgets.purchase_order import WaitingPurchase
 from domain.common.access import Actor
@@ -71,50 +74,18 @@ class DecidedOnPurchase(Message):
     declined: Declined | None = None
 
 
-class PurchasesDue(Message):
-    """Handles a page of orders of which something is due at `now`, after an id."""
+class PurchaseSweep(Stepping):
+    """Progress of the sweep."""
 
-    now: datetime
-    after: str
-    limit: int
+    counters: ClassVar[Mapping[str, str]] = {
+        "holds": "expired",
+        "renewals": "renewed",
+        "unanswered": "started",
+        "unknown": "reported",
+    }
 
-
-class PurchasesDone(Message):
-    """The number found and done, and the last one."""
-
-    found: int
-    done: int
-    last: str
-
-
-class PurchaseSweep(Message):
-    """Progress of the sweep: its step, the last order of that step, and the counts so far by step.
-
-    The steps are `holds`, `renewals`, `unanswered` and `unknown`.
-    """
-
-    now: datetime
-    limit: int
     step: str = "holds"
-    after: str = ""
     expired: int = 0
     renewed: int = 0
     started: int = 0
     reported: int = 0
-
-    def plus(self, done: PurchasesDone) -> "PurchaseSweep":
-        """Return the progress after a page."""
-        counter = _COUNTERS[self.step]
-        counted = {counter: getattr(self, counter) + done.done}
-        if done.found < self.limit and self.step != _STEPS[-1]:
-            following = _STEPS[_STEPS.index(self.step) + 1]
-            return self.model_copy(update={**counted, "step": following, "after": ""})
-        return self.model_copy(update={**counted, "after": done.last})
-
-    def is_last(self, done: PurchasesDone) -> bool:
-        """Return whether no page follows: the last page of the last step is not full."""
-        return self.step == _STEPS[-1] and done.found < self.limit
-
-
-_COUNTERS = {"holds": "expired", "renewals": "renewed", "unanswered": "started", "unknown": "reported"}
-_STEPS = tuple(_COUNTERS)

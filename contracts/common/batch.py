@@ -1,6 +1,8 @@
-"""The base messages of batches that count their items."""
+"""Messages of batches: those that only count their items, and those that go through them by their ids."""
 
-from typing import Self
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar, Self
 
 from contracts.common.base import Message
 
@@ -24,3 +26,103 @@ class Counting(Message):
     def is_last(self, done: Counted) -> bool:
         """Whether this was the last page: one that is not full."""
         return done.count < self.limit
+
+
+class BatchPage(Message):
+    """Handles up to `limit` items that were due at `now`.
+
+    A batch that follows the books takes what was posted at least `settle_seconds` ago.
+    """
+
+    now: datetime
+    limit: int
+    settle_seconds: int = 60
+
+
+class BatchDone(Counted):
+    """The number of items of a page that were handled."""
+
+
+class Batch(Counting):
+    """Progress of a batch, and its result: what its pages are of, their size, and the number of items done so far."""
+
+    now: datetime
+    settle_seconds: int = 60
+
+    @property
+    def page(self) -> BatchPage:
+        """The next page."""
+        return BatchPage(now=self.now, limit=self.limit, settle_seconds=self.settle_seconds)
+
+
+class DuePage(Message):
+    """Handles up to `limit` items of which something is due at `now`, after an id, which is empty at first."""
+
+    now: datetime
+    limit: int
+    after: str = ""
+
+
+class Handled(Message):
+    """The number of items found for a page, and the last one."""
+
+    found: int
+    last: str = ""
+
+
+class HandledStep(Handled):
+    """Such a page of a batch in steps: of what was found, the number that was done."""
+
+    done: int
+
+
+class _Due(Message):
+    now: datetime
+    limit: int
+    after: str = ""
+
+    @property
+    def page(self) -> DuePage:
+        """The next page."""
+        return DuePage(now=self.now, limit=self.limit, after=self.after)
+
+
+class Handling(_Due):
+    """Progress of a batch: the page size, the last item, and the counts so far.
+
+    Each count of a page is added to the field of its name.
+    """
+
+    found: int = 0
+
+    def plus(self, page: Handled) -> Self:
+        """Return the progress after a page."""
+        counts = {name: getattr(self, name) + count for name, count in page if name != "last"}
+        return self.model_copy(update={**counts, "after": page.last})
+
+    def is_last(self, page: Handled) -> bool:
+        """Whether this was the last page: one that is not full."""
+        return page.found < self.limit
+
+
+class Stepping(_Due):
+    """Progress of a batch in steps, one after the other; `counters` are the steps, and the field that each counts in.
+
+    `after` is the last item of the present step.
+    """
+
+    counters: ClassVar[Mapping[str, str]]
+
+    step: str
+
+    def plus(self, page: HandledStep) -> Self:
+        """Return the progress after a page."""
+        steps, counter = list(self.counters), self.counters[self.step]
+        place = {"after": page.last}
+        if page.found < self.limit and self.step != steps[-1]:
+            place = {"step": steps[steps.index(self.step) + 1], "after": ""}
+        return self.model_copy(update={counter: getattr(self, counter) + page.done, **place})
+
+    def is_last(self, page: HandledStep) -> bool:
+        """Whether this was the last page: one of the last step that is not full."""
+        return self.step == list(self.counters)[-1] and page.found < self.limit

@@ -269,10 +269,3 @@ class EvidenceClosed(Message):
     """The answer: it is closed, or extended until a time."""
 
     extended_until: datetime | None = None
-
-
-class SweepResult(Message):
-    """The number of overdue escrows, and of those whose missing run was started."""
-
-    overdue: int
-    started: int

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from contracts.common.base import Message
+from contracts.common.batch import Handled, Handling
 
 
 class ReportInput(Message):
@@ -38,44 +39,15 @@ class MadeReport(Message):
     next_at: datetime | None = None
 
 
-class ReportsDue(Message):
-    """Starts the runs of a page of reports that are due at `now`, after an id."""
+class ReportsStarted(Handled):
+    """A page of reports: the number of runs that were started, and of old files that were deleted."""
 
-    now: datetime
-    after: str
-    limit: int
-
-
-class ReportsStarted(Message):
-    """The number of reports found, of runs that were started, and the last report; how many old files were deleted."""
-
-    found: int
     started: int
-    last: str
     forgotten: int = 0
 
 
-class ReportSweep(Message):
-    """Progress of the sweep: the page size, the last report, and the counts so far."""
+class ReportSweep(Handling):
+    """Progress of the sweep."""
 
-    now: datetime
-    limit: int
-    after: str = ""
-    found: int = 0
     started: int = 0
     forgotten: int = 0
-
-    def plus(self, page: ReportsStarted) -> "ReportSweep":
-        """Return the progress after a page."""
-        return ReportSweep(
-            now=self.now,
-            limit=self.limit,
-            after=page.last,
-            found=self.found + page.found,
-            started=self.started + page.started,
-            forgotten=self.forgotten + page.forgotten,
-        )
-
-    def is_last(self, page: ReportsStarted) -> bool:
-        """Whether this was the last page: one that is not full."""
-        return page.found < self.limit

@@ -343,17 +343,3 @@ class ProviderEventResult(Message):
 
     outcome: str
     payment_id: str | None = None
-
-
-class InboxSweepResult(Message):
-    """The number of unhandled events, and of those whose missing run was started."""
-
-    unhandled: int
-    started: int
-
-
-class PaymentSweepResult(Message):
-    """The number of payments with an overdue step, and of those whose missing run was started."""
-
-    waiting: int
-    started: int

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from contracts.common.base import Message
+from contracts.common.batch import Handled, Handling
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
 from domain.common.errors import Invalid
@@ -115,42 +116,13 @@ class SentPayout(Message):
     movement: BalanceTransaction | None = None
 
 
-class PayoutSweepResult(Message):
-    """The number of payouts with an overdue step, and of those whose missing run was started."""
+class ScheduledPayouts(Handled):
+    """A page of organizations: how many were paid out."""
 
-    waiting: int
-    started: int
-
-
-class ScheduledPayouts(Message):
-    """A page: the number of organizations due, how many were paid out, and the last one."""
-
-    found: int
     paid: int
-    last: str
 
 
-class PayScheduled(Message):
-    """Pays out organizations that are due at `now`, after an id: the page size, and the counts so far."""
+class PayScheduled(Handling):
+    """Progress of paying out organizations that are due."""
 
-    now: datetime
-    limit: int
-    after: str = ""
-    found: int = 0
     paid: int = 0
-
-    def plus(self, done: ScheduledPayouts) -> "PayScheduled":
-        """Return the progress after a page."""
-        counted = {"found": self.found + done.found, "paid": self.paid + done.paid}
-        return self.model_copy(update={"after": done.last, **counted})
-
-    def is_last(self, done: ScheduledPayouts) -> bool:
-        """Whether this was the last page: one that is not full."""
-        return done.found < self.limit
-
-
-class ScheduledPayoutsResult(Message):
-    """The number of organizations that were due, and of those that were paid out."""
-
-    found: int
-    paid: int

@@ -1,8 +1,11 @@
 """Messages of allocations: the run of a project's night, and the sweep that starts nights and pays trials."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import ClassVar
 
 from contracts.common.base import Message
+from contracts.common.batch import Stepping
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
 
@@ -69,44 +72,11 @@ class AcceptedAllocation(Message):
     declined: Declined | None = None
 
 
-class ReturnsDue(Message):
-    """Handles a page of nights or trials of which something is due at `now`, after an id."""
+class AllocationSweep(Stepping):
+    """Progress of the sweep: nights, then trials."""
 
-    now: datetime
-    after: str
-    limit: int
+    counters: ClassVar[Mapping[str, str]] = {"nights": "started", "trials": "paid"}
 
-
-class ReturnsDone(Message):
-    """The number found and done, and the last one."""
-
-    found: int
-    done: int
-    last: str
-
-
-class AllocationSweep(Message):
-    """Progress of the sweep: its step, `nights` or `trials`, the last id of that step, and the counts so far."""
-
-    now: datetime
-    limit: int
     step: str = "nights"
-    after: str = ""
     started: int = 0
     paid: int = 0
-
-    def plus(self, done: ReturnsDone) -> "AllocationSweep":
-        """Return the progress after a page."""
-        is_over, nights = done.found < self.limit, self.step == "nights"
-        return AllocationSweep(
-            now=self.now,
-            limit=self.limit,
-            step="trials" if is_over else self.step,
-            after="" if is_over and nights else done.last,
-            started=self.started + (done.done if nights else 0),
-            paid=self.paid + (0 if nights else done.done),
-        )
-
-    def is_last(self, done: ReturnsDone) -> bool:
-        """Return whether no page follows: the last page of trials is not full."""
-        return self.step == "trials" and done.found < self.limit

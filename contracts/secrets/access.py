@@ -3,15 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from contracts.common.base import Message
 from contracts.common.batch import Counted, Counting
-
-
-class SealAccess(Message):
-    """Seals up to `limit` entries of the log."""
-
-    limit: int
-    now: datetime
 
 
 class SealedAccess(Counted):

@@ -82,7 +82,7 @@ MESSAGES = Place(
         Category.TECHNICAL: (
             "ends_by_suspension suspended "
             "attempt category is_proven rate_e6 gives_up_at lapses_at next_at short tries recovered reversed "
-            "reversing paid BalanceTransaction.settled Booked.settled "
+            "paid BalanceTransaction.settled Booked.settled "
             "NotedCommand.name after applied approved at before chain claimed code compared "
             "confirmations count created_at day decide_by decision_seconds default_at deliver_by deliver_seconds "
             "delivered_at differences due_at escrow_frozen evidence_due_at evidence_seconds "
@@ -96,7 +96,7 @@ MESSAGES = Place(
             "extended_until extended_from review_extended_from default_extended_from evidence_extended_from "
             "is_own "
             "signed_at since source spares_under_way started state status submitted_at through "
-            "unhandled until updated_at validation_score_e4 validation_threshold_e4 version waiting "
+            "until updated_at validation_score_e4 validation_threshold_e4 version waiting "
             "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before built_in everything is_full looks most "
             "failed sent agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped "

@@ -7,9 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.policy import FreeOption, quota_began
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from models.budgets.free_option import FreeOptionRow
+from repositories.common.required import required
 
 MISSING = "There is no such free option."
 
@@ -20,10 +19,7 @@ async def get(session: AsyncSession, option_id: str) -> FreeOptionRow:
     Raises:
         NotFound: there is none that the session may see.
     """
-    row = await session.get(FreeOptionRow, option_id) if is_id(option_id, "fro") else None
-    if row is None:
-        raise NotFound(MISSING)
-    return row
+    return await required(session, FreeOptionRow, option_id, "fro", MISSING)
 
 
 async def listed(session: AsyncSession, org_id: str, *, lock: bool = False) -> Sequence[FreeOptionRow]:

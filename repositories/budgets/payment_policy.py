@@ -14,10 +14,9 @@ from domain.budgets.policy import (
     PolicyScope,
     WalletCreation,
 )
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from models.budgets.payment_policy import PaymentPolicy
 from repositories.common.listing import Found, Listing, Wanted, of_owner
+from repositories.common.required import required
 
 MISSING = "There is no such payment policy."
 
@@ -30,12 +29,7 @@ async def get(session: AsyncSession, policy_id: str) -> PaymentPolicy:
     Raises:
         NotFound: there is none that the session may see.
     """
-    row = None
-    if is_id(policy_id, "pol"):
-        row = await session.get(PaymentPolicy, policy_id, populate_existing=True)
-    if row is None:
-        raise NotFound(MISSING)
-    return row
+    return await required(session, PaymentPolicy, policy_id, "pol", MISSING, fresh=True)
 
 
 async def of_subject(session: AsyncSession, org_id: str, scope: PolicyScope, subject_id: str) -> PaymentPolicy | None:

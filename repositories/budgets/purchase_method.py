@@ -6,9 +6,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.policy import Method, MethodKind, fee_for
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from models.budgets.purchase_method import PurchaseMethod
+from repositories.common.required import required
 
 MISSING = "There is no such purchase method."
 
@@ -19,10 +18,7 @@ async def get(session: AsyncSession, method_id: str) -> PurchaseMethod:
     Raises:
         NotFound: there is none that the session may see.
     """
-    row = await session.get(PurchaseMethod, method_id) if is_id(method_id, "pmd") else None
-    if row is None:
-        raise NotFound(MISSING)
-    return row
+    return await required(session, PurchaseMethod, method_id, "pmd", MISSING)
 
 
 async def listed(session: AsyncSession, org_id: str) -> Sequence[PurchaseMethod]:

@@ -9,14 +9,13 @@ from math import ceil
 from sqlalchemy import ColumnElement, and_, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from domain.common.money import CREDIT
 from domain.credits.spend.scope import SpendingKey
 from ledger.spends import Lifted
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseGrant, PurchaseOrder, PurchaseRefund
 from models.credits.spend import PurchaseCount
 from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
+from repositories.common.required import required
 from repositories.credits import lot_price
 from repositories.credits.department import parts_of
 from repositories.tenants import metadata
@@ -32,12 +31,7 @@ async def get(session: AsyncSession, order_id: str, *, lock: bool = False) -> Pu
     Raises:
         NotFound: there is none, or it is not the session's to see.
     """
-    found = None
-    if is_id(order_id, PREFIX):
-        found = await session.get(PurchaseOrder, order_id, populate_existing=True, with_for_update=lock or None)
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, PurchaseOrder, order_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def attempts(session: AsyncSession, order_ids: Sequence[str]) -> Sequence[PurchaseAttempt]:

@@ -4,11 +4,10 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from models.cards.card import Card
 from models.cards.cardholder import Cardholder
 from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
+from repositories.common.required import required
 
 PREFIX = "crd"
 MISSING = "There is no such card."
@@ -22,12 +21,7 @@ async def get(session: AsyncSession, card_id: str, *, lock: bool = False) -> Car
     Raises:
         NotFound: there is none, or it is not the session's to see.
     """
-    found = None
-    if is_id(card_id, PREFIX):
-        found = await session.get(Card, card_id, populate_existing=True, with_for_update=lock or None)
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, Card, card_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def lock_by_ref(session: AsyncSession, ref: str) -> Card | None:

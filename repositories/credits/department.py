@@ -6,8 +6,6 @@ from sqlalchemy import ColumnElement, Select, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from domain.credits.spend.scope import Attribution, Known, Named, SpendingKey
 from models.billing.project import Project
 from models.credits.department import Department
@@ -17,6 +15,7 @@ from models.tenants.api_key import ApiKey
 from models.usage.usage import UsageEventRow
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Wanted, of_owner
+from repositories.common.required import required
 
 MISSING = "There is no such department."
 _ASKED = ("org_id", "name", "parent_id", "created_by")
@@ -47,12 +46,7 @@ async def find(session: AsyncSession, department_id: str, org_id: str) -> Depart
 
 async def get(session: AsyncSession, department_id: str) -> Department:
     """Return the department as it is now; NotFound when there is none, or it is not the session's to see."""
-    found = None
-    if is_id(department_id, "dep"):
-        found = await session.get(Department, department_id, populate_existing=True)
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, Department, department_id, "dep", MISSING, fresh=True)
 
 
 async def named(session: AsyncSession, org_id: str, name: str) -> Department | None:

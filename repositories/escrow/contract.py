@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.common.errors import NotFound
-from domain.common.ids import escrow_id_of, is_id
+from domain.common.ids import escrow_id_of
 from domain.escrow.contract import ContractStatus
 from domain.escrow.state import Milestone
 from models.escrow.contract import Contract, ContractParty
 from repositories.common.command import add_once
 from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.required import required
 from repositories.tenants import metadata
 
 MISSING = "There is no such contract."
@@ -40,10 +41,7 @@ async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -
 
 async def get(session: AsyncSession, contract_id: str) -> Contract:
     """Return the contract; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(Contract, contract_id) if is_id(contract_id, "ctr") else None
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, Contract, contract_id, "ctr", MISSING)
 
 
 async def clients_of(session: AsyncSession, contract_ids: Collection[str]) -> dict[str, str]:

@@ -6,11 +6,10 @@ from datetime import datetime
 from sqlalchemy import and_, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from domain.insight.export import ExportStatus
 from models.insight.export import ExportFileRow, ExportRow
 from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
+from repositories.common.required import required
 
 MISSING = "There is no such export."
 _LIST = Listing(of=ExportRow, order=[ExportRow.id], prefix="exp")
@@ -27,10 +26,7 @@ async def get(session: AsyncSession, export_id: str) -> ExportRow:
     Raises:
         NotFound: there is none that the session may see.
     """
-    row = await session.get(ExportRow, export_id) if is_id(export_id, "exp") else None
-    if row is None:
-        raise NotFound(MISSING)
-    return row
+    return await required(session, ExportRow, export_id, "exp", MISSING)
 
 
 async def page(session: AsyncSession, wanted: Wanted) -> Found[ExportRow]:

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from domain.insight.report import Definition
 from models.insight.report import Report, ReportRun
 from models.tenants.organization import Organization
 from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.required import required
 
 MISSING = "There is no such report."
 NO_RUN = "The report has no such run."
@@ -27,12 +27,7 @@ async def get(session: AsyncSession, report_id: str, *, lock: bool = False) -> R
     Raises:
         NotFound: there is none that the session may see.
     """
-    found = None
-    if is_id(report_id, PREFIX):
-        found = await session.get(Report, report_id, populate_existing=True, with_for_update=lock or None)
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, Report, report_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def listed(session: AsyncSession, org_id: str | None) -> Sequence[Report]:

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, s
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from domain.common.text import rfc3339
 from domain.marketplace.agent import AgentRetired, AgentSort
 from domain.reputation.boards import MINIMUMS, Period, bands
@@ -18,6 +17,7 @@ from models.reputation.reputation import ReputationAgentRow
 from models.tenants.organization import Organization
 from repositories.common.command import add_once, refuse_other
 from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.required import required
 from repositories.marketplace import marketplace
 from repositories.tenants import metadata
 
@@ -50,10 +50,7 @@ async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
 
 async def get(session: AsyncSession, agent_id: str) -> Agent:
     """Return the agent; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(Agent, agent_id) if is_id(agent_id, "agt") else None
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, Agent, agent_id, "agt", MISSING)
 
 
 async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, str]:

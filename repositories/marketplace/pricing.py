@@ -20,6 +20,7 @@ from domain.reputation.levels import Ladder
 from models.marketplace.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
 from repositories.common.command import add_once
 from repositories.common.listing import Found, Listing, Part, Wanted, of_owner
+from repositories.common.required import required
 from repositories.reputation.level import NEWEST, SEASONED, ladder_of
 
 MISSING = "There is no such pricing rule."
@@ -258,10 +259,7 @@ async def in_force(session: AsyncSession) -> Sequence[PricingRule]:
 
 async def get(session: AsyncSession, rule_id: str) -> PricingRule:
     """Return the rule, ended or not; NotFound when there is none."""
-    found = await session.get(PricingRule, rule_id) if is_id(rule_id, "prl") else None
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, PricingRule, rule_id, "prl", MISSING)
 
 
 _RULES = Listing(of=PricingRule, order=[PricingRule.id], prefix="prl")

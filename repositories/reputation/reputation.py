@@ -22,6 +22,7 @@ from domain.reputation.timing import Timing
 from domain.reputation.weights import Stakes
 from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.required import required
 
 STAKES = Stakes()
 
@@ -419,10 +420,7 @@ async def reported(session: AsyncSession, key: str) -> ReputationEventRow:
 
 async def feedback(session: AsyncSession, feedback_id: str) -> ReputationFeedbackRow:
     """Return feedback; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(ReputationFeedbackRow, feedback_id) if is_id(feedback_id, "fbk") else None
-    if found is None:
-        raise NotFound(NO_FEEDBACK)
-    return found
+    return await required(session, ReputationFeedbackRow, feedback_id, "fbk", NO_FEEDBACK)
 
 
 async def feedback_by(session: AsyncSession, command_id: str) -> ReputationFeedbackRow | None:

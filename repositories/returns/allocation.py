@@ -8,8 +8,6 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.returns.allocation import AllocationMode, AllocationStatus
 from ledger.invariants import Invariant
@@ -19,6 +17,7 @@ from models.reputation.reputation import ReputationAgentRow
 from models.returns.allocation import Allocation, AllocationSetting
 from models.tenants.organization import Organization
 from repositories.common.listing import Found, Listing, Wanted
+from repositories.common.required import required
 
 MISSING = "There is no such allocation."
 PREFIX = "alo"
@@ -51,12 +50,7 @@ async def get(session: AsyncSession, allocation_id: str, *, lock: bool = False) 
     Raises:
         NotFound: there is none that the session may see.
     """
-    found = None
-    if is_id(allocation_id, PREFIX):
-        found = await session.get(Allocation, allocation_id, populate_existing=True, with_for_update=lock or None)
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, Allocation, allocation_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def of_night(session: AsyncSession, project_id: str, night: date) -> Allocation | None:

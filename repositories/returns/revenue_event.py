@@ -5,14 +5,13 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from domain.returns.revenue_event import RevenueStatus
 from ledger.invariants import Invariant
 from models.billing.project import Project
 from models.marketplace.agent import Agent
 from models.returns.revenue_event import Attribution, RevenueEvent
 from repositories.common.listing import Found, Listing, Part, Wanted, each, of_owner
+from repositories.common.required import required
 
 MISSING = "There is no such revenue event."
 PREFIX = "rvn"
@@ -24,12 +23,7 @@ async def get(session: AsyncSession, event_id: str, *, lock: bool = False) -> Re
     Raises:
         NotFound: there is none, or it is not the session's to see.
     """
-    found = None
-    if is_id(event_id, PREFIX):
-        found = await session.get(RevenueEvent, event_id, populate_existing=True, with_for_update=lock or None)
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, RevenueEvent, event_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def of_reference(session: AsyncSession, org_id: str, source: str, reference: str) -> RevenueEvent | None:

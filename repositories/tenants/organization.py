@@ -7,7 +7,6 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import AWAITING
 from domain.payouts.payout.state import FINAL, PayoutStatus
@@ -16,6 +15,7 @@ from models.billing.project import DeploymentEvent
 from models.tenants.organization import Organization
 from repositories.common.command import add_once, other_request, refuse_other
 from repositories.common.listing import Found, Listing, Wanted, each
+from repositories.common.required import required
 from repositories.tenants import metadata
 
 MISSING = "There is no such organization."
@@ -47,10 +47,7 @@ async def _tier_has_changed(session: AsyncSession, organization_id: str) -> bool
 
 async def get(session: AsyncSession, organization_id: str) -> Organization:
     """Return the organization; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(Organization, organization_id) if is_id(organization_id, "org") else None
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, Organization, organization_id, "org", MISSING)
 
 
 async def exists(session: AsyncSession, organization_id: str) -> bool:

@@ -9,11 +9,10 @@ from sqlalchemy import ColumnElement, Select, delete, func, or_, select, text, u
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import SECOND_KEYS, Actor, Role
-from domain.common.errors import NotFound
-from domain.common.ids import is_id
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session, SessionLink
 from repositories.common.listing import MARGIN, Found, Listing, Part, Wanted, first_id
+from repositories.common.required import required
 
 #: PostgreSQL's channel on which every end of a session is announced, with its id.
 CHANNEL = "bursar_sessions"
@@ -98,10 +97,7 @@ async def add(session: AsyncSession, row: Session, *, most: int | None = None) -
 
 async def get(session: AsyncSession, session_id: str) -> Session:
     """Return the session; NotFound when there is none, or it is not the caller's organization's."""
-    found = await session.get(Session, session_id) if is_id(session_id, "ses") else None
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, Session, session_id, "ses", MISSING)
 
 
 async def hold(session: AsyncSession, session_id: str) -> bool:
@@ -164,10 +160,7 @@ async def link(session: AsyncSession, link_id: str) -> SessionLink | None:
 
 async def get_link(session: AsyncSession, link_id: str) -> SessionLink:
     """Return the link; NotFound when there is none, or it is not the caller's organization's."""
-    found = await session.get(SessionLink, link_id) if is_id(link_id, "lnk") else None
-    if found is None:
-        raise NotFound(NO_LINK)
-    return found
+    return await required(session, SessionLink, link_id, "lnk", NO_LINK)
 
 
 async def use(session: AsyncSession, link_id: str) -> bool:

@@ -11,14 +11,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict, NotFound
-from domain.common.ids import is_id
+from domain.common.errors import Conflict
 from domain.usage.event import ATTRIBUTES, REFERENCES
 from domain.usage.meter import ALL, Aggregation, Meter
 from ledger.invariants import Invariant
 from models.usage.meter import MeterDay, MeterMember, MeterRow
 from repositories.common.command import made_before
 from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.required import required
 from repositories.usage.usage import IS_THERE
 
 MISSING = "There is no such meter."
@@ -62,10 +62,7 @@ async def add_default(session: AsyncSession, row: MeterRow) -> bool:
 
 async def get(session: AsyncSession, meter_id: str) -> MeterRow:
     """Return a meter; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(MeterRow, meter_id) if is_id(meter_id, "mtr") else None
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return await required(session, MeterRow, meter_id, "mtr", MISSING)
 
 
 _LIST = Listing(of=MeterRow, order=[MeterRow.id], prefix="mtr", searched=("name", "event_type"))

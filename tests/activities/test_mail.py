@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select, text
 
 from activities.messages.mail import MailActivities
-from contracts.messages.mail import SendMails, SentMails
+from contracts.common.batch import DuePage
+from contracts.messages.mail import SentMails
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.common.access import Actor, Role
 from domain.common.mail import GIVE_UP_AFTER, Contact, MailKind
@@ -57,7 +58,7 @@ class World:
             await mail.queue(session, key=f"{self.org}:{key}", org_id=self.org, kind=kind, data=given)
 
     async def send(self, after: timedelta = timedelta(0)) -> SentMails:
-        return await self.sweep.send_mails(SendMails(now=self.now + after, limit=10))
+        return await self.sweep.send_mails(DuePage(now=self.now + after, limit=10))
 
     async def rows(self) -> list[QueuedMail]:
         async with self.database.platform() as session:

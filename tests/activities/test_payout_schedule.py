@@ -10,7 +10,7 @@ from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.payout_schedule import PayoutScheduleActivities
-from contracts.payouts.payout import PayScheduled
+from contracts.common.batch import DuePage
 from domain.common import accounts
 from domain.common.errors import Conflict, Invalid
 from domain.common.money import CREDIT, amounts_from
@@ -63,7 +63,7 @@ async def due(database: Database) -> World:
 async def pay(database: Database, fake: FakePayouts) -> None:
     client: Any = Starts()
     acts = PayoutScheduleActivities(database, client, fake, hold_back=NO_HOLD_BACK, minimum=amounts_from("1.00"))
-    await ActivityEnvironment().run(acts.pay, PayScheduled(now=datetime.now(UTC), limit=500))
+    await ActivityEnvironment().run(acts.pay, DuePage(now=datetime.now(UTC), limit=500))
 
 
 async def row_of(world: World) -> PayoutScheduleRow:

@@ -12,8 +12,8 @@ from sqlalchemy import insert, select, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.recovery import RecoveryActivities
+from contracts.common.batch import DuePage
 from contracts.payments.payment import RecordedPayment
-from contracts.payouts.recovery import RecoveryPage
 from domain.billing.tax.rates import TaxCategory
 from domain.billing.tax.sale import SaleTax
 from domain.common import accounts
@@ -331,7 +331,7 @@ async def refunded(
 async def recovered(sold: Sold) -> None:
     """Take from creators what they answer for of payments that are lost."""
     acts = RecoveryActivities(sold.database, None, hold_back=HoldBack.default())
-    await ActivityEnvironment().run(acts.recover, RecoveryPage(now=NOW, after="", limit=500))
+    await ActivityEnvironment().run(acts.recover, DuePage(now=NOW, after="", limit=500))
 
 
 async def test_refund_takes_access_and_both_shares_and_one_that_fails_gives_them_back(sold: Sold) -> None:

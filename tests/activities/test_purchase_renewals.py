@@ -11,7 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.marketplace.marketplace import MarketplaceActivities
 from activities.payments.payment import PaymentActivities
-from contracts.marketplace.marketplace import RenewedPurchases, RenewPurchases
+from contracts.common.batch import DuePage
+from contracts.marketplace.marketplace import RenewedPurchases
 from contracts.payments.payment import PaymentEvent, PaymentInput
 from domain.billing.tax.sale import SaleRules
 from domain.common.access import Actor, Role
@@ -74,7 +75,7 @@ class Renewing:
 
     async def at(self, row: MarketplacePurchase, now: datetime) -> RenewedPurchases:
         before = row.id[:-1] + chr(ord(row.id[-1]) - 1)
-        message = RenewPurchases(now=now, after=before, limit=1)
+        message = DuePage(now=now, after=before, limit=1)
         return await ActivityEnvironment().run(self.work.renew_purchases, message)
 
     async def mails(self, org_id: str) -> int:

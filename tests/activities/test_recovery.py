@@ -14,9 +14,9 @@ from activities.payouts.creator import CreatorActivities
 from activities.payouts.payout import PayoutActivities
 from activities.payouts.recovery import RecoveryActivities
 from commands.verify import verify
+from contracts.common.batch import DuePage
 from contracts.payments.payment import ProviderEventInput
 from contracts.payouts.payout import RecordPayout, SendPayout, SentPayout
-from contracts.payouts.recovery import RecoveryPage
 from domain.billing.billing_run.period import next_month
 from domain.billing.document.content import Document
 from domain.common import accounts
@@ -210,7 +210,7 @@ class World:
 
         The creator pays some of its debt before transfers are taken back.
         """
-        page = RecoveryPage(now=datetime.now(UTC), after="", limit=500)
+        page = DuePage(now=datetime.now(UTC), after="", limit=500)
         recovered = await ActivityEnvironment().run(self.acts.recover, page)
         if pays:
             await self.pays(pays)
@@ -288,7 +288,7 @@ class World:
             return await statement.issue(session, self.org, month, selling_by(SELLER), now=now)
 
 
-def replace_now(page: RecoveryPage) -> RecoveryPage:
+def replace_now(page: DuePage) -> DuePage:
     return page.model_copy(update={"now": datetime.now(UTC)})
 
 

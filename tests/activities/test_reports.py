@@ -11,7 +11,8 @@ from sqlalchemy import select, text, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.insight.report import ReportActivities
-from contracts.insight.report import MadeReport, MakeReport, ReportsDue
+from contracts.common.batch import DuePage
+from contracts.insight.report import MadeReport, MakeReport
 from domain.common.access import Role
 from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound, RateLimited
 from domain.insight.report import KEPT, MAX_REPORTS, TEMPLATES, Definition, Question, ReportFormat, ReportSchedule
@@ -316,7 +317,7 @@ async def test_due_report_is_started_looked_at_again_and_goes_on_with_the_next_p
 
     async def started(now: datetime) -> list[str]:
         starts = Starts()
-        message = ReportsDue(now=now, after="", limit=500)
+        message = DuePage(now=now, after="", limit=500)
         await ActivityEnvironment().run(work(db, Figures(), starts).start, message)
         return [each for each in starts.ids if each.split("/")[1] in {report.id, closed.id}]
 
@@ -349,7 +350,7 @@ async def test_deleted_report_makes_nothing_and_keeps_its_files_until_their_time
             with pytest.raises(NotFound):
                 await act(session)
     for after, left in ((timedelta(0), 1), (timedelta(seconds=1), 0)):
-        message = ReportsDue(now=DUE + KEPT + after, after="z", limit=500)
+        message = DuePage(now=DUE + KEPT + after, after="z", limit=500)
         await ActivityEnvironment().run(work(db, Figures()).start, message)
         assert len(await runs_of(db, report)) == left
 

@@ -14,7 +14,7 @@ from activities.payouts.recovery import RecoveryActivities
 from api.app import create_app
 from api.bootstrap import operator_key
 from commands.verify import verify
-from contracts.payouts.recovery import RecoveryPage
+from contracts.common.batch import DuePage
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store
@@ -159,7 +159,7 @@ class Town:
         self.payments[1].there.close_dispute(ref, won=False)
         await self.payments[1].look()
         acts = RecoveryActivities(self.database, self.bureau.payouts, hold_back=self.bureau.deps.settings.hold_back)
-        await ActivityEnvironment().run(acts.recover, RecoveryPage(now=datetime.now(UTC), after="", limit=500))
+        await ActivityEnvironment().run(acts.recover, DuePage(now=datetime.now(UTC), after="", limit=500))
         await recognise(self.connection)
 
 

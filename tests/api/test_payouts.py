@@ -14,7 +14,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.recovery import RecoveryActivities
 from api.v1.statements.schemas import totals
-from contracts.payouts.recovery import RecoveryPage
+from contracts.common.batch import DuePage
 from domain.billing.document.content import Party
 from domain.common import accounts
 from domain.common.ids import command_id
@@ -343,7 +343,7 @@ async def test_lost_chargeback_takes_earnings_and_stops_payouts_until_its_debt_i
     paid.there.close_dispute(ref, won=False)
     await paid.look()
     acts = RecoveryActivities(bureau.deps.database, bureau.payouts, hold_back=bureau.deps.settings.hold_back)
-    await ActivityEnvironment().run(acts.recover, RecoveryPage(now=datetime.now(UTC), after="", limit=500))
+    await ActivityEnvironment().run(acts.recover, DuePage(now=datetime.now(UTC), after="", limit=500))
     assert await payable(studio) == {}
     assert refused(await pay_out(studio.owner), 409, "payout.debt_open")["owed"] == "60.00"
     await earned(database, payer, studio, 100, 3000)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities.credits.holds import HoldActivities
-from contracts.credits.holds import ExpireHolds
+from contracts.common.batch import BatchPage
 from domain.common.ids import uuid_id
 from ledger.spending import Spending
 from ledger.spends import NewSpend
@@ -235,7 +235,7 @@ async def past(database: Database, spender: Tenant, amount_minor: int) -> str:
 
 
 async def sweep(database: Database) -> None:
-    await HoldActivities(database).expire_holds(ExpireHolds(now=datetime.now(UTC), limit=1000))
+    await HoldActivities(database).expire_holds(BatchPage(now=datetime.now(UTC), limit=1000))
 
 
 async def test_expired_reservation_is_neither_captured_nor_extended(
@@ -303,7 +303,7 @@ async def test_pitfall_06_what_was_captured_of_a_reservation_stays_used_when_the
     made = await reserve(spender.member, "10", expires_in="PT10M")
     good(await capture(spender.member, made["id"], amount="4", final_capture=False))
     later = datetime.fromisoformat(made["expires_at"])
-    await HoldActivities(database).expire_holds(ExpireHolds(now=later, limit=1000))
+    await HoldActivities(database).expire_holds(BatchPage(now=later, limit=1000))
     shown = good(await spender.auditor.get(f"/credits/reservations/{made['id']}"))
     assert (shown["status"], shown["captured"], shown["released"]) == ("captured", "4.00", "6.00")
     assert await balance(spender.member) == ("96.00", "0.00")

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
 from activities.payouts.recovery import RecoveryActivities
-from contracts.payouts.recovery import RecoveryPage
+from contracts.common.batch import DuePage
 from domain.common.access import Actor, Role
 from domain.common.credits import credit_price
 from domain.common.money import parse_amount
@@ -243,7 +243,7 @@ async def test_revenue_of_credits_whose_payment_is_lost_is_reversed_as_far_as_it
     [before] = good(await seller.owner.get("/revenue"))["data"]
     assert (before["status"], before["reversed_amount"]) == ("confirmed", "0.00")
     recovery = RecoveryActivities(database, None, hold_back=HoldBack.default())
-    await ActivityEnvironment().run(recovery.recover, RecoveryPage(now=datetime.now(UTC), after="", limit=500))
+    await ActivityEnvironment().run(recovery.recover, DuePage(now=datetime.now(UTC), after="", limit=500))
     # Of 40 credits the agent had 36, and the platform keeps its commission: the agent has neither won nor lost.
     [after] = good(await seller.owner.get("/revenue"))["data"]
     assert (after["amount"], after["reversed_amount"], after["commission"]) == ("40.00", "36.00", "4.00")
@@ -340,7 +340,7 @@ async def test_each_part_that_an_escrow_pays_is_revenue_of_its_day_and_reversed_
     paid.there.close_dispute(ref, won=False)
     await paid.look()
     recovery = RecoveryActivities(database, None, hold_back=HoldBack.default())
-    await ActivityEnvironment().run(recovery.recover, RecoveryPage(now=datetime.now(UTC), after="", limit=500))
+    await ActivityEnvironment().run(recovery.recover, DuePage(now=datetime.now(UTC), after="", limit=500))
     assert [back for *_, back in await revenue()] == ["14.25", "9.50", "0.00"]
     await prove(database_urls, revenue_event.INVARIANTS)
 

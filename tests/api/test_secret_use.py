@@ -16,7 +16,7 @@ from activities.credits.holds import HoldActivities
 from api.app import create_app
 from api.v1.secrets import using
 from api.v1.secrets.schemas import SecretUseView
-from contracts.credits.holds import ExpireHolds
+from contracts.common.batch import BatchPage
 from domain.common.ids import secret_use_key
 from domain.secrets.access import Verb
 from domain.usage.prices import make_price
@@ -297,7 +297,7 @@ async def test_a_lost_use_stays_counted_until_it_is_known_not_to_have_been_sent(
     await granted(org, host, hosts=["api.example.com"])
     now = datetime.now(UTC)
     first, _ = [await begun(org, database, at=now) for _ in range(2)]
-    await HoldActivities(database).expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    await HoldActivities(database).expire_holds(BatchPage(now=now + timedelta(minutes=6), limit=100))
     [seen] = good(await org.agent.get("/secrets/grants"))["data"]
     assert seen["uses_today"] == 2
     assert first.reference is not None
@@ -560,10 +560,10 @@ async def test_a_use_whose_process_died_is_charged_in_full_later(
     assert refused(await use(org.agent, host, key=key), 409, "secret.used")["state"] == "requested"
     now = datetime.now(UTC)
     holds = HoldActivities(database)
-    await holds.expire_holds(ExpireHolds(now=now + timedelta(minutes=4), limit=100))
+    await holds.expire_holds(BatchPage(now=now + timedelta(minutes=4), limit=100))
     assert await balance(org.owner) == ("98.00", "2.00")
     for _ in range(2):
-        await holds.expire_holds(ExpireHolds(now=now + down, limit=100))
+        await holds.expire_holds(BatchPage(now=now + down, limit=100))
     assert await balance(org.owner) == ("98.00", "0.00")
     used = refused(await use(org.agent, host, key=key), 409, "secret.used")
     assert (used["state"], used["cost"]) == ("unknown", "2.00")
@@ -607,7 +607,7 @@ async def test_a_lost_use_whose_hold_has_expired_is_charged_and_stops_no_other_h
     holds = HoldActivities(database)
     async with database.platform() as session:
         await Ledger(await driver_connection(session)).expire_holds(now=now + timedelta(days=2))
-    await holds.expire_holds(ExpireHolds(now=now + timedelta(days=8), limit=100))
+    await holds.expire_holds(BatchPage(now=now + timedelta(days=8), limit=100))
     assert await balance(org.owner) == ("96.00", "0.00")
     await prove(database_urls, secret_use.INVARIANTS, spend.INVARIANTS)
 
@@ -628,10 +628,10 @@ async def test_a_use_that_cannot_be_ended_stops_neither_the_others_nor_holds(
         await end_lost(session, use_id, now=now)
 
     monkeypatch.setattr(service, "end_lost", fails)
-    await HoldActivities(database).expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    await HoldActivities(database).expire_holds(BatchPage(now=now + timedelta(minutes=6), limit=100))
     assert await balance(org.owner) == ("96.00", "2.00")
     monkeypatch.undo()
-    await HoldActivities(database).expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    await HoldActivities(database).expire_holds(BatchPage(now=now + timedelta(minutes=6), limit=100))
     assert await balance(org.owner) == ("96.00", "0.00")
 
 
@@ -642,7 +642,7 @@ async def test_a_process_that_stood_still_before_the_hold_pays_all_the_same(
     now = datetime.now(UTC)
     asked = await begun(org, database, at=now)
     assert asked.reference is not None
-    await HoldActivities(database).expire_holds(ExpireHolds(now=now + timedelta(minutes=6), limit=100))
+    await HoldActivities(database).expire_holds(BatchPage(now=now + timedelta(minutes=6), limit=100))
     await hold(database, asked, at=now)
     ended = Ended(status="answered", cost_minor=2_000_000, status_code=200)
     for cost in (2_000_000, None):

@@ -10,7 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console import charts, format, widgets
 from console.app import ProblemPage
-from console.charts.bars import Bin
 from console.pages import labelled
 from console.problems import WORDS, Reaction
 from console.status import STATUSES, Status, Tone
@@ -132,17 +131,12 @@ def drawn() -> tuple[charts.Chart, ...]:
         low=tuple(value - 4 - week for week, value in enumerate(score)),
         high=tuple(value + 4 + week for week, value in enumerate(score)),
     )
-    bins = [
-        Bin(Decimal(low), Decimal(low + 10), count)
-        for low, count in enumerate_by(10, (1, 2, 4, 9, 17, 22, 14, 6, 3, 1))
-    ]
     return (
         charts.line("Balance of 30 days", days(30), [charts.Series(label="Balance", values=gaps)], CREDITS),
         charts.stacked("Spending by service", days(30), spent, CREDITS),
         charts.line(
             "Score with its interval", [f"Week {w + 1}" for w in range(14)], [interval], charts.Unit(), head="Week"
         ),
-        charts.histogram("Where you stand among peers", bins, charts.Unit(), marker=Decimal(72), marked="Your score"),
         charts.line("A share far from zero", days(7), [charts.Series(label="Paid", values=share(7))], charts.Unit("%")),
         charts.line("Nothing", [], [charts.Series(label="Nothing", values=())], CREDITS),
     )
@@ -150,10 +144,6 @@ def drawn() -> tuple[charts.Chart, ...]:
 
 def share(count: int) -> tuple[Decimal, ...]:
     return tuple(Decimal("0.971") + Decimal(day % 3) / 1000 for day in range(count))
-
-
-def enumerate_by(step: int, counts: tuple[int, ...]) -> list[tuple[int, int]]:
-    return [(index * step, count) for index, count in enumerate(counts)]
 
 
 def gallery() -> Gallery:

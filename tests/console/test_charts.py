@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console import charts
-from console.charts.bars import Bin
 from console.charts.scale import scale
 from console.charts.shape import MAX_POINTS, SIDE, along
 from tests.console.gallery import rendered
@@ -188,38 +187,6 @@ def test_what_cannot_be_drawn_is_refused(count, given_series):
         charts.line("Balance", labels(count), given_series, CREDITS)
 
 
-def bins(*counts: int) -> list[Bin]:
-    return [Bin(Decimal(index * 10), Decimal(index * 10 + 10), count) for index, count in enumerate(counts)]
-
-
-@pytest.mark.parametrize(
-    ("marker", "x"), [("0", "0.0"), ("15", "500.0"), ("30", "1000.0"), ("-5", "0.0"), ("99", "1000.0")]
-)
-def test_the_marker_stands_where_the_value_is(marker, x):
-    chart = charts.histogram("Peers", bins(1, 5, 2), charts.Unit(), marker=Decimal(marker))
-
-    assert f'<path class="cut-off" d="M{x} 0V1000"/>' in str(chart.svg)
-
-
-def test_the_table_of_a_histogram_says_whose_bin_it_is():
-    chart = charts.histogram("Peers", bins(1, 5, 2), charts.Unit(), marker=Decimal(30), marked="Your score")
-
-    assert [row.cells[0] for row in chart.rows] == ["1", "5", "2, your score among them"]
-    assert chart.sentence == "Most are from 10 to 20: 5 of 8. Your score: 30."
-
-
-@pytest.mark.parametrize(
-    "given_bins",
-    [
-        [Bin(Decimal(0), Decimal(1), 1), Bin(Decimal(2), Decimal(3), 1)],
-        [Bin(Decimal(0), Decimal(1), 1), Bin(Decimal(1), Decimal(3), 1)],
-    ],
-)
-def test_bins_that_do_not_fit_together_are_refused(given_bins):
-    with pytest.raises(ValueError, match="The bins"):
-        charts.histogram("Peers", given_bins, charts.Unit())
-
-
 @given(st.lists(parts, min_size=1, max_size=8))
 def test_the_parts_of_a_bar_fill_it(values):
     found = charts.segments([(str(value), None, value, "c1") for value in values])
@@ -264,5 +231,4 @@ def test_labels_of_others_are_text_in_a_chart():
 def test_nothing_is_said_to_be_nothing():
     assert charts.spark([], [], CREDITS).svg is None
     assert charts.ranking("Cost", [], CREDITS).sentence == "There is nothing yet."
-    assert charts.histogram("Peers", [], charts.Unit()).svg is None
     assert charts.stacked("Spending", [], [], CREDITS).svg is None

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from activities.credits.holds import HoldActivities
-from contracts.credits.holds import ExpireHolds
+from contracts.common.batch import BatchPage
 from runtime.database import Database
 from tests.sdk.world import World
 
@@ -128,7 +128,7 @@ async def balance(api: World) -> tuple[Decimal, Decimal]:
 async def later(database: Database) -> None:
     """End what has expired in six minutes."""
     now = datetime.now(UTC) + timedelta(minutes=6)
-    await HoldActivities(database).expire_holds(ExpireHolds(now=now, limit=1000))
+    await HoldActivities(database).expire_holds(BatchPage(now=now, limit=1000))
 
 
 #: What is paid when the process dies, and what in all when the same work is done again by another one.

@@ -29,8 +29,8 @@ from repositories.payments import payment, provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.support.payments import TERMS
+from workflows.common.sweeps import InboxSweepWorkflow
 from workflows.payments.customer import CustomerWorkflow
-from workflows.payments.inbox_sweep import InboxSweepWorkflow
 from workflows.payments.provider_event import ProviderEventWorkflow
 
 NUMBERS = itertools.count(1)

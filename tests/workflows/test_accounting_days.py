@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.books.accounting import AccountingDays
+from contracts.common.batch import Batch
 from domain.common import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.books.accounting_days import AccountingDaysWorkflow
+from workflows.common.batches import AccountingDaysWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -35,7 +35,7 @@ async def test_transfers_are_added_to_their_days_page_by_page_once(stage):
             return int(await connection.fetchval(_SUM))
 
     async def run() -> None:
-        start = AccountingDays(limit=2, settle_seconds=0)
+        start = Batch(now=datetime.now(UTC), limit=2, settle_seconds=0)
         handle = await stage.client.start_workflow(
             AccountingDaysWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )

@@ -29,8 +29,8 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.support.returns import MATURES, Team, early
 from tests.workflows.conftest import with_plugin
+from workflows.common.due import AllocationSweepWorkflow
 from workflows.returns.allocation import AllocationWorkflow
-from workflows.returns.allocation_sweep import AllocationSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -14,7 +14,8 @@ from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.payouts.statement import StatementActivities
-from contracts.payouts.statement import CreatorStatements, MakeStatements
+from contracts.common.batch import DuePage
+from contracts.payouts.statement import CreatorStatements
 from domain.billing.billing_run.period import previous_month
 from domain.billing.document.content import Document
 from domain.billing.legal_entity import LegalEntities, LegalEntity
@@ -40,7 +41,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.plans import blocks_read, vacuum
 from tests.support.proving import prove_all
 from tests.workflows.conftest import with_plugin
-from workflows.payouts.creator_statements import CreatorStatementsWorkflow
+from workflows.common.due import CreatorStatementsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -163,7 +164,7 @@ async def test_statement_that_cannot_be_made_keeps_no_other_and_is_told_once(
 
     monkeypatch.setattr(service, "issue", fail)
     for made in (1, 0):
-        message = MakeStatements(now=FIRST.replace(hour=4), after="", limit=10)
+        message = DuePage(now=FIRST.replace(hour=4), after="", limit=10)
         done = await ActivityEnvironment().run(work.make_statements, message)
         assert (done.made, done.failed) == (made, 1)
     async with database.platform() as session:

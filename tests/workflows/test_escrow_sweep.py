@@ -8,7 +8,7 @@ from sqlalchemy import update
 from models.escrow.escrow import EscrowRow
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
+from workflows.common.sweeps import EscrowSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

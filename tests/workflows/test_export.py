@@ -13,7 +13,7 @@ from runtime import reach
 from runtime.identity import new_id
 from services.insight import export
 from tests.support.histories import replay_and_keep
-from workflows.insight.export_sweep import ExportSweepWorkflow
+from workflows.common.sweeps import ExportSweepWorkflow
 from workflows.insight.search_index import SearchIndexWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.credits.holds import ExpiredHolds, HoldExpiry
+from contracts.common.batch import Batch, BatchDone
 from domain.common import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.credits.hold_expiry import BATCH, HoldExpiryWorkflow
+from workflows.common.batches import HoldExpiryWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -41,13 +41,13 @@ async def test_pitfall_18_a_hold_that_nobody_ended_is_released_once(award, stage
 
 async def test_run_that_goes_on_counts_on_from_where_the_one_before_stood(stage):
     at = datetime(2020, 1, 1, tzinfo=UTC)
-    start = HoldExpiry(now=at, limit=BATCH, count=1_500)
+    start = Batch(now=at, limit=500, count=1_500)
     handle = await stage.client.start_workflow(HoldExpiryWorkflow.run, start, id=new_id("sweep"), task_queue="bursar")
     assert (await handle.result()).count == 1_500
 
 
 def test_sweep_goes_on_while_pages_are_full():
-    start = HoldExpiry(now=datetime(2026, 1, 1, tzinfo=UTC), limit=2)
-    full, rest = ExpiredHolds(count=2), ExpiredHolds(count=1)
+    start = Batch(now=datetime(2026, 1, 1, tzinfo=UTC), limit=2)
+    full, rest = BatchDone(count=2), BatchDone(count=1)
     assert (start.is_last(full), start.is_last(rest)) == (False, True)
     assert start.plus(full).plus(rest).count == 3

@@ -22,7 +22,7 @@ from tests.support.looking import again
 from tests.workflows.approvals import approved
 from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.invoice_driver import InvoiceDriver, charged_back, collected, payment_of
-from workflows.billing.invoice_sweep import InvoiceSweepWorkflow
+from workflows.common.sweeps import InvoiceSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -10,7 +10,7 @@ from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.credits.lot_expiry import LotExpiryWorkflow
+from workflows.common.batches import LotExpiryWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.insight.metric_sums import MetricSums
+from contracts.common.batch import Batch
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
 from repositories.messages import event as events
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.insight.metric_sums import MetricSumsWorkflow
+from workflows.common.batches import MetricSumsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -28,7 +28,7 @@ async def test_events_are_added_up_page_by_page_once(stage):
             return int(await connection.fetchval(_SUM, org_id))
 
     async def run() -> None:
-        start = MetricSums(limit=2, now=at)
+        start = Batch(limit=2, now=at)
         handle = await stage.client.start_workflow(
             MetricSumsWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )

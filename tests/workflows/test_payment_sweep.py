@@ -13,7 +13,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, new_payment
-from workflows.payments.payment_sweep import PaymentSweepWorkflow
+from workflows.common.sweeps import PaymentSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -35,9 +35,8 @@ from tests.support.looking import again
 from tests.workflows.conftest import stage_on
 from tests.workflows.payment_driver import paid
 from tests.workflows.payout_driver import taken_out
-from workflows.payouts.earnings_recovery import EarningsRecoveryWorkflow
-from workflows.payouts.payout_sweep import PayoutSweepWorkflow
-from workflows.payouts.scheduled_payouts import ScheduledPayoutsWorkflow
+from workflows.common.due import EarningsRecoveryWorkflow, ScheduledPayoutsWorkflow
+from workflows.common.sweeps import PayoutSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -11,7 +11,8 @@ from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.marketplace.referral import ReferralActivities
-from contracts.marketplace.referral import LookAtReferrals, ReferralRewards
+from contracts.common.batch import DuePage
+from contracts.marketplace.referral import ReferralRewards
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.credits import credit_price
@@ -38,7 +39,7 @@ from tests.support.looking import again
 from tests.support.proving import prove_all
 from tests.support.purchases import buy
 from tests.workflows.conftest import with_plugin
-from workflows.marketplace.referral_rewards import ReferralRewardsWorkflow
+from workflows.common.due import ReferralRewardsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -171,7 +172,7 @@ async def test_referral_whose_payment_is_disputed_on_its_last_day_is_decided_whe
     work = ReferralActivities(database, rewards, credit_price("0.10", "USD"), window=WINDOW)
 
     async def look(now: datetime) -> tuple[int, int]:
-        asked = LookAtReferrals(now=now, after="", limit=2)
+        asked = DuePage(now=now, after="", limit=2)
         done = await ActivityEnvironment().run(work.look_at_referrals, asked)
         return done.rewarded, done.refused
 
@@ -195,7 +196,7 @@ async def test_referral_of_a_closed_organization_is_refused(fresh_database_urls:
     work = ReferralActivities(database, rewards, credit_price("0.10", "USD"), window=WINDOW)
     async with database.platform() as session:
         await organizations.close(session, closer, two.referrer, reason="left", now=LATER)
-    look = LookAtReferrals(now=LATER, after="", limit=2)
+    look = DuePage(now=LATER, after="", limit=2)
     done = await ActivityEnvironment().run(work.look_at_referrals, look)
     assert (done.refused, done.failed) == (1, 0)
     assert await two.stands() == ("refused", "closed")

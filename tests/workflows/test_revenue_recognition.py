@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.books.revenue import RevenueRecognition
+from contracts.common.batch import Batch
 from domain.common import accounts
 from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
-from workflows.books.revenue_recognition import RevenueRecognitionWorkflow
+from workflows.common.batches import RevenueRecognitionWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -35,7 +35,7 @@ async def test_uses_are_booked_page_by_page_once(award, stage):
             return (await Ledger(await driver_connection(session)).balance(revenue)).posted_minor
 
     async def run() -> None:
-        start = RevenueRecognition(limit=2, settle_seconds=0)
+        start = Batch(now=datetime.now(UTC), limit=2, settle_seconds=0)
         handle = await stage.client.start_workflow(
             RevenueRecognitionWorkflow.run, start, id=new_id("batch"), task_queue="bursar"
         )

@@ -30,9 +30,9 @@ from tests.support.looking import again
 from tests.support.receivers import receiving
 from tests.support.rotations import DAY, FIRST, Rotated, Target
 from tests.workflows.conftest import with_plugin
+from workflows.common.sweeps import RotationSweepWorkflow
 from workflows.secrets import rotation as module
 from workflows.secrets.rotation import RotationWorkflow
-from workflows.secrets.rotation_sweep import RotationSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -15,7 +15,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from workflows.credits.spend_days import BATCH, SpendDaysWorkflow
+from workflows.common.batches import SPEND_DAYS, SpendDaysWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -27,7 +27,7 @@ async def test_days_that_are_over_are_added_up_and_today_is_not(
     org_id, now = new_id("org"), datetime.now(UTC)
     async with database.platform() as session:
         spending = Spending(await driver_connection(session), org_id)
-        for days_ago in (0, *range(1, BATCH + 6), 120):
+        for days_ago in (0, *range(1, SPEND_DAYS + 6), 120):
             spend = NewSpend(key=f"day-{days_ago}", action="free", amount_minor=0)
             await spending.charge(spend, at=now - timedelta(days=days_ago))
     client = with_plugin(timeskip_env.client)
@@ -39,8 +39,8 @@ async def test_days_that_are_over_are_added_up_and_today_is_not(
             counts.append((await handle.result()).count)
             await replay_and_keep(await handle.fetch_history(), "spend-days/completed")
     # What is older than any summary is left.
-    assert counts == [BATCH + 5, 0]
+    assert counts == [SPEND_DAYS + 5, 0]
     async with database.platform() as session:
         days = set(await session.scalars(text("SELECT day FROM spend_rollups")))
-    assert days == {(now - timedelta(days=days_ago)).date() for days_ago in range(1, BATCH + 6)}
+    assert days == {(now - timedelta(days=days_ago)).date() for days_ago in range(1, SPEND_DAYS + 6)}
     await database.close()

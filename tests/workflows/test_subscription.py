@@ -32,7 +32,7 @@ from tests.support.looking import again
 from tests.support.subscriptions import bill_of
 from tests.workflows.conftest import Stage
 from tests.workflows.subscriptions import PLANS, Subscriber, subscriber, terms
-from workflows.billing.subscription_sweep import SubscriptionSweepWorkflow
+from workflows.common.sweeps import SubscriptionSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -15,9 +15,7 @@ from runtime.identity import new_id
 from tests.support.histories import replay
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, new_payment
-from workflows.escrow.escrow_sweep import EscrowSweepWorkflow
-from workflows.payments.inbox_sweep import InboxSweepWorkflow
-from workflows.payments.payment_sweep import PaymentSweepWorkflow
+from workflows.common.sweeps import EscrowSweepWorkflow, InboxSweepWorkflow, PaymentSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -100,6 +98,6 @@ async def test_a_sweep_that_continues_as_new_goes_on_from_its_place(stage: Stage
             task_queue=queue,
         )
         result = await handle.result()
-    assert (result.waiting, result.started) == (350 + 100 + 1, 3)
+    assert (result.found, result.started) == (350 + 100 + 1, 3)
     assert crowd.asked == ["7", "8", "9"]
     await replay(await handle.fetch_history())

@@ -10,7 +10,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.billing.vat_numbers import VatNumberActivities
-from contracts.billing.vat_numbers import ConfirmVatNumbers, VatConfirmations
+from contracts.billing.vat_numbers import VatConfirmations
+from contracts.common.batch import DuePage
 from dev.sandbox.vies.app import Register, create_app
 from models.billing.billing_profile import BillingProfile
 from models.messages.alert import Alert
@@ -23,7 +24,7 @@ from runtime.jobs import SCHEDULES
 from tests.support.billing import draft, finalise, located, organization, rate
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from workflows.billing.vat_confirmations import VatConfirmationsWorkflow
+from workflows.common.due import VatConfirmationsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -63,7 +64,7 @@ async def test_numbers_are_asked_for_until_the_register_answers_and_bad_ones_are
             register.down = set()
         assert "confirmed: 1" in str(await handle.query("__temporal_workflow_metadata"))
         await replay_and_keep(await handle.fetch_history(), "vat-confirmations/completed")
-    assert [(run.asked, run.confirmed, run.refused) for run in runs] == [(3, 1, 1), (2, 1, 1)]
+    assert [(run.found, run.confirmed, run.refused) for run in runs] == [(3, 1, 1), (2, 1, 1)]
     assert await profiles(database) == {
         "DE136695976": (True, NOW),
         "ATU13585627": (True, NOW),
@@ -73,10 +74,8 @@ async def test_numbers_are_asked_for_until_the_register_answers_and_bad_ones_are
     async with database.platform() as session:
         alerts = (await session.scalars(select(Alert.org_id).where(Alert.kind == "tax.vat_not_in_force"))).all()
     assert alerts == [orgs["DE100000000"]]
-    nobody = await VatNumberActivities(database, None).confirm_vat_numbers(
-        ConfirmVatNumbers(now=NOW, after="", limit=2)
-    )
-    assert (nobody.asked, nobody.done) == (0, True)
+    nobody = await VatNumberActivities(database, None).confirm_vat_numbers(DuePage(now=NOW, after="", limit=2))
+    assert nobody.found == 0
     await database.close()
 
 
@@ -94,9 +93,7 @@ async def test_an_answer_for_a_number_that_was_changed_meanwhile_is_dropped(fres
 
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=create_app())) as http:
         answering = Vies(http, "http://vies.example", requester="DE129273398")
-        page = await VatNumberActivities(database, Slow()).confirm_vat_numbers(
-            ConfirmVatNumbers(now=NOW, after="", limit=2)
-        )
+        page = await VatNumberActivities(database, Slow()).confirm_vat_numbers(DuePage(now=NOW, after="", limit=2))
     assert page.confirmed == 0
     assert await profiles(database) == {"DE129273398": (False, None)}
     await database.close()
@@ -119,9 +116,9 @@ async def test_number_that_is_not_in_force_any_more_ends_reverse_charge_after_a_
             return answers.pop(0)
 
     async def asked(days: int) -> tuple[int, int]:
-        message = ConfirmVatNumbers(now=NOW + timedelta(days=days), after="", limit=2)
+        message = DuePage(now=NOW + timedelta(days=days), after="", limit=2)
         page = await VatNumberActivities(database, Answering()).confirm_vat_numbers(message)
-        return page.asked, (await finalise(database, await draft(database, org))).tax_minor
+        return page.found, (await finalise(database, await draft(database, org))).tax_minor
 
     assert [await asked(days) for days in (29, 31, 60, 62)] == [(0, 0), (1, 0), (0, 0), (1, 2_000)]
     async with database.platform() as session:

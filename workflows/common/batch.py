@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from contracts.common.batch import DuePage, Handling
     from contracts.common.queues import local_activity, regular_activity
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class Progress(Protocol[DoneIn]):
 
 
 P = TypeVar("P", bound=Progress[Any])
+H = TypeVar("H", bound=Handling)
 #: A class of activities, and the message that one of its methods takes.
 A = TypeVar("A")
 M = TypeVar("M")
@@ -81,26 +83,24 @@ async def through_transactions(
 
 
 async def through_activities(
-    progress: P,
-    method: Callable[[A, M], Awaitable[Done]],
-    message: Callable[[P], M],
-    summary: Callable[[P], str],
-    details: Callable[[P], str],
-) -> P:
+    progress: H,
+    method: Callable[[A, DuePage], Awaitable[Done]],
+    summary: Callable[[H], str],
+    details: Callable[[H], str],
+) -> H:
     """Do the remaining pages, each in one activity that handles its items one by one; the run's details follow.
 
     Args:
         progress: the run's input.
         method: the activity that does a page.
-        message: makes the activity's message from the batch's progress.
         summary: makes the summary that the Temporal UI shows.
         details: renders the progress for operators.
     """
 
-    async def page(at: P) -> Done:
+    async def page(at: H) -> Done:
         workflow.set_current_details(details(at))
         options = regular_activity(summary(at), timeout=timedelta(minutes=10))
-        return await workflow.execute_activity_method(method, message(at), **options)
+        return await workflow.execute_activity_method(method, at.page, **options)
 
     done = await through_pages(progress, page)
     workflow.set_current_details(details(done))

@@ -6,8 +6,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages.alert_rules import AlertRuleActivities
+    from contracts.common.batch import Batch
     from contracts.common.queues import local_activity
-    from contracts.messages.alert_rules import AlertRulesProgress, LookAtAlertRules
+    from contracts.messages.alert_rules import LookAtAlertRules
     from workflows.common.batch import through_transactions
 
 #: How many rules one transaction evaluates.
@@ -26,10 +27,10 @@ class AlertRulesWorkflow:
     """
 
     @workflow.run
-    async def run(self, start: AlertRulesProgress | None = None) -> AlertRulesProgress:
+    async def run(self, start: Batch | None = None) -> Batch:
         """Evaluate page by page."""
         if start is None:
-            start = AlertRulesProgress(now=workflow.now(), limit=BATCH)
+            start = Batch(now=workflow.now(), limit=BATCH)
             await workflow.execute_local_activity_method(
                 AlertRuleActivities.look_at_alert_rules,
                 LookAtAlertRules(now=start.now, limit=BATCH, built_in=True),

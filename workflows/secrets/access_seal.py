@@ -4,7 +4,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.secrets.access import SecretAccessActivities
-    from contracts.secrets.access import AccessSeals, SealAccess
+    from contracts.common.batch import BatchPage
+    from contracts.secrets.access import AccessSeals
     from workflows.common.batch import through_transactions
 
 #: How many entries one seal covers.
@@ -27,7 +28,7 @@ class SecretAccessSealWorkflow:
         done = await through_transactions(
             start or AccessSeals(limit=BATCH, now=workflow.now()),
             SecretAccessActivities.seal_access,
-            lambda at: SealAccess(limit=at.limit, now=at.now),
+            lambda at: BatchPage(limit=at.limit, now=at.now),
             lambda at: f"seal the next {at.limit} entries after {at.count}",
         )
         workflow.set_current_details(f"{done.count} entries were sealed. Seal {done.number} has the hash {done.hash}.")

@@ -143,10 +143,7 @@ _BALANCES = ListOf(
 async def list_billing_balances(
     deps: DepsDep, asked: Annotated[Asked, _BALANCES.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
-    """List the balance of each account of the organization at a moment, by time of booking. Escrows are left out.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
-    """
+    """List the balance of each account of the organization at a moment, by time of booking. Escrows are left out."""
     org_id, now = await known_organization(deps, actor, asked.organization_id), datetime.now(UTC)
     at = asked.get("at")
     async with deps.database.platform() as session:

@@ -102,8 +102,6 @@ async def get_earnings(
 
     Give the period as times (`from`, `to`) or as days in UTC (`start_date`, `end_date`); all time when left out.
     Credits are paid out at what was paid for these very credits, less the platform's share.
-
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     start_date, end_date = asked.get("start_date"), asked.get("end_date")
     org_id, term = (

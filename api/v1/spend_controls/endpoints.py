@@ -2,31 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
-from uuid import UUID
 
-from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.auth import ActorDep, SpendingKeyDep, permit, require
-from api.deps import Deps, DepsDep
+from api.auth import ActorDep, SpendingKeyDep, permit
+from api.deps import DepsDep
 from api.errors import errors
-from api.fields import SearchText
-from api.idempotency import Command, MayRepeat
-from api.lists import CREATED, Asked, Items, ListOf
+from api.idempotency import MayRepeat
 from api.routing import Resource
-from api.tenancy import acting_organization, listed_organization
-from api.v1.spend_controls.kinds import (
-    Lists,
-    changeable,
-    counted_of,
-    note_price,
-    order_of,
-    readable,
-    refused_of,
-    versions_of,
-)
+from api.v1.spend_controls.kinds import EXISTS, VERSION, Kind, add_controls, add_lists
 from api.v1.spend_controls.schemas import (
     ControlChange,
     ControlCreate,
@@ -34,15 +19,13 @@ from api.v1.spend_controls.schemas import (
     ControlView,
     DepartmentLimitsSet,
     DepartmentLimitsView,
-    StatusChange,
 )
 from api.v1.spends.own import confined, refuse_totals
-from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.access import Permission
+from domain.common.errors import Forbidden, NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
-from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
-from domain.credits.spend.scope import SpendingKey
+from domain.credits.spend.control import ControlKind, SubjectKind
 from models.credits.spend_control import SpendControl
 from repositories.credits import department as departments
 from repositories.credits import spend_control as controls
@@ -53,154 +36,57 @@ from services.credits.spend_control import Order
 router = Resource(tags=["spend_controls"])
 
 
-_VERSION = (Conflict, "spend_control.version")
-_CLOSED = (Conflict, "spend_control.closed")
-_EXISTS = (Conflict, "spend_control.exists")
-_CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
+async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> list[ControlView]:
+    now = datetime.now(UTC)
+    counters = await controls.counted(session, rows, now)
+    ids = {row.id: uuid_id("ctl", row.id) for row in rows}
+    names = await name.named(session, ids.values(), None)
+    return [ControlView.of(row, counters.get(row.id, {}), now, names.get(ids[row.id])) for row in rows]
 
 
-@router.post(
-    "/spend-controls",
-    status_code=201,
-    response_model=ControlView,
-    responses=errors(NotFound, _EXISTS),
+_KIND = Kind(
+    kind=ControlKind.LIMIT,
+    noun="spend_control",
+    word="control",
+    creation=ControlCreate,
+    changed=ControlChange,
+    view=ControlView,
+    version=ControlVersionView,
+    show=_all_shown,
+    counted="counted-spends",
+    refused="refusals",
+    of_create="""\
+Create a spend control. A spend must fit into every control of its subjects and of those above them.
+
+A control of a key limits that key only, and not the other key that its principal may have. A control of an agent
+limits all its keys and sessions.""",
+    of_list="""\
+List spend controls, newest first, with what is left of their limits.
+
+The key of an agent gets those of its agent and of the key. A member's key that is attributed to a department or a
+project gets those of that, of the agents in it, and of the key.""",
+    of_change="Replace what a control allows and its parent. The change applies to later spends.",
+    of_freeze="""\
+Freeze a control until it is unfrozen or closed, whatever its term: new spends under it are refused.
+
+What is reserved can still be captured and released.""",
+    of_unfreeze="Unfreeze a control: spending under it is allowed again, within its limits.",
+    of_counted=(
+        "List the spends and escrows that count in a control, newest first. Keys of agents and members get their own "
+        "only."
+    ),
+    of_refused="List the spends that a control refused",
 )
-async def create_spend_control(
-    body: ControlCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_SPENDING)
-) -> Response:
-    """Create a spend control. A spend must fit into every control of its subjects and of those above them.
-
-    A control of a key limits that key only, and not the other key that its principal may have. A control of an agent
-    limits all its keys and sessions.
-    """
-    org_id = acting_organization(actor, body.organization_id)
-    new, allowance = body.new(org_id), body.allowance(body.currency)
-    async with once, deps.database.platform() as session:
-        order = order_of(actor, org_id, once, body)
-        await note_price(deps, session, body.currency, order.at)
-        return once.answer(
-            await _shown(session, await spend_control.create(session, order, new, allowance, body.parent()))
-        )
+add_controls(router, _KIND)
+add_lists(router, _KIND)
 
 
-_LIST = ListOf(
-    "spend-controls",
-    ControlView,
-    *(*CREATED, "organization_id", "currency"),
-    order=[UUID],
-    status=ControlStatus,
-    subject_type=Annotated[SubjectKind | None, Query(description="Only controls of this type of subject.")],
-    subject_id=Annotated[SearchText | None, Query(description="Only controls of this subject.")],
-    open_only=Annotated[bool, Query(alias="open", description="Exclude closed controls.")],
+@router.get(
+    "/credits/departments/{department_id}/limits",
+    tags=["departments"],
+    response_model=DepartmentLimitsView,
+    responses=errors(NotFound, Forbidden),
 )
-_VERSIONS = versions_of("control", ControlVersionView)
-_COUNTED = counted_of("counted-spends")
-_REFUSALS = refused_of("refusals")
-
-
-@_LIST.get(router, "/spend-controls", NotFound)
-async def list_spend_controls(
-    deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
-) -> Items:
-    """List spend controls, newest first, with what is left of their limits.
-
-    The key of an agent gets those of its agent and of the key. A member's key that is attributed to a department or a
-    project gets those of that, of the agents in it, and of the key.
-    """
-    org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
-    wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
-    of = confined(actor, key)
-    async with deps.session_for(actor) as session:
-        found = await controls.page(session, wanted, kind=ControlKind.LIMIT, open_only=open_only, of=of)
-        return await _all_shown(session, found.rows), found.following
-
-
-@router.get("/spend-controls/{control_id}", responses=errors(NotFound, Forbidden))
-async def get_spend_control(control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ControlView:
-    """Read one spend control."""
-    async with deps.session_for(actor) as session:
-        return await _shown(session, await readable(session, actor, key, control_id, ControlKind.LIMIT))
-
-
-@router.put("/spend-controls/{control_id}", response_model=ControlView, responses=_CHANGING)
-async def change_spend_control(
-    control_id: str, body: ControlChange, deps: DepsDep, once: MayRepeat, actor: ActorDep
-) -> Response:
-    """Replace what a control allows and its parent. The change applies to later spends."""
-    row = await changeable(deps, actor, control_id, ControlKind.LIMIT)
-    allowance = body.allowance(row.asset)
-    async with once, deps.database.platform() as session:
-        order = order_of(actor, row.org_id, once, body)
-        await note_price(deps, session, row.asset, order.at)
-        changed = await spend_control.change(session, order, row.id, allowance, body.parent())
-        return once.answer(await _shown(session, changed))
-
-
-@router.post(
-    "/spend-controls/{control_id}/freeze",
-    response_model=ControlView,
-    responses=_CHANGING,
-)
-async def freeze_spend_control(
-    control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
-) -> Response:
-    """Freeze a control until it is unfrozen or closed, whatever its term: new spends under it are refused.
-
-    What is reserved can still be captured and released.
-    """
-    return await _set_status(deps, once, actor, control_id, body, ControlStatus.FROZEN)
-
-
-@router.post("/spend-controls/{control_id}/unfreeze", response_model=ControlView, responses=_CHANGING)
-async def unfreeze_spend_control(
-    control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
-) -> Response:
-    """Unfreeze a control: spending under it is allowed again, within its limits."""
-    return await _set_status(deps, once, actor, control_id, body, ControlStatus.ACTIVE)
-
-
-@router.post(
-    "/spend-controls/{control_id}/close",
-    response_model=ControlView,
-    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, (Conflict, "spend_control.has_children")),
-)
-async def close_spend_control(
-    control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
-) -> Response:
-    """Close a control permanently. It no longer limits anything, and a new one can be created for its subject."""
-    return await _set_status(deps, once, actor, control_id, body, ControlStatus.CLOSED)
-
-
-@_VERSIONS.get(router, "/spend-controls/{control_id}/versions", NotFound, Forbidden)
-async def list_spend_control_versions(
-    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
-) -> Items:
-    """List the versions of what a control allowed, newest first, with who made each change."""
-    return await _lists(deps, actor, key, control_id).versions(asked, ControlVersionView)
-
-
-@_COUNTED.get(router, "/spend-controls/{control_id}/spends", NotFound, Forbidden)
-async def list_counted_spends(
-    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked
-) -> Items:
-    """List the spends and escrows that count in a control, newest first. Keys of agents and members get their own only.
-
-    A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
-    still have a `next_cursor`.
-    """
-    return await _lists(deps, actor, key, control_id).spends(asked)
-
-
-@_REFUSALS.get(router, "/spend-controls/{control_id}/refusals", NotFound, Forbidden)
-async def list_refusals(control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Asked) -> Items:
-    """List the spends that a control refused, newest first: the first 1,000 of each window.
-
-    The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
-    """
-    return await _lists(deps, actor, key, control_id).refusals(asked)
-
-
-@router.get("/credits/departments/{department_id}/limits", tags=["departments"], responses=errors(NotFound, Forbidden))
 async def get_department_limits(
     department_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> DepartmentLimitsView:
@@ -222,7 +108,7 @@ async def get_department_limits(
     "/credits/departments/{department_id}/limits",
     tags=["departments"],
     response_model=DepartmentLimitsView,
-    responses=errors(NotFound, Forbidden, _VERSION, _EXISTS),
+    responses=errors(NotFound, Forbidden, VERSION, EXISTS),
 )
 async def set_department_limits(
     department_id: str, body: DepartmentLimitsSet, deps: DepsDep, once: MayRepeat, actor: ActorDep
@@ -238,34 +124,9 @@ async def set_department_limits(
         return once.answer(await _limits_shown(session, department_id, row))
 
 
-async def _set_status(
-    deps: Deps, once: Command, actor: Actor, control_id: str, body: StatusChange | None, status: ControlStatus
-) -> Response:
-    row = await changeable(deps, actor, control_id, ControlKind.LIMIT)
-    async with once, deps.database.platform() as session:
-        order = order_of(actor, row.org_id, once, body or StatusChange())
-        return once.answer(await _shown(session, await spend_control.set_status(session, order, row.id, status)))
-
-
-async def _shown(session: AsyncSession, row: SpendControl) -> ControlView:
-    return (await _all_shown(session, [row]))[0]
-
-
-async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> list[ControlView]:
-    now = datetime.now(UTC)
-    counters = await controls.counted(session, rows, now)
-    ids = {row.id: uuid_id("ctl", row.id) for row in rows}
-    names = await name.named(session, ids.values(), None)
-    return [ControlView.of(row, counters.get(row.id, {}), now, names.get(ids[row.id])) for row in rows]
-
-
 async def _limits_shown(session: AsyncSession, department_id: str, row: SpendControl | None) -> DepartmentLimitsView:
     now = datetime.now(UTC)
     if row is not None and not spend_control.applies(row, now):
         row = None
     counters = {} if row is None else (await controls.counted(session, [row], now)).get(row.id, {})
     return DepartmentLimitsView.of(department_id, row, counters, now)
-
-
-def _lists(deps: Deps, actor: Actor, key: SpendingKey, control_id: str) -> Lists:
-    return Lists(deps, actor, key, control_id, ControlKind.LIMIT)

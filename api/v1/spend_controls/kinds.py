@@ -1,28 +1,37 @@
-"""What limits and budgets, the two kinds of spend controls, answer alike."""
+"""Limits and budgets, the two kinds of spend controls: the paths that both have, and what these answer."""
 
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Path, Query
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
 
-from api.auth import permit
-from api.deps import Deps
+from api.auth import ActorDep, SpendingKeyDep, permit, require
+from api.deps import Deps, DepsDep
+from api.errors import errors
 from api.fields import SearchText
-from api.idempotency import Command
+from api.idempotency import Command, MayRepeat
 from api.lists import CREATED, Asked, Int32, Items, ListOf, items_of
+from api.routing import Resource
+from api.tenancy import acting_organization, listed_organization
 from api.v1.spend_controls.schemas import (
+    ControlTermsView,
     ControlVersionView,
     CountedSpendView,
+    NewSet,
     RefusalView,
     StatusChange,
     TermsSet,
 )
 from api.v1.spends.own import confined, reader
 from domain.common.access import Actor, Permission
+from domain.common.errors import Conflict, Forbidden, NotFound
 from domain.common.money import CREDIT
-from domain.credits.spend.control import ControlKind
+from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.credits.spend.scope import SpendingKey
 from ledger.spends import SpendStatus
 from models.credits.spend_control import SpendControl
@@ -30,29 +39,278 @@ from repositories.common.listing import Found
 from repositories.credits import spend_control as controls
 from repositories.credits.spend import own_of
 from services.books import exchange_rate
+from services.credits import spend_control
 from services.credits.spend_control import Order
 
+VERSION = (Conflict, "spend_control.version")
+CLOSED = (Conflict, "spend_control.closed")
+EXISTS = (Conflict, "spend_control.exists")
+CHANGING = errors(NotFound, Forbidden, VERSION, CLOSED)
+
+_READING = errors(NotFound, Forbidden)
+_CLOSING = errors(NotFound, Forbidden, VERSION, CLOSED, (Conflict, "spend_control.has_children"))
+_CLOSE = "Close a {} permanently. It no longer limits anything, and a new one can be created for its subject."
+_SCANNED = (
+    "A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and\n"
+    "still have a `next_cursor`."
+)
+_OWN_REFUSALS = (
+    "The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`."
+)
 _CHANGED_BY = Annotated[SearchText | None, Query(description="Only versions that this principal made.")]
 _OF_SPENDS: dict[str, Any] = {
     "action": Annotated[SearchText | None, Query(description="Only spends on this action.")],
     "run_id": Annotated[SearchText | None, Query(description="Only spends of this run.")],
+    "currency": CREDIT,
 }
 _BY_AMOUNT = (*CREATED, "agent_id", "min_amount", "max_amount")
 
 
-def versions_of(noun: str, view: type[ControlVersionView]) -> ListOf:
-    """Return the list of versions of a kind."""
-    return ListOf(f"{noun}-versions", view, *CREATED, order=[Int32], changed_by=_CHANGED_BY)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of spend controls as its paths show it.
+
+    `noun` is in the names of operations, and with an s in the path; `word` is in sentences, and the parameter is named
+    by it. `counted` and `refused` name the two lists of spends. The texts describe what only this kind does.
+    """
+
+    kind: ControlKind
+    noun: str
+    word: str
+    creation: type[NewSet]
+    changed: type[TermsSet]
+    view: type[ControlTermsView]
+    version: type[ControlVersionView]
+    show: Callable[[AsyncSession, Sequence[SpendControl]], Awaitable[Sequence[ControlTermsView]]]
+    counted: str
+    refused: str
+    of_create: str
+    of_list: str
+    of_change: str
+    of_freeze: str
+    of_unfreeze: str
+    of_counted: str
+    of_refused: str
+
+    @property
+    def path(self) -> str:
+        """The path of all of them."""
+        return f"/{self.noun.replace('_', '-')}s"
+
+    @property
+    def one(self) -> str:
+        """The path of one."""
+        return f"{self.path}/{{{self.parameter}}}"
+
+    @property
+    def parameter(self) -> str:
+        """The name of the id in the paths."""
+        return f"{self.word}_id"
+
+    async def shown(self, session: AsyncSession, row: SpendControl) -> ControlTermsView:
+        """Return a control as it is answered."""
+        return (await self.show(session, [row]))[0]
+
+    async def write(
+        self,
+        deps: Deps,
+        once: Command,
+        actor: Actor,
+        row: SpendControl,
+        body: TermsSet | StatusChange,
+        act: Callable[[AsyncSession, Order], Awaitable[SpendControl]],
+    ) -> Response:
+        """Change a control in one transaction, once for each command, and answer with it."""
+        async with once, deps.database.platform() as session:
+            order = order_of(actor, row.org_id, once, body, self.kind)
+            return once.answer(await self.shown(session, await act(session, order)))
 
 
-def counted_of(noun: str) -> ListOf:
-    """Return the list of what counts in a control of a kind."""
-    return ListOf(noun, CountedSpendView, *_BY_AMOUNT, order=[UUID], status=SpendStatus, currency=CREDIT, **_OF_SPENDS)
+def add_controls(router: Resource, kind: Kind) -> None:
+    """Add the paths of a kind's controls: to create, list, read and change them, and to freeze and close them."""
+
+    @router.post(
+        kind.path,
+        name=f"create_{kind.noun}",
+        description=kind.of_create,
+        status_code=201,
+        response_model=kind.view,
+        responses=errors(NotFound, EXISTS),
+    )
+    async def create(
+        body: kind.creation,  # type: ignore[name-defined]
+        deps: DepsDep,
+        once: MayRepeat,
+        actor: Actor = require(Permission.MANAGE_SPENDING),
+    ) -> Response:
+        org_id = acting_organization(actor, body.organization_id)
+        new, terms = body.new(org_id, kind.kind), body.terms(body.currency)
+        async with once, deps.database.platform() as session:
+            order = order_of(actor, org_id, once, body, kind.kind)
+            await note_price(deps, session, body.currency, order.at)
+            made = await spend_control.create(session, order, new, terms, body.parent())
+            return once.answer(await kind.shown(session, made))
+
+    listed = ListOf(
+        kind.path[1:],
+        kind.view,
+        *(*CREATED, "organization_id", "currency"),
+        order=[UUID],
+        status=ControlStatus,
+        subject_type=Annotated[SubjectKind | None, Query(description=f"Only {kind.word}s of this type of subject.")],
+        subject_id=Annotated[SearchText | None, Query(description=f"Only {kind.word}s of this subject.")],
+        open_only=Annotated[bool, Query(alias="open", description=f"Exclude closed {kind.word}s.")],
+    )
+
+    @listed.get(router, kind.path, NotFound, name=f"list_{kind.noun}s", description=kind.of_list)
+    async def list_all(
+        deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+    ) -> Items:
+        org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
+        wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
+        of = confined(actor, key)
+        async with deps.session_for(actor) as session:
+            found = await controls.page(session, wanted, kind=kind.kind, open_only=open_only, of=of)
+            return await kind.show(session, found.rows), found.following
+
+    @router.get(
+        kind.one,
+        name=f"get_{kind.noun}",
+        description=f"Read one {kind.noun.replace('_', ' ')}.",
+        response_model=kind.view,
+        responses=_READING,
+    )
+    async def get(
+        control_id: Annotated[str, Path(alias=kind.parameter)], deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
+    ) -> ControlTermsView:
+        async with deps.session_for(actor) as session:
+            return await kind.shown(session, await readable(session, actor, key, control_id, kind.kind))
+
+    @router.put(
+        kind.one,
+        name=f"change_{kind.noun}",
+        description=kind.of_change,
+        response_model=kind.view,
+        responses=CHANGING,
+    )
+    async def change(
+        control_id: Annotated[str, Path(alias=kind.parameter)],
+        body: kind.changed,  # type: ignore[name-defined]
+        deps: DepsDep,
+        once: MayRepeat,
+        actor: ActorDep,
+    ) -> Response:
+        row = await changeable(deps, actor, control_id, kind.kind)
+        terms = body.terms(row.asset)
+
+        async def act(session: AsyncSession, order: Order) -> SpendControl:
+            await note_price(deps, session, row.asset, order.at)
+            return await spend_control.change(session, order, row.id, terms, body.parent())
+
+        return await kind.write(deps, once, actor, row, body, act)
+
+    for verb, status, said, refusals in (
+        ("freeze", ControlStatus.FROZEN, kind.of_freeze, CHANGING),
+        ("unfreeze", ControlStatus.ACTIVE, kind.of_unfreeze, CHANGING),
+        ("close", ControlStatus.CLOSED, _CLOSE.format(kind.word), _CLOSING),
+    ):
+        router.post(
+            f"{kind.one}/{verb}",
+            name=f"{verb}_{kind.noun}",
+            description=said,
+            response_model=kind.view,
+            responses=refusals,
+        )(_setting(kind, status))
 
 
-def refused_of(noun: str) -> ListOf:
-    """Return the list of what a control of a kind refused."""
-    return ListOf(noun, RefusalView, *_BY_AMOUNT, order=[UUID], currency=CREDIT, **_OF_SPENDS)
+def _setting(kind: Kind, status: ControlStatus) -> Callable[..., Awaitable[Response]]:
+    async def set_status(
+        control_id: Annotated[str, Path(alias=kind.parameter)],
+        deps: DepsDep,
+        once: MayRepeat,
+        actor: ActorDep,
+        body: StatusChange | None = None,
+    ) -> Response:
+        row = await changeable(deps, actor, control_id, kind.kind)
+
+        async def act(session: AsyncSession, order: Order) -> SpendControl:
+            return await spend_control.set_status(session, order, row.id, status)
+
+        return await kind.write(deps, once, actor, row, body or StatusChange(), act)
+
+    return set_status
+
+
+def add_lists(router: Resource, kind: Kind) -> None:
+    """Add the lists of one control: its versions, what counts in it, and what it refused."""
+    versions = ListOf(f"{kind.word}-versions", kind.version, *CREATED, order=[Int32], changed_by=_CHANGED_BY)
+    counted = ListOf(kind.counted, CountedSpendView, *_BY_AMOUNT, order=[UUID], status=SpendStatus, **_OF_SPENDS)
+    refused = ListOf(kind.refused, RefusalView, *_BY_AMOUNT, order=[UUID], **_OF_SPENDS)
+
+    @versions.get(
+        router,
+        f"{kind.one}/versions",
+        NotFound,
+        Forbidden,
+        name=f"list_{kind.noun}_versions",
+        description=f"List the versions of what a {kind.word} allowed, newest first, with who made each change.",
+    )
+    async def list_versions(
+        control_id: Annotated[str, Path(alias=kind.parameter)],
+        deps: DepsDep,
+        key: SpendingKeyDep,
+        actor: ActorDep,
+        asked: Asked,
+    ) -> Items:
+        async with deps.session_for(actor) as session:
+            control = await readable(session, actor, key, control_id, kind.kind)
+            found = await controls.versions(session, asked.wanted(None), control_id=control.id)
+            return items_of(found, lambda row: kind.version.of(row, control.asset))
+
+    @counted.get(
+        router,
+        f"{kind.one}/spends",
+        NotFound,
+        Forbidden,
+        name=f"list_{kind.counted.replace('-', '_')}",
+        description=f"{kind.of_counted}\n\n{_SCANNED}",
+    )
+    async def list_counted(
+        control_id: Annotated[str, Path(alias=kind.parameter)],
+        deps: DepsDep,
+        key: SpendingKeyDep,
+        actor: ActorDep,
+        asked: Asked,
+    ) -> Items:
+        async with deps.session_for(actor) as session:
+            control = await readable(session, actor, key, control_id, kind.kind)
+            rows, following = await controls.spends(session, asked.wanted(None), control=control)
+            if (holder := reader(actor, key)) is not None:
+                own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
+                rows = [(row, counted) for row, counted in rows if row.id in own]
+            return [CountedSpendView.of(row, counted, control.asset) for row, counted in rows], following
+
+    @refused.get(
+        router,
+        f"{kind.one}/refusals",
+        NotFound,
+        Forbidden,
+        name=f"list_{kind.refused.replace('-', '_')}",
+        description=f"{kind.of_refused}, newest first: the first 1,000 of each window.\n\n{_OWN_REFUSALS}",
+    )
+    async def list_refused(
+        control_id: Annotated[str, Path(alias=kind.parameter)],
+        deps: DepsDep,
+        key: SpendingKeyDep,
+        actor: ActorDep,
+        asked: Asked,
+    ) -> Items:
+        async with deps.session_for(actor) as session:
+            control = await readable(session, actor, key, control_id, kind.kind)
+            found = await controls.refusals(session, asked.wanted(None), control=control)
+            if (holder := reader(actor, key)) is not None:
+                found = Found(await own_of(session, found.rows, holder), found.following)
+            return items_of(found, lambda row: RefusalView.of(row, control.asset))
 
 
 async def readable(
@@ -103,44 +361,3 @@ async def note_price(deps: Deps, session: AsyncSession, currency: str, at: datet
     """Have a control in money count from its first spend on."""
     if currency != CREDIT:
         await exchange_rate.note_price(session, deps.settings.payment_rules.credit, at)
-
-
-class Lists:
-    """The lists of one control, as an actor may read them."""
-
-    def __init__(self, deps: Deps, actor: Actor, key: SpendingKey, control_id: str, kind: ControlKind) -> None:
-        """Take whose control is read."""
-        self._deps = deps
-        self._actor = actor
-        self._key = key
-        self._control_id = control_id
-        self._kind = kind
-
-    async def versions(self, asked: Asked, view: type[ControlVersionView]) -> Items:
-        """Return a page of its versions."""
-        async with self._deps.session_for(self._actor) as session:
-            control = await self._control(session)
-            found = await controls.versions(session, asked.wanted(None), control_id=control.id)
-            return items_of(found, lambda row: view.of(row, control.asset))
-
-    async def spends(self, asked: Asked) -> Items:
-        """Return a page of what counts in it; keys of agents and members get their own only."""
-        async with self._deps.session_for(self._actor) as session:
-            control = await self._control(session)
-            rows, following = await controls.spends(session, asked.wanted(None), control=control)
-            if (holder := reader(self._actor, self._key)) is not None:
-                own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
-                rows = [(row, counted) for row, counted in rows if row.id in own]
-            return [CountedSpendView.of(row, counted, control.asset) for row, counted in rows], following
-
-    async def refusals(self, asked: Asked) -> Items:
-        """Return a page of what it refused; keys of agents and members get their own only."""
-        async with self._deps.session_for(self._actor) as session:
-            control = await self._control(session)
-            found = await controls.refusals(session, asked.wanted(None), control=control)
-            if (holder := reader(self._actor, self._key)) is not None:
-                found = Found(await own_of(session, found.rows, holder), found.following)
-            return items_of(found, lambda row: RefusalView.of(row, control.asset))
-
-    async def _control(self, session: AsyncSession) -> SpendControl:
-        return await readable(session, self._actor, self._key, self._control_id, self._kind)

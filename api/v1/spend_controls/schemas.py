@@ -125,7 +125,7 @@ class AllowanceSet(TermsSet):
 
     limits: list[LimitSet] = Field(default_factory=list, max_length=len(Window))
 
-    def allowance(self, currency: str) -> Allowance:
+    def terms(self, currency: str) -> Allowance:
         """Return the same as a rule reads it; raises as `allowing`."""
         return self.allowing(self.limits, currency)
 

@@ -1,0 +1,34 @@
+"""One row by its id, or a refusal."""
+
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.common.errors import NotFound
+from domain.common.ids import is_id
+from models.common.base import Base
+
+Row = TypeVar("Row", bound=Base)
+
+
+async def required(
+    session: AsyncSession,
+    model: type[Row],
+    row_id: str,
+    prefix: str,
+    missing: str,
+    *,
+    fresh: bool = False,
+    lock: bool = False,
+) -> Row:
+    """Return a row; `fresh` reads it as it is now, and `lock` locks it until the transaction ends.
+
+    Raises:
+        NotFound: with the text `missing`. It is no id of this prefix, or the session sees no such row.
+    """
+    row = None
+    if is_id(row_id, prefix):
+        row = await session.get(model, row_id, populate_existing=fresh, with_for_update=lock or None)
+    if row is None:
+        raise NotFound(missing)
+    return row

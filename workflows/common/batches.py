@@ -1,0 +1,150 @@
+"""Batches that only count: each page is one transaction that says how many items it handled.
+
+None takes messages: a schedule starts each. It continues as new when the server suggests it, with the count so far, and
+compensates nothing: the next run handles what this one left.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.books.accounting import AccountingActivities
+    from activities.books.revenue import RevenueActivities
+    from activities.credits.holds import HoldActivities
+    from activities.credits.lots import LotActivities
+    from activities.credits.spend_days import SpendDayActivities
+    from activities.insight.metric_sums import MetricSumActivities
+    from contracts.common.batch import Batch, BatchDone, BatchPage
+    from workflows.common.batch import through_transactions
+
+A = TypeVar("A")
+
+#: How many days of organizations one transaction totals.
+SPEND_DAYS = 20
+
+
+async def _batch(
+    start: Batch | None,
+    method: Callable[[A, BatchPage], Awaitable[BatchDone]],
+    summary: str,
+    result: str,
+    *,
+    limit: int,
+    within: timedelta = timedelta(seconds=30),
+) -> Batch:
+    """Do the remaining pages.
+
+    Args:
+        start: the run's input.
+        method: the activity that does a page.
+        summary: that the Temporal UI shows of a page; it may name `now`, `limit` and `count`, of what was done before.
+        result: the run's details at its end, in the same form.
+        limit: how many items one transaction handles.
+        within: the time limit of one attempt.
+    """
+    begin = start or Batch(now=workflow.now(), limit=limit)
+    done = await through_transactions(
+        begin, method, lambda at: at.page, lambda at: summary.format_map(dict(at)), within=within
+    )
+    workflow.set_current_details(result.format_map(dict(done)))
+    return done
+
+
+@workflow.defn(name="hold-expiry")
+class HoldExpiryWorkflow:
+    """Releases amounts that a crashed request left reserved, and charges the uses of secrets that one left under way.
+
+    Ends when: no hold is left that had expired when it started. An expired hold cannot be captured, swept or not.
+    """
+
+    @workflow.run
+    async def run(self, start: Batch | None = None) -> Batch:
+        """Expire holds."""
+        summary, result = (
+            "expire holds due at {now:%H:%M:%S}",
+            "Holds due at {now:%H:%M:%S} UTC that were ended: {count}",
+        )
+        return await _batch(start, HoldActivities.expire_holds, summary, result, limit=500)
+
+
+@workflow.defn(name="lot-expiry")
+class LotExpiryWorkflow:
+    """Takes expired credits out of the balances. They cannot be spent any more, swept or not.
+
+    Ends when: every lot that was due when it started is expired, except those of locked accounts. Credits that a hold
+    releases later are due for the next run.
+    """
+
+    @workflow.run
+    async def run(self, start: Batch | None = None) -> Batch:
+        """Book expired lots."""
+        result = "Lots due at {now:%H:%M:%S} UTC whose expiry was booked: {count}"
+        return await _batch(start, LotActivities.expire_lots, "expire credits due at {now:%H:%M:%S}", result, limit=500)
+
+
+@workflow.defn(name="spend-days")
+class SpendDaysWorkflow:
+    """Totals past days of organizations, so that summaries read the totals and not every spend.
+
+    Ends when: every past day is totalled. A day that changes is totalled again.
+    """
+
+    @workflow.run
+    async def run(self, start: Batch | None = None) -> Batch:
+        """Add up days."""
+        summary, result = "add up days before {now:%Y-%m-%d}", "Days of organizations that were totalled: {count}"
+        method, within = SpendDayActivities.roll_up_spends, timedelta(seconds=60)
+        return await _batch(start, method, summary, result, limit=SPEND_DAYS, within=within)
+
+
+@workflow.defn(name="accounting-days")
+class AccountingDaysWorkflow:
+    """Adds each transfer to the totals of its day, so that reports read daily totals and not transfers.
+
+    Ends when: every transfer posted more than a minute ago is added, unless an open transaction is older than that. A
+    report adds the transfers that no daily total has yet.
+    """
+
+    @workflow.run
+    async def run(self, start: Batch | None = None) -> Batch:
+        """Add transfers, from the last one that was added."""
+        summary = "add the next {limit} transfers after {count}"
+        result = "{count} transfers were added to their days."
+        return await _batch(start, AccountingActivities.add_up_days, summary, result, limit=5_000)
+
+
+@workflow.defn(name="revenue-recognition")
+class RevenueRecognitionWorkflow:
+    """Turns what was paid for credits into revenue, breakage and payables as they are used, expire and are earned.
+
+    Ends when: every use posted more than a minute ago is booked, unless an open transaction is older than that. Credits
+    that are returned later are booked in reverse.
+    """
+
+    @workflow.run
+    async def run(self, start: Batch | None = None) -> Batch:
+        """Book uses, from the last one that was booked."""
+        summary = "book the next {limit} uses of lots after {count}"
+        result = "{count} uses of lots were booked."
+        return await _batch(start, RevenueActivities.recognise_revenue, summary, result, limit=2_000)
+
+
+@workflow.defn(name="metric-sums")
+class MetricSumsWorkflow:
+    """Adds each event to the sums of its day, so that metrics read sums and not events.
+
+    Ends when: every event below the oldest open transaction is added. A question adds the events that no sum has yet.
+    """
+
+    @workflow.run
+    async def run(self, start: Batch | None = None) -> Batch:
+        """Add events, from the last one that was added."""
+        summary, result = (
+            "add the next {limit} events after {count}",
+            "{count} events were added to the sums of metrics.",
+        )
+        method, within = MetricSumActivities.add_up_events, timedelta(seconds=60)
+        return await _batch(start, method, summary, result, limit=2_000, within=within)
