@@ -15,7 +15,7 @@ from workflows.common.batches import (
     RevenueRecognitionWorkflow,
     SpendDaysWorkflow,
 )
-from workflows.common.due import (
+from workflows.common.handling import (
     AllocationSweepWorkflow,
     CreatorStatementsWorkflow,
     EarningsRecoveryWorkflow,

@@ -12,7 +12,6 @@ MAX_PATH = 200
 MAX_BYTES = 64 * 1024
 #: How many versions of a secret are kept that are not destroyed, and how many secrets an organization has.
 MAX_VERSIONS, MAX_SECRETS = 100, 1_000
-MAX_HOSTS = 20
 
 _ROOTS = frozenset({"payments", "api_keys", "access_credentials"})
 _SEGMENT = re.compile(r"[a-z0-9_][a-z0-9_.-]*")

@@ -189,8 +189,6 @@ class TransactionSnapshot:
 
     Attributes:
         authorization_ref: None for one without an authorization: a forced capture, a refund that fits none.
-        merchant_amount_minor, merchant_currency: the amount in the currency of the merchant; no amount where the
-            currency is none of `domain.common.money`.
         movement: what it did to the platform's balance at the issuer, its key the transaction's `ref`; None until the
             issuer shows it.
     """
@@ -201,8 +199,6 @@ class TransactionSnapshot:
     card_ref: str
     amount_minor: int
     currency: str
-    merchant_amount_minor: int | None
-    merchant_currency: str
     merchant: Merchant
     dispute_ref: str | None
     created_at: datetime
@@ -217,7 +213,6 @@ class AuthorizationSnapshot:
         approved: whether a request was approved; one that was is open, captured, reversed or expired.
         amount_minor: what it holds, captures included: increments are added, and partial reversals taken away. Of one
             that was declined, what was asked. Of one that was reversed or expired it is no amount to rely on.
-        merchant_amount_minor, merchant_currency: as in `TransactionSnapshot`.
         requests: what was decided, oldest first; the position is `Question.number`.
         transactions: its captures and refunds, oldest first.
     """
@@ -228,8 +223,6 @@ class AuthorizationSnapshot:
     approved: bool
     amount_minor: int
     currency: str
-    merchant_amount_minor: int | None
-    merchant_currency: str
     merchant: Merchant
     requests: tuple[AuthorizationRequest, ...]
     transactions: tuple[TransactionSnapshot, ...]

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import stripe
 
-from domain.common.money import SCALES
 from providers.cards.base import (
     AuthorizationRequest,
     AuthorizationSnapshot,
@@ -265,13 +264,8 @@ def _merchant(data: Any) -> Merchant:
     return Merchant(name=str(name), category=str(category), country=read("country"), city=read("city"))
 
 
-def _abroad(amount: int, currency: str) -> int | None:
-    """Read an amount of a merchant, whose currency may be any that the card networks know."""
-    return from_stripe(amount, currency) if currency.upper() in SCALES else None
-
-
 def _authorization(authorization: stripe.issuing.Authorization) -> AuthorizationSnapshot:
-    currency, merchants = authorization.currency, authorization.merchant_currency
+    currency = authorization.currency
     return AuthorizationSnapshot(
         ref=authorization.id,
         card_ref=authorization.card.id,
@@ -279,8 +273,6 @@ def _authorization(authorization: stripe.issuing.Authorization) -> Authorization
         approved=authorization.approved,
         amount_minor=from_stripe(authorization.amount, currency),
         currency=currency.upper(),
-        merchant_amount_minor=_abroad(authorization.merchant_amount, merchants),
-        merchant_currency=merchants.upper(),
         merchant=_merchant(authorization.merchant_data),
         requests=tuple(
             AuthorizationRequest(
@@ -298,7 +290,7 @@ def _authorization(authorization: stripe.issuing.Authorization) -> Authorization
 
 
 def _transaction(transaction: stripe.issuing.Transaction) -> TransactionSnapshot:
-    currency, merchants = transaction.currency, transaction.merchant_currency
+    currency = transaction.currency
     return TransactionSnapshot(
         ref=transaction.id,
         kind=CardTransactionKind(transaction.type),
@@ -306,8 +298,6 @@ def _transaction(transaction: stripe.issuing.Transaction) -> TransactionSnapshot
         card_ref=str(id_of(transaction.card)),
         amount_minor=from_stripe(abs(transaction.amount), currency),
         currency=currency.upper(),
-        merchant_amount_minor=_abroad(abs(transaction.merchant_amount), merchants),
-        merchant_currency=merchants.upper(),
         merchant=_merchant(transaction.merchant_data),
         dispute_ref=id_of(transaction.dispute),
         created_at=at(transaction.created),

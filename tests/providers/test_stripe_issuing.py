@@ -280,11 +280,10 @@ class TestReading:
 
     async def test_merchant_may_charge_in_any_currency(self, sandbox, issuer):
         card = await carded(sandbox, issuer)
-        for currency, read in (("jpy", 600), ("vef", None)):
+        for currency in ("jpy", "vef"):
             ref = await authorize(sandbox, card, merchant_amount=600, merchant_currency=currency)
             found = await issuer.retrieve_authorization(ref)
             assert (found.amount_minor, found.currency) == (400, "USD")
-            assert (found.merchant_amount_minor, found.merchant_currency) == (read, currency.upper())
 
     async def test_transactions_without_an_authorization_say_so(self, sandbox, issuer):
         card, helpers = await carded(sandbox, issuer), sandbox.client.v1.test_helpers.issuing.transactions

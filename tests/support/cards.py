@@ -132,8 +132,6 @@ def authorization(
         approved=bool(approved),
         amount_minor=sum(approved),
         currency="USD",
-        merchant_amount_minor=sum(approved),
-        merchant_currency="USD",
         merchant=SHOP,
         requests=tuple(
             AuthorizationRequest(amount_minor=amount, approved=is_approved, reason="", created_at=NOW)
@@ -157,8 +155,6 @@ def transaction(
         card_ref=world.ref,
         amount_minor=cents,
         currency="USD",
-        merchant_amount_minor=cents,
-        merchant_currency="USD",
         merchant=SHOP,
         dispute_ref=None,
         created_at=NOW,

@@ -29,7 +29,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.support.returns import MATURES, Team, early
 from tests.workflows.conftest import with_plugin
-from workflows.common.due import AllocationSweepWorkflow
+from workflows.common.handling import AllocationSweepWorkflow
 from workflows.returns.allocation import AllocationWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

@@ -41,7 +41,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.plans import blocks_read, vacuum
 from tests.support.proving import prove_all
 from tests.workflows.conftest import with_plugin
-from workflows.common.due import CreatorStatementsWorkflow
+from workflows.common.handling import CreatorStatementsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

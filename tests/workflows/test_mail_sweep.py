@@ -20,7 +20,7 @@ from services.messages import mail
 from tests.support.histories import replay_and_keep
 from tests.support.mails import CONTACTS, listening, mailer
 from tests.workflows.conftest import with_plugin
-from workflows.common.due import PAGE, MailSweepWorkflow
+from workflows.common.handling import PAGE, MailSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

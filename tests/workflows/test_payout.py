@@ -35,7 +35,7 @@ from tests.support.looking import again
 from tests.workflows.conftest import stage_on
 from tests.workflows.payment_driver import paid
 from tests.workflows.payout_driver import taken_out
-from workflows.common.due import EarningsRecoveryWorkflow, ScheduledPayoutsWorkflow
+from workflows.common.handling import EarningsRecoveryWorkflow, ScheduledPayoutsWorkflow
 from workflows.common.sweeps import PayoutSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

@@ -41,7 +41,7 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import with_plugin
 from workflows.budgets.purchase_order import PurchaseOrderWorkflow
-from workflows.common.due import PurchaseOrderSweepWorkflow
+from workflows.common.handling import PurchaseOrderSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

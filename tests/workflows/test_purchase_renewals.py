@@ -27,7 +27,7 @@ from services.payments.payment_terms import TermsMaker
 from tests.support.histories import replay_and_keep
 from tests.support.purchases import buy
 from tests.workflows.conftest import with_plugin
-from workflows.common.due import PurchaseRenewalsWorkflow
+from workflows.common.handling import PurchaseRenewalsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

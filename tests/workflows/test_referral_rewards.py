@@ -39,7 +39,7 @@ from tests.support.looking import again
 from tests.support.proving import prove_all
 from tests.support.purchases import buy
 from tests.workflows.conftest import with_plugin
-from workflows.common.due import ReferralRewardsWorkflow
+from workflows.common.handling import ReferralRewardsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -29,7 +29,7 @@ from tests.support.looking import again, pass_to_the_end
 from tests.support.notifications import a_principal, an_organization
 from tests.support.reports import LATE, Figures, a_report, owner_of
 from tests.workflows.conftest import Stage, with_plugin
-from workflows.common.due import ReportSweepWorkflow
+from workflows.common.handling import ReportSweepWorkflow
 from workflows.insight.report import ReportWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]

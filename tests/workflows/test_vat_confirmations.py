@@ -24,7 +24,7 @@ from runtime.jobs import SCHEDULES
 from tests.support.billing import draft, finalise, located, organization, rate
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from workflows.common.due import VatConfirmationsWorkflow
+from workflows.common.handling import VatConfirmationsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

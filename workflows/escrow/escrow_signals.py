@@ -1,7 +1,6 @@
 """What operators' signals do to an escrow. Their fields can hold any JSON, and are validated here."""
 
 from datetime import datetime
-from typing import TypeVar
 
 from contracts.escrow.escrow import ApproveSignal, CancelSignal, DisputeSignal, OperatorSignal, ResolveSignal
 from domain.common.errors import Invalid
@@ -11,8 +10,6 @@ from domain.common.text import plain_text
 from domain.escrow import commands
 from domain.escrow.state import Decision, Escrow, Outcome
 from workflows.common.signals import check_addressed, sender
-
-Sig = TypeVar("Sig", bound=OperatorSignal)
 
 
 def approve(signal: ApproveSignal, escrow: Escrow, now: datetime) -> Outcome:
