@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, SecretUsed
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.secrets.access import Outcome
@@ -45,12 +45,6 @@ LOST_AFTER = timedelta(minutes=5)
 HELD_FOR = timedelta(days=7)
 
 _HOLD_HAS_ENDED = frozenset({"ledger.hold_ended", "ledger.hold_expired"})
-
-
-class Used(Conflict):
-    """The key has used a secret before. The request is not made again, and its answer is kept nowhere."""
-
-    code = "secret.used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +94,7 @@ async def begin(session: AsyncSession, asked: Opening, *, command_id: str, now: 
         "created_at": now,
     }
     if not await uses.add(session, values):
-        raise Used("This Idempotency-Key has used a secret before.")
+        raise SecretUsed("This Idempotency-Key has used a secret before.")
     return opened
 
 
@@ -112,7 +106,7 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
     """
     row = await uses.of_command(session, command_id)
     if row is not None:
-        raise Used(
+        raise SecretUsed(
             "This Idempotency-Key has used a secret before. The request is not made again, and its answer was not "
             "kept. Use a new key if it is to be made once more.",
             extra={

@@ -32,9 +32,8 @@ from api.v1.agents.schemas import (
     stars_e6,
 )
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import AgentListed, ExternalIdTaken, Forbidden, NotFound
 from domain.marketplace.agent import AgentSort
-from domain.tenants.metadata import ExternalIdTaken
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.listing import Found
@@ -190,7 +189,7 @@ async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
 @router.patch(
     "/agents/{agent_id}",
     response_model=AgentView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken, (Conflict, "agent.listed")),
+    responses=errors(NotFound, Forbidden, ExternalIdTaken, AgentListed),
 )
 async def update_agent(
     agent_id: str,

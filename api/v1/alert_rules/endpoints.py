@@ -18,7 +18,14 @@ from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alert_rules.schemas import AlertMetricsView, AlertRuleCreate, AlertRuleSet, AlertRuleView, MetricView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import (
+    AlertRuleExists,
+    AlertRuleLimitReached,
+    AlertRuleNeverFires,
+    AlertRuleUnknownMetric,
+    Forbidden,
+    NotFound,
+)
 from domain.messages.alert.metrics import watched
 from domain.messages.alert.rules import BuiltIn, built_in_of
 from models.messages.alert_rule import AlertRule
@@ -27,13 +34,7 @@ from services.messages import alert_rule as service
 
 router = Resource(tags=["alert_rules"])
 
-_REFUSALS = tuple(
-    (Invalid, code)
-    for code in (
-        "alert_rule.unknown_metric",
-        "alert_rule.never_fires",
-    )
-)
+_REFUSALS = (AlertRuleUnknownMetric, AlertRuleNeverFires)
 ForOrganization = Annotated[
     OrganizationId | None,
     Query(description="For operators: the organization whose rules are meant; the platform's own when left out."),
@@ -71,7 +72,7 @@ async def list_alert_metrics(actor: Actor = require(Permission.READ)) -> AlertMe
     "/alert-rules",
     status_code=201,
     response_model=AlertRuleView,
-    responses=errors(NotFound, *_REFUSALS, (Conflict, "alert_rule.exists"), (Conflict, "alert_rule.limit_reached")),
+    responses=errors(NotFound, *_REFUSALS, AlertRuleExists, AlertRuleLimitReached),
 )
 async def create_alert_rule(
     body: AlertRuleCreate,

@@ -22,10 +22,10 @@ from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView, mentioned
 from api.v1.spends.own import of_others
 from domain.common.access import Actor, Permission
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import AlertResolved, Invalid, NotFound, OperatorsCase
 from domain.common.ids import escalation_workflow_id, is_id
 from domain.messages.alert.kinds import ladder_of
-from domain.messages.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
+from domain.messages.alert.life import AlertStatus, Severity, judge_snooze
 from models.messages.alert import Alert
 from repositories.messages import alert as alerts
 from repositories.tenants import name
@@ -137,7 +137,7 @@ async def resolve_alert(
 @router.post(
     "/alerts/{alert_id}/snooze",
     response_model=AlertView,
-    responses=errors(NotFound, AlreadyResolved, Invalid),
+    responses=errors(NotFound, AlertResolved, Invalid),
 )
 async def snooze_alert(
     alert_id: str,

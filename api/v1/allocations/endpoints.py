@@ -30,8 +30,9 @@ from api.v1.allocations.schemas import (
 )
 from api.v1.spend_controls.kinds import note_price
 from api.v1.spends.own import confined, refuse_totals
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound
 from domain.common.ids import allocation_workflow_id, uuid_id
 from domain.credits.spend.scope import SpendingKey
 from domain.returns.allocation import AllocationStatus
@@ -52,13 +53,12 @@ router = Resource(tags=["allocations"])
 NEWS_TIMEOUT = timedelta(seconds=2)
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
-_NO_BUDGET = (Conflict, "allocation.no_budget")
 
 
 @router.put(
     "/projects/{slug}/allocation",
     response_model=AllocationSettingView,
-    responses=errors(NotFound, Forbidden, _NO_BUDGET),
+    responses=errors(NotFound, Forbidden, refusals.AllocationNoBudget),
     operation_id="allocations.set",
 )
 async def set_allocation(
@@ -148,7 +148,9 @@ async def get_allocation(
 @router.post(
     "/allocations/{allocation_id}/accept",
     response_model=AllocationDetailView,
-    responses=errors(NotFound, Forbidden, _NO_BUDGET, (Conflict, "allocation.expired"), (Conflict, "allocation.stale")),
+    responses=errors(
+        NotFound, Forbidden, refusals.AllocationNoBudget, refusals.AllocationExpired, refusals.AllocationStale
+    ),
 )
 async def accept_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, once: MayRepeat, actor: ActorDep
@@ -174,7 +176,7 @@ async def accept_allocation(
     "/trials",
     status_code=201,
     response_model=TrialView,
-    responses=errors(NotFound, (Conflict, "spend_control.exists")),
+    responses=errors(NotFound, refusals.SpendControlExists),
     operation_id="trials.create",
     tags=["trials"],
 )

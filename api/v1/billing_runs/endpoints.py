@@ -24,14 +24,13 @@ from api.v1.billing_runs.schemas import (
 )
 from contracts.billing.billing_run import BillingRun
 from contracts.runs import billing_run_run
-from domain.billing.billing_run.period import NotEnded, parse_month
+from domain.billing.billing_run.period import parse_month
 from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.billing.invoice.lines import InvoiceLine, check_lines
-from domain.billing.legal_entity import UnknownEntity
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound
 from domain.common.money import parse_amount
-from domain.tenants.organization import OrganizationClosed
 from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
 from runtime import reach
@@ -49,7 +48,7 @@ SHOWN = 100
 @router.get(
     "/billing/invoices/upcoming",
     response_model=UpcomingInvoiceView,
-    responses=errors(NotFound, UnknownEntity),
+    responses=errors(NotFound, refusals.UnknownEntity),
     tags=["invoices"],
 )
 async def preview_invoice(
@@ -68,7 +67,7 @@ async def preview_invoice(
     "/billing/runs",
     status_code=202,
     response_model=BillingRunView,
-    responses=errors(NotEnded, (Conflict, "billing_run.earlier_first")),
+    responses=errors(refusals.MonthNotEnded, refusals.BillingRunEarlierFirst),
 )
 async def start_billing_run(
     body: BillingRunStart,
@@ -131,7 +130,7 @@ async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Per
     tags=["invoice_items"],
     status_code=201,
     response_model=InvoiceItemView,
-    responses=errors(NotFound, OrganizationClosed, (Conflict, "invoice_item.limit_reached")),
+    responses=errors(NotFound, refusals.OrganizationClosed, refusals.InvoiceItemLimitReached),
 )
 async def add_invoice_item(
     body: InvoiceItemCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
@@ -183,7 +182,7 @@ async def list_invoice_items(
     "/billing/invoice-items/{item_id}",
     tags=["invoice_items"],
     response_model=InvoiceItemView,
-    responses=errors(NotFound, Forbidden, (Conflict, "invoice_item.not_open")),
+    responses=errors(NotFound, Forbidden, refusals.InvoiceItemNotOpen),
 )
 async def remove_invoice_item(item_id: str, deps: DepsDep, actor: ActorDep) -> InvoiceItemView:
     """Remove an item that is not yet on an invoice. For operators."""

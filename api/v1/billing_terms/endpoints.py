@@ -13,8 +13,8 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, TermsVersionView
 from domain.common.access import Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Forbidden, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import ApprovalRequired, Forbidden, NotFound
 from repositories.billing import billing_terms as terms
 from repositories.tenants import organization as organizations
 from services.billing import billing_terms

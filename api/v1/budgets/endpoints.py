@@ -38,8 +38,9 @@ from api.v1.spend_controls.kinds import (
 )
 from api.v1.spend_controls.schemas import CountedSpendView, RefusalView, StatusChange
 from api.v1.spends.own import confined
+from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import parse_amount
 from domain.credits.spend.control import ControlKind, ControlStatus, Pool, SubjectKind
@@ -57,16 +58,14 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 MovesMoney = Annotated[Command, idempotency(required=True)]
 
 _KIND = ControlKind.BUDGET
-_VERSION = (Conflict, "spend_control.version")
-_CLOSED = (Conflict, "spend_control.closed")
-_EXISTS = (Conflict, "spend_control.exists")
-_SAME = (Conflict, "approval.same_operator")
-_NO_POOL = (Conflict, "budget.pool_closed")
-_TOO_SMALL = (Conflict, "budget.pool_too_small")
+_VERSION = refusals.SpendControlVersion
+_CLOSED = refusals.SpendControlClosed
 _CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
 
 
-@router.post("/budgets", status_code=201, response_model=BudgetView, responses=errors(NotFound, _EXISTS))
+@router.post(
+    "/budgets", status_code=201, response_model=BudgetView, responses=errors(NotFound, refusals.SpendControlExists)
+)
 async def create_budget(
     body: BudgetCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_SPENDING)
 ) -> Response:
@@ -179,7 +178,7 @@ async def unfreeze_budget(
 @router.post(
     "/budgets/{budget_id}/close",
     response_model=BudgetView,
-    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, (Conflict, "spend_control.has_children")),
+    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, refusals.SpendControlHasChildren),
 )
 async def close_budget(
     budget_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
@@ -191,7 +190,7 @@ async def close_budget(
 @router.post(
     "/budgets/{budget_id}/pools/move",
     response_model=BudgetView,
-    responses=errors(NotFound, Forbidden, _CLOSED, _NO_POOL, _TOO_SMALL),
+    responses=errors(NotFound, Forbidden, _CLOSED, refusals.BudgetPoolClosed, refusals.BudgetPoolTooSmall),
 )
 async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Move an amount from one pool of a budget into another, for the rest of the present window.
@@ -220,7 +219,9 @@ async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMo
 @router.post(
     "/budgets/{budget_id}/emergency",
     response_model=BudgetView,
-    responses=errors(NotFound, Forbidden, OperatorIssued, _CLOSED, _NO_POOL, _SAME),
+    responses=errors(
+        NotFound, Forbidden, OperatorIssued, _CLOSED, refusals.BudgetPoolClosed, refusals.ApprovalSameOperator
+    ),
 )
 async def declare_emergency(
     budget_id: str, body: EmergencyDeclare, deps: DepsDep, once: MayRepeat, actor: ActorDep

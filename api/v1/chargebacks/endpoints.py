@@ -18,10 +18,10 @@ from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
 from api.v1.payments import commands
 from contracts.payments.payment import SubmitDisputeEvidence
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import Forbidden, NotFound, NotYet
 from domain.common.ids import is_id
-from domain.payments.payment.commands import NoResponse, NotYet
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Dispute, Payment
 from repositories.payments import chargeback
@@ -35,9 +35,9 @@ _ANSWERING = errors(
     NotFound,
     Forbidden,
     NotYet,
-    NoResponse,
-    (Conflict, "payment.evidence_closed"),
-    (Invalid, "payment.evidence_refused"),
+    refusals.ProviderNotAvailable,
+    refusals.PaymentEvidenceClosed,
+    refusals.PaymentEvidenceRefused,
 )
 
 

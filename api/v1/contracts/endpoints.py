@@ -31,14 +31,12 @@ from api.v1.contracts.schemas import (
     quoted,
     signing_of,
 )
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, Role
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.escrow.contract import ContractStatus
-from domain.marketplace.agent import AgentRetired
-from domain.marketplace.pricing.quote import QuoteExpired, QuoteUsed
-from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source
-from domain.tenants.metadata import ExternalIdTaken
+from domain.reputation.levels import CommissionSource, Ladder, Rank, commission_source
 from domain.tenants.organization import STOPPED
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
@@ -64,15 +62,15 @@ router = Resource(tags=["contracts"])
     response_model=ContractView,
     responses=errors(
         NotFound,
-        QuoteUsed,
-        QuoteExpired,
-        AboveLimit,
-        AgentRetired,
+        refusals.QuoteUsed,
+        refusals.QuoteExpired,
+        refusals.AboveLimit,
+        refusals.AgentRetired,
         *STOPPED,
-        (Invalid, "pricing.quote_mismatch"),
-        ExternalIdTaken,
-        ApprovalRequired,
-        (Conflict, "approval.same_operator"),
+        refusals.PricingQuoteMismatch,
+        refusals.ExternalIdTaken,
+        refusals.ApprovalRequired,
+        refusals.ApprovalSameOperator,
     ),
 )
 async def create_contract(
@@ -273,7 +271,7 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, respons
 @router.patch(
     "/contracts/{contract_id}",
     response_model=ContractView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken),
 )
 async def update_contract(
     contract_id: str,
@@ -305,7 +303,7 @@ async def update_contract(
 @router.post(
     "/contracts/{contract_id}/acceptance",
     response_model=ContractView,
-    responses=errors(NotFound, Forbidden, (Conflict, "contract.expired"), *STOPPED),
+    responses=errors(NotFound, Forbidden, refusals.ContractExpired, *STOPPED),
 )
 async def accept_contract(
     contract_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)

@@ -20,14 +20,13 @@ from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, GrantUpdate, LotView
 from api.v1.spends.own import confined, refuse_totals
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.approval import ApprovalAction
 from domain.common.credits import GrantSource
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.lots import LotSource
-from domain.tenants.metadata import ExternalIdTaken
-from domain.tenants.organization import OrganizationClosed
 from models.credits.credit_lot import CreditLot
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command, made_by
@@ -56,7 +55,11 @@ class _Granted(TypedDict):
     status_code=201,
     response_model=LotView,
     responses=errors(
-        NotFound, ApprovalRequired, (Conflict, "approval.same_operator"), ExternalIdTaken, OrganizationClosed
+        NotFound,
+        refusals.ApprovalRequired,
+        refusals.ApprovalSameOperator,
+        refusals.ExternalIdTaken,
+        refusals.OrganizationClosed,
     ),
 )
 async def grant_credits(
@@ -159,7 +162,7 @@ async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: Spending
 @router.patch(
     "/credits/grants/{grant_id}",
     response_model=LotView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken),
     tags=["grants"],
     operation_id="grants.update",
 )

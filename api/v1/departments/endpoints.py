@@ -18,7 +18,7 @@ from api.tenancy import acting_organization, listed_organization, refuse_other_a
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
 from api.v1.spends.own import own_department
 from domain.common.access import Actor, Permission, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import ApiKeyRevoked, DepartmentExists, DepartmentInUse, Forbidden, NotFound
 from repositories.credits import department as departments
 from repositories.marketplace import agent as agents
 from repositories.tenants import api_key as keys
@@ -32,7 +32,7 @@ router = Resource(tags=["departments"])
     "/departments",
     status_code=201,
     response_model=DepartmentView,
-    responses=errors(NotFound, (Conflict, "department.exists")),
+    responses=errors(NotFound, DepartmentExists),
 )
 async def create_department(
     body: DepartmentCreate,
@@ -96,7 +96,7 @@ async def get_department(department_id: str, deps: DepsDep, actor: ActorDep, key
 @router.post(
     "/departments/{department_id}/close",
     response_model=DepartmentView,
-    responses=errors(NotFound, Forbidden, (Conflict, "department.in_use")),
+    responses=errors(NotFound, Forbidden, DepartmentInUse),
 )
 async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentView:
     """Close a department permanently. Closing it again changes nothing."""
@@ -145,7 +145,7 @@ async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsD
     "/api-keys/{key_id}/attribution",
     tags=["api_keys"],
     response_model=AttributionView,
-    responses=errors(NotFound, Forbidden, (Conflict, "api_key.revoked")),
+    responses=errors(NotFound, Forbidden, ApiKeyRevoked),
 )
 async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Set the department and the project for which all keys of a key's principal spend.

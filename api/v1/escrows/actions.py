@@ -14,7 +14,7 @@ from api.fields import Amount, Exact, ResponseModel, Share
 from api.routing import Resource
 from api.v1.escrows import commands
 from domain.common.access import Actor, OperatorIssued, Permission
-from domain.common.errors import DomainError, Forbidden, NotFound
+from domain.common.errors import AlreadySigned, DomainError, ExposureLimit, Forbidden, NotFound, PaymentUnderWay
 from domain.common.money import format_amount, parse_amount, parse_ratio
 from domain.escrow.actions import (
     MAX_DELIVERIES,
@@ -29,11 +29,8 @@ from domain.escrow.actions import (
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.outage import evidence_closes_at, evidence_extended
 from domain.escrow.pause import extended
-from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
 from domain.escrow.state import EscrowStatus as Status
-from domain.payments.payment.fulfilment import PaymentUnderWay
-from domain.reputation.levels import ExposureLimit
 from domain.tenants.organization import STOPPED
 from repositories.escrow import escrow as escrows
 from repositories.tenants import organization as organizations

@@ -16,7 +16,7 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict
+from domain.common.errors import ExchangeRateExists
 from domain.credits.spend.rate import exchange_rate
 from repositories.books import spend_rate
 from services.books import exchange_rate as exchange_rates
@@ -28,7 +28,7 @@ router = Resource(tags=["exchange_rates"])
     "/exchange-rates",
     status_code=201,
     response_model=ExchangeRateView,
-    responses=errors((Conflict, "exchange_rate.exists")),
+    responses=errors(ExchangeRateExists),
 )
 async def set_exchange_rate(
     body: ExchangeRateSet,

@@ -21,7 +21,7 @@ from api.tenancy import listed_organization
 from api.v1.exports.schemas import ExportCreate, ExportView
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import ExportExpired, ExportLimitReached, Forbidden, Invalid, NotFound
 from domain.credits.spend.scope import SpendingKey
 from domain.insight.export import (
     MEDIA_TYPES,
@@ -67,9 +67,7 @@ def _permit(actor: Actor, key: SpendingKey, dataset: str) -> None:
         raise Forbidden("This key reads what is its agent's only.")
 
 
-@router.post(
-    "", status_code=202, response_model=ExportView, responses=errors(Forbidden, (Conflict, "export.limit_reached"))
-)
+@router.post("", status_code=202, response_model=ExportView, responses=errors(Forbidden, ExportLimitReached))
 async def create_export(
     body: ExportCreate,
     deps: DepsDep,
@@ -145,7 +143,7 @@ async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, acto
 @router.get(
     "/{export_id}/files/{number}",
     response_class=StreamingResponse,
-    responses=errors(NotFound, Forbidden, (Conflict, "export.expired")) | FILES,
+    responses=errors(NotFound, Forbidden, ExportExpired) | FILES,
 )
 async def get_export_file(
     export_id: str, number: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep
@@ -159,7 +157,7 @@ async def get_export_file(
             raise NotFound("There is no such file of this export.")
         # By the time it says: its deletion can be a little later.
         if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
-            raise Conflict("The files of this export were deleted. Export the rows again.", code="export.expired")
+            raise ExportExpired("The files of this export were deleted. Export the rows again.")
     name = file_name(row.dataset, file.number, row.format)
     async with AsyncExitStack() as held:
         held.enter_context(deps.streams.hold(actor.org_id or "platform"))

@@ -26,9 +26,9 @@ from api.v1.invoices.schemas import (
     view,
 )
 from domain.billing.invoice.collection import Collection
-from domain.billing.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.billing.invoice.state import InvoiceStatus
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import DocumentNoEinvoice, DocumentNoSeller, Forbidden, NotFound, WrongInvoiceState
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
 from repositories.billing import credit_note as credit_notes
@@ -38,10 +38,8 @@ from services.billing import document, invoice
 
 router = Resource(tags=["invoices"])
 
-_DOCUMENT = errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"))
-_E_INVOICE = errors(
-    NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"), (Conflict, "document.no_einvoice")
-)
+_DOCUMENT = errors(NotFound, Forbidden, WrongInvoiceState, DocumentNoSeller)
+_E_INVOICE = errors(NotFound, Forbidden, WrongInvoiceState, DocumentNoSeller, DocumentNoEinvoice)
 
 
 _LIST = ListOf(

@@ -29,10 +29,11 @@ from api.v1.organizations.schemas import (
     TierChange,
 )
 from domain.billing.plan import FREE
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
-from domain.tenants.metadata import ExternalIdTaken, Precondition
+from domain.common.approval import ApprovalAction
+from domain.common.errors import Forbidden, Invalid, NotFound
+from domain.tenants.metadata import Precondition
 from domain.tenants.organization import OrganizationStatus
 from models.tenants.organization import Organization
 from repositories.tenants import contact, metadata
@@ -44,8 +45,6 @@ from services.messages import mail
 from services.tenants import organization as service
 from services.tenants.metadata import Change, change
 
-_CONTACTS_EXHAUSTED = (RateLimited, "organization.contacts_exhausted")
-
 router = Resource(tags=["organizations"])
 
 
@@ -53,7 +52,7 @@ router = Resource(tags=["organizations"])
     "/organizations",
     status_code=201,
     response_model=OrganizationView,
-    responses=errors(ExternalIdTaken, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(refusals.ExternalIdTaken, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def create_organization(
     body: OrganizationCreate,
@@ -141,7 +140,7 @@ async def get_organization(
 @router.patch(
     "/organizations/{organization_id}",
     response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken),
 )
 async def update_organization(
     organization_id: str,
@@ -183,7 +182,7 @@ async def update_organization(
 @router.put(
     "/organizations/{organization_id}/tier",
     response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(NotFound, Forbidden, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def change_tier(
     organization_id: str,
@@ -235,7 +234,7 @@ async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, res
 @router.put(
     "/organizations/{organization_id}/contacts",
     response_model=ContactsView,
-    responses=errors(NotFound, Forbidden, _CONTACTS_EXHAUSTED),
+    responses=errors(NotFound, Forbidden, refusals.OrganizationContactsExhausted),
 )
 async def set_contacts(
     organization_id: str,
@@ -259,7 +258,7 @@ async def set_contacts(
 @router.patch(
     "/organizations/{organization_id}/contacts",
     response_model=ContactsView,
-    responses=errors(NotFound, Forbidden, _CONTACTS_EXHAUSTED),
+    responses=errors(NotFound, Forbidden, refusals.OrganizationContactsExhausted),
 )
 async def update_contacts(
     organization_id: str,

@@ -15,8 +15,8 @@ from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
 from api.v1.webhook_endpoints.endpoints import signal_run as signal_endpoint
 from contracts.runs import subscription_look
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, Invalid, NotFound
-from domain.tenants.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
+from domain.common.errors import Forbidden, Invalid, NotFound, OrganizationClosed, OrganizationNotEmpty
+from domain.tenants.organization import TimedExits
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
 from repositories.messages import webhook_endpoint as webhook_endpoints

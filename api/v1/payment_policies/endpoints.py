@@ -20,7 +20,7 @@ from api.tenancy import acting_organization, known_organization, listed_organiza
 from api.v1.payment_policies.schemas import PaymentPolicySet, PaymentPolicyView
 from domain.budgets.policy import PolicyScope
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound, PaymentPolicyVersion
 from models.budgets.payment_policy import PaymentPolicy
 from repositories.budgets import payment_policy as policies
 from repositories.marketplace import agent as agents
@@ -33,7 +33,7 @@ router = Resource(tags=["payment_policies"])
 @router.put(
     "/payment-policies",
     response_model=PaymentPolicyView,
-    responses=errors(NotFound, (Conflict, "payment_policy.version")),
+    responses=errors(NotFound, PaymentPolicyVersion),
 )
 async def set_payment_policy(
     body: PaymentPolicySet,

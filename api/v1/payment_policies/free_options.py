@@ -17,7 +17,7 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.payment_policies.schemas import FreeOptionSet, FreeOptionView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, FreeOptionLimitReached, NotFound
 from repositories.budgets import free_option as options
 from services.budgets import policy as service
 
@@ -27,7 +27,7 @@ router = Resource(tags=["free_options"])
 @router.put(
     "/free-options",
     response_model=FreeOptionView,
-    responses=errors(NotFound, (Conflict, "free_option.limit_reached")),
+    responses=errors(NotFound, FreeOptionLimitReached),
 )
 async def set_free_option(
     body: FreeOptionSet,

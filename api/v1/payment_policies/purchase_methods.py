@@ -17,7 +17,7 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.payment_policies.schemas import PurchaseMethodSet, PurchaseMethodView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound, PurchaseMethodLimitReached
 from repositories.budgets import purchase_method as methods
 from services.budgets import policy as service
 
@@ -27,7 +27,7 @@ router = Resource(tags=["purchase_methods"])
 @router.put(
     "/purchase-methods",
     response_model=PurchaseMethodView,
-    responses=errors(NotFound, (Conflict, "purchase_method.limit_reached")),
+    responses=errors(NotFound, PurchaseMethodLimitReached),
 )
 async def set_purchase_method(
     body: PurchaseMethodSet,

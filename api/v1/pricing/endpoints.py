@@ -16,7 +16,7 @@ from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.pricing.schemas import MAX_QUANTITY, PriceExplanationView, PriceQuoteView, PriceView, QuoteCreate
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, Invalid, NotFound, other_request
+from domain.common.errors import Forbidden, Invalid, NotFound, PricingNoPrice, other_request
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.marketplace.pricing.book import Price
 from domain.marketplace.pricing.facts import WHOLE_BPS
@@ -29,7 +29,7 @@ from services.marketplace.pricing import Asked
 
 router = Resource(tags=["pricing"])
 
-_ERRORS = errors(NotFound, (Invalid, "pricing.no_price"))
+_ERRORS = errors(NotFound, PricingNoPrice)
 BasePrice = Annotated[
     Amount | None,
     Query(description="The price of one unit before any rule, for a preview; the listing's price when left out."),

@@ -18,9 +18,10 @@ from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
 from api.v1.pricing.terms import TierTerms
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import Forbidden, NotFound
 from domain.marketplace.pricing.rule import RuleType
 from models.marketplace.pricing import PricingAgent
 from repositories.marketplace import agent as agents
@@ -29,13 +30,19 @@ from services.marketplace import pricing
 
 router = Resource(tags=["pricing_rules"])
 
-_REFUSALS = (
-    *("pricing.rule_invalid", "pricing.floor_above_ceiling", "pricing.unknown_zone", "pricing.total_falls"),
-    *("pricing.overlap", "pricing.expression_too_long", "pricing.expression_unsafe"),
-    *("pricing.expression_invalid", "pricing.expression_result"),
+_WRITE = errors(
+    NotFound,
+    refusals.PricingRuleInvalid,
+    refusals.PricingFloorAboveCeiling,
+    refusals.PricingUnknownZone,
+    refusals.PricingTotalFalls,
+    refusals.PricingOverlap,
+    refusals.PricingExpressionTooLong,
+    refusals.PricingExpressionUnsafe,
+    refusals.PricingExpressionInvalid,
+    refusals.PricingExpressionResult,
 )
-_WRITE = errors(NotFound, *((Invalid, code) for code in _REFUSALS))
-_BY_TWO = errors(ApprovalRequired, (Conflict, "approval.same_operator"))
+_BY_TWO = errors(refusals.ApprovalRequired, refusals.ApprovalSameOperator)
 #: How old a quote may be on which a rule is tried, unless the request says otherwise.
 TRIED_FOR = timedelta(days=30)
 
@@ -44,7 +51,7 @@ TRIED_FOR = timedelta(days=30)
     "/pricing/rules",
     status_code=201,
     response_model=RuleView,
-    responses=_WRITE | _BY_TWO | errors((Conflict, "pricing.too_many_rules")),
+    responses=_WRITE | _BY_TWO | errors(refusals.PricingTooManyRules),
 )
 async def create_rule(
     body: RuleWrite,

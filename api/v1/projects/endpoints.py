@@ -33,12 +33,10 @@ from api.v1.projects.schemas import (
     limits_view,
     purchase_view,
 )
-from domain.billing.project import LimitReached
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import ExternalIdTaken, Forbidden, LimitReached, NotFound, ProjectExists
 from domain.common.ids import sale_tax_key
 from domain.payments.payment.terms import PaymentTerms
-from domain.tenants.metadata import ExternalIdTaken
 from domain.tenants.organization import STOPPED
 from repositories.billing import project as projects
 from repositories.tenants import metadata
@@ -53,7 +51,7 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
-_CREATING = errors((Conflict, "project.exists"), LimitReached, ExternalIdTaken, *STOPPED)
+_CREATING = errors(ProjectExists, LimitReached, ExternalIdTaken, *STOPPED)
 _COMMANDED = errors(NotFound, Forbidden)
 _DEPLOYING = errors(NotFound, Forbidden, LimitReached, *STOPPED)
 

@@ -28,7 +28,7 @@ from contracts.books.reconciliation import ReconciliationInput
 from contracts.runs import Run, reconciliation_run
 from domain.books.reconciliation import MAX_WINDOW, Window
 from domain.common.access import Actor, Permission
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import Invalid, NotBookable, NotFound, ReconciliationResolved
 from domain.common.ids import is_id
 from domain.common.text import is_storable
 from models.books.reconciliation import ReconciliationRun
@@ -37,7 +37,6 @@ from repositories.books import discrepancy as discrepancies
 from repositories.books import reconciliation as books
 from runtime import reach
 from services.books import reconciliation
-from services.books.reconciliation import NotBookable, Resolved
 
 router = Resource(tags=["reconciliation"])
 
@@ -151,7 +150,7 @@ async def get_reconciliation_difference(
     "/reconciliation/differences/{difference_id}/resolution",
     summary="Resolve Reconciliation Discrepancy",
     response_model=DiscrepancyView,
-    responses=errors(NotFound, Resolved, NotBookable),
+    responses=errors(NotFound, ReconciliationResolved, NotBookable),
 )
 async def resolve_reconciliation_difference(
     difference_id: str,

@@ -30,8 +30,9 @@ from api.v1.reports.schemas import (
 from api.v1.spends.own import confined, refuse_totals
 from contracts.insight.report import ReportInput
 from contracts.runs import report_news
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import Forbidden, NotFound
 from domain.credits.spend.scope import SpendingKey
 from domain.insight.report import TEMPLATES, ReportFormat
 from domain.insight.report_file import MEDIA_TYPES
@@ -46,7 +47,6 @@ ForOrganization = Annotated[
     OrganizationId | None,
     Query(description="For operators: the organization whose reports are meant; the platform's own when left out."),
 ]
-_UNKNOWN = (Invalid, "analytics.unknown")
 _FILE: Responses = {
     200: {
         "description": "The file.",
@@ -86,7 +86,7 @@ async def list_report_templates(actor: Actor = require(Permission.READ_BILLING))
     "/reports",
     status_code=201,
     response_model=ReportView,
-    responses=errors(NotFound, _UNKNOWN, (Conflict, "report.limit_reached")),
+    responses=errors(NotFound, refusals.UnknownMetric, refusals.ReportLimitReached),
 )
 async def create_report(
     body: ReportCreate,
@@ -121,7 +121,9 @@ async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: 
     return ReportView.of(await _seen(deps, actor, key, report_id))
 
 
-@router.put("/reports/{report_id}", response_model=ReportView, responses=errors(NotFound, Forbidden, _UNKNOWN))
+@router.put(
+    "/reports/{report_id}", response_model=ReportView, responses=errors(NotFound, Forbidden, refusals.UnknownMetric)
+)
 async def set_report(
     report_id: str,
     body: ReportSet,
@@ -174,7 +176,7 @@ async def list_report_runs(
     "/reports/{report_id}/runs",
     status_code=202,
     response_model=ReportRunRequestedView,
-    responses=errors(NotFound, Forbidden, (Conflict, "report.period_open")),
+    responses=errors(NotFound, Forbidden, refusals.ReportPeriodOpen),
 )
 async def run_report(
     report_id: str,

@@ -39,8 +39,9 @@ from api.v1.reputation.schemas import (
     VoidCreate,
     leaders,
 )
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.common.ids import is_id
 from domain.reputation import boards, facts
 from domain.reputation.boards import Period
@@ -264,11 +265,11 @@ async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     response_model=FeedbackView,
     responses=errors(
         NotFound,
-        (Conflict, "reputation.own_agent"),
-        (Conflict, "reputation.related"),
-        (Conflict, "reputation.not_settled"),
-        (Conflict, "reputation.already_given"),
-        (Conflict, "reputation.window_closed"),
+        refusals.ReputationOwnAgent,
+        refusals.ReputationRelated,
+        refusals.ReputationNotSettled,
+        refusals.ReputationAlreadyGiven,
+        refusals.ReputationWindowClosed,
         *STOPPED,
     ),
 )
@@ -302,7 +303,7 @@ async def give_feedback(
 @router.put(
     "/reputation/feedback/{feedback_id}",
     response_model=FeedbackView,
-    responses=errors(NotFound, (Conflict, "reputation.window_closed"), *STOPPED),
+    responses=errors(NotFound, refusals.ReputationWindowClosed, *STOPPED),
 )
 async def change_feedback(
     feedback_id: str,

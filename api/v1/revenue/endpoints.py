@@ -31,11 +31,12 @@ from api.v1.revenue.schemas import (
     RoiView,
 )
 from api.v1.spends.own import confined, refuse_totals
+from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.common.money import parse_amount
-from domain.insight.query import MOST_VALUES, TooMuch
-from domain.returns.revenue_event import NotReported, RevenueStatus
+from domain.insight.query import MOST_VALUES
+from domain.returns.revenue_event import RevenueStatus
 from domain.returns.roi import Roi, Scope
 from models.returns.revenue_event import RevenueEvent
 from repositories.marketplace import agent as agents
@@ -51,12 +52,12 @@ router = Resource(tags=["revenue"])
 _DECIDES = Permission.MANAGE_BILLING
 Once = Annotated[Command, idempotency(required=True)]
 _Change = Callable[[AsyncSession], Awaitable[RevenueEvent]]
-_OTHERS = ((Forbidden, "approval.own"), (Forbidden, "session.by_link"), OperatorIssued)
-_DECISION = (NotFound, NotReported, *_OTHERS)
+_OTHERS = (refusals.ApprovalOwn, refusals.SessionByLink, OperatorIssued)
+_DECISION = (NotFound, refusals.WrongRevenueState, *_OTHERS)
 
 
 @router.post(
-    "/revenue", status_code=201, response_model=RevenueView, responses=errors(NotFound, (Conflict, "revenue.exists"))
+    "/revenue", status_code=201, response_model=RevenueView, responses=errors(NotFound, refusals.RevenueExists)
 )
 async def create_revenue(
     body: RevenueCreate, deps: DepsDep, once: Once, actor: Actor = require(Permission.METER)
@@ -163,7 +164,7 @@ async def reject_revenue(revenue_id: str, deps: DepsDep, once: Once, actor: Acto
 @router.post(
     "/revenue/{revenue_id}/reverse",
     response_model=RevenueView,
-    responses=errors(NotFound, NotReported, (Forbidden, "session.by_link")),
+    responses=errors(NotFound, refusals.WrongRevenueState, refusals.SessionByLink),
 )
 async def reverse_revenue(
     revenue_id: str, body: RevenueReverse, deps: DepsDep, once: Once, actor: ActorDep
@@ -198,7 +199,7 @@ async def settle_revenue(body: RevenueSettle, deps: DepsDep, once: Once, actor: 
 @router.put(
     "/revenue/{revenue_id}/shares",
     response_model=RevenueView,
-    responses=errors(NotFound, (Conflict, "revenue.stale"), (Forbidden, "session.by_link")),
+    responses=errors(NotFound, refusals.RevenueStale, refusals.SessionByLink),
     operation_id="revenue.share",
 )
 async def set_shares(
@@ -229,7 +230,7 @@ async def set_shares(
 @router.get(
     "/economics/roi",
     response_model=RoiListView,
-    responses=errors(NotFound, TooMuch, (Invalid, "analytics.no_rate")),
+    responses=errors(NotFound, refusals.QueryTooLarge, refusals.AnalyticsNoRate),
 )
 async def get_roi(
     deps: DepsDep,

@@ -39,22 +39,14 @@ from api.v1.secrets.schemas import (
 )
 from api.v1.secrets.using import use
 from contracts.runs import rotation_news
+from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
-from domain.common.errors import (
-    Conflict,
-    Forbidden,
-    InsufficientFunds,
-    NotFound,
-    RateLimited,
-    SpendLimitExceeded,
-)
+from domain.common.errors import InsufficientFunds, NotFound, RateLimited, SpendLimitExceeded
 from domain.secrets.access import Verb
 from domain.secrets.grant import matches
-from domain.secrets.rotation import RotationUnderWay
 from domain.secrets.secret import MAX_BYTES, SecretKind, check_kind, check_path
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
-from domain.secrets.secret_value import SecretRefused, check_value, refused
-from domain.tenants.organization import OrganizationClosed, OrganizationSuspended
+from domain.secrets.secret_value import check_value, refused
 from models.secrets.grant import SecretGrant
 from providers.secrets import wallets
 from providers.secrets.base import BackendUnavailable
@@ -66,24 +58,20 @@ from runtime import reach
 from services.secrets import grant as granting
 from services.secrets import rotation
 from services.secrets import secret as service
-from services.secrets.secret_use import Used
 
 router = Resource(tags=["secrets"])
 
 Once = Annotated[Command, idempotency(required=True)]
-_LIMIT = (Conflict, "secret.limit_reached")
-_BACKEND = ((Conflict, "secret.not_configured"), BackendUnavailable)
-_OPENED: tuple[type[Forbidden] | tuple[type[Forbidden], str], ...] = (
-    OperatorIssued,
-    *((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted")),
-)
+_LIMIT = refusals.SecretLimitReached
+_BACKEND = (refusals.SecretNotConfigured, BackendUnavailable)
+_OPENED = (OperatorIssued, refusals.SecretNotGranted, refusals.SecretUsesExhausted)
 
 
 @router.post(
     "/secrets/grants",
     status_code=201,
     response_model=SecretGrantView,
-    responses=errors(NotFound, (Forbidden, "session.by_link"), OperatorIssued, _LIMIT),
+    responses=errors(NotFound, refusals.SessionByLink, OperatorIssued, _LIMIT),
     tags=["secret_grants"],
 )
 async def create_secret_grant(
@@ -143,7 +131,7 @@ async def list_secret_grants(
 @router.delete(
     "/secrets/grants/{grant_id}",
     response_model=SecretGrantView,
-    responses=errors(NotFound, (Forbidden, "session.by_link")),
+    responses=errors(NotFound, refusals.SessionByLink),
     tags=["secret_grants"],
 )
 async def revoke_secret_grant(
@@ -217,7 +205,7 @@ async def list_secret_access(
 @router.post(
     "/secrets/{path:path}/open",
     response_model=SecretValueView,
-    responses=errors(NotFound, (Forbidden, "session.by_link"), *_OPENED, (Conflict, "secret.no_version"), *_BACKEND),
+    responses=errors(NotFound, refusals.SessionByLink, *_OPENED, refusals.SecretNoVersion, *_BACKEND),
 )
 async def open_secret(
     path: str, body: SecretOpen, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
@@ -251,16 +239,19 @@ async def open_secret(
     response_model=SecretUseView,
     responses=errors(
         NotFound,
-        OrganizationSuspended,
-        OrganizationClosed,
+        refusals.OrganizationSuspended,
+        refusals.OrganizationClosed,
         InsufficientFunds,
         SpendLimitExceeded,
         RateLimited,
-        (Forbidden, "session.by_link"),
+        refusals.SessionByLink,
         *_OPENED,
-        *((Forbidden, f"secret.{why}") for why in ("host", "method", "place", "header")),
-        (Conflict, "secret.no_version"),
-        Used,
+        refusals.SecretHost,
+        refusals.SecretMethod,
+        refusals.SecretPlace,
+        refusals.SecretHeader,
+        refusals.SecretNoVersion,
+        refusals.SecretUsed,
         Unreachable,
         NoAnswer,
         *_BACKEND,
@@ -286,7 +277,7 @@ async def use_secret(
 @router.delete(
     "/secrets/{path:path}/versions/{number}",
     response_model=SecretView,
-    responses=errors(NotFound, RotationUnderWay, (Forbidden, "session.by_link"), *_BACKEND),
+    responses=errors(NotFound, refusals.RotationUnderWay, refusals.SessionByLink, *_BACKEND),
     operation_id="secrets.destroy_version",
 )
 async def destroy_secret_version(
@@ -321,7 +312,7 @@ async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission
     "/secrets/{path:path}",
     response_model=SecretView,
     responses=errors(
-        NotFound, TooLarge, SecretRefused, (Forbidden, "session.by_link"), OperatorIssued, _LIMIT, *_BACKEND
+        NotFound, TooLarge, refusals.SecretRefused, refusals.SessionByLink, OperatorIssued, _LIMIT, *_BACKEND
     ),
 )
 @takes_secret
@@ -372,10 +363,10 @@ async def put_secret(
     responses=errors(
         NotFound,
         TooLarge,
-        SecretRefused,
-        rotation.NotRotated,
-        RotationUnderWay,
-        (Forbidden, "session.by_link"),
+        refusals.SecretRefused,
+        refusals.NotRotated,
+        refusals.RotationUnderWay,
+        refusals.SessionByLink,
         OperatorIssued,
         _LIMIT,
         *_BACKEND,
@@ -421,7 +412,7 @@ async def rotate_secret(
 @router.post(
     "/secrets/{path:path}/rotate/stop",
     response_model=SecretView,
-    responses=errors(NotFound, rotation.NotRotated, RotationUnderWay, (Forbidden, "session.by_link")),
+    responses=errors(NotFound, refusals.NotRotated, refusals.RotationUnderWay, refusals.SessionByLink),
     operation_id="secrets.stop_rotation",
 )
 async def stop_secret_rotation(

@@ -28,7 +28,7 @@ from api.v1.sessions.schemas import (
     SessionView,
 )
 from domain.common.access import Actor, Permission, Role
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound, SessionNeedsKey
 from domain.messages.changes import topics_for
 from domain.tenants.session import browser_of, idle_at, span_of
 from domain.tenants.token import hash_of, token_of
@@ -99,9 +99,7 @@ async def get_me(
     )
 
 
-@router.post(
-    "/sessions", status_code=201, response_model=SessionCreated, responses=errors((Forbidden, "session.needs_key"))
-)
+@router.post("/sessions", status_code=201, response_model=SessionCreated, responses=errors(SessionNeedsKey))
 async def create_session(
     request: Request,
     deps: DepsDep,
@@ -116,7 +114,7 @@ async def create_session(
     """
     key_id = actor.key_id
     if actor.session_id is not None or key_id is None:
-        raise Forbidden("A session cannot open another one. Send a key.", code="session.needs_key")
+        raise SessionNeedsKey("A session cannot open another one. Send a key.")
 
     async def create() -> SessionCreated:
         now, secret = datetime.now(UTC), new_secret()

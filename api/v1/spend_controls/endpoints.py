@@ -40,8 +40,9 @@ from api.v1.spend_controls.schemas import (
     StatusChange,
 )
 from api.v1.spends.own import confined, refuse_totals
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
@@ -57,9 +58,9 @@ router = Resource(tags=["spend_controls"])
 
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
-_VERSION = (Conflict, "spend_control.version")
-_CLOSED = (Conflict, "spend_control.closed")
-_EXISTS = (Conflict, "spend_control.exists")
+_VERSION = refusals.SpendControlVersion
+_CLOSED = refusals.SpendControlClosed
+_EXISTS = refusals.SpendControlExists
 _CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
 
 
@@ -183,7 +184,7 @@ async def unfreeze_spend_control(
 @router.post(
     "/spend-controls/{control_id}/close",
     response_model=ControlView,
-    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, (Conflict, "spend_control.has_children")),
+    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, refusals.SpendControlHasChildren),
 )
 async def close_spend_control(
     control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None

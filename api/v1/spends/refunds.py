@@ -17,11 +17,11 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.spends.own import readable
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import NotFound
 from domain.common.money import CREDIT, parse_amount
-from domain.tenants.organization import OrganizationClosed
 from repositories.credits import spend as spends
 from services.marketplace import spend_refund
 from services.marketplace.spend_refund import NewRefund
@@ -35,11 +35,11 @@ router = Resource(tags=["credits"])
     response_model=SpendRefundView,
     responses=errors(
         NotFound,
-        ApprovalRequired,
-        (Conflict, "approval.same_operator"),
-        (Conflict, "spend.refunded"),
-        (Conflict, "marketplace.suspended"),
-        OrganizationClosed,
+        refusals.ApprovalRequired,
+        refusals.ApprovalSameOperator,
+        refusals.SpendRefunded,
+        refusals.MarketplaceSuspended,
+        refusals.OrganizationClosed,
     ),
 )
 async def refund_spend(

@@ -19,8 +19,9 @@ from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.spends.own import confined, refuse_totals
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.usage.amounts import format_pico, normal
 from domain.usage.charge import check_chargeable
 from domain.usage.charge_model import charge_to_json, parse_charge, rate_quantity
@@ -115,7 +116,7 @@ class MeterUsageView(ResponseModel):
     "/usage/meters",
     status_code=201,
     response_model=MeterView,
-    responses=errors((Conflict, "meter.exists"), (Conflict, "meter.limit_reached")),
+    responses=errors(refusals.MeterExists, refusals.MeterLimitReached),
 )
 async def create_meter(
     body: MeterCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_METERS)
@@ -217,7 +218,7 @@ async def get_meter_usage(
 @router.post(
     "/usage/meters/{meter_id}/charge",
     response_model=MeterView,
-    responses=errors(NotFound, (Conflict, "meter.closed"), (Conflict, "meter.not_chargeable")),
+    responses=errors(NotFound, refusals.MeterClosed, refusals.MeterNotChargeable),
 )
 async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
     """Charge organizations' credits for what a meter counts from now on, once for each event.

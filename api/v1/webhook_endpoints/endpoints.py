@@ -34,13 +34,13 @@ from api.v1.webhook_endpoints.schemas import (
 )
 from contracts.messages.webhook_endpoint import DisableWebhookEndpoint, WebhookEndpointResult
 from contracts.runs import webhook_endpoint_news, webhook_endpoint_run
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound, RateLimited
+from domain.common.errors import Forbidden, NotFound
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.webhook.address import UrlRefused
 from domain.messages.webhook.delivery import DeliveryStatus
-from domain.messages.webhook.endpoint import TEST, EndpointStatus, SecretMissing, WrongEndpointState, checked_types
-from domain.tenants.organization import OrganizationClosed
+from domain.messages.webhook.endpoint import TEST, EndpointStatus, SecretMissing, checked_types
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.command import made_by
 from repositories.messages import webhook_delivery as deliveries
@@ -54,7 +54,7 @@ from services.messages.webhook_endpoint import NewEndpoint
 router = Resource(tags=["webhook_endpoints"])
 
 _HERE = errors(NotFound, Forbidden)
-_SENT_BY_REQUEST = (NotFound, Forbidden, WrongEndpointState, (RateLimited, "webhook.requests_exhausted"))
+_SENT_BY_REQUEST = (NotFound, Forbidden, refusals.WrongEndpointState, refusals.WebhookRequestsExhausted)
 
 
 async def _visible(
@@ -80,7 +80,7 @@ def signal_run(deps: Deps, row: WebhookEndpointRow) -> None:
     "/webhook-endpoints",
     status_code=201,
     response_model=WebhookEndpointCreated,
-    responses=errors(NotFound, SecretMissing, UrlRefused, (Conflict, "webhook.limit_reached"), OrganizationClosed),
+    responses=errors(NotFound, SecretMissing, UrlRefused, refusals.WebhookLimitReached, refusals.OrganizationClosed),
 )
 async def create_webhook_endpoint(
     body: WebhookEndpointCreate,
@@ -150,7 +150,7 @@ async def get_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep)
 @router.patch(
     "/webhook-endpoints/{endpoint_id}",
     response_model=WebhookEndpointView,
-    responses=errors(NotFound, Forbidden, UrlRefused, WrongEndpointState, OrganizationClosed),
+    responses=errors(NotFound, Forbidden, UrlRefused, refusals.WrongEndpointState, refusals.OrganizationClosed),
 )
 async def change_webhook_endpoint(
     endpoint_id: str,
@@ -294,7 +294,7 @@ async def try_webhook_endpoint(
     operation_id="webhook_endpoints.replay",
     status_code=202,
     response_model=WebhookReplayed,
-    responses=errors(*_SENT_BY_REQUEST, (Conflict, "webhook.too_many_waiting")),
+    responses=errors(*_SENT_BY_REQUEST, refusals.WebhookTooManyWaiting),
 )
 async def replay_webhooks(
     endpoint_id: str,
@@ -368,7 +368,7 @@ async def list_webhook_deliveries(
     operation_id="webhook_endpoints.retry_delivery",
     status_code=202,
     response_model=WebhookDeliveryView,
-    responses=errors(*_SENT_BY_REQUEST, (Conflict, "webhook.delivered")),
+    responses=errors(*_SENT_BY_REQUEST, refusals.WebhookDelivered),
 )
 async def retry_webhook_delivery(
     delivery_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
