@@ -416,7 +416,7 @@ WrongEndpointState = Conflict.with_code("webhook.wrong_state")
 @lru_cache(maxsize=512)
 def class_of(code: str, status: int, *, retryable: bool = False) -> type[DomainError]:
     """Return the class with the code, or else with the status, or else a new class."""
-    classes = list(_tree(DomainError))
+    classes = list(tree(DomainError))
     for candidate in classes:
         if candidate.code == code and candidate.status == status and candidate.retryable == retryable:
             return candidate
@@ -426,7 +426,12 @@ def class_of(code: str, status: int, *, retryable: bool = False) -> type[DomainE
     return type("RemoteDomainError", (DomainError,), {"code": code, "status": status, "retryable": retryable})
 
 
-def _tree(root: type[DomainError]) -> Iterator[type[DomainError]]:
+def status_of(code: str) -> int:
+    """Return the status of the errors with a code; 409 if no class has it."""
+    return next((each.status for each in tree(DomainError) if each.code == code), Conflict.status)
+
+
+def tree(root: type[DomainError]) -> Iterator[type[DomainError]]:
     """Walk the classes breadth first, so a general class is met before its special cases."""
     level = [root]
     while level:
