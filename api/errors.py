@@ -351,8 +351,9 @@ def _explained() -> dict[str, str]:
 def errors(*classes: type[DomainError]) -> Responses:
     """Build the `responses` of an endpoint from the errors that it can answer with.
 
-    What every endpoint can answer is added by `document`: 422, 500 and 503 everywhere, 401, 403 and 429 where a key
-    is asked for, 400, 413 and 415 where there can be a body, and what idempotency keys bring where they are taken.
+    What every endpoint can answer is added by `document`: 422, 500 and 503 everywhere, 404 where the path names an
+    object, 401, 403 and 429 where a key is asked for, 400, 413 and 415 where there can be a body, and what idempotency
+    keys bring where they are taken.
     """
     responses: Responses = {}
     _add(responses, classes, key=int)
@@ -392,17 +393,17 @@ def document(schema: dict[str, Any]) -> None:
     components["Problem"] = model
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
-    for methods in schema.get("paths", {}).values():
+    for path, methods in schema.get("paths", {}).items():
         for method, operation in methods.items():
-            _document_operation(operation, takes_body=method in {"post", "put", "patch"})
+            _document_operation(operation, names_object="{" in path, takes_body=method in {"post", "put", "patch"})
 
 
-def _document_operation(operation: dict[str, Any], *, takes_body: bool) -> None:
+def _document_operation(operation: dict[str, Any], *, names_object: bool, takes_body: bool) -> None:
     responses = operation.setdefault("responses", {})
     plain = responses.get("422", {}).get("content", {})
     if "application/json" in plain:
         del responses["422"]
-    added: list[type[DomainError]] = []
+    added: list[type[DomainError]] = [NotFound] if names_object else []
     for parameter in operation.get("parameters", ()):
         # FastAPI would answer for a missing required header itself, so such a header is declared optional to it.
         if parameter["schema"].pop("x-required", False):
@@ -417,6 +418,7 @@ def _document_operation(operation: dict[str, Any], *, takes_body: bool) -> None:
     if takes_body:
         added += [Malformed, TooLarge, UnsupportedMediaType]
     _add(responses, [*added, Invalid, CardNumber, DomainError, Unavailable])
+    operation["responses"] = dict(sorted(responses.items()))
     for response in responses.values():
         for code, example in response.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {}).items():
             example["value"]["detail"] = example["value"]["detail"] or _explained()[code]

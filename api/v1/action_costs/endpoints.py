@@ -43,9 +43,7 @@ async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor 
 
 
 @router.put(
-    "/credits/costs/{action}",
-    response_model=CostVersionView,
-    responses=errors(NotFound, ApprovalRequired, ApprovalSameOperator),
+    "/credits/costs/{action}", response_model=CostVersionView, responses=errors(ApprovalRequired, ApprovalSameOperator)
 )
 async def set_cost(
     action: str,
@@ -90,7 +88,7 @@ async def set_cost(
 _VERSIONS = ListOf("cost-versions", CostVersionView, *(*CREATED, "q"), order=["cost"], organization_id=Whose)
 
 
-@router.get("/credits/costs/{action}/versions", response_model=Page[CostVersionView], responses=errors(NotFound) | CSV)
+@router.get("/credits/costs/{action}/versions", response_model=Page[CostVersionView], responses=CSV)
 async def list_cost_versions(
     action: str, deps: DepsDep, asked: Annotated[Asked, _VERSIONS.asked], actor: Actor = require(Permission.READ)
 ) -> Response:

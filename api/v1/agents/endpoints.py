@@ -32,7 +32,7 @@ from api.v1.agents.schemas import (
     stars_e6,
 )
 from domain.common.access import Actor, Permission
-from domain.common.errors import AgentListed, ExternalIdTaken, Forbidden, NotFound
+from domain.common.errors import AgentListed, ExternalIdTaken, NotFound
 from domain.marketplace.agent import AgentSort
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
@@ -156,7 +156,7 @@ async def list_agents(
     return await asked.answer(read)
 
 
-@router.get("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound, Forbidden))
+@router.get("/agents/{agent_id}", response_model=AgentView)
 async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> AgentView:
     """Read one agent."""
     async with deps.session_for(actor) as session:
@@ -186,11 +186,7 @@ async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
     permit(actor, Permission.MANAGE_AGENTS)
 
 
-@router.patch(
-    "/agents/{agent_id}",
-    response_model=AgentView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken, AgentListed),
-)
+@router.patch("/agents/{agent_id}", response_model=AgentView, responses=errors(ExternalIdTaken, AgentListed))
 async def update_agent(
     agent_id: str,
     body: AgentUpdate,
@@ -236,7 +232,7 @@ async def update_agent(
     return await command.run(act)
 
 
-@router.post("/agents/{agent_id}/retire", response_model=AgentView, responses=errors(NotFound, Forbidden))
+@router.post("/agents/{agent_id}/retire", response_model=AgentView)
 async def retire_agent(
     agent_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
@@ -257,7 +253,7 @@ async def retire_agent(
     return await command.run(act)
 
 
-@router.put("/agents/{agent_id}/category", response_model=AgentView, responses=errors(NotFound))
+@router.put("/agents/{agent_id}/category", response_model=AgentView)
 async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: ActorDep) -> AgentView:
     """List an agent under another category, or under none. Its evidence moves with it."""
     await _owned(deps, actor, agent_id)

@@ -23,7 +23,6 @@ from domain.common.errors import (
     AlertRuleLimitReached,
     AlertRuleNeverFires,
     AlertRuleUnknownMetric,
-    Forbidden,
     NotFound,
 )
 from domain.messages.alert.metrics import watched
@@ -99,7 +98,7 @@ async def create_alert_rule(
     return await command.run(create, status_code=201)
 
 
-@router.get("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(NotFound))
+@router.get("/alert-rules/{rule_id}", response_model=AlertRuleView)
 async def get_alert_rule(
     rule_id: str, deps: DepsDep, actor: ActorDep, organization_id: ForOrganization = None
 ) -> AlertRuleView:
@@ -114,7 +113,7 @@ async def get_alert_rule(
         return AlertRuleView.of(row)
 
 
-@router.put("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(NotFound, Forbidden, *_REFUSALS))
+@router.put("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(*_REFUSALS))
 async def set_alert_rule(
     rule_id: str,
     body: AlertRuleSet,
@@ -142,7 +141,7 @@ async def set_alert_rule(
     return await command.run(act)
 
 
-@router.delete("/alert-rules/{rule_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/alert-rules/{rule_id}", status_code=204)
 async def delete_alert_rule(
     rule_id: str,
     deps: DepsDep,

@@ -84,11 +84,7 @@ async def list_alerts(
     return await asked.answer(read)
 
 
-@router.post(
-    "/alerts/{alert_id}/acknowledge",
-    response_model=AlertView,
-    responses=errors(NotFound),
-)
+@router.post("/alerts/{alert_id}/acknowledge", response_model=AlertView)
 async def acknowledge_alert(
     alert_id: str,
     deps: DepsDep,
@@ -109,11 +105,7 @@ async def acknowledge_alert(
     )
 
 
-@router.post(
-    "/alerts/{alert_id}/resolve",
-    response_model=AlertView,
-    responses=errors(NotFound, OperatorsCase),
-)
+@router.post("/alerts/{alert_id}/resolve", response_model=AlertView, responses=errors(OperatorsCase))
 async def resolve_alert(
     alert_id: str,
     deps: DepsDep,
@@ -134,11 +126,7 @@ async def resolve_alert(
     return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", alert.resolve, silences=resolved))
 
 
-@router.post(
-    "/alerts/{alert_id}/snooze",
-    response_model=AlertView,
-    responses=errors(NotFound, AlertResolved, Invalid),
-)
+@router.post("/alerts/{alert_id}/snooze", response_model=AlertView, responses=errors(AlertResolved, Invalid))
 async def snooze_alert(
     alert_id: str,
     body: AlertSnooze,

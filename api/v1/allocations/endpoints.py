@@ -32,7 +32,7 @@ from api.v1.spend_controls.kinds import note_price
 from api.v1.spends.own import confined, refuse_totals
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.common.ids import allocation_workflow_id, uuid_id
 from domain.credits.spend.scope import SpendingKey
 from domain.returns.allocation import AllocationStatus
@@ -58,7 +58,7 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 @router.put(
     "/projects/{slug}/allocation",
     response_model=AllocationSettingView,
-    responses=errors(NotFound, Forbidden, refusals.AllocationNoBudget),
+    responses=errors(refusals.AllocationNoBudget),
     operation_id="allocations.set",
 )
 async def set_allocation(
@@ -82,12 +82,7 @@ async def set_allocation(
     return await once.run(act)
 
 
-@router.get(
-    "/projects/{slug}/allocation",
-    response_model=AllocationSettingView,
-    responses=errors(NotFound, Forbidden),
-    operation_id="allocations.settings",
-)
+@router.get("/projects/{slug}/allocation", response_model=AllocationSettingView, operation_id="allocations.settings")
 async def get_allocation_settings(
     slug: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationSettingView:
@@ -135,7 +130,7 @@ async def list_allocations(
     return await asked.answer(read)
 
 
-@router.get("/allocations/{allocation_id}", response_model=AllocationDetailView, responses=errors(NotFound, Forbidden))
+@router.get("/allocations/{allocation_id}", response_model=AllocationDetailView)
 async def get_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationDetailView:
@@ -148,9 +143,7 @@ async def get_allocation(
 @router.post(
     "/allocations/{allocation_id}/accept",
     response_model=AllocationDetailView,
-    responses=errors(
-        NotFound, Forbidden, refusals.AllocationNoBudget, refusals.AllocationExpired, refusals.AllocationStale
-    ),
+    responses=errors(refusals.AllocationNoBudget, refusals.AllocationExpired, refusals.AllocationStale),
 )
 async def accept_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, once: MayRepeat, actor: ActorDep

@@ -55,7 +55,7 @@ async def list_insights(
     return InsightsView.of(org_id, await _advice(deps, actor, org_id, datetime.now(UTC)))
 
 
-@router.post("/analytics/insights/{insight_id}/dismiss", response_model=InsightView, responses=errors(NotFound))
+@router.post("/analytics/insights/{insight_id}/dismiss", response_model=InsightView)
 async def dismiss_insight(
     insight_id: str,
     deps: DepsDep,
@@ -80,9 +80,7 @@ async def dismiss_insight(
 @router.post(
     "/analytics/insights/{insight_id}/take",
     response_model=InsightView,
-    responses=errors(
-        NotFound, Forbidden, refusals.InsightTakenElsewhere, refusals.InsightOrderRefused, _POOL, _RATE, *STOPPED
-    ),
+    responses=errors(Forbidden, refusals.InsightTakenElsewhere, refusals.InsightOrderRefused, _POOL, _RATE, *STOPPED),
 )
 async def take_insight(
     insight_id: str,
@@ -129,7 +127,7 @@ async def take_insight(
 @router.post(
     "/analytics/insights/{insight_id}/approve",
     response_model=InsightTakeView,
-    responses=errors(NotFound, Forbidden, refusals.PaymentPolicyVersion),
+    responses=errors(refusals.PaymentPolicyVersion),
 )
 async def approve_insight(
     insight_id: str,

@@ -156,7 +156,7 @@ async def list_api_keys(
     return await asked.answer(read)
 
 
-@router.delete("/api-keys/{key_id}", response_model=ApiKeyRevoked, responses=errors(NotFound))
+@router.delete("/api-keys/{key_id}", response_model=ApiKeyRevoked)
 async def revoke_api_key(
     key_id: str,
     deps: DepsDep,

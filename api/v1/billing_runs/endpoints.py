@@ -29,7 +29,7 @@ from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatu
 from domain.billing.invoice.lines import InvoiceLine, check_lines
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.common.money import parse_amount
 from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
@@ -116,7 +116,7 @@ async def list_billing_runs(
     return await asked.rows(lambda: deps.session_for(actor), runs.runs, wanted, BillingRunView.of)
 
 
-@router.get("/billing/runs/{period}", response_model=BillingRunView, responses=errors(NotFound))
+@router.get("/billing/runs/{period}", response_model=BillingRunView)
 async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> BillingRunView:
     """Show the run of a month, with the organizations that could not be invoiced. For operators."""
     month = parse_month(period)
@@ -182,7 +182,7 @@ async def list_invoice_items(
     "/billing/invoice-items/{item_id}",
     tags=["invoice_items"],
     response_model=InvoiceItemView,
-    responses=errors(NotFound, Forbidden, refusals.InvoiceItemNotOpen),
+    responses=errors(refusals.InvoiceItemNotOpen),
 )
 async def remove_invoice_item(item_id: str, deps: DepsDep, actor: ActorDep) -> InvoiceItemView:
     """Remove an item that is not yet on an invoice. For operators."""

@@ -60,7 +60,7 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 _KIND = ControlKind.BUDGET
 _VERSION = refusals.SpendControlVersion
 _CLOSED = refusals.SpendControlClosed
-_CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
+_CHANGING = errors(_VERSION, _CLOSED)
 
 
 @router.post(
@@ -129,7 +129,7 @@ async def list_budgets(
     return await asked.answer(read)
 
 
-@router.get("/budgets/{budget_id}", response_model=BudgetView, responses=errors(NotFound, Forbidden))
+@router.get("/budgets/{budget_id}", response_model=BudgetView)
 async def get_budget(budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> BudgetView:
     """Read one budget."""
     async with deps.session_for(actor) as session:
@@ -178,7 +178,7 @@ async def unfreeze_budget(
 @router.post(
     "/budgets/{budget_id}/close",
     response_model=BudgetView,
-    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, refusals.SpendControlHasChildren),
+    responses=errors(_VERSION, _CLOSED, refusals.SpendControlHasChildren),
 )
 async def close_budget(
     budget_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
@@ -190,7 +190,7 @@ async def close_budget(
 @router.post(
     "/budgets/{budget_id}/pools/move",
     response_model=BudgetView,
-    responses=errors(NotFound, Forbidden, _CLOSED, refusals.BudgetPoolClosed, refusals.BudgetPoolTooSmall),
+    responses=errors(_CLOSED, refusals.BudgetPoolClosed, refusals.BudgetPoolTooSmall),
 )
 async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Move an amount from one pool of a budget into another, for the rest of the present window.
@@ -219,9 +219,7 @@ async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMo
 @router.post(
     "/budgets/{budget_id}/emergency",
     response_model=BudgetView,
-    responses=errors(
-        NotFound, Forbidden, OperatorIssued, _CLOSED, refusals.BudgetPoolClosed, refusals.ApprovalSameOperator
-    ),
+    responses=errors(Forbidden, OperatorIssued, _CLOSED, refusals.BudgetPoolClosed, refusals.ApprovalSameOperator),
 )
 async def declare_emergency(
     budget_id: str, body: EmergencyDeclare, deps: DepsDep, once: MayRepeat, actor: ActorDep
@@ -257,11 +255,7 @@ async def end_emergency(
     return await once.run(act)
 
 
-@router.get(
-    "/budgets/{budget_id}/versions",
-    response_model=Page[BudgetVersionView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@router.get("/budgets/{budget_id}/versions", response_model=Page[BudgetVersionView], responses=CSV)
 async def list_budget_versions(
     budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
 ) -> Response:
@@ -272,11 +266,7 @@ async def list_budget_versions(
     return await Lists(deps, actor, key, budget_id, _KIND).versions(asked, BudgetVersionView)
 
 
-@router.get(
-    "/budgets/{budget_id}/spends",
-    response_model=Page[CountedSpendView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@router.get("/budgets/{budget_id}/spends", response_model=Page[CountedSpendView], responses=CSV)
 async def list_budget_spends(
     budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _COUNTED.asked]
 ) -> Response:
@@ -290,11 +280,7 @@ async def list_budget_spends(
     return await Lists(deps, actor, key, budget_id, _KIND).spends(asked)
 
 
-@router.get(
-    "/budgets/{budget_id}/refusals",
-    response_model=Page[RefusalView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@router.get("/budgets/{budget_id}/refusals", response_model=Page[RefusalView], responses=CSV)
 async def list_budget_refusals(
     budget_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _REFUSALS.asked]
 ) -> Response:

@@ -20,7 +20,7 @@ from api.v1.payments import commands
 from contracts.payments.payment import SubmitDisputeEvidence
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, NotFound, NotYet
+from domain.common.errors import NotFound, NotYet
 from domain.common.ids import is_id
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Dispute, Payment
@@ -32,12 +32,7 @@ router = Resource(tags=["chargebacks"])
 MovesMoney = Annotated[Command, idempotency(required=True)]
 
 _ANSWERING = errors(
-    NotFound,
-    Forbidden,
-    NotYet,
-    refusals.ProviderNotAvailable,
-    refusals.PaymentEvidenceClosed,
-    refusals.PaymentEvidenceRefused,
+    NotYet, refusals.ProviderNotAvailable, refusals.PaymentEvidenceClosed, refusals.PaymentEvidenceRefused
 )
 
 
@@ -72,7 +67,7 @@ async def list_chargebacks(
     return await asked.answer(read)
 
 
-@router.get("/disputes/{dispute_id}", response_model=ChargebackView, responses=errors(NotFound))
+@router.get("/disputes/{dispute_id}", response_model=ChargebackView)
 async def get_chargeback(dispute_id: str, actor: ActorDep, deps: DepsDep) -> ChargebackView:
     """Show a chargeback."""
     return view(*await _seen(deps, actor, dispute_id, Permission.READ_BILLING))

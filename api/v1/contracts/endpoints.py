@@ -256,7 +256,7 @@ async def list_contracts(
     return await asked.answer(read)
 
 
-@router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound, Forbidden))
+@router.get("/contracts/{contract_id}", response_model=ContractView)
 async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContractView:
     """Read one contract. Its `ETag` is the version of your own `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
@@ -268,11 +268,7 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, respons
     return ContractView.of(row, beside, deps.settings)
 
 
-@router.patch(
-    "/contracts/{contract_id}",
-    response_model=ContractView,
-    responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken),
-)
+@router.patch("/contracts/{contract_id}", response_model=ContractView, responses=errors(refusals.ExternalIdTaken))
 async def update_contract(
     contract_id: str,
     body: ContractUpdate,
@@ -303,7 +299,7 @@ async def update_contract(
 @router.post(
     "/contracts/{contract_id}/acceptance",
     response_model=ContractView,
-    responses=errors(NotFound, Forbidden, refusals.ContractExpired, *STOPPED),
+    responses=errors(Forbidden, refusals.ContractExpired, *STOPPED),
 )
 async def accept_contract(
     contract_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)

@@ -24,7 +24,7 @@ from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.approval import ApprovalAction
 from domain.common.credits import GrantSource
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.lots import LotSource
 from models.credits.credit_lot import CreditLot
@@ -141,13 +141,7 @@ async def list_grants(
     return await asked.answer(read)
 
 
-@router.get(
-    "/credits/grants/{grant_id}",
-    response_model=LotView,
-    responses=errors(NotFound),
-    tags=["grants"],
-    operation_id="grants.get",
-)
+@router.get("/credits/grants/{grant_id}", response_model=LotView, tags=["grants"], operation_id="grants.get")
 async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep, response: Response) -> LotView:
     """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
@@ -162,7 +156,7 @@ async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: Spending
 @router.patch(
     "/credits/grants/{grant_id}",
     response_model=LotView,
-    responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken),
+    responses=errors(refusals.ExternalIdTaken),
     tags=["grants"],
     operation_id="grants.update",
 )

@@ -31,7 +31,7 @@ from contracts.escrow.escrow import (
 )
 from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import Forbidden
 from domain.common.money import parse_amount, parse_ratio
 from domain.escrow.actions import (
     MAX_DELIVERIES,
@@ -46,13 +46,10 @@ from domain.escrow.state import Escrow, EscrowStatus, is_payer
 
 router = Resource(tags=["escrows"])
 
-_REFUSALS = errors(NotFound, Forbidden, refusals.WrongState)
-_DELIVERING = errors(
-    NotFound, Forbidden, refusals.WrongState, refusals.EscrowMilestoneReleased, refusals.EscrowDeliveriesFull
-)
-_SCORING = errors(NotFound, Forbidden, refusals.WrongState, refusals.EscrowDeliveryChanged, DeliveryRequired)
+_REFUSALS = errors(refusals.WrongState)
+_DELIVERING = errors(refusals.WrongState, refusals.EscrowMilestoneReleased, refusals.EscrowDeliveriesFull)
+_SCORING = errors(refusals.WrongState, refusals.EscrowDeliveryChanged, DeliveryRequired)
 _SIGNING = errors(
-    NotFound,
     Forbidden,
     refusals.EscrowNotASignatory,
     refusals.WrongState,
@@ -61,10 +58,8 @@ _SIGNING = errors(
     OperatorIssued,
     refusals.AlreadySigned,
 )
-_HEARING = errors(NotFound, Forbidden, refusals.WrongState, refusals.EscrowEvidenceClosed, refusals.EvidenceFull)
-_REFUNDING = errors(
-    NotFound, Forbidden, refusals.WrongState, refusals.EscrowRefundExceedsHeld, refusals.EscrowRefundsFull
-)
+_HEARING = errors(refusals.WrongState, refusals.EscrowEvidenceClosed, refusals.EvidenceFull)
+_REFUNDING = errors(refusals.WrongState, refusals.EscrowRefundExceedsHeld, refusals.EscrowRefundsFull)
 
 
 @router.post(

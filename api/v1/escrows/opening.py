@@ -55,7 +55,6 @@ _OPENING = errors(
     *STOPPED,
 )
 _FUNDING = errors(
-    NotFound,
     Forbidden,
     InsufficientFunds,
     SpendLimitExceeded,
@@ -155,9 +154,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
     return await once.run(act, status_code=201)
 
 
-@router.patch(
-    "/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken)
-)
+@router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(refusals.ExternalIdTaken))
 async def update_escrow(
     escrow_id: str, body: EscrowUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:

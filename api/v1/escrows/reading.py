@@ -141,7 +141,7 @@ async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Ask
         return StatusSummary.of(counted)
 
 
-@router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
+@router.get("/escrows/{escrow_id}", response_model=EscrowView)
 async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
     """Show an escrow. Its `ETag` is the version of your own `external_id` and `metadata`."""
     escrow, beside = await commands.shown(deps, actor, escrow_id)
@@ -153,7 +153,7 @@ async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: R
 _TIMELINE = ListOf("escrow-timeline", EscrowEventView, *CREATED, order=[int])
 
 
-@router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound) | CSV)
+@router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=CSV)
 async def get_timeline(
     escrow_id: str, actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _TIMELINE.asked]
 ) -> Response:

@@ -67,7 +67,7 @@ def _permit(actor: Actor, key: SpendingKey, dataset: str) -> None:
         raise Forbidden("This key reads what is its agent's only.")
 
 
-@router.post("", status_code=202, response_model=ExportView, responses=errors(Forbidden, ExportLimitReached))
+@router.post("", status_code=202, response_model=ExportView, responses=errors(ExportLimitReached))
 async def create_export(
     body: ExportCreate,
     deps: DepsDep,
@@ -113,7 +113,7 @@ async def create_export(
     return await once.run(act, status_code=202)
 
 
-@router.get("", response_model=Page[ExportView], responses=errors(NotFound, Forbidden) | CSV)
+@router.get("", response_model=Page[ExportView], responses=errors(NotFound) | CSV)
 async def list_exports(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
@@ -130,7 +130,7 @@ async def list_exports(
     return await asked.rows(lambda: deps.session_for(actor), exports.page, wanted, ExportView.of)
 
 
-@router.get("/{export_id}", response_model=ExportView, responses=errors(NotFound, Forbidden))
+@router.get("/{export_id}", response_model=ExportView)
 async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep) -> ExportView:
     """Show an export with its finished files: rows, sums by currency and SHA-256 of each."""
     async with deps.session_for(actor) as session:
@@ -140,11 +140,7 @@ async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, acto
         return ExportView.of(row, await exports.files(session, row.id))
 
 
-@router.get(
-    "/{export_id}/files/{number}",
-    response_class=StreamingResponse,
-    responses=errors(NotFound, Forbidden, ExportExpired) | FILES,
-)
+@router.get("/{export_id}/files/{number}", response_class=StreamingResponse, responses=errors(ExportExpired) | FILES)
 async def get_export_file(
     export_id: str, number: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep
 ) -> Response:

@@ -20,7 +20,6 @@ from api.v1.invoices.schemas import (
 from contracts.billing.invoice import ChargeInvoice
 from domain.common import errors as refusals
 from domain.common.access import Permission
-from domain.common.errors import Forbidden, NotFound
 from services.billing import invoice_collection
 
 router = Resource(tags=["invoices"])
@@ -32,7 +31,7 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
     "/billing/invoices/{invoice_id}/collection",
     status_code=201,
     response_model=CollectionView,
-    responses=errors(NotFound, Forbidden, refusals.WrongInvoiceState, refusals.InvoiceCollectedAlready),
+    responses=errors(refusals.WrongInvoiceState, refusals.InvoiceCollectedAlready),
 )
 async def collect_invoice(
     invoice_id: str, body: CollectionCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
@@ -62,7 +61,7 @@ async def collect_invoice(
 @router.post(
     "/billing/invoices/{invoice_id}/charge",
     response_model=CollectionView,
-    responses=errors(NotFound, Forbidden, refusals.WrongInvoiceState, refusals.ChargeUnderWay),
+    responses=errors(refusals.WrongInvoiceState, refusals.ChargeUnderWay),
 )
 async def charge_invoice(
     invoice_id: str,

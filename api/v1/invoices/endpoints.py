@@ -60,7 +60,7 @@ _WRITING = Permission.MANAGE_BILLING
 #: Pages of numbers that are tried for one invoice.
 MOST_PAGES = 20
 
-_PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
+_PAYING = errors(Forbidden, *INVOICED, *CREATING)
 
 
 @router.post(
@@ -131,11 +131,7 @@ async def issue_invoice(
     return await once.run(act, status_code=201)
 
 
-@router.put(
-    "/billing/invoices/{invoice_id}",
-    response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, refusals.WrongInvoiceState),
-)
+@router.put("/billing/invoices/{invoice_id}", response_model=InvoiceView, responses=errors(refusals.WrongInvoiceState))
 async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps: DepsDep, once: Honoured) -> Response:
     """Replace the lines, the discounts and the note of a draft. For operators."""
     async with deps.session_for(actor) as session:
@@ -159,9 +155,7 @@ async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps
 
 
 @router.delete(
-    "/billing/invoices/{invoice_id}",
-    response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, refusals.WrongInvoiceState),
+    "/billing/invoices/{invoice_id}", response_model=InvoiceView, responses=errors(refusals.WrongInvoiceState)
 )
 async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> InvoiceView:
     """Discard a draft. It never becomes an invoice and is no longer listed. For operators."""
@@ -176,8 +170,6 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
     "/billing/invoices/{invoice_id}/finalize",
     response_model=InvoiceView,
     responses=errors(
-        NotFound,
-        Forbidden,
         refusals.UnknownEntity,
         refusals.WrongInvoiceState,
         refusals.TaxRefused,
@@ -225,7 +217,7 @@ async def finalize_invoice(
 @router.patch(
     "/billing/invoices/{invoice_id}",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken),
+    responses=errors(refusals.ExternalIdTaken),
     operation_id="invoices.update",
 )
 async def write_on_invoice(
@@ -252,7 +244,7 @@ async def write_on_invoice(
 @router.post(
     "/billing/invoices/{invoice_id}/void",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState),
+    responses=errors(Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState),
 )
 async def void_invoice(
     invoice_id: str,
@@ -275,9 +267,7 @@ async def void_invoice(
 @router.post(
     "/billing/invoices/{invoice_id}/mark-uncollectible",
     response_model=InvoiceView,
-    responses=errors(
-        NotFound, Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState, refusals.ChargeUnderWay
-    ),
+    responses=errors(Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState, refusals.ChargeUnderWay),
 )
 async def mark_uncollectible(
     invoice_id: str,
@@ -299,7 +289,7 @@ async def mark_uncollectible(
     )
 
 
-@router.post("/billing/invoices/{invoice_id}/resume", response_model=InvoiceView, responses=errors(NotFound, Forbidden))
+@router.post("/billing/invoices/{invoice_id}/resume", response_model=InvoiceView)
 async def resume_invoice(
     invoice_id: str,
     actor: ActorDep,
@@ -320,9 +310,7 @@ async def resume_invoice(
     "/billing/invoices/{invoice_id}/credit-notes",
     status_code=201,
     response_model=CreditNoteView,
-    responses=errors(
-        NotFound, Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState, refusals.ExceedsRemainder
-    ),
+    responses=errors(Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState, refusals.ExceedsRemainder),
 )
 async def credit_invoice(
     invoice_id: str, body: CreditNoteCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney

@@ -28,7 +28,7 @@ from api.v1.invoices.schemas import (
 from domain.billing.invoice.collection import Collection
 from domain.billing.invoice.state import InvoiceStatus
 from domain.common.access import Actor, Permission
-from domain.common.errors import DocumentNoEinvoice, DocumentNoSeller, Forbidden, NotFound, WrongInvoiceState
+from domain.common.errors import DocumentNoEinvoice, DocumentNoSeller, NotFound, WrongInvoiceState
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
 from repositories.billing import credit_note as credit_notes
@@ -38,8 +38,8 @@ from services.billing import document, invoice
 
 router = Resource(tags=["invoices"])
 
-_DOCUMENT = errors(NotFound, Forbidden, WrongInvoiceState, DocumentNoSeller)
-_E_INVOICE = errors(NotFound, Forbidden, WrongInvoiceState, DocumentNoSeller, DocumentNoEinvoice)
+_DOCUMENT = errors(WrongInvoiceState, DocumentNoSeller)
+_E_INVOICE = errors(WrongInvoiceState, DocumentNoSeller, DocumentNoEinvoice)
 
 
 _LIST = ListOf(
@@ -78,7 +78,7 @@ async def list_invoices(
     return await asked.answer(read)
 
 
-@router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))
+@router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail)
 async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> InvoiceDetail:
     """Show an invoice, with the amount that each payment has paid."""
     async with deps.session_for(actor) as session:
@@ -122,7 +122,7 @@ async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: Actor
     return as_pdf(await deps.documents.made(wanted))
 
 
-@router.get("/billing/invoices/{invoice_id}/collection", response_model=CollectionView, responses=errors(NotFound))
+@router.get("/billing/invoices/{invoice_id}/collection", response_model=CollectionView)
 async def get_collection(invoice_id: str, actor: ActorDep, deps: DepsDep) -> CollectionView:
     """Show the collection of an invoice: each past step, and the next one. 404 if it has no collection."""
     async with deps.session_for(actor) as session:

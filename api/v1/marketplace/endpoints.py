@@ -89,7 +89,6 @@ _LIBRARY = ListOf(
     status=PurchaseStatus,
 )
 _BUYING = errors(
-    NotFound,
     refusals.MarketplaceOwnAgent,
     refusals.MarketplaceRelated,
     refusals.NotForSale,
@@ -101,9 +100,8 @@ _BUYING = errors(
     refusals.PaymentUnderWay,
     *CREATING,
 )
-_CANCELLING = errors(NotFound, Forbidden, refusals.MarketplaceNotRenewing)
+_CANCELLING = errors(refusals.MarketplaceNotRenewing)
 _REFUNDING = errors(
-    NotFound,
     Forbidden,
     refusals.ApprovalRequired,
     refusals.ApprovalSameOperator,
@@ -121,7 +119,7 @@ _REFUNDING = errors(
     "/marketplace/agents/{agent_id}",
     response_model=OfferView,
     responses=errors(
-        NotFound, Forbidden, refusals.ApprovalRequired, refusals.AgentRetired, *STOPPED, refusals.ApprovalSameOperator
+        Forbidden, refusals.ApprovalRequired, refusals.AgentRetired, *STOPPED, refusals.ApprovalSameOperator
     ),
 )
 async def offer_agent(
@@ -199,7 +197,7 @@ def _narrowed(asked: Asked) -> Wanted:
     return replace(wanted, least_minor=least, most_minor=most)
 
 
-@router.get("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound))
+@router.get("/marketplace/agents/{agent_id}", response_model=OfferView)
 async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> OfferView:
     """Show the offer of an agent, and how much of its price your organization would pay in granted credits."""
     async with deps.session_for(actor) as session:
@@ -354,9 +352,7 @@ async def list_library(
     return await asked.answer(read)
 
 
-@router.get(
-    "/marketplace/purchases/{purchase_id}", response_model=AgentPurchaseView, responses=errors(NotFound, Forbidden)
-)
+@router.get("/marketplace/purchases/{purchase_id}", response_model=AgentPurchaseView)
 async def get_purchase(purchase_id: str, deps: DepsDep, actor: ActorDep) -> AgentPurchaseView:
     """Show one purchase."""
     async with deps.session_for(actor) as session:

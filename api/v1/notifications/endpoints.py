@@ -189,9 +189,7 @@ async def create_notification_channel(
 
 
 @router.post(
-    "/notifications/channels/{channel_id}/verify",
-    response_model=ChannelView,
-    responses=errors(NotFound, refusals.CodeRefused),
+    "/notifications/channels/{channel_id}/verify", response_model=ChannelView, responses=errors(refusals.CodeRefused)
 )
 async def verify_notification_channel(
     channel_id: str, body: ChannelVerify, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
@@ -210,7 +208,7 @@ async def verify_notification_channel(
 @router.post(
     "/notifications/channels/{channel_id}/resend",
     response_model=ChannelView,
-    responses=errors(NotFound, KeysMissing, refusals.NotificationVerified, refusals.NotificationCodesExhausted),
+    responses=errors(KeysMissing, refusals.NotificationVerified, refusals.NotificationCodesExhausted),
 )
 async def resend_notification_code(
     channel_id: str,
@@ -228,7 +226,7 @@ async def resend_notification_code(
     return await command.run(act)
 
 
-@router.delete("/notifications/channels/{channel_id}", status_code=204, responses=errors(NotFound))
+@router.delete("/notifications/channels/{channel_id}", status_code=204)
 async def delete_notification_channel(
     channel_id: str, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> Response:
@@ -238,7 +236,7 @@ async def delete_notification_channel(
     return Response(status_code=204)
 
 
-@router.post("/notifications/{notification_id}/read", response_model=NotificationView, responses=errors(NotFound))
+@router.post("/notifications/{notification_id}/read", response_model=NotificationView)
 async def read_notification(
     notification_id: str,
     deps: DepsDep,

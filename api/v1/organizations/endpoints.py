@@ -32,7 +32,7 @@ from domain.billing.plan import FREE
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.approval import ApprovalAction
-from domain.common.errors import Forbidden, Invalid, NotFound
+from domain.common.errors import Forbidden, Invalid
 from domain.tenants.metadata import Precondition
 from domain.tenants.organization import OrganizationStatus
 from models.tenants.organization import Organization
@@ -125,7 +125,7 @@ async def list_organizations(
     return await asked.answer(read)
 
 
-@router.get("/organizations/{organization_id}", response_model=OrganizationView, responses=errors(NotFound, Forbidden))
+@router.get("/organizations/{organization_id}", response_model=OrganizationView)
 async def get_organization(
     organization_id: str, deps: DepsDep, actor: ActorDep, response: Response
 ) -> OrganizationView:
@@ -138,9 +138,7 @@ async def get_organization(
 
 
 @router.patch(
-    "/organizations/{organization_id}",
-    response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken),
+    "/organizations/{organization_id}", response_model=OrganizationView, responses=errors(refusals.ExternalIdTaken)
 )
 async def update_organization(
     organization_id: str,
@@ -182,7 +180,7 @@ async def update_organization(
 @router.put(
     "/organizations/{organization_id}/tier",
     response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
+    responses=errors(Forbidden, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def change_tier(
     organization_id: str,
@@ -218,9 +216,7 @@ async def change_tier(
     return await command.run(change)
 
 
-@router.get(
-    "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
-)
+@router.get("/organizations/{organization_id}/contacts", response_model=ContactsView)
 async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContactsView:
     """Read an organization's contacts: the addresses, and the purposes of mails to them."""
     async with deps.session_for(actor) as session:
@@ -234,7 +230,7 @@ async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, res
 @router.put(
     "/organizations/{organization_id}/contacts",
     response_model=ContactsView,
-    responses=errors(NotFound, Forbidden, refusals.OrganizationContactsExhausted),
+    responses=errors(refusals.OrganizationContactsExhausted),
 )
 async def set_contacts(
     organization_id: str,
@@ -258,7 +254,7 @@ async def set_contacts(
 @router.patch(
     "/organizations/{organization_id}/contacts",
     response_model=ContactsView,
-    responses=errors(NotFound, Forbidden, refusals.OrganizationContactsExhausted),
+    responses=errors(refusals.OrganizationContactsExhausted),
 )
 async def update_contacts(
     organization_id: str,

@@ -93,7 +93,7 @@ async def list_payment_policies(
     return await asked.answer(read)
 
 
-@router.get("/payment-policies/effective", response_model=PaymentPolicyView, responses=errors(NotFound, Forbidden))
+@router.get("/payment-policies/effective", response_model=PaymentPolicyView, responses=errors(NotFound))
 async def get_effective_payment_policy(
     deps: DepsDep,
     agent_id: Annotated[AgentId | None, Query(description="The agent that buys; an agent's key reads its own.")] = None,
@@ -120,7 +120,7 @@ async def get_effective_payment_policy(
         return (await _shown(session, [found]))[0]
 
 
-@router.get("/payment-policies/{policy_id}", response_model=PaymentPolicyView, responses=errors(NotFound, Forbidden))
+@router.get("/payment-policies/{policy_id}", response_model=PaymentPolicyView)
 async def get_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> PaymentPolicyView:
     """Read one payment policy."""
     async with deps.session_for(actor) as session:
@@ -129,7 +129,7 @@ async def get_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> 
         return (await _shown(session, [row]))[0]
 
 
-@router.delete("/payment-policies/{policy_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/payment-policies/{policy_id}", status_code=204)
 async def delete_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Delete a payment policy. The next nearest one holds from now on."""
     async with deps.session_for(actor) as session:

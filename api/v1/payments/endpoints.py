@@ -88,7 +88,6 @@ _CREATING = errors(
 )
 _CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
 _REFUNDING = errors(
-    NotFound,
     Forbidden,
     refusals.ApprovalRequired,
     refusals.ApprovalSameOperator,
@@ -231,7 +230,7 @@ async def summarize_payments(
         return PaymentsSummary.of(await payments.summary(session, wanted))
 
 
-@router.get("/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound))
+@router.get("/payments/{payment_id}", response_model=PaymentView)
 async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> PaymentView:
     """Show a payment. The `ETag` covers its `external_id` and `metadata`."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
@@ -240,11 +239,7 @@ async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response:
     return shown(payment, actor, own)
 
 
-@router.patch(
-    "/payments/{payment_id}",
-    response_model=PaymentView,
-    responses=errors(NotFound, Forbidden, refusals.ExternalIdTaken),
-)
+@router.patch("/payments/{payment_id}", response_model=PaymentView, responses=errors(refusals.ExternalIdTaken))
 async def update_payment(
     payment_id: str, body: PaymentUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:
@@ -268,7 +263,7 @@ async def update_payment(
 _TIMELINE = ListOf("payment-timeline", PaymentEventView, *CREATED, order=[int])
 
 
-@router.get("/payments/{payment_id}/timeline", response_model=PaymentTimeline, responses=errors(NotFound) | CSV)
+@router.get("/payments/{payment_id}/timeline", response_model=PaymentTimeline, responses=CSV)
 async def get_payment_timeline(
     payment_id: str, actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _TIMELINE.asked]
 ) -> Response:
@@ -387,7 +382,7 @@ async def refund_payment(
 @router.post(
     "/payments/{payment_id}/refunds/{refund_id}/give-up",
     response_model=RefundView,
-    responses=errors(NotFound, Forbidden, refusals.PaymentRefundNotUnknown, refusals.PaymentRefundKnown, Invalid),
+    responses=errors(refusals.PaymentRefundNotUnknown, refusals.PaymentRefundKnown, Invalid),
 )
 async def give_up_refund(
     payment_id: str, refund_id: str, body: RefundGiveUp, sender: SenderDep, once: MovesMoney
@@ -416,7 +411,7 @@ async def give_up_refund(
     return await once.run(act)
 
 
-@router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=errors(NotFound) | CSV)
+@router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=CSV)
 async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep, request: Request) -> RefundList | Response:
     """List the refunds of a payment, the oldest first. With `Accept: text/csv` the response is a CSV file."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)

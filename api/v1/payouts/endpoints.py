@@ -252,7 +252,7 @@ async def _read_account(deps: Deps, org_id: str) -> None:
 @router.post(
     "/billing/payouts/{payout_id}/give-up",
     response_model=PayoutView,
-    responses=errors(NotFound, refusals.WrongPayoutState, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
+    responses=errors(refusals.WrongPayoutState, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def give_up_payout(
     payout_id: str,
@@ -368,7 +368,7 @@ async def list_payouts(
 
 
 # After the paths below it that are no ids.
-@router.get("/billing/payouts/{payout_id}", response_model=PayoutView, responses=errors(NotFound))
+@router.get("/billing/payouts/{payout_id}", response_model=PayoutView)
 async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutView:
     """Show a payout."""
     async with deps.database.at_one_moment(actor.org_id) as session:

@@ -89,7 +89,7 @@ async def list_entitlements(
     "/billing/entitlements/{entitlement}/check",
     tags=["entitlements"],
     response_model=EntitlementCheck,
-    responses=errors(NotFound, LimitReached, EntitlementMissing),
+    responses=errors(LimitReached, EntitlementMissing),
 )
 async def check_entitlement(
     entitlement: Entitlement,

@@ -16,7 +16,7 @@ from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.pricing.schemas import MAX_QUANTITY, PriceExplanationView, PriceQuoteView, PriceView, QuoteCreate
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, Invalid, NotFound, PricingNoPrice, other_request
+from domain.common.errors import Invalid, NotFound, PricingNoPrice, other_request
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.marketplace.pricing.book import Price
 from domain.marketplace.pricing.facts import WHOLE_BPS
@@ -29,7 +29,7 @@ from services.marketplace.pricing import Asked
 
 router = Resource(tags=["pricing"])
 
-_ERRORS = errors(NotFound, PricingNoPrice)
+_ERRORS = errors(PricingNoPrice)
 BasePrice = Annotated[
     Amount | None,
     Query(description="The price of one unit before any rule, for a preview; the listing's price when left out."),
@@ -72,9 +72,7 @@ async def get_price(
 
 
 @router.get(
-    "/payments/pricing/{agent_id}/explanation",
-    response_model=PriceExplanationView,
-    responses=_ERRORS | errors(Forbidden),
+    "/payments/pricing/{agent_id}/explanation", response_model=PriceExplanationView, responses=_ERRORS | errors()
 )
 async def explain_price(
     agent_id: str,
@@ -95,10 +93,7 @@ async def explain_price(
 
 
 @router.post(
-    "/payments/pricing/{agent_id}/quotes",
-    status_code=201,
-    response_model=PriceQuoteView,
-    responses=_ERRORS | errors(Forbidden),
+    "/payments/pricing/{agent_id}/quotes", status_code=201, response_model=PriceQuoteView, responses=_ERRORS | errors()
 )
 async def create_quote(
     agent_id: str, body: QuoteCreate, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
@@ -140,11 +135,7 @@ async def create_quote(
     return await command.run(create, status_code=201)
 
 
-@router.get(
-    "/payments/pricing/{agent_id}/quotes/{quote_id}",
-    response_model=PriceQuoteView,
-    responses=errors(NotFound, Forbidden),
-)
+@router.get("/payments/pricing/{agent_id}/quotes/{quote_id}", response_model=PriceQuoteView)
 async def get_quote(agent_id: str, quote_id: str, deps: DepsDep, actor: ActorDep) -> PriceQuoteView:
     """Read a quote of the organization."""
     async with deps.session_for(actor) as session:

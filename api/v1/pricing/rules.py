@@ -21,7 +21,7 @@ from api.v1.pricing.terms import TierTerms
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.approval import ApprovalAction
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.marketplace.pricing.rule import RuleType
 from models.marketplace.pricing import PricingAgent
 from repositories.marketplace import agent as agents
@@ -139,7 +139,7 @@ async def try_rule(
     return await command.run(dry_run)
 
 
-@router.get("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound, Forbidden))
+@router.get("/pricing/rules/{rule_id}", response_model=RuleView)
 async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> RuleView:
     """Read a rule, including one that has ended. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
@@ -169,7 +169,7 @@ async def change_rule(
     return await command.run(change)
 
 
-@router.delete("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound))
+@router.delete("/pricing/rules/{rule_id}", response_model=RuleView)
 async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RuleView:
     """End a rule permanently. Ending it again changes nothing."""
     async with deps.database.platform() as session:
@@ -179,7 +179,6 @@ async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
 @router.get(
     "/pricing/agents/{agent_id}",
     response_model=AgentPricingView,
-    responses=errors(NotFound),
     tags=["pricing"],
     operation_id="pricing.get_agent_pricing",
 )
@@ -196,7 +195,6 @@ async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> Ag
 @router.put(
     "/pricing/agents/{agent_id}",
     response_model=AgentPricingView,
-    responses=errors(NotFound, Forbidden),
     tags=["pricing"],
     operation_id="pricing.set_agent_pricing",
 )

@@ -52,8 +52,7 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
 _CREATING = errors(ProjectExists, LimitReached, ExternalIdTaken, *STOPPED)
-_COMMANDED = errors(NotFound, Forbidden)
-_DEPLOYING = errors(NotFound, Forbidden, LimitReached, *STOPPED)
+_DEPLOYING = errors(Forbidden, LimitReached, *STOPPED)
 
 
 @router.post("/projects", status_code=201, response_model=ProjectView, responses=_CREATING)
@@ -108,7 +107,7 @@ async def list_projects(
     return await asked.answer(read)
 
 
-@router.get("/projects/{slug}", response_model=ProjectView, responses=errors(NotFound))
+@router.get("/projects/{slug}", response_model=ProjectView)
 async def get_project(
     slug: str, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
 ) -> ProjectView:
@@ -121,7 +120,7 @@ async def get_project(
         return ProjectView.of(row, await metadata.get(session, row.id, row.org_id))
 
 
-@router.patch("/projects/{slug}", response_model=ProjectView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
+@router.patch("/projects/{slug}", response_model=ProjectView, responses=errors(ExternalIdTaken))
 async def update_project(
     slug: str, body: ProjectUpdate, deps: DepsDep, expected: PreconditionDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
@@ -165,7 +164,7 @@ async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Actor
     return await once.run(act)
 
 
-@router.delete("/projects/{slug}/deploy", response_model=ProjectView, responses=_COMMANDED)
+@router.delete("/projects/{slug}/deploy", response_model=ProjectView)
 async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
     """Undeploy a project, which frees its slot. Undeploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)

@@ -415,7 +415,6 @@ async def cancel_purchase_order(
     "/purchase-orders/{purchase_order_id}/grant",
     response_model=PurchaseOrderView,
     responses=errors(
-        NotFound,
         refusals.ApprovalOwn,
         OperatorIssued,
         refusals.SessionByLink,

@@ -75,7 +75,7 @@ async def list_reconciliation_runs(
     return await asked.rows(lambda: deps.session_for(actor), books.runs, wanted, ReconciliationRunView.of)
 
 
-@router.get("/reconciliation/runs/{run_id}", response_model=ReconciliationRunView, responses=errors(NotFound))
+@router.get("/reconciliation/runs/{run_id}", response_model=ReconciliationRunView)
 async def get_reconciliation_run(
     run_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> ReconciliationRunView:
@@ -133,7 +133,6 @@ async def list_reconciliation_differences(
     "/reconciliation/differences/{difference_id}",
     summary="Get Reconciliation Discrepancy",
     response_model=DiscrepancyView,
-    responses=errors(NotFound),
 )
 async def get_reconciliation_difference(
     difference_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
@@ -150,7 +149,7 @@ async def get_reconciliation_difference(
     "/reconciliation/differences/{difference_id}/resolution",
     summary="Resolve Reconciliation Discrepancy",
     response_model=DiscrepancyView,
-    responses=errors(NotFound, ReconciliationResolved, NotBookable),
+    responses=errors(ReconciliationResolved, NotBookable),
 )
 async def resolve_reconciliation_difference(
     difference_id: str,
@@ -177,7 +176,7 @@ async def resolve_reconciliation_difference(
     return await command.run(act)
 
 
-@router.get("/reconciliation/clearing/{provider}", response_model=list[ClearingView], responses=errors(NotFound))
+@router.get("/reconciliation/clearing/{provider}", response_model=list[ClearingView])
 async def explain_clearing(
     provider: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> list[ClearingView]:

@@ -32,7 +32,7 @@ from contracts.insight.report import ReportInput
 from contracts.runs import report_news
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.credits.spend.scope import SpendingKey
 from domain.insight.report import TEMPLATES, ReportFormat
 from domain.insight.report_file import MEDIA_TYPES
@@ -115,15 +115,13 @@ async def create_report(
     return await command.run(create, status_code=201)
 
 
-@router.get("/reports/{report_id}", response_model=ReportView, responses=errors(NotFound))
+@router.get("/reports/{report_id}", response_model=ReportView)
 async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ReportView:
     """Read a report, also one that was deleted."""
     return ReportView.of(await _seen(deps, actor, key, report_id))
 
 
-@router.put(
-    "/reports/{report_id}", response_model=ReportView, responses=errors(NotFound, Forbidden, refusals.UnknownMetric)
-)
+@router.put("/reports/{report_id}", response_model=ReportView, responses=errors(refusals.UnknownMetric))
 async def set_report(
     report_id: str,
     body: ReportSet,
@@ -142,7 +140,7 @@ async def set_report(
     return await command.run(act)
 
 
-@router.delete("/reports/{report_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/reports/{report_id}", status_code=204)
 async def delete_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
     """Delete a report: no further run is made. The files of its runs can be read for three years."""
     await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
@@ -154,7 +152,7 @@ async def delete_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, acto
 _RUNS = ListOf("report-runs", ReportRunView, *CREATED, order=[Int32])
 
 
-@router.get("/reports/{report_id}/runs", response_model=Page[ReportRunView], responses=errors(NotFound) | CSV)
+@router.get("/reports/{report_id}/runs", response_model=Page[ReportRunView], responses=CSV)
 async def list_report_runs(
     report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: Annotated[Asked, _RUNS.asked], actor: ActorDep
 ) -> Response:
@@ -176,7 +174,7 @@ async def list_report_runs(
     "/reports/{report_id}/runs",
     status_code=202,
     response_model=ReportRunRequestedView,
-    responses=errors(NotFound, Forbidden, refusals.ReportPeriodOpen),
+    responses=errors(refusals.ReportPeriodOpen),
 )
 async def run_report(
     report_id: str,
@@ -201,7 +199,7 @@ async def run_report(
 @router.get(
     "/reports/{report_id}/runs/{number}/file",
     response_class=Response,
-    responses=errors(NotFound) | _FILE,
+    responses=errors() | _FILE,
     operation_id="reports.get_file",
 )
 async def get_report_file(report_id: str, number: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:

@@ -201,7 +201,7 @@ async def set_levels(
     return await command.run(write)
 
 
-@router.get("/reputation/levels/{agent_id}", response_model=AgentLevelView, responses=errors(NotFound))
+@router.get("/reputation/levels/{agent_id}", response_model=AgentLevelView)
 async def explain_level(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentLevelView:
     """Explain what an agent's reputation gives it. For its organization and the platform."""
     async with deps.session_for(actor) as session:

@@ -33,7 +33,7 @@ from api.v1.revenue.schemas import (
 from api.v1.spends.own import confined, refuse_totals
 from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission
-from domain.common.errors import Forbidden, Invalid, NotFound
+from domain.common.errors import Invalid, NotFound
 from domain.common.money import parse_amount
 from domain.insight.query import MOST_VALUES
 from domain.returns.revenue_event import RevenueStatus
@@ -124,7 +124,7 @@ async def list_revenue(
     return await asked.answer(read)
 
 
-@router.get("/revenue/{revenue_id}", response_model=RevenueView, responses=errors(NotFound, Forbidden))
+@router.get("/revenue/{revenue_id}", response_model=RevenueView)
 async def get_revenue(revenue_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> RevenueView:
     """Read one revenue event."""
     async with deps.session_for(actor) as session:
@@ -164,7 +164,7 @@ async def reject_revenue(revenue_id: str, deps: DepsDep, once: Once, actor: Acto
 @router.post(
     "/revenue/{revenue_id}/reverse",
     response_model=RevenueView,
-    responses=errors(NotFound, refusals.WrongRevenueState, refusals.SessionByLink),
+    responses=errors(refusals.WrongRevenueState, refusals.SessionByLink),
 )
 async def reverse_revenue(
     revenue_id: str, body: RevenueReverse, deps: DepsDep, once: Once, actor: ActorDep
@@ -199,7 +199,7 @@ async def settle_revenue(body: RevenueSettle, deps: DepsDep, once: Once, actor: 
 @router.put(
     "/revenue/{revenue_id}/shares",
     response_model=RevenueView,
-    responses=errors(NotFound, refusals.RevenueStale, refusals.SessionByLink),
+    responses=errors(refusals.RevenueStale, refusals.SessionByLink),
     operation_id="revenue.share",
 )
 async def set_shares(

@@ -113,9 +113,7 @@ async def list_routing_decisions(
     return await asked.answer(read)
 
 
-@router.get(
-    "/routing/decisions/{decision_id}", response_model=RoutingDecisionView, responses=errors(NotFound, Forbidden)
-)
+@router.get("/routing/decisions/{decision_id}", response_model=RoutingDecisionView)
 async def get_routing_decision(decision_id: str, deps: DepsDep, actor: ActorDep) -> RoutingDecisionView:
     """Read one routing decision."""
     async with deps.session_for(actor) as session:
@@ -128,7 +126,7 @@ async def get_routing_decision(decision_id: str, deps: DepsDep, actor: ActorDep)
 @router.post(
     "/routing/decisions/{decision_id}/outcome",
     response_model=RoutingDecisionView,
-    responses=errors(NotFound, Forbidden, refusals.RoutingNoChoice, refusals.RoutingOutcomeExists),
+    responses=errors(refusals.RoutingNoChoice, refusals.RoutingOutcomeExists),
 )
 async def set_routing_outcome(
     decision_id: str, body: RoutingOutcomeSet, deps: DepsDep, once: MayRepeat, actor: ActorDep

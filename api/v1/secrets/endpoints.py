@@ -131,7 +131,7 @@ async def list_secret_grants(
 @router.delete(
     "/secrets/grants/{grant_id}",
     response_model=SecretGrantView,
-    responses=errors(NotFound, refusals.SessionByLink),
+    responses=errors(refusals.SessionByLink),
     tags=["secret_grants"],
 )
 async def revoke_secret_grant(
@@ -175,10 +175,7 @@ _ACCESS = ListOf("secret-access", SecretAccessView, *(*CREATED, "q"), order=[int
 
 
 @router.get(
-    "/secrets/{path:path}/access",
-    response_model=Page[SecretAccessView],
-    responses=errors(NotFound) | CSV,
-    operation_id="secrets.access",
+    "/secrets/{path:path}/access", response_model=Page[SecretAccessView], responses=CSV, operation_id="secrets.access"
 )
 async def list_secret_access(
     path: str,
@@ -205,7 +202,7 @@ async def list_secret_access(
 @router.post(
     "/secrets/{path:path}/open",
     response_model=SecretValueView,
-    responses=errors(NotFound, refusals.SessionByLink, *_OPENED, refusals.SecretNoVersion, *_BACKEND),
+    responses=errors(refusals.SessionByLink, *_OPENED, refusals.SecretNoVersion, *_BACKEND),
 )
 async def open_secret(
     path: str, body: SecretOpen, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
@@ -238,7 +235,6 @@ async def open_secret(
     "/secrets/{path:path}/use",
     response_model=SecretUseView,
     responses=errors(
-        NotFound,
         refusals.OrganizationSuspended,
         refusals.OrganizationClosed,
         InsufficientFunds,
@@ -277,7 +273,7 @@ async def use_secret(
 @router.delete(
     "/secrets/{path:path}/versions/{number}",
     response_model=SecretView,
-    responses=errors(NotFound, refusals.RotationUnderWay, refusals.SessionByLink, *_BACKEND),
+    responses=errors(refusals.RotationUnderWay, refusals.SessionByLink, *_BACKEND),
     operation_id="secrets.destroy_version",
 )
 async def destroy_secret_version(
@@ -302,7 +298,7 @@ async def destroy_secret_version(
     return shown
 
 
-@router.get("/secrets/{path:path}", response_model=SecretView, responses=errors(NotFound))
+@router.get("/secrets/{path:path}", response_model=SecretView)
 async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SecretView:
     """Read a secret without its value."""
     return await _shown(deps, actor, path)
@@ -311,9 +307,7 @@ async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission
 @router.put(
     "/secrets/{path:path}",
     response_model=SecretView,
-    responses=errors(
-        NotFound, TooLarge, refusals.SecretRefused, refusals.SessionByLink, OperatorIssued, _LIMIT, *_BACKEND
-    ),
+    responses=errors(TooLarge, refusals.SecretRefused, refusals.SessionByLink, OperatorIssued, _LIMIT, *_BACKEND),
 )
 @takes_secret
 async def put_secret(
@@ -361,7 +355,6 @@ async def put_secret(
     status_code=202,
     response_model=SecretView,
     responses=errors(
-        NotFound,
         TooLarge,
         refusals.SecretRefused,
         refusals.NotRotated,
@@ -412,7 +405,7 @@ async def rotate_secret(
 @router.post(
     "/secrets/{path:path}/rotate/stop",
     response_model=SecretView,
-    responses=errors(NotFound, refusals.NotRotated, refusals.RotationUnderWay, refusals.SessionByLink),
+    responses=errors(refusals.NotRotated, refusals.RotationUnderWay, refusals.SessionByLink),
     operation_id="secrets.stop_rotation",
 )
 async def stop_secret_rotation(

@@ -136,7 +136,7 @@ async def list_session_links(
     return await asked.answer(read)
 
 
-@router.delete("/sessions/links/{link_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/sessions/links/{link_id}", status_code=204)
 async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None:
     """End a link at once, and the session that it has opened. Ending it again changes nothing."""
     async with deps.session_for(actor) as session:

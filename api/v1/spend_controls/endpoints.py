@@ -42,7 +42,7 @@ from api.v1.spend_controls.schemas import (
 from api.v1.spends.own import confined, refuse_totals
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
@@ -61,7 +61,7 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 _VERSION = refusals.SpendControlVersion
 _CLOSED = refusals.SpendControlClosed
 _EXISTS = refusals.SpendControlExists
-_CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
+_CHANGING = errors(_VERSION, _CLOSED)
 
 
 @router.post(
@@ -133,7 +133,7 @@ async def list_spend_controls(
     return await asked.answer(read)
 
 
-@router.get("/spend-controls/{control_id}", response_model=ControlView, responses=errors(NotFound, Forbidden))
+@router.get("/spend-controls/{control_id}", response_model=ControlView)
 async def get_spend_control(control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ControlView:
     """Read one spend control."""
     async with deps.session_for(actor) as session:
@@ -184,7 +184,7 @@ async def unfreeze_spend_control(
 @router.post(
     "/spend-controls/{control_id}/close",
     response_model=ControlView,
-    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, refusals.SpendControlHasChildren),
+    responses=errors(_VERSION, _CLOSED, refusals.SpendControlHasChildren),
 )
 async def close_spend_control(
     control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
@@ -193,11 +193,7 @@ async def close_spend_control(
     return await _set_status(deps, once, actor, control_id, body, ControlStatus.CLOSED)
 
 
-@router.get(
-    "/spend-controls/{control_id}/versions",
-    response_model=Page[ControlVersionView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@router.get("/spend-controls/{control_id}/versions", response_model=Page[ControlVersionView], responses=CSV)
 async def list_spend_control_versions(
     control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
 ) -> Response:
@@ -208,11 +204,7 @@ async def list_spend_control_versions(
     return await _lists(deps, actor, key, control_id).versions(asked, ControlVersionView)
 
 
-@router.get(
-    "/spend-controls/{control_id}/spends",
-    response_model=Page[CountedSpendView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@router.get("/spend-controls/{control_id}/spends", response_model=Page[CountedSpendView], responses=CSV)
 async def list_counted_spends(
     control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _COUNTED.asked]
 ) -> Response:
@@ -226,11 +218,7 @@ async def list_counted_spends(
     return await _lists(deps, actor, key, control_id).spends(asked)
 
 
-@router.get(
-    "/spend-controls/{control_id}/refusals",
-    response_model=Page[RefusalView],
-    responses=errors(NotFound, Forbidden) | CSV,
-)
+@router.get("/spend-controls/{control_id}/refusals", response_model=Page[RefusalView], responses=CSV)
 async def list_refusals(
     control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _REFUSALS.asked]
 ) -> Response:
@@ -243,12 +231,7 @@ async def list_refusals(
     return await _lists(deps, actor, key, control_id).refusals(asked)
 
 
-@router.get(
-    "/credits/departments/{department_id}/limits",
-    tags=["departments"],
-    response_model=DepartmentLimitsView,
-    responses=errors(NotFound, Forbidden),
-)
+@router.get("/credits/departments/{department_id}/limits", tags=["departments"], response_model=DepartmentLimitsView)
 async def get_department_limits(
     department_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> DepartmentLimitsView:
@@ -270,7 +253,7 @@ async def get_department_limits(
     "/credits/departments/{department_id}/limits",
     tags=["departments"],
     response_model=DepartmentLimitsView,
-    responses=errors(NotFound, Forbidden, _VERSION, _EXISTS),
+    responses=errors(_VERSION, _EXISTS),
 )
 async def set_department_limits(
     department_id: str, body: DepartmentLimitsSet, deps: DepsDep, once: MayRepeat, actor: ActorDep

@@ -222,7 +222,7 @@ async def extend_reservation(
     return _changed(extended)
 
 
-@router.get("/credits/spends/{spend_id}", response_model=SpendDetail, responses=errors(NotFound))
+@router.get("/credits/spends/{spend_id}", response_model=SpendDetail)
 async def get_spend(
     spend_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> SpendDetail:
@@ -230,7 +230,7 @@ async def get_spend(
     return await _shown(deps, actor, key, spend_id)
 
 
-@router.get("/credits/reservations/{reservation_id}", response_model=SpendDetail, responses=errors(NotFound))
+@router.get("/credits/reservations/{reservation_id}", response_model=SpendDetail)
 async def get_reservation(
     reservation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> SpendDetail:

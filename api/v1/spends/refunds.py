@@ -20,7 +20,6 @@ from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.approval import ApprovalAction
-from domain.common.errors import NotFound
 from domain.common.money import CREDIT, parse_amount
 from repositories.credits import spend as spends
 from services.marketplace import spend_refund
@@ -34,7 +33,6 @@ router = Resource(tags=["credits"])
     status_code=201,
     response_model=SpendRefundView,
     responses=errors(
-        NotFound,
         refusals.ApprovalRequired,
         refusals.ApprovalSameOperator,
         refusals.SpendRefunded,
@@ -88,9 +86,7 @@ async def refund_spend(
 _LIST = ListOf("spend-refunds", SpendRefundView, *(*CREATED, "min_amount", "max_amount"), order=[UUID], currency=CREDIT)
 
 
-@router.get(
-    "/credits/spends/{spend_id}/refunds", response_model=Page[SpendRefundView], responses=errors(NotFound) | CSV
-)
+@router.get("/credits/spends/{spend_id}/refunds", response_model=Page[SpendRefundView], responses=CSV)
 async def list_spend_refunds(
     spend_id: str,
     deps: DepsDep,

@@ -30,7 +30,7 @@ router = Resource(tags=["statements"])
 Month = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}$", description="A month in UTC that has ended, `2026-10`.")]
 InCurrency = Annotated[Currency, Query(description="The currency in which earnings are valued.")]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
-_REFUSALS = errors(NotFound, Invalid, StatementBeingMade, StatementNotOver, DocumentNoSeller)
+_REFUSALS = errors(Invalid, StatementBeingMade, StatementNotOver, DocumentNoSeller)
 
 
 @router.get("/billing/statements/{period}", response_model=StatementView, responses=_REFUSALS | CSV)
@@ -75,7 +75,7 @@ async def get_statement_pdf(
 @router.get(
     "/billing/statements/{period}/corrections/{correction_id}/pdf",
     response_class=Response,
-    responses=errors(NotFound, Invalid, DocumentNoSeller) | PDF_RESPONSE,
+    responses=errors(Invalid, DocumentNoSeller) | PDF_RESPONSE,
 )
 async def get_correction_pdf(
     period: Month,

@@ -9,13 +9,11 @@ from starlette.responses import Response
 from api.auth import require
 from api.csv_files import CSV
 from api.deps import DepsDep
-from api.errors import errors
 from api.fields import Exact, Page, ResponseModel
 from api.lists import After, Asked, Items, ListOf, items_up_to, several
 from api.routing import Resource
 from api.v1.tasks.kinds import PATHS, TaskKind
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden
 from domain.common.money import format_amount
 from repositories.escrow import task as tasks
 
@@ -62,7 +60,7 @@ _LIST = ListOf(
 )
 
 
-@router.get("/tasks", response_model=Page[TaskView], responses=errors(Forbidden) | CSV)
+@router.get("/tasks", response_model=Page[TaskView], responses=CSV)
 async def list_tasks(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:

@@ -201,7 +201,7 @@ async def sync_usage(
 @router.post(
     "/usage/charges/{event_id}/void",
     response_model=EventChargeView,
-    responses=errors(NotFound, refusals.NotVoidable, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
+    responses=errors(refusals.NotVoidable, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def void_usage_charge(
     event_id: str,

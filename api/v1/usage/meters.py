@@ -165,7 +165,7 @@ async def list_meters(
     return await asked.rows(lambda: deps.session_for(actor), meters.page, wanted, MeterView.of)
 
 
-@router.get("/usage/meters/{meter_id}", response_model=MeterUsageView, responses=errors(NotFound))
+@router.get("/usage/meters/{meter_id}", response_model=MeterUsageView)
 async def get_meter_usage(
     meter_id: str,
     deps: DepsDep,
@@ -218,7 +218,7 @@ async def get_meter_usage(
 @router.post(
     "/usage/meters/{meter_id}/charge",
     response_model=MeterView,
-    responses=errors(NotFound, refusals.MeterClosed, refusals.MeterNotChargeable),
+    responses=errors(refusals.MeterClosed, refusals.MeterNotChargeable),
 )
 async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
     """Charge organizations' credits for what a meter counts from now on, once for each event.
@@ -234,7 +234,7 @@ async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVi
         return MeterView.of(await meter.charge(session, actor, meter_id, now=datetime.now(UTC)))
 
 
-@router.delete("/usage/meters/{meter_id}", response_model=MeterView, responses=errors(NotFound, Forbidden))
+@router.delete("/usage/meters/{meter_id}", response_model=MeterView)
 async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
     """Close a meter. It counts nothing more; what it counted stays."""
     async with deps.session_for(actor) as session:

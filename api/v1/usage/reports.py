@@ -160,7 +160,7 @@ async def list_usage_events(
     return await asked.answer(read)
 
 
-@router.get("/usage/runs/{run_id}", response_model=UsageRunView, responses=errors(NotFound))
+@router.get("/usage/runs/{run_id}", response_model=UsageRunView)
 async def get_usage_of_run(
     run_id: str,
     deps: DepsDep,

@@ -53,7 +53,6 @@ from services.messages.webhook_endpoint import NewEndpoint
 
 router = Resource(tags=["webhook_endpoints"])
 
-_HERE = errors(NotFound, Forbidden)
 _SENT_BY_REQUEST = (NotFound, Forbidden, refusals.WrongEndpointState, refusals.WebhookRequestsExhausted)
 
 
@@ -141,7 +140,7 @@ async def list_webhook_endpoints(
     return await asked.rows(lambda: deps.session_for(actor), endpoints.page, wanted, WebhookEndpointView.of)
 
 
-@router.get("/webhook-endpoints/{endpoint_id}", response_model=WebhookEndpointView, responses=_HERE)
+@router.get("/webhook-endpoints/{endpoint_id}", response_model=WebhookEndpointView)
 async def get_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep) -> WebhookEndpointView:
     """Read one webhook endpoint."""
     return WebhookEndpointView.of(await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS))
@@ -150,7 +149,7 @@ async def get_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep)
 @router.patch(
     "/webhook-endpoints/{endpoint_id}",
     response_model=WebhookEndpointView,
-    responses=errors(NotFound, Forbidden, UrlRefused, refusals.WrongEndpointState, refusals.OrganizationClosed),
+    responses=errors(UrlRefused, refusals.WrongEndpointState, refusals.OrganizationClosed),
 )
 async def change_webhook_endpoint(
     endpoint_id: str,
@@ -223,7 +222,7 @@ async def _disable(
     return await held()
 
 
-@router.delete("/webhook-endpoints/{endpoint_id}", status_code=204, responses=_HERE)
+@router.delete("/webhook-endpoints/{endpoint_id}", status_code=204)
 async def delete_webhook_endpoint(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
@@ -242,7 +241,7 @@ async def delete_webhook_endpoint(
     "/webhook-endpoints/{endpoint_id}/rotate-secret",
     operation_id="webhook_endpoints.rotate_secret",
     response_model=WebhookEndpointCreated,
-    responses=errors(NotFound, Forbidden, SecretMissing),
+    responses=errors(SecretMissing),
 )
 async def rotate_webhook_secret(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
@@ -342,7 +341,7 @@ _DELIVERIES = ListOf(
 @router.get(
     "/webhook-endpoints/{endpoint_id}/deliveries",
     response_model=Page[WebhookDeliveryView],
-    responses=_HERE | CSV,
+    responses=CSV,
     operation_id="webhook_endpoints.list_deliveries",
 )
 async def list_webhook_deliveries(

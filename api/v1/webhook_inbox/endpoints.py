@@ -8,7 +8,6 @@ from starlette.responses import Response
 from api.auth import require
 from api.csv_files import CSV
 from api.deps import DepsDep, TemporalDep
-from api.errors import errors
 from api.fields import Page, SearchText
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
@@ -17,7 +16,6 @@ from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
 from api.v1.webhooks.forwarding import start_run
 from contracts.payments.payment import ProviderEventInput
 from domain.common.access import Actor, Permission
-from domain.common.errors import NotFound
 from repositories.payments import provider_event as inbox
 
 router = Resource(tags=["webhooks"])
@@ -52,7 +50,7 @@ async def list_webhook_events(
     return await asked.answer(read)
 
 
-@router.post("/webhooks/events/{number}/retry", response_model=InboxEventView, responses=errors(NotFound))
+@router.post("/webhooks/events/{number}/retry", response_model=InboxEventView)
 async def retry_webhook_event(
     number: str,
     deps: DepsDep,
