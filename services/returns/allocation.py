@@ -196,7 +196,7 @@ async def propose(
     except DomainError as refusal:
         if refusal.retryable:
             raise
-        if refusal.error_code == "allocation.stale":
+        if isinstance(refusal, AllocationStale):
             # Of what a person has changed meanwhile, the next sweep divides anew.
             setting.next_night, setting.next_at = night, first_moment(night, zone)
         return None, refusal.detail

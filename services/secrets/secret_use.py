@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict, SecretUsed
+from domain.common.errors import LedgerHoldEnded, LedgerHoldExpired, SecretUsed
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.secrets.access import Outcome
@@ -43,8 +43,6 @@ ACTION = "secret.use"
 LOST_AFTER = timedelta(minutes=5)
 #: How long its price stays held, for `end_lost` to find it, however long no worker runs.
 HELD_FOR = timedelta(days=7)
-
-_HOLD_HAS_ENDED = frozenset({"ledger.hold_ended", "ledger.hold_expired"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +181,7 @@ async def _unless_ended(
         async with session.begin_nested():
             # Only a connection that is asked for in here has the savepoint.
             return await change(Spending(await driver_connection(session), org_id))
-    except Conflict as ended:
-        if ended.error_code not in _HOLD_HAS_ENDED:
-            raise
+    except (LedgerHoldEnded, LedgerHoldExpired):
         return None
 
 

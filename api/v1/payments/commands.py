@@ -205,8 +205,8 @@ async def confirm(deps: Deps, client: Client, payment: Payment, command: Confirm
     """
     try:
         await send(deps, client, payment, "confirm", command)
-    except DomainError as refusal:
-        if command.method_ref is None or refusal.error_code != PaymentRefused.code:
+    except PaymentRefused:
+        if command.method_ref is None:
             raise
         raise PaymentRefused(MISSING_METHOD) from None
 

@@ -33,7 +33,7 @@ from api.v1.revenue.schemas import (
 from api.v1.spends.own import confined, refuse_totals
 from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import NotFound
 from domain.common.money import parse_amount
 from domain.insight.query import MOST_VALUES
 from domain.returns.revenue_event import RevenueStatus
@@ -277,9 +277,7 @@ async def get_roi(
     price = deps.settings.payment_rules.credit
     try:
         found, total, left_out = await read()
-    except Invalid as refusal:
-        if refusal.error_code != "analytics.no_rate":
-            raise
+    except refusals.AnalyticsNoRate:
         left_out = (price.currency,)
     if price.currency in left_out:
         # Where no limit is in money, the price of a credit has not been noted yet.
