@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.deps import Deps
 from api.idempotency import Command
 from domain.common.access import Actor
-from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.approval import ApprovalAction
 from domain.common.errors import Forbidden
 from domain.payments.payment.state import Payment
 from services.common import approval
@@ -80,9 +80,7 @@ async def refund_by_two(
         await two_operators(deps, actor, once, ApprovalAction.PAYMENT_REFUND, payment.terms.payment_id, content)
 
 
-async def refund_not_approved(
-    deps: Deps, actor: Actor, payment: Payment, amount_minor: int | None
-) -> ApprovalRequired | Forbidden | None:
+async def refund_not_approved(deps: Deps, actor: Actor, payment: Payment, amount_minor: int | None) -> Forbidden | None:
     """Return the refusal that `refund_by_two` would raise, without requesting an approval."""
     if deps.settings.two_operators_above is None:
         return None

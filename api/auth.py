@@ -19,7 +19,7 @@ from api.keyring import Identity
 from api.limits import share_of
 from domain.common.access import Actor, KeyActor, Permission
 from domain.common.access import permit as permit
-from domain.common.errors import Unauthenticated
+from domain.common.errors import AuthMissing, Unauthenticated
 from domain.credits.spend.scope import SpendingKey
 
 #: The header of a client's background requests, which no person has caused: `1`.
@@ -87,7 +87,7 @@ async def _authenticate(request: Request) -> Actor:
     limits = request.scope["state"]["limits"] = [(deps.address_limiter, unknown)]
     if not token or scheme.lower() != "bearer":
         await deps.address_limiter.hit(unknown)
-        raise Unauthenticated("Send an API key: Authorization: Bearer bsk_….", code="auth.missing")
+        raise AuthMissing("Send an API key: Authorization: Bearer bsk_….")
     used = is_use(request, token)
     identity = deps.keyring.cached(token, is_use=used)
     if identity is None:

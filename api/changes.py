@@ -20,7 +20,8 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from api.pool import StatementPool
 from api.recurring import Recurring
 from domain.common.access import Actor
-from domain.messages.changes import BALANCE, TooManyStreams, topics_of
+from domain.common.errors import TooManyStreams
+from domain.messages.changes import BALANCE, topics_of
 from repositories.messages import change as changes
 from repositories.messages.change import Marks, Round
 

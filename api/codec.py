@@ -32,7 +32,7 @@ from api.card_numbers import refuse_in_payload
 from api.errors import Malformed, TooLarge, problem
 from contracts.common.seal import Seal
 from domain.common.access import Actor, Permission
-from domain.common.errors import DomainError, Forbidden, Invalid, Unauthenticated
+from domain.common.errors import AuthMissing, DomainError, Forbidden, Invalid, Unauthenticated
 from runtime.codec import ENCODING, SealedPayloadError, encryption_codec, with_seal, without_marks
 from runtime.settings import Settings
 
@@ -254,7 +254,7 @@ async def _form_field(request: Request, name: str) -> str:
         raise TooLarge("The form is too long.")
     values = parse_qs(body.decode("utf-8", errors="replace")).get(name, [])
     if not values or not values[0].strip():
-        raise Unauthenticated("Enter the key of an operator.", code="auth.missing")
+        raise AuthMissing("Enter the key of an operator.")
     return values[0].strip()
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from domain.common.errors import Conflict
+from domain.common.errors import DocumentNoEinvoice
 from models.billing.document import StoredDocument
 
 PDF, XML = "application/pdf", "application/xml"
@@ -28,9 +28,8 @@ def as_xml(document: StoredDocument) -> Response:
         Conflict: the document is none, because something lacks that one must have.
     """
     if document.xml is None:
-        raise Conflict(
-            "This document has no electronic invoice: its tax, or the address of the seller or the buyer, is missing.",
-            code="document.no_einvoice",
+        raise DocumentNoEinvoice(
+            "This document has no electronic invoice: its tax, or the address of the seller or the buyer, is missing."
         )
     return Response(document.xml, media_type=XML, headers=_headers(document, "xml"))
 

@@ -13,7 +13,7 @@ DomainError
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,13 @@ from starlette.routing import Route
 
 from api.availability import is_unavailable
 from domain.common.errors import (
+    AuthMissing,
     CardNumber,
     DomainError,
     Forbidden,
     IdempotencyConflict,
     IdempotencyMissing,
     InFlight,
-    InsufficientFunds,
     Invalid,
     NotFound,
     RateLimited,
@@ -186,11 +186,6 @@ def internal(request: Request) -> ProblemResponse:
     return problem(request, DomainError(detail))
 
 
-UNAVAILABLE_DETAIL = (
-    "A service that the request depends on is not available. Repeat the request with the same Idempotency-Key."
-)
-
-
 def as_domain_error(exc: BaseException) -> DomainError | None:
     """Return the error to show to a client; None for a fault of the product."""
     if isinstance(exc, DomainError):
@@ -198,7 +193,7 @@ def as_domain_error(exc: BaseException) -> DomainError | None:
     if isinstance(exc, ClientDisconnect):
         return Malformed("The connection was closed before the whole body was received.")
     if is_unavailable(exc):
-        return Unavailable(UNAVAILABLE_DETAIL)
+        return Unavailable(Unavailable.example)
     return None
 
 
@@ -341,37 +336,6 @@ Responses = dict[int | str, dict[str, Any]]
 _EXPLANATION = re.compile(r"^### `([a-z0-9_.]+)`\n+\*\*[^*]+\*\*((?:.|\n(?![\n#]))+)", re.MULTILINE)
 _LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 _SENTENCE_ENDS = re.compile(r"(?<=\.) (?=[A-Z`])|; (?=`)")
-#: What a code's class says where it is raised with no narrower code.
-_EXAMPLE_DETAIL: dict[type[DomainError], str] = {
-    Invalid: "amount: The amount must be a plain decimal number such as 12.50.",
-    CardNumber: "The request contains what looks like a payment card number, and nothing of it was stored.",
-    Unauthenticated: "The key is unknown, revoked or expired.",
-    Forbidden: "The role member may not do this.",
-    NotFound: "The object does not exist.",
-    InFlight: "A request with this Idempotency-Key is still running.",
-    IdempotencyMissing: "This request moves money: send an Idempotency-Key.",
-    IdempotencyConflict: "This Idempotency-Key was used for another request.",
-    InsufficientFunds: "The account does not hold this amount.",
-    RateLimited: "The rate limit of this key or its organization is exceeded.",
-    Unavailable: UNAVAILABLE_DETAIL,
-    DomainError: "An internal error occurred.",
-}
-
-
-def _example(error: type[DomainError], code: str) -> dict[str, Any]:
-    return {
-        "summary": code,
-        "value": {
-            "type": f"/docs/errors#{code}",
-            "title": title_of(code),
-            "status": error.status,
-            "code": code,
-            # What docs/errors.md says about a narrower code is read where the document is written.
-            "detail": _EXAMPLE_DETAIL.get(error, "") if code == error.code else "",
-            "instance": "/api/v1/…",
-            "request_id": "req_…",
-        },
-    }
 
 
 @cache
@@ -384,40 +348,41 @@ def _explained() -> dict[str, str]:
     return explained
 
 
-def errors(*classes: type[DomainError] | tuple[type[DomainError], str]) -> Responses:
+def errors(*classes: type[DomainError]) -> Responses:
     """Build the `responses` of an endpoint from the errors that it can answer with.
 
-    What every endpoint can answer is added by `document`: 422, 500 and 503 everywhere, 401, 403 and 429 where a key
-    is asked for, 400, 413 and 415 where there can be a body, and what idempotency keys bring where they are taken.
-
-    Args:
-        classes: error classes, or pairs of a class and the narrower code it is raised with.
+    What every endpoint can answer is added by `document`: 422, 500 and 503 everywhere, 404 where the path names an
+    object, 401, 403 and 429 where a key is asked for, 400, 413 and 415 where there can be a body, and what idempotency
+    keys bring where they are taken.
     """
     responses: Responses = {}
-    for item in classes:
-        error, code = item if isinstance(item, tuple) else (item, item.code)
-        _add(responses, error, code)
+    _add(responses, classes, key=int)
     return responses
 
 
-def _add(responses: dict[Any, Any], error: type[DomainError], code: str | None = None) -> None:
-    code = code or error.code
-    # OpenAPI's keys are strings; FastAPI's are numbers until it writes the document.
-    key: int | str = str(error.status) if str(error.status) in responses else error.status
-    response = responses.setdefault(
-        key,
-        {
-            "description": title_of(code),
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
-        },
-    )
-    media = response.setdefault("content", {}).setdefault(
-        MEDIA_TYPE, {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-    )
-    if code not in media["examples"]:
+def _add(responses: dict[Any, Any], errors: Iterable[type[DomainError]], *, key: type[int] | type[str] = str) -> None:
+    """Add errors to the responses of an operation, whose keys are numbers until FastAPI writes the document."""
+    for error in errors:
+        code, title = error.code, title_of(error.code)
+        response = responses.setdefault(key(error.status), {"description": title})
+        media = response.setdefault("content", {}).setdefault(
+            MEDIA_TYPE, {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+        )
+        if code in media["examples"]:
+            continue
         if media["examples"]:
-            response["description"] += f" · {title_of(code)}"
-        media["examples"][code] = _example(error, code)
+            response["description"] += f" · {title}"
+        value = {
+            "type": f"/docs/errors#{code}",
+            "title": title,
+            "status": error.status,
+            "code": code,
+            # What docs/errors.md says about a code is read where the document is written.
+            "detail": vars(error).get("example", ""),
+            "instance": "/api/v1/…",
+            "request_id": "req_…",
+        }
+        media["examples"][code] = {"summary": code, "value": value}
 
 
 def document(schema: dict[str, Any]) -> None:
@@ -428,50 +393,32 @@ def document(schema: dict[str, Any]) -> None:
     components["Problem"] = model
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
-    for methods in schema.get("paths", {}).values():
+    for path, methods in schema.get("paths", {}).items():
         for method, operation in methods.items():
-            _document_operation(operation, takes_body=method in {"post", "put", "patch"})
+            _document_operation(operation, names_object="{" in path, takes_body=method in {"post", "put", "patch"})
 
 
-def _document_operation(operation: dict[str, Any], *, takes_body: bool) -> None:
+def _document_operation(operation: dict[str, Any], *, names_object: bool, takes_body: bool) -> None:
     responses = operation.setdefault("responses", {})
     plain = responses.get("422", {}).get("content", {})
     if "application/json" in plain:
         del responses["422"]
+    added: list[type[DomainError]] = [NotFound] if names_object else []
     for parameter in operation.get("parameters", ()):
         # FastAPI would answer for a missing required header itself, so such a header is declared optional to it.
         if parameter["schema"].pop("x-required", False):
             parameter["required"] = True
-            _add_string(responses, PreconditionMissing if parameter["name"] == "if-match" else IdempotencyMissing)
+            added.append(PreconditionMissing if parameter["name"] == "if-match" else IdempotencyMissing)
         if parameter["name"] == "if-match":
-            _add_string(responses, PreconditionFailed)
+            added.append(PreconditionFailed)
         if parameter["name"] == "idempotency-key":
-            _add_string(responses, IdempotencyConflict)
-            _add_string(responses, InFlight)
+            added += [IdempotencyConflict, InFlight]
     if operation.get("security"):
-        _add_string(responses, Unauthenticated, "auth.missing")
-        _add_string(responses, Unauthenticated)
-        _add_string(responses, Forbidden)
-        _add_string(responses, RateLimited)
+        added += [AuthMissing, Unauthenticated, Forbidden, RateLimited]
     if takes_body:
-        _add_string(responses, Malformed)
-        _add_string(responses, TooLarge)
-        _add_string(responses, UnsupportedMediaType)
-    _add_string(responses, Invalid)
-    _add_string(responses, CardNumber)
-    _add_string(responses, DomainError)
-    _add_string(responses, Unavailable)
+        added += [Malformed, TooLarge, UnsupportedMediaType]
+    _add(responses, [*added, Invalid, CardNumber, DomainError, Unavailable])
+    operation["responses"] = dict(sorted(responses.items()))
     for response in responses.values():
         for code, example in response.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {}).items():
             example["value"]["detail"] = example["value"]["detail"] or _explained()[code]
-
-
-def _add_string(responses: dict[str, Any], error: type[DomainError], code: str | None = None) -> None:
-    responses.setdefault(
-        str(error.status),
-        {
-            "description": title_of(code or error.code),
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
-        },
-    )
-    _add(responses, error, code)

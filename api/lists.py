@@ -238,7 +238,7 @@ class ListOf:
         self,
         router: APIRouter,
         path: str,
-        *refusals: type[DomainError] | tuple[type[DomainError], str],
+        *refusals: type[DomainError],
         **options: Any,
     ) -> Callable[[ReadPage], ReadPage]:
         """Declare the operation that answers with the list.

@@ -8,7 +8,7 @@ from functools import partial
 
 from api.gathering import Gathering
 from api.pool import StatementPool
-from domain.common.errors import Invalid, Unavailable
+from domain.common.errors import PricingNoPrice, Unavailable
 from domain.common.ids import is_id
 from domain.marketplace.pricing.book import Book
 from domain.marketplace.pricing.facts import Facts, Standing
@@ -106,10 +106,8 @@ class PriceFacts:
 def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tuple[int, str] | None) -> Facts:
     if base is None:
         if row.price_minor is None or row.price_currency is None or row.price_minor == 0:
-            raise Invalid(
-                "The agent's listing has no price. Agree on one in the contract.",
-                code="pricing.no_price",
-                extra={"field": "agent_id"},
+            raise PricingNoPrice(
+                "The agent's listing has no price. Agree on one in the contract.", extra={"field": "agent_id"}
             )
         base = row.price_minor, row.price_currency
     return Facts(

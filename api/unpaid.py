@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 
-from domain.usage.arrears import ArrearsRules, UnpaidLimit
+from domain.common.errors import Invalid, UnpaidLimit
+from domain.usage.arrears import ArrearsRules
 from runtime.database import Database
 from services.usage import usage_unpaid
 
@@ -23,7 +24,7 @@ class UnpaidBook:
         """Take the database, and the platform's settings, whose limit applies where terms state none."""
         self._database = database
         self._usual = usual
-        self._kept: OrderedDict[str, tuple[float, UnpaidLimit | None]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Invalid | None]] = OrderedDict()
 
     async def check(self, org_id: str) -> None:
         """Refuse an organization that has reached its limit.

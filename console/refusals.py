@@ -8,6 +8,7 @@ from console import forms
 from console.forms import Shown
 from console.gateway import Answer, Problem, Refused, request_id_of
 from console.problems import Reaction, reaction_to
+from domain.common.errors import status_of
 
 
 def not_found(request: Request) -> Answer:
@@ -33,7 +34,7 @@ def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) 
     Raises:
         Refused: they may not at all.
     """
-    problem = Problem(status=403, code=reason["code"], title="", detail=reason["detail"])
+    problem = Problem(status=status_of(reason["code"]), code=reason["code"], title="", detail=reason["detail"])
     if reaction_to(problem) in {Reaction.FORBIDDEN, *others}:
         raise Refused(Answer(status=403, request_id=request_id_of(request), problem=problem))
     return forms.with_summary(forms.blank(), f"{problem.detail} Nothing was done.")

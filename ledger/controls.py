@@ -9,7 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from domain.common import accounts
-from domain.common.errors import Conflict, DomainError, Invalid, NotFound, other_request
+from domain.common import errors as refusals
+from domain.common.errors import DomainError, Invalid, NotFound, other_request
 from domain.credits.spend.control import MAX_LEVELS
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
@@ -124,22 +125,19 @@ def _refusal(outcome: str, version: int | None) -> DomainError:
         case "other_request":
             return other_request()
         case "stale":
-            return Conflict(
+            return refusals.SpendControlVersion(
                 f"The control has changed: it is at version {version}. Read it again and decide anew.",
-                code="spend_control.version",
                 extra={"version": version},
             )
         case "closed":
-            return Conflict("The control is closed. Create another one.", code="spend_control.closed")
+            return refusals.SpendControlClosed("The control is closed. Create another one.")
         case "exists":
-            return Conflict(
-                "This subject has a control in this currency. Change that one, or close it first.",
-                code="spend_control.exists",
+            return refusals.SpendControlExists(
+                "This subject has a control in this currency. Change that one, or close it first."
             )
         case "has_children":
-            return Conflict(
-                "Other controls are below this one. Close them, or give them another parent first.",
-                code="spend_control.has_children",
+            return refusals.SpendControlHasChildren(
+                "Other controls are below this one. Close them, or give them another parent first."
             )
         case "parent":
             return Invalid("parent_id must name an open control of the organization.", extra={"field": "parent_id"})

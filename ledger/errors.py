@@ -13,15 +13,8 @@ from types import TracebackType
 
 import asyncpg
 
-from domain.common.errors import (
-    Conflict,
-    DomainError,
-    IdempotencyConflict,
-    InsufficientFunds,
-    Invalid,
-    NotFound,
-    Unavailable,
-)
+from domain.common import errors as refusals
+from domain.common.errors import DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound, Unavailable
 from domain.common.money import CREDIT, format_amount
 
 NO_ACCOUNT = "BU009"
@@ -38,17 +31,16 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
         case "BU002":
             return IdempotencyConflict("This idempotency key was used for another request. Choose a new one.")
         case "BU003":
-            return Conflict("The hold was already captured or voided.", code="ledger.hold_ended")
+            return refusals.LedgerHoldEnded("The hold was already captured or voided.")
         case "BU005":
-            return Conflict("The hold has expired.", code="ledger.hold_expired")
+            return refusals.LedgerHoldExpired("The hold has expired.")
         case "BU006":
             return NotFound("There is no such hold.")
         case "BU010":
             return NotFound("There is no such spend.")
         case "BU011":
-            return Conflict(
-                "The amount is more than remains of the spend to be refunded. Send a smaller amount.",
-                code="spend.refunded",
+            return refusals.SpendRefunded(
+                "The amount is more than remains of the spend to be refunded. Send a smaller amount."
             )
         case "BU004" | "BU012":
             return _impossible(error)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.common.errors import Conflict, DomainError, NotFound, other_request
+from domain.common import errors as refusals
+from domain.common.errors import DomainError, NotFound, other_request
 from domain.common.money import format_amount
 from ledger.controls import MISSING
 from ledger.errors import translated
@@ -165,11 +166,11 @@ def _refusal(outcome: str, remaining: str) -> DomainError:
         case "missing":
             return NotFound(MISSING)
         case "closed":
-            return Conflict("The budget is closed. Open another one.", code="spend_control.closed")
+            return refusals.SpendControlClosed("The budget is closed. Open another one.")
         case "no_pools":
-            return Conflict("The budget does not have both pools. State them first.", code="budget.pool_closed")
+            return refusals.BudgetPoolClosed("The budget does not have both pools. State them first.")
         case "too_much":
-            return Conflict(f"Only {remaining} are left in that pool. Move at most that.", code="budget.pool_too_small")
+            return refusals.BudgetPoolTooSmall(f"Only {remaining} are left in that pool. Move at most that.")
         case "other_request":
             return other_request()
     raise AssertionError(outcome)

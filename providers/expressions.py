@@ -10,6 +10,7 @@ from functools import cache
 
 from cel_expr_python import cel
 
+from domain.common.errors import PricingExpressionInvalid, PricingExpressionResult
 from domain.marketplace.pricing.expression import VARIABLES, Evaluate, refused
 
 _TYPES = {int: "int", str: "string"}
@@ -53,15 +54,11 @@ def compile_expression(source: str) -> Evaluate:
         reason = found.group(2) if found else "It is nested too deeply."
         # Where it names no place, it is all of the expression.
         position = max(1, int(found.group(1))) if found else 1
-        raise refused(
-            f"The expression is not valid: {reason[:300]}", position, code="pricing.expression_invalid"
-        ) from None
+        raise refused(PricingExpressionInvalid, f"The expression is not valid: {reason[:300]}", position) from None
     if program.return_type() != cel.Type.INT:
         kind = program.return_type().name().lower()
         raise refused(
-            f"An expression must give basis points, a whole number; this one gives {kind}.",
-            1,
-            code="pricing.expression_result",
+            PricingExpressionResult, f"An expression must give basis points, a whole number; this one gives {kind}.", 1
         )
 
     def evaluate(variables: Mapping[str, int | str]) -> int | None:

@@ -23,9 +23,8 @@ from domain.billing.billing_run.period import month_text, previous_month, ready_
 from domain.billing.invoice.collection import Collection
 from domain.billing.invoice.rules import UNTAXED, InvoiceRules
 from domain.billing.invoice.series import DocumentType, series_of
-from domain.billing.legal_entity import UnknownEntity
 from domain.billing.tax.treatment import Treatment
-from domain.common.errors import DomainError, Unavailable
+from domain.common.errors import DomainError, Unavailable, UnknownEntity
 from providers.payments.base import ProviderError, ProviderRefused, ProviderUnavailable
 from providers.tax.service import TaxService
 from repositories.billing import billing_run as runs

@@ -31,14 +31,13 @@ from domain.billing.invoice.collection import (
     Outcome,
     Pause,
 )
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict, DomainError
+from domain.common.errors import DomainError, PaymentNoMethod, WrongInvoiceState
 from domain.common.ids import invoice_charge_command_id, invoice_event_mail_key, invoice_mail_key
 from domain.common.mail import MailKind
 from domain.common.money import COINS, format_amount
 from domain.messages.alert.rules import FAILED_PAYMENT
-from domain.payments.dunning import NO_METHOD, STUCK, ends_others, stuck_after, verdict_of
+from domain.payments.dunning import STUCK, ends_others, stuck_after, verdict_of
 from domain.payments.payment.commands import is_under_way
 from domain.payments.payment.options import STRIPE, Options
 from domain.payments.payment.pricing import Order
@@ -223,7 +222,7 @@ class InvoiceActivities:
             payable = _payable(row)
             customer = await customers.ref_of(session, held.org_id, STRIPE)
         if held.currency in COINS:
-            raise Conflict("An invoice in coins cannot be charged to a stored method.", code=NO_METHOD)
+            raise PaymentNoMethod("An invoice in coins cannot be charged to a stored method.")
         rules, maker = self._terms.rules, self._terms
         back = rules.return_url
         if back is None and self._console is not None:

@@ -21,11 +21,12 @@ from contracts.billing.subscription import (
 from contracts.escrow.escrow import Declined
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.plan import Plans
-from domain.billing.subscription.commands import TRIAL_USED, require_first_trial, require_none, require_none_unpaid
+from domain.billing.subscription.commands import require_first_trial, require_none, require_none_unpaid
 from domain.billing.subscription.orders import MAKING, is_cancelled_unmade
 from domain.billing.subscription.snapshot import SubscriptionSnapshot
-from domain.billing.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
+from domain.billing.subscription.state import OrderKind, Outcome, Subscription, Terms
 from domain.billing.subscription.unpaid import upgrading
+from domain.common.errors import SubscriptionRefused, SubscriptionTrialUsed
 from domain.payments.dunning import DAYS
 from domain.tenants.organization import STOPPED, OrganizationStatus
 from providers.payments.base import OutcomeUnknown, ProviderRefused
@@ -47,7 +48,7 @@ TAX_TIMEOUT = timedelta(seconds=8)
 START_TIMEOUT = timedelta(seconds=2)
 #: After so many attempts the payment sweep starts it.
 START_ATTEMPTS = 10
-_CARD_USED = Declined(code=TRIAL_USED, detail="This card has had a trial.")
+_CARD_USED = Declined(code=SubscriptionTrialUsed.code, detail="This card has had a trial.")
 
 
 class SubscriptionActivities:

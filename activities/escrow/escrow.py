@@ -27,20 +27,18 @@ from contracts.escrow.escrow import (
     RecordedEscrow,
     RecordEscrowEvent,
 )
+from domain.common import errors as refusals
 from domain.common.access import OperatorIssued
-from domain.common.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
+from domain.common.errors import Conflict, IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.common.money import CREDIT
 from domain.credits.lots import LotTerms, Sharing
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import EXTENSIONS, weeks_overdue
 from domain.escrow.presentation import story
-from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, Terms
 from domain.messages.events.escrow import facts
-from domain.payments.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payments.payment.purposes.escrow import is_reserved
-from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from domain.tenants.organization import STOPPED
 from models.escrow.contract import Contract
@@ -70,10 +68,10 @@ _REFUSALS = (
     InsufficientFunds,
     SpendLimitExceeded,
     IdempotencyConflict,
-    ExposureLimit,
-    AlreadySigned,
+    refusals.ExposureLimit,
+    refusals.AlreadySigned,
     OperatorIssued,
-    PaymentUnderWay,
+    refusals.PaymentUnderWay,
     *STOPPED,
 )
 
@@ -239,7 +237,7 @@ class EscrowActivities:
 
     async def _refused_funding(
         self, books: Transaction, message: RecordEscrowEvent, known: escrow.Known | None
-    ) -> tuple[NotPaid | SpendLimitExceeded | None, LotTerms | None]:
+    ) -> tuple[Conflict | SpendLimitExceeded | None, LotTerms | None]:
         """Return why the escrow cannot be funded, where that is to be committed; other refusals are raised.
 
         With it are the terms on which credits fund it, also those of a payment; None if all do.
@@ -291,7 +289,7 @@ class EscrowActivities:
         )
         return refusal, lots
 
-    async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
+    async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> Conflict | None:
         """Refuse a payment's money if the payment was changed, as by a refund, while the escrow was being funded.
 
         The payment stays locked until the money is taken.
@@ -302,7 +300,7 @@ class EscrowActivities:
         known = await payment.lock(books.session, payment_id)
         if known is not None and is_reserved(known.payment, escrow_id):
             return None
-        return NotPaid("The money of this payment is not reserved for the escrow.")
+        return refusals.NotPaid("The money of this payment is not reserved for the escrow.")
 
     async def _refused_start(
         self, books: Transaction, terms: Terms, agreed: tuple[Contract, bool] | None

@@ -9,10 +9,9 @@ from contracts.escrow.escrow import CommandResult, DisputeEscrow, EscrowCommand,
 from contracts.payments.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
 from contracts.runs import escrow_run
 from domain.common.access import Actor, Role
-from domain.common.errors import DomainError
+from domain.common.errors import DomainError, NotPaid
 from domain.common.ids import bounded, chargeback_command_id
 from domain.escrow.state import Escrow, EscrowStatus
-from domain.payments.payment.fulfilment import NotPaid
 from domain.payments.payment.terms import PaymentTerms
 from models.escrow.escrow import EscrowRow
 from repositories.escrow import escrow as escrows

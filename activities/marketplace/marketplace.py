@@ -12,7 +12,7 @@ from contracts.marketplace.marketplace import RenewedPurchases
 from contracts.payments.payment import PaymentInput
 from contracts.runs import payment_run
 from domain.common.access import Actor, Role
-from domain.common.errors import DomainError
+from domain.common.errors import DomainError, TaxRefused
 from domain.common.ids import renewal_command_id, sale_tax_key
 from domain.credits.lots import Sharing
 from domain.payments.payment.options import STRIPE, Options
@@ -24,7 +24,6 @@ from repositories.marketplace import marketplace
 from repositories.payments import customer, payment_command
 from runtime import reach
 from runtime.database import Database
-from services.billing.outside_tax import TaxRefused
 from services.marketplace import marketplace_renewal
 from services.marketplace.marketplace_renewal import PRINCIPAL, Due
 from services.payments.payment_method import default_method

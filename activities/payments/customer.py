@@ -8,7 +8,7 @@ from temporalio import activity
 from contracts.payments.customer import CustomerInput, CustomerResult
 from contracts.payments.payment import ProviderEventInput, ProviderEventResult
 from domain.common.access import Actor, Role
-from domain.common.errors import Invalid, Unavailable
+from domain.common.errors import ProviderNotAvailable, RefusedByProvider
 from domain.common.money import format_amount
 from models.payments.provider_event import ProviderEventRow
 from providers.payments.base import ProviderRefused
@@ -49,11 +49,11 @@ class CustomerActivities:
         Fails with: `provider.refused`, `not_found`; an outage of Stripe is retried.
         """
         if self._customers is None:
-            raise Unavailable("Stripe is not configured in this worker.", code="provider.unavailable")
+            raise ProviderNotAvailable("Stripe is not configured in this worker.")
         try:
             ref = await ensure_customer(self._database, self._customers, message.org_id)
         except ProviderRefused as error:
-            raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error
+            raise RefusedByProvider(error.detail, extra={"reason": error.code}) from error
         return CustomerResult(org_id=message.org_id, customer_ref=ref)
 
     async def _find(self, message: ProviderEventInput) -> "_Found | ProviderEventResult":

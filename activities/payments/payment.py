@@ -25,19 +25,16 @@ from activities.books.books import (
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payments.payment import LoadPayment, PaymentEvent, RecordedPayment, RecordPayment
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.common import accounts
+from domain.common import errors as refusals
 from domain.common.access import Actor, Role
 from domain.common.accounts import Account
-from domain.common.approval import ApprovalRequired
-from domain.common.errors import InsufficientFunds, WrongState
+from domain.common.errors import InsufficientFunds
 from domain.common.ids import payment_transfer_key
 from domain.common.money import Amounts, format_amount
-from domain.marketplace.offer import NotForSale
 from domain.messages.events.payment import facts
 from domain.payments.payment.entitlement import gone_minor
-from domain.payments.payment.fulfilment import PaymentUnderWay
-from domain.payments.payment.refunds import NotRefundable, RefundExceeds, RefundTooPrecise
+from domain.payments.payment.refunds import RefundTooPrecise
 from domain.payments.payment.state import RECEIPT_WINDOW, Payment, PaymentPostingKind
 from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
@@ -75,14 +72,14 @@ DECLINE_CODE = {"declined": "decline", "refused": "code"}
 
 #: Refusals that are a result for the caller, and not retried.
 REFUSED_BY_THE_BOOKS = (
-    ApprovalRequired,
-    WrongInvoiceState,
-    NotForSale,
-    NotRefundable,
-    RefundExceeds,
+    refusals.ApprovalRequired,
+    refusals.WrongInvoiceState,
+    refusals.NotForSale,
+    refusals.NotRefundable,
+    refusals.RefundExceeds,
     RefundTooPrecise,
-    PaymentUnderWay,
-    WrongState,
+    refusals.PaymentUnderWay,
+    refusals.WrongState,
 )
 
 

@@ -11,13 +11,13 @@ from activities.books.books import BooksRefused, RefusalAlert, is_next, require_
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payouts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import DomainError
+from domain.common.approval import ApprovalAction
+from domain.common.errors import ApprovalRequired, DestinationChanged, DomainError
 from domain.common.ids import payout_key
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
 from domain.messages.events.payout import facts
-from domain.payouts.creator import Redirected, payable_to
+from domain.payouts.creator import payable_to
 from domain.payouts.payable import HoldBack
 from domain.payouts.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
 from ledger.gateway import Ledger
@@ -110,7 +110,7 @@ class PayoutActivities:
                 self._database, provider, sending.account_ref, hold=hold, asked_at=datetime.now(UTC)
             )
             if payable_to(account, datetime.now(UTC), hold).destination != sending.destination:
-                raise Redirected("The destination was changed after the payout was asked for.")
+                raise DestinationChanged("The destination was changed after the payout was asked for.")
             async with self._database.platform() as session:
                 await service.refuse_frozen(session, sending, self._hold_back, now=datetime.now(UTC))
                 # The payout may have waited for funds for a month.

@@ -24,9 +24,10 @@ from contracts.usage.usage import (
     SyncPage,
 )
 from domain.common.access import Actor, Role
+from domain.common.errors import OtherEvent
 from domain.tenants.organization import OrganizationStatus
 from domain.usage.arrears import ArrearsRules
-from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
+from domain.usage.event import HeldSpend, InvalidEvent, digest_of
 from domain.usage.litellm import (
     SOURCE,
     TYPE,

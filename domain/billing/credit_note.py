@@ -9,19 +9,13 @@ first; it is then due again, and a note can reduce it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
+from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus
 from domain.billing.invoice.worth import PayingLot, returned
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import ExceedsRemainder, Invalid, WrongInvoiceState
 from domain.common.money import format_amount
 
 #: The states in which an invoice can be credited.
 CREDITABLE = frozenset({InvoiceStatus.OPEN, InvoiceStatus.PAID})
-
-
-class ExceedsRemainder(Conflict):
-    """The credit note is for more than is left; the field `remaining` is what is left, in the invoice's currency."""
-
-    code = "credit_note.exceeds_remainder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.billing.plan import Plan, Plans
-from domain.common.errors import Forbidden, Invalid
+from domain.common.errors import EntitlementMissing, Invalid
 
 #: The maximum number that a request can ask for.
 MAX_QUANTITY = 1_000_000
@@ -36,15 +36,6 @@ class Entitlement(StrEnum):
 FEATURES = frozenset({Entitlement.API_ACCESS, Entitlement.CUSTOM_INTEGRATIONS})
 #: What slots add to.
 _WITH_SLOTS = frozenset({Entitlement.PROJECTS, Entitlement.DEPLOYS})
-
-
-class EntitlementMissing(Forbidden):
-    """The plan does not include this, or its limit is used up.
-
-    The problem document has the limit, how much of it is used, and the plans that include more.
-    """
-
-    code = "entitlement.missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from domain.billing.document.content import Party
 from domain.billing.invoice.series import DocumentType, entity_of, series_of
 from domain.billing.tax.rates import check_place
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid, UnknownEntity
 
 T = TypeVar("T")
 #: The maximum number of entities besides the usual one; each has its own series.
@@ -28,12 +28,6 @@ class LegalEntity:
     code: str | None = None
     seller: Party | None = None
     tax_country: str | None = None
-
-
-class UnknownEntity(Conflict):
-    """An organization belongs to a legal entity that is no longer in the settings."""
-
-    code = "legal_entity.unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from domain.billing.entitlement import Entitlement, ways_up
 from domain.billing.plan import Plan, Plans
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Conflict, Invalid, LimitReached
 from domain.common.money import ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount, parse_amount
 
 #: The maximum number of slots in one payment.
@@ -28,15 +28,6 @@ class DeployType(StrEnum):
     DEVELOPMENT = "development"
     STAGING = "staging"
     PRODUCTION = "production"
-
-
-class LimitReached(Conflict):
-    """The organization has, or has deployed, as many projects as it may.
-
-    The problem document has the limit, how much of it is used, and how to get more.
-    """
-
-    code = "deployment.limit_reached"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +120,12 @@ def returned(slots: int, owed: int) -> tuple[int, int]:
     return repaid, slots - repaid
 
 
-def limit_reached(usage: Usage) -> LimitReached:
+def limit_reached(usage: Usage) -> Conflict:
     """Return the error of one more deployment."""
     return _limit_reached(usage, Entitlement.DEPLOYS, usage.deployment_limit, usage.deployments)
 
 
-def _limit_reached(usage: Usage, what: Entitlement, limit: int | None, used: int) -> LimitReached:
+def _limit_reached(usage: Usage, what: Entitlement, limit: int | None, used: int) -> Conflict:
     things = "projects" if what is Entitlement.PROJECTS else "deployments"
     ways = ways_up(usage.plans, usage.plan, what)
     return LimitReached(

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
 
 from domain.common.accounts import AccountKind, debit_credit, normal_balance
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid, NotMapped
 from domain.common.money import ISSUED, format_amount
 from domain.common.text import rfc3339
 
@@ -25,12 +25,6 @@ _ROOTS = {
     AccountKind.REVENUE: "Income",
     AccountKind.EXPENSE: "Expenses",
 }
-
-
-class NotMapped(Conflict):
-    """Lines of the chart have no account code in the other program; the field `lines` lists them."""
-
-    code = "accounting.not_mapped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

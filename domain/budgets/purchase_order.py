@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from domain.common import errors as refusals
 from domain.common.approval import check_second
 from domain.common.calendar import Window
-from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.errors import Conflict, Invalid
 from domain.common.money import format_amount
 from domain.common.text import as_markdown
 
@@ -96,24 +97,6 @@ class Term(StrEnum):
     def months(self) -> int:
         """How many months it has."""
         return {Term.MONTH: 1, Term.QUARTER: 3, Term.YEAR: 12}[self]
-
-
-class WrongState(Conflict):
-    """The order's status does not allow the request; the field `state` names it."""
-
-    code = "purchase_order.wrong_state"
-
-
-class AttemptOpen(Conflict):
-    """An attempt has no result yet, so another one could pay twice; the field `attempt` names it."""
-
-    code = "purchase_order.attempt_open"
-
-
-class Stale(Conflict):
-    """The grant is for something else than the order is now; the field `digest` has the present digest."""
-
-    code = "approval.stale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,19 +227,18 @@ def check_attempt(
         Conflict: `purchase_order.attempts_exhausted`.
     """
     if status is not PurchaseOrderStatus.APPROVED:
-        raise WrongState(
+        raise refusals.WrongOrderState(
             f"Only an approved order can be paid for. This one is {status.value}.", extra={"state": status.value}
         )
     refuse_open(attempts)
     if held_until is not None and at >= held_until:
-        raise WrongState(
+        raise refusals.WrongOrderState(
             "The hold of this order has ended. Propose the purchase again.",
             extra={"state": PurchaseOrderStatus.EXPIRED.value},
         )
     if len(attempts) >= MAX_ATTEMPTS:
-        raise Conflict(
-            f"An order can have {MAX_ATTEMPTS} attempts. Abandon it and propose the purchase again.",
-            code="purchase_order.attempts_exhausted",
+        raise refusals.PurchaseOrderAttemptsExhausted(
+            f"An order can have {MAX_ATTEMPTS} attempts. Abandon it and propose the purchase again."
         )
     return len(attempts) + 1
 
@@ -270,7 +252,7 @@ def refuse_open(attempts: Sequence[Attempt], *, only_unknown: bool = False) -> N
     waiting = {AttemptStatus.UNKNOWN} if only_unknown else {AttemptStatus.UNKNOWN, AttemptStatus.BEGUN}
     for attempt in attempts:
         if attempt.status in waiting:
-            raise AttemptOpen(
+            raise refusals.AttemptOpen(
                 f"The result of attempt {attempt.number} is not known yet. Look it up where it was paid, and report "
                 "whether it succeeded or was declined.",
                 extra={"attempt": attempt.number},
@@ -304,7 +286,9 @@ def check_abandon(status: PurchaseOrderStatus, attempts: Sequence[Attempt]) -> N
         WrongState, AttemptOpen.
     """
     if status not in _CAN_BE_ABANDONED:
-        raise WrongState(f"This order is {status.value} and cannot be abandoned.", extra={"state": status.value})
+        raise refusals.WrongOrderState(
+            f"This order is {status.value} and cannot be abandoned.", extra={"state": status.value}
+        )
     refuse_open(attempts, only_unknown=True)
 
 
@@ -315,7 +299,7 @@ def check_cancel(status: PurchaseOrderStatus, term: Term | None) -> None:
         WrongState: it cannot be cancelled.
     """
     if term is None or status is not PurchaseOrderStatus.PURCHASED:
-        raise WrongState(
+        raise refusals.WrongOrderState(
             "Only a purchase that renews can be cancelled. Abandon an order that is not bought.",
             extra={"state": status.value},
         )
@@ -352,7 +336,7 @@ def check_confirmation(
         Invalid: more is refunded than charged; a reason is missing.
     """
     if not was_held:
-        raise WrongState(
+        raise refusals.WrongOrderState(
             f"This order is {status.value}; nothing of it was held or charged.", extra={"state": status.value}
         )
     refuse_open(attempts, only_unknown=status is not PurchaseOrderStatus.APPROVED)
@@ -426,24 +410,25 @@ def check_grant(
         Conflict: `approval.decided`, the person, or somebody in the line of the key, has granted it already.
     """
     if status is not PurchaseOrderStatus.NEEDS_APPROVAL:
-        raise WrongState(
+        raise refusals.WrongOrderState(
             f"This order is {status.value}, so nothing of it waits to be approved.", extra={"state": status.value}
         )
     if answer_by is not None and at >= answer_by:
         # Its run declines it as soon as it gets to it.
-        raise WrongState("The time to answer is over. Propose the purchase again.", extra={"state": status.value})
+        raise refusals.WrongOrderState(
+            "The time to answer is over. Propose the purchase again.", extra={"state": status.value}
+        )
     if given != present:
-        raise Stale(
+        raise refusals.ApprovalStale(
             "The order is not what this approval was given for. Read it again, and send its digest.",
             extra={"digest": present},
         )
     _check_other(asked_by, by, requested_at, "Somebody else has to approve this purchase, not who proposed it.")
     for person in before:
         if (person.line | {person.name.lower()}) & (by.line | {by.name.lower()}):
-            raise Conflict(
+            raise refusals.ApprovalDecided(
                 "You have approved this purchase already, also if another key of yours was used. Another person has "
                 "to approve it too.",
-                code="approval.decided",
                 extra={"state": status.value},
             )
 
@@ -459,10 +444,9 @@ def _check_other(asked_by: Person, by: Person, requested_at: datetime, why: str)
             key_at=by.key_at or requested_at,
         )
     except Conflict:
-        raise Forbidden(
+        raise refusals.ApprovalOwn(
             f"{why} Keys count as one person's when one of them issued the other, directly or through others, and a "
-            "key must be older than the request.",
-            code="approval.own",
+            "key must be older than the request."
         ) from None
 
 

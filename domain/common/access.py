@@ -4,7 +4,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.common.errors import Forbidden
+from domain.common.errors import Forbidden, SessionByLink
 
 
 class Role(StrEnum):
@@ -337,9 +337,7 @@ def refuse_by_link(actor: Actor, what: str) -> None:
         Forbidden: `session.by_link`.
     """
     if actor.made_by is not None:
-        raise Forbidden(
-            f"A session that a link opened may not {what}. Sign in with a key of your own.", code="session.by_link"
-        )
+        raise SessionByLink(f"A session that a link opened may not {what}. Sign in with a key of your own.")
 
 
 class OperatorIssued(Forbidden):

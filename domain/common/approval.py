@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.common.errors import Conflict, Forbidden
+from domain.common.errors import ApprovalSameOperator
 from domain.common.money import Amounts, format_amount
 
 #: How long a request can be approved, and an approval can be used.
@@ -42,12 +42,6 @@ class ApprovalAction(StrEnum):
     PRICING_RULE = "pricing.rule"
     COMMISSION = "contract.commission"
     EARNINGS_WAIVE = "earnings.waive"
-
-
-class ApprovalRequired(Forbidden):
-    """Another operator has to approve it; `approval_id` names the request, which is open until `expires_at`."""
-
-    code = "approval.required"
 
 
 def content_above(setting: Amounts | None, amount_minor: int, currency: str) -> dict[str, object] | None:
@@ -99,9 +93,8 @@ def check_second(
         Conflict: `approval.same_operator`.
     """
     if (line | {by.lower()}) & (requested_line | {requested_by.lower()}) or key_at >= requested_at:
-        raise Conflict(
+        raise ApprovalSameOperator(
             "Another operator has to approve this, with a key that is older than the request. Keys count as one "
             "operator's when one of them issued the other, or the same operator issued both, directly or through "
-            "others. Make a key for each operator with `manage operator-key`.",
-            code="approval.same_operator",
+            "others. Make a key for each operator with `manage operator-key`."
         )

@@ -1,29 +1,13 @@
-"""The one error tree. Callers distinguish refusals by their `code`.
+"""The one error tree: an error is a class, and what distinguishes it for callers is its `code`.
 
-DomainError
-├── Invalid              request.invalid             422
-│   └── CardNumber       privacy.card_number         422
-├── Unauthenticated      auth.missing | auth.invalid 401
-├── Forbidden            auth.forbidden              403
-├── NotFound             not_found                   404
-├── Conflict             (its own code)              409
-│   ├── WrongState       escrow.wrong_state
-│   └── InFlight         idempotency.in_flight       retryable
-├── BadSignature         webhook.bad_signature       400
-├── IdempotencyMissing   idempotency.missing         400
-├── IdempotencyConflict  idempotency.conflict        422
-├── InsufficientFunds    ledger.insufficient_funds   402
-├── SpendLimitExceeded   spend.limit_exceeded        402
-├── RateLimited          rate_limited                429, retryable
-└── Unavailable          service.unavailable         503, retryable
-
-The tree is translated twice: to a problem document in `api/errors.py`, and to an `ApplicationError` whose type is the
-code by the interceptor in `runtime/interceptors.py`. `docs/errors.md` explains every code.
+Most differ from a general class by the code alone, and are listed at the end. The tree is translated twice: to a
+problem document in `api/errors.py`, and to an `ApplicationError` whose type is the code by the interceptor in
+`runtime/interceptors.py`. `docs/errors.md` explains every code; the examples in the OpenAPI document are made from it.
 """
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Self, cast
 
 
 class DomainError(Exception):
@@ -34,6 +18,7 @@ class DomainError(Exception):
         status: the HTTP status that carries it.
         retryable: whether the same request may succeed later without being changed.
         frees_key: whether the idempotency key may carry the request again with what was missing, as nothing was done.
+        example: a sentence for the OpenAPI document; without one it has the first of `docs/errors.md`.
         detail: one sentence that says what is wrong and what to do.
         extra: further members of the problem document (for example `{"state": "released"}`), JSON values only.
     """
@@ -42,6 +27,7 @@ class DomainError(Exception):
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     frees_key: ClassVar[bool] = False
+    example: ClassVar[str] = "An internal error occurred."
 
     def __init__(self, detail: str, *, code: str | None = None, extra: Mapping[str, object] | None = None) -> None:
         """Keep the sentence and what goes beside it; `code` narrows the class's own code."""
@@ -50,18 +36,25 @@ class DomainError(Exception):
         self.error_code = code or self.code
         self.extra: dict[str, object] = dict(extra or {})
 
+    @classmethod
+    def with_code(cls, code: str) -> type[Self]:
+        """Return the class of the errors that differ from this class by their code alone."""
+        return cast("type[Self]", type(code, (cls,), {"code": code, "__module__": __name__}))
+
 
 class Invalid(DomainError):
     """The request cannot be understood or breaks a rule that needs no state to be checked."""
 
     code = "request.invalid"
     status = 422
+    example = "amount: The amount must be a plain decimal number such as 12.50."
 
 
 class CardNumber(Invalid):
     """The request contains a payment card's number, which is never accepted, stored or repeated."""
 
     code = "privacy.card_number"
+    example = "The request contains what looks like a payment card number, and nothing of it was stored."
 
 
 class Unauthenticated(DomainError):
@@ -69,6 +62,7 @@ class Unauthenticated(DomainError):
 
     code = "auth.invalid"
     status = 401
+    example = "The key is unknown, revoked or expired."
 
 
 class Forbidden(DomainError):
@@ -76,6 +70,7 @@ class Forbidden(DomainError):
 
     code = "auth.forbidden"
     status = 403
+    example = "The role member may not do this."
 
 
 class NotFound(DomainError):
@@ -83,6 +78,7 @@ class NotFound(DomainError):
 
     code = "not_found"
     status = 404
+    example = "The object does not exist."
 
 
 class Conflict(DomainError):
@@ -92,16 +88,18 @@ class Conflict(DomainError):
     status = 409
 
 
-class WrongState(Conflict):
-    """The escrow's state does not allow the command; the field `state` names it."""
-
-    code = "escrow.wrong_state"
-
-
 class InFlight(Conflict):
     """A request with this idempotency key is still running."""
 
     code = "idempotency.in_flight"
+    retryable = True
+    example = "A request with this Idempotency-Key is still running."
+
+
+class NotYet(Conflict):
+    """A call at the provider is in progress, or its outcome is not known yet."""
+
+    code = "payment.unknown_outcome"
     retryable = True
 
 
@@ -117,6 +115,7 @@ class IdempotencyMissing(DomainError):
 
     code = "idempotency.missing"
     status = 400
+    example = "This request moves money: send an Idempotency-Key."
 
 
 class IdempotencyConflict(DomainError):
@@ -124,6 +123,7 @@ class IdempotencyConflict(DomainError):
 
     code = "idempotency.conflict"
     status = 422
+    example = "This Idempotency-Key was used for another request."
 
 
 def other_request(object_id: str | None = None) -> IdempotencyConflict:
@@ -140,6 +140,7 @@ class InsufficientFunds(DomainError):
 
     code = "ledger.insufficient_funds"
     status = 402
+    example = "The account does not hold this amount."
 
 
 class SpendLimitExceeded(DomainError):
@@ -155,6 +156,7 @@ class RateLimited(DomainError):
     code = "rate_limited"
     status = 429
     retryable = True
+    example = "The rate limit of this key or its organization is exceeded."
 
 
 class Unavailable(DomainError):
@@ -163,12 +165,258 @@ class Unavailable(DomainError):
     code = "service.unavailable"
     status = 503
     retryable = True
+    example = (
+        "A service that the request depends on is not available. Repeat the request with the same Idempotency-Key."
+    )
+
+
+NotMapped = Conflict.with_code("accounting.not_mapped")
+AgentListed = Conflict.with_code("agent.listed")
+AgentRetired = Conflict.with_code("agent.retired")
+OperatorsCase = Conflict.with_code("alert.operators_case")
+AlertResolved = Conflict.with_code("alert.resolved")
+AlertRuleExists = Conflict.with_code("alert_rule.exists")
+AlertRuleLimitReached = Conflict.with_code("alert_rule.limit_reached")
+AlertRuleNeverFires = Invalid.with_code("alert_rule.never_fires")
+AlertRuleUnknownMetric = Invalid.with_code("alert_rule.unknown_metric")
+AllocationExpired = Conflict.with_code("allocation.expired")
+AllocationNoBudget = Conflict.with_code("allocation.no_budget")
+AllocationStale = Conflict.with_code("allocation.stale")
+AnalyticsNoRate = Invalid.with_code("analytics.no_rate")
+QueryTooLarge = Invalid.with_code("analytics.too_much")
+UnknownMetric = Invalid.with_code("analytics.unknown")
+ApiKeyLimitReached = Conflict.with_code("api_key.limit_reached")
+ApiKeyRevoked = Conflict.with_code("api_key.revoked")
+ApprovalDecided = Conflict.with_code("approval.decided")
+ApprovalOwn = Forbidden.with_code("approval.own")
+ApprovalRequired = Forbidden.with_code("approval.required")
+ApprovalSameOperator = Conflict.with_code("approval.same_operator")
+ApprovalStale = Conflict.with_code("approval.stale")
+AuthMissing = Unauthenticated.with_code("auth.missing")
+BillingRunEarlierFirst = Conflict.with_code("billing_run.earlier_first")
+MonthNotEnded = Invalid.with_code("billing_run.not_ended")
+BudgetPoolClosed = Conflict.with_code("budget.pool_closed")
+BudgetPoolTooSmall = Conflict.with_code("budget.pool_too_small")
+CardClosed = Conflict.with_code("card.closed")
+CardNoAddress = Conflict.with_code("card.no_address")
+CardNoRate = Conflict.with_code("card.no_rate")
+CardOrder = Conflict.with_code("card.order")
+CardPending = Conflict.with_code("card.pending")
+TooManyStreams = Unavailable.with_code("changes.too_many_streams")
+AboveLimit = Conflict.with_code("contract.above_limit")
+ContractExpired = Conflict.with_code("contract.expired")
+NotAccepted = Conflict.with_code("contract.not_accepted")
+ExceedsRemainder = Conflict.with_code("credit_note.exceeds_remainder")
+CustomerMissing = Conflict.with_code("customer.missing")
+DepartmentExists = Conflict.with_code("department.exists")
+DepartmentInUse = Conflict.with_code("department.in_use")
+LimitReached = Conflict.with_code("deployment.limit_reached")
+DocumentNoEinvoice = Conflict.with_code("document.no_einvoice")
+DocumentNoSeller = Conflict.with_code("document.no_seller")
+DocumentNothingReceived = Conflict.with_code("document.nothing_received")
+NotWaivable = Conflict.with_code("earnings.not_waivable")
+EntitlementMissing = Forbidden.with_code("entitlement.missing")
+AlreadySigned = Conflict.with_code("escrow.already_signed")
+EscrowAmountMismatch = Conflict.with_code("escrow.amount_mismatch")
+EscrowCurrencyMismatch = Conflict.with_code("escrow.currency_mismatch")
+EscrowDeliveriesFull = Conflict.with_code("escrow.deliveries_full")
+EscrowDeliveryChanged = Conflict.with_code("escrow.delivery_changed")
+EscrowEvidenceClosed = Conflict.with_code("escrow.evidence_closed")
+EvidenceFull = Conflict.with_code("escrow.evidence_full")
+EscrowExists = Conflict.with_code("escrow.exists")
+ExposureLimit = Conflict.with_code("escrow.exposure_limit")
+EscrowMilestoneReleased = Conflict.with_code("escrow.milestone_released")
+EscrowNotASignatory = Forbidden.with_code("escrow.not_a_signatory")
+EscrowOperatorApprovalsExcluded = Forbidden.with_code("escrow.operator_approvals_excluded")
+EscrowOutOfStep = Unavailable.with_code("escrow.out_of_step")
+EscrowPaymentMismatch = Conflict.with_code("escrow.payment_mismatch")
+EscrowRefundExceedsHeld = Invalid.with_code("escrow.refund_exceeds_held")
+EscrowRefundsFull = Conflict.with_code("escrow.refunds_full")
+EscrowTooManyWaiting = RateLimited.with_code("escrow.too_many_waiting")
+WrongState = Conflict.with_code("escrow.wrong_state")
+ExchangeRateExists = Conflict.with_code("exchange_rate.exists")
+ExportExpired = Conflict.with_code("export.expired")
+ExportLimitReached = Conflict.with_code("export.limit_reached")
+ExternalIdTaken = Conflict.with_code("external_id.taken")
+ForecastTooShort = Invalid.with_code("forecast.too_short")
+FreeOptionLimitReached = Conflict.with_code("free_option.limit_reached")
+InsightOrderRefused = Conflict.with_code("insight.order_refused")
+InsightTakenElsewhere = Conflict.with_code("insight.taken_elsewhere")
+InvitationExhausted = RateLimited.with_code("invitation.exhausted")
+InvoiceAmountMismatch = Conflict.with_code("invoice.amount_mismatch")
+ChargeUnderWay = Conflict.with_code("invoice.charge_under_way")
+InvoiceCollectedAlready = Conflict.with_code("invoice.collected_already")
+WrongInvoiceState = Conflict.with_code("invoice.wrong_state")
+InvoiceItemLimitReached = Conflict.with_code("invoice_item.limit_reached")
+InvoiceItemNotOpen = Conflict.with_code("invoice_item.not_open")
+LedgerHoldEnded = Conflict.with_code("ledger.hold_ended")
+LedgerHoldExpired = Conflict.with_code("ledger.hold_expired")
+UnknownEntity = Conflict.with_code("legal_entity.unknown")
+MarketplaceEnded = Conflict.with_code("marketplace.ended")
+MarketplaceNotInLibrary = Forbidden.with_code("marketplace.not_in_library")
+MarketplaceNotMetered = Conflict.with_code("marketplace.not_metered")
+MarketplaceNotRenewing = Conflict.with_code("marketplace.not_renewing")
+MarketplaceOfferChanged = Conflict.with_code("marketplace.offer_changed")
+MarketplaceOwnAgent = Forbidden.with_code("marketplace.own_agent")
+MarketplaceRefundWindowClosed = Conflict.with_code("marketplace.refund_window_closed")
+MarketplaceRefunded = Conflict.with_code("marketplace.refunded")
+MarketplaceRefundedBefore = Conflict.with_code("marketplace.refunded_before")
+MarketplaceRelated = Forbidden.with_code("marketplace.related")
+NotForSale = Conflict.with_code("marketplace.retired")
+MarketplaceSuspended = Conflict.with_code("marketplace.suspended")
+UsedUp = Conflict.with_code("marketplace.used_up")
+MeterClosed = Conflict.with_code("meter.closed")
+MeterExists = Conflict.with_code("meter.exists")
+MeterLimitReached = Conflict.with_code("meter.limit_reached")
+MeterNotChargeable = Conflict.with_code("meter.not_chargeable")
+NotificationChannelExists = Conflict.with_code("notification.channel_exists")
+CodeRefused = Conflict.with_code("notification.code_refused")
+NotificationCodesExhausted = RateLimited.with_code("notification.codes_exhausted")
+NotificationLimitReached = Conflict.with_code("notification.limit_reached")
+OnlyRecipient = Conflict.with_code("notification.only_recipient")
+NotificationVerified = Conflict.with_code("notification.verified")
+OrganizationClosed = Conflict.with_code("organization.closed")
+OrganizationContactsExhausted = RateLimited.with_code("organization.contacts_exhausted")
+OrganizationNotEmpty = Conflict.with_code("organization.not_empty")
+OrganizationSuspended = Forbidden.with_code("organization.suspended")
+PaymentAlreadyRefunded = Conflict.with_code("payment.already_refunded")
+PaymentAmountTooLarge = Invalid.with_code("payment.amount_too_large")
+PaymentDisputed = Conflict.with_code("payment.disputed")
+PaymentEvidenceClosed = Conflict.with_code("payment.evidence_closed")
+PaymentEvidenceRefused = Invalid.with_code("payment.evidence_refused")
+PaymentExists = Conflict.with_code("payment.exists")
+PaymentFeeNotKnown = NotYet.with_code("payment.fee_not_known")
+PaymentFulfilmentUnderWay = NotYet.with_code("payment.fulfilment_under_way")
+PaymentNoMethod = Conflict.with_code("payment.no_method")
+NotPaid = Conflict.with_code("payment.not_paid")
+NotRefundable = Conflict.with_code("payment.not_refundable")
+PaymentPartOfASlot = Invalid.with_code("payment.part_of_a_slot")
+RefundExceeds = Invalid.with_code("payment.refund_exceeds_remainder")
+PaymentRefundInFlight = NotYet.with_code("payment.refund_in_flight")
+PaymentRefundKnown = Conflict.with_code("payment.refund_known")
+NeedsOperator = Conflict.with_code("payment.refund_needs_operator")
+PaymentRefundNotUnknown = Conflict.with_code("payment.refund_not_unknown")
+PaymentRefused = Conflict.with_code("payment.refused")
+PaymentTooManyRefunds = Conflict.with_code("payment.too_many_refunds")
+PaymentUnderWay = Conflict.with_code("payment.under_way")
+WrongPaymentState = Conflict.with_code("payment.wrong_state")
+PaymentMethodExpired = Invalid.with_code("payment_method.expired")
+PaymentMethodUnknown = Invalid.with_code("payment_method.unknown")
+PaymentPolicyVersion = Conflict.with_code("payment_policy.version")
+CannotPayOut = Conflict.with_code("payout.above_available")
+PayoutAccountNotReady = Conflict.with_code("payout.account_not_ready")
+PayoutBelowMinimum = Conflict.with_code("payout.below_minimum")
+PayoutCurrencyUnsupported = Conflict.with_code("payout.currency_unsupported")
+PayoutDebtOpen = Conflict.with_code("payout.debt_open")
+DestinationChanged = Conflict.with_code("payout.destination_changed")
+PayoutDestinationHeld = Conflict.with_code("payout.destination_held")
+PayoutFrozen = Conflict.with_code("payout.frozen")
+PayoutNoAccount = Conflict.with_code("payout.no_account")
+PayoutTaxProfileMissing = Conflict.with_code("payout.tax_profile_missing")
+WrongPayoutState = Conflict.with_code("payout.wrong_state")
+PricingExpressionInvalid = Invalid.with_code("pricing.expression_invalid")
+PricingExpressionResult = Invalid.with_code("pricing.expression_result")
+PricingExpressionTooLong = Invalid.with_code("pricing.expression_too_long")
+PricingExpressionUnsafe = Invalid.with_code("pricing.expression_unsafe")
+PricingFloorAboveCeiling = Invalid.with_code("pricing.floor_above_ceiling")
+PricingNoPrice = Invalid.with_code("pricing.no_price")
+PricingOverlap = Invalid.with_code("pricing.overlap")
+QuoteExpired = Conflict.with_code("pricing.quote_expired")
+PricingQuoteMismatch = Invalid.with_code("pricing.quote_mismatch")
+QuoteUsed = Conflict.with_code("pricing.quote_used")
+PricingRuleInvalid = Invalid.with_code("pricing.rule_invalid")
+PricingTooManyRules = Conflict.with_code("pricing.too_many_rules")
+PricingTotalFalls = Invalid.with_code("pricing.total_falls")
+PricingUnknownZone = Invalid.with_code("pricing.unknown_zone")
+PrincipalExists = Conflict.with_code("principal.exists")
+ProjectExists = Conflict.with_code("project.exists")
+RefusedByProvider = Invalid.with_code("provider.refused")
+ProviderNotAvailable = Unavailable.with_code("provider.unavailable")
+PurchaseMethodLimitReached = Conflict.with_code("purchase_method.limit_reached")
+AttemptOpen = Conflict.with_code("purchase_order.attempt_open")
+PurchaseOrderAttemptsExhausted = Conflict.with_code("purchase_order.attempts_exhausted")
+WrongOrderState = Conflict.with_code("purchase_order.wrong_state")
+RateUnavailable = Unavailable.with_code("rate.unavailable")
+NotBookable = Conflict.with_code("reconciliation.not_bookable")
+ReconciliationResolved = Conflict.with_code("reconciliation.resolved")
+ReportLimitReached = Conflict.with_code("report.limit_reached")
+ReportPeriodOpen = Conflict.with_code("report.period_open")
+ReputationAlreadyGiven = Conflict.with_code("reputation.already_given")
+ReputationLevelsInvalid = Invalid.with_code("reputation.levels_invalid")
+ReputationNotSettled = Conflict.with_code("reputation.not_settled")
+ReputationOwnAgent = Conflict.with_code("reputation.own_agent")
+ReputationRelated = Conflict.with_code("reputation.related")
+ReputationWindowClosed = Conflict.with_code("reputation.window_closed")
+RevenueExists = Conflict.with_code("revenue.exists")
+RevenueStale = Conflict.with_code("revenue.stale")
+WrongRevenueState = Conflict.with_code("revenue.wrong_state")
+RoutingNoChoice = Conflict.with_code("routing.no_choice")
+RoutingOutcomeExists = Conflict.with_code("routing.outcome_exists")
+RoutingRunDecided = Conflict.with_code("routing.run_decided")
+SecretCurrent = Conflict.with_code("secret.current")
+SecretHeader = Forbidden.with_code("secret.header")
+SecretHost = Forbidden.with_code("secret.host")
+SecretLimitReached = Conflict.with_code("secret.limit_reached")
+SecretMethod = Forbidden.with_code("secret.method")
+SecretNoVersion = Conflict.with_code("secret.no_version")
+SecretNotConfigured = Conflict.with_code("secret.not_configured")
+SecretNotGranted = Forbidden.with_code("secret.not_granted")
+NotRotated = Conflict.with_code("secret.not_rotated")
+SecretPlace = Forbidden.with_code("secret.place")
+SecretRefused = Invalid.with_code("secret.refused")
+RotationUnderWay = Conflict.with_code("secret.rotating")
+SecretUnopened = Conflict.with_code("secret.unopened")
+SecretUsed = Conflict.with_code("secret.used")
+SecretUsesExhausted = Forbidden.with_code("secret.uses_exhausted")
+SessionByLink = Forbidden.with_code("session.by_link")
+SessionNeedsKey = Forbidden.with_code("session.needs_key")
+SessionNoMail = Conflict.with_code("session.no_mail")
+SessionNoPublicUrl = Conflict.with_code("session.no_public_url")
+SpendCard = Conflict.with_code("spend.card")
+SpendPurchase = Conflict.with_code("spend.purchase")
+SpendRefunded = Conflict.with_code("spend.refunded")
+SpendSecretUse = Conflict.with_code("spend.secret_use")
+SpendControlClosed = Conflict.with_code("spend_control.closed")
+SpendControlExists = Conflict.with_code("spend_control.exists")
+SpendControlHasChildren = Conflict.with_code("spend_control.has_children")
+SpendControlVersion = Conflict.with_code("spend_control.version")
+StatementBeingMade = Unavailable.with_code("statement.being_made")
+StatementNotOver = Conflict.with_code("statement.not_over")
+SubscriptionRefused = Conflict.with_code("subscription.wrong_state")
+SubscriptionChangePending = SubscriptionRefused.with_code("subscription.change_pending")
+SubscriptionContactMissing = SubscriptionRefused.with_code("subscription.contact_missing")
+SubscriptionExists = SubscriptionRefused.with_code("subscription.exists")
+SubscriptionPaymentDisputed = SubscriptionRefused.with_code("subscription.payment_disputed")
+SubscriptionPriceChanged = SubscriptionRefused.with_code("subscription.price_changed")
+SubscriptionSamePlan = SubscriptionRefused.with_code("subscription.same_plan")
+SubscriptionSeatsInUse = SubscriptionRefused.with_code("subscription.seats_in_use")
+SubscriptionTrialUsed = SubscriptionRefused.with_code("subscription.trial_used")
+SubscriptionUnpaid = SubscriptionRefused.with_code("subscription.unpaid")
+TaxRateExists = Conflict.with_code("tax.rate_exists")
+TaxRefused = Conflict.with_code("tax.service_refused")
+TaxUnavailable = Unavailable.with_code("tax.service_unavailable")
+UnpaidAgent = Invalid.with_code("usage.agent_unpaid")
+UsageForeignPlace = Conflict.with_code("usage.foreign_place")
+OtherEvent = Conflict.with_code("usage.id_reused")
+UsageModelUnknown = Invalid.with_code("usage.model_unknown")
+NotVoidable = Conflict.with_code("usage.not_voidable")
+OtherCurrency = Invalid.with_code("usage.other_currency")
+LateEvent = Invalid.with_code("usage.too_late")
+UsageUnitUnpriced = Invalid.with_code("usage.unit_unpriced")
+UnpaidLimit = Invalid.with_code("usage.unpaid_limit")
+UnratedEvent = Invalid.with_code("usage.unrated")
+UsageUnreadable = Invalid.with_code("usage.unreadable")
+WebhookDelivered = Conflict.with_code("webhook.delivered")
+WebhookLimitReached = Conflict.with_code("webhook.limit_reached")
+WebhookRequestsExhausted = RateLimited.with_code("webhook.requests_exhausted")
+WebhookTooManyWaiting = Conflict.with_code("webhook.too_many_waiting")
+WrongEndpointState = Conflict.with_code("webhook.wrong_state")
 
 
 @lru_cache(maxsize=512)
 def class_of(code: str, status: int, *, retryable: bool = False) -> type[DomainError]:
     """Return the class with the code, or else with the status, or else a new class."""
-    classes = list(_tree(DomainError))
+    classes = list(tree(DomainError))
     for candidate in classes:
         if candidate.code == code and candidate.status == status and candidate.retryable == retryable:
             return candidate
@@ -178,7 +426,12 @@ def class_of(code: str, status: int, *, retryable: bool = False) -> type[DomainE
     return type("RemoteDomainError", (DomainError,), {"code": code, "status": status, "retryable": retryable})
 
 
-def _tree(root: type[DomainError]) -> Iterator[type[DomainError]]:
+def status_of(code: str) -> int:
+    """Return the status of the errors with a code; 409 if no class has it."""
+    return next((each.status for each in tree(DomainError) if each.code == code), Conflict.status)
+
+
+def tree(root: type[DomainError]) -> Iterator[type[DomainError]]:
     """Walk the classes breadth first, so a general class is met before its special cases."""
     level = [root]
     while level:

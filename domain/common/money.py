@@ -53,9 +53,7 @@ def scale_of(asset: str) -> int:
     try:
         return SCALES[asset]
     except KeyError:
-        raise Invalid(
-            f"Unknown currency {asset[:16]!r}.", code="request.invalid", extra={"field": "currency"}
-        ) from None
+        raise Invalid(f"Unknown currency {asset[:16]!r}.", extra={"field": "currency"}) from None
 
 
 def cent_of(asset: str) -> int:

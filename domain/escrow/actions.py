@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.common.access import Actor, Permission, permit
-from domain.common.errors import Conflict, DomainError
+from domain.common.errors import Conflict, DomainError, EscrowDeliveriesFull, EscrowRefundsFull
 from domain.common.money import CREDIT
 from domain.escrow import commands
 from domain.escrow.deadlines import timed_exit
@@ -178,18 +178,16 @@ _TRIES: Mapping[EscrowAction, Callable[[Escrow, Actor, datetime, Parameters], Ou
 
 def deliveries_full(escrow: Escrow) -> Conflict:
     """Return the refusal of one delivery more than an escrow takes."""
-    return Conflict(
+    return EscrowDeliveriesFull(
         f"This escrow has {MAX_DELIVERIES} deliveries, which is the maximum. The latest one is under review.",
-        code="escrow.deliveries_full",
         extra={"state": escrow.status.value},
     )
 
 
 def refunds_full(escrow: Escrow) -> Conflict:
     """Return the refusal of another partial refund beyond the maximum; all that is held can still be refunded."""
-    return Conflict(
+    return EscrowRefundsFull(
         f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. Refund all that is "
         "held, or continue the work.",
-        code="escrow.refunds_full",
         extra={"state": escrow.status.value},
     )

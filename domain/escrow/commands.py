@@ -7,13 +7,14 @@ of the workflow call the same functions.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, WrongState
+from domain.common.errors import Conflict, Forbidden, Invalid
 from domain.common.ids import is_id
 from domain.common.money import CREDIT, check_ratio, format_amount, format_ratio
 from domain.common.text import wire_bytes
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
-from domain.escrow.signing import AlreadySigned, refuse_second_signature, require_delivery, signer
+from domain.escrow.signing import refuse_second_signature, require_delivery, signer
 from domain.escrow.state import (
     ALLOWED,
     MAX_DELIVERY_BYTES,
@@ -35,7 +36,7 @@ from domain.escrow.state import (
     is_payee,
     is_payer,
 )
-from domain.escrow.turned import EvidenceFull, evidence_bytes, refuse_flood, refuse_own_dispute
+from domain.escrow.turned import evidence_bytes, refuse_flood, refuse_own_dispute
 
 S = EscrowStatus
 
@@ -101,16 +102,14 @@ def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_min
     if source not in {CREDITS, BALANCE} and not by_payment:
         raise Invalid("An escrow can be funded from credits, a balance or a payment only.", extra={"field": "source"})
     if not by_payment and (source == CREDITS) != (terms.currency == CREDIT):
-        raise Conflict(
+        raise refusals.EscrowCurrencyMismatch(
             f"This contract is in {terms.currency}. Use credits for {CREDIT} and a balance for money.",
-            code="escrow.currency_mismatch",
             extra={"state": escrow.status.value, "currency": terms.currency},
         )
     if amount_minor is not None and amount_minor != terms.amount_minor:
-        raise Conflict(
+        raise refusals.EscrowAmountMismatch(
             f"The amount must be {format_amount(terms.amount_minor, terms.currency)} {terms.currency}, the "
             "contract's whole price.",
-            code="escrow.amount_mismatch",
             extra={"state": escrow.status.value},
         )
     funded = replace(
@@ -207,16 +206,15 @@ def approve(
     exclude it; so does whoever made the link that opened the actor's session.
     """
     if actor.signs_on_behalf and not escrow.terms.operator_approvals:
-        raise Forbidden(
-            "This contract excludes approvals by operators. Each signatory must sign with its own key.",
-            code="escrow.operator_approvals_excluded",
+        raise refusals.EscrowOperatorApprovalsExcluded(
+            "This contract excludes approvals by operators. Each signatory must sign with its own key."
         )
     if signatory not in escrow.terms.signatories:
-        raise Forbidden(f"{signatory} is not a signatory of this escrow.", code="escrow.not_a_signatory")
+        raise refusals.EscrowNotASignatory(f"{signatory} is not a signatory of this escrow.")
     _require_state(escrow, "approve")
     require_delivery(escrow, delivery)
     if any(signature.signatory == signatory for signature in escrow.signatures):
-        raise AlreadySigned(f"{signatory} has already signed.", extra={"state": escrow.status.value})
+        raise refusals.AlreadySigned(f"{signatory} has already signed.", extra={"state": escrow.status.value})
     refuse_second_signature(escrow, actor)
     signature = Signature(
         signatory=signatory,
@@ -314,16 +312,14 @@ def submit_evidence(
     current = _open_dispute(escrow, "submit_evidence")
     submitted_at = now if given_at is None else min(given_at, now)
     if submitted_at >= current.evidence_until:
-        raise Conflict(
-            f"The evidence window closed at {current.evidence_until.isoformat()}.",
-            code="escrow.evidence_closed",
-            extra={"state": escrow.status.value},
+        raise refusals.EscrowEvidenceClosed(
+            f"The evidence window closed at {current.evidence_until.isoformat()}.", extra={"state": escrow.status.value}
         )
     side = "payer" if is_payer(escrow, actor) else "payee"
     beside = [piece for piece in current.evidence if piece.side == side]
     taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in beside)
     if len(beside) >= MAX_EVIDENCE or taken + evidence_bytes(note, artifacts) > MAX_EVIDENCE_BYTES:
-        raise EvidenceFull(
+        raise refusals.EvidenceFull(
             f"A dispute can have at most {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together "
             "from each side.",
             extra={"state": escrow.status.value},
@@ -354,9 +350,8 @@ def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome
     held = escrow.held_minor
     amount = held if amount_minor is None else amount_minor
     if not 0 < amount <= held:
-        raise Invalid(
+        raise refusals.EscrowRefundExceedsHeld(
             f"At most {format_amount(held, escrow.terms.currency)} {escrow.terms.currency} can be refunded.",
-            code="escrow.refund_exceeds_held",
             extra={"held": format_amount(held, escrow.terms.currency)},
         )
     moves = (EscrowPosting(kind=EscrowPostingKind.REFUND, amount_minor=amount),)
@@ -389,9 +384,9 @@ def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
     return Outcome(escrow=final, event="cancelled", actor=actor.qualified(), moves=moves, details=details)
 
 
-def has_ended(escrow: Escrow) -> WrongState:
+def has_ended(escrow: Escrow) -> Conflict:
     """Return the refusal of every command on an escrow in a final state, whose run is over."""
-    return WrongState(
+    return refusals.WrongState(
         f"This escrow is {escrow.status}, which is final. No command can change it.",
         extra={"state": escrow.status.value},
     )
@@ -412,7 +407,7 @@ def _require(allowed: bool, why_not: str) -> None:
 
 def _require_state(escrow: Escrow, command: str) -> None:
     if escrow.status not in ALLOWED[command]:
-        raise WrongState(
+        raise refusals.WrongState(
             f"{_CANNOT[command]} while the escrow is {escrow.status}.",
             extra={"state": escrow.status.value},
         )
@@ -440,13 +435,11 @@ def _milestone_to_deliver(escrow: Escrow, named: str | None) -> str | None:
     if chosen not in {m.name for m in milestones}:
         raise Invalid(f"This contract has no milestone {chosen!r}.", extra={"field": "milestone"})
     if chosen not in pending:
-        raise Conflict(
-            f"Milestone {chosen!r} has already been released.",
-            code="escrow.milestone_released",
-            extra={"state": escrow.status.value},
+        raise refusals.EscrowMilestoneReleased(
+            f"Milestone {chosen!r} has already been released.", extra={"state": escrow.status.value}
         )
     if under_review and chosen != under_review:
-        raise WrongState(
+        raise refusals.WrongState(
             f"Milestone {under_review!r} is under review. Deliver the next one after its release.",
             extra={"state": escrow.status.value},
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.common.errors import Conflict
+from domain.common.errors import ContractExpired, NotAccepted
 from domain.common.text import rfc3339
 
 #: How much longer than the platform's default a dispute may last before the payee has to accept it.
@@ -112,12 +112,6 @@ class ContractStatus(StrEnum):
     EXPIRED = "expired"
 
 
-class NotAccepted(Conflict):
-    """The payee has not accepted the contract; the field `state` says whether it still can."""
-
-    code = "contract.not_accepted"
-
-
 def status_of(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> ContractStatus:
     """Return whether a contract is accepted; `accept_by` is None when nobody has to accept it."""
     if accept_by is None or accepted_at is not None:
@@ -133,9 +127,7 @@ def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, n
     """
     status = status_of(accept_by, accepted_at, now)
     if status is ContractStatus.EXPIRED:
-        raise Conflict(
-            "The time to accept this contract has expired. Ask the client for a new contract.", code="contract.expired"
-        )
+        raise ContractExpired("The time to accept this contract has expired. Ask the client for a new contract.")
     return status is ContractStatus.PROPOSED
 
 
@@ -146,9 +138,8 @@ def require_in_time(open_by: datetime, now: datetime) -> None:
         Conflict: `contract.expired`, the time to open it is over.
     """
     if now >= open_by:
-        raise Conflict(
+        raise ContractExpired(
             "The time to open the escrow of this contract has expired. Award a new contract.",
-            code="contract.expired",
             extra={"open_by": rfc3339(open_by)},
         )
 

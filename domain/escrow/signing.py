@@ -7,14 +7,8 @@ what its sender has looked at: the payee can deliver again, or deliver the next 
 from collections.abc import Mapping, Set
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict
+from domain.common.errors import AlreadySigned, Conflict, EscrowDeliveryChanged
 from domain.escrow.state import Escrow
-
-
-class AlreadySigned(Conflict):
-    """The signatory, or whoever signs for it, has signed for the delivery under review."""
-
-    code = "escrow.already_signed"
 
 
 class DeliveryRequired(Conflict):
@@ -41,10 +35,8 @@ def require_delivery(escrow: Escrow, delivery: int | None) -> None:
             extra=extra,
         )
     if delivery is not None and delivery != under_review:
-        raise Conflict(
-            f"Delivery {delivery} is not under review; delivery {under_review} is.",
-            code="escrow.delivery_changed",
-            extra=extra,
+        raise EscrowDeliveryChanged(
+            f"Delivery {delivery} is not under review; delivery {under_review} is.", extra=extra
         )
 
 

@@ -1,19 +1,13 @@
 """What an agent's key may not do to its own side: agents read what clients write, so a client can turn one."""
 
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict, Forbidden
+from domain.common.errors import EvidenceFull, Forbidden
 from domain.common.text import wire_bytes
 from domain.escrow.state import MAX_EVIDENCE, MAX_EVIDENCE_BYTES, Artifact, Escrow, EscrowStatus
 
 #: How much of its side's room for evidence one agent's key fills: its organization has the rest.
 MOST_EVIDENCE = MAX_EVIDENCE // 2
 MOST_EVIDENCE_BYTES = MAX_EVIDENCE_BYTES // 2
-
-
-class EvidenceFull(Conflict):
-    """The maximum of evidence from one side, or from one agent's key, is submitted already."""
-
-    code = "escrow.evidence_full"
 
 
 def refuse_own_dispute(escrow: Escrow, actor: Actor) -> None:

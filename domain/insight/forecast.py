@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import accumulate
 from statistics import fmean, median
 
-from domain.common.errors import Invalid
+from domain.common.errors import ForecastTooShort
 
 #: The parts of what comes, in percent, that the intervals are to hold.
 LEVELS = (50, 80, 95)
@@ -129,10 +129,9 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
     """
     least = needed(steps, season)
     if len(series) < least:
-        raise Invalid(
+        raise ForecastTooShort(
             f"A forecast of {steps} {unit} needs {least} {unit} with figures, and there are {len(series)}. "
             f"Ask again in {least - len(series)} {unit}, or for fewer {unit}.",
-            code="forecast.too_short",
             extra={"needed": least, "available": len(series)},
         )
     series = series[-(_BACK * max(season, longer or 0) + ORIGINS * season + steps) :]

@@ -14,15 +14,9 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 
-from domain.common.errors import Invalid
+from domain.common.errors import UnknownMetric
 from domain.common.money import CREDIT, format_amount, scale_of
 from domain.insight.query import Value
-
-
-class Unknown(Invalid):
-    """There is no such metric or dimension; the message names the nearest ones."""
-
-    code = "analytics.unknown"
 
 
 class MetricUnit(StrEnum):
@@ -493,7 +487,9 @@ def metric_of(name: str, *, platform: bool, field: str = "metrics") -> Metric:
     """
     known = usable(platform=platform)
     if name not in known:
-        raise Unknown(f"There is no metric {name[:60]!r} here. {_nearest(name, tuple(known))}", extra={"field": field})
+        raise UnknownMetric(
+            f"There is no metric {name[:60]!r} here. {_nearest(name, tuple(known))}", extra={"field": field}
+        )
     return known[name]
 
 
@@ -505,7 +501,7 @@ def check_dimension(metric: Metric, name: str, *, field: str = "by") -> None:
     """
     if name not in metric.dimensions:
         known = ", ".join(metric.dimensions) or "nothing"
-        raise Unknown(
+        raise UnknownMetric(
             f"The metric {metric.name} cannot be grouped or filtered by {name[:60]!r}. It can be by: {known}.",
             extra={"field": field},
         )

@@ -8,7 +8,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from domain.common.calendar import FOREVER, Window, first_moment, window_end, zone_of
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, QueryTooLarge
 
 #: The longest period, and the most rows and intervals of an answer.
 LONGEST, MOST_ROWS = timedelta(days=5 * 366), 10_000
@@ -121,12 +121,6 @@ class Answer:
     left_out: tuple[str, ...] = ()
 
 
-class TooMuch(Invalid):
-    """The question asks for more than an answer has; the message says what would fit."""
-
-    code = "analytics.too_much"
-
-
 def check_size(query: Query, rows: int, columns: int) -> None:
     """Refuse an answer of too many values.
 
@@ -140,7 +134,7 @@ def check_size(query: Query, rows: int, columns: int) -> None:
     """
     values = min(rows, query.limit) * columns * (1 if query.compare is None else 2)
     if values > MOST_VALUES:
-        raise TooMuch(
+        raise QueryTooLarge(
             f"The answer would have {values:,} values, and {MOST_VALUES:,} are the most. Ask for fewer metrics, a "
             "longer grain, a shorter period or fewer groups, or send a smaller limit.",
             extra={"field": "metrics"},
@@ -158,7 +152,9 @@ def bounds_of(query: Query) -> list[datetime]:
     if query.since >= query.until:
         raise Invalid("The period ends before it begins.", extra={"field": "to"})
     if query.until - query.since > LONGEST:
-        raise TooMuch("A question is about five years at most. Ask for a shorter period.", extra={"field": "from"})
+        raise QueryTooLarge(
+            "A question is about five years at most. Ask for a shorter period.", extra={"field": "from"}
+        )
     bounds = [query.since.astimezone(UTC)]
     until = query.until.astimezone(UTC)
     # In UTC all hours and days are equally long; the first one may begin within one.
@@ -171,7 +167,7 @@ def bounds_of(query: Query) -> list[datetime]:
         bounds.append(ends)
         if len(bounds) > MOST_ROWS:
             fits = {Grain.HOUR: "grain `day`, or 400 days"}.get(query.grain, "a longer grain")
-            raise TooMuch(
+            raise QueryTooLarge(
                 f"There are more than {MOST_ROWS:,} intervals. Ask for {fits} at most.", extra={"field": "grain"}
             )
     check_size(query, len(bounds), len(query.metrics))

@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from domain.common.errors import Conflict
-
 
 class AgentSort(StrEnum):
     """In which order agents are listed; those that are equal in it, newest first."""
@@ -11,9 +9,3 @@ class AgentSort(StrEnum):
     NEWEST = "newest"
     RATING = "rating"
     JOBS = "jobs"
-
-
-class AgentRetired(Conflict):
-    """The agent was retired, so nothing new can be started with it; `retired_at` says when."""
-
-    code = "agent.retired"

@@ -3,17 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid
 from domain.marketplace.offer import OfferModel
 
 #: The most uses that a price can be declared for.
 MAX_INCLUDED = 10**9
-
-
-class UsedUp(Conflict):
-    """The whole price of an agent was used, so nothing can be refunded."""
-
-    code = "marketplace.used_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common import errors as refusals
+from domain.common.errors import Conflict, Invalid
 from domain.common.money import COINS, CREDIT, ISSUED, parse_amount
 
 #: The most words of a listing that are searched.
@@ -72,12 +73,6 @@ class Seen:
     included_uses: int | None = None
 
 
-class NotForSale(Conflict):
-    """The agent cannot be bought, by anybody or by this organization; its code says why."""
-
-    code = "marketplace.retired"
-
-
 def check_price(
     model: OfferModel, price_minor: int | None, currency: str | None, usage_prices: Mapping[str, int] | None = None
 ) -> None:
@@ -123,13 +118,11 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
         NotForSale: `marketplace.retired`.
     """
     if offer.org_id == org_id:
-        raise Forbidden("An organization cannot buy its own agent.", code="marketplace.own_agent")
+        raise refusals.MarketplaceOwnAgent("An organization cannot buy its own agent.")
     if related:
-        raise Forbidden(
-            "The two organizations are related, so one cannot buy the other's agents.", code="marketplace.related"
-        )
+        raise refusals.MarketplaceRelated("The two organizations are related, so one cannot buy the other's agents.")
     if offer.status is OfferStatus.RETIRED:
-        raise NotForSale("This agent is no longer for sale.")
+        raise refusals.NotForSale("This agent is no longer for sale.")
 
 
 def require_seen(offer: Offer, seen: Seen) -> None:
@@ -171,7 +164,7 @@ def require_stated(offer: Offer, seen: Seen) -> None:
 
 def changed() -> Conflict:
     """Return the error that the offer has changed."""
-    return Conflict("The offer has changed. Read it again and decide anew.", code="marketplace.offer_changed")
+    return refusals.MarketplaceOfferChanged("The offer has changed. Read it again and decide anew.")
 
 
 def words(*texts: str | None) -> list[str]:

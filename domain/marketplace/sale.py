@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.common.errors import Conflict
+from domain.common import errors as refusals
 from domain.common.money import allocate
 from domain.common.text import rfc3339
 from domain.marketplace.revenue_share import ALL_BPS
@@ -94,20 +94,17 @@ def check_refundable(
             `marketplace.refund_window_closed`, `marketplace.refunded_before`.
     """
     if status is PurchaseStatus.REFUNDED:
-        raise Conflict("This purchase was refunded.", code="marketplace.refunded")
+        raise refusals.MarketplaceRefunded("This purchase was refunded.")
     if status is PurchaseStatus.ENDED:
-        raise Conflict("The period of this purchase is over.", code="marketplace.ended")
+        raise refusals.MarketplaceEnded("The period of this purchase is over.")
     if status is PurchaseStatus.SUSPENDED:
-        raise Conflict("A chargeback of this purchase is open or lost.", code="marketplace.suspended")
+        raise refusals.MarketplaceSuspended("A chargeback of this purchase is open or lost.")
     ends_at = bought_at + window
     if now >= ends_at:
-        raise Conflict(
-            f"A purchase can be refunded within {window.days} days.",
-            code="marketplace.refund_window_closed",
-            extra={"ended_at": rfc3339(ends_at)},
+        raise refusals.MarketplaceRefundWindowClosed(
+            f"A purchase can be refunded within {window.days} days.", extra={"ended_at": rfc3339(ends_at)}
         )
     if has_refunded:
-        raise Conflict(
-            "An organization can return an agent for a refund only once, and has already done so.",
-            code="marketplace.refunded_before",
+        raise refusals.MarketplaceRefundedBefore(
+            "An organization can return an agent for a refund only once, and has already done so."
         )

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common import errors as refusals
+from domain.common.errors import Invalid
 from domain.common.money import CREDIT, MAX_AMOUNT_MINOR, format_amount
 from domain.credits.lots import Sharing
 from domain.marketplace.offer import Offer, check_buyer
@@ -50,16 +51,13 @@ def check_use(
     """
     check_buyer(offer, org_id, related=related)
     if owned is None:
-        raise Forbidden(
-            "The agent is not in the library of the organization. Add it with POST /marketplace/agents/{id}/purchase.",
-            code="marketplace.not_in_library",
+        raise refusals.MarketplaceNotInLibrary(
+            "The agent is not in the library of the organization. Add it with POST /marketplace/agents/{id}/purchase."
         )
     if owned is PurchaseStatus.SUSPENDED:
-        raise Conflict("The purchase of this agent is suspended.", code="marketplace.suspended")
+        raise refusals.MarketplaceSuspended("The purchase of this agent is suspended.")
     if prices is None:
-        raise Conflict(
-            "The price of this agent includes its uses. Leave payee_agent_id out.", code="marketplace.not_metered"
-        )
+        raise refusals.MarketplaceNotMetered("The price of this agent includes its uses. Leave payee_agent_id out.")
     return prices
 
 

@@ -7,7 +7,6 @@ with another mark of the same topic.
 from collections.abc import Iterable, Mapping
 
 from domain.common.access import Actor, Permission
-from domain.common.errors import Unavailable
 from domain.messages.events.catalogue import CATALOGUE
 
 BALANCE = "balance"
@@ -78,12 +77,6 @@ OF_JOBS = frozenset({"escrows", "contracts"})
 OF_BILLING = frozenset(
     {"payments", "disputes", "invoices", "subscriptions", "payouts", "alerts", "reports", "webhook_endpoints"}
 )
-
-
-class TooManyStreams(Unavailable):
-    """Too many streams are open for another one; poll the marks, or try again later."""
-
-    code = "changes.too_many_streams"
 
 
 def topics_for(actor: Actor) -> frozenset[str]:

@@ -18,8 +18,8 @@ from domain.billing.invoice.collection import (
     Outcome,
     Pause,
 )
-from domain.billing.invoice.state import InvoiceStatus, WrongInvoiceState
-from domain.common.errors import Conflict
+from domain.billing.invoice.state import InvoiceStatus
+from domain.common.errors import ChargeUnderWay, Conflict, WrongInvoiceState
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
 from domain.payments.payment.snapshot import ProviderStatus
@@ -44,12 +44,6 @@ STUCK = "invoice.stuck"
 _STUCK_AFTER, _SLOW_AFTER = timedelta(hours=1), timedelta(days=3)
 NO_METHOD = "payment.no_method"
 _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
-
-
-class ChargeUnderWay(Conflict):
-    """A payment of the invoice is already under way; the field `state` names the collection's state."""
-
-    code = "invoice.charge_under_way"
 
 
 class Became(StrEnum):
@@ -390,12 +384,12 @@ def _demand(held: Collection, standing: InvoiceDue, what: str) -> None:
         raise _refused(held, standing, f"This invoice is {standing.status.value}. It cannot be {what}.")
 
 
-def _refused(held: Collection, standing: InvoiceDue, why: str) -> WrongInvoiceState:
+def _refused(held: Collection, standing: InvoiceDue, why: str) -> Conflict:
     due = format_amount(standing.due_minor, held.currency)
     return WrongInvoiceState(why, extra={"state": standing.status.value, "due": due})
 
 
-def _wrong(held: Collection, what: str) -> WrongInvoiceState:
+def _wrong(held: Collection, what: str) -> Conflict:
     return WrongInvoiceState(
         f"The collection of this invoice is {held.status.value}. It cannot be {what}.",
         extra={"state": held.status.value},

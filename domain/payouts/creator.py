@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.common.errors import Conflict
+from domain.common import errors as refusals
 from domain.common.text import rfc3339
 
 #: Words by which a provider's requirements about taxes are recognised.
@@ -59,12 +59,6 @@ def is_redirected(before: str | None, after: str | None) -> bool:
     return after is not None and before != after
 
 
-class Redirected(Conflict):
-    """The destination of payouts has changed since the payout was requested."""
-
-    code = "payout.destination_changed"
-
-
 def payable_to(account: CreatorAccount | None, now: datetime, hold: timedelta) -> CreatorAccount:
     """Return the account, if it can receive payouts now; `hold` is how long payouts wait for a new destination.
 
@@ -73,27 +67,23 @@ def payable_to(account: CreatorAccount | None, now: datetime, hold: timedelta) -
             `payout.destination_held`.
     """
     if account is None:
-        raise Conflict(
-            "The organization has no account to be paid out to. Create one with POST /billing/connect.",
-            code="payout.no_account",
+        raise refusals.PayoutNoAccount(
+            "The organization has no account to be paid out to. Create one with POST /billing/connect."
         )
     if not (account.transfers_enabled and account.payouts_enabled and account.destination):
-        raise Conflict(
+        raise refusals.PayoutAccountNotReady(
             "The account cannot be paid out to yet. Open its onboarding with POST /billing/connect.",
-            code="payout.account_not_ready",
             extra={"requirements": list(account.requirements_due), "reason": account.disabled_reason},
         )
     if not account.tax_profile:
-        raise Conflict(
+        raise refusals.PayoutTaxProfileMissing(
             "The provider does not know yet how the creator is taxed. Open the onboarding with POST /billing/connect.",
-            code="payout.tax_profile_missing",
             extra={"requirements": list(account.requirements_due)},
         )
     until = account.held_until(hold)
     if until is not None and now < until:
-        raise Conflict(
+        raise refusals.PayoutDestinationHeld(
             f"The destination of payouts is new, so nothing is paid out before {until:%Y-%m-%d %H:%M} UTC.",
-            code="payout.destination_held",
             extra={"held_until": rfc3339(until)},
         )
     return account

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import AboveLimit, ExposureLimit, Invalid, ReputationLevelsInvalid
 from domain.common.money import format_amount
 from domain.reputation.evidence import ONE_E6
 from domain.reputation.score import points
@@ -26,18 +26,6 @@ class CommissionSource(StrEnum):
     USUAL = "usual"
     LEVEL = "level"
     OPERATOR = "operator"
-
-
-class AboveLimit(Conflict):
-    """The contract's price is higher than its agent's level allows."""
-
-    code = "contract.above_limit"
-
-
-class ExposureLimit(Conflict):
-    """The organization's unsettled work would exceed what its level allows."""
-
-    code = "escrow.exposure_limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,4 +194,4 @@ def reason(rank: Rank, level: Level) -> str:
 
 
 def _refused(name: str, detail: str) -> Invalid:
-    return Invalid(detail, code="reputation.levels_invalid", extra={"field": name})
+    return ReputationLevelsInvalid(detail, extra={"field": name})

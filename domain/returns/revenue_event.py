@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.errors import ApprovalOwn, Invalid
 from domain.common.money import allocate
 from domain.usage.run import RunCost
 
@@ -49,12 +49,6 @@ class ShareRule(StrEnum):
     FIXED = "fixed"  # by basis points
     EQUAL = "equal"
     MANUAL = "manual"  # by weights
-
-
-class NotReported(Conflict):
-    """The revenue does not wait for a decision, or the decision does not fit what was decided."""
-
-    code = "revenue.wrong_state"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +177,7 @@ def check_other(reported_by: str, *, by_agent: bool, confirms: frozenset[str]) -
         Forbidden: `approval.own`.
     """
     if by_agent and reported_by.lower() in confirms:
-        raise Forbidden(
-            "Somebody else has to confirm what an agent reported, not who holds its key.", code="approval.own"
-        )
+        raise ApprovalOwn("Somebody else has to confirm what an agent reported, not who holds its key.")
 
 
 def status_of(amount_minor: int, reversed_minor: int) -> RevenueStatus:

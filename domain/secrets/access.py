@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 
+from domain.common import errors as refusals
 from domain.common.access import OperatorIssued
-from domain.common.errors import Conflict, DomainError, Forbidden, NotFound
+from domain.common.errors import DomainError, NotFound
 
 
 class Verb(StrEnum):
@@ -39,29 +40,25 @@ def refusal(outcome: Outcome) -> DomainError:
         case Outcome.NOT_FOUND:
             return NotFound("There is no such secret.")
         case Outcome.NO_VERSION:
-            return Conflict("The secret has no such version that can be opened.", code="secret.no_version")
+            return refusals.SecretNoVersion("The secret has no such version that can be opened.")
         case Outcome.HOST:
-            return Forbidden("The host is not on the list of the grant and of the secret.", code="secret.host")
+            return refusals.SecretHost("The host is not on the list of the grant and of the secret.")
         case Outcome.METHOD:
-            return Forbidden("The method is not on the list of the grant.", code="secret.method")
+            return refusals.SecretMethod("The method is not on the list of the grant.")
         case Outcome.PLACE:
-            return Forbidden(
-                "The grant does not let the value stand in this part of a request. Its places name the parts.",
-                code="secret.place",
+            return refusals.SecretPlace(
+                "The grant does not let the value stand in this part of a request. Its places name the parts."
             )
         case Outcome.HEADER:
-            return Forbidden(
-                "The request has a header that neither every use may set nor the grant names in its headers.",
-                code="secret.header",
+            return refusals.SecretHeader(
+                "The request has a header that neither every use may set nor the grant names in its headers."
             )
         case Outcome.USES:
-            return Forbidden(
-                "The grant has no use left today. Days are UTC; an owner or an admin can grant more.",
-                code="secret.uses_exhausted",
+            return refusals.SecretUsesExhausted(
+                "The grant has no use left today. Days are UTC; an owner or an admin can grant more."
             )
         case Outcome.OPERATOR:
             return OperatorIssued.refusing("use or read secrets")
-    return Forbidden(
-        "No grant in force lets you do this with a secret at this path. An owner or an admin can grant it.",
-        code="secret.not_granted",
+    return refusals.SecretNotGranted(
+        "No grant in force lets you do this with a secret at this path. An owner or an admin can grant it."
     )

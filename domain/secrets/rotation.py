@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain.common.agenda import Wait
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Conflict, Invalid, RotationUnderWay
 from domain.common.text import as_markdown
 
 #: The longest detail of a failure that is kept, in characters.
@@ -82,12 +82,6 @@ class RotationFailed(Conflict):
 
 class TargetRefused(RotationFailed):
     """The target refused a step. It is asked again within the time of the step: a new value may need a moment."""
-
-
-class RotationUnderWay(Conflict):
-    """A rotation cannot be started now; the field `state` says where it stands."""
-
-    code = "secret.rotating"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

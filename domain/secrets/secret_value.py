@@ -3,7 +3,7 @@
 import json
 import re
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, SecretRefused
 from domain.privacy import card_numbers
 from domain.secrets.secret import PAYMENTS, SecretKind
 
@@ -12,13 +12,7 @@ _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 _HEX = re.compile(r"(?<![0-9A-Za-z:])(?:0x)?(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128})(?![0-9A-Za-z])")
 
 
-class SecretRefused(Invalid):
-    """The value is something that is never stored here."""
-
-    code = "secret.refused"
-
-
-def refused(what: str) -> SecretRefused:
+def refused(what: str) -> Invalid:
     """Return the refusal of a value that looks like something, with the way to do it."""
     return SecretRefused(
         f"The value looks like {what}, and nothing of it was stored. Leave it with the provider or in the wallet, and "

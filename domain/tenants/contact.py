@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from domain.common.errors import RateLimited
+from domain.common.errors import OrganizationContactsExhausted
 
 #: The maximum number of mails about changed contacts by one principal within a day, and to one address.
 CHANGES_A_DAY = 10
@@ -27,9 +27,8 @@ def check_change(queued: Sequence[datetime], *, most: int, what: str, now: datet
     recent = sorted(each for each in queued if each > now - DAY)
     if len(recent) >= most:
         wait = recent[-most] + DAY - now
-        raise RateLimited(
+        raise OrganizationContactsExhausted(
             f"The contacts {what} were changed {most} times within a day. Change them again after the time in "
             "Retry-After, or have somebody else of the organization do so, or an operator.",
-            code="organization.contacts_exhausted",
             extra={"retry_after": max(1, int(wait.total_seconds()) + 1)},
         )

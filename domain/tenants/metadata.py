@@ -8,7 +8,7 @@ ids, and control characters everywhere.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domain.common.errors import Conflict, DomainError, Invalid
+from domain.common.errors import DomainError, Invalid
 from domain.common.text import escaped, is_holdable, unseen_in_name, unseen_in_text
 
 MAX_KEYS = 50
@@ -19,12 +19,6 @@ MAX_EXTERNAL_ID = 200
 #: The maximum length of a refused key in the message.
 _SHOWN = 100
 _CONTROLS = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
-
-
-class ExternalIdTaken(Conflict):
-    """Another object of the same kind and owner has this external_id; `id` names it."""
-
-    code = "external_id.taken"
 
 
 class PreconditionMissing(DomainError):

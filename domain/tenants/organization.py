@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from domain.common.errors import Conflict, DomainError, Forbidden
+from domain.common import errors as refusals
+from domain.common.errors import DomainError
 
 
 class OrganizationStatus(StrEnum):
@@ -31,26 +32,8 @@ class TimedExits(StrEnum):
     PAUSE = "pause"
 
 
-class OrganizationSuspended(Forbidden):
-    """The organization is suspended, so nothing new can be started with it. Repeat the request once it is resumed."""
-
-    code = "organization.suspended"
-
-
-class OrganizationClosed(Conflict):
-    """The organization is closed for good."""
-
-    code = "organization.closed"
-
-
 #: The error of each status if something new is started.
-STOPPED = (OrganizationSuspended, OrganizationClosed)
-
-
-class OrganizationNotEmpty(Conflict):
-    """The organization cannot be closed yet; `left` lists what it still has."""
-
-    code = "organization.not_empty"
+STOPPED = (refusals.OrganizationSuspended, refusals.OrganizationClosed)
 
 
 def stopped(status: OrganizationStatus, org_id: str | None = None) -> DomainError | None:
@@ -64,9 +47,9 @@ def stopped(status: OrganizationStatus, org_id: str | None = None) -> DomainErro
         case OrganizationStatus.ACTIVE:
             return None
         case OrganizationStatus.SUSPENDED:
-            return OrganizationSuspended(
+            return refusals.OrganizationSuspended(
                 f"{who} is suspended, so nothing new can be started with it. Ask an operator to resume it.",
                 extra=named,
             )
         case OrganizationStatus.CLOSED:
-            return OrganizationClosed(f"{who} is closed.", extra=named)
+            return refusals.OrganizationClosed(f"{who} is closed.", extra=named)

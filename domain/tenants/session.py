@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from domain.common.access import PLATFORM_ROLES, Role
-from domain.common.errors import DomainError, Invalid, RateLimited, Unauthenticated
+from domain.common.errors import DomainError, Invalid, InvitationExhausted, Unauthenticated
 
 #: How long a session lasts without being used, and at most; the platform's roles reach across organizations.
 IDLE, PLATFORM_IDLE = timedelta(hours=12), timedelta(minutes=30)
@@ -116,10 +116,9 @@ def check_invitation(to_person: Sequence[datetime], to_all: Sequence[datetime], 
     for sent, most, whom in ((to_person, INVITATIONS, "this address"), (to_all, LINKS_A_DAY, "your organization")):
         if len(sent) >= most:
             wait = sorted(sent)[-most] + DAY - now
-            raise RateLimited(
+            raise InvitationExhausted(
                 f"{most} links were mailed to {whom} within a day, which is the maximum. Invite again after the time "
                 "in Retry-After.",
-                code="invitation.exhausted",
                 extra={"retry_after": max(1, int(wait.total_seconds()) + 1)},
             )
 

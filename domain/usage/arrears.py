@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, OtherCurrency, UnpaidLimit
 from domain.common.money import MAX_AMOUNT_MINOR, Amounts, format_amount
 from domain.usage.amounts import added, minor_pico
 from domain.usage.charge_model import Charge, rate_quantity, rate_step
@@ -31,18 +31,6 @@ class ArrearsRules:
 
     unpaid_limit: Amounts
     markup_e6: int = 0
-
-
-class OtherCurrency(Invalid):
-    """A usage event has a cost in another currency than the one its organization is invoiced in."""
-
-    code = "usage.other_currency"
-
-
-class UnpaidLimit(Invalid):
-    """Usage that is not invoiced or not paid has reached the limit of the billing terms."""
-
-    code = "usage.unpaid_limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +71,7 @@ class Unpaid:
         )
         return f"{unbilled} of usage are not invoiced and {invoiced} of invoices are not paid; the limit is {limit}."
 
-    def refusal(self) -> UnpaidLimit | None:
+    def refusal(self) -> Invalid | None:
         """Return why usage that asks first is refused; None within the limit."""
         if not self.is_reached:
             return None

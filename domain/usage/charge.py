@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from domain.common.credits import CreditPrice
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid, MeterNotChargeable, NotVoidable
 from domain.common.money import CREDIT, MAX_AMOUNT_MINOR
 from domain.usage.amounts import minor_pico, to_credits, to_minor
 from domain.usage.arrears import WHOLE_E6
@@ -36,12 +36,6 @@ class Waits(StrEnum):
 
 #: What waits for an operator, and for which nothing may come: only then is a charge voided.
 VOIDABLE = frozenset({Waits.AMOUNT, Waits.EVENT, Waits.BOOKS})
-
-
-class NotVoidable(Conflict):
-    """The charge does not wait for an operator, is for an agent's use that can be charged, or is on a sealed bill."""
-
-    code = "usage.not_voidable"
 
 
 def check_voidable(waits_for: str | None, *, is_use: bool, has_closed_party: bool = False) -> None:
@@ -90,11 +84,10 @@ def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | Non
         Conflict: `meter.not_chargeable`.
     """
     if aggregation not in {Aggregation.SUM, Aggregation.COUNT}:
-        raise Conflict("Only a meter with the aggregation sum or count can be charged.", code="meter.not_chargeable")
+        raise MeterNotChargeable("Only a meter with the aggregation sum or count can be charged.")
     if price is not None and isinstance(parse_charge(price), Volume):
-        raise Conflict(
-            "A meter with volume prices cannot be charged event by event, because a further unit can lower the cost.",
-            code="meter.not_chargeable",
+        raise MeterNotChargeable(
+            "A meter with volume prices cannot be charged event by event, because a further unit can lower the cost."
         )
 
 

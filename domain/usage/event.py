@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeGuard
 from uuid import UUID
 
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid, LateEvent
 from domain.common.ids import is_id
 from domain.common.text import is_storable
 
@@ -55,30 +55,6 @@ class InvalidEvent(Invalid):
 
 class HeldSpend(InvalidEvent):
     """A call names a spend that may still pay for it; the event is checked again later."""
-
-
-class LateEvent(Invalid):
-    """A usage event is too old to be accepted."""
-
-    code = "usage.too_late"
-
-
-class UnratedEvent(Invalid):
-    """A usage event is charged at cost, but its cost cannot be computed."""
-
-    code = "usage.unrated"
-
-
-class UnpaidAgent(Invalid):
-    """A usage event reports work of another organization's agent that is paid by use, without paying for it."""
-
-    code = "usage.agent_unpaid"
-
-
-class OtherEvent(Conflict):
-    """An event with this source and id but other content was accepted before."""
-
-    code = "usage.id_reused"
 
 
 class UsageEvent(NamedTuple):

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, UsageUnitUnpriced
 from domain.usage.amounts import MAX_PICO, SCALE, scaled, to_pico, unscaled
 from domain.usage.prices import DEFAULT, UPLIFT_DECIMALS, Band, ModelPrice
 from domain.usage.token_usage import TOKEN_UNITS, TokenUsage
@@ -116,9 +116,8 @@ def _priced(usage: TokenUsage, price: ModelPrice, band: Band) -> list[tuple[str,
         elif unit != "requests":
             missing.append(unit)
     if missing:
-        raise Invalid(
+        raise UsageUnitUnpriced(
             f"{price.model} has no price for {', '.join(missing)}. Import a price list that has one.",
-            code="usage.unit_unpriced",
             extra={"model": price.model, "units": missing},
         )
     return found

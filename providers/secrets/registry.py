@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domain.common.errors import Conflict
+from domain.common.errors import SecretNotConfigured
 from providers.secrets.base import SecretBackend
 
 
@@ -29,10 +29,9 @@ class Secrets:
         """
         found = self.backends.get(name)
         if found is None:
-            raise Conflict(
+            raise SecretNotConfigured(
                 f"Secrets in {name} cannot be stored or opened here. Set BURSAR_SECRET_KEYS or BURSAR_ENCRYPTION_KEYS"
-                " for postgres, or the address of Vault for vault (docs/secrets.md).",
-                code="secret.not_configured",
+                " for postgres, or the address of Vault for vault (docs/secrets.md)."
             )
         return found
 

@@ -15,7 +15,8 @@ from domain.billing.billing_terms import USUAL, AgreedPrice, BillingTerms, Disco
 from domain.billing.invoice.collection import CollectionMethod
 from domain.billing.plan import Interval, PlanPrice
 from domain.common.calendar import BEGINNING, zone_of
-from domain.tenants.organization import OrganizationClosed, OrganizationStatus
+from domain.common.errors import OrganizationClosed
+from domain.tenants.organization import OrganizationStatus
 from models.billing.billing_terms import BillingTermsRow
 
 

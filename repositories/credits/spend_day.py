@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.insight.query import TooMuch
+from domain.common.errors import QueryTooLarge
 from ledger.invariants import Invariant
 from repositories.credits.spend_place import LAST, PLACES, first_id
 
@@ -291,7 +291,7 @@ async def _read(
             raw.append(day)
             single += spends
     if within and single > most_single:
-        raise TooMuch(
+        raise QueryTooLarge(
             "Too many spends lie in days that the intervals divide, or that are not added up yet. Ask for days in UTC, "
             "for a shorter period, or for one without today.",
             extra={"field": "zone"},

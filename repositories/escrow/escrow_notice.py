@@ -10,7 +10,7 @@ from sqlalchemy import Text, cast, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow.escrow import EscrowCommand
-from domain.common.errors import RateLimited, other_request
+from domain.common.errors import EscrowTooManyWaiting, other_request
 from domain.escrow.state import MAX_EVIDENCE
 from models.escrow.escrow import EscrowEventRow
 from models.escrow.escrow_notice import EscrowNotice
@@ -93,10 +93,9 @@ async def note(
     async with connection.transaction():
         kept = await connection.fetchrow(_NOTE_AGAIN, *asked)
         if kept is None and bounded and await connection.fetchval(_IS_FULL, *about):
-            raise RateLimited(
+            raise EscrowTooManyWaiting(
                 f"Too many of your {name} requests for this escrow are still unanswered. "
                 "Repeat one of them with its Idempotency-Key, or wait until they are answered.",
-                code="escrow.too_many_waiting",
                 extra={
                     "retry_after": RETRY_AFTER,
                     "limit": MOST_EVIDENCE_OF_PRINCIPAL if name == "submit_evidence" else MOST_OF_PRINCIPAL,

@@ -7,7 +7,7 @@ from fractions import Fraction
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Invalid
+from domain.common.errors import AnalyticsNoRate
 from domain.common.money import CREDIT, scale_of
 from domain.insight.metrics import decimal_text
 from domain.insight.query import RateUsed
@@ -65,10 +65,9 @@ class Rates:
                 self.left_out.add(asset)
                 continue
             if source is None or target is None:
-                raise Invalid(
+                raise AnalyticsNoRate(
                     f"There is no rate from {asset} to {self.currency} on {at.astimezone(UTC):%Y-%m-%d}. "
                     "Leave currency out, or ask an operator to set the rate.",
-                    code="analytics.no_rate",
                     extra={"field": "currency"},
                 )
             self._rates[asset, at] = target / source

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
+from domain.common.errors import AgentRetired, Conflict, NotFound
 from domain.common.text import rfc3339
-from domain.marketplace.agent import AgentRetired, AgentSort
+from domain.marketplace.agent import AgentSort
 from domain.reputation.boards import MINIMUMS, Period, bands
 from domain.tenants.organization import OrganizationStatus
 from models.marketplace.agent import Agent
@@ -120,7 +120,7 @@ async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
         raise retired(retired_at)
 
 
-def retired(at: datetime) -> AgentRetired:
+def retired(at: datetime) -> Conflict:
     """Return the error that an agent is retired."""
     return AgentRetired("The agent was retired, so nothing new can begin with it.", extra={"retired_at": rfc3339(at)})
 

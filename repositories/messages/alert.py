@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, Update, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
+from domain.common.errors import AlertResolved, NotFound, OperatorsCase
 from domain.common.ids import is_id, uuid_id
 from domain.messages.alert.kinds import KINDS, severity_of
-from domain.messages.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity
+from domain.messages.alert.life import AlertStatus, Severity
 from domain.messages.alert.rules import BUILT_IN
 from models.marketplace.marketplace import MarketplacePurchase
 from models.messages.alert import Alert
@@ -311,7 +311,7 @@ async def snooze(
     statement = update(Alert).where(Alert.resolved_at.is_(None), ends.is_distinct_from(until)).values({ends: until})
     row, changed = await _change(session, alert_id, statement)
     if row.resolved_at is not None:
-        raise AlreadyResolved("The alert is resolved, so it sends no more notifications.")
+        raise AlertResolved("The alert is resolved, so it sends no more notifications.")
     return row, changed
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common.errors import QueryTooLarge
 from domain.common.money import CREDIT
-from domain.insight.query import TooMuch
 from domain.marketplace.sale import PURCHASE
 from domain.returns.revenue_event import Part, divided
 from domain.returns.roi import Cost, CostKind, Revenue
@@ -191,7 +191,9 @@ async def _read(session: AsyncSession, query: TextClause, asked: Mapping[str, ob
 def _all(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
     """Refuse rows that are cut off."""
     if len(rows) >= MOST:
-        raise TooMuch(f"There are more than {MOST:,} sums to add up. Ask for fewer days.", extra={"field": "from"})
+        raise QueryTooLarge(
+            f"There are more than {MOST:,} sums to add up. Ask for fewer days.", extra={"field": "from"}
+        )
     return rows
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict, IdempotencyConflict, NotFound
+from domain.common.errors import ApiKeyLimitReached, IdempotencyConflict, NotFound, PrincipalExists
 from domain.common.ids import is_id
 from models.payments.payment import PaymentRow
 from models.tenants.api_key import ApiKey
@@ -116,9 +116,8 @@ async def add(
     if quota is not None:
         held = await session.scalar(select(func.count()).select_from(ApiKey).where(*unrevoked))
         if (held or 0) >= quota:
-            raise Conflict(
+            raise ApiKeyLimitReached(
                 f"The organization has {quota} active keys, which is the maximum. Revoke one that is not used.",
-                code="api_key.limit_reached",
                 extra={"limit": quota},
             )
     key.permissions = key.permissions or []
@@ -134,17 +133,13 @@ async def add(
 
 def _refuse_another(key: ApiKey, active: Sequence[ApiKey], most: int) -> None:
     if any((other.role, other.agent_id) != (key.role, key.agent_id) for other in active):
-        raise Conflict(
-            f"The principal {key.principal} has an active key for another role or agent. Choose another principal.",
-            code="principal.exists",
+        raise PrincipalExists(
+            f"The principal {key.principal} has an active key for another role or agent. Choose another principal."
         )
     if len(active) >= most:
         count = "an active key" if most == 1 else f"{most} active keys"
         way = _OF_PLATFORM if most == 1 and key.org_id is None else _WAYS_OUT[most > 1]
-        raise Conflict(
-            f"The principal {key.principal} has {count}. {way}, or choose another principal.",
-            code="principal.exists",
-        )
+        raise PrincipalExists(f"The principal {key.principal} has {count}. {way}, or choose another principal.")
 
 
 async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> ApiKey:

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.tenants.metadata import ExternalIdTaken, Written
+from domain.common.errors import Conflict, ExternalIdTaken
+from domain.tenants.metadata import Written
 from models.payments.payment import PaymentRow
 from models.payments.payment_command import PaymentCommand
 from models.tenants.metadata import MetadataPair, ObjectMetadata
@@ -199,7 +200,7 @@ async def _unbegun(session: AsyncSession, payment_id: str | None) -> datetime | 
     return await session.scalar(select(asked.created_at).where(asked.payment_id == payment_id, ~begun))
 
 
-async def _taken(session: AsyncSession, object_id: str, org_id: str, external_id: str) -> ExternalIdTaken:
+async def _taken(session: AsyncSession, object_id: str, org_id: str, external_id: str) -> Conflict:
     """Return the error that another object has the external id, with that object's id."""
     row, prefix = ObjectMetadata, object_id.partition("_")[0]
     query = select(row.object_id).where(row.prefix == prefix, row.external_id == external_id)

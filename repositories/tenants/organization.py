@@ -6,11 +6,11 @@ import asyncpg
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
+from domain.common.errors import NotFound, OrganizationClosed
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import AWAITING
 from domain.payouts.payout.state import FINAL, PayoutStatus
-from domain.tenants.organization import OrganizationClosed, OrganizationStatus, stopped
+from domain.tenants.organization import OrganizationStatus, stopped
 from models.billing.project import DeploymentEvent
 from models.tenants.organization import Organization
 from repositories.common.command import add_once, other_request, refuse_other

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict
+from domain.common.errors import MeterExists, MeterLimitReached
 from domain.usage.event import ATTRIBUTES, REFERENCES
 from domain.usage.meter import ALL, Aggregation, Meter
 from ledger.invariants import Invariant
@@ -39,14 +39,12 @@ async def add(session: AsyncSession, row: MeterRow) -> tuple[MeterRow, bool]:
         return found, False
     count = select(func.count()).where(MeterRow.org_id == row.org_id, MeterRow.closed_at.is_(None))
     if row.org_id is not None and (await session.scalars(count)).one() >= MOST:
-        raise Conflict(f"The organization has {MOST} meters. Close one first.", code="meter.limit_reached")
+        raise MeterLimitReached(f"The organization has {MOST} meters. Close one first.")
     values = {name: getattr(row, name) for name in ("id", "command_id", *_ASKED)}
     try:
         made = (await session.scalars(insert(MeterRow).values(values).returning(MeterRow))).one()
     except IntegrityError as error:
-        raise Conflict(
-            f"There is already an open meter with the name {row.name}. Choose another name.", code="meter.exists"
-        ) from error
+        raise MeterExists(f"There is already an open meter with the name {row.name}. Choose another name.") from error
     return made, True
 
 

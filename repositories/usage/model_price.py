@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, UsageModelUnknown
 from domain.usage.prices import ModelPrice, is_served_by, names_of, prices_from_json, prices_to_json
 from models.usage.model_price import ModelPriceImport, ModelPriceRow
 
@@ -80,10 +80,9 @@ class PriceBook:
 def unknown(wanted: Wanted) -> Invalid:
     """Return the error that a model has no price."""
     served = f" of {wanted.provider}" if wanted.provider else ""
-    return Invalid(
+    return UsageModelUnknown(
         f"There is no price for the model {wanted.model[:200]!r}{served} at {wanted.at:%Y-%m-%d %H:%M} UTC. "
         "Correct its name, or have the operator import a price list that has it.",
-        code="usage.model_unknown",
         extra={"model": wanted.model[:200], "provider": wanted.provider},
     )
 

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict
+from domain.common.errors import UsageForeignPlace
 from models.usage.usage import UsageEventRow
 
 
@@ -55,9 +55,7 @@ async def following(session: AsyncSession, after: Place, *, limit: int) -> FeedP
     row, snapshot = UsageEventRow, func.pg_current_snapshot()
     newest = await session.scalar(select(_number(func.pg_snapshot_xmax(snapshot))))
     if newest is None or after.transaction >= newest:
-        raise Conflict(
-            "This position is from another cluster. Start again at the beginning.", code="usage.foreign_place"
-        )
+        raise UsageForeignPlace("This position is from another cluster. Start again at the beginning.")
     query = (
         select(row)
         .where(tuple_(row.recorded_in, row.id) > tuple_(after.transaction, after.event))

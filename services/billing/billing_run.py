@@ -13,11 +13,11 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.billing_run.period import NotEnded, month_text, period_at, ready_at
+from domain.billing.billing_run.period import month_text, period_at, ready_at
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.tax.treatment import Treatment
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict, InsufficientFunds
+from domain.common.errors import BillingRunEarlierFirst, InsufficientFunds, MonthNotEnded
 from domain.common.ids import billed_period_key, invoice_mail_key
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
@@ -298,16 +298,15 @@ async def order_run(session: AsyncSession, actor: Actor, month: date, now: datet
     """
     ready = ready_at(month, await billing_terms.time_zones(session))
     if now < ready:
-        raise NotEnded(
+        raise MonthNotEnded(
             f"{month_text(month)} can be invoiced from {ready:%Y-%m-%d %H:%M} UTC on, when no more "
             "late usage is accepted.",
             extra={"field": "period", "ready_at": rfc3339(ready)},
         )
     oldest = await billing_run.oldest_open_month(session)
     if oldest is not None and month > oldest:
-        raise Conflict(
+        raise BillingRunEarlierFirst(
             f"{month_text(oldest)} was not invoiced. Start its run first: its commitments are charged by it.",
-            code="billing_run.earlier_first",
             extra={"period": month_text(oldest)},
         )
     run = await billing_run.begin(session, month, ready_at=ready, by=actor.qualified(), at=now)

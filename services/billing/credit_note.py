@@ -5,16 +5,16 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.credit_note import CreditedCredits, CreditNote, ExceedsRemainder, note_of
+from domain.billing.credit_note import CreditedCredits, CreditNote, note_of
 from domain.billing.invoice import booking
 from domain.billing.invoice.arithmetic import part_of
 from domain.billing.invoice.booking import InvoicePosting, Part
 from domain.billing.invoice.lines import SUBSCRIPTIONS
 from domain.billing.invoice.series import DocumentType, entity_of, number_text, series_of
-from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState, changed
+from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, changed
 from domain.common.access import Actor
 from domain.common.approval import ApprovalAction, content_above, content_of
-from domain.common.errors import Invalid, other_request
+from domain.common.errors import ExceedsRemainder, Invalid, WrongInvoiceState, other_request
 from domain.common.money import format_amount
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from models.billing.subscription import SubscriptionBill

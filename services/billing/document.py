@@ -10,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.document.content import LANGUAGES, Document, DocumentKind, Line, Party, Reduction, Tax, TaxSum
 from domain.billing.document.words import CREDITS
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.billing.invoice.wording import said
 from domain.billing.tax.rates import AppliedTax, TaxCategory
-from domain.common.errors import Conflict
+from domain.common.errors import DocumentNoSeller, DocumentNothingReceived, WrongInvoiceState
 from domain.common.money import CREDIT, format_amount
 from domain.payments.payment.purposes.credits import Credits
 from domain.payments.payment.state import Payment
@@ -147,7 +146,7 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
     """
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
-        raise Conflict("Nothing has been received for this payment yet.", code="document.nothing_received")
+        raise DocumentNothingReceived("Nothing has been received for this payment yet.")
     zone = await billing_terms.clock(session, terms.org_id, terms.created_at)
     buyer = await buyer_of(session, terms.org_id, zone)
     return Document(
@@ -205,9 +204,8 @@ def known(seller: Party | None) -> Party:
         Conflict: `document.no_seller`, none is configured.
     """
     if seller is None:
-        raise Conflict(
-            "No seller is configured, so no documents can be made. Ask the operator to set BURSAR_SELLER_NAME.",
-            code="document.no_seller",
+        raise DocumentNoSeller(
+            "No seller is configured, so no documents can be made. Ask the operator to set BURSAR_SELLER_NAME."
         )
     return seller
 

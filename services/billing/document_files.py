@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.document.content import PLAIN, Document, Look, Party
-from domain.billing.legal_entity import LegalEntities, UnknownEntity
+from domain.billing.legal_entity import LegalEntities
+from domain.common.errors import UnknownEntity
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
 from repositories.billing import document as documents

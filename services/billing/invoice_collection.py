@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.invoice.booking import of_subscription
 from domain.billing.invoice.collection import Collection, CollectionMethod
-from domain.billing.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.billing.invoice.state import InvoiceStatus
 from domain.billing.subscription.late import page_of
 from domain.common.access import Actor
-from domain.common.errors import Conflict
+from domain.common.errors import InvoiceCollectedAlready, WrongInvoiceState
 from domain.payments.dunning import numbered, opened
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from models.billing.invoice import InvoiceRow
@@ -114,7 +114,7 @@ async def begin_later(
     if before is not None:
         if before.has_done(command_id):
             return before
-        raise Conflict("This invoice is collected already.", code="invoice.collected_already")
+        raise InvoiceCollectedAlready("This invoice is collected already.")
     row = await invoice.get(session, invoice_id, locked=True)
     if of_subscription(invoice_line.parts_of_row(row)):
         # Its provider charges it and tries again; a charge of ours would take the money twice.

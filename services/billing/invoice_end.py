@@ -10,9 +10,9 @@ from domain.billing.invoice.state import InvoiceStatus, require_collectible, req
 from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.approval import ApprovalAction, content_above, content_of
+from domain.common.errors import ChargeUnderWay
 from domain.common.ids import give_up_cause
 from domain.common.money import format_amount
-from domain.payments.dunning import ChargeUnderWay
 from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice, invoice_line, subscription_bill
 from repositories.credits import credit_lot

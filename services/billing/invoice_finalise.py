@@ -18,6 +18,7 @@ from domain.billing.tax.rates import AppliedTax
 from domain.billing.tax.treatment import Treatment
 from domain.common import accounts
 from domain.common.credits import CreditPrice
+from domain.common.errors import TaxUnavailable
 from domain.common.ids import invoice_transfer_key
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
@@ -27,7 +28,7 @@ from repositories.billing.invoice import CreditsAtHand, Finalised
 from repositories.messages import alert
 from runtime.database import driver_connection
 from services.billing import tax
-from services.billing.outside_tax import TaxAnswer, TaxUnavailable
+from services.billing.outside_tax import TaxAnswer
 
 UNPROVEN = "tax.country_unproven"
 NOT_PROVEN = "The invoice was charged tax without two pieces of evidence for the country of the organization."

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict
+from domain.common.errors import InvoiceItemLimitReached, InvoiceItemNotOpen
 from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
 from repositories.common.command import made_before
@@ -33,9 +33,8 @@ async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> Invoi
     await organization.refuse_closed(session, row.org_id)
     waiting = await runs.open_items(session, [row.org_id])
     if sum(len(each) for each in waiting.values()) >= MOST_ITEMS:
-        raise Conflict(
-            f"{MOST_ITEMS} items wait for the next invoice. Remove one, or issue an invoice for it now.",
-            code="invoice_item.limit_reached",
+        raise InvoiceItemLimitReached(
+            f"{MOST_ITEMS} items wait for the next invoice. Remove one, or issue an invoice for it now."
         )
     await runs.add_item(session, row)
     await audit.record(session, actor, "invoice_item.add", row.id, org_id=row.org_id)
@@ -52,9 +51,8 @@ async def remove(session: AsyncSession, actor: Actor, item_id: str, now: datetim
     removed = await runs.remove_item(session, item_id, now)
     row = await runs.item(session, item_id)
     if row.invoice_id is not None:
-        raise Conflict(
+        raise InvoiceItemNotOpen(
             f"The item is on the invoice {row.invoice_id} already, so it cannot be removed.",
-            code="invoice_item.not_open",
             extra={"invoice_id": row.invoice_id},
         )
     if removed:

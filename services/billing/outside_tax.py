@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from domain.billing.invoice.lines import InvoiceLine
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.tax.treatment import TaxParty, Treatment
-from domain.common.errors import Conflict, Unavailable
+from domain.common.errors import TaxRefused, TaxUnavailable
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxedLine, TaxQuestion, TaxService
 from repositories.billing import billing_profile
@@ -20,18 +20,6 @@ from services.billing import tax
 
 #: How long an outside tax service has for an answer, whatever it says itself.
 TIMEOUT = timedelta(seconds=60)
-
-
-class TaxUnavailable(Unavailable):
-    """The outside tax service does not answer; nothing was issued or charged."""
-
-    code = "tax.service_unavailable"
-
-
-class TaxRefused(Conflict):
-    """The outside tax service refused, or its answer cannot be used; nothing was issued or charged."""
-
-    code = "tax.service_refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from domain.billing.project import (
 )
 from domain.common import accounts
 from domain.common.access import Actor
-from domain.common.errors import Conflict, InsufficientFunds
+from domain.common.errors import InsufficientFunds, ProjectExists
 from domain.common.ids import deployment_transfer_key
 from domain.common.money import SLOT
 from domain.tenants.metadata import NOTHING, Written
@@ -102,7 +102,7 @@ async def create(
         return found
     organizations.require_active(organization)
     if await projects.find(session, order.org_id, slug) is not None:
-        raise Conflict(f"A project with the slug {slug} already exists.", code="project.exists")
+        raise ProjectExists(f"A project with the slug {slug} already exists.")
     check_new_project(await usage_of(session, organization, order.plans))
     await metadata.add(session, wanted.id, order.org_id, own, order.command_id)
     made = await projects.add(session, wanted)

@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.tax.rates import TaxRate, check_rate, format_rate
 from domain.common.access import Actor
-from domain.common.errors import Conflict
+from domain.common.errors import TaxRateExists
 from models.billing.billing_profile import TaxRateRow
 from repositories.billing import tax_rate
 from repositories.common import command
@@ -40,9 +40,7 @@ async def add(session: AsyncSession, actor: Actor, rate: TaxRate, command_id: st
     if done is not None:
         return done
     if not await tax_rate.add(session, row):
-        raise Conflict(
-            "This place and product already has a rate from that time on. Choose another time.", code="tax.rate_exists"
-        )
+        raise TaxRateExists("This place and product already has a rate from that time on. Choose another time.")
     details = {"code": rate.code, "country": rate.country, "rate": format_rate(rate.rate_e6)}
     await audit.record(session, actor, "tax_rate.add", row.id, details)
     return row

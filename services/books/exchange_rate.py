@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.credits import CreditPrice
-from domain.common.errors import Conflict
+from domain.common.errors import ExchangeRateExists
 from domain.common.text import rfc3339
 from domain.credits.spend.rate import ExchangeRate, format_rate
 from ledger.rates import GRANTED, set_credit_rate, set_rate
@@ -56,9 +56,7 @@ async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: 
     await _note(connection, wanted)
     noted = await spend_rate.newest(session, wanted.base, wanted.quote, wanted.starts_at)
     if (noted.base_minor, noted.quote_minor, noted.ends_at) != (*wanted.in_minor(), wanted.ends_at):
-        raise Conflict(
-            "The pair already has a rate from that time on. Choose another time.", code="exchange_rate.exists"
-        )
+        raise ExchangeRateExists("The pair already has a rate from that time on. Choose another time.")
     if was_set:
         return noted
     await _note_worth(connection, wanted, price, wanted.starts_at)

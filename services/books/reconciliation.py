@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.books.reconciliation import BOOKABLE, Action, MatchStatus, Window, corrections, postings
 from domain.common.access import Actor
-from domain.common.errors import Conflict, NotFound
+from domain.common.errors import NotBookable, NotFound, ReconciliationResolved
 from domain.common.ids import correction_key, is_id, reconciliation_run_id
 from ledger.gateway import Ledger, Posting
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
@@ -19,18 +19,6 @@ from repositories.tenants import audit
 from runtime.database import driver_connection
 
 KIND = "reconciliation.correction"
-
-
-class Resolved(Conflict):
-    """The discrepancy is already resolved; the field `resolution` says how."""
-
-    code = "reconciliation.resolved"
-
-
-class NotBookable(Conflict):
-    """A missing fee is booked when its payment is refreshed; a correction would book it twice."""
-
-    code = "reconciliation.not_bookable"
 
 
 def alert_key(row: ReconciliationDiscrepancy) -> str:
@@ -88,7 +76,9 @@ async def resolve(
     if row.status != "open":
         if row.command_id == command_id:
             return row
-        raise Resolved(f"This discrepancy is already resolved: {row.resolution}.", extra={"resolution": row.resolution})
+        raise ReconciliationResolved(
+            f"This discrepancy is already resolved: {row.resolution}.", extra={"resolution": row.resolution}
+        )
     row.resolution = "accepted" if action is Action.ACCEPT else await _book(session, row, now)
     row.status, row.note, row.command_id = "resolved", note, command_id
     row.resolved_by, row.resolved_at = actor.principal, now

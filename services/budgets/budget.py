@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.budget import EMERGENCY_LASTS
+from domain.common import errors as refusals
 from domain.common.access import PERMISSIONS, Permission, refuse_by_link, refuse_operator_issued
-from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.errors import Forbidden, Invalid
 from domain.common.ids import uuid_id
 from domain.common.money import format_amount
 from domain.credits.spend.control import ControlStatus, Pool
@@ -84,9 +85,9 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
     if not order.at < until <= order.at + EMERGENCY_LASTS:
         raise Invalid("until must be in the future, at most seven days from now.", extra={"field": "until"})
     if budget.status == ControlStatus.CLOSED:
-        raise Conflict("The budget is closed. Open another one.", code="spend_control.closed")
+        raise refusals.SpendControlClosed("The budget is closed. Open another one.")
     if not budget.emergency:
-        raise Conflict(_NO_POOL, code="budget.pool_closed", extra={"pool": Pool.EMERGENCY.value})
+        raise refusals.BudgetPoolClosed(_NO_POOL, extra={"pool": Pool.EMERGENCY.value})
     new = BudgetEmergency(
         org_id=order.org_id,
         control_id=budget.id,
@@ -113,10 +114,9 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
         session.add(new)
         return await _open(session, order, budget.id, until)
     if same:
-        raise Conflict(
+        raise refusals.ApprovalSameOperator(
             "Another person has to confirm this, with a key that is older than the declaration. Keys count as one "
-            "person's when one of them issued the other, or the same person issued both.",
-            code="approval.same_operator",
+            "person's when one of them issued the other, or the same person issued both."
         )
     session.add(new)
     await session.flush()

@@ -19,8 +19,9 @@ from domain.budgets.policy import (
     quota_began,
     ranked,
 )
+from domain.common import errors as refusals
 from domain.common.access import Actor
-from domain.common.errors import Conflict, NotFound
+from domain.common.errors import NotFound
 from domain.common.text import rfc3339
 from domain.messages.alert.kinds import FREE_QUOTA, POLICY_WAITING
 from models.budgets.free_option import FreeOptionRow
@@ -171,10 +172,8 @@ async def set_policy(
         return row
     standing = 0 if row is None else row.version
     if expected_version not in {None, standing}:
-        raise Conflict(
-            "The policy was changed meanwhile. Read it again and decide anew.",
-            code="payment_policy.version",
-            extra={"version": standing},
+        raise refusals.PaymentPolicyVersion(
+            "The policy was changed meanwhile. Read it again and decide anew.", extra={"version": standing}
         )
     if row is None:
         row = PaymentPolicy(id=new_id("pol"), org_id=org_id, scope=scope.value, subject_id=subject, version=0)
@@ -227,10 +226,8 @@ async def set_option(
     wanted = {name: getattr(option, name) for name in ("name", "category", "address", "quota", "quota_window")}
     if row is None:
         if len(rows) >= MAX_OPTIONS:
-            raise Conflict(
-                f"The catalogue already has {MAX_OPTIONS} options. Delete one first.",
-                code="free_option.limit_reached",
-                extra={"limit": MAX_OPTIONS},
+            raise refusals.FreeOptionLimitReached(
+                f"The catalogue already has {MAX_OPTIONS} options. Delete one first.", extra={"limit": MAX_OPTIONS}
             )
         row = FreeOptionRow(id=new_id("fro"), org_id=org_id, used=0)
         session.add(row)
@@ -286,10 +283,8 @@ async def set_method(
         wanted["rank"] = 1 + max((each.rank for each in rows), default=0) if row is None else row.rank
     if row is None:
         if len(rows) >= MAX_METHODS:
-            raise Conflict(
-                f"There are already {MAX_METHODS} methods. Delete one first.",
-                code="purchase_method.limit_reached",
-                extra={"limit": MAX_METHODS},
+            raise refusals.PurchaseMethodLimitReached(
+                f"There are already {MAX_METHODS} methods. Delete one first.", extra={"limit": MAX_METHODS}
             )
         row = PurchaseMethod(id=new_id("pmd"), org_id=org_id, name=declared.name, attempts=0, succeeded=0)
         session.add(row)

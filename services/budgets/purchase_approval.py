@@ -6,19 +6,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.economics import PurchaseFact
-from domain.budgets.purchase_order import (
-    DecisionCode,
-    Lift,
-    Person,
-    PurchaseOrderStatus,
-    Stale,
-    WrongState,
-    check_grant,
-    digest,
-)
+from domain.budgets.purchase_order import DecisionCode, Lift, Person, PurchaseOrderStatus, check_grant, digest
 from domain.budgets.purchase_rules import PurchaseRules
+from domain.common import errors as refusals
 from domain.common.access import PERMISSIONS, Actor, Permission, Role, refuse_by_link, refuse_operator_issued
-from domain.common.errors import Conflict, Invalid, NotFound, other_request
+from domain.common.errors import Invalid, NotFound, other_request
 from domain.common.ids import uuid_of
 from ledger.controls import MISSING
 from ledger.purchases import Purchases
@@ -109,7 +101,7 @@ async def grant(
     pool = order.pool if given.pool is None else given.pool.value
     lifts = records.lifts_of(order.lifts) if given.lifts is None else given.lifts
     if before and (pool != order.pool or set(lifts) != set(records.lifts_of(order.lifts))):
-        raise Stale(
+        raise refusals.ApprovalStale(
             "Another person has approved it with another pool or other windows. Approve the same, or refuse.",
             extra={"digest": digest_of(order)},
         )
@@ -143,15 +135,13 @@ async def refuse(
     if await _made(session, actor, order, command_id, granted=False, reason=reason) is not None:
         return order
     if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
-        raise WrongState(
+        raise refusals.WrongOrderState(
             f"This order is {order.status}, so nothing of it waits to be approved.", extra={"state": order.status}
         )
     name = actor.qualified().lower()
     if any(each.principal == name for each in await orders.grants(session, [order.id])):
-        raise Conflict(
-            "You have approved this purchase already. Another person can refuse it.",
-            code="approval.decided",
-            extra={"state": order.status},
+        raise refusals.ApprovalDecided(
+            "You have approved this purchase already. Another person can refuse it.", extra={"state": order.status}
         )
     _write(session, order, actor, granted=False, reason=reason, command_id=command_id, at=now)
     await audit.record(session, actor, "purchase_order.refuse", order.id, {"reason": reason}, order.org_id)

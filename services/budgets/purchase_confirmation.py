@@ -17,7 +17,6 @@ from domain.budgets.purchase_order import (
     Attempt,
     AttemptStatus,
     PurchaseOrderStatus,
-    Stale,
     Term,
     check_confirmation,
     renews_after,
@@ -25,6 +24,7 @@ from domain.budgets.purchase_order import (
     status_after_charge,
 )
 from domain.common.access import Actor, has_operator, refuse_operator_issued
+from domain.common.errors import ApprovalStale
 from ledger.purchases import Purchases
 from models.budgets.purchase_order import PurchaseAttempt, PurchaseOrder
 from models.credits.spend import PurchaseCount
@@ -79,7 +79,7 @@ async def confirm(
         return order
     present = digest_of_reports(order, await orders.attempts(session, [order.id]))
     if digest != present:
-        raise Stale(
+        raise ApprovalStale(
             "Something was tried, counted or reported since you read the purchase. Read it again, compare it with the "
             "payment, and send the digest of what is reported.",
             extra={"digest": present},

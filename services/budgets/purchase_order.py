@@ -19,7 +19,7 @@ from domain.budgets.purchase_order import (
 )
 from domain.budgets.purchase_rules import PurchaseRules
 from domain.cards.card import issues_to
-from domain.common.errors import Unavailable
+from domain.common.errors import RateUnavailable, Unavailable
 from domain.tenants.metadata import Written
 from domain.tenants.organization import OrganizationStatus, stopped
 from ledger.purchases import NewPurchase, Purchases
@@ -174,10 +174,9 @@ def refuse_uncountable(spent: Spent) -> Refusal | None:
 
 def no_rate() -> Unavailable:
     """Return the refusal of an amount without a recent rate to the currency of a budget or a policy."""
-    return Unavailable(
+    return RateUnavailable(
         "There is no recent exchange rate to the currency of a budget or a policy, so nothing was decided. Try again "
-        "when there is one.",
-        code="rate.unavailable",
+        "when there is one."
     )
 
 

@@ -9,7 +9,7 @@ from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.cards.card import AFTER, CardChange, CardStatus
 from domain.common.access import Actor, refuse_operator_issued
 from domain.common.credits import CreditPrice
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import CardClosed, CardNoAddress, CardNoRate, CardOrder, CardPending, Invalid
 from domain.common.ids import card_key
 from domain.credits.spend.control import Pool
 from models.billing.billing_profile import BillingProfile
@@ -60,7 +60,7 @@ async def create(
     async with database.platform() as session:
         order = await _of_order(session, card)
         if order is not None and await cards.has_other(session, order.id, card.command_id):
-            raise Conflict("The purchase order has a card already. Close it first.", code="card.order")
+            raise CardOrder("The purchase order has a card already. Close it first.")
         row, is_new = await add_once(session, card, _ASKED)
         if is_new:
             await organizations.refuse_stopped(session, row.org_id)
@@ -70,10 +70,9 @@ async def create(
             await agents.refuse_retired(session, row.agent_id)
             await exchange_rate.note_price(session, price, now)
             if await lot_price.for_cost(session, row.org_id, Decimal(1), row.currency, at=now) is None:
-                raise Conflict(
+                raise CardNoRate(
                     f"Credits have no recent price in {row.currency}, so nothing could be paid with this card. Choose "
-                    "another currency, or ask an operator for an exchange rate.",
-                    code="card.no_rate",
+                    "another currency, or ask an operator for an exchange rate."
                 )
             _refuse_order(order, now)
             details = {"agent_id": row.agent_id, "currency": row.currency, "order_id": row.order_id}
@@ -183,26 +182,21 @@ def _refuse_order(order: PurchaseOrder | None, now: datetime) -> None:
         return
     is_held = order.held_until is not None and order.held_until > now
     if order.status != PurchaseOrderStatus.APPROVED or not is_held or order.term is not None:
-        raise Conflict(
+        raise CardOrder(
             "A card is made for a purchase order that is approved and does not renew. Make a card of the agent for "
-            "what renews.",
-            code="card.order",
+            "what renews."
         )
     if order.pool != Pool.OPERATING or order.lifts:
         # The card's own spends count like any other, so the budget would refuse them.
-        raise Conflict(
+        raise CardOrder(
             "This purchase draws a reserve, or a limit was lifted for it, and payments of cards do neither. Pay for it "
-            "in another way, or raise the budget and propose it again.",
-            code="card.order",
+            "in another way, or raise the budget and propose it again."
         )
 
 
 def _address(profile: BillingProfile | None) -> Address:
     if profile is None or not (profile.line1 and profile.city and profile.postal_code and profile.country):
-        raise Conflict(
-            "The issuer of cards needs the organization's address. Complete the billing profile first.",
-            code="card.no_address",
-        )
+        raise CardNoAddress("The issuer of cards needs the organization's address. Complete the billing profile first.")
     return Address(
         line1=profile.line1,
         city=profile.city,
@@ -221,6 +215,6 @@ def _made(row: Card, snapshot: CardSnapshot) -> None:
 
 def _refuse(row: Card, what: CardChange | None) -> None:
     if row.status == CardStatus.CLOSED and what is not CardChange.CLOSE:
-        raise Conflict("The card is closed. Make another one.", code="card.closed")
+        raise CardClosed("The card is closed. Make another one.")
     if row.status == CardStatus.PENDING and what is not CardChange.CLOSE:
-        raise Conflict("The issuer has not made the card yet. Try again in a moment.", code="card.pending")
+        raise CardPending("The issuer has not made the card yet. Try again in a moment.")

@@ -11,16 +11,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, refuse_by_link
-from domain.common.approval import (
-    LASTS,
-    ApprovalAction,
-    ApprovalRequired,
-    ApprovalStatus,
-    check_second,
-    digest,
-    status_of,
-)
-from domain.common.errors import Conflict, Forbidden
+from domain.common.approval import LASTS, ApprovalAction, ApprovalStatus, check_second, digest, status_of
+from domain.common.errors import ApprovalDecided, ApprovalRequired, Forbidden
 from domain.common.text import rfc3339
 from models.common.approval import Approval
 from repositories.common import approval
@@ -80,7 +72,7 @@ async def lacking(
     content: Mapping[str, object],
     *,
     now: datetime,
-) -> ApprovalRequired | Forbidden | None:
+) -> Forbidden | None:
     """Return the error that `require` would raise, without requesting anything.
 
     None if another operator has approved or requested the act.
@@ -101,7 +93,7 @@ def _approves(actor: Actor, row: Approval) -> bool:
     return actor.is_platform and row.requested_by != actor.qualified()
 
 
-def _required(actor: Actor, waiting: Approval | None) -> ApprovalRequired:
+def _required(actor: Actor, waiting: Approval | None) -> Forbidden:
     named = {} if waiting is None else {"approval_id": waiting.id, "expires_at": rfc3339(waiting.expires_at)}
     if actor.is_platform:
         detail = "Another operator has to approve this. Have them send the same request, or approve this one by its id."
@@ -192,10 +184,9 @@ async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, appro
         return row
     undecided = {ApprovalStatus.REQUESTED} if approves else {ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED}
     if now_is not in undecided:
-        raise Conflict(
+        raise ApprovalDecided(
             f"This approval is {now_is.value}. Only one that is requested can be approved, and only one that is "
             "requested, or approved and not used, can be rejected.",
-            code="approval.decided",
             extra={"state": now_is.value},
         )
     if approves:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from domain.common.errors import Invalid, Unavailable
+from domain.common.errors import ProviderNotAvailable, RefusedByProvider
 from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderRefused, ProviderUnavailable
 
 log = structlog.get_logger("bursar.api")
@@ -23,15 +23,13 @@ def provider_errors() -> Iterator[None]:
         yield
     except CredentialsRefused as error:
         log.error("provider.key_refused", error=error.detail)
-        raise Unavailable(
-            "The payment provider is not available: its credentials must be corrected by an operator.",
-            code="provider.unavailable",
+        raise ProviderNotAvailable(
+            "The payment provider is not available: its credentials must be corrected by an operator."
         ) from error
     except (ProviderUnavailable, OutcomeUnknown) as error:
-        raise Unavailable(
+        raise ProviderNotAvailable(
             "The payment provider did not answer. Repeat the request with the same Idempotency-Key.",
-            code="provider.unavailable",
             extra={"reason": error.code},
         ) from error
     except ProviderRefused as error:
-        raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error
+        raise RefusedByProvider(error.detail, extra={"reason": error.code}) from error

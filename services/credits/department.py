@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import ApiKeyRevoked, DepartmentExists, DepartmentInUse, Invalid
 from domain.credits.spend.scope import Attribution
 from models.credits.department import Department
 from models.marketplace.agent import Agent
@@ -58,7 +58,7 @@ async def create(session: AsyncSession, actor: Actor, wanted: NewDepartment) -> 
     if found is not None:
         return found
     if await departments.named(session, wanted.org_id, wanted.name) is not None:
-        raise Conflict(f"A department named {wanted.name} already exists.", code="department.exists")
+        raise DepartmentExists(f"A department named {wanted.name} already exists.")
     above: list[str] = []
     if wanted.parent_id is not None:
         above = (await _open(session, wanted.org_id, wanted.parent_id, "parent_id")).path
@@ -85,10 +85,9 @@ async def close(session: AsyncSession, actor: Actor, department_id: str) -> Depa
         return row
     user = await departments.in_use_by(session, row.id)
     if user is not None:
-        raise Conflict(
+        raise DepartmentInUse(
             f"{user} still belongs to this department. Close what is below it, attribute its agents and keys to "
             "another department, and revoke keys that have expired.",
-            code="department.in_use",
             extra={"in_use_by": user},
         )
     await departments.close(session, row.id)
@@ -128,7 +127,7 @@ async def attribute_key(
     if row.org_id is None:
         raise Invalid("A key of the platform belongs to no department or project.")
     if row.revoked_at is not None:
-        raise Conflict("The key is revoked.", code="api_key.revoked")
+        raise ApiKeyRevoked("The key is revoked.")
     # A key that is issued meanwhile would spend for what this one did before.
     await keys.lock(session, row.org_id)
     await _check(session, row.org_id, wanted)

@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common import errors as refusals
 from domain.common.access import Actor
 from domain.common.errors import Conflict, DomainError, InsufficientFunds, SpendLimitExceeded
 from domain.common.ids import is_of_card, is_of_secret_use, uuid_id
@@ -77,7 +78,7 @@ def pool_closed(pool: Pool) -> Conflict:
     why = "No budget above the spender has a reserve that agents may draw without approval. Ask a person to approve it."
     if pool is Pool.EMERGENCY:
         why = "No emergency is declared in a budget above the spender. Two persons declare one."
-    return Conflict(why, code="budget.pool_closed", extra={"pool": pool.value})
+    return refusals.BudgetPoolClosed(why, extra={"pool": pool.value})
 
 
 def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
@@ -204,17 +205,14 @@ def changeable(spend: Spend) -> Spend:
     """
     _refuse_card(spend)
     if is_of_secret_use(_own_key(spend)):
-        raise Conflict(
-            "This reservation pays for the use of a secret, and settles by its outcome.", code="spend.secret_use"
-        )
+        raise refusals.SpendSecretUse("This reservation pays for the use of a secret, and settles by its outcome.")
     return spend
 
 
 def _refuse_card(spend: Spend) -> None:
     if is_of_card(_own_key(spend)):
-        raise Conflict(
-            "This spend pays for a card. It is captured, released and refunded by what the merchant does.",
-            code="spend.card",
+        raise refusals.SpendCard(
+            "This spend pays for a card. It is captured, released and refunded by what the merchant does."
         )
 
 
@@ -246,7 +244,7 @@ async def refund(
     """
     spend = await spends.get(session, spend_id)
     if await marketplace.is_paid_by_spend(session, spend.id):
-        raise Conflict("This spend paid for an agent. Refund the purchase instead.", code="spend.purchase")
+        raise refusals.SpendPurchase("This spend paid for an agent. Refund the purchase instead.")
     _refuse_card(spend)
     connection = await driver_connection(session)
     changed = await Spending(connection, spend.org_id).refund(

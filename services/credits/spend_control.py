@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
 from domain.common.calendar import Window
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.errors import Invalid, NotFound, SpendControlExists
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.spend.control import (
@@ -125,9 +125,8 @@ async def limit_department(
         raise NotFound(departments.MISSING)
     found = await controls.of_subject(session, order.org_id, SubjectKind.DEPARTMENT, department_id, CREDIT)
     if found is not None and not applies(found, order.at):
-        raise Conflict(
-            "The control of this department does not apply at this time. Change or close it first.",
-            code="spend_control.exists",
+        raise SpendControlExists(
+            "The control of this department does not apply at this time. Change or close it first."
         )
     stored = () if found is None else limits_of(found.windows, found.amounts, found.uses, found.hard)
     there = {limit.window: limit for limit in stored}

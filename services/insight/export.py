@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.insight.export import ExportInput
 from contracts.runs import Run, export_run
 from domain.common.access import Actor
-from domain.common.errors import Conflict
+from domain.common.errors import ExportLimitReached
 from domain.insight.export import KEPT, MOST_KEPT, MOST_OF_ALL, SETTLES
 from models.insight.export import ExportRow
 from repositories.common.command import lock_command, made_before
@@ -27,10 +27,9 @@ async def order(session: AsyncSession, actor: Actor, row: ExportRow) -> ExportRo
         return done
     own = await exports.kept(session, row.org_id, row.created_by)
     if own >= MOST_KEPT or await exports.kept(session, row.org_id) >= MOST_OF_ALL:
-        raise Conflict(
+        raise ExportLimitReached(
             f"You have {own} exports, and at most {MOST_KEPT} of yours and {MOST_OF_ALL} of all are kept. "
-            f"Each is deleted {KEPT.days} days after it was done.",
-            code="export.limit_reached",
+            f"Each is deleted {KEPT.days} days after it was done."
         )
     session.add(row)
     await session.flush()

@@ -9,7 +9,7 @@ from domain.budgets.policy import Alternative, Policy, PolicyScope
 from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.access import Actor, refuse_by_link
-from domain.common.errors import Conflict, NotFound
+from domain.common.errors import InsightOrderRefused, InsightTakenElsewhere, NotFound
 from domain.credits.spend.scope import Named, SpendingKey, scope_of
 from domain.insight.advice.insight import Insight
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
@@ -26,18 +26,6 @@ from services.budgets import policy as setting
 from services.budgets import purchase_order
 
 NOT_TAKEN = "Nobody has taken this advice for a payment policy."
-
-
-class TakenElsewhere(Conflict):
-    """Another call takes the advice; the fields `method` and `path` name it."""
-
-    code = "insight.taken_elsewhere"
-
-
-class OrderRefused(Conflict):
-    """The payment policy refuses the purchase instead of letting it wait for a person; nothing was made."""
-
-    code = "insight.order_refused"
 
 
 async def take(
@@ -74,7 +62,7 @@ async def take(
     refuse_by_link(actor, "take advice")
     if insight.proposes is None:
         act = insight.act
-        raise TakenElsewhere(
+        raise InsightTakenElsewhere(
             f"This advice is taken with {act.method} {act.path}.", extra={"method": act.method, "path": act.path}
         )
     await lock_command(session, f"insight_takes:{org_id}:{insight.id}")
@@ -90,7 +78,7 @@ async def take(
             proposal = await _order(session, actor, org_id, insight.proposes)
             order = await purchase_order.propose(session, proposal, command_id=command_id, rules=rules, now=now)
             if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
-                raise OrderRefused(
+                raise InsightOrderRefused(
                     "Nothing was proposed, because the payment policy lets no person decide on it. "
                     f"{order.decision['sentence']} Change the policy, or have the agent ask for the purchase."
                 )

@@ -10,21 +10,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, QueryTooLarge
 from domain.common.money import CREDIT
 from domain.insight.metrics import Measure, Metric, MetricUnit, Source, Sum, check_dimension, metric_of
-from domain.insight.query import (
-    MOST_ROWS,
-    Answer,
-    Figure,
-    Query,
-    Row,
-    TooMuch,
-    Value,
-    bounds_of,
-    check_size,
-    compared,
-)
+from domain.insight.query import MOST_ROWS, Answer, Figure, Query, Row, Value, bounds_of, check_size, compared
 from repositories.insight import (
     book_measures,
     engagement,
@@ -110,7 +99,7 @@ async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: d
 def _answer(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, found: _Whole, before: _Whole) -> Answer:
     query, (rows, totals), (rows_before, totals_before) = asked.query, found, before
     if len(rows) > MOST_ROWS and query.limit >= MOST_ROWS:
-        raise TooMuch(
+        raise QueryTooLarge(
             f"The answer has more than {MOST_ROWS:,} rows. Group by less, choose a longer grain, or send a limit.",
             extra={"field": "by"},
         )
@@ -244,7 +233,7 @@ async def _sums(
         parts = _clock(wanted) if source is Source.CLOCK else await _READERS[source](wanted)
         number += len(parts)
         if number >= MOST:
-            raise TooMuch(
+            raise QueryTooLarge(
                 f"There are more than {MOST:,} sums to add up. Group by less, or choose a longer grain.",
                 extra={"field": "by"},
             )

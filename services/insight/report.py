@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import PERMISSIONS, Actor, Permission, Role
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.errors import Invalid, NotFound, ReportLimitReached, ReportPeriodOpen
 from domain.insight.report import MAX_REPORTS, Definition, Period, checked
 from domain.messages.notification.preferences import Person
 from models.insight.report import Report
@@ -70,10 +70,8 @@ async def create(
             refuse_other(made, row, ("definition", "recipients"))
         return made
     if len(await reports.listed(session, org_id)) >= MAX_REPORTS:
-        raise Conflict(
-            f"There are already {MAX_REPORTS} reports. Delete one first.",
-            code="report.limit_reached",
-            extra={"limit": MAX_REPORTS},
+        raise ReportLimitReached(
+            f"There are already {MAX_REPORTS} reports. Delete one first.", extra={"limit": MAX_REPORTS}
         )
     period = wanted.definition.period_at(now)
     row.id, row.created_by, row.command_id = new_id(reports.PREFIX), actor.qualified(), command_id
@@ -126,10 +124,7 @@ def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) ->
     period = definition.period_named(name)
     due_at = definition.due_at(period, late)
     if now < due_at:
-        raise Conflict(
-            f"The figures of {period.name} are not complete before {due_at:%Y-%m-%d %H:%M} UTC.",
-            code="report.period_open",
-        )
+        raise ReportPeriodOpen(f"The figures of {period.name} are not complete before {due_at:%Y-%m-%d %H:%M} UTC.")
     return period
 
 

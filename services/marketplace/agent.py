@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict
+from domain.common.errors import AgentListed
 from domain.marketplace.offer import OfferStatus, words
 from domain.messages.events import Event, time_of
 from domain.tenants.metadata import Written
@@ -104,4 +104,4 @@ async def refuse_listed(session: AsyncSession, agent_id: str) -> None:
     """
     offer = await marketplace.lock_offer(session, agent_id)
     if offer is not None and offer.status == OfferStatus.LISTED.value:
-        raise Conflict("The agent is listed on the marketplace. Retire its offer first.", code="agent.listed")
+        raise AgentListed("The agent is listed on the marketplace. Retire its offer first.")

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Permission, Role, permit
-from domain.common.errors import Conflict, DomainError, Invalid
+from domain.common.errors import DomainError, Invalid, MarketplaceSuspended, UsedUp
 from domain.common.money import CREDIT, format_amount, format_ratio
 from domain.credits.lots import Sharing
-from domain.marketplace.metered import UsedUp, check_included, days_of, used_minor
+from domain.marketplace.metered import check_included, days_of, used_minor
 from domain.marketplace.offer import (
     Offer,
     OfferModel,
@@ -247,10 +247,9 @@ async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str)
         Conflict: `marketplace.suspended`.
     """
     if await is_charged_back(session, org_id, agent_id):
-        raise Conflict(
+        raise MarketplaceSuspended(
             "A chargeback of an earlier purchase of this agent is open or lost. "
-            "The agent can be bought again once the chargeback is won.",
-            code="marketplace.suspended",
+            "The agent can be bought again once the chargeback is won."
         )
 
 

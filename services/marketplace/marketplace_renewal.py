@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict
+from domain.common.errors import MarketplaceNotRenewing, OrganizationClosed, OrganizationSuspended
 from domain.common.ids import renewal_command_id
 from domain.common.mail import MailKind
 from domain.common.money import format_amount
@@ -16,7 +16,6 @@ from domain.marketplace.renewal import AGAIN, MOST_TRIES, is_missed, is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.payments.payment.state import AWAITING, Fulfilment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
-from domain.tenants.organization import OrganizationClosed, OrganizationSuspended
 from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.billing import billing_terms
@@ -194,7 +193,7 @@ def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
     if row.renews_at is None:
         bought = " If its next month was bought already, cancel that purchase: GET /marketplace/library lists it."
         is_month = row.model == OfferModel.MONTHLY.value and status is PurchaseStatus.ENDED
-        raise Conflict(f"This purchase does not renew.{bought if is_month else ''}", code="marketplace.not_renewing")
+        raise MarketplaceNotRenewing(f"This purchase does not renew.{bought if is_month else ''}")
     return status
 
 

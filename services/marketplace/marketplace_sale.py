@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common import accounts
 from domain.common.accounts import Account
-from domain.common.errors import Conflict, DomainError
+from domain.common.errors import DomainError, MarketplaceSuspended
 from domain.common.ids import purchase_key
 from domain.common.money import CREDIT
 from domain.credits.lots import LotSource, LotTerms, Sharing, cut
@@ -137,9 +137,8 @@ async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
         Conflict: `marketplace.suspended`.
     """
     if sale.transfer_id is not None and await recovery.has_taken(session, sale.transfer_id):
-        raise Conflict(
-            "The payment for these credits was reversed, and the creator has returned what it earned by them.",
-            code="marketplace.suspended",
+        raise MarketplaceSuspended(
+            "The payment for these credits was reversed, and the creator has returned what it earned by them."
         )
 
 

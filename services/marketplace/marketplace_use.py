@@ -10,6 +10,7 @@ from datetime import datetime
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common import errors as refusals
 from domain.common.access import Actor
 from domain.common.errors import Conflict, DomainError, Forbidden, IdempotencyConflict, Invalid
 from domain.common.money import CREDIT, format_amount
@@ -17,7 +18,6 @@ from domain.credits.lots import Sharing
 from domain.marketplace.offer import Offer
 from domain.marketplace.sale import PurchaseStatus, shares_of
 from domain.marketplace.use import UseTerms, check_use, price_of
-from domain.tenants.organization import OrganizationClosed
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, Spent
 from models.credits.spend import Spend, SpendChange
@@ -298,7 +298,7 @@ async def charge_agreed(
     """
     try:
         await organizations.refuse_stopped(session, agreed.org_id, agreed.payee_org_id)
-    except OrganizationClosed as closed:
+    except refusals.OrganizationClosed as closed:
         return Used(refusal=closed)
     row = _use_of(agreed, agreed.quantity, now)
     refusal = await pay(session, row, _of_agent(spend, agreed), sharing=sharing, now=now)
@@ -395,7 +395,7 @@ async def refund(
             raise other_request()
         return spend, known
     if row.refunded_at is not None:
-        raise Conflict("This use was refunded.", code="spend.refunded")
+        raise refusals.SpendRefunded("This use was refunded.")
     if amount_minor not in {None, row.price_minor}:
         raise Invalid("The use of an agent can be refunded in full only. Leave amount out.", extra={"field": "amount"})
     await refuse_recovered(session, row)

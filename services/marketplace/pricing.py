@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.errors import Invalid, NotFound, PricingQuoteMismatch, PricingTooManyRules
 from domain.common.money import format_amount
 from domain.marketplace.pricing.book import Book, Price
 from domain.marketplace.pricing.expression import Compile
@@ -123,9 +123,7 @@ async def _fit_in(session: AsyncSession, rule: Rule) -> int:
     now = await rows.database_time(session)
     others = [row for row in await rows.in_force(session) if _applies_after(row, now)]
     if len(others) >= MAX_RULES and all(other.id != rule.id for other in others):
-        raise Conflict(
-            f"There are {MAX_RULES} rules in force. End one that is not needed.", code="pricing.too_many_rules"
-        )
+        raise PricingTooManyRules(f"There are {MAX_RULES} rules in force. End one that is not needed.")
     refuse_overlap(rule, [rows.rule_of(other, COMPILE) for other in others])
     return version
 
@@ -338,7 +336,7 @@ async def quote_to_use(
 
 def mismatch(field: str, detail: str) -> Invalid:
     """Return the refusal of a contract that differs from its quote."""
-    return Invalid(detail, code="pricing.quote_mismatch", extra={"field": field})
+    return PricingQuoteMismatch(detail, extra={"field": field})
 
 
 async def undiscounted_bps(session: AsyncSession, quote: PricingQuote, usual_bps: int) -> int | None:

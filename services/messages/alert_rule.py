@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.errors import AlertRuleExists, AlertRuleLimitReached, Invalid, NotFound
 from domain.common.ids import is_id
 from domain.messages.alert import rules
 from domain.messages.alert.conditions import Asked, condition_of
@@ -82,12 +82,10 @@ async def create(
             refuse_other(made, asked, _ASKED)
         return made
     if await alert_rule.named(session, org_id, name) is not None:
-        raise Conflict(f"There is already a rule named {name}.", code="alert_rule.exists")
+        raise AlertRuleExists(f"There is already a rule named {name}.")
     if await alert_rule.count(session, org_id) >= MAX_RULES:
-        raise Conflict(
-            f"There are already {MAX_RULES} rules. Delete one first.",
-            code="alert_rule.limit_reached",
-            extra={"limit": MAX_RULES},
+        raise AlertRuleLimitReached(
+            f"There are already {MAX_RULES} rules. Delete one first.", extra={"limit": MAX_RULES}
         )
     row = AlertRule(id=new_id("rul"), org_id=org_id, name=name, created_by=actor.qualified(), command_id=command_id)
     _fill(row, await _checked(session, actor, org_id, name, wanted), wanted, now)

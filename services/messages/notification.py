@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common import errors as refusals
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict, DomainError, NotFound, other_request
+from domain.common.errors import DomainError, NotFound, other_request
 from domain.messages.alert.escalation import Step, at_once
 from domain.messages.alert.life import AlertStatus
 from domain.messages.notification.channel import (
@@ -26,7 +27,6 @@ from domain.messages.notification.channel import (
 )
 from domain.messages.notification.due import DIGESTS, Cadence, no_sooner
 from domain.messages.notification.preferences import (
-    OnlyRecipient,
     Preferences,
     check_somebody_is_notified,
     checked_choices,
@@ -83,11 +83,9 @@ async def create_channel(
         return made
     held = await notifications.channels(session, recipient)
     if any(each.target_digest == digest for each in held):
-        raise Conflict("You have this channel already.", code="notification.channel_exists")
+        raise refusals.NotificationChannelExists("You have this channel already.")
     if len(held) >= MOST:
-        raise Conflict(
-            f"You have {MOST} channels. Delete one first.", code="notification.limit_reached", extra={"limit": MOST}
-        )
+        raise refusals.NotificationLimitReached(f"You have {MOST} channels. Delete one first.", extra={"limit": MOST})
     is_mail = wanted.kind is ChannelKind.MAIL
     row = await notifications.add_channel(
         session,
@@ -121,7 +119,7 @@ async def resend_code(
     """
     row = await _own(session, actor, channel_id)
     if row.status == ChannelStatus.VERIFIED.value:
-        raise Conflict("The channel is verified.", code="notification.verified")
+        raise refusals.NotificationVerified("The channel is verified.")
     if not sealer.seals:
         raise KeysMissing
     await _lock(session, row.recipient, row.target_digest)
@@ -255,14 +253,14 @@ async def unsubscribe(
         raise NotFound(notifications.NO_CHANNEL)
     held = await notifications.preferences(session, row.recipient)
     kinds = [kind] if kind in BY_NAME else await _in_digests(session, org_id, principal, channel_id, Cadence(kind))
-    refusals = list[OnlyRecipient]()
+    raised = list[DomainError]()
     for each in kinds:
         try:
             held = await _set(session, org_id, principal, held.switched_off(each, channel_id), now=now)
-        except OnlyRecipient as refusal:
-            refusals.append(refusal)
-    if kinds and len(refusals) == len(kinds):
-        raise refusals[0]
+        except refusals.OnlyRecipient as refusal:
+            raised.append(refusal)
+    if kinds and len(raised) == len(kinds):
+        raise raised[0]
 
 
 async def notify_roles(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:

@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common import errors as refusals
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Invalid, NotFound, other_request
+from domain.common.errors import Invalid, NotFound, other_request
 from domain.common.text import rfc3339
 from domain.messages.events import Event
 from domain.messages.webhook import endpoint as rules
@@ -37,9 +38,8 @@ from domain.messages.webhook.endpoint import (
     EndpointStatus,
     Ordering,
     Outcome,
-    WrongEndpointState,
 )
-from domain.tenants.organization import OrganizationClosed, OrganizationStatus
+from domain.tenants.organization import OrganizationStatus
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
 from repositories.common.command import lock_command, made_by
@@ -97,12 +97,10 @@ async def create(
         await _refuse_other(session, made, wanted, asked)
         return made, None
     if held.status == OrganizationStatus.CLOSED.value:
-        raise OrganizationClosed("The organization is closed.", extra={"organization_id": wanted.org_id})
+        raise refusals.OrganizationClosed("The organization is closed.", extra={"organization_id": wanted.org_id})
     if await endpoints.count(session, wanted.org_id) >= MOST:
-        raise Conflict(
-            f"The organization has {MOST} webhook endpoints. Delete one first.",
-            code="webhook.limit_reached",
-            extra={"limit": MOST},
+        raise refusals.WebhookLimitReached(
+            f"The organization has {MOST} webhook endpoints. Delete one first.", extra={"limit": MOST}
         )
     secrets = webhook_keys.made(sealer, asymmetric=wanted.asymmetric)
     place = await event.head(session) or deliveries.BEGINNING
@@ -269,9 +267,7 @@ async def retry(
     if await _done(session, delivery.endpoint_id, command_id, ("retried",), asked) is not None:
         return row
     if row.status == DeliveryStatus.DELIVERED.value:
-        raise Conflict(
-            "The webhook was delivered. To get it again, replay the period of its event.", code="webhook.delivered"
-        )
+        raise refusals.WebhookDelivered("The webhook was delivered. To get it again, replay the period of its event.")
     _demand_enabled(held)
     await _check_by_hand(session, held.org_id, now)
     await deliveries.again(session, row.id, now=now)
@@ -322,10 +318,9 @@ async def replay(
         raise Invalid(f"from must not be more than {REPLAY_WITHIN.days} days ago.", extra={"field": "from"})
     _demand_enabled(held)
     if await deliveries.has_pending(session, endpoint_id, MOST_PENDING):
-        raise Conflict(
+        raise refusals.WebhookTooManyWaiting(
             f"{MOST_PENDING:,} webhooks wait at this endpoint already. Ask again when its receiver has taken some, or "
             "read GET /events.",
-            code="webhook.too_many_waiting",
             extra={"limit": MOST_PENDING},
         )
     row = await _get(session, endpoint_id)
@@ -363,7 +358,7 @@ async def _requested(
 
 def _demand_enabled(endpoint: Endpoint) -> None:
     if endpoint.status is not EndpointStatus.ENABLED:
-        raise WrongEndpointState(
+        raise refusals.WrongEndpointState(
             f"Nothing is sent to a webhook endpoint that is {endpoint.status.value}. Enable it first.",
             extra={"state": endpoint.status.value},
         )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import PaymentMethodExpired, PaymentMethodUnknown, PaymentNoMethod
 from providers.payments.registry import Providers
 from services.common.provider_errors import provider_errors
 
@@ -21,7 +21,7 @@ async def default_method(providers: Providers, customer: str | None) -> str:
         default = next((method.id for method in methods if method.is_default), None)
         if default is not None or len(methods) == 1:
             return default or methods[0].id
-    raise Conflict("The organization has no default payment method.", code="payment.no_method")
+    raise PaymentNoMethod("The organization has no default payment method.")
 
 
 async def stored_method(providers: Providers, customer: str | None, method: str, *, now: datetime) -> str:
@@ -41,15 +41,12 @@ async def stored_method(providers: Providers, customer: str | None, method: str,
         with provider_errors():
             found = next((each for each in await stored.methods(customer) if each.id == method), None)
     if found is None:
-        raise Invalid(
+        raise PaymentMethodUnknown(
             "The organization has not stored this payment method. Add it first, or leave payment_method out.",
-            code="payment_method.unknown",
             extra={"field": "payment_method"},
         )
     if found.exp_year is not None and (found.exp_year, found.exp_month or 12) < (now.year, now.month):
-        raise Invalid(
-            "This card has expired. Choose another payment method.",
-            code="payment_method.expired",
-            extra={"field": "payment_method"},
+        raise PaymentMethodExpired(
+            "This card has expired. Choose another payment method.", extra={"field": "payment_method"}
         )
     return method

@@ -17,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payments.payment import PaymentEvent
 from domain.common.access import Actor, has_operator
 from domain.common.approval import ApprovalAction, content_above
+from domain.common.errors import RefundExceeds
 from domain.common.money import format_amount
 from domain.payments.payment.purposes import rules_of
-from domain.payments.payment.refunds import RefundExceeds, RefundTooPrecise
+from domain.payments.payment.refunds import RefundTooPrecise
 from domain.payments.payment.state import Payment
 from domain.payments.payment.terms import PaymentTerms
 from providers.payments import limits

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from domain.billing.tax.sale import SaleRules, Taxation
-from domain.common.errors import Invalid, Unavailable
+from domain.common.errors import PaymentAmountTooLarge, ProviderNotAvailable
 from domain.common.money import COINS
 from domain.common.quote import Rate
 from domain.payments.payment.options import CREDITS, CRYPTO, Options, check_options
@@ -189,15 +189,14 @@ class TermsMaker:
             return
         most = self.rules.largest_top_up
         if charge.worth_minor > most.minor(worth_in):
-            raise Invalid(
+            raise PaymentAmountTooLarge(
                 f"The largest top-up is {most.written(worth_in)} {worth_in}. Pay a smaller amount.",
-                code="payment.amount_too_large",
                 extra={"field": "amount"},
             )
 
     async def _rate(self, asset: str, currency: str) -> Rate:
         if self.providers.rates is None:
-            raise Unavailable("No exchange-rate source is configured.", code="provider.unavailable")
+            raise ProviderNotAvailable("No exchange-rate source is configured.")
         with provider_errors():
             return await self.providers.rates.rate(asset, currency)
 

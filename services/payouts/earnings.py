@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.accounts import Account
-from domain.common.errors import Conflict, InsufficientFunds, NotFound, other_request
+from domain.common.errors import InsufficientFunds, NotFound, PayoutDebtOpen, other_request
 from domain.common.ids import earnings_key
 from domain.common.money import CREDIT, format_amount
 from domain.payouts.earnings import EarningsKind, account_of, renew_days_of, sold_until, terms_of
@@ -159,10 +159,9 @@ async def _refuse_debtor(ledger: Ledger, org_id: str) -> None:
     for asset, owed in (await owed_in_all(ledger, org_id)).items():
         if asset != CREDIT:
             shown = format_amount(owed, asset)
-            raise Conflict(
+            raise PayoutDebtOpen(
                 f"The organization owes {shown} {asset}. Nothing that can be paid out is converted before that is "
                 "paid.",
-                code="payout.debt_open",
                 extra={"owed": shown, "currency": asset},
             )
 

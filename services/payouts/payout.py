@@ -12,9 +12,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common import accounts
+from domain.common import errors as refusals
 from domain.common.access import Actor
 from domain.common.accounts import Account
-from domain.common.errors import Conflict, Invalid, other_request
+from domain.common.errors import Invalid, other_request
 from domain.common.ids import payout_id_of, payout_key
 from domain.common.money import CREDIT, Amounts, format_amount
 from domain.credits.lots import LotTerms
@@ -24,7 +25,7 @@ from domain.payouts.creator import CreatorAccount, payable_to
 from domain.payouts.payable import HoldBack, PayableState, Share, Slice, Taken, available, take
 from domain.payouts.payout.commands import asked_for, numbered, requested
 from domain.payouts.payout.state import Payout, PayoutLine
-from domain.tenants.organization import OrganizationStatus, OrganizationSuspended
+from domain.tenants.organization import OrganizationStatus
 from ledger.gateway import Ledger, Posting
 from providers.payments.limits import MONEY, transferable
 from repositories.books import debt
@@ -36,12 +37,6 @@ from repositories.tenants import organization as organizations
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payouts.payable import windows
-
-
-class CannotPayOut(Conflict):
-    """A payout is refused; its code says why."""
-
-    code = "payout.above_available"
 
 
 async def request(
@@ -127,10 +122,9 @@ def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, am
     """
     currency = currency or usual_currency(account)
     if currency not in MONEY:
-        raise CannotPayOut(
+        raise refusals.PayoutCurrencyUnsupported(
             f"The bank account is in {currency}, in which nothing is paid out. Name the currency of the earnings, or "
             "add a bank account in it.",
-            code="payout.currency_unsupported",
             extra={"currency": currency},
         )
     return Payout(
@@ -153,9 +147,8 @@ async def refuse_debtor(ledger: Ledger, org_id: str) -> None:
     debts = await owed_in_all(ledger, org_id)
     if debts:
         asset, owed = next(iter(debts.items()))
-        raise CannotPayOut(
+        raise refusals.PayoutDebtOpen(
             f"The organization owes {format_amount(owed, asset)} {asset}. Nothing is paid out before that is paid.",
-            code="payout.debt_open",
             extra={"owed": format_amount(owed, asset), "currency": asset},
         )
 
@@ -167,7 +160,7 @@ async def refuse_suspended(session: AsyncSession, org_id: str) -> None:
         OrganizationSuspended: it was.
     """
     if await is_suspended(session, org_id):
-        raise OrganizationSuspended(
+        raise refusals.OrganizationSuspended(
             "The organization was suspended before the payout was sent. Request it again once the organization is "
             "resumed.",
             extra={"organization_id": org_id},
@@ -187,7 +180,7 @@ async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBa
     """
     agents = sorted({line.agent_id for line in payout.lines})
     if await payable.is_frozen(session, payout, await windows(session, agents, hold_back, now=now)):
-        raise CannotPayOut("The payment for these earnings is being charged back.", code="payout.frozen")
+        raise refusals.PayoutFrozen("The payment for these earnings is being charged back.")
 
 
 def refuse_amount(
@@ -203,16 +196,15 @@ def refuse_amount(
     least = minimum.written(currency)
     shown = {"available": format_amount(there_minor, currency), "currency": currency, "minimum": least}
     if amount_minor > there_minor:
-        raise CannotPayOut(
+        raise refusals.CannotPayOut(
             f"{format_amount(amount_minor, currency)} {currency} were asked for, and {shown['available']} {currency} "
             "can be paid out now.",
             extra=shown,
         )
     judged = amount_minor if judged_minor is None else judged_minor
     if amount_minor <= 0 or judged < minimum.minor(currency):
-        raise CannotPayOut(
+        raise refusals.PayoutBelowMinimum(
             f"A payout is at least {least} {currency}, and {shown['available']} {currency} can be paid out now.",
-            code="payout.below_minimum",
             extra=shown,
         )
 

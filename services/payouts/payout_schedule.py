@@ -7,13 +7,12 @@ from datetime import date, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, OrganizationSuspended
 from domain.common.ids import payout_schedule_key
 from domain.common.money import Amounts
 from domain.payouts.payable import HoldBack, available
 from domain.payouts.payout.schedule import PayoutSchedule
 from domain.payouts.payout.state import Payout
-from domain.tenants.organization import OrganizationSuspended
 from models.payouts.payout import PayoutScheduleRow
 from repositories.payouts import creator_account, payout_schedule
 from repositories.tenants import audit

@@ -15,7 +15,7 @@ from domain.billing.invoice.series import DocumentType, entity_of, number_text, 
 from domain.billing.legal_entity import LegalEntities
 from domain.billing.tax.rates import TaxCategory
 from domain.billing.tax.self_billing import Supplier, included, spread, stated_tax
-from domain.common.errors import Conflict, Unavailable
+from domain.common.errors import StatementBeingMade, StatementNotOver
 from domain.common.mail import MailKind
 from domain.common.money import CREDIT, allocate, format_amount
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
@@ -35,12 +35,6 @@ SETTLED_AFTER = timedelta(hours=1)
 _PAYOUTS = frozenset({"payout.requested", "payout.returned"})
 _CONVERTED = "earnings.converted"
 _WAIVED = "earnings.waived"
-
-
-class BeingMade(Unavailable):
-    """Another request is making statements of the organization."""
-
-    code = "statement.being_made"
 
 
 def begin(day: date) -> datetime:
@@ -71,16 +65,14 @@ async def issue(
             seller is configured.
     """
     if now < begin(next_month(month)) + SETTLED_AFTER:
-        raise Conflict(
-            "This month has not ended. There is a statement of it an hour after it has.", code="statement.not_over"
-        )
+        raise StatementNotOver("This month has not ended. There is a statement of it an hour after it has.")
     entity = entities.of(await selling_to(session, org_id))
     issuer = known(entity.seller)
     there = await statement.of_month(session, org_id, month)
     if there:
         return there
     if not await statement.lock(session, org_id, waits=waits):
-        raise BeingMade("Statements of this organization are being made. Ask again in a few seconds.")
+        raise StatementBeingMade("Statements of this organization are being made. Ask again in a few seconds.")
     there = await statement.of_month(session, org_id, month)
     if there:
         return there

@@ -11,7 +11,7 @@ from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.accounts import Account
 from domain.common.approval import ApprovalAction, content_above, content_of
-from domain.common.errors import Conflict, Invalid, other_request
+from domain.common.errors import Conflict, Invalid, NotWaivable, other_request
 from domain.common.ids import earnings_key
 from domain.common.money import CREDIT, ISSUED, Amounts, format_amount
 from domain.credits.lots import LotTerms
@@ -34,12 +34,6 @@ _ACCOUNTS: Mapping[EarningsKind, Callable[[str, str, str], Account]] = {
     EarningsKind.PAID: accounts.agent_earnings,
     EarningsKind.OWN_WORK: accounts.agent_own_work,
 }
-
-
-class NotWaivable(Conflict):
-    """The amount is not exactly what is left of this kind, or what is left can be paid out or is held back."""
-
-    code = "earnings.not_waivable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +264,7 @@ def _is_payable(there: int, currency: str, minimum: Amounts) -> bool:
     return there >= minimum.minor(currency) and bool(transferable(there, currency))
 
 
-def _payable(there: int, currency: str, minimum: Amounts) -> NotWaivable:
+def _payable(there: int, currency: str, minimum: Amounts) -> Conflict:
     shown, least = format_amount(there, currency), minimum.written(currency)
     return NotWaivable(f"{shown} {currency} can be paid out. Only what is below {least} {currency} is waived.")
 

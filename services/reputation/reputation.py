@@ -7,8 +7,9 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow.escrow import RecordEscrowEvent
+from domain.common import errors as refusals
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict, Forbidden, NotFound, other_request
+from domain.common.errors import Forbidden, NotFound, other_request
 from domain.common.ids import escrow_id_of
 from domain.common.money import CREDIT, parse_ratio
 from domain.common.text import rfc3339
@@ -213,7 +214,7 @@ async def give_feedback(
     if contract is None or actor.org_id not in {contract.org_id, contract.payee_org_id}:
         raise NotFound(NO_CONTRACT)
     if actor.org_id == contract.payee_org_id:
-        raise Conflict("An organization cannot rate its own agents.", code="reputation.own_agent")
+        raise refusals.ReputationOwnAgent("An organization cannot rate its own agents.")
     if not _is_of(actor, contract):
         raise NotFound(NO_CONTRACT)
     # Concurrent feedback on the contract waits here, and then finds that it was given.
@@ -238,10 +239,7 @@ async def give_feedback(
         is_bad=facts.is_bad(said),
         agreed_at=contract.created_at,
     ):
-        raise Conflict(
-            "The two organizations are related, so feedback between them does not count.",
-            code="reputation.related",
-        )
+        raise refusals.ReputationRelated("The two organizations are related, so feedback between them does not count.")
     event = _feedback(contract_id, 1, said, comment, escrow, found)
     await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, policy), [event])
     feedback = ReputationFeedbackRow(
@@ -314,9 +312,7 @@ async def change_feedback(
     if by_agent and not row.by_agent:
         raise Forbidden("A person gave this feedback, so an agent's key cannot change it.")
     if row.changed_at is not None and (by_agent or not row.by_agent):
-        raise Conflict(
-            "This feedback was changed before. It can be changed only once.", code="reputation.window_closed"
-        )
+        raise refusals.ReputationWindowClosed("This feedback was changed before. It can be changed only once.")
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
     voided = await reputation.void(connection, row.event_id, by=by, reason="The client changed its feedback.", at=now)
@@ -325,7 +321,7 @@ async def change_feedback(
         if not (event_row.voided_by or "").startswith(("payment:", "invoice:")):
             # Feedback that was voided because of a lost payment is restored when the money is back. Any other void is
             # final.
-            raise Conflict("This feedback was voided and cannot be changed.", code="reputation.window_closed")
+            raise refusals.ReputationWindowClosed("This feedback was voided and cannot be changed.")
     event = _feedback(row.contract_id, 2 if row.changed_at is None else 3, said, comment, escrow, found)
     await reputation.take(connection, _about(escrow, found, "feedback", by, now, policy), [event])
     row.ratings, row.comment, row.event_id, row.given_by = dict(ratings), comment, event.id, by
@@ -374,10 +370,8 @@ def _is_of(actor: Actor, contract: Contract) -> bool:
 async def _refuse_second(session: AsyncSession, contract_id: str) -> None:
     given = await reputation.feedback_on(session, contract_id)
     if given is not None:
-        raise Conflict(
-            "Feedback on this contract already exists. Change it instead.",
-            code="reputation.already_given",
-            extra={"feedback_id": given.id},
+        raise refusals.ReputationAlreadyGiven(
+            "Feedback on this contract already exists. Change it instead.", extra={"feedback_id": given.id}
         )
 
 
@@ -405,15 +399,13 @@ async def _settled(session: AsyncSession, contract: Contract) -> tuple[Escrow, S
     escrow = await escrows.of_contract(session, contract.id)
     found = None if escrow is None else at_stake(escrow)
     if escrow is None or found is None:
-        raise Conflict("Feedback can be given only when the work is settled.", code="reputation.not_settled")
+        raise refusals.ReputationNotSettled("Feedback can be given only when the work is settled.")
     return escrow, found
 
 
 def _refuse_late(escrow: Escrow, now: datetime, window: timedelta) -> None:
     closed_at = escrow.updated_at + window
     if now >= closed_at:
-        raise Conflict(
-            "The time for feedback on this contract is over.",
-            code="reputation.window_closed",
-            extra={"closed_at": rfc3339(closed_at)},
+        raise refusals.ReputationWindowClosed(
+            "The time for feedback on this contract is over.", extra={"closed_at": rfc3339(closed_at)}
         )

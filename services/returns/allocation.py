@@ -13,7 +13,7 @@ from domain.budgets.budget import Terms as BudgetTerms
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.calendar import Window, first_moment, zone_of
-from domain.common.errors import Conflict, DomainError, Invalid
+from domain.common.errors import AllocationExpired, AllocationNoBudget, AllocationStale, DomainError, Invalid
 from domain.common.ids import allocation_key
 from domain.common.money import CREDIT, cent_of
 from domain.credits.spend.control import (
@@ -196,7 +196,7 @@ async def propose(
     except DomainError as refusal:
         if refusal.retryable:
             raise
-        if refusal.error_code == "allocation.stale":
+        if isinstance(refusal, AllocationStale):
             # Of what a person has changed meanwhile, the next sweep divides anew.
             setting.next_night, setting.next_at = night, first_moment(night, zone)
         return None, refusal.detail
@@ -237,7 +237,7 @@ async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now
     if row.status == AllocationStatus.APPLIED:
         return row
     if row.answer_by is None or now >= row.answer_by:
-        raise Conflict(_OVER, code="allocation.expired")
+        raise AllocationExpired(_OVER)
     await _apply(session, actor, row, now)
     return row
 
@@ -448,7 +448,7 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     if any(
         versions.get(each) != row.versions.get(each) for each in (row.project_id, *(line.agent_id for line in lines))
     ):
-        raise Conflict(_STALE, code="allocation.stale")
+        raise AllocationStale(_STALE)
     order = Order(
         actor=actor,
         org_id=row.org_id,
@@ -510,5 +510,5 @@ async def project_budget(session: AsyncSession, org_id: str, project_id: str, cu
     """
     found = await allocations.budgets_of(session, org_id, SubjectKind.PROJECT, [project_id], currency)
     if project_id not in found:
-        raise Conflict(_NO_BUDGET.format(currency=currency), code="allocation.no_budget")
+        raise AllocationNoBudget(_NO_BUDGET.format(currency=currency))
     return found[project_id]

@@ -12,11 +12,10 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, refuse_by_link, refuse_operator_issued
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.errors import Invalid, NotFound, RevenueExists, RevenueStale, WrongRevenueState
 from domain.common.money import format_amount
 from domain.returns.revenue_event import (
     ALL_BPS,
-    NotReported,
     Part,
     PartWanted,
     RevenueSource,
@@ -99,9 +98,8 @@ async def report(session: AsyncSession, actor: Actor, wanted: Report, *, now: da
         names = ("agent_id", "currency", *(("project_id",) if wanted.project_id else ()))
         same = (known.reported_minor, *(getattr(known, name) for name in names))
         if same != (wanted.amount_minor, *(getattr(wanted, name) for name in names)):
-            raise Conflict(
+            raise RevenueExists(
                 "Something else was reported under this reference. Ask who confirms revenue to correct it.",
-                code="revenue.exists",
                 extra={"revenue_id": known.id},
             )
         return known
@@ -175,7 +173,9 @@ async def take_back(session: AsyncSession, actor: Actor, event_id: str, *, rever
     refuse_by_link(actor, "change revenue")
     row = await _of(session, actor, event_id)
     if row.transfer_id is not None or row.status not in {RevenueStatus.CONFIRMED, RevenueStatus.REVERSED}:
-        raise NotReported("Only confirmed revenue from outside is taken back by hand.", extra={"state": row.status})
+        raise WrongRevenueState(
+            "Only confirmed revenue from outside is taken back by hand.", extra={"state": row.status}
+        )
     _take_back(row, reversed_minor)
     await _note(session, actor, "revenue.reverse", row)
     return row
@@ -253,11 +253,7 @@ async def share(
     if before is not None and (before.rule, before.parts) == (rule, stored):
         return row, before
     if expected_version not in {None, row.shares_version}:
-        raise Conflict(
-            "The shares were set meanwhile. Read them again.",
-            code="revenue.stale",
-            extra={"version": row.shares_version},
-        )
+        raise RevenueStale("The shares were set meanwhile. Read them again.", extra={"version": row.shares_version})
     made = Attribution(
         event_id=row.id,
         version=row.shares_version + 1,
@@ -297,7 +293,7 @@ async def _decided(
     if (row.status, row.confirmed_by, row.amount_minor) == (as_, actor.qualified(), wanted):
         return row
     if row.status != RevenueStatus.REPORTED:
-        raise NotReported(
+        raise WrongRevenueState(
             f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}
         )
     by_agent, line = row.reporter_agent_id is not None, await keys.line_of(session, actor)

@@ -7,9 +7,8 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, QueryTooLarge
 from domain.common.money import CREDIT
-from domain.insight.query import TooMuch
 from domain.returns import roi
 from domain.returns.roi import Cost, Night, Revenue, Roi, Scope
 from repositories.insight.rates import Rates
@@ -94,7 +93,7 @@ async def report(
     rows = costs if scope is Scope.MODEL else () if scope is Scope.ORGANIZATION else (*costs, *revenue)
     values = len({getattr(row, named) for row in rows}) * (until - since).days
     if most is not None and values > most:
-        raise TooMuch(
+        raise QueryTooLarge(
             f"There are figures for {values:,} days of each {scope}, and {most:,} at most. Ask for fewer days.",
             extra={"field": "from"},
         )

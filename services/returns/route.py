@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid, RoutingNoChoice, RoutingOutcomeExists, RoutingRunDecided
 from domain.common.ids import contract_id_of, is_id
 from domain.escrow.state import Terms
 from domain.marketplace.renewal import is_over
@@ -131,10 +131,9 @@ async def decide(
         row.reference_pico = Decimal(reference * ONE // (ONE + markup_e6))
         row.next_price_e6 = 0 if pace is None else pace.next_price_e6(choice.cost_pico)
     if not await routes.add(session, row):
-        raise Conflict(
+        raise RoutingRunDecided(
             "The run has a routing decision for this kind of task. Leave run_id out, and give the id of the decision "
-            "as run_id to the usage and the result of the call.",
-            code="routing.run_decided",
+            "as run_id to the usage and the result of the call."
         )
     return await routes.get(session, row.id)
 
@@ -148,11 +147,11 @@ async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: O
         Conflict: `routing.no_choice`, nothing was chosen; `routing.outcome_exists`, it has another outcome.
     """
     if row.choice is None:
-        raise Conflict("The decision has no choice, so it has no outcome.", code="routing.no_choice")
+        raise RoutingNoChoice("The decision has no choice, so it has no outcome.")
     if row.outcome_at is not None:
         if _is_same(row, outcome):
             return
-        raise Conflict("The decision has an outcome.", code="routing.outcome_exists")
+        raise RoutingOutcomeExists("The decision has an outcome.")
     cost_pico = outcome.cost_pico
     if cost_pico is None:
         cost_pico = await _cost_of_run(session, row, row.choice, now)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, refuse_operator_issued
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid, SecretLimitReached
 from domain.secrets.grant import MAX_GRANTS, NewGrant, checked
 from models.secrets.grant import SecretGrant
 from repositories.common.command import lock_command, made_before
@@ -87,10 +87,8 @@ async def create(
             extra={"field": "principal"},
         )
     if await grants.count(session, org_id, now) >= MAX_GRANTS:
-        raise Conflict(
-            f"The organization has {MAX_GRANTS} grants in force. Revoke some first.",
-            code="secret.limit_reached",
-            extra={"limit": MAX_GRANTS},
+        raise SecretLimitReached(
+            f"The organization has {MAX_GRANTS} grants in force. Revoke some first.", extra={"limit": MAX_GRANTS}
         )
     session.add(row)
     await session.flush()

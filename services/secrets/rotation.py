@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role, refuse_operator_issued
-from domain.common.errors import Conflict
+from domain.common.errors import NotRotated
 from domain.common.text import rfc3339
 from domain.messages.alert.kinds import ROTATION_FAILED, ROTATION_OVERDUE, ROTATION_WAITS
 from domain.secrets import rotation as rules
@@ -25,12 +25,6 @@ from services.secrets import secret as service
 #: Who opens, promotes and destroys versions.
 ACTOR = Actor(principal="secret-rotation", role=Role.OPERATOR)
 _NOT_ROTATED = "The secret has no rotation. Put one first."
-
-
-class NotRotated(Conflict):
-    """The secret has no rotation."""
-
-    code = "secret.not_rotated"
 
 
 async def change(

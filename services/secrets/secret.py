@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.common import errors as refusals
 from domain.common.access import Actor, has_operator, refuse_operator_issued
 from domain.common.errors import Conflict, Invalid, NotFound, other_request
 from domain.secrets.access import Outcome, Verb, refusal
@@ -137,8 +138,8 @@ class Opened:
             return await secrets.backend(self.backend).read(place, self.stored)
         except Unopened as error:
             log.error("secret.unopened", path=place.path, error=str(error))
-            raise Conflict(
-                "The value cannot be opened here. The operator finds the reason in the log.", code="secret.unopened"
+            raise refusals.SecretUnopened(
+                "The value cannot be opened here. The operator finds the reason in the log."
             ) from None
 
 
@@ -355,7 +356,7 @@ async def retire(session: AsyncSession, secret_id: str, number: int, *, now: dat
     if row is None or row.status in (VersionStatus.RETIRED.value, VersionStatus.DESTROYED.value):
         return
     if row.status == VersionStatus.CURRENT.value:
-        raise Conflict("The version is the current one. Put a new value first.", code="secret.current")
+        raise refusals.SecretCurrent("The version is the current one. Put a new value first.")
     row.status, row.usable_until = VersionStatus.RETIRED.value, None
     await session.flush()
 
@@ -469,4 +470,4 @@ def _same_kind(row: Secret, wanted: Wanted) -> None:
 
 
 def _limit(detail: str, limit: int) -> Conflict:
-    return Conflict(detail, code="secret.limit_reached", extra={"limit": limit})
+    return refusals.SecretLimitReached(detail, extra={"limit": limit})

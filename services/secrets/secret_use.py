@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import Conflict
+from domain.common.errors import LedgerHoldEnded, LedgerHoldExpired, SecretUsed
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.secrets.access import Outcome
@@ -43,14 +43,6 @@ ACTION = "secret.use"
 LOST_AFTER = timedelta(minutes=5)
 #: How long its price stays held, for `end_lost` to find it, however long no worker runs.
 HELD_FOR = timedelta(days=7)
-
-_HOLD_HAS_ENDED = frozenset({"ledger.hold_ended", "ledger.hold_expired"})
-
-
-class Used(Conflict):
-    """The key has used a secret before. The request is not made again, and its answer is kept nowhere."""
-
-    code = "secret.used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +92,7 @@ async def begin(session: AsyncSession, asked: Opening, *, command_id: str, now: 
         "created_at": now,
     }
     if not await uses.add(session, values):
-        raise Used("This Idempotency-Key has used a secret before.")
+        raise SecretUsed("This Idempotency-Key has used a secret before.")
     return opened
 
 
@@ -112,7 +104,7 @@ async def refuse_used(session: AsyncSession, command_id: str) -> None:
     """
     row = await uses.of_command(session, command_id)
     if row is not None:
-        raise Used(
+        raise SecretUsed(
             "This Idempotency-Key has used a secret before. The request is not made again, and its answer was not "
             "kept. Use a new key if it is to be made once more.",
             extra={
@@ -189,9 +181,7 @@ async def _unless_ended(
         async with session.begin_nested():
             # Only a connection that is asked for in here has the savepoint.
             return await change(Spending(await driver_connection(session), org_id))
-    except Conflict as ended:
-        if ended.error_code not in _HOLD_HAS_ENDED:
-            raise
+    except (LedgerHoldEnded, LedgerHoldExpired):
         return None
 
 

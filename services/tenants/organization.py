@@ -9,16 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.subscription.suspension import GOES_ON
 from domain.common import accounts
 from domain.common.access import Actor
+from domain.common.errors import OrganizationClosed, OrganizationNotEmpty
 from domain.common.money import format_amount
 from domain.messages.events import Event, time_of
 from domain.payouts.summary import remaining_balances
 from domain.tenants.metadata import Written
-from domain.tenants.organization import (
-    OrganizationClosed,
-    OrganizationNotEmpty,
-    OrganizationStatus,
-    TimedExits,
-)
+from domain.tenants.organization import OrganizationStatus, TimedExits
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from repositories.books import debt

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound, PrincipalExists
 from domain.common.mail import MailKind
 from domain.tenants.api_key import KeyRules
 from domain.tenants.session import DAY, INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_INS, check_invitation
@@ -64,15 +64,11 @@ async def invite(
     if await made_by(session, ApiKey, key.command_id) is not None:
         return await issue(session, actor, key, rules, own=False)
     if pending is None and await keys.active_of(session, key.org_id, key.principal):
-        raise Conflict(
-            f"{key.principal} is a principal of the organization already. Revoke it first, or invite another address.",
-            code="principal.exists",
+        raise PrincipalExists(
+            f"{key.principal} is a principal of the organization already. Revoke it first, or invite another address."
         )
     if pending is not None and pending.role != key.role:
-        raise Conflict(
-            f"{key.principal} was invited with the role {pending.role}. Revoke the invitation first.",
-            code="principal.exists",
-        )
+        raise PrincipalExists(f"{key.principal} was invited with the role {pending.role}. Revoke the invitation first.")
     sent = await sessions.mailed(session, org_id=key.org_id, since=now - DAY)
     check_invitation([at for at, to in sent if to.lower() == key.principal.lower()], [at for at, _ in sent], now=now)
     if pending is None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.entitlement import Entitlement, Standing, require
 from domain.billing.plan import Plans
 from domain.common.access import SECOND_KEYS, Actor, Role
-from domain.common.errors import Conflict, NotFound, Unauthenticated
+from domain.common.errors import NotFound, PrincipalExists, Unauthenticated
 from domain.tenants.session import MOST, LinkGone, link_problem, span_of
 from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
@@ -80,10 +80,9 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     held = await _held(session, link)
     own = (actor.org_id, actor.principal.lower()) == (link.org_id, link.principal.lower())
     if held and not own and actor.role not in SECOND_KEYS:
-        raise Conflict(
+        raise PrincipalExists(
             f"The principal {link.principal} has a key and can sign in with it. Only an owner or an operator can make "
-            "a link for it too.",
-            code="principal.exists",
+            "a link for it too."
         )
     if not held and plans is not None and link.role != Role.AGENT.value and not actor.is_platform:
         await _check_seat(session, organization, plans, link.principal)
@@ -99,10 +98,9 @@ async def _held(session: AsyncSession, link: SessionLink) -> Sequence[ApiKey]:
     """Return the active keys of a link's principal; refuse the link where they are of another role or agent."""
     held = await keys.active_of(session, link.org_id, link.principal)
     if any((key.role, key.agent_id) != (link.role, link.agent_id) for key in held):
-        raise Conflict(
+        raise PrincipalExists(
             f"The principal {link.principal} has an active key for another role or agent. Name that role, or choose "
-            "another principal.",
-            code="principal.exists",
+            "another principal."
         )
     return held
 

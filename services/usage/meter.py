@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Forbidden
+from domain.common.errors import Forbidden, MeterClosed
 from domain.usage.meter import Aggregation
 from models.usage.meter import MeterRow
 from repositories.tenants import audit
@@ -66,7 +66,7 @@ async def charge(session: AsyncSession, actor: Actor, meter_id: str, *, now: dat
     if is_new:
         await audit.record(session, actor, "meter.charge", meter_id, {}, row.org_id)
     if row.charged_at is None:
-        raise Conflict("The meter is closed and cannot be charged. Create another one.", code="meter.closed")
+        raise MeterClosed("The meter is closed and cannot be charged. Create another one.")
     return row
 
 

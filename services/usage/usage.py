@@ -12,17 +12,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.billing_run.period import month_at
-from domain.common.errors import DomainError
+from domain.common.errors import DomainError, OtherEvent
 from domain.common.ids import uuid_id
 from domain.usage.call import Cost
-from domain.usage.event import (
-    InvalidEvent,
-    OtherEvent,
-    UsageEvent,
-    check_source,
-    digest_of,
-    event_from,
-)
+from domain.usage.event import InvalidEvent, UsageEvent, check_source, digest_of, event_from
 from domain.usage.litellm import SOURCE as LITELLM
 from domain.usage.meter import Reading
 from domain.usage.paid_call import ADAPTER_ENDS_WITHIN, SECRET

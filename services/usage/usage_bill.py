@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.billing_run.period import month_at
 from domain.common.access import Actor
+from domain.common.errors import NotVoidable
 from domain.common.ids import uuid_id
 from domain.usage.arrears import Billed, OpenBill, Source, Unbilled
-from domain.usage.charge import NotVoidable
 from domain.usage.event import InvalidEvent
 from repositories.tenants import audit
 from repositories.usage import usage, usage_bill, usage_void

@@ -10,21 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.billing_terms import USUAL, BillingTerms, UsageMode
 from domain.common.access import Actor
-from domain.common.errors import DomainError, Invalid
+from domain.common.errors import DomainError, Invalid, UnratedEvent
 from domain.credits.spend.scope import Known, Named, SpendingKey, scope_of
 from domain.usage.adapters import ModelCall
 from domain.usage.arrears import ArrearsRules, Billed, EventCost, Metered, Source, billed_parts
 from domain.usage.call import Cost, call_of
 from domain.usage.charge_model import Charge, parse_charge
-from domain.usage.event import (
-    PAYEE,
-    HeldSpend,
-    InvalidEvent,
-    UnpaidAgent,
-    UnratedEvent,
-    UsageEvent,
-    check_time,
-)
+from domain.usage.event import PAYEE, HeldSpend, InvalidEvent, UsageEvent, check_time
 from domain.usage.litellm import has_unread_cost
 from domain.usage.meter import Meter, Reading, charging, check_readings, read, reading
 from models.marketplace.agent import Agent
@@ -110,7 +102,7 @@ class Context:
     delivery: Delivery
     agents: Mapping[str, Agent]
     sold: Mapping[str, Priced | DomainError]
-    unpaid: Mapping[str, UnpaidAgent]
+    unpaid: Mapping[str, Invalid]
     known: Known
     meters: Mapping[str, Sequence[Meter]]
     spends: Mapping[str, bool]

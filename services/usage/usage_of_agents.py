@@ -11,15 +11,15 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import DomainError, InsufficientFunds, SpendLimitExceeded, Unavailable
+from domain.common import errors as refusals
+from domain.common.errors import DomainError, InsufficientFunds, Invalid, SpendLimitExceeded, Unavailable
 from domain.common.ids import uuid_id
 from domain.credits.lots import Sharing
 from domain.marketplace.sale import shares_of
 from domain.marketplace.use import UseTerms, price_of, units_of
-from domain.tenants.organization import OrganizationClosed
 from domain.usage.call import Cost, cost_of_use, quantity_of
 from domain.usage.charge import Waits
-from domain.usage.event import PAYEE, UnpaidAgent, UsageEvent
+from domain.usage.event import PAYEE, UsageEvent
 from ledger.spends import NewSpend, Spender
 from models.marketplace.agent import Agent
 from repositories.books import debt
@@ -78,7 +78,7 @@ async def sold_to(
         try:
             offer = (await marketplace.get(session, agent_id)).as_offer()
             if await organization.is_closed(session, offer.org_id):
-                raise OrganizationClosed(f"The organization that sells {agent_id} is closed.")
+                raise refusals.OrganizationClosed(f"The organization that sells {agent_id} is closed.")
             found[agent_id] = await priced(session, org_id, offer, terms=terms, now=now)
         except DomainError as refusal:
             found[agent_id] = refusal
@@ -87,7 +87,7 @@ async def sold_to(
 
 async def unpaid_agents(
     session: AsyncSession, org_id: str, agents: Iterable[Agent], *, now: datetime
-) -> dict[str, UnpaidAgent]:
+) -> dict[str, Invalid]:
     """Return refusals of events about other organizations' agents that are priced by usage, by agent.
 
     They apply to events that do not name the agent as the payee. Only uses of agents in the organization's library are
@@ -99,7 +99,7 @@ async def unpaid_agents(
             continue
         owned = await owned_now(session, org_id, agent.id, now)
         if owned is None or owned.usage_prices is not None:
-            found[agent.id] = UnpaidAgent(
+            found[agent.id] = refusals.UnpaidAgent(
                 f"{agent.id} is paid by use. Add it to the library with POST /marketplace/agents/{agent.id}/purchase, "
                 "and report its work with payee_agent_id, action and quantity.",
                 extra={"field": "data.payee_agent_id", "agent_id": agent.id},

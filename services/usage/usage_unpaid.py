@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.billing_run.period import month_at
 from domain.billing.billing_terms import BillingTerms, UsageMode
 from domain.common import accounts
+from domain.common.errors import Invalid
 from domain.usage.amounts import to_minor
-from domain.usage.arrears import ArrearsRules, Unpaid, UnpaidLimit
+from domain.usage.arrears import ArrearsRules, Unpaid
 from ledger.gateway import Ledger
 from repositories.billing import billing_terms
 from repositories.messages import alert
@@ -16,7 +17,7 @@ from runtime.database import driver_connection
 from services.usage.usage_unbilled import unbilled_usage
 
 
-async def refusal(session: AsyncSession, org_id: str, usual: ArrearsRules, *, at: datetime) -> UnpaidLimit | None:
+async def refusal(session: AsyncSession, org_id: str, usual: ArrearsRules, *, at: datetime) -> Invalid | None:
     """Return why an organization's usage that asks first is refused; None if it is not.
 
     Args:

@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from domain.billing.credit_note import ExceedsRemainder
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.common import accounts
-from domain.common.errors import IdempotencyConflict
+from domain.common.errors import ExceedsRemainder, IdempotencyConflict, WrongInvoiceState
 from ledger.gateway import Ledger
 from models.billing.invoice import CreditNoteRow
 from runtime.database import Database, driver_connection

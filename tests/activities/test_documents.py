@@ -9,9 +9,9 @@ import pytest
 from api.v1.invoices.schemas import view
 from domain.billing.document.content import Document, Party, Tax, missing_for_einvoice
 from domain.billing.invoice.lines import Discount, InvoiceLine
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.treatment import Treatment
+from domain.common.errors import WrongInvoiceState
 from models.billing.invoice import InvoiceRow
 from providers.documents.maker import DocumentMaker
 from repositories.billing import invoice_line

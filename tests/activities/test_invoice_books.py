@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import insert
 
 from activities.payments.payment import SpentMeanwhile
-from domain.billing.invoice.state import WrongInvoiceState, changed
+from domain.billing.invoice.state import changed
 from domain.common import accounts
-from domain.common.errors import InsufficientFunds
+from domain.common.errors import InsufficientFunds, WrongInvoiceState
 from domain.payments.payment import booking, refunds
 from domain.payments.payment.purposes.invoice import invoice_paid
 from domain.payments.payment.state import Outcome

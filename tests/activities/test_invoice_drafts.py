@@ -11,17 +11,16 @@ from sqlalchemy import inspect, select, text
 from commands.verify import verify
 from domain.billing.invoice.lines import Discount
 from domain.billing.invoice.rules import InvoiceRules
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.treatment import Treatment
-from domain.common.errors import IdempotencyConflict
+from domain.common.errors import IdempotencyConflict, TaxUnavailable, WrongInvoiceState
 from models.billing.invoice import InvoiceRow
 from models.messages.alert import Alert
 from repositories.billing import invoice as invoices
 from repositories.billing import invoice_line
 from runtime.database import Database
 from services.billing import credit_note, invoice, invoice_end
-from services.billing.outside_tax import TaxAnswer, TaxUnavailable, taxed
+from services.billing.outside_tax import TaxAnswer, taxed
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
     CREDIT,

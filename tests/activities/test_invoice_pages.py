@@ -24,8 +24,7 @@ from domain.billing.legal_entity import LegalEntities, LegalEntity
 from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.treatment import Treatment
 from domain.common.credits import CreditPrice
-from domain.common.errors import Conflict, Unavailable
-from domain.tenants.organization import OrganizationNotEmpty
+from domain.common.errors import Conflict, OrganizationNotEmpty, Unavailable
 from domain.usage.charge import CostRules
 from ledger.spending import Spending
 from ledger.spends import NewSpend

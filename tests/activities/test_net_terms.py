@@ -7,13 +7,13 @@ from datetime import date, timedelta
 import pytest
 
 from domain.billing.invoice.collection import CollectionMethod
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.billing.subscription.commands import require_none_unpaid
 from domain.billing.subscription.orders import is_not_paid, not_paid
 from domain.billing.subscription.snapshot import BillState, ProviderState
-from domain.billing.subscription.state import OrderKind, SubscriptionRefused, SubscriptionStatus
+from domain.billing.subscription.state import OrderKind, SubscriptionStatus
 from domain.common import accounts
 from domain.common.access import Actor, Role
+from domain.common.errors import SubscriptionRefused, WrongInvoiceState
 from domain.payments.payment.terms import PurposeKind
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow

@@ -7,9 +7,9 @@ import pytest
 
 from domain.billing.credit_note import CreditedCredits, note_of
 from domain.billing.invoice.lines import InvoiceLine
-from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
+from domain.billing.invoice.state import InvoiceBalance, InvoiceStatus
 from domain.common import accounts
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, WrongInvoiceState
 from domain.payments.payment.purposes.invoice import invoice_paid
 from ledger.gateway import Ledger
 from models.billing.invoice import CreditNoteRow, InvoiceRow

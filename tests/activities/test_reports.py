@@ -14,7 +14,7 @@ from activities.insight.report import ReportActivities
 from contracts.common.batch import DuePage
 from contracts.insight.report import MadeReport, MakeReport
 from domain.common.access import Role
-from domain.common.errors import Conflict, IdempotencyConflict, Invalid, NotFound, RateLimited
+from domain.common.errors import AnalyticsNoRate, Conflict, IdempotencyConflict, Invalid, NotFound, RateLimited
 from domain.insight.report import KEPT, MAX_REPORTS, TEMPLATES, Definition, Question, ReportFormat, ReportSchedule
 from models.insight.report import Report, ReportRun
 from models.messages.event import EventRow
@@ -159,7 +159,7 @@ async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db
     class NoRate(Figures):
         async def __call__(self, session: Any, query: Any, **options: Any) -> Any:
             if query.currency:
-                raise Invalid("There is no rate from USD to EUR.", code="analytics.no_rate")
+                raise AnalyticsNoRate("There is no rate from USD to EUR.")
             return await super().__call__(session, query, **options)
 
     await make(db, NoRate(), report)

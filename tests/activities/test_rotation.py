@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from contracts.secrets.rotation import FailRotationStep, TakenRotationStep
-from domain.common.errors import Unavailable
-from domain.secrets.rotation import RotationStatus, RotationUnderWay, Step
+from domain.common.errors import RotationUnderWay, Unavailable
+from domain.secrets.rotation import RotationStatus, Step
 from domain.secrets.rotation_plan import OFF
 from domain.secrets.secret import SecretKind
 from providers.secrets.base import BackendUnavailable, Place, Stored

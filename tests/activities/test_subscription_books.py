@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select, text
 
 from domain.billing.invoice.collection import CollectionMethod
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.billing.subscription.commands import cancelling, resuming
 from domain.billing.subscription.grants import monthly_grant
 from domain.billing.subscription.orders import confirmed, declined
@@ -20,6 +19,7 @@ from domain.billing.tax.rates import AppliedTax, TaxCategory
 from domain.billing.tax.treatment import Treatment
 from domain.common import accounts
 from domain.common.access import Actor, Role
+from domain.common.errors import TaxUnavailable, WrongInvoiceState
 from domain.common.money import CREDIT
 from domain.credits.lots import LotSource, LotTerms
 from domain.insight.query import Query
@@ -38,7 +38,6 @@ from repositories.payments import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_collection, invoice_end
-from services.billing.outside_tax import TaxUnavailable
 from services.billing.subscription import accrue
 from services.books.debt import owed_minor
 from services.insight.metrics import ask

@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing.credit_note import ExceedsRemainder
 from domain.billing.subscription.grants import monthly_grant
 from domain.billing.subscription.snapshot import BillReason
 from domain.common import accounts
+from domain.common.errors import ExceedsRemainder
 from domain.common.money import CREDIT
 from ledger.gateway import Ledger
 from models.billing.invoice import CreditNoteRow, InvoiceRow

@@ -13,9 +13,8 @@ from domain.billing.tax.sale import SaleRules
 from domain.billing.tax.treatment import Treatment
 from domain.common import accounts
 from domain.common.accounts import Account
-from domain.common.approval import ApprovalRequired
 from domain.common.credits import CreditPrice
-from domain.common.errors import Invalid
+from domain.common.errors import ApprovalRequired, Invalid, TaxRefused, TaxUnavailable
 from domain.common.money import CREDIT as ASSET
 from domain.common.money import amounts_from
 from domain.credits.lots import LotSource, LotTerms
@@ -36,7 +35,6 @@ from runtime.settings import Settings
 from services.billing import billing_profile, invoice_end
 from services.billing import credit_note as credit_notes
 from services.billing.document import of_tax_receipt
-from services.billing.outside_tax import TaxRefused, TaxUnavailable
 from services.credits.credit_lot import ByHand
 from services.payments.payment_terms import TermsMaker
 from tests.api.paying import NOW as PAID

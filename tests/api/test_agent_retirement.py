@@ -7,7 +7,7 @@ import pytest
 
 from api.app import create_app
 from domain.common.access import Actor, Role
-from domain.marketplace.agent import AgentRetired
+from domain.common.errors import AgentRetired
 from repositories.marketplace import agent as agents
 from runtime.database import Database
 from services.marketplace.agent import retire

@@ -16,12 +16,12 @@ from contracts.escrow.escrow import RecordEscrowEvent
 from domain.billing.plan import DEFAULTS, plans_from
 from domain.common import accounts
 from domain.common.access import Actor, Role
+from domain.common.errors import OrganizationClosed, OrganizationSuspended
 from domain.common.money import amounts_from
 from domain.escrow import commands
 from domain.messages.webhook import endpoint as webhook_rules
 from domain.payments.payment.snapshot import ProviderStatus
 from domain.payouts.payable import HoldBack
-from domain.tenants.organization import OrganizationClosed, OrganizationSuspended
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.common.access import Actor, Role
-from domain.tenants.organization import OrganizationClosed
+from domain.common.errors import OrganizationClosed
 from domain.usage.charge import Waits
 from repositories.usage import usage_charge
 from repositories.usage.model_price import PriceBook

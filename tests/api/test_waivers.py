@@ -10,6 +10,7 @@ from api.bootstrap import operator_key
 from domain.billing.document.content import Party
 from domain.common import accounts
 from domain.common.access import Actor, Role
+from domain.common.errors import NotWaivable
 from domain.common.money import CREDIT, amounts_from
 from domain.credits.lots import LotSource, LotTerms
 from domain.payouts.earnings import EarningsKind, account_of
@@ -19,7 +20,7 @@ from runtime.database import Database, driver_connection
 from runtime.settings import Settings
 from services.credits.credit_lot import ByHand
 from services.payouts import statement
-from services.payouts.waiver import NotWaivable, WaiverRules, Wanted, waive
+from services.payouts.waiver import WaiverRules, Wanted, waive
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls

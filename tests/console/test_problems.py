@@ -17,10 +17,6 @@ CODES = dict(re.findall(r"^### `([a-z_.0-9]+)`\n\n\*\*([^*]+)\*\*", ERRORS, re.M
 OWN_CODES = {SILENCE, UNREADABLE}
 
 
-def test_every_code_has_its_reaction() -> None:
-    assert set(CODES) - set(REACTIONS) == set()
-
-
 def test_no_reaction_is_to_a_code_that_there_is_not() -> None:
     assert set(REACTIONS) - set(CODES) - OWN_CODES == set()
 
@@ -32,7 +28,9 @@ def test_every_reaction_has_words() -> None:
 
 @for_each("code", sorted(CODES))
 def test_reaction_fits_the_status(code: str) -> None:
-    status, reaction = CODES[code], REACTIONS[code]
+    status = CODES[code]
+    of_status = 422 if code == "request.invalid" else int(status[:3])
+    reaction = reaction_to(Problem(status=of_status, code=code, title="", detail=""))
     fitting = {
         "401": {Reaction.SIGN_IN},
         "402": {Reaction.FUNDS},
@@ -40,11 +38,9 @@ def test_reaction_fits_the_status(code: str) -> None:
         "404": {Reaction.NOT_FOUND},
         "429": {Reaction.WAIT},
         "500": {Reaction.UNKNOWN},
-        "503": {Reaction.UNKNOWN, Reaction.ELSEWHERE},
+        "503": {Reaction.UNKNOWN},
     }
-    if "," in status:
-        assert reaction in {Reaction.ELSEWHERE, Reaction.FIELDS, Reaction.CHANGED}
-    elif status[:3] in fitting:
+    if status[:3] in fitting:
         assert reaction in fitting[status[:3]]
     else:
         assert reaction not in {Reaction.SIGN_IN, Reaction.NOT_FOUND, Reaction.FUNDS}

@@ -10,7 +10,6 @@ from domain.books.accounting import (
     Entry,
     JournalTransfer,
     LineSum,
-    NotMapped,
     balance_sheet,
     beancount_transfer,
     codes_from,
@@ -19,7 +18,7 @@ from domain.books.accounting import (
     xero_rows,
 )
 from domain.common.accounts import AccountKind
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, NotMapped
 
 DAY = date(2026, 2, 28)
 LINES = [(f"platform/{kind.value}_{number}", kind) for kind in AccountKind for number in range(2)]

@@ -25,8 +25,8 @@ from domain.billing.billing_terms import (
 )
 from domain.billing.invoice.lines import MAX_LINES
 from domain.billing.invoice.wording import said
-from domain.common.errors import Invalid
-from domain.usage.arrears import Billed, EventCost, Metered, OtherCurrency, Source, Unbilled, billed_parts
+from domain.common.errors import Invalid, OtherCurrency
+from domain.usage.arrears import Billed, EventCost, Metered, Source, Unbilled, billed_parts
 from tests.support.cases import for_each
 
 PICO_PER_CENT = 10**10

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, NotAccepted
 from domain.escrow.contract import (
     DISPUTE_PARTS,
     Bounds,
     ContractStatus,
-    NotAccepted,
     Offer,
     Term,
     accepted_unasked,

@@ -15,7 +15,6 @@ from domain.billing.invoice.series import DocumentType, number_text, series_of
 from domain.billing.invoice.state import (
     InvoiceBalance,
     InvoiceStatus,
-    WrongInvoiceState,
     changed,
     is_overdue,
     recoverable_minor,
@@ -25,7 +24,7 @@ from domain.billing.invoice.state import (
     require_payable,
     require_voidable,
 )
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, WrongInvoiceState
 from domain.common.money import MAX_AMOUNT_MINOR
 from domain.payments.payment import invoicing, refunds
 from domain.payments.payment.booking import (

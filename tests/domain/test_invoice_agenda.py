@@ -17,9 +17,9 @@ from domain.billing.invoice.collection import (
     InvoiceDue,
     Outcome,
 )
-from domain.billing.invoice.state import InvoiceStatus, PausedFor, WrongInvoiceState
+from domain.billing.invoice.state import InvoiceStatus, PausedFor
 from domain.common.agenda import Wait
-from domain.common.errors import DomainError
+from domain.common.errors import DomainError, WrongInvoiceState
 from domain.payments import dunning as rules
 from domain.payments.dunning import Became, Verdict, check_days
 

@@ -7,8 +7,8 @@ import pytest
 from domain.billing.document.content import Party
 from domain.billing.invoice.rules import InvoiceRules
 from domain.billing.invoice.series import DocumentType
-from domain.billing.legal_entity import LegalEntities, LegalEntity, UnknownEntity, entities_from
-from domain.common.errors import Invalid
+from domain.billing.legal_entity import LegalEntities, LegalEntity, entities_from
+from domain.common.errors import Invalid, UnknownEntity
 from tests.support.cases import for_each
 
 ACME = {"code": "ACME", "name": "Acme SARL", "city": "Paris", "tax_country": "FR", "vat_id": "FR40303265045"}

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from dev.metrics import PAGE, page
 from domain.common.calendar import first_moment
-from domain.insight.metrics import METRICS, Measure, MetricUnit, Unknown, metric_of, usable
+from domain.common.errors import QueryTooLarge, UnknownMetric
+from domain.insight.metrics import METRICS, Measure, MetricUnit, metric_of, usable
 from domain.insight.query import (
     MOST_VALUES,
     Answer,
@@ -20,7 +21,6 @@ from domain.insight.query import (
     Grain,
     Query,
     Row,
-    TooMuch,
     bounds_of,
     check_size,
     compared,
@@ -63,11 +63,11 @@ def test_a_ratio_is_of_sums_and_nothing_where_it_would_divide_by_nothing():
 
 
 def test_unknown_names_come_with_the_nearest():
-    with pytest.raises(Unknown, match=r"payments\.failed"):
+    with pytest.raises(UnknownMetric, match=r"payments\.failed"):
         metric_of("payment.failed", platform=False)
-    with pytest.raises(Unknown, match="GET /analytics/metrics"):
+    with pytest.raises(UnknownMetric, match="GET /analytics/metrics"):
         metric_of("zzz", platform=False)
-    with pytest.raises(Unknown):
+    with pytest.raises(UnknownMetric):
         metric_of("revenue", platform=False)
     assert metric_of("revenue", platform=True).name == "revenue"
     assert "spending" not in usable(platform=True)
@@ -107,7 +107,7 @@ def test_intervals_cover_the_period_without_gaps_and_begin_where_the_calendar_sa
     ],
 )
 def test_what_is_too_much_says_what_would_fit(since: datetime, until: datetime, grain: Grain | None):
-    with pytest.raises(TooMuch, match="Ask for"):
+    with pytest.raises(QueryTooLarge, match="Ask for"):
         bounds_of(query(since, until, grain=grain))
 
 
@@ -135,11 +135,11 @@ def test_an_answer_has_a_bounded_number_of_values(
     if values <= MOST_VALUES:
         assert len(bounds_of(asked)) == intervals + 1
     else:
-        with pytest.raises(TooMuch, match=f"{values:,} values.*Ask for fewer metrics"):
+        with pytest.raises(QueryTooLarge, match=f"{values:,} values.*Ask for fewer metrics"):
             bounds_of(asked)
     # The same of what was found, such as groups.
     if values > MOST_VALUES:
-        with pytest.raises(TooMuch):
+        with pytest.raises(QueryTooLarge):
             check_size(asked, intervals, metrics)
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.common.access import Role
-from domain.common.errors import Invalid, RateLimited
+from domain.common.errors import Invalid, OnlyRecipient, RateLimited
 from domain.common.mail import LANGUAGES
 from domain.messages.alert.kinds import severity_of
 from domain.messages.alert.titles import TITLES
@@ -34,13 +34,7 @@ from domain.messages.notification.due import (
     digest_at,
     due,
 )
-from domain.messages.notification.preferences import (
-    OnlyRecipient,
-    Person,
-    Preferences,
-    check_somebody_is_notified,
-    checked_choices,
-)
+from domain.messages.notification.preferences import Person, Preferences, check_somebody_is_notified, checked_choices
 from domain.messages.notification.types import (
     BY_FACT,
     BY_NAME,

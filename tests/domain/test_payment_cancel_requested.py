@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, PaymentUnderWay, WrongPaymentState
 from domain.payments.payment import commands, refunds
 from domain.payments.payment.agenda import News, Step, due
-from domain.payments.payment.fulfilment import PaymentUnderWay, awaits, fulfil, refuse_beside, wake_at
+from domain.payments.payment.fulfilment import awaits, fulfil, refuse_beside, wake_at
 from domain.payments.payment.purposes.base import Return
 from domain.payments.payment.snapshot import ProviderStatus
 from domain.payments.payment.state import Payment, PaymentStatus, RefundState, status_of
@@ -35,7 +35,7 @@ def test_no_other_command_is_taken_any_more():
         lambda: commands.check_open(cancelled(AWAITED), "confirm"),
         lambda: commands.check_capture(cancelled(replace(AUTHORIZED, provider_status=ProviderStatus.AUTHORIZED)), None),
     ):
-        with pytest.raises(commands.WrongPaymentState, match="being cancelled"):
+        with pytest.raises(WrongPaymentState, match="being cancelled"):
             check()
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from domain.common.access import Actor, Role
-from domain.common.errors import DomainError
-from domain.payments.payment import commands, refunds
+from domain.common.errors import DomainError, NotRefundable, NotYet
+from domain.payments.payment import refunds
 from domain.payments.payment.actions import PaymentAction, actions
 from domain.payments.payment.presentation import details
 from domain.payments.payment.refundable import left_to_refund
@@ -69,12 +69,12 @@ def test_whatever_a_payment_with_credits_refunds_takes_nothing_from_the_wallet()
     assert left_to_refund(back) == 70_000_000
     assert refund(back).moves == ()
     # What the escrow has since is not in the refund of the rest.
-    with pytest.raises(refunds.NotRefundable):
+    with pytest.raises(NotRefundable):
         refund(replace(back, fulfilment=Fulfilment.DONE))
 
 
 def test_credits_that_the_escrow_is_taking_are_refused_for_now() -> None:
-    with pytest.raises(commands.NotYet):
+    with pytest.raises(NotYet):
         refund(replace(WAITING, fulfilling=True))
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.common.agenda import Wait
+from domain.common.errors import WrongPayoutState
 from domain.payouts.payout import commands
 from domain.payouts.payout.agenda import Step, agenda
-from domain.payouts.payout.commands import LOOKS, SOON, TRIES, WAITS_FOR_FUNDS, WORKS_AT_MOST, WrongPayoutState
+from domain.payouts.payout.commands import LOOKS, SOON, TRIES, WAITS_FOR_FUNDS, WORKS_AT_MOST
 from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from tests.domain.test_payout_funds import ASKED, NOW
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.common.errors import WrongPayoutState
 from domain.payments.payment.event_types import currencies_available
-from domain.payouts.payout.commands import SETTLES, SOON, WOKEN, WrongPayoutState, funds_available, short
+from domain.payouts.payout.commands import SETTLES, SOON, WOKEN, funds_available, short
 from domain.payouts.payout.state import Payout, PayoutStatus
 from tests.support.cases import for_each
 

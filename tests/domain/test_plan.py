@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from domain.billing.entitlement import Entitlement, EntitlementMissing, Standing, included, require, ways_up
+from domain.billing.entitlement import Entitlement, Standing, included, require, ways_up
 from domain.billing.plan import DEFAULTS, Interval, PlanOverrides, PlanPrice, Plans, plans_from, with_overrides
 from domain.common.credits import CreditPrice
-from domain.common.errors import Invalid
+from domain.common.errors import EntitlementMissing, Invalid
 from domain.credits.lots import Sharing
 from domain.marketplace.least_payout import least_payout
 from domain.marketplace.revenue_share import share_bps

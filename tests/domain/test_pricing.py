@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, QuoteExpired, QuoteUsed
 from domain.common.money import allocate
 from domain.escrow.settlement import payout
 from domain.escrow.state import EscrowPostingKind
 from domain.marketplace.pricing.book import Book
 from domain.marketplace.pricing.facts import Facts, Standing
-from domain.marketplace.pricing.quote import QuoteExpired, QuoteUsed, borne_bps, commission_of, judge_use
+from domain.marketplace.pricing.quote import borne_bps, commission_of, judge_use
 from domain.marketplace.pricing.rule import Rule, Stacking, refuse_overlap
 from domain.marketplace.pricing.terms import (
     Bounds,

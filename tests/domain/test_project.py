@@ -9,7 +9,6 @@ from domain.billing import project
 from domain.billing.plan import DEFAULTS, Plan, plans_from
 from domain.billing.project import (
     SLUG,
-    LimitReached,
     Usage,
     check_new_project,
     returned,
@@ -18,7 +17,7 @@ from domain.billing.project import (
     slots_to_take,
     slug_of,
 )
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, LimitReached
 from tests.support.cases import for_each
 
 PLANS = plans_from(DEFAULTS)

@@ -10,16 +10,13 @@ from hypothesis import strategies as st
 from domain.budgets.purchase_order import (
     MAX_ATTEMPTS,
     Attempt,
-    AttemptOpen,
     AttemptStatus,
     Binding,
     Lift,
     Person,
     PurchaseOrderStatus,
-    Stale,
     Term,
     WaitingPurchase,
-    WrongState,
     booking,
     check_abandon,
     check_attempt,
@@ -36,7 +33,7 @@ from domain.budgets.purchase_order import (
     status_after_charge,
 )
 from domain.common.calendar import Window
-from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.errors import ApprovalStale, AttemptOpen, Conflict, Forbidden, Invalid, WrongOrderState
 
 NOW = datetime(2026, 1, 18, 10, 30, tzinfo=UTC)
 S, A = PurchaseOrderStatus, AttemptStatus
@@ -127,20 +124,20 @@ def test_an_attempt_begins_only_when_all_before_it_were_declined(statuses: list[
     else:
         assert check_attempt(S.APPROVED, attempts, held_until=until, at=NOW) == len(statuses) + 1
     for status in set(S) - {S.APPROVED}:
-        with pytest.raises(WrongState):
+        with pytest.raises(WrongOrderState):
             check_attempt(status, attempts, held_until=None, at=NOW)
 
 
 def test_an_attempt_ends_with_the_hold() -> None:
     before = NOW - timedelta(microseconds=1)
     assert check_attempt(S.APPROVED, [], held_until=NOW, at=before) == 1
-    with pytest.raises(WrongState, match="hold of this order has ended"):
+    with pytest.raises(WrongOrderState, match="hold of this order has ended"):
         check_attempt(S.APPROVED, [], held_until=NOW, at=NOW)
 
 
 def test_what_was_bought_or_may_have_been_is_not_abandoned() -> None:
     for status in (S.PURCHASED, S.ABANDONED, S.EXPIRED, S.CANCELLED):
-        with pytest.raises(WrongState):
+        with pytest.raises(WrongOrderState):
             check_abandon(status, [])
     for status in (S.APPROVED, S.NEEDS_APPROVAL, S.NEEDS_ALTERNATIVES, S.DECLINED_OVER_BUDGET, S.DECLINED_POLICY):
         check_abandon(status, [Attempt(number=1, status=A.BEGUN)])
@@ -151,7 +148,7 @@ def test_what_was_bought_or_may_have_been_is_not_abandoned() -> None:
 def test_only_a_purchase_with_a_term_is_cancelled() -> None:
     check_cancel(S.PURCHASED, Term.MONTH)
     for status, term in ((S.PURCHASED, None), (S.APPROVED, Term.MONTH), (S.CANCELLED, Term.MONTH)):
-        with pytest.raises(WrongState):
+        with pytest.raises(WrongOrderState):
             check_cancel(status, term)
 
 
@@ -183,14 +180,14 @@ def granting(
 
 def test_another_person_grants_exactly_what_waits() -> None:
     granting()
-    with pytest.raises(Stale) as stale:
+    with pytest.raises(ApprovalStale) as stale:
         granting(given_="b")
     assert stale.value.error_code == "approval.stale"
     for status in set(S) - {S.NEEDS_APPROVAL}:
-        with pytest.raises(WrongState):
+        with pytest.raises(WrongOrderState):
             granting(status=status)
     granting(at=NOW + timedelta(minutes=59))
-    with pytest.raises(WrongState, match="over"):
+    with pytest.raises(WrongOrderState, match="over"):
         granting(at=NOW + timedelta(hours=1))
 
 

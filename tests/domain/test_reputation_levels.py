@@ -8,20 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.escrow.escrow import Declined
-from domain.common.errors import Invalid
+from domain.common.errors import AboveLimit, ExposureLimit, Invalid
 from domain.payouts.payable import HoldBack
 from domain.reputation.evidence import ONE_E6
-from domain.reputation.levels import (
-    AboveLimit,
-    ExposureLimit,
-    Ladder,
-    Level,
-    Rank,
-    check,
-    commission_rule,
-    refuse_exposed,
-    refuse_large,
-)
+from domain.reputation.levels import Ladder, Level, Rank, check, commission_rule, refuse_exposed, refuse_large
 from tests.support.cases import for_each
 
 NEW = Level(name="new", commission_bps=800, escrow_limits={"USD": 500_00}, exposure_limits={"USD": 1_000_00})

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from domain.common.agenda import Wait
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, RotationUnderWay
 from domain.secrets import rotation as rules
-from domain.secrets.rotation import Plan, RotationStatus, RotationUnderWay, RotatorName, Step
+from domain.secrets.rotation import Plan, RotationStatus, RotatorName, Step
 from tests.lanes import examples
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)

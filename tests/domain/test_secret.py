@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.common.errors import DomainError, Invalid
+from domain.common.errors import DomainError, Invalid, SecretRefused
 from domain.secrets.access import Outcome, Verb, refusal
 from domain.secrets.grant import LONGEST, HttpMethod, NewGrant, check_pattern, checked, matches
 from domain.secrets.secret import MAX_PATH, RESERVED, SecretKind, check_host, check_kind, check_path
-from domain.secrets.secret_value import SecretRefused, check_value
+from domain.secrets.secret_value import check_value
 from tests.support.cases import for_each
 
 NOW = datetime(2026, 3, 10, 8, tzinfo=UTC)

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.insight.query import TooMuch
+from domain.common.errors import QueryTooLarge
 from domain.returns.roi import Roi, Scope
 from repositories.credits import spend_day
 from repositories.returns import roi as store
@@ -119,7 +119,7 @@ async def test_rows_that_are_too_many_are_refused_and_not_cut(
         await owner.close()
     monkeypatch.setattr(store, "MOST", 5)
     for reading in (store.costs, store.revenue):
-        with pytest.raises(TooMuch):
+        with pytest.raises(QueryTooLarge):
             async with database.tenant("org_a") as session:
                 await reading(session, "org_a", PERIOD["since"], PERIOD["until"])
 
@@ -139,7 +139,7 @@ async def test_spends_that_are_too_many_to_look_up_one_by_one_are_refused(
         async with database.tenant("org_a") as session:
             asked = spend_day.paid(session, "org_a", [day, day + timedelta(days=1)], most=9)
             if refused:
-                with pytest.raises(TooMuch):
+                with pytest.raises(QueryTooLarge):
                     await asked
             else:
                 assert await asked == []

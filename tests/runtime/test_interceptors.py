@@ -17,7 +17,16 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from contracts.common.queues import TASK_QUEUE
-from domain.common.errors import Conflict, DomainError, Forbidden, InFlight, InsufficientFunds, Invalid, WrongState
+from domain.common.errors import (
+    Conflict,
+    DomainError,
+    EscrowExists,
+    Forbidden,
+    InFlight,
+    InsufficientFunds,
+    Invalid,
+    WrongState,
+)
 from runtime import logs
 from runtime.identity import new_id
 from runtime.interceptors import BursarInterceptor, application_error_from, domain_error_from
@@ -188,7 +197,7 @@ async def test_refusal_is_recognised_in_a_sandbox_that_loads_its_own_classes(set
         Invalid("No.", extra={"field": "amount"}),
         WrongState("No.", extra={"state": "released"}),
         InFlight("No."),
-        Conflict("No.", code="escrow.exists"),
+        EscrowExists("No."),
         Forbidden("No."),
     ],
 )

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from contracts.common.catch_up import CatchUp, take_version, with_version
-from domain.common.errors import DomainError, WrongState
+from domain.common.errors import DomainError, WrongPaymentState, WrongState
 from domain.escrow import commands as rules
 from domain.payments.payment import refunds
-from domain.payments.payment.commands import WrongPaymentState
 from domain.payments.payment.state import PaymentStatus, RefundState
 from tests.support.looking import again
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run, tell

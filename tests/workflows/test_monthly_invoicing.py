@@ -16,11 +16,10 @@ from temporalio.worker import Worker
 
 from activities.billing.billing_run import BillingRunActivities, Collecting
 from contracts.billing.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
-from domain.billing.billing_run.period import NotEnded
 from domain.billing.billing_terms import BillingTerms, DiscountStep, TermsVersion, UsageMode
 from domain.billing.invoice.collection import CollectionMethod
 from domain.common.access import Actor, Role
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, MonthNotEnded
 from domain.common.ids import invoice_workflow_id
 from domain.usage.arrears import BilledStatus
 from models.billing.billing_run import InvoiceItemRow
@@ -239,7 +238,7 @@ async def test_months_are_those_of_the_zone_of_each_organization(billing: Billin
     assert first.total_minor == 7_00
     assert {line["period_start"] for line in first.lines} == {"2026-01-01T08:00:00+00:00"}
     async with billing.database.platform() as session:
-        with pytest.raises(NotEnded):
+        with pytest.raises(MonthNotEnded):
             await billing_run.order_run(session, KIM, FEBRUARY, datetime(2026, 3, 2, 7, 59, tzinfo=UTC))
         _, is_due = await billing_run.order_run(session, KIM, FEBRUARY, datetime(2026, 3, 2, 8, 0, tzinfo=UTC))
     assert is_due

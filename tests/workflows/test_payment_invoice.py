@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.billing.invoice.state import WrongInvoiceState
+from domain.common.errors import WrongInvoiceState
 from domain.payments.payment.state import Fulfilment, Payment, PaymentStatus
 from repositories.billing import credit_note
 from repositories.billing import invoice as invoices

@@ -18,7 +18,8 @@ from contracts.common.queues import DELIVERY_QUEUE, TASK_QUEUE
 from contracts.common.sweeps import SweepPage, SweepProgress
 from contracts.runs import rotation_news, rotation_run
 from contracts.secrets.rotation import GiveUpRotationSignal, RotateSignal
-from domain.secrets.rotation import ATTEMPT, RotationStatus, RotationUnderWay
+from domain.common.errors import RotationUnderWay
+from domain.secrets.rotation import ATTEMPT, RotationStatus
 from domain.secrets.rotation_plan import OFF
 from repositories.secrets import secret as rows
 from runtime import reach

@@ -7,6 +7,8 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from domain.common.errors import WrongInvoiceState
+
 with workflow.unsafe.imports_passed_through():
     from activities.billing.invoice import PAYMENT_TIMEOUT, InvoiceActivities
     from contracts.billing.invoice import (
@@ -31,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
         Outcome,
     )
     from domain.billing.invoice.presentation import details
-    from domain.billing.invoice.state import InvoiceStatus, WrongInvoiceState
+    from domain.billing.invoice.state import InvoiceStatus
     from domain.common.access import Actor
     from domain.common.agenda import Wait
     from domain.common.ids import invoice_payment_id

@@ -6,6 +6,8 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from domain.common.errors import SubscriptionExists
+
 with workflow.unsafe.imports_passed_through():
     from contracts.billing.subscription import (
         CancelSubscription,
@@ -21,7 +23,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.billing.subscription import commands
     from domain.billing.subscription.given_up import give_up
     from domain.billing.subscription.state import Outcome, Subscription
-    from domain.common.errors import Conflict
     from domain.common.signals import Addressee
     from workflows.billing.subscription_run import Decision, SubscriptionRun
     from workflows.common.signals import NO_INPUT, check_addressed, reason_of, sender
@@ -190,7 +191,7 @@ class SubscriptionWorkflow(SubscriptionRun):
     def _refuse_another(self, command: Subscribe) -> None:
         # A run that resumes was started by another command, and its first task has yet to read the books.
         if command.command_id not in {self._start.command_id, *self._state.receipts}:
-            raise Conflict("There is a subscription with this id already.", code="subscription.exists")
+            raise SubscriptionExists("There is a subscription with this id already.")
 
     async def _cancel_requested(self) -> None:
         signal = SubscriptionSignal()

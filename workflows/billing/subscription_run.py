@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from temporalio import workflow
 
+from domain.common.errors import SubscriptionExists, SubscriptionTrialUsed, SubscriptionUnpaid
+
 with workflow.unsafe.imports_passed_through():
     from activities.billing.subscription import SubscriptionActivities
     from contracts.billing.subscription import (
@@ -24,13 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.billing.subscription.converge import converge, has_unknown_card
     from domain.billing.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
     from domain.billing.subscription.grants import monthly_grant
-    from domain.billing.subscription.state import (
-        Outcome,
-        Subscription,
-        SubscriptionRefused,
-        SubscriptionStatus,
-        numbered,
-    )
+    from domain.billing.subscription.state import Outcome, Subscription, SubscriptionStatus, numbered
     from domain.billing.subscription.suspension import follow
     from domain.common.access import Actor
     from domain.common.agenda import Wait
@@ -42,8 +38,7 @@ with workflow.unsafe.imports_passed_through():
 
 #: The codes with which the books refuse a first event: the subscription has not begun.
 _NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
-    dict.fromkeys((commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE), SubscriptionRefused)
-    | {refusal.code: refusal for refusal in STOPPED}
+    {each.code: each for each in (SubscriptionExists, SubscriptionTrialUsed, SubscriptionUnpaid, *STOPPED)}
 )
 Decision = Callable[[Subscription, datetime], Outcome]
 
@@ -284,12 +279,12 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             SubscriptionActivities.record, message, **local_activity(following.event)
         )
         other = recorded.declined
-        if other is not None and other.code == commands.TRIAL_USED and self._state.version:
+        if other is not None and other.code == SubscriptionTrialUsed.code and self._state.version:
             refused = orders.trial_refused(self._state, why=orders.TRIAL_CARD_USED)
             return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
         if other is not None and other.code in _NOT_BEGUN:
             # The run completes, with nothing in the books.
-            self._not_begun = _NOT_BEGUN[other.code](other.detail, code=other.code, extra=other.extra)
+            self._not_begun = _NOT_BEGUN[other.code](other.detail, extra=other.extra)
             self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
             return False
         order = self._state.order

@@ -8,6 +8,8 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from domain.common.errors import EscrowExists
+
 with workflow.unsafe.imports_passed_through():
     from contracts.escrow.escrow import (
         ApproveEscrow,
@@ -32,7 +34,6 @@ with workflow.unsafe.imports_passed_through():
         ValidateEscrow,
     )
     from domain.common.access import Actor
-    from domain.common.errors import Conflict
     from domain.escrow import commands
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from workflows.common.signals import NO_INPUT
@@ -77,9 +78,8 @@ class EscrowWorkflow(EscrowRun):
     @open.validator
     def _validate_open(self, command: OpenEscrow) -> None:
         if command.command_id != self._start.command_id:
-            raise Conflict(
+            raise EscrowExists(
                 "This contract has an escrow already.",
-                code="escrow.exists",
                 extra={"state": self._state.status.value, "escrow_id": self._state.terms.escrow_id},
             )
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from domain.common.errors import WrongEndpointState
+
 with workflow.unsafe.imports_passed_through():
     from activities.messages.webhook_endpoint import WebhookEndpointActivities
     from contracts.common.queues import DELIVERY_QUEUE, local_activity, regular_activity
@@ -25,15 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.common.signals import Addressee
     from domain.messages.webhook import endpoint as rules
     from domain.messages.webhook.agenda import Backlog, Step, agenda
-    from domain.messages.webhook.endpoint import (
-        ENDED,
-        Endpoint,
-        EndpointStatus,
-        GivenUp,
-        Outcome,
-        WrongEndpointState,
-        numbered,
-    )
+    from domain.messages.webhook.endpoint import ENDED, Endpoint, EndpointStatus, GivenUp, Outcome, numbered
     from domain.messages.webhook.presentation import details
     from workflows.common.books_entity import BooksEntity
     from workflows.common.signals import NO_INPUT, reason_of, sender

@@ -9,6 +9,8 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from domain.common.errors import NotYet, PaymentExists
+
 with workflow.unsafe.imports_passed_through():
     from contracts.escrow.escrow import OperatorSignal
     from contracts.payments.payment import (
@@ -29,10 +31,8 @@ with workflow.unsafe.imports_passed_through():
         SubmitDisputeEvidence,
     )
     from domain.common.access import Actor
-    from domain.common.errors import Conflict
     from domain.common.ids import refund_id_of
     from domain.payments.payment import commands
-    from domain.payments.payment.commands import NotYet
     from domain.payments.payment.state import Outcome, Payment
     from workflows.common.signals import NO_INPUT
     from workflows.payments import payment_signals as by_signal
@@ -80,7 +80,7 @@ class PaymentWorkflow(PaymentRun):
         # A run that resumes was started by another command, and its first task has yet to read the books.
         made_by = {self._start.command_id, *self._state.receipts}
         if self._state.version and command.command_id not in made_by:
-            raise Conflict("There is a payment with this id already.", code="payment.exists")
+            raise PaymentExists("There is a payment with this id already.")
 
     @workflow.update(name="confirm")
     async def confirm(self, command: ConfirmPayment) -> PaymentCommandResult:

@@ -8,6 +8,8 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
+from domain.common.errors import PaymentEvidenceRefused, PaymentRefused, ProviderNotAvailable
+
 with workflow.unsafe.imports_passed_through():
     from activities.payments.payment_providers import ProviderActivities
     from contracts.common.queues import regular_activity
@@ -20,7 +22,6 @@ with workflow.unsafe.imports_passed_through():
         SubmitDisputeEvidence,
     )
     from domain.common.access import Actor
-    from domain.common.errors import Conflict, Invalid
     from domain.common.ids import payment_key
     from domain.payments.payment import commands
     from domain.payments.payment.chargebacks import offer_evidence
@@ -169,7 +170,7 @@ class PaymentAtProvider(PaymentRecord):
         if answer.declined is not None:
             raise answer.declined.error(state=self._state.status.value)
         if answer.refused is not None:
-            raise Conflict(answer.refused.detail, code="payment.refused", extra={"reason": answer.refused.code})
+            raise PaymentRefused(answer.refused.detail, extra={"reason": answer.refused.code})
         await self._converge(answer, ended_by=ended_by)
 
     async def _converge(
@@ -289,7 +290,7 @@ class PaymentAtProvider(PaymentRecord):
             if answer.declined is not None:
                 raise answer.declined.error(state=self._state.status.value)
             if answer.refused is not None:
-                raise Invalid(answer.refused.detail, code="payment.evidence_refused")
+                raise PaymentEvidenceRefused(answer.refused.detail)
         done = commands.evidence_submitted(self._state, dispute.ref, actor=actor, at=workflow.now())
         await self._record([done], command_id=command_id, actor=actor)
         self._refresh_wanted = True
@@ -322,7 +323,7 @@ class PaymentAtProvider(PaymentRecord):
                 raise
         unanswered = commands.unanswered(self._state, name, command_id, actor=actor, at=workflow.now())
         await self._record([unanswered], actor=actor)
-        raise commands.NoResponse(
+        raise ProviderNotAvailable(
             "The provider does not answer. The outcome of this command is being looked up: repeat it with the same "
             "Idempotency-Key.",
             extra={"state": self._state.status.value},

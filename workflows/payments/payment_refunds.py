@@ -5,6 +5,8 @@ from functools import partial
 
 from temporalio import workflow
 
+from domain.common.errors import RefundExceeds
+
 with workflow.unsafe.imports_passed_through():
     from activities.payments.payment_providers import ProviderActivities
     from contracts.payments.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
@@ -137,6 +139,6 @@ class PaymentRefunds(PaymentAtProvider):
 
 def _left(refusal: DomainError, currency: str) -> int | None:
     """Return what the books leave to refund if that is less than requested; None if nothing is left."""
-    if refusal.error_code != refunds.RefundExceeds.code:
+    if refusal.error_code != RefundExceeds.code:
         return None
     return parse_amount(str(refusal.extra["refundable"]), currency, zero=True) or None

@@ -7,6 +7,8 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from domain.common.errors import WrongPayoutState
+
 with workflow.unsafe.imports_passed_through():
     from activities.payouts.payout import PayoutActivities
     from contracts.common.queues import local_activity
@@ -111,7 +113,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
         def decide(payout: Payout, now: datetime) -> Outcome:
             return rules.funds_available(payout, now, place=heard.place, event_id=heard.event_id)
 
-        with suppress(rules.WrongPayoutState):
+        with suppress(WrongPayoutState):
             await self._turn(lambda: self._apply(bounded(f"event:{heard.event_id}"), decide, None))
 
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
@@ -223,7 +225,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
         def decide(payout: Payout, _now: datetime) -> Outcome:
             if payout.status is not PayoutStatus.WAITING_FOR_FUNDS:
-                raise rules.WrongPayoutState(
+                raise WrongPayoutState(
                     "Only a payout that waits for funds is given up by a cancellation.",
                     extra={"state": payout.status.value},
                 )

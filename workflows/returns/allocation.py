@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from temporalio import workflow
 
+from domain.common.errors import AllocationExpired
+
 with workflow.unsafe.imports_passed_through():
     from activities.returns.allocation import AllocationActivities
     from contracts.common import search_attributes
@@ -20,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
         LookAtAllocation,
         ProposeAllocation,
     )
-    from domain.common.errors import Conflict, DomainError
+    from domain.common.errors import DomainError
     from domain.common.signals import Addressee
     from domain.common.text import as_markdown
     from domain.returns.allocation import AllocationStatus
@@ -92,7 +94,7 @@ class AllocationWorkflow:
         subject = self._seen.allocation_id
         try:
             if subject is None:
-                raise Conflict("Nothing was proposed for this night.", code="allocation.expired")
+                raise AllocationExpired("Nothing was proposed for this night.")
             reached = Addressee(kind="allocation", id=subject, state=self._seen.outcome, asks_for_name=True)
             check_addressed(reached, "accept", given, subject=given.accept)
         except DomainError as refusal:

@@ -17,8 +17,8 @@ from api.outgoing import OutgoingStream
 from api.routing import Resource
 from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
 from api.v1.usage.periods import EndDate, StartDate, days, period
-from domain.books.accounting import NotMapped
 from domain.common.access import Actor, Permission
+from domain.common.errors import NotMapped
 from domain.common.ids import transfer_id, uuid_of
 from repositories.books import accounting
 from repositories.books.accounting import JournalFilter

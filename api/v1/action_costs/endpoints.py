@@ -17,8 +17,8 @@ from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
 from api.v1.action_costs.schemas import ActionCostView, CostChange, CostList, CostVersionView
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import ApprovalRequired, ApprovalSameOperator, Invalid, NotFound
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.action_cost import is_action
 from repositories.credits import action_cost as costs
@@ -42,9 +42,7 @@ async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor 
 
 
 @router.put(
-    "/credits/costs/{action}",
-    response_model=CostVersionView,
-    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator")),
+    "/credits/costs/{action}", response_model=CostVersionView, responses=errors(ApprovalRequired, ApprovalSameOperator)
 )
 async def set_cost(
     action: str, body: CostChange, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
@@ -82,7 +80,7 @@ async def set_cost(
 _VERSIONS = ListOf("cost-versions", CostVersionView, *(*CREATED, "q"), order=["cost"], organization_id=Whose)
 
 
-@_VERSIONS.get(router, "/credits/costs/{action}/versions", NotFound)
+@_VERSIONS.get(router, "/credits/costs/{action}/versions")
 async def list_cost_versions(
     action: str, deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)
 ) -> Items:

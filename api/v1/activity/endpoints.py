@@ -14,7 +14,7 @@ from api.tenancy import known_organization
 from api.v1.activity.schemas import FactView
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.payouts.activity import Category
 from repositories.payouts import activity
 
@@ -31,7 +31,7 @@ _LIST = ListOf(
 )
 
 
-@_LIST.get(router, "/billing/activity", NotFound, Forbidden)
+@_LIST.get(router, "/billing/activity", NotFound)
 async def list_activity(
     deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:

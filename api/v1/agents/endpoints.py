@@ -31,9 +31,8 @@ from api.v1.agents.schemas import (
     stars_e6,
 )
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import AgentListed, ExternalIdTaken, NotFound
 from domain.marketplace.agent import AgentSort
-from domain.tenants.metadata import ExternalIdTaken
 from models.marketplace.agent import Agent
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.listing import Found
@@ -138,7 +137,7 @@ async def list_agents(deps: DepsDep, asked: Asked, actor: Actor = require(Permis
     return items_of(found, lambda row: AgentView.of(row, known[row.id], own.get(row.id)))
 
 
-@router.get("/agents/{agent_id}", responses=errors(NotFound, Forbidden))
+@router.get("/agents/{agent_id}")
 async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> AgentView:
     """Read one agent."""
     async with deps.session_for(actor) as session:
@@ -168,11 +167,7 @@ async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
     permit(actor, Permission.MANAGE_AGENTS)
 
 
-@router.patch(
-    "/agents/{agent_id}",
-    response_model=AgentView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken, (Conflict, "agent.listed")),
-)
+@router.patch("/agents/{agent_id}", response_model=AgentView, responses=errors(ExternalIdTaken, AgentListed))
 async def update_agent(
     agent_id: str, body: AgentUpdate, deps: DepsDep, actor: ActorDep, expected: PreconditionDep, command: MayRepeat
 ) -> Response:
@@ -209,7 +204,7 @@ async def update_agent(
         return command.answer(await _view(session, row, changed.own))
 
 
-@router.post("/agents/{agent_id}/retire", response_model=AgentView, responses=errors(NotFound, Forbidden))
+@router.post("/agents/{agent_id}/retire", response_model=AgentView)
 async def retire_agent(agent_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Retire an agent permanently: no new contract or purchase of it can begin; existing ones continue.
 
@@ -225,7 +220,7 @@ async def retire_agent(agent_id: str, deps: DepsDep, actor: ActorDep, command: M
         return command.answer(shown)
 
 
-@router.put("/agents/{agent_id}/category", responses=errors(NotFound))
+@router.put("/agents/{agent_id}/category")
 async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: ActorDep) -> AgentView:
     """List an agent under another category, or under none. Its evidence moves with it."""
     await _owned(deps, actor, agent_id)

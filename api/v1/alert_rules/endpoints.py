@@ -18,7 +18,13 @@ from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alert_rules.schemas import AlertMetricsView, AlertRuleCreate, AlertRuleSet, AlertRuleView, MetricView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import (
+    AlertRuleExists,
+    AlertRuleLimitReached,
+    AlertRuleNeverFires,
+    AlertRuleUnknownMetric,
+    NotFound,
+)
 from domain.messages.alert.metrics import watched
 from domain.messages.alert.rules import BuiltIn, built_in_of
 from models.messages.alert_rule import AlertRule
@@ -27,13 +33,7 @@ from services.messages import alert_rule as service
 
 router = Resource(tags=["alert_rules"])
 
-_REFUSALS = tuple(
-    (Invalid, code)
-    for code in (
-        "alert_rule.unknown_metric",
-        "alert_rule.never_fires",
-    )
-)
+_REFUSALS = (AlertRuleUnknownMetric, AlertRuleNeverFires)
 ForOrganization = Annotated[
     OrganizationId | None,
     Query(description="For operators: the organization whose rules are meant; the platform's own when left out."),
@@ -71,7 +71,7 @@ async def list_alert_metrics(actor: Actor = require(Permission.READ)) -> AlertMe
     "/alert-rules",
     status_code=201,
     response_model=AlertRuleView,
-    responses=errors(NotFound, *_REFUSALS, (Conflict, "alert_rule.exists"), (Conflict, "alert_rule.limit_reached")),
+    responses=errors(NotFound, *_REFUSALS, AlertRuleExists, AlertRuleLimitReached),
 )
 async def create_alert_rule(
     body: AlertRuleCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_ALERT_RULES), command: MayRepeat
@@ -85,7 +85,7 @@ async def create_alert_rule(
         return command.answer(AlertRuleView.of(row))
 
 
-@router.get("/alert-rules/{rule_id}", responses=errors(NotFound))
+@router.get("/alert-rules/{rule_id}")
 async def get_alert_rule(
     rule_id: str, deps: DepsDep, actor: ActorDep, organization_id: ForOrganization = None
 ) -> AlertRuleView:
@@ -100,7 +100,7 @@ async def get_alert_rule(
         return AlertRuleView.of(row)
 
 
-@router.put("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(NotFound, Forbidden, *_REFUSALS))
+@router.put("/alert-rules/{rule_id}", response_model=AlertRuleView, responses=errors(*_REFUSALS))
 async def set_alert_rule(
     rule_id: str,
     body: AlertRuleSet,
@@ -125,7 +125,7 @@ async def set_alert_rule(
         return command.answer(AlertRuleView.of_built_in(rule, org_id, row))
 
 
-@router.delete("/alert-rules/{rule_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/alert-rules/{rule_id}", status_code=204)
 async def delete_alert_rule(
     rule_id: str,
     deps: DepsDep,

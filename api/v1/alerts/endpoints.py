@@ -21,10 +21,10 @@ from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView, mentioned
 from api.v1.spends.own import of_others
 from domain.common.access import Actor, Permission
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import AlertResolved, Invalid, NotFound, OperatorsCase
 from domain.common.ids import escalation_workflow_id, is_id
 from domain.messages.alert.kinds import ladder_of
-from domain.messages.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
+from domain.messages.alert.life import AlertStatus, Severity, judge_snooze
 from models.messages.alert import Alert
 from repositories.messages import alert as alerts
 from repositories.tenants import name
@@ -66,11 +66,7 @@ async def list_alerts(
         return items_of(found, lambda row: AlertView.of(row, actor, names))
 
 
-@router.post(
-    "/alerts/{alert_id}/acknowledge",
-    response_model=AlertView,
-    responses=errors(NotFound),
-)
+@router.post("/alerts/{alert_id}/acknowledge", response_model=AlertView)
 async def acknowledge_alert(
     alert_id: str, deps: DepsDep, *, actor: Actor = require(Permission.ACKNOWLEDGE), command: MayRepeat
 ) -> Response:
@@ -89,11 +85,7 @@ async def acknowledge_alert(
         )
 
 
-@router.post(
-    "/alerts/{alert_id}/resolve",
-    response_model=AlertView,
-    responses=errors(NotFound, OperatorsCase),
-)
+@router.post("/alerts/{alert_id}/resolve", response_model=AlertView, responses=errors(OperatorsCase))
 async def resolve_alert(
     alert_id: str, deps: DepsDep, *, actor: Actor = require(Permission.ACKNOWLEDGE), command: MayRepeat
 ) -> Response:
@@ -112,11 +104,7 @@ async def resolve_alert(
         return command.answer(await _answer(deps, actor, alert_id, "alert.resolve", alert.resolve, silences=resolved))
 
 
-@router.post(
-    "/alerts/{alert_id}/snooze",
-    response_model=AlertView,
-    responses=errors(NotFound, AlreadyResolved, Invalid),
-)
+@router.post("/alerts/{alert_id}/snooze", response_model=AlertView, responses=errors(AlertResolved, Invalid))
 async def snooze_alert(
     alert_id: str,
     body: AlertSnooze,

@@ -29,8 +29,9 @@ from api.v1.allocations.schemas import (
 )
 from api.v1.spend_controls.kinds import note_price
 from api.v1.spends.own import confined, refuse_totals
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.common.ids import allocation_workflow_id, uuid_id
 from domain.credits.spend.scope import SpendingKey
 from domain.returns.allocation import AllocationStatus
@@ -50,13 +51,11 @@ router = Resource(tags=["allocations"])
 #: How long an acceptance waits for its run to take the news.
 NEWS_TIMEOUT = timedelta(seconds=2)
 
-_NO_BUDGET = (Conflict, "allocation.no_budget")
-
 
 @router.put(
     "/projects/{slug}/allocation",
     response_model=AllocationSettingView,
-    responses=errors(NotFound, Forbidden, _NO_BUDGET),
+    responses=errors(refusals.AllocationNoBudget),
     operation_id="allocations.set",
 )
 async def set_allocation(
@@ -76,7 +75,7 @@ async def set_allocation(
         return once.answer(AllocationSettingView.of(row))
 
 
-@router.get("/projects/{slug}/allocation", responses=errors(NotFound, Forbidden), operation_id="allocations.settings")
+@router.get("/projects/{slug}/allocation", operation_id="allocations.settings")
 async def get_allocation_settings(
     slug: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationSettingView:
@@ -117,7 +116,7 @@ async def list_allocations(
     )
 
 
-@router.get("/allocations/{allocation_id}", responses=errors(NotFound, Forbidden))
+@router.get("/allocations/{allocation_id}")
 async def get_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> AllocationDetailView:
@@ -130,7 +129,7 @@ async def get_allocation(
 @router.post(
     "/allocations/{allocation_id}/accept",
     response_model=AllocationDetailView,
-    responses=errors(NotFound, Forbidden, _NO_BUDGET, (Conflict, "allocation.expired"), (Conflict, "allocation.stale")),
+    responses=errors(refusals.AllocationNoBudget, refusals.AllocationExpired, refusals.AllocationStale),
 )
 async def accept_allocation(
     allocation_id: str, deps: DepsDep, key: SpendingKeyDep, once: MayRepeat, actor: ActorDep
@@ -153,7 +152,7 @@ async def accept_allocation(
     "/trials",
     status_code=201,
     response_model=TrialView,
-    responses=errors(NotFound, (Conflict, "spend_control.exists")),
+    responses=errors(NotFound, refusals.SpendControlExists),
     operation_id="trials.create",
     tags=["trials"],
 )

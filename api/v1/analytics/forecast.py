@@ -16,9 +16,9 @@ from api.routing import Resource
 from api.tenancy import known_or_all
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import AnalyticsNoRate, ForecastTooShort, Invalid, NotFound, UnknownMetric
 from domain.insight.forecast import LEVELS, OF_SUMS, Forecasted, Method
-from domain.insight.metrics import Unknown, written
+from domain.insight.metrics import written
 from domain.insight.runway import BalanceChangeKind
 from services.insight import forecast as service
 from services.insight.forecast import SCORE_SCALE, Forecasts
@@ -127,7 +127,7 @@ class ForecastView(ResponseModel):
 
 @router.get(
     "/analytics/forecast",
-    responses=errors(NotFound, Unknown, (Invalid, "forecast.too_short"), (Invalid, "analytics.no_rate")),
+    responses=errors(NotFound, UnknownMetric, ForecastTooShort, AnalyticsNoRate),
 )
 async def get_forecast(
     deps: DepsDep,

@@ -18,19 +18,19 @@ from api.v1.analytics.advice_schemas import InsightsView, InsightTakeView, Insig
 from api.v1.spends.own import confined, refuse_totals
 from contracts.budgets.purchase_order import PurchaseOrderInput
 from contracts.runs import purchase_order_run
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound, Unavailable
+from domain.common.errors import Forbidden, NotFound
 from domain.insight.advice.proposal import OrderProposal
 from domain.tenants.organization import STOPPED
 from runtime import reach
 from services.insight import advice, insight_take
 from services.insight.advice import Advice, Prices
-from services.insight.insight_take import OrderRefused, TakenElsewhere
 
 router = Resource(tags=["analytics"])
 
-_POOL = (Conflict, "budget.pool_closed")
-_RATE = (Unavailable, "rate.unavailable")
+_POOL = refusals.BudgetPoolClosed
+_RATE = refusals.RateUnavailable
 
 ForOrganization = Annotated[OrganizationId | None, Query(description="For operators.")]
 
@@ -54,7 +54,7 @@ async def list_insights(
     return InsightsView.of(org_id, await _advice(deps, actor, org_id, datetime.now(UTC)))
 
 
-@router.post("/analytics/insights/{insight_id}/dismiss", response_model=InsightView, responses=errors(NotFound))
+@router.post("/analytics/insights/{insight_id}/dismiss", response_model=InsightView)
 async def dismiss_insight(
     insight_id: str,
     deps: DepsDep,
@@ -76,7 +76,7 @@ async def dismiss_insight(
 @router.post(
     "/analytics/insights/{insight_id}/take",
     response_model=InsightView,
-    responses=errors(NotFound, Forbidden, TakenElsewhere, OrderRefused, _POOL, _RATE, *STOPPED),
+    responses=errors(Forbidden, refusals.InsightTakenElsewhere, refusals.InsightOrderRefused, _POOL, _RATE, *STOPPED),
 )
 async def take_insight(
     insight_id: str,
@@ -120,7 +120,7 @@ async def take_insight(
 @router.post(
     "/analytics/insights/{insight_id}/approve",
     response_model=InsightTakeView,
-    responses=errors(NotFound, Forbidden, (Conflict, "payment_policy.version")),
+    responses=errors(refusals.PaymentPolicyVersion),
 )
 async def approve_insight(
     insight_id: str,

@@ -18,9 +18,9 @@ from api.v1.spends.own import confined, refuse_totals
 from domain.books.account_statement import StatementPeriod, period
 from domain.common.access import Actor, Permission
 from domain.common.calendar import zone_of
-from domain.common.errors import Invalid, NotFound
-from domain.insight.metrics import Unknown, usable
-from domain.insight.query import Answer, Query, TooMuch
+from domain.common.errors import AnalyticsNoRate, NotFound, QueryTooLarge, UnknownMetric
+from domain.insight.metrics import usable
+from domain.insight.query import Answer, Query
 from runtime.aside import aside
 from services.insight import metrics
 
@@ -36,7 +36,7 @@ async def list_metrics(actor: Actor = require(Permission.READ_BILLING)) -> Metri
 @router.post(
     "/analytics/query",
     response_model=AnswerView,
-    responses=errors(NotFound, Unknown, TooMuch, (Invalid, "analytics.no_rate")),
+    responses=errors(NotFound, UnknownMetric, QueryTooLarge, AnalyticsNoRate),
 )
 async def query_metrics(
     body: Annotated[QueryBody, Body()],

@@ -14,11 +14,9 @@ from api.keyring import new_secret
 from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRevoked, ApiKeyView
-from domain.billing.entitlement import EntitlementMissing
+from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addable, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
-from domain.marketplace.agent import AgentRetired
-from domain.tenants.organization import OrganizationClosed
+from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.tenants.token import hash_of, token_of
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys
@@ -73,12 +71,12 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
     response_model=ApiKeyCreated,
     responses=errors(
         NotFound,
-        (Forbidden, "session.by_link"),
-        (Conflict, "principal.exists"),
-        (Conflict, "api_key.limit_reached"),
-        EntitlementMissing,
-        OrganizationClosed,
-        AgentRetired,
+        refusals.SessionByLink,
+        refusals.PrincipalExists,
+        refusals.ApiKeyLimitReached,
+        refusals.EntitlementMissing,
+        refusals.OrganizationClosed,
+        refusals.AgentRetired,
     ),
 )
 async def create_api_key(body: ApiKeyCreate, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
@@ -136,7 +134,7 @@ async def list_api_keys(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
         return items_of(found, ApiKeyView.of)
 
 
-@router.delete("/api-keys/{key_id}", responses=errors(NotFound))
+@router.delete("/api-keys/{key_id}")
 async def revoke_api_key(
     key_id: str,
     deps: DepsDep,

@@ -17,12 +17,12 @@ from api.routing import Resource
 from api.v1.approvals.schemas import ApprovalView
 from domain.common.access import Actor, Permission
 from domain.common.approval import ApprovalAction, ApprovalStatus
-from domain.common.errors import Conflict, NotFound
+from domain.common.errors import ApprovalDecided, ApprovalSameOperator
 from repositories.common import approval as approvals
 from services.common import approval
 
 router = Resource(tags=["approvals"])
-_REFUSALS = errors(NotFound, (Conflict, "approval.same_operator"), (Conflict, "approval.decided"))
+_REFUSALS = errors(ApprovalSameOperator, ApprovalDecided)
 
 
 _LIST = ListOf(

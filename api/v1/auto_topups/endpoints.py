@@ -13,8 +13,9 @@ from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
 from api.v1.topups.methods import method_of, stored_method_of
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, Invalid
+from domain.common.errors import Invalid
 from domain.common.ids import quote_tax_key
 from domain.common.money import CREDIT, parse_amount
 from domain.payments.auto_topup import month_of
@@ -37,10 +38,10 @@ async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ_B
     "/billing/auto-topup",
     response_model=AutoTopUpView,
     responses=errors(
-        (Conflict, "payment.no_method"),
-        (Forbidden, "session.by_link"),
-        (Invalid, "payment_method.unknown"),
-        (Invalid, "payment_method.expired"),
+        refusals.PaymentNoMethod,
+        refusals.SessionByLink,
+        refusals.PaymentMethodUnknown,
+        refusals.PaymentMethodExpired,
     ),
 )
 async def set_auto_topup(

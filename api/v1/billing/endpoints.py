@@ -19,7 +19,7 @@ from api.tenancy import known_organization, listed_organization
 from api.v1.billing.schemas import BalanceView, MovementView
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
 from repositories.books import balance as balances
@@ -28,7 +28,7 @@ from repositories.books import movement as movements
 router = Resource(tags=["billing"])
 
 _BALANCE_ERRORS = errors(NotFound)
-_MOVEMENTS = errors(NotFound, Forbidden) | CSV
+_MOVEMENTS = errors(NotFound) | CSV
 
 
 @router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS, deprecated=True)
@@ -82,8 +82,8 @@ _LIST = ListOf(
 )
 
 
-@_LIST.get(router, "/credits/transactions", NotFound, Forbidden, deprecated=True)
-@_LIST.get(router, "/billing/transactions", NotFound, Forbidden)
+@_LIST.get(router, "/credits/transactions", NotFound, deprecated=True)
+@_LIST.get(router, "/billing/transactions", NotFound)
 async def list_transactions(
     deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:

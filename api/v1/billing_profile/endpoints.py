@@ -17,8 +17,8 @@ from api.tenancy import known_organization
 from api.v1.billing_profile.schemas import ProfileDecision, ProfileUpdate, ProfileView, view
 from domain.billing.legal_entity import missing
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import ApprovalRequired, ApprovalSameOperator, Invalid, NotFound
 from repositories.billing import billing_profile as profiles
 from services.billing import billing_profile
 
@@ -58,7 +58,7 @@ async def put_billing_profile(
 @router.put(
     "/billing/profile/decisions",
     response_model=ProfileView,
-    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(NotFound, ApprovalRequired, ApprovalSameOperator),
 )
 async def decide_billing_profile(
     body: ProfileDecision, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat

@@ -23,14 +23,13 @@ from api.v1.billing_runs.schemas import (
 )
 from contracts.billing.billing_run import BillingRun
 from contracts.runs import billing_run_run
-from domain.billing.billing_run.period import NotEnded, parse_month
+from domain.billing.billing_run.period import parse_month
 from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.billing.invoice.lines import InvoiceLine, check_lines
-from domain.billing.legal_entity import UnknownEntity
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.common.money import parse_amount
-from domain.tenants.organization import OrganizationClosed
 from models.billing.billing_run import InvoiceItemRow
 from repositories.billing import billing_run as runs
 from runtime import reach
@@ -43,7 +42,7 @@ router = Resource(tags=["billing_runs"])
 SHOWN = 100
 
 
-@router.get("/billing/invoices/upcoming", responses=errors(NotFound, UnknownEntity), tags=["invoices"])
+@router.get("/billing/invoices/upcoming", responses=errors(NotFound, refusals.UnknownEntity), tags=["invoices"])
 async def preview_invoice(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
@@ -60,7 +59,7 @@ async def preview_invoice(
     "/billing/runs",
     status_code=202,
     response_model=BillingRunView,
-    responses=errors(NotEnded, (Conflict, "billing_run.earlier_first")),
+    responses=errors(refusals.MonthNotEnded, refusals.BillingRunEarlierFirst),
 )
 async def start_billing_run(
     body: BillingRunStart,
@@ -101,7 +100,7 @@ async def list_billing_runs(deps: DepsDep, asked: Asked, actor: Actor = require(
     return await asked.rows(deps.session_for(actor), runs.runs, wanted, BillingRunView.of)
 
 
-@router.get("/billing/runs/{period}", responses=errors(NotFound))
+@router.get("/billing/runs/{period}")
 async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> BillingRunView:
     """Show the run of a month, with the organizations that could not be invoiced. For operators."""
     month = parse_month(period)
@@ -115,7 +114,7 @@ async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Per
     tags=["invoice_items"],
     status_code=201,
     response_model=InvoiceItemView,
-    responses=errors(NotFound, OrganizationClosed, (Conflict, "invoice_item.limit_reached")),
+    responses=errors(NotFound, refusals.OrganizationClosed, refusals.InvoiceItemLimitReached),
 )
 async def add_invoice_item(
     body: InvoiceItemCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
@@ -152,7 +151,7 @@ async def list_invoice_items(deps: DepsDep, asked: Asked, actor: Actor = require
 @router.delete(
     "/billing/invoice-items/{item_id}",
     tags=["invoice_items"],
-    responses=errors(NotFound, Forbidden, (Conflict, "invoice_item.not_open")),
+    responses=errors(refusals.InvoiceItemNotOpen),
 )
 async def remove_invoice_item(item_id: str, deps: DepsDep, actor: ActorDep) -> InvoiceItemView:
     """Remove an item that is not yet on an invoice. For operators."""

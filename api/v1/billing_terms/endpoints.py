@@ -13,8 +13,8 @@ from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, TermsVersionView
 from domain.common.access import Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Forbidden, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import ApprovalRequired, Forbidden
 from repositories.billing import billing_terms as terms
 from repositories.tenants import organization as organizations
 from services.billing import billing_terms
@@ -22,7 +22,7 @@ from services.billing import billing_terms
 router = Resource(tags=["billing_terms"])
 
 
-@router.get("/organizations/{organization_id}/billing-terms", responses=errors(NotFound))
+@router.get("/organizations/{organization_id}/billing-terms")
 async def get_billing_terms(organization_id: str, deps: DepsDep, actor: ActorDep) -> BillingTermsView:
     """Show an organization's current billing terms, and those that follow."""
     async with deps.session_for(actor) as session:
@@ -34,7 +34,7 @@ async def get_billing_terms(organization_id: str, deps: DepsDep, actor: ActorDep
 @router.put(
     "/organizations/{organization_id}/billing-terms",
     response_model=BillingTermsView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired),
+    responses=errors(Forbidden, ApprovalRequired),
 )
 async def agree_billing_terms(
     organization_id: str, body: BillingTermsSet, deps: DepsDep, actor: ActorDep, command: MayRepeat

@@ -21,15 +21,15 @@ from api.v1.budgets.schemas import (
 )
 from api.v1.spend_controls.kinds import (
     CHANGING,
-    CLOSED,
     Kind,
     add_controls,
     add_lists,
     changeable,
 )
 from api.v1.spend_controls.schemas import StatusChange
+from domain.common import errors as refusals
 from domain.common.access import OperatorIssued, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden
 from domain.common.ids import uuid_id
 from domain.common.money import parse_amount
 from domain.credits.spend.control import ControlKind, Pool
@@ -43,9 +43,9 @@ from services.credits.spend_control import Order
 router = Resource(tags=["budgets"])
 
 
-_SAME = (Conflict, "approval.same_operator")
-_NO_POOL = (Conflict, "budget.pool_closed")
-_TOO_SMALL = (Conflict, "budget.pool_too_small")
+_VERSION = refusals.SpendControlVersion
+_CLOSED = refusals.SpendControlClosed
+_CHANGING = errors(_VERSION, _CLOSED)
 
 
 async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> list[BudgetView]:
@@ -99,7 +99,7 @@ add_controls(router, _KIND)
 @router.post(
     "/budgets/{budget_id}/pools/move",
     response_model=BudgetView,
-    responses=errors(NotFound, Forbidden, CLOSED, _NO_POOL, _TOO_SMALL),
+    responses=errors(_CLOSED, refusals.BudgetPoolClosed, refusals.BudgetPoolTooSmall),
 )
 async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMoney, actor: ActorDep) -> Response:
     """Move an amount from one pool of a budget into another, for the rest of the present window.
@@ -120,7 +120,7 @@ async def move_pool(budget_id: str, body: PoolMove, deps: DepsDep, once: MovesMo
 @router.post(
     "/budgets/{budget_id}/emergency",
     response_model=BudgetView,
-    responses=errors(NotFound, Forbidden, OperatorIssued, CLOSED, _NO_POOL, _SAME),
+    responses=errors(Forbidden, OperatorIssued, _CLOSED, refusals.BudgetPoolClosed, refusals.ApprovalSameOperator),
 )
 async def declare_emergency(
     budget_id: str, body: EmergencyDeclare, deps: DepsDep, once: MayRepeat, actor: ActorDep

@@ -122,7 +122,7 @@ class PromptTemplateView(ResponseModel):
     "/agents/{agent_id}/prompt",
     tags=["agents"],
     response_model=PromptView,
-    responses=errors(NotFound, Forbidden)
+    responses=errors()
     | {
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         304: {"description": "The prompt is as the `ETag` in `If-None-Match` has it."},

@@ -18,10 +18,10 @@ from api.tenancy import acting_organization, listed_organization, of_own_agent, 
 from api.v1.cards.schemas import CardCreate, CardDisplayCreate, CardDisplayView, CardPaymentView, CardView
 from api.v1.spends.own import confined, refuse_totals
 from domain.cards.card import CardChange, CardStatus, issues_to
+from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from domain.common.errors import Forbidden, NotFound
 from domain.credits.spend.scope import SpendingKey
-from domain.marketplace.agent import AgentRetired
 from domain.tenants.organization import STOPPED
 from models.cards.card import Card
 from providers.cards.base import CardIssuer
@@ -37,11 +37,11 @@ router = Resource(tags=["cards"])
 # Who asks is judged first, so it stands first among the parameters.
 Payer = Annotated[Actor, require(Permission.MANAGE_BILLING)]
 _FOUND = (NotFound, Forbidden)
-_ISSUER = ((Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
-_STATES = ((Conflict, "card.closed"), (Conflict, "card.pending"))
+_ISSUER = (refusals.RefusedByProvider, refusals.ProviderNotAvailable)
+_STATES = (refusals.CardClosed, refusals.CardPending)
 _CHANGING = errors(*_FOUND, *_ISSUER, *_STATES)
-_BY_LINK = errors(*_FOUND, (Forbidden, "session.by_link"), *_ISSUER, *_STATES)
-_SHOWING = errors(*_FOUND, (Forbidden, "session.by_link"), OperatorIssued, *_ISSUER, *_STATES)
+_BY_LINK = errors(*_FOUND, refusals.SessionByLink, *_ISSUER, *_STATES)
+_SHOWING = errors(*_FOUND, refusals.SessionByLink, OperatorIssued, *_ISSUER, *_STATES)
 
 
 async def _issuer(deps: DepsDep) -> CardIssuer:
@@ -59,12 +59,12 @@ IssuerDep = Annotated[CardIssuer, Depends(_issuer)]
     response_model=CardView,
     responses=errors(
         *_FOUND,
-        (Forbidden, "session.by_link"),
+        refusals.SessionByLink,
         *_ISSUER,
-        (Conflict, "card.no_address"),
-        (Conflict, "card.no_rate"),
-        (Conflict, "card.order"),
-        AgentRetired,
+        refusals.CardNoAddress,
+        refusals.CardNoRate,
+        refusals.CardOrder,
+        refusals.AgentRetired,
         *STOPPED,
     ),
 )

@@ -16,8 +16,8 @@ from api.routing import Resource
 from api.tenancy import known_organization, visible_organization
 from api.v1.changes.schemas import MarksView
 from domain.common.access import Actor, Permission
-from domain.common.errors import NotFound
-from domain.messages.changes import TooManyStreams, topics_for
+from domain.common.errors import NotFound, TooManyStreams
+from domain.messages.changes import topics_for
 from repositories.messages import change as changes
 
 router = Resource(tags=["changes"])

@@ -17,10 +17,10 @@ from api.tenancy import listed_organization
 from api.v1.chargebacks.schemas import ChargebackEvidence, ChargebackView, view
 from api.v1.payments import commands
 from contracts.payments.payment import SubmitDisputeEvidence
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import NotFound, NotYet
 from domain.common.ids import is_id
-from domain.payments.payment.commands import NoResponse, NotYet
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Dispute, Payment
 from repositories.payments import chargeback
@@ -30,12 +30,7 @@ router = Resource(tags=["chargebacks"])
 
 
 _ANSWERING = errors(
-    NotFound,
-    Forbidden,
-    NotYet,
-    NoResponse,
-    (Conflict, "payment.evidence_closed"),
-    (Invalid, "payment.evidence_refused"),
+    NotYet, refusals.ProviderNotAvailable, refusals.PaymentEvidenceClosed, refusals.PaymentEvidenceRefused
 )
 
 
@@ -59,7 +54,7 @@ async def list_chargebacks(deps: DepsDep, asked: Asked, actor: Actor = require(P
     return [view(payment, _of(payment, row.id)) for row, payment in states], found.following
 
 
-@router.get("/disputes/{dispute_id}", responses=errors(NotFound))
+@router.get("/disputes/{dispute_id}")
 async def get_chargeback(dispute_id: str, actor: ActorDep, deps: DepsDep) -> ChargebackView:
     """Show a chargeback."""
     return view(*await _seen(deps, actor, dispute_id, Permission.READ_BILLING))

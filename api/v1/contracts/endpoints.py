@@ -28,14 +28,12 @@ from api.v1.contracts.schemas import (
     quoted,
     signing_of,
 )
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, Role
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.escrow.contract import ContractStatus
-from domain.marketplace.agent import AgentRetired
-from domain.marketplace.pricing.quote import QuoteExpired, QuoteUsed
-from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source
-from domain.tenants.metadata import ExternalIdTaken
+from domain.reputation.levels import CommissionSource, Ladder, Rank, commission_source
 from domain.tenants.organization import STOPPED
 from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
@@ -61,15 +59,15 @@ router = Resource(tags=["contracts"])
     response_model=ContractView,
     responses=errors(
         NotFound,
-        QuoteUsed,
-        QuoteExpired,
-        AboveLimit,
-        AgentRetired,
+        refusals.QuoteUsed,
+        refusals.QuoteExpired,
+        refusals.AboveLimit,
+        refusals.AgentRetired,
         *STOPPED,
-        (Invalid, "pricing.quote_mismatch"),
-        ExternalIdTaken,
-        ApprovalRequired,
-        (Conflict, "approval.same_operator"),
+        refusals.PricingQuoteMismatch,
+        refusals.ExternalIdTaken,
+        refusals.ApprovalRequired,
+        refusals.ApprovalSameOperator,
     ),
 )
 async def create_contract(
@@ -239,7 +237,7 @@ async def list_contracts(deps: DepsDep, asked: Asked, actor: Actor = require(Per
     return items_of(found, lambda row: ContractView.of(row, beside[row.id], deps.settings))
 
 
-@router.get("/contracts/{contract_id}", responses=errors(NotFound, Forbidden))
+@router.get("/contracts/{contract_id}")
 async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContractView:
     """Read one contract. Its `ETag` is the version of your own `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
@@ -251,11 +249,7 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, respons
     return ContractView.of(row, beside, deps.settings)
 
 
-@router.patch(
-    "/contracts/{contract_id}",
-    response_model=ContractView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken),
-)
+@router.patch("/contracts/{contract_id}", response_model=ContractView, responses=errors(refusals.ExternalIdTaken))
 async def update_contract(
     contract_id: str,
     body: ContractUpdate,
@@ -286,7 +280,7 @@ async def update_contract(
 @router.post(
     "/contracts/{contract_id}/acceptance",
     response_model=ContractView,
-    responses=errors(NotFound, Forbidden, (Conflict, "contract.expired"), *STOPPED),
+    responses=errors(Forbidden, refusals.ContractExpired, *STOPPED),
 )
 async def accept_contract(contract_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Accept a proposed contract, as the agent or its organization. Accepting it again changes nothing."""

@@ -14,8 +14,9 @@ from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.creators.schemas import ConnectCreate, ConnectView, CreatorAccountView
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, refuse_by_link
-from domain.common.errors import Forbidden, Invalid, NotFound, Unavailable
+from domain.common.errors import Invalid, NotFound
 from domain.common.ids import creator_key
 from providers.payouts.base import NewAccount, PayoutProvider
 from repositories.payouts import creator_account
@@ -54,9 +55,7 @@ async def get_connected_account(
 @router.post(
     "/billing/connect",
     response_model=ConnectView,
-    responses=errors(
-        NotFound, (Forbidden, "session.by_link"), (Invalid, "provider.refused"), (Unavailable, "provider.unavailable")
-    ),
+    responses=errors(NotFound, refusals.SessionByLink, refusals.RefusedByProvider, refusals.ProviderNotAvailable),
 )
 async def connect_account(
     actor: Payee, body: ConnectCreate, deps: DepsDep, payouts: PayoutsDep, command: MayRepeat

@@ -18,14 +18,13 @@ from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, GrantUpdate, LotView
 from api.v1.spends.own import confined, refuse_totals
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.approval import ApprovalAction
 from domain.common.credits import GrantSource
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import NotFound
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.lots import LotSource
-from domain.tenants.metadata import ExternalIdTaken
-from domain.tenants.organization import OrganizationClosed
 from models.credits.credit_lot import CreditLot
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command, made_by
@@ -54,7 +53,11 @@ class _Granted(TypedDict):
     status_code=201,
     response_model=LotView,
     responses=errors(
-        NotFound, ApprovalRequired, (Conflict, "approval.same_operator"), ExternalIdTaken, OrganizationClosed
+        NotFound,
+        refusals.ApprovalRequired,
+        refusals.ApprovalSameOperator,
+        refusals.ExternalIdTaken,
+        refusals.OrganizationClosed,
     ),
 )
 async def grant_credits(
@@ -113,7 +116,7 @@ async def list_grants(
     return items_of(found, lambda row: LotView.of(row, own.get(row.id)))
 
 
-@router.get("/credits/grants/{grant_id}", responses=errors(NotFound), tags=["grants"], operation_id="grants.get")
+@router.get("/credits/grants/{grant_id}", tags=["grants"], operation_id="grants.get")
 async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep, response: Response) -> LotView:
     """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
@@ -128,7 +131,7 @@ async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: Spending
 @router.patch(
     "/credits/grants/{grant_id}",
     response_model=LotView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    responses=errors(refusals.ExternalIdTaken),
     tags=["grants"],
     operation_id="grants.update",
 )

@@ -24,8 +24,9 @@ from api.v1.customers.schemas import (
     ReturnUrl,
     SetupIntentView,
 )
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Invalid, NotFound, Unavailable
+from domain.common.errors import Invalid, NotFound
 from domain.common.ids import customer_command_key
 from domain.payments.payment.snapshot import NOT_FOUND
 from providers.payments.base import ProviderRefused
@@ -43,7 +44,7 @@ Reader = Annotated[Actor, require(Permission.READ_BILLING)]
 Payer = Annotated[Actor, require(Permission.PAY)]
 OrganizationParam = Annotated[OrganizationId | None, Query(description="For operators.")]
 
-_FAULTS = (NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
+_FAULTS = (NotFound, refusals.RefusedByProvider, refusals.ProviderNotAvailable)
 _ERRORS = errors(*_FAULTS)
 _MISSING_METHOD = "There is no such payment method."
 _METHOD_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
@@ -172,7 +173,7 @@ async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, 
         await billing_profile.note_card_country(session, actor, org_id, country)
 
 
-@router.get("/billing/portal", responses=errors(*_FAULTS, (Conflict, "customer.missing")))
+@router.get("/billing/portal", responses=errors(*_FAULTS, refusals.CustomerMissing))
 async def open_portal(
     actor: Payer,
     deps: DepsDep,
@@ -190,9 +191,8 @@ async def open_portal(
     async with deps.database.platform() as session:
         customer = await customers.ref_of(session, org_id, PROVIDER)
     if customer is None:
-        raise Conflict(
-            "The organization is not a customer at Stripe yet. Send this as a POST request to create the customer.",
-            code="customer.missing",
+        raise refusals.CustomerMissing(
+            "The organization is not a customer at Stripe yet. Send this as a POST request to create the customer."
         )
     return await _portal(stripe, org_id, customer, back, new_id("cmd"))
 

@@ -16,7 +16,7 @@ from api.tenancy import acting_organization, listed_organization, refuse_other_a
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
 from api.v1.spends.own import own_department
 from domain.common.access import Actor, Permission, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import ApiKeyRevoked, DepartmentExists, DepartmentInUse, NotFound
 from repositories.credits import department as departments
 from repositories.marketplace import agent as agents
 from repositories.tenants import api_key as keys
@@ -30,7 +30,7 @@ router = Resource(tags=["departments"])
     "/departments",
     status_code=201,
     response_model=DepartmentView,
-    responses=errors(NotFound, (Conflict, "department.exists")),
+    responses=errors(NotFound, DepartmentExists),
 )
 async def create_department(
     body: DepartmentCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
@@ -65,7 +65,7 @@ async def list_departments(
     )
 
 
-@router.get("/departments/{department_id}", responses=errors(NotFound, Forbidden))
+@router.get("/departments/{department_id}")
 async def get_department(department_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep) -> DepartmentView:
     """Read one department. A key that is confined to a department reads that and its parts."""
     own = own_department(actor, key)
@@ -77,9 +77,7 @@ async def get_department(department_id: str, deps: DepsDep, actor: ActorDep, key
         return DepartmentView.of(row)
 
 
-@router.post(
-    "/departments/{department_id}/close", responses=errors(NotFound, Forbidden, (Conflict, "department.in_use"))
-)
+@router.post("/departments/{department_id}/close", responses=errors(DepartmentInUse))
 async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentView:
     """Close a department permanently. Closing it again changes nothing."""
     async with deps.session_for(actor) as session:
@@ -89,7 +87,7 @@ async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -
         return DepartmentView.of(await department.close(session, actor, department_id))
 
 
-@router.get("/agents/{agent_id}/attribution", responses=errors(NotFound, Forbidden), tags=["agents"])
+@router.get("/agents/{agent_id}/attribution", tags=["agents"])
 async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Show the department and the project for which an agent spends."""
     async with deps.session_for(actor) as session:
@@ -101,7 +99,7 @@ async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -
     return AttributionView.of(row)
 
 
-@router.put("/agents/{agent_id}/attribution", responses=errors(NotFound, Forbidden), tags=["agents"])
+@router.put("/agents/{agent_id}/attribution", tags=["agents"])
 async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Set the department and the project for which an agent spends. A key's own attribution takes precedence."""
     async with deps.session_for(actor) as session:
@@ -116,7 +114,7 @@ async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsD
 @router.put(
     "/api-keys/{key_id}/attribution",
     tags=["api_keys"],
-    responses=errors(NotFound, Forbidden, (Conflict, "api_key.revoked")),
+    responses=errors(ApiKeyRevoked),
 )
 async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Set the department and the project for which all keys of a key's principal spend.

@@ -13,9 +13,10 @@ from api.lists import Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView, WaiverCreate, WaiverView
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, refuse_by_link
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, InsufficientFunds, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import InsufficientFunds, NotFound
 from domain.common.money import CREDIT, parse_amount
 from domain.tenants.organization import STOPPED
 from repositories.tenants import name
@@ -56,7 +57,7 @@ async def list_earnings(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     "/credits/earnings/conversions",
     status_code=201,
     response_model=ConversionView,
-    responses=errors(NotFound, InsufficientFunds, (Conflict, "payout.debt_open"), *STOPPED),
+    responses=errors(NotFound, InsufficientFunds, refusals.PayoutDebtOpen, *STOPPED),
 )
 async def convert_earnings(
     body: ConversionCreate, deps: DepsDep, *, actor: Actor = require(Permission.CONVERT_EARNINGS), command: MovesMoney
@@ -89,7 +90,7 @@ async def convert_earnings(
     "/billing/earnings/waivers",
     status_code=201,
     response_model=WaiverView,
-    responses=errors((Forbidden, "session.by_link"), ApprovalRequired, waiver.NotWaivable, *STOPPED),
+    responses=errors(refusals.SessionByLink, refusals.ApprovalRequired, refusals.NotWaivable, *STOPPED),
     operation_id="earnings.waive",
 )
 async def waive_earnings(

@@ -9,12 +9,11 @@ from pydantic import Field
 from api.actions import JudgedView
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
-from api.errors import errors
 from api.fields import Amount, Exact, ResponseModel, Share
 from api.routing import Resource
 from api.v1.escrows import commands
 from domain.common.access import Actor, OperatorIssued, Permission
-from domain.common.errors import DomainError, Forbidden, NotFound
+from domain.common.errors import AlreadySigned, DomainError, ExposureLimit, PaymentUnderWay
 from domain.common.money import format_amount, parse_amount, parse_ratio
 from domain.escrow.actions import (
     MAX_DELIVERIES,
@@ -29,11 +28,8 @@ from domain.escrow.actions import (
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.outage import evidence_closes_at, evidence_extended
 from domain.escrow.pause import extended
-from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
 from domain.escrow.state import EscrowStatus as Status
-from domain.payments.payment.fulfilment import PaymentUnderWay
-from domain.reputation.levels import ExposureLimit
 from domain.tenants.organization import STOPPED
 from repositories.escrow import escrow as escrows
 from repositories.tenants import organization as organizations
@@ -92,12 +88,7 @@ class EscrowActionList(ResponseModel):
     actions: list[EscrowActionView]
 
 
-@router.get(
-    "/escrows/{escrow_id}/actions",
-    response_model=EscrowActionList,
-    responses=errors(NotFound, Forbidden),
-    operation_id="escrows.actions",
-)
+@router.get("/escrows/{escrow_id}/actions", response_model=EscrowActionList, operation_id="escrows.actions")
 async def list_actions(
     escrow_id: str,
     actor: ActorDep,

@@ -23,7 +23,7 @@ from api.tenancy import refuse_other_agent
 from contracts.escrow.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, SubmitEvidence
 from contracts.runs import escrow_run
 from domain.common.access import Actor
-from domain.common.errors import DomainError, NotFound, Unavailable
+from domain.common.errors import DomainError, EscrowOutOfStep, NotFound
 from domain.common.ids import escrow_workflow_id, is_id
 from domain.escrow.commands import has_ended
 from domain.escrow.state import Escrow, Terms
@@ -234,7 +234,6 @@ async def _retry_until_answered(deps: Deps, attempt: Callable[[], Awaitable[Comm
         return await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="escrow")
     except WorkflowAlreadyStartedError:
         # Only when the books were set back behind a run that has completed: a person must look before money moves.
-        raise Unavailable(
-            "The run of this escrow has completed, but the books do not have its end. An operator must investigate.",
-            code="escrow.out_of_step",
+        raise EscrowOutOfStep(
+            "The run of this escrow has completed, but the books do not have its end. An operator must investigate."
         ) from None

@@ -29,8 +29,9 @@ from contracts.escrow.escrow import (
     SubmitEvidence,
     ValidateEscrow,
 )
+from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, WrongState
+from domain.common.errors import Forbidden
 from domain.common.money import parse_amount, parse_ratio
 from domain.escrow.actions import (
     MAX_DELIVERIES,
@@ -45,27 +46,20 @@ from domain.escrow.state import Escrow, EscrowStatus, is_payer
 
 router = Resource(tags=["escrows"])
 
-_REFUSALS = errors(NotFound, Forbidden, WrongState)
-_DELIVERING = errors(
-    NotFound, Forbidden, WrongState, (Conflict, "escrow.milestone_released"), (Conflict, "escrow.deliveries_full")
-)
-_SCORING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.delivery_changed"), DeliveryRequired)
+_REFUSALS = errors(refusals.WrongState)
+_DELIVERING = errors(refusals.WrongState, refusals.EscrowMilestoneReleased, refusals.EscrowDeliveriesFull)
+_SCORING = errors(refusals.WrongState, refusals.EscrowDeliveryChanged, DeliveryRequired)
 _SIGNING = errors(
-    NotFound,
     Forbidden,
-    (Forbidden, "escrow.not_a_signatory"),
-    WrongState,
-    (Conflict, "escrow.delivery_changed"),
+    refusals.EscrowNotASignatory,
+    refusals.WrongState,
+    refusals.EscrowDeliveryChanged,
     DeliveryRequired,
     OperatorIssued,
-    (Conflict, "escrow.already_signed"),
+    refusals.AlreadySigned,
 )
-_HEARING = errors(
-    NotFound, Forbidden, WrongState, (Conflict, "escrow.evidence_closed"), (Conflict, "escrow.evidence_full")
-)
-_REFUNDING = errors(
-    NotFound, Forbidden, WrongState, (Invalid, "escrow.refund_exceeds_held"), (Conflict, "escrow.refunds_full")
-)
+_HEARING = errors(refusals.WrongState, refusals.EscrowEvidenceClosed, refusals.EvidenceFull)
+_REFUNDING = errors(refusals.WrongState, refusals.EscrowRefundExceedsHeld, refusals.EscrowRefundsFull)
 
 
 @router.post(

@@ -19,19 +19,17 @@ from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions
 from api.v1.payments.terms import Terms
 from contracts.escrow.escrow import FundEscrow
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, InsufficientFunds, NotFound, SpendLimitExceeded, WrongState
+from domain.common.errors import Forbidden, InsufficientFunds, NotFound, SpendLimitExceeded
 from domain.common.ids import escrow_id_of, is_id, sale_tax_key
 from domain.common.money import parse_amount
 from domain.escrow.actions import NEEDS, EscrowAction
 from domain.escrow.commands import CREDITS
-from domain.escrow.contract import NotAccepted, require_accepted, require_in_time
+from domain.escrow.contract import require_accepted, require_in_time
 from domain.escrow.state import Escrow, is_payer
-from domain.payments.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payments.payment.purposes.escrow import require_fundable
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
-from domain.reputation.levels import ExposureLimit
-from domain.tenants.metadata import ExternalIdTaken
 from domain.tenants.organization import STOPPED
 from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowRow
@@ -49,25 +47,24 @@ router = Resource(tags=["escrows"])
 _OPENING = errors(
     NotFound,
     Forbidden,
-    (Conflict, "escrow.exists"),
-    (Conflict, "escrow.amount_mismatch"),
-    NotAccepted,
-    (Conflict, "contract.expired"),
-    ExternalIdTaken,
+    refusals.EscrowExists,
+    refusals.EscrowAmountMismatch,
+    refusals.NotAccepted,
+    refusals.ContractExpired,
+    refusals.ExternalIdTaken,
     *STOPPED,
 )
 _FUNDING = errors(
-    NotFound,
     Forbidden,
     InsufficientFunds,
     SpendLimitExceeded,
-    WrongState,
-    (Conflict, "escrow.currency_mismatch"),
-    (Conflict, "escrow.amount_mismatch"),
-    (Conflict, "escrow.payment_mismatch"),
-    ExposureLimit,
-    NotPaid,
-    PaymentUnderWay,
+    refusals.WrongState,
+    refusals.EscrowCurrencyMismatch,
+    refusals.EscrowAmountMismatch,
+    refusals.EscrowPaymentMismatch,
+    refusals.ExposureLimit,
+    refusals.NotPaid,
+    refusals.PaymentUnderWay,
     *CREATING,
 )
 
@@ -129,15 +126,12 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
         raise Forbidden("Only the client of a contract may open its escrow.")
     async with once:
         if body.amount is not None and parse_amount(body.amount, contract.currency) != contract.price_minor:
-            raise Conflict(
-                "The amount must equal the contract's price. Correct it, or leave it out.",
-                code="escrow.amount_mismatch",
+            raise refusals.EscrowAmountMismatch(
+                "The amount must equal the contract's price. Correct it, or leave it out."
             )
         if row is not None and opened is None:
-            raise Conflict(
-                "This contract has an escrow already.",
-                code="escrow.exists",
-                extra={"state": row.status, "escrow_id": row.id},
+            raise refusals.EscrowExists(
+                "This contract has an escrow already.", extra={"state": row.status, "escrow_id": row.id}
             )
         if row is None:
             now = datetime.now(UTC)
@@ -157,7 +151,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
         return once.answer(view(escrow, beside, actor))
 
 
-@router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
+@router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(refusals.ExternalIdTaken))
 async def update_escrow(
     escrow_id: str, body: EscrowUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:
@@ -218,9 +212,8 @@ async def _fund_by_payment(sender: Sender, escrow: Escrow, payment_id: str, once
     payment = await payment_commands.seen(deps, actor, payment_id)
     async with once:
         if payment.terms.purpose.escrow_id != escrow.terms.escrow_id:
-            raise Conflict(
-                "This payment was not made for this escrow. Name one that was, or fund from another source.",
-                code="escrow.payment_mismatch",
+            raise refusals.EscrowPaymentMismatch(
+                "This payment was not made for this escrow. Name one that was, or fund from another source."
             )
         await payment_commands.hand_over(deps, sender.temporal, actor, payment, once.command_id)
         return once.answer(await now_of(deps, actor, escrow.terms.escrow_id))

@@ -127,7 +127,7 @@ async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Ask
         return StatusSummary.of(counted)
 
 
-@router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
+@router.get("/escrows/{escrow_id}", response_model=EscrowView)
 async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
     """Show an escrow. Its `ETag` is the version of your own `external_id` and `metadata`."""
     escrow, beside = await commands.shown(deps, actor, escrow_id)
@@ -139,7 +139,7 @@ async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: R
 _TIMELINE = ListOf("escrow-timeline", EscrowEventView, *CREATED, order=[int])
 
 
-@_TIMELINE.get(router, "/escrows/{escrow_id}/timeline", NotFound, response_model=TimelineView)
+@_TIMELINE.get(router, "/escrows/{escrow_id}/timeline", response_model=TimelineView)
 async def get_timeline(escrow_id: str, actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
     """List the events of an escrow, each with its actor, time and ledger transfer.
 

@@ -15,7 +15,7 @@ from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.exchange_rates.schemas import ExchangeRateSet, ExchangeRateView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict
+from domain.common.errors import ExchangeRateExists
 from domain.credits.spend.rate import exchange_rate
 from repositories.books import spend_rate
 from services.books import exchange_rate as exchange_rates
@@ -27,7 +27,7 @@ router = Resource(tags=["exchange_rates"])
     "/exchange-rates",
     status_code=201,
     response_model=ExchangeRateView,
-    responses=errors((Conflict, "exchange_rate.exists")),
+    responses=errors(ExchangeRateExists),
 )
 async def set_exchange_rate(
     body: ExchangeRateSet, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat

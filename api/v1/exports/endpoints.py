@@ -20,7 +20,7 @@ from api.tenancy import listed_organization
 from api.v1.exports.schemas import ExportCreate, ExportView
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import ExportExpired, ExportLimitReached, Forbidden, Invalid, NotFound
 from domain.credits.spend.scope import SpendingKey
 from domain.insight.export import (
     MEDIA_TYPES,
@@ -65,9 +65,7 @@ def _permit(actor: Actor, key: SpendingKey, dataset: str) -> None:
         raise Forbidden("This key reads what is its agent's only.")
 
 
-@router.post(
-    "", status_code=202, response_model=ExportView, responses=errors(Forbidden, (Conflict, "export.limit_reached"))
-)
+@router.post("", status_code=202, response_model=ExportView, responses=errors(ExportLimitReached))
 async def create_export(
     body: ExportCreate,
     deps: DepsDep,
@@ -110,7 +108,7 @@ async def create_export(
         return once.answer(shown)
 
 
-@_LIST.get(router, "", NotFound, Forbidden)
+@_LIST.get(router, "", NotFound)
 async def list_exports(
     deps: DepsDep, asked: Asked, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
@@ -120,7 +118,7 @@ async def list_exports(
     return await asked.rows(deps.session_for(actor), exports.page, wanted, ExportView.of)
 
 
-@router.get("/{export_id}", responses=errors(NotFound, Forbidden))
+@router.get("/{export_id}")
 async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep) -> ExportView:
     """Show an export with its finished files: rows, sums by currency and SHA-256 of each."""
     async with deps.session_for(actor) as session:
@@ -130,11 +128,7 @@ async def get_export(export_id: str, deps: DepsDep, *, key: SpendingKeyDep, acto
         return ExportView.of(row, await exports.files(session, row.id))
 
 
-@router.get(
-    "/{export_id}/files/{number}",
-    response_class=StreamingResponse,
-    responses=errors(NotFound, Forbidden, (Conflict, "export.expired")) | FILES,
-)
+@router.get("/{export_id}/files/{number}", response_class=StreamingResponse, responses=errors(ExportExpired) | FILES)
 async def get_export_file(
     export_id: str, number: str, deps: DepsDep, *, key: SpendingKeyDep, actor: ActorDep
 ) -> Response:
@@ -147,7 +141,7 @@ async def get_export_file(
             raise NotFound("There is no such file of this export.")
         # By the time it says: its deletion can be a little later.
         if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
-            raise Conflict("The files of this export were deleted. Export the rows again.", code="export.expired")
+            raise ExportExpired("The files of this export were deleted. Export the rows again.")
     name = file_name(row.dataset, file.number, row.format)
     async with AsyncExitStack() as held:
         held.enter_context(deps.streams.hold(actor.org_id or "platform"))

@@ -17,10 +17,8 @@ from api.v1.invoices.schemas import (
     InvoiceAct,
 )
 from contracts.billing.invoice import ChargeInvoice
-from domain.billing.invoice.state import WrongInvoiceState
+from domain.common import errors as refusals
 from domain.common.access import Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
-from domain.payments.dunning import ChargeUnderWay
 from services.billing import invoice_collection
 
 router = Resource(tags=["invoices"])
@@ -30,7 +28,7 @@ router = Resource(tags=["invoices"])
     "/billing/invoices/{invoice_id}/collection",
     status_code=201,
     response_model=CollectionView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "invoice.collected_already")),
+    responses=errors(refusals.WrongInvoiceState, refusals.InvoiceCollectedAlready),
 )
 async def collect_invoice(
     invoice_id: str, body: CollectionCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
@@ -57,7 +55,7 @@ async def collect_invoice(
 @router.post(
     "/billing/invoices/{invoice_id}/charge",
     response_model=CollectionView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState, ChargeUnderWay),
+    responses=errors(refusals.WrongInvoiceState, refusals.ChargeUnderWay),
 )
 async def charge_invoice(
     invoice_id: str,

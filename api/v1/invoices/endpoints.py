@@ -32,18 +32,13 @@ from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, INVOICED, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.payments.terms import Terms, subject_of
-from domain.billing.credit_note import ExceedsRemainder
-from domain.billing.invoice.state import WrongInvoiceState
-from domain.billing.legal_entity import UnknownEntity
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
+from domain.common.approval import ApprovalAction
 from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.common.ids import sale_tax_key
 from domain.common.money import parse_amount
-from domain.payments.dunning import ChargeUnderWay
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
-from domain.tenants.metadata import ExternalIdTaken
-from domain.tenants.organization import OrganizationClosed
 from models.billing.invoice import InvoiceRow
 from models.tenants.metadata import ObjectMetadata
 from repositories.billing import invoice as invoices
@@ -52,7 +47,6 @@ from repositories.common.command import made_by
 from repositories.tenants import metadata
 from repositories.tenants import organization as organizations
 from services.billing import credit_note, invoice, invoice_end
-from services.billing.outside_tax import TaxRefused, TaxUnavailable
 from services.billing.tax import selling_to
 from services.tenants.metadata import version_of
 
@@ -64,14 +58,21 @@ _WRITING = Permission.MANAGE_BILLING
 #: Pages of numbers that are tried for one invoice.
 MOST_PAGES = 20
 
-_PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
+_PAYING = errors(Forbidden, *INVOICED, *CREATING)
 
 
 @router.post(
     "/billing/invoices",
     status_code=201,
     response_model=InvoiceView,
-    responses=errors(NotFound, ExternalIdTaken, UnknownEntity, TaxRefused, TaxUnavailable, OrganizationClosed),
+    responses=errors(
+        NotFound,
+        refusals.ExternalIdTaken,
+        refusals.UnknownEntity,
+        refusals.TaxRefused,
+        refusals.TaxUnavailable,
+        refusals.OrganizationClosed,
+    ),
 )
 async def issue_invoice(
     body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
@@ -120,11 +121,7 @@ async def issue_invoice(
         return once.answer(view(issued, now, own))
 
 
-@router.put(
-    "/billing/invoices/{invoice_id}",
-    response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, WrongInvoiceState),
-)
+@router.put("/billing/invoices/{invoice_id}", response_model=InvoiceView, responses=errors(refusals.WrongInvoiceState))
 async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps: DepsDep, once: MayRepeat) -> Response:
     """Replace the lines, the discounts and the note of a draft. For operators."""
     async with deps.session_for(actor) as session:
@@ -143,7 +140,7 @@ async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps
         return once.answer(view(edited, now, await metadata.get(session, edited.id, edited.org_id)))
 
 
-@router.delete("/billing/invoices/{invoice_id}", responses=errors(NotFound, Forbidden, WrongInvoiceState))
+@router.delete("/billing/invoices/{invoice_id}", responses=errors(refusals.WrongInvoiceState))
 async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> InvoiceView:
     """Discard a draft. It never becomes an invoice and is no longer listed. For operators."""
     now = datetime.now(UTC)
@@ -157,7 +154,11 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
     "/billing/invoices/{invoice_id}/finalize",
     response_model=InvoiceView,
     responses=errors(
-        NotFound, Forbidden, UnknownEntity, WrongInvoiceState, TaxRefused, TaxUnavailable, OrganizationClosed
+        refusals.UnknownEntity,
+        refusals.WrongInvoiceState,
+        refusals.TaxRefused,
+        refusals.TaxUnavailable,
+        refusals.OrganizationClosed,
     ),
 )
 async def finalize_invoice(
@@ -193,7 +194,7 @@ async def finalize_invoice(
 @router.patch(
     "/billing/invoices/{invoice_id}",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    responses=errors(refusals.ExternalIdTaken),
     operation_id="invoices.update",
 )
 async def write_on_invoice(
@@ -220,7 +221,7 @@ async def write_on_invoice(
 @router.post(
     "/billing/invoices/{invoice_id}/void",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired, WrongInvoiceState),
+    responses=errors(Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState),
 )
 async def void_invoice(
     invoice_id: str,
@@ -243,7 +244,7 @@ async def void_invoice(
 @router.post(
     "/billing/invoices/{invoice_id}/mark-uncollectible",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired, WrongInvoiceState, ChargeUnderWay),
+    responses=errors(Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState, refusals.ChargeUnderWay),
 )
 async def mark_uncollectible(
     invoice_id: str,
@@ -265,7 +266,7 @@ async def mark_uncollectible(
     )
 
 
-@router.post("/billing/invoices/{invoice_id}/resume", response_model=InvoiceView, responses=errors(NotFound, Forbidden))
+@router.post("/billing/invoices/{invoice_id}/resume", response_model=InvoiceView)
 async def resume_invoice(
     invoice_id: str,
     actor: ActorDep,
@@ -286,7 +287,7 @@ async def resume_invoice(
     "/billing/invoices/{invoice_id}/credit-notes",
     status_code=201,
     response_model=CreditNoteView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired, WrongInvoiceState, ExceedsRemainder),
+    responses=errors(Forbidden, refusals.ApprovalRequired, refusals.WrongInvoiceState, refusals.ExceedsRemainder),
 )
 async def credit_invoice(
     invoice_id: str, body: CreditNoteCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney

@@ -23,9 +23,9 @@ from api.v1.invoices.schemas import (
     view,
 )
 from domain.billing.invoice.collection import Collection
-from domain.billing.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.billing.invoice.state import InvoiceStatus
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import DocumentNoEinvoice, DocumentNoSeller, NotFound, WrongInvoiceState
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
 from repositories.billing import credit_note as credit_notes
@@ -35,10 +35,8 @@ from services.billing import document, invoice
 
 router = Resource(tags=["invoices"])
 
-_DOCUMENT = errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"))
-_E_INVOICE = errors(
-    NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"), (Conflict, "document.no_einvoice")
-)
+_DOCUMENT = errors(WrongInvoiceState, DocumentNoSeller)
+_E_INVOICE = errors(WrongInvoiceState, DocumentNoSeller, DocumentNoEinvoice)
 
 
 _LIST = ListOf(
@@ -61,7 +59,7 @@ async def list_invoices(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
         return items_of(found, lambda row: view(row, now, own.get(row.id)))
 
 
-@router.get("/billing/invoices/{invoice_id}", responses=errors(NotFound))
+@router.get("/billing/invoices/{invoice_id}")
 async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> InvoiceDetail:
     """Show an invoice, with the amount that each payment has paid."""
     async with deps.session_for(actor) as session:
@@ -105,7 +103,7 @@ async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: Actor
     return as_pdf(await deps.documents.made(wanted))
 
 
-@router.get("/billing/invoices/{invoice_id}/collection", responses=errors(NotFound))
+@router.get("/billing/invoices/{invoice_id}/collection")
 async def get_collection(invoice_id: str, actor: ActorDep, deps: DepsDep) -> CollectionView:
     """Show the collection of an invoice: each past step, and the next one. 404 if it has no collection."""
     async with deps.session_for(actor) as session:

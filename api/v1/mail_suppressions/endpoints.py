@@ -93,7 +93,7 @@ async def list_mail_suppressions(deps: DepsDep, asked: Asked, actor: Actor = req
     )
 
 
-@router.post("/mail-suppressions/{suppression_id}/lift", response_model=MailSuppressionView, responses=errors(NotFound))
+@router.post("/mail-suppressions/{suppression_id}/lift", response_model=MailSuppressionView)
 async def lift_mail_suppression(
     suppression_id: str, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:

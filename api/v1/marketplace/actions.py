@@ -10,13 +10,12 @@ from api.actions import JudgedView
 from api.approvals import refund_not_approved
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
-from api.errors import errors
 from api.fields import Exact, ResponseModel
 from api.routing import Resource
 from api.v1.marketplace.endpoints import window_of
 from api.v1.payments import commands
 from domain.common.access import Actor, Permission
-from domain.common.errors import DomainError, Forbidden, NotFound
+from domain.common.errors import DomainError
 from domain.common.money import format_amount
 from domain.marketplace.sale import PurchaseStatus
 from models.marketplace.marketplace import MarketplacePurchase
@@ -63,7 +62,6 @@ class PurchaseActionList(ResponseModel):
 
 @router.get(
     "/marketplace/purchases/{purchase_id}/actions",
-    responses=errors(NotFound, Forbidden),
     operation_id="marketplace.purchase_actions",
 )
 async def list_purchase_actions(purchase_id: str, deps: DepsDep, actor: ActorDep) -> PurchaseActionList:

@@ -34,23 +34,20 @@ from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.terms import Terms
 from contracts.payments.payment import RefundPayment
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
+from domain.common.approval import ApprovalAction
+from domain.common.errors import Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.common.ids import refund_id_of, sale_tax_key
 from domain.common.money import CREDIT, format_ratio, parse_amount
 from domain.credits.spend.scope import Named, SpendingKey
-from domain.marketplace.agent import AgentRetired
 from domain.marketplace.least_payout import least_payout
-from domain.marketplace.offer import NotForSale, OfferModel, changed, check_buyer, require_seen, words
+from domain.marketplace.offer import OfferModel, changed, check_buyer, require_seen, words
 from domain.marketplace.revenue_share import ALL_BPS
 from domain.marketplace.sale import PurchaseStatus
-from domain.payments.payment.commands import NotYet
-from domain.payments.payment.fulfilment import PaymentUnderWay
 from domain.payments.payment.purposes.purchase import Wanted as Buying
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
-from domain.tenants.metadata import ExternalIdTaken
-from domain.tenants.organization import STOPPED, OrganizationClosed
+from domain.tenants.organization import STOPPED
 from ledger.spends import Spender
 from models.marketplace.marketplace import MarketplacePurchase
 from repositories.common.command import made_by
@@ -89,31 +86,29 @@ _LIBRARY = ListOf(
     status=PurchaseStatus,
 )
 _BUYING = errors(
-    NotFound,
-    (Forbidden, "marketplace.own_agent"),
-    (Forbidden, "marketplace.related"),
-    NotForSale,
-    (Conflict, "marketplace.offer_changed"),
-    (Conflict, "marketplace.suspended"),
+    refusals.MarketplaceOwnAgent,
+    refusals.MarketplaceRelated,
+    refusals.NotForSale,
+    refusals.MarketplaceOfferChanged,
+    refusals.MarketplaceSuspended,
     InsufficientFunds,
     SpendLimitExceeded,
-    ExternalIdTaken,
-    PaymentUnderWay,
+    refusals.ExternalIdTaken,
+    refusals.PaymentUnderWay,
     *CREATING,
 )
-_CANCELLING = errors(NotFound, Forbidden, (Conflict, "marketplace.not_renewing"))
+_CANCELLING = errors(refusals.MarketplaceNotRenewing)
 _REFUNDING = errors(
-    NotFound,
     Forbidden,
-    ApprovalRequired,
-    (Conflict, "approval.same_operator"),
-    (Conflict, "marketplace.refunded"),
-    (Conflict, "marketplace.ended"),
-    (Conflict, "marketplace.suspended"),
-    (Conflict, "marketplace.refund_window_closed"),
-    (Conflict, "marketplace.refunded_before"),
-    OrganizationClosed,
-    (NotYet, "payment.refund_in_flight"),
+    refusals.ApprovalRequired,
+    refusals.ApprovalSameOperator,
+    refusals.MarketplaceRefunded,
+    refusals.MarketplaceEnded,
+    refusals.MarketplaceSuspended,
+    refusals.MarketplaceRefundWindowClosed,
+    refusals.MarketplaceRefundedBefore,
+    refusals.OrganizationClosed,
+    refusals.PaymentRefundInFlight,
 )
 
 
@@ -121,7 +116,7 @@ _REFUNDING = errors(
     "/marketplace/agents/{agent_id}",
     response_model=OfferView,
     responses=errors(
-        NotFound, Forbidden, ApprovalRequired, AgentRetired, *STOPPED, (Conflict, "approval.same_operator")
+        Forbidden, refusals.ApprovalRequired, refusals.AgentRetired, *STOPPED, refusals.ApprovalSameOperator
     ),
 )
 async def offer_agent(
@@ -186,7 +181,7 @@ def _narrowed(asked: Asked) -> Wanted:
     return replace(wanted, least_minor=least, most_minor=most)
 
 
-@router.get("/marketplace/agents/{agent_id}", responses=errors(NotFound))
+@router.get("/marketplace/agents/{agent_id}")
 async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> OfferView:
     """Show the offer of an agent, and how much of its price your organization would pay in granted credits."""
     async with deps.session_for(actor) as session:
@@ -333,7 +328,7 @@ async def list_library(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
     return items_of(found, lambda row: _view(deps, row, names))
 
 
-@router.get("/marketplace/purchases/{purchase_id}", responses=errors(NotFound, Forbidden))
+@router.get("/marketplace/purchases/{purchase_id}")
 async def get_purchase(purchase_id: str, deps: DepsDep, actor: ActorDep) -> AgentPurchaseView:
     """Show one purchase."""
     async with deps.session_for(actor) as session:

@@ -12,7 +12,7 @@ from api.idempotency import MayRepeat
 from api.routing import Resource
 from api.v1.notifications.schemas import DefaultsSet, DefaultsView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import Invalid
 from domain.messages.notification.types import TYPES
 from repositories.messages import notification as notifications
 from services.messages import notification as service
@@ -28,9 +28,7 @@ async def list_notification_defaults(deps: DepsDep, actor: Actor = require(Permi
     return Page(data=[DefaultsView.of(kind, defaults) for kind in TYPES])
 
 
-@router.put(
-    "/notifications/defaults/{notification_type}", response_model=DefaultsView, responses=errors(NotFound, Invalid)
-)
+@router.put("/notifications/defaults/{notification_type}", response_model=DefaultsView, responses=errors(Invalid))
 async def set_notification_defaults(
     notification_type: str,
     body: DefaultsSet,
@@ -49,7 +47,7 @@ async def set_notification_defaults(
         return command.answer(DefaultsView.of(kind, await notifications.defaults(session)))
 
 
-@router.delete("/notifications/defaults/{notification_type}", status_code=204, responses=errors(NotFound))
+@router.delete("/notifications/defaults/{notification_type}", status_code=204)
 async def reset_notification_defaults(
     notification_type: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
 ) -> Response:

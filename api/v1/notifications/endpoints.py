@@ -26,11 +26,12 @@ from api.v1.notifications.schemas import (
     PreferencesSet,
     PreferencesView,
 )
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, NotFound, RateLimited
+from domain.common.errors import NotFound
 from domain.messages.mentions import ids_in
-from domain.messages.notification.channel import CodeRefused, KeysMissing
-from domain.messages.notification.preferences import OnlyRecipient, Preferences
+from domain.messages.notification.channel import KeysMissing
+from domain.messages.notification.preferences import Preferences
 from models.messages.notification import NotificationRow
 from providers.formats import formats_of
 from repositories.messages import notification as notifications
@@ -39,8 +40,6 @@ from services.messages import notification as service
 from services.messages.notification import NewChannel
 
 router = Resource(tags=["notifications"])
-
-_EXHAUSTED = (RateLimited, "notification.codes_exhausted")
 
 
 @asynccontextmanager
@@ -101,7 +100,9 @@ async def get_notification_preferences(
 
 
 @router.put(
-    "/notifications/preferences", response_model=PreferencesView, responses=errors((Conflict, OnlyRecipient.code))
+    "/notifications/preferences",
+    response_model=PreferencesView,
+    responses=errors(refusals.OnlyRecipient),
 )
 async def set_notification_preferences(
     body: PreferencesSet, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
@@ -138,9 +139,9 @@ async def list_notification_channels(
     response_model=ChannelView,
     responses=errors(
         KeysMissing,
-        (Conflict, "notification.limit_reached"),
-        (Conflict, "notification.channel_exists"),
-        _EXHAUSTED,
+        refusals.NotificationLimitReached,
+        refusals.NotificationChannelExists,
+        refusals.NotificationCodesExhausted,
     ),
 )
 async def create_notification_channel(
@@ -154,7 +155,7 @@ async def create_notification_channel(
         return command.answer(ChannelView.of(row))
 
 
-@router.post("/notifications/channels/{channel_id}/verify", responses=errors(NotFound, CodeRefused))
+@router.post("/notifications/channels/{channel_id}/verify", responses=errors(refusals.CodeRefused))
 async def verify_notification_channel(
     channel_id: str, body: ChannelVerify, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> ChannelView:
@@ -172,7 +173,7 @@ async def verify_notification_channel(
 @router.post(
     "/notifications/channels/{channel_id}/resend",
     response_model=ChannelView,
-    responses=errors(NotFound, KeysMissing, (Conflict, "notification.verified"), _EXHAUSTED),
+    responses=errors(KeysMissing, refusals.NotificationVerified, refusals.NotificationCodesExhausted),
 )
 async def resend_notification_code(
     channel_id: str, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
@@ -183,7 +184,7 @@ async def resend_notification_code(
         return command.answer(ChannelView.of(row))
 
 
-@router.delete("/notifications/channels/{channel_id}", status_code=204, responses=errors(NotFound))
+@router.delete("/notifications/channels/{channel_id}", status_code=204)
 async def delete_notification_channel(
     channel_id: str, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> Response:
@@ -193,7 +194,7 @@ async def delete_notification_channel(
     return Response(status_code=204)
 
 
-@router.post("/notifications/{notification_id}/read", response_model=NotificationView, responses=errors(NotFound))
+@router.post("/notifications/{notification_id}/read", response_model=NotificationView)
 async def read_notification(
     notification_id: str, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:

@@ -28,10 +28,11 @@ from api.v1.organizations.schemas import (
     TierChange,
 )
 from domain.billing.plan import FREE
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
-from domain.tenants.metadata import ExternalIdTaken, Precondition
+from domain.common.approval import ApprovalAction
+from domain.common.errors import Forbidden, Invalid
+from domain.tenants.metadata import Precondition
 from domain.tenants.organization import OrganizationStatus
 from models.tenants.organization import Organization
 from repositories.tenants import contact, metadata
@@ -43,8 +44,6 @@ from services.messages import mail
 from services.tenants import organization as service
 from services.tenants.metadata import Change, change
 
-_CONTACTS_EXHAUSTED = (RateLimited, "organization.contacts_exhausted")
-
 router = Resource(tags=["organizations"])
 
 
@@ -52,7 +51,7 @@ router = Resource(tags=["organizations"])
     "/organizations",
     status_code=201,
     response_model=OrganizationView,
-    responses=errors(ExternalIdTaken, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(refusals.ExternalIdTaken, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def create_organization(
     body: OrganizationCreate,
@@ -112,7 +111,7 @@ async def list_organizations(deps: DepsDep, asked: Asked, actor: Actor = require
     return items_of(found, lambda row: OrganizationView.of(row, own.get(row.id)))
 
 
-@router.get("/organizations/{organization_id}", responses=errors(NotFound, Forbidden))
+@router.get("/organizations/{organization_id}")
 async def get_organization(
     organization_id: str, deps: DepsDep, actor: ActorDep, response: Response
 ) -> OrganizationView:
@@ -125,9 +124,7 @@ async def get_organization(
 
 
 @router.patch(
-    "/organizations/{organization_id}",
-    response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, ExternalIdTaken),
+    "/organizations/{organization_id}", response_model=OrganizationView, responses=errors(refusals.ExternalIdTaken)
 )
 async def update_organization(
     organization_id: str,
@@ -165,7 +162,7 @@ async def update_organization(
 @router.put(
     "/organizations/{organization_id}/tier",
     response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(Forbidden, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def change_tier(
     organization_id: str, body: TierChange, deps: DepsDep, actor: ActorDep, command: MayRepeat
@@ -194,7 +191,7 @@ async def change_tier(
             return command.answer(OrganizationView.of(row, await metadata.get(session, row.id, row.id)))
 
 
-@router.get("/organizations/{organization_id}/contacts", responses=errors(NotFound, Forbidden))
+@router.get("/organizations/{organization_id}/contacts")
 async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContactsView:
     """Read an organization's contacts: the addresses, and the purposes of mails to them."""
     async with deps.session_for(actor) as session:
@@ -208,7 +205,7 @@ async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, res
 @router.put(
     "/organizations/{organization_id}/contacts",
     response_model=ContactsView,
-    responses=errors(NotFound, Forbidden, _CONTACTS_EXHAUSTED),
+    responses=errors(refusals.OrganizationContactsExhausted),
 )
 async def set_contacts(
     organization_id: str,
@@ -232,7 +229,7 @@ async def set_contacts(
 @router.patch(
     "/organizations/{organization_id}/contacts",
     response_model=ContactsView,
-    responses=errors(NotFound, Forbidden, _CONTACTS_EXHAUSTED),
+    responses=errors(refusals.OrganizationContactsExhausted),
 )
 async def update_contacts(
     organization_id: str,

@@ -15,8 +15,8 @@ from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
 from api.v1.webhook_endpoints.endpoints import signal_run as signal_endpoint
 from contracts.runs import subscription_look
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, Invalid, NotFound
-from domain.tenants.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
+from domain.common.errors import Invalid, OrganizationClosed, OrganizationNotEmpty
+from domain.tenants.organization import TimedExits
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
 from repositories.messages import webhook_endpoint as webhook_endpoints
@@ -29,9 +29,7 @@ router = Resource(tags=["organizations"])
 
 
 @router.post(
-    "/organizations/{organization_id}/suspend",
-    response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, OrganizationClosed),
+    "/organizations/{organization_id}/suspend", response_model=OrganizationView, responses=errors(OrganizationClosed)
 )
 async def suspend_organization(
     organization_id: str, body: Suspension, deps: DepsDep, actor: ActorDep, command: MayRepeat
@@ -63,9 +61,7 @@ async def suspend_organization(
 
 
 @router.post(
-    "/organizations/{organization_id}/resume",
-    response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, OrganizationClosed),
+    "/organizations/{organization_id}/resume", response_model=OrganizationView, responses=errors(OrganizationClosed)
 )
 async def resume_organization(organization_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Resume a suspended organization: new activity can begin again, and its subscription goes on. For operators."""
@@ -79,9 +75,7 @@ async def resume_organization(organization_id: str, deps: DepsDep, actor: ActorD
 
 
 @router.post(
-    "/organizations/{organization_id}/close",
-    response_model=OrganizationView,
-    responses=errors(NotFound, Forbidden, OrganizationNotEmpty),
+    "/organizations/{organization_id}/close", response_model=OrganizationView, responses=errors(OrganizationNotEmpty)
 )
 async def close_organization(
     organization_id: str, deps: DepsDep, actor: ActorDep, *, body: Closing | None = None, command: MayRepeat

@@ -19,7 +19,7 @@ from api.tenancy import acting_organization, known_organization, listed_organiza
 from api.v1.payment_policies.schemas import PaymentPolicySet, PaymentPolicyView
 from domain.budgets.policy import PolicyScope
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound, PaymentPolicyVersion
 from models.budgets.payment_policy import PaymentPolicy
 from repositories.budgets import payment_policy as policies
 from repositories.marketplace import agent as agents
@@ -32,7 +32,7 @@ router = Resource(tags=["payment_policies"])
 @router.put(
     "/payment-policies",
     response_model=PaymentPolicyView,
-    responses=errors(NotFound, (Conflict, "payment_policy.version")),
+    responses=errors(NotFound, PaymentPolicyVersion),
 )
 async def set_payment_policy(
     body: PaymentPolicySet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
@@ -76,7 +76,7 @@ async def list_payment_policies(deps: DepsDep, asked: Asked, actor: Actor = requ
         return await _shown(session, found.rows), found.following
 
 
-@router.get("/payment-policies/effective", responses=errors(NotFound, Forbidden))
+@router.get("/payment-policies/effective", responses=errors(NotFound))
 async def get_effective_payment_policy(
     deps: DepsDep,
     agent_id: Annotated[AgentId | None, Query(description="The agent that buys; an agent's key reads its own.")] = None,
@@ -103,7 +103,7 @@ async def get_effective_payment_policy(
         return (await _shown(session, [found]))[0]
 
 
-@router.get("/payment-policies/{policy_id}", responses=errors(NotFound, Forbidden))
+@router.get("/payment-policies/{policy_id}")
 async def get_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> PaymentPolicyView:
     """Read one payment policy."""
     async with deps.session_for(actor) as session:
@@ -112,7 +112,7 @@ async def get_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> 
         return (await _shown(session, [row]))[0]
 
 
-@router.delete("/payment-policies/{policy_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/payment-policies/{policy_id}", status_code=204)
 async def delete_payment_policy(policy_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Delete a payment policy. The next nearest one holds from now on."""
     async with deps.session_for(actor) as session:

@@ -17,7 +17,7 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.payment_policies.schemas import FreeOptionSet, FreeOptionView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import FreeOptionLimitReached, NotFound
 from repositories.budgets import free_option as options
 from services.budgets import policy as service
 
@@ -27,7 +27,7 @@ router = Resource(tags=["free_options"])
 @router.put(
     "/free-options",
     response_model=FreeOptionView,
-    responses=errors(NotFound, (Conflict, "free_option.limit_reached")),
+    responses=errors(NotFound, FreeOptionLimitReached),
 )
 async def set_free_option(
     body: FreeOptionSet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
@@ -61,7 +61,7 @@ async def list_free_options(
     return whole(FreeOptionView, data, "free-options.csv") if wants_csv(request) else Page(data=data)
 
 
-@router.delete("/free-options/{option_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/free-options/{option_id}", status_code=204)
 async def delete_free_option(option_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Remove a free option from the catalogue. An alert on its quota is resolved."""
     async with deps.session_for(actor) as session:

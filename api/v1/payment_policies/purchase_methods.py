@@ -17,7 +17,7 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.payment_policies.schemas import PurchaseMethodSet, PurchaseMethodView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import NotFound, PurchaseMethodLimitReached
 from repositories.budgets import purchase_method as methods
 from services.budgets import policy as service
 
@@ -27,7 +27,7 @@ router = Resource(tags=["purchase_methods"])
 @router.put(
     "/purchase-methods",
     response_model=PurchaseMethodView,
-    responses=errors(NotFound, (Conflict, "purchase_method.limit_reached")),
+    responses=errors(NotFound, PurchaseMethodLimitReached),
 )
 async def set_purchase_method(
     body: PurchaseMethodSet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
@@ -60,7 +60,7 @@ async def list_purchase_methods(
     return whole(PurchaseMethodView, data, "purchase-methods.csv") if wants_csv(request) else Page(data=data)
 
 
-@router.delete("/purchase-methods/{purchase_method_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/purchase-methods/{purchase_method_id}", status_code=204)
 async def delete_purchase_method(purchase_method_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Delete a declared method, with what was counted of its attempts."""
     async with deps.session_for(actor) as session:

@@ -10,13 +10,12 @@ from api.actions import JudgedView
 from api.approvals import refund_not_approved
 from api.auth import ActorDep
 from api.deps import DepsDep
-from api.errors import errors
 from api.fields import Amount, Exact, ResponseModel
 from api.routing import Resource
 from api.v1.payments.endpoints import payment_of
 from api.v1.payments.schemas import MoneyView, money
 from domain.common.access import Permission
-from domain.common.errors import DomainError, Forbidden, NotFound
+from domain.common.errors import DomainError
 from domain.common.money import format_amount, parse_amount
 from domain.payments.payment.actions import Action, Effect, PaymentAction, actions
 from domain.payments.payment.refunds import RefundTooPrecise
@@ -73,7 +72,7 @@ class PaymentActionList(ResponseModel):
     actions: list[PaymentActionView]
 
 
-@router.get("/payments/{payment_id}/actions", responses=errors(NotFound, Forbidden), operation_id="payments.actions")
+@router.get("/payments/{payment_id}/actions", operation_id="payments.actions")
 async def list_actions(
     payment_id: str,
     actor: ActorDep,

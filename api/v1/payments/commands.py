@@ -24,11 +24,11 @@ from contracts.payments.payment import (
     PaymentSignal,
 )
 from contracts.runs import payment_run
+from domain.common import errors as refusals
 from domain.common.access import Actor
-from domain.common.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from domain.common.errors import DomainError, NotFound, NotYet, PaymentRefused, Unavailable
 from domain.common.ids import is_id
-from domain.payments.payment.commands import NotYet
-from domain.payments.payment.fulfilment import NotPaid, fulfilment_due
+from domain.payments.payment.fulfilment import fulfilment_due
 from domain.payments.payment.options import CREDITS
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
@@ -45,7 +45,6 @@ from services.payments.purposes import BOOKS
 
 MISSING = "There is no such payment."
 #: The provider did not do what a command asked for.
-REFUSED = "payment.refused"
 
 
 class PaymentDeclined(DomainError):
@@ -183,10 +182,10 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
             await asyncio.sleep(PAUSE.total_seconds())
             found = await seen(deps, actor, found.terms.payment_id)
         if found.fulfilment is not Fulfilment.DONE:
-            refusal = NotYet if found.status in AWAITING else NotPaid
+            refusal = NotYet if found.status in AWAITING else refusals.NotPaid
             raise refusal(
                 f"A payment that is {found.status.value} cannot fund an escrow.",
-                code=NotPaid.code,
+                code=refusals.NotPaid.code,
                 extra={"state": found.status.value, "fulfilment": found.fulfilment.value},
             )
 
@@ -206,10 +205,10 @@ async def confirm(deps: Deps, client: Client, payment: Payment, command: Confirm
     """
     try:
         await send(deps, client, payment, "confirm", command)
-    except DomainError as refusal:
-        if command.method_ref is None or refusal.error_code != REFUSED:
+    except PaymentRefused:
+        if command.method_ref is None:
             raise
-        raise Conflict(MISSING_METHOD, code=REFUSED) from None
+        raise PaymentRefused(MISSING_METHOD) from None
 
 
 def refuse_declined(payment: Payment) -> None:
@@ -220,7 +219,7 @@ def refuse_declined(payment: Payment) -> None:
         unknown = MISSING_METHOD if payment.terms.method_ref else decline.detail
         reason = {} if payment.terms.method_ref else {"reason": decline.code}
         extra = {"payment_id": payment.terms.payment_id, **reason}
-        raise Invalid(unknown, code="provider.refused", extra=extra)
+        raise refusals.RefusedByProvider(unknown, extra=extra)
     waits_for_payer = payment.status is PaymentStatus.REQUIRES_ACTION
     if decline is not None and (payment.status is PaymentStatus.FAILED or waits_for_payer):
         raise PaymentDeclined(

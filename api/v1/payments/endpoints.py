@@ -39,30 +39,15 @@ from api.v1.payments.schemas import (
 )
 from api.v1.payments.terms import Terms
 from contracts.payments import payment as messages
-from domain.billing.invoice.state import WrongInvoiceState
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalRequired
-from domain.common.errors import (
-    Conflict,
-    Forbidden,
-    InsufficientFunds,
-    Invalid,
-    NotFound,
-    SpendLimitExceeded,
-    Unavailable,
-    WrongState,
-)
+from domain.common.errors import Forbidden, InsufficientFunds, Invalid, NotFound, NotYet, SpendLimitExceeded
 from domain.common.ids import refund_id_of, sale_tax_key, unscoped_refund_id_of
 from domain.common.money import parse_amount
 from domain.payments.payment.actions import NEEDS, PaymentAction
-from domain.payments.payment.commands import NoResponse, NotYet, WrongPaymentState
-from domain.payments.payment.fulfilment import PaymentUnderWay
-from domain.payments.payment.own_refunds import NeedsOperator
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
-from domain.reputation.levels import ExposureLimit
-from domain.tenants.metadata import ExternalIdTaken
 from domain.tenants.organization import STOPPED
 from models.payments.payment import PaymentRow
 from models.tenants.metadata import ObjectMetadata
@@ -70,7 +55,6 @@ from repositories.books import transfer as transfers
 from repositories.common.command import other_request
 from repositories.payments import payment as payments
 from repositories.tenants import metadata
-from services.billing.outside_tax import TaxRefused, TaxUnavailable
 from services.payments import payment_refund
 from services.tenants.metadata import version_of
 
@@ -80,42 +64,41 @@ router = Resource(tags=["payments"])
 _COMMANDED = (
     NotFound,
     Forbidden,
-    WrongPaymentState,
+    refusals.WrongPaymentState,
     NotYet,
-    NoResponse,
-    (Conflict, "payment.refused"),
+    refusals.ProviderNotAvailable,
+    refusals.PaymentRefused,
 )
 CREATING = (
     PaymentDeclined,
-    (Invalid, "provider.refused"),
-    (Unavailable, "provider.unavailable"),
-    TaxRefused,
-    TaxUnavailable,
+    refusals.RefusedByProvider,
+    refusals.ProviderNotAvailable,
+    refusals.TaxRefused,
+    refusals.TaxUnavailable,
     *STOPPED,
 )
-INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"), PaymentUnderWay)
+INVOICED = (refusals.WrongInvoiceState, refusals.InvoiceAmountMismatch, refusals.PaymentUnderWay)
 _CREATING = errors(
-    *(NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), ExposureLimit, *INVOICED),
-    *(*CREATING, ExternalIdTaken, SpendLimitExceeded),
+    *(NotFound, Forbidden, refusals.WrongState, refusals.EscrowAmountMismatch, refusals.ExposureLimit, *INVOICED),
+    *(*CREATING, refusals.ExternalIdTaken, SpendLimitExceeded),
 )
 _CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
 _REFUNDING = errors(
-    NotFound,
     Forbidden,
-    ApprovalRequired,
-    (Conflict, "approval.same_operator"),
+    refusals.ApprovalRequired,
+    refusals.ApprovalSameOperator,
     InsufficientFunds,
-    WrongPaymentState,
-    (Conflict, "payment.already_refunded"),
-    (Conflict, "payment.disputed"),
-    (Conflict, "payment.not_refundable"),
-    (Conflict, "payment.too_many_refunds"),
-    NeedsOperator,
-    (NotYet, "payment.fee_not_known"),
-    (NotYet, "payment.refund_in_flight"),
-    (NotYet, "payment.fulfilment_under_way"),
-    (Invalid, "payment.refund_exceeds_remainder"),
-    (Invalid, "payment.part_of_a_slot"),
+    refusals.WrongPaymentState,
+    refusals.PaymentAlreadyRefunded,
+    refusals.PaymentDisputed,
+    refusals.NotRefundable,
+    refusals.PaymentTooManyRefunds,
+    refusals.NeedsOperator,
+    refusals.PaymentFeeNotKnown,
+    refusals.PaymentRefundInFlight,
+    refusals.PaymentFulfilmentUnderWay,
+    refusals.RefundExceeds,
+    refusals.PaymentPartOfASlot,
 )
 
 
@@ -214,7 +197,7 @@ async def summarize_payments(
         return PaymentsSummary.of(await payments.summary(session, wanted))
 
 
-@router.get("/payments/{payment_id}", responses=errors(NotFound))
+@router.get("/payments/{payment_id}")
 async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> PaymentView:
     """Show a payment. The `ETag` covers its `external_id` and `metadata`."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
@@ -223,9 +206,7 @@ async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response:
     return shown(payment, actor, own)
 
 
-@router.patch(
-    "/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound, Forbidden, ExternalIdTaken)
-)
+@router.patch("/payments/{payment_id}", response_model=PaymentView, responses=errors(refusals.ExternalIdTaken))
 async def update_payment(
     payment_id: str, body: PaymentUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:
@@ -249,7 +230,7 @@ async def update_payment(
 _TIMELINE = ListOf("payment-timeline", PaymentEventView, *CREATED, order=[int])
 
 
-@_TIMELINE.get(router, "/payments/{payment_id}/timeline", NotFound, response_model=PaymentTimeline)
+@_TIMELINE.get(router, "/payments/{payment_id}/timeline", response_model=PaymentTimeline)
 async def get_payment_timeline(payment_id: str, actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
     """Show each step of a payment: who, when, and the ledger transfer behind it, if the caller may see that."""
     await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
@@ -345,9 +326,7 @@ async def refund_payment(
 @router.post(
     "/payments/{payment_id}/refunds/{refund_id}/give-up",
     response_model=RefundView,
-    responses=errors(
-        NotFound, Forbidden, (Conflict, "payment.refund_not_unknown"), (Conflict, "payment.refund_known"), Invalid
-    ),
+    responses=errors(refusals.PaymentRefundNotUnknown, refusals.PaymentRefundKnown, Invalid),
 )
 async def give_up_refund(
     payment_id: str, refund_id: str, body: RefundGiveUp, sender: SenderDep, once: MovesMoney
@@ -375,7 +354,7 @@ async def give_up_refund(
         )
 
 
-@router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=errors(NotFound) | CSV)
+@router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=CSV)
 async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep, request: Request) -> RefundList | Response:
     """List the refunds of a payment, the oldest first. With `Accept: text/csv` the response is a CSV file."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)

@@ -12,7 +12,7 @@ from api.routing import Resource
 from api.v1.payments.endpoints import payment_of
 from api.v1.payments.schemas import TaxReceiptList, TaxReceiptView
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import DocumentNoSeller, DocumentNothingReceived
 from domain.payments.payment.state import Payment
 from repositories.billing import tax_receipt as tax_receipts
 from services.billing import document
@@ -24,8 +24,7 @@ router = Resource(tags=["payments"])
 @router.get(
     "/payments/{payment_id}/receipt",
     response_class=Response,
-    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller"), (Conflict, "document.nothing_received"))
-    | PDF_RESPONSE,
+    responses=errors(DocumentNoSeller, DocumentNothingReceived) | PDF_RESPONSE,
 )
 async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Response:
     """Return the receipt of a payment as PDF: the money received, before refunds and chargebacks.
@@ -48,7 +47,7 @@ async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Respon
     return as_pdf(await deps.documents.made(wanted))
 
 
-@router.get("/payments/{payment_id}/receipts", responses=errors(NotFound, Forbidden))
+@router.get("/payments/{payment_id}/receipts")
 async def list_receipts(payment_id: str, actor: ActorDep, deps: DepsDep) -> TaxReceiptList:
     """List the tax documents of a payment for credits that are taxed when they are sold, the oldest first."""
     await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
@@ -60,7 +59,7 @@ async def list_receipts(payment_id: str, actor: ActorDep, deps: DepsDep) -> TaxR
 @router.get(
     "/payments/{payment_id}/receipts/{receipt_id}/pdf",
     response_class=Response,
-    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller")) | PDF_RESPONSE,
+    responses=errors(DocumentNoSeller) | PDF_RESPONSE,
 )
 async def get_tax_receipt(payment_id: str, receipt_id: str, actor: ActorDep, deps: DepsDep) -> Response:
     """Return one tax document of a payment as PDF: money received with its tax, or money returned."""

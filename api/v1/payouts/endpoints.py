@@ -37,15 +37,16 @@ from api.v1.payouts.schemas import (
 from api.v1.usage.periods import EndDate, StartDate, period
 from contracts.payouts.payout import GiveUpPayout, PayoutInput, PayoutResult
 from contracts.runs import payout_run
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission, refuse_by_link
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unavailable
+from domain.common.approval import ApprovalAction
+from domain.common.errors import DomainError, Invalid, NotFound
 from domain.common.ids import is_id
 from domain.common.money import CREDIT, parse_amount
 from domain.payouts.creator import payable_to
 from domain.payouts.earnings import EarningsKind
 from domain.payouts.payable import Share, available
-from domain.payouts.payout.commands import WrongPayoutState, given_up
+from domain.payouts.payout.commands import given_up
 from domain.payouts.payout.schedule import PayoutInterval
 from domain.payouts.payout.state import PayoutStatus
 from domain.tenants.organization import STOPPED
@@ -69,14 +70,14 @@ router = Resource(tags=["payouts"])
 
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 _REFUSALS = (
-    "payout.no_account",
-    "payout.account_not_ready",
-    "payout.tax_profile_missing",
-    "payout.destination_held",
-    "payout.currency_unsupported",
-    "payout.debt_open",
-    "payout.above_available",
-    "payout.below_minimum",
+    refusals.PayoutNoAccount,
+    refusals.PayoutAccountNotReady,
+    refusals.PayoutTaxProfileMissing,
+    refusals.PayoutDestinationHeld,
+    refusals.PayoutCurrencyUnsupported,
+    refusals.PayoutDebtOpen,
+    refusals.CannotPayOut,
+    refusals.PayoutBelowMinimum,
 )
 
 
@@ -186,9 +187,7 @@ async def preview_payout(
     "/billing/payouts",
     status_code=201,
     response_model=PayoutView,
-    responses=errors(
-        NotFound, *((Conflict, code) for code in _REFUSALS), *STOPPED, (Unavailable, "provider.unavailable")
-    ),
+    responses=errors(NotFound, *_REFUSALS, *STOPPED, refusals.ProviderNotAvailable),
 )
 async def create_payout(
     body: PayoutCreate, deps: DepsDep, *, actor: Actor = require(Permission.PAY_OUT), command: MovesMoney
@@ -245,7 +244,7 @@ async def _read_account(deps: Deps, org_id: str) -> None:
 @router.post(
     "/billing/payouts/{payout_id}/give-up",
     response_model=PayoutView,
-    responses=errors(NotFound, WrongPayoutState, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(refusals.WrongPayoutState, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def give_up_payout(
     payout_id: str,
@@ -301,7 +300,7 @@ async def get_payout_schedule(
 @router.put(
     "/billing/payouts/schedule",
     response_model=PayoutScheduleView,
-    responses=errors(NotFound, (Forbidden, "session.by_link")),
+    responses=errors(NotFound, refusals.SessionByLink),
     operation_id="payouts.set_schedule",
 )
 async def put_payout_schedule(
@@ -341,7 +340,7 @@ async def list_payouts(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
 
 
 # After the paths below it that are no ids.
-@router.get("/billing/payouts/{payout_id}", responses=errors(NotFound))
+@router.get("/billing/payouts/{payout_id}")
 async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutView:
     """Show a payout."""
     async with deps.database.at_one_moment(actor.org_id) as session:

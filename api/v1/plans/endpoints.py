@@ -23,10 +23,9 @@ from api.v1.plans.schemas import (
     TierLimitsView,
 )
 from api.v1.topups.schemas import package_view
-from domain.billing.entitlement import MAX_QUANTITY, Entitlement, EntitlementMissing
-from domain.billing.project import LimitReached
+from domain.billing.entitlement import MAX_QUANTITY, Entitlement
 from domain.common.access import Actor, Permission
-from domain.common.errors import NotFound
+from domain.common.errors import EntitlementMissing, LimitReached, NotFound
 from domain.common.money import format_ratio
 from domain.marketplace.revenue_share import ALL_BPS
 from providers.payments.limits import currencies
@@ -89,7 +88,7 @@ async def list_entitlements(
 @router.get(
     "/billing/entitlements/{entitlement}/check",
     tags=["entitlements"],
-    responses=errors(NotFound, LimitReached, EntitlementMissing),
+    responses=errors(LimitReached, EntitlementMissing),
 )
 async def check_entitlement(
     entitlement: Entitlement,

@@ -16,7 +16,7 @@ from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.pricing.schemas import MAX_QUANTITY, PriceExplanationView, PriceQuoteView, PriceView, QuoteCreate
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden, Invalid, NotFound, other_request
+from domain.common.errors import Invalid, NotFound, PricingNoPrice, other_request
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.marketplace.pricing.book import Price
 from domain.marketplace.pricing.facts import WHOLE_BPS
@@ -29,7 +29,7 @@ from services.marketplace.pricing import Asked
 
 router = Resource(tags=["pricing"])
 
-_ERRORS = errors(NotFound, (Invalid, "pricing.no_price"))
+_ERRORS = errors(PricingNoPrice)
 BasePrice = Annotated[
     Amount | None,
     Query(description="The price of one unit before any rule, for a preview; the listing's price when left out."),
@@ -71,7 +71,7 @@ async def get_price(
     return Response(to_json(content), media_type="application/json")
 
 
-@router.get("/payments/pricing/{agent_id}/explanation", responses=_ERRORS | errors(Forbidden))
+@router.get("/payments/pricing/{agent_id}/explanation", responses=_ERRORS | errors())
 async def explain_price(
     agent_id: str,
     deps: DepsDep,
@@ -91,10 +91,7 @@ async def explain_price(
 
 
 @router.post(
-    "/payments/pricing/{agent_id}/quotes",
-    status_code=201,
-    response_model=PriceQuoteView,
-    responses=_ERRORS | errors(Forbidden),
+    "/payments/pricing/{agent_id}/quotes", status_code=201, response_model=PriceQuoteView, responses=_ERRORS | errors()
 )
 async def create_quote(
     agent_id: str, body: QuoteCreate, deps: DepsDep, actor: ActorDep, command: MayRepeat
@@ -133,7 +130,7 @@ async def create_quote(
             return command.answer(PriceQuoteView.show(row))
 
 
-@router.get("/payments/pricing/{agent_id}/quotes/{quote_id}", responses=errors(NotFound, Forbidden))
+@router.get("/payments/pricing/{agent_id}/quotes/{quote_id}")
 async def get_quote(agent_id: str, quote_id: str, deps: DepsDep, actor: ActorDep) -> PriceQuoteView:
     """Read a quote of the organization."""
     async with deps.session_for(actor) as session:

@@ -17,9 +17,10 @@ from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
 from api.v1.pricing.terms import TierTerms
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import NotFound
 from domain.marketplace.pricing.rule import RuleType
 from models.marketplace.pricing import PricingAgent
 from repositories.marketplace import agent as agents
@@ -28,13 +29,19 @@ from services.marketplace import pricing
 
 router = Resource(tags=["pricing_rules"])
 
-_REFUSALS = (
-    *("pricing.rule_invalid", "pricing.floor_above_ceiling", "pricing.unknown_zone", "pricing.total_falls"),
-    *("pricing.overlap", "pricing.expression_too_long", "pricing.expression_unsafe"),
-    *("pricing.expression_invalid", "pricing.expression_result"),
+_WRITE = errors(
+    NotFound,
+    refusals.PricingRuleInvalid,
+    refusals.PricingFloorAboveCeiling,
+    refusals.PricingUnknownZone,
+    refusals.PricingTotalFalls,
+    refusals.PricingOverlap,
+    refusals.PricingExpressionTooLong,
+    refusals.PricingExpressionUnsafe,
+    refusals.PricingExpressionInvalid,
+    refusals.PricingExpressionResult,
 )
-_WRITE = errors(NotFound, *((Invalid, code) for code in _REFUSALS))
-_BY_TWO = errors(ApprovalRequired, (Conflict, "approval.same_operator"))
+_BY_TWO = errors(refusals.ApprovalRequired, refusals.ApprovalSameOperator)
 #: How old a quote may be on which a rule is tried, unless the request says otherwise.
 TRIED_FOR = timedelta(days=30)
 
@@ -43,7 +50,7 @@ TRIED_FOR = timedelta(days=30)
     "/pricing/rules",
     status_code=201,
     response_model=RuleView,
-    responses=_WRITE | _BY_TWO | errors((Conflict, "pricing.too_many_rules")),
+    responses=_WRITE | _BY_TWO | errors(refusals.PricingTooManyRules),
 )
 async def create_rule(
     body: RuleWrite, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
@@ -116,7 +123,7 @@ async def try_rule(
         return command.answer(DryRunView.of(tried))
 
 
-@router.get("/pricing/rules/{rule_id}", responses=errors(NotFound, Forbidden))
+@router.get("/pricing/rules/{rule_id}")
 async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> RuleView:
     """Read a rule, including one that has ended. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
@@ -139,7 +146,7 @@ async def change_rule(
             return command.answer(RuleView.of(await pricing.change(session, actor, rule_id, rule)))
 
 
-@router.delete("/pricing/rules/{rule_id}", responses=errors(NotFound))
+@router.delete("/pricing/rules/{rule_id}")
 async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RuleView:
     """End a rule permanently. Ending it again changes nothing."""
     async with deps.database.platform() as session:
@@ -147,7 +154,9 @@ async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
 
 
 @router.get(
-    "/pricing/agents/{agent_id}", responses=errors(NotFound), tags=["pricing"], operation_id="pricing.get_agent_pricing"
+    "/pricing/agents/{agent_id}",
+    tags=["pricing"],
+    operation_id="pricing.get_agent_pricing",
 )
 async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
     """Read how an agent's organization has set up its prices. For that organization and the platform."""
@@ -161,7 +170,6 @@ async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> Ag
 
 @router.put(
     "/pricing/agents/{agent_id}",
-    responses=errors(NotFound, Forbidden),
     tags=["pricing"],
     operation_id="pricing.set_agent_pricing",
 )

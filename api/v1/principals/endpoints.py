@@ -19,10 +19,9 @@ from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.principals.mailed import mailed_link, refuse_without_mail, send_now
 from api.v1.principals.schemas import InvitationCreate, InvitationView, PrincipalView, SignIn
-from domain.billing.entitlement import EntitlementMissing
+from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
-from domain.tenants.organization import OrganizationClosed
+from domain.common.errors import Forbidden, Invalid, NotFound, RateLimited
 from domain.tenants.session import INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_IN_TAKES
 from models.tenants.api_key import ApiKey
 from repositories.tenants import organization as organizations
@@ -66,12 +65,7 @@ async def list_principals(deps: DepsDep, asked: Asked, actor: Actor = require(Pe
     return items_up_to(found, asked.limit, PrincipalView.of, lambda each: (each.name,))
 
 
-@router.delete(
-    "/principals/{principal}",
-    status_code=204,
-    responses=errors(NotFound, Forbidden),
-    operation_id="principals.revoke",
-)
+@router.delete("/principals/{principal}", status_code=204, operation_id="principals.revoke")
 async def revoke_principal(
     principal: str,
     deps: DepsDep,
@@ -99,13 +93,13 @@ async def revoke_principal(
     operation_id="principals.invite",
     responses=errors(
         NotFound,
-        (Forbidden, "session.by_link"),
-        (Conflict, "principal.exists"),
-        (Conflict, "api_key.limit_reached"),
-        (Conflict, "session.no_mail"),
-        (RateLimited, "invitation.exhausted"),
-        EntitlementMissing,
-        OrganizationClosed,
+        refusals.SessionByLink,
+        refusals.PrincipalExists,
+        refusals.ApiKeyLimitReached,
+        refusals.SessionNoMail,
+        refusals.InvitationExhausted,
+        refusals.EntitlementMissing,
+        refusals.OrganizationClosed,
     ),
 )
 async def create_invitation(
@@ -150,7 +144,7 @@ async def create_invitation(
 @router.post(
     "/sessions/mail",
     status_code=204,
-    responses=errors((Conflict, "session.no_mail"), RateLimited),
+    responses=errors(refusals.SessionNoMail, RateLimited),
     operation_id="principals.mail_link",
 )
 async def mail_session_link(request: Request, body: SignIn, deps: DepsDep) -> None:

@@ -7,7 +7,7 @@ from temporalio.service import RPCError
 
 from api.deps import Deps
 from api.keyring import new_secret
-from domain.common.errors import Conflict
+from domain.common.errors import SessionNoMail
 from domain.tenants.session import CONSOLE
 from domain.tenants.token import hash_of, token_of
 from models.tenants.session import SessionLink
@@ -47,8 +47,7 @@ def refuse_without_mail(deps: Deps) -> None:
         Conflict: `session.no_mail`.
     """
     if not deps.settings.mails_links:
-        raise Conflict(
+        raise SessionNoMail(
             "The platform cannot mail links. Ask the operator to set BURSAR_PUBLIC_URL, BURSAR_MAIL_HOST and "
-            "BURSAR_ENCRYPTION_KEYS.",
-            code="session.no_mail",
+            "BURSAR_ENCRYPTION_KEYS."
         )

@@ -32,12 +32,10 @@ from api.v1.projects.schemas import (
     limits_view,
     purchase_view,
 )
-from domain.billing.project import LimitReached
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import ExternalIdTaken, Forbidden, LimitReached, NotFound, ProjectExists
 from domain.common.ids import sale_tax_key
 from domain.payments.payment.terms import PaymentTerms
-from domain.tenants.metadata import ExternalIdTaken
 from domain.tenants.organization import STOPPED
 from repositories.billing import project as projects
 from repositories.tenants import metadata
@@ -50,9 +48,8 @@ router = Resource(tags=["projects"])
 
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 
-_CREATING = errors((Conflict, "project.exists"), LimitReached, ExternalIdTaken, *STOPPED)
-_COMMANDED = errors(NotFound, Forbidden)
-_DEPLOYING = errors(NotFound, Forbidden, LimitReached, *STOPPED)
+_CREATING = errors(ProjectExists, LimitReached, ExternalIdTaken, *STOPPED)
+_DEPLOYING = errors(Forbidden, LimitReached, *STOPPED)
 
 
 @router.post("/projects", status_code=201, response_model=ProjectView, responses=_CREATING)
@@ -90,7 +87,7 @@ async def list_projects(deps: DepsDep, asked: Asked, actor: Actor = require(Perm
     return items_of(found, lambda row: ProjectView.of(row, own.get(row.id)))
 
 
-@router.get("/projects/{slug}", responses=errors(NotFound))
+@router.get("/projects/{slug}")
 async def get_project(
     slug: str, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
 ) -> ProjectView:
@@ -103,7 +100,7 @@ async def get_project(
         return ProjectView.of(row, await metadata.get(session, row.id, row.org_id))
 
 
-@router.patch("/projects/{slug}", response_model=ProjectView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
+@router.patch("/projects/{slug}", response_model=ProjectView, responses=errors(ExternalIdTaken))
 async def update_project(
     slug: str, body: ProjectUpdate, deps: DepsDep, expected: PreconditionDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
@@ -139,7 +136,7 @@ async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Actor
         return once.answer(ProjectView.of(row, await metadata.get(session, row.id, org_id)))
 
 
-@router.delete("/projects/{slug}/deploy", response_model=ProjectView, responses=_COMMANDED)
+@router.delete("/projects/{slug}/deploy", response_model=ProjectView)
 async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
     """Undeploy a project, which frees its slot. Undeploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)

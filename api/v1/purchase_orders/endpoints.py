@@ -35,13 +35,13 @@ from api.v1.purchase_orders.schemas import (
 from api.v1.spends.own import confined
 from contracts.budgets.purchase_order import PurchaseOrderInput
 from contracts.runs import purchase_order_run
-from domain.budgets.purchase_order import AttemptOpen, PurchaseOrderStatus, Stale, WrongState
+from domain.budgets.purchase_order import PurchaseOrderStatus
+from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
-from domain.common.errors import Conflict, Forbidden, NotFound, SpendLimitExceeded, Unavailable
+from domain.common.errors import Forbidden, NotFound, SpendLimitExceeded
 from domain.common.ids import purchase_order_workflow_id
 from domain.common.money import parse_amount
 from domain.credits.spend.scope import Named, SpendingKey
-from domain.tenants.metadata import ExternalIdTaken
 from domain.tenants.organization import STOPPED
 from ledger.spends import Pool, Spender
 from models.budgets.purchase_order import PurchaseOrder
@@ -60,15 +60,15 @@ NEWS_TIMEOUT = timedelta(seconds=2)
 
 
 _FOUND = (NotFound, Forbidden)
-_POOL = (Conflict, "budget.pool_closed")
-_RATE = (Unavailable, "rate.unavailable")
+_POOL = refusals.BudgetPoolClosed
+_RATE = refusals.RateUnavailable
 
 
 @router.post(
     "/purchase-orders",
     status_code=201,
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, _POOL, _RATE, ExternalIdTaken, *STOPPED),
+    responses=errors(*_FOUND, _POOL, _RATE, refusals.ExternalIdTaken, *STOPPED),
 )
 async def create_purchase_order(
     body: PurchaseOrderCreate,
@@ -167,7 +167,7 @@ async def get_purchase_order(
 @router.patch(
     "/purchase-orders/{purchase_order_id}",
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, ExternalIdTaken),
+    responses=errors(*_FOUND, refusals.ExternalIdTaken),
 )
 async def update_purchase_order(
     purchase_order_id: str,
@@ -202,9 +202,9 @@ async def update_purchase_order(
     response_model=PurchaseOrderView,
     responses=errors(
         *_FOUND,
-        WrongState,
-        AttemptOpen,
-        (Conflict, "purchase_order.attempts_exhausted"),
+        refusals.WrongOrderState,
+        refusals.AttemptOpen,
+        refusals.PurchaseOrderAttemptsExhausted,
         SpendLimitExceeded,
         _POOL,
         _RATE,
@@ -266,7 +266,7 @@ async def report_result(
 @router.post(
     "/purchase-orders/{purchase_order_id}/abandon",
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, WrongState, AttemptOpen),
+    responses=errors(*_FOUND, refusals.WrongOrderState, refusals.AttemptOpen),
 )
 async def abandon_purchase_order(
     purchase_order_id: str,
@@ -334,7 +334,14 @@ async def create_refund(
 @router.post(
     "/purchase-orders/{purchase_order_id}/confirm",
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, (Forbidden, "session.by_link"), OperatorIssued, WrongState, AttemptOpen, Stale),
+    responses=errors(
+        *_FOUND,
+        refusals.SessionByLink,
+        OperatorIssued,
+        refusals.WrongOrderState,
+        refusals.AttemptOpen,
+        refusals.ApprovalStale,
+    ),
 )
 async def confirm_purchase_order(
     purchase_order_id: str,
@@ -369,7 +376,7 @@ async def confirm_purchase_order(
 @router.post(
     "/purchase-orders/{purchase_order_id}/cancel",
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, WrongState),
+    responses=errors(*_FOUND, refusals.WrongOrderState),
 )
 async def cancel_purchase_order(
     purchase_order_id: str, deps: DepsDep, key: SpendingKeyDep, once: MovesMoney, actor: ActorDep
@@ -388,13 +395,12 @@ async def cancel_purchase_order(
     "/purchase-orders/{purchase_order_id}/grant",
     response_model=PurchaseOrderView,
     responses=errors(
-        NotFound,
-        (Forbidden, "approval.own"),
+        refusals.ApprovalOwn,
         OperatorIssued,
-        (Forbidden, "session.by_link"),
-        WrongState,
-        Stale,
-        (Conflict, "approval.decided"),
+        refusals.SessionByLink,
+        refusals.WrongOrderState,
+        refusals.ApprovalStale,
+        refusals.ApprovalDecided,
         SpendLimitExceeded,
         _POOL,
         _RATE,
@@ -434,7 +440,7 @@ async def grant_purchase_order(
 @router.post(
     "/purchase-orders/{purchase_order_id}/refuse",
     response_model=PurchaseOrderView,
-    responses=errors(*_FOUND, WrongState, (Conflict, "approval.decided")),
+    responses=errors(*_FOUND, refusals.WrongOrderState, refusals.ApprovalDecided),
 )
 async def refuse_purchase_order(
     purchase_order_id: str,

@@ -17,14 +17,13 @@ from api.v1.payments.terms import Terms
 from api.v1.quotes.schemas import BillingQuoteView
 from api.v1.topups.schemas import PackageName
 from domain.billing.project import MAX_SLOTS
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Invalid, NotFound, Unavailable
+from domain.common.errors import Invalid, NotFound
 from domain.common.ids import quote_tax_key
 from domain.common.money import CREDIT, parse_amount
-from domain.marketplace.offer import NotForSale
 from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import named
-from services.billing.outside_tax import TaxRefused, TaxUnavailable
 
 router = Resource(tags=["topups"])
 
@@ -33,11 +32,11 @@ router = Resource(tags=["topups"])
     "/billing/quote",
     responses=errors(
         NotFound,
-        NotForSale,
-        (Invalid, "provider.refused"),
-        (Unavailable, "provider.unavailable"),
-        TaxRefused,
-        TaxUnavailable,
+        refusals.NotForSale,
+        refusals.RefusedByProvider,
+        refusals.ProviderNotAvailable,
+        refusals.TaxRefused,
+        refusals.TaxUnavailable,
     ),
 )
 async def get_quote(

@@ -27,7 +27,7 @@ from contracts.books.reconciliation import ReconciliationInput
 from contracts.runs import Run, reconciliation_run
 from domain.books.reconciliation import MAX_WINDOW, Window
 from domain.common.access import Actor, Permission
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import Invalid, NotBookable, NotFound, ReconciliationResolved
 from domain.common.ids import is_id
 from domain.common.text import is_storable
 from models.books.reconciliation import ReconciliationRun
@@ -36,7 +36,6 @@ from repositories.books import discrepancy as discrepancies
 from repositories.books import reconciliation as books
 from runtime import reach
 from services.books import reconciliation
-from services.books.reconciliation import NotBookable, Resolved
 
 router = Resource(tags=["reconciliation"])
 
@@ -70,7 +69,7 @@ async def list_reconciliation_runs(deps: DepsDep, asked: Asked, actor: Actor = r
     return await asked.rows(deps.session_for(actor), books.runs, wanted, ReconciliationRunView.of)
 
 
-@router.get("/reconciliation/runs/{run_id}", responses=errors(NotFound))
+@router.get("/reconciliation/runs/{run_id}")
 async def get_reconciliation_run(
     run_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> ReconciliationRunView:
@@ -115,7 +114,8 @@ async def list_reconciliation_differences(
 
 
 @router.get(
-    "/reconciliation/differences/{difference_id}", summary="Get Reconciliation Discrepancy", responses=errors(NotFound)
+    "/reconciliation/differences/{difference_id}",
+    summary="Get Reconciliation Discrepancy",
 )
 async def get_reconciliation_difference(
     difference_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
@@ -132,7 +132,7 @@ async def get_reconciliation_difference(
     "/reconciliation/differences/{difference_id}/resolution",
     summary="Resolve Reconciliation Discrepancy",
     response_model=DiscrepancyView,
-    responses=errors(NotFound, Resolved, NotBookable),
+    responses=errors(ReconciliationResolved, NotBookable),
 )
 async def resolve_reconciliation_difference(
     difference_id: str,
@@ -156,7 +156,7 @@ async def resolve_reconciliation_difference(
         return command.answer(DiscrepancyView.of(row))
 
 
-@router.get("/reconciliation/clearing/{provider}", responses=errors(NotFound))
+@router.get("/reconciliation/clearing/{provider}")
 async def explain_clearing(
     provider: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> list[ClearingView]:

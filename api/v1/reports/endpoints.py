@@ -30,8 +30,9 @@ from api.v1.reports.schemas import (
 from api.v1.spends.own import confined, refuse_totals
 from contracts.insight.report import ReportInput
 from contracts.runs import report_news
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import NotFound
 from domain.credits.spend.scope import SpendingKey
 from domain.insight.report import TEMPLATES, ReportFormat
 from domain.insight.report_file import MEDIA_TYPES
@@ -46,7 +47,6 @@ ForOrganization = Annotated[
     OrganizationId | None,
     Query(description="For operators: the organization whose reports are meant; the platform's own when left out."),
 ]
-_UNKNOWN = (Invalid, "analytics.unknown")
 _FILE: Responses = {
     200: {
         "description": "The file.",
@@ -86,7 +86,7 @@ async def list_report_templates(actor: Actor = require(Permission.READ_BILLING))
     "/reports",
     status_code=201,
     response_model=ReportView,
-    responses=errors(NotFound, _UNKNOWN, (Conflict, "report.limit_reached")),
+    responses=errors(NotFound, refusals.UnknownMetric, refusals.ReportLimitReached),
 )
 async def create_report(
     body: ReportCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_REPORTS), command: MayRepeat
@@ -108,13 +108,13 @@ async def create_report(
         return command.answer(ReportView.of(row))
 
 
-@router.get("/reports/{report_id}", responses=errors(NotFound))
+@router.get("/reports/{report_id}")
 async def get_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ReportView:
     """Read a report, also one that was deleted."""
     return ReportView.of(await _seen(deps, actor, key, report_id))
 
 
-@router.put("/reports/{report_id}", response_model=ReportView, responses=errors(NotFound, Forbidden, _UNKNOWN))
+@router.put("/reports/{report_id}", response_model=ReportView, responses=errors(refusals.UnknownMetric))
 async def set_report(
     report_id: str, body: ReportSet, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, command: MayRepeat
 ) -> Response:
@@ -126,7 +126,7 @@ async def set_report(
         )
 
 
-@router.delete("/reports/{report_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/reports/{report_id}", status_code=204)
 async def delete_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:
     """Delete a report: no further run is made. The files of its runs can be read for three years."""
     await _seen(deps, actor, key, report_id, Permission.MANAGE_REPORTS)
@@ -138,7 +138,7 @@ async def delete_report(report_id: str, deps: DepsDep, key: SpendingKeyDep, acto
 _RUNS = ListOf("report-runs", ReportRunView, *CREATED, order=[Int32])
 
 
-@_RUNS.get(router, "/reports/{report_id}/runs", NotFound)
+@_RUNS.get(router, "/reports/{report_id}/runs")
 async def list_report_runs(report_id: str, deps: DepsDep, key: SpendingKeyDep, asked: Asked, actor: ActorDep) -> Items:
     """List the runs of a report, newest first: each is one version of a period."""
     await _seen(deps, actor, key, report_id)
@@ -151,7 +151,7 @@ async def list_report_runs(report_id: str, deps: DepsDep, key: SpendingKeyDep, a
     "/reports/{report_id}/runs",
     status_code=202,
     response_model=ReportRunRequestedView,
-    responses=errors(NotFound, Forbidden, (Conflict, "report.period_open")),
+    responses=errors(refusals.ReportPeriodOpen),
 )
 async def run_report(
     report_id: str,
@@ -173,7 +173,7 @@ async def run_report(
 @router.get(
     "/reports/{report_id}/runs/{number}/file",
     response_class=Response,
-    responses=errors(NotFound) | _FILE,
+    responses=errors() | _FILE,
     operation_id="reports.get_file",
 )
 async def get_report_file(report_id: str, number: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> Response:

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from api.auth import ActorDep, permit
 from api.deps import DepsDep
-from api.errors import errors
 from api.fields import ResponseModel
 from api.routing import Resource
 from api.v1.reputation.schemas import UNKNOWN, points
@@ -109,7 +108,7 @@ def _evidence(row: ReputationClientRow) -> Evidence:
     return Evidence(Beta(row.good_e6, row.bad_e6, row.since), row.held_e6, 0, row.prior_e6, row.through)
 
 
-@router.get("/reputation/clients/{organization_id}", responses=errors(NotFound))
+@router.get("/reputation/clients/{organization_id}")
 async def get_client(organization_id: str, deps: DepsDep, actor: ActorDep) -> ClientView:
     """Read how far an organization is trusted as a client, and why.
 

@@ -39,8 +39,9 @@ from api.v1.reputation.schemas import (
     VoidCreate,
     leaders,
 )
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import Invalid, NotFound
 from domain.common.ids import is_id
 from domain.reputation import boards, facts
 from domain.reputation.boards import Period
@@ -79,7 +80,7 @@ async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
     return found
 
 
-@router.get("/reputation/score/{agent_id}", response_model=AgentScoreView, responses=errors(NotFound, Forbidden))
+@router.get("/reputation/score/{agent_id}", response_model=AgentScoreView)
 @called_directly
 async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Read the reputation of an agent that the caller can see."""
@@ -110,11 +111,7 @@ _FEEDBACK = ListOf(
 )
 
 
-@router.get(
-    "/reputation/score/{agent_id}/explanation",
-    response_model=ScoreExplanationView,
-    responses=errors(NotFound) | CSV,
-)
+@router.get("/reputation/score/{agent_id}/explanation", response_model=ScoreExplanationView, responses=CSV)
 async def explain_score(
     agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _EXPLAINED.asked]
 ) -> Response:
@@ -139,7 +136,7 @@ async def explain_score(
     return await asked.answer(read, within=within)
 
 
-@_HISTORY.get(router, "/reputation/history/{agent_id}", NotFound, Forbidden)
+@_HISTORY.get(router, "/reputation/history/{agent_id}")
 async def get_history(agent_id: str, deps: DepsDep, actor: ActorDep, asked: Asked) -> Items:
     """List an agent's overall score after each nightly count that changed it, newest first, for at most a year."""
     first, last = _range(asked.get("since"), asked.get("until"))
@@ -164,7 +161,7 @@ def _range(since: date | None, until: date | None) -> tuple[date, date]:
     return first, last
 
 
-@router.get("/reputation/leaderboard", response_model=LeaderboardView, responses=errors(Forbidden))
+@router.get("/reputation/leaderboard", response_model=LeaderboardView)
 @called_directly
 async def get_leaderboard(
     deps: DepsDep,
@@ -202,7 +199,7 @@ async def get_leaderboard(
     return Response(await deps.sharing.ask(question, read), media_type="application/json")
 
 
-@router.get("/reputation/distribution", responses=errors(Forbidden))
+@router.get("/reputation/distribution")
 async def get_distribution(
     deps: DepsDep,
     dimension: Annotated[Dimension | None, Query(description="Count by this dimension only.")] = None,
@@ -223,7 +220,7 @@ async def get_distribution(
     return DistributionView.of(rows, dimension, category)
 
 
-@router.get("/reputation/peers/{agent_id}", response_model=PeersView, responses=errors(NotFound, Forbidden))
+@router.get("/reputation/peers/{agent_id}", response_model=PeersView)
 @called_directly
 async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Read an agent's place among all agents with evidence, and among the agents of its category."""
@@ -253,11 +250,11 @@ async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     response_model=FeedbackView,
     responses=errors(
         NotFound,
-        (Conflict, "reputation.own_agent"),
-        (Conflict, "reputation.related"),
-        (Conflict, "reputation.not_settled"),
-        (Conflict, "reputation.already_given"),
-        (Conflict, "reputation.window_closed"),
+        refusals.ReputationOwnAgent,
+        refusals.ReputationRelated,
+        refusals.ReputationNotSettled,
+        refusals.ReputationAlreadyGiven,
+        refusals.ReputationWindowClosed,
         *STOPPED,
     ),
 )
@@ -288,7 +285,7 @@ async def give_feedback(
 @router.put(
     "/reputation/feedback/{feedback_id}",
     response_model=FeedbackView,
-    responses=errors(NotFound, (Conflict, "reputation.window_closed"), *STOPPED),
+    responses=errors(refusals.ReputationWindowClosed, *STOPPED),
 )
 async def change_feedback(
     feedback_id: str, body: FeedbackChange, deps: DepsDep, actor: ActorDep, command: MayRepeat
@@ -386,14 +383,14 @@ async def report_event(
         return command.answer(ReputationEventView.of(row))
 
 
-@router.get("/reputation/events/{event_id}", responses=errors(NotFound, Forbidden))
+@router.get("/reputation/events/{event_id}")
 async def get_event(event_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> ReputationEventView:
     """Read one event of an agent, void or not. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
         return ReputationEventView.of(await store.event(session, event_id))
 
 
-@router.post("/reputation/events/{event_id}/void", response_model=ReputationEventView, responses=errors(NotFound))
+@router.post("/reputation/events/{event_id}/void", response_model=ReputationEventView)
 async def void_event(event_id: str, body: VoidCreate, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Void an event: scores are computed as if it had never happened. Voiding it again changes nothing."""
     async with command, deps.session_for(actor) as session:

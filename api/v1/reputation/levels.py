@@ -15,7 +15,7 @@ from api.fields import Amount, Currency, Exact, Name, RequestModel, ResponseMode
 from api.idempotency import MayRepeat
 from api.routing import Resource
 from domain.common.access import Actor, Permission
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import NotFound, ReputationLevelsInvalid
 from domain.common.money import format_amount, parse_amount
 from domain.reputation.levels import (
     FIRST_PRIORITY,
@@ -177,7 +177,7 @@ async def get_levels(deps: DepsDep, actor: Actor = require(Permission.READ)) -> 
         return LadderView.of(await store.newest(session))
 
 
-@router.put("/reputation/levels", response_model=LadderView, responses=errors((Invalid, "reputation.levels_invalid")))
+@router.put("/reputation/levels", response_model=LadderView, responses=errors(ReputationLevelsInvalid))
 async def set_levels(
     body: LadderWrite, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:
@@ -194,7 +194,7 @@ async def set_levels(
         return command.answer(LadderView.of(row))
 
 
-@router.get("/reputation/levels/{agent_id}", responses=errors(NotFound))
+@router.get("/reputation/levels/{agent_id}")
 async def explain_level(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentLevelView:
     """Explain what an agent's reputation gives it. For its organization and the platform."""
     async with deps.session_for(actor) as session:

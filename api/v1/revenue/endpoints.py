@@ -30,11 +30,12 @@ from api.v1.revenue.schemas import (
     RoiView,
 )
 from api.v1.spends.own import confined, refuse_totals
+from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import NotFound
 from domain.common.money import parse_amount
-from domain.insight.query import MOST_VALUES, TooMuch
-from domain.returns.revenue_event import NotReported, RevenueStatus
+from domain.insight.query import MOST_VALUES
+from domain.returns.revenue_event import RevenueStatus
 from domain.returns.roi import Roi, Scope
 from models.returns.revenue_event import RevenueEvent
 from repositories.marketplace import agent as agents
@@ -48,12 +49,12 @@ router = Resource(tags=["revenue"])
 
 #: Who confirms revenue and shares it: who pays the bills.
 _DECIDES = Permission.MANAGE_BILLING
-_OTHERS = ((Forbidden, "approval.own"), (Forbidden, "session.by_link"), OperatorIssued)
-_DECISION = (NotFound, NotReported, *_OTHERS)
+_OTHERS = (refusals.ApprovalOwn, refusals.SessionByLink, OperatorIssued)
+_DECISION = (NotFound, refusals.WrongRevenueState, *_OTHERS)
 
 
 @router.post(
-    "/revenue", status_code=201, response_model=RevenueView, responses=errors(NotFound, (Conflict, "revenue.exists"))
+    "/revenue", status_code=201, response_model=RevenueView, responses=errors(NotFound, refusals.RevenueExists)
 )
 async def create_revenue(
     body: RevenueCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.METER)
@@ -112,7 +113,7 @@ async def list_revenue(
         return await _shown(session, found.rows), found.following
 
 
-@router.get("/revenue/{revenue_id}", responses=errors(NotFound, Forbidden))
+@router.get("/revenue/{revenue_id}")
 async def get_revenue(revenue_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> RevenueView:
     """Read one revenue event."""
     async with deps.session_for(actor) as session:
@@ -152,7 +153,7 @@ async def reject_revenue(revenue_id: str, deps: DepsDep, once: MovesMoney, actor
 @router.post(
     "/revenue/{revenue_id}/reverse",
     response_model=RevenueView,
-    responses=errors(NotFound, NotReported, (Forbidden, "session.by_link")),
+    responses=errors(refusals.WrongRevenueState, refusals.SessionByLink),
 )
 async def reverse_revenue(
     revenue_id: str, body: RevenueReverse, deps: DepsDep, once: MovesMoney, actor: ActorDep
@@ -187,7 +188,7 @@ async def settle_revenue(
 @router.put(
     "/revenue/{revenue_id}/shares",
     response_model=RevenueView,
-    responses=errors(NotFound, (Conflict, "revenue.stale"), (Forbidden, "session.by_link")),
+    responses=errors(refusals.RevenueStale, refusals.SessionByLink),
     operation_id="revenue.share",
 )
 async def set_shares(
@@ -205,7 +206,7 @@ async def set_shares(
 @router.get(
     "/economics/roi",
     response_model=RoiListView,
-    responses=errors(NotFound, TooMuch, (Invalid, "analytics.no_rate")),
+    responses=errors(NotFound, refusals.QueryTooLarge, refusals.AnalyticsNoRate),
 )
 async def get_roi(
     deps: DepsDep,
@@ -252,9 +253,7 @@ async def get_roi(
     price = deps.settings.payment_rules.credit
     try:
         found, total, left_out = await read()
-    except Invalid as refusal:
-        if refusal.error_code != "analytics.no_rate":
-            raise
+    except refusals.AnalyticsNoRate:
         left_out = (price.currency,)
     if price.currency in left_out:
         # Where no limit is in money, the price of a credit has not been noted yet.

@@ -13,8 +13,9 @@ from api.routing import Resource
 from api.spending import scope_for
 from api.tenancy import acting_organization, listed_organization, of_own_agent, refuse_other_agent
 from api.v1.routing.schemas import RoutingDecisionCreate, RoutingDecisionView, RoutingOutcomeSet, pico_of
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import Forbidden, NotFound
 from domain.common.money import parse_ratio
 from domain.credits.spend.scope import Named
 from domain.returns.result import is_self_report
@@ -30,7 +31,7 @@ router = Resource(tags=["routing"])
     "/routing/decisions",
     status_code=201,
     response_model=RoutingDecisionView,
-    responses=errors(NotFound, (Invalid, "analytics.no_rate"), (Conflict, "routing.run_decided")),
+    responses=errors(NotFound, refusals.AnalyticsNoRate, refusals.RoutingRunDecided),
 )
 async def create_routing_decision(
     body: RoutingDecisionCreate,
@@ -92,7 +93,7 @@ async def list_routing_decisions(deps: DepsDep, asked: Asked, actor: Actor = req
     return await asked.rows(deps.session_for(actor), routes.page, wanted, RoutingDecisionView.of)
 
 
-@router.get("/routing/decisions/{decision_id}", responses=errors(NotFound, Forbidden))
+@router.get("/routing/decisions/{decision_id}")
 async def get_routing_decision(decision_id: str, deps: DepsDep, actor: ActorDep) -> RoutingDecisionView:
     """Read one routing decision."""
     async with deps.session_for(actor) as session:
@@ -105,7 +106,7 @@ async def get_routing_decision(decision_id: str, deps: DepsDep, actor: ActorDep)
 @router.post(
     "/routing/decisions/{decision_id}/outcome",
     response_model=RoutingDecisionView,
-    responses=errors(NotFound, Forbidden, (Conflict, "routing.no_choice"), (Conflict, "routing.outcome_exists")),
+    responses=errors(refusals.RoutingNoChoice, refusals.RoutingOutcomeExists),
 )
 async def set_routing_outcome(
     decision_id: str, body: RoutingOutcomeSet, deps: DepsDep, once: MayRepeat, actor: ActorDep

@@ -36,22 +36,14 @@ from api.v1.secrets.schemas import (
 )
 from api.v1.secrets.using import use
 from contracts.runs import rotation_news
+from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued, Permission, refuse_by_link
-from domain.common.errors import (
-    Conflict,
-    Forbidden,
-    InsufficientFunds,
-    NotFound,
-    RateLimited,
-    SpendLimitExceeded,
-)
+from domain.common.errors import InsufficientFunds, NotFound, RateLimited, SpendLimitExceeded
 from domain.secrets.access import Verb
 from domain.secrets.grant import matches
-from domain.secrets.rotation import RotationUnderWay
 from domain.secrets.secret import MAX_BYTES, SecretKind, check_kind, check_path
 from domain.secrets.secret_use.failure import NoAnswer, Unreachable
-from domain.secrets.secret_value import SecretRefused, check_value, refused
-from domain.tenants.organization import OrganizationClosed, OrganizationSuspended
+from domain.secrets.secret_value import check_value, refused
 from models.secrets.grant import SecretGrant
 from providers.secrets import wallets
 from providers.secrets.base import BackendUnavailable
@@ -63,23 +55,19 @@ from runtime import reach
 from services.secrets import grant as granting
 from services.secrets import rotation
 from services.secrets import secret as service
-from services.secrets.secret_use import Used
 
 router = Resource(tags=["secrets"])
 
-_LIMIT = (Conflict, "secret.limit_reached")
-_BACKEND = ((Conflict, "secret.not_configured"), BackendUnavailable)
-_OPENED: tuple[type[Forbidden] | tuple[type[Forbidden], str], ...] = (
-    OperatorIssued,
-    *((Forbidden, f"secret.{why}") for why in ("not_granted", "uses_exhausted")),
-)
+_LIMIT = refusals.SecretLimitReached
+_BACKEND = (refusals.SecretNotConfigured, BackendUnavailable)
+_OPENED = (OperatorIssued, refusals.SecretNotGranted, refusals.SecretUsesExhausted)
 
 
 @router.post(
     "/secrets/grants",
     status_code=201,
     response_model=SecretGrantView,
-    responses=errors(NotFound, (Forbidden, "session.by_link"), OperatorIssued, _LIMIT),
+    responses=errors(NotFound, refusals.SessionByLink, OperatorIssued, _LIMIT),
     tags=["secret_grants"],
 )
 async def create_secret_grant(
@@ -119,7 +107,9 @@ async def list_secret_grants(deps: DepsDep, asked: Asked, actor: Actor = require
 
 
 @router.delete(
-    "/secrets/grants/{grant_id}", responses=errors(NotFound, (Forbidden, "session.by_link")), tags=["secret_grants"]
+    "/secrets/grants/{grant_id}",
+    responses=errors(refusals.SessionByLink),
+    tags=["secret_grants"],
 )
 async def revoke_secret_grant(
     grant_id: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
@@ -153,7 +143,7 @@ async def list_secrets(deps: DepsDep, asked: Asked, actor: Actor = require(Permi
 _ACCESS = ListOf("secret-access", SecretAccessView, *(*CREATED, "q"), order=[int])
 
 
-@_ACCESS.get(router, "/secrets/{path:path}/access", NotFound, operation_id="secrets.access")
+@_ACCESS.get(router, "/secrets/{path:path}/access", operation_id="secrets.access")
 async def list_secret_access(
     path: str, deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ_AUDIT)
 ) -> Items:
@@ -168,7 +158,7 @@ async def list_secret_access(
 
 @router.post(
     "/secrets/{path:path}/open",
-    responses=errors(NotFound, (Forbidden, "session.by_link"), *_OPENED, (Conflict, "secret.no_version"), *_BACKEND),
+    responses=errors(refusals.SessionByLink, *_OPENED, refusals.SecretNoVersion, *_BACKEND),
 )
 async def open_secret(
     path: str, body: SecretOpen, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)
@@ -201,17 +191,19 @@ async def open_secret(
     "/secrets/{path:path}/use",
     response_model=SecretUseView,
     responses=errors(
-        NotFound,
-        OrganizationSuspended,
-        OrganizationClosed,
+        refusals.OrganizationSuspended,
+        refusals.OrganizationClosed,
         InsufficientFunds,
         SpendLimitExceeded,
         RateLimited,
-        (Forbidden, "session.by_link"),
+        refusals.SessionByLink,
         *_OPENED,
-        *((Forbidden, f"secret.{why}") for why in ("host", "method", "place", "header")),
-        (Conflict, "secret.no_version"),
-        Used,
+        refusals.SecretHost,
+        refusals.SecretMethod,
+        refusals.SecretPlace,
+        refusals.SecretHeader,
+        refusals.SecretNoVersion,
+        refusals.SecretUsed,
         Unreachable,
         NoAnswer,
         *_BACKEND,
@@ -236,7 +228,7 @@ async def use_secret(
 
 @router.delete(
     "/secrets/{path:path}/versions/{number}",
-    responses=errors(NotFound, RotationUnderWay, (Forbidden, "session.by_link"), *_BACKEND),
+    responses=errors(refusals.RotationUnderWay, refusals.SessionByLink, *_BACKEND),
     operation_id="secrets.destroy_version",
 )
 async def destroy_secret_version(
@@ -261,7 +253,7 @@ async def destroy_secret_version(
     return shown
 
 
-@router.get("/secrets/{path:path}", responses=errors(NotFound))
+@router.get("/secrets/{path:path}")
 async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SecretView:
     """Read a secret without its value."""
     return await _shown(deps, actor, path)
@@ -270,9 +262,7 @@ async def get_secret(path: str, deps: DepsDep, actor: Actor = require(Permission
 @router.put(
     "/secrets/{path:path}",
     response_model=SecretView,
-    responses=errors(
-        NotFound, TooLarge, SecretRefused, (Forbidden, "session.by_link"), OperatorIssued, _LIMIT, *_BACKEND
-    ),
+    responses=errors(TooLarge, refusals.SecretRefused, refusals.SessionByLink, OperatorIssued, _LIMIT, *_BACKEND),
 )
 @takes_secret
 async def put_secret(
@@ -317,12 +307,11 @@ async def put_secret(
     status_code=202,
     response_model=SecretView,
     responses=errors(
-        NotFound,
         TooLarge,
-        SecretRefused,
-        rotation.NotRotated,
-        RotationUnderWay,
-        (Forbidden, "session.by_link"),
+        refusals.SecretRefused,
+        refusals.NotRotated,
+        refusals.RotationUnderWay,
+        refusals.SessionByLink,
         OperatorIssued,
         _LIMIT,
         *_BACKEND,
@@ -365,7 +354,7 @@ async def rotate_secret(
 @router.post(
     "/secrets/{path:path}/rotate/stop",
     response_model=SecretView,
-    responses=errors(NotFound, rotation.NotRotated, RotationUnderWay, (Forbidden, "session.by_link")),
+    responses=errors(refusals.NotRotated, refusals.RotationUnderWay, refusals.SessionByLink),
     operation_id="secrets.stop_rotation",
 )
 async def stop_secret_rotation(

@@ -14,7 +14,7 @@ from api.outgoing import Outgoing
 from api.v1.secrets.schemas import HeaderView, SecretUseCreate, SecretUseView
 from api.v1.spends.asking import answered
 from domain.common.access import Actor
-from domain.common.errors import DomainError, Forbidden
+from domain.common.errors import DomainError, SecretHost, SecretUsed
 from domain.common.ids import secret_use_key
 from domain.common.money import CREDIT, format_amount
 from domain.credits.spend.scope import SpendingKey
@@ -33,7 +33,7 @@ from repositories.secrets.secret_use import PREFIX
 from runtime.identity import new_id
 from services.secrets import secret_use as service
 from services.secrets.secret import Opened, Opening
-from services.secrets.secret_use import Ended, Used
+from services.secrets.secret_use import Ended
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ async def _opened(deps: Deps, opening: Opening, command_id: str) -> Opened:
     try:
         async with deps.database.platform() as session:
             opened = await service.begin(session, opening, command_id=command_id, now=datetime.now(UTC))
-    except Used:
+    except SecretUsed:
         # Another request with the key has come between.
         async with deps.database.platform() as session:
             await service.refuse_used(session, command_id)
@@ -212,7 +212,7 @@ class _Making:
 def _problem(failed: CallFailed, use_id: str) -> DomainError:
     extra = {"id": use_id, "reason": failed.reason}
     if failed.reason == "address":
-        return Forbidden("The host has an address that is not on the public internet.", code="secret.host", extra=extra)
+        return SecretHost("The host has an address that is not on the public internet.", extra=extra)
     if not failed.was_sent:
         return Unreachable(
             "The host could not be reached, or has no valid certificate. Nothing was sent or charged.", extra=extra

@@ -22,9 +22,9 @@ from api.v1.spends.own import confined, part_of
 from domain.books.account_statement import period
 from domain.common.access import Actor, Permission
 from domain.common.calendar import zone_of
-from domain.common.errors import Invalid, NotFound
+from domain.common.errors import Invalid, NotFound, UnknownMetric
 from domain.common.money import CREDIT
-from domain.insight.metrics import Unknown, metric_of
+from domain.insight.metrics import metric_of
 from domain.insight.query import Grain, Query, bounds_of
 from domain.insight.series import MAX_POINTS, series_of
 from repositories.credits import department, spend_day
@@ -39,7 +39,7 @@ _USUAL = timedelta(days=29)
 _OWN = frozenset({"spending", "spends"})
 
 
-@router.get("/series", response_model=SeriesView, responses=errors(NotFound, Unknown))
+@router.get("/series", response_model=SeriesView, responses=errors(NotFound, UnknownMetric))
 async def get_series(
     deps: DepsDep,
     metric: Annotated[SearchText, Parameter(description="The metric, by its name in `GET /analytics/metrics`.")],

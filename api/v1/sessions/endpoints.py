@@ -26,7 +26,7 @@ from api.v1.sessions.schemas import (
     SessionView,
 )
 from domain.common.access import Actor, Permission, Role
-from domain.common.errors import Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound, SessionNeedsKey
 from domain.messages.changes import topics_for
 from domain.tenants.session import browser_of, idle_at, span_of
 from domain.tenants.token import hash_of, token_of
@@ -97,9 +97,7 @@ async def get_me(
     )
 
 
-@router.post(
-    "/sessions", status_code=201, response_model=SessionCreated, responses=errors((Forbidden, "session.needs_key"))
-)
+@router.post("/sessions", status_code=201, response_model=SessionCreated, responses=errors(SessionNeedsKey))
 async def create_session(
     request: Request,
     deps: DepsDep,
@@ -115,7 +113,7 @@ async def create_session(
     """
     key_id = actor.key_id
     if actor.session_id is not None or key_id is None:
-        raise Forbidden("A session cannot open another one. Send a key.", code="session.needs_key")
+        raise SessionNeedsKey("A session cannot open another one. Send a key.")
     async with once, deps.database.platform() as session:
         now, secret = datetime.now(UTC), new_secret()
         key = await keys.get(session, key_id)
@@ -169,7 +167,7 @@ def _is_own(actor: Actor, row: Session) -> bool:
     return (row.org_id, row.principal.lower()) == (actor.org_id, actor.principal.lower())
 
 
-@router.delete("/sessions/{session_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/sessions/{session_id}", status_code=204)
 async def end_session(session_id: str, deps: DepsDep, actor: ActorDep) -> None:
     """End a session at once, wherever it is used. Ending it again changes nothing.
 

@@ -23,11 +23,9 @@ from api.v1.sessions.schemas import (
     NamedOrganization,
     Redeemed,
 )
-from domain.billing.entitlement import EntitlementMissing
+from domain.common import errors as refusals
 from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from domain.marketplace.agent import AgentRetired
-from domain.tenants.organization import OrganizationClosed
+from domain.common.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from domain.tenants.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
 from domain.tenants.token import hash_of, split_token, token_of
 from models.tenants.session import SessionLink
@@ -56,9 +54,8 @@ def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
     if body.return_url is not None:
         checked_return_url(body.return_url, deps.settings.origins_to_return_to)
     if deps.settings.public_url is None:
-        raise Conflict(
-            "The platform has no public address for links. Ask the operator to set BURSAR_PUBLIC_URL.",
-            code="session.no_public_url",
+        raise refusals.SessionNoPublicUrl(
+            "The platform has no public address for links. Ask the operator to set BURSAR_PUBLIC_URL."
         )
     return deps.settings.public_url.rstrip("/")
 
@@ -69,12 +66,12 @@ def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
     response_model=LinkCreated,
     responses=errors(
         NotFound,
-        (Forbidden, "session.by_link"),
-        (Conflict, "principal.exists"),
-        (Conflict, "session.no_public_url"),
-        EntitlementMissing,
-        OrganizationClosed,
-        AgentRetired,
+        refusals.SessionByLink,
+        refusals.PrincipalExists,
+        refusals.SessionNoPublicUrl,
+        refusals.EntitlementMissing,
+        refusals.OrganizationClosed,
+        refusals.AgentRetired,
     ),
 )
 async def create_session_link(
@@ -119,7 +116,7 @@ async def list_session_links(deps: DepsDep, asked: Asked, actor: Actor = require
     return await asked.rows(deps.session_for(actor), sessions.links, wanted, LinkView.of)
 
 
-@router.delete("/sessions/links/{link_id}", status_code=204, responses=errors(NotFound, Forbidden))
+@router.delete("/sessions/links/{link_id}", status_code=204)
 async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None:
     """End a link at once, and the session that it has opened. Ending it again changes nothing."""
     async with deps.session_for(actor) as session:
@@ -146,7 +143,7 @@ async def _known(deps: Deps, request: Request, token: str) -> str:
 
 @router.post(
     "/sessions/links/preview",
-    responses=errors(Unauthenticated, LinkGone, (Conflict, "principal.exists"), OrganizationClosed),
+    responses=errors(Unauthenticated, LinkGone, refusals.PrincipalExists, refusals.OrganizationClosed),
     operation_id="session_links.preview",
 )
 async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep) -> LinkPreview:
@@ -172,7 +169,7 @@ async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep)
 @router.post(
     "/sessions/redeem",
     status_code=201,
-    responses=errors(Unauthenticated, LinkGone, (Conflict, "principal.exists"), OrganizationClosed),
+    responses=errors(Unauthenticated, LinkGone, refusals.PrincipalExists, refusals.OrganizationClosed),
     operation_id="session_links.redeem",
 )
 async def redeem_session_link(request: Request, body: LinkToken, deps: DepsDep) -> Redeemed:

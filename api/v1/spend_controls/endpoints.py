@@ -22,7 +22,6 @@ from api.v1.spend_controls.schemas import (
 )
 from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Permission
-from domain.common.errors import Forbidden, NotFound
 from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.spend.control import ControlKind, SubjectKind
@@ -81,12 +80,7 @@ add_controls(router, _KIND)
 add_lists(router, _KIND)
 
 
-@router.get(
-    "/credits/departments/{department_id}/limits",
-    tags=["departments"],
-    response_model=DepartmentLimitsView,
-    responses=errors(NotFound, Forbidden),
-)
+@router.get("/credits/departments/{department_id}/limits", tags=["departments"], response_model=DepartmentLimitsView)
 async def get_department_limits(
     department_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> DepartmentLimitsView:
@@ -108,7 +102,7 @@ async def get_department_limits(
     "/credits/departments/{department_id}/limits",
     tags=["departments"],
     response_model=DepartmentLimitsView,
-    responses=errors(NotFound, Forbidden, VERSION, EXISTS),
+    responses=errors(VERSION, EXISTS),
 )
 async def set_department_limits(
     department_id: str, body: DepartmentLimitsSet, deps: DepsDep, once: MayRepeat, actor: ActorDep

@@ -28,8 +28,9 @@ from api.v1.spend_controls.schemas import (
     TermsSet,
 )
 from api.v1.spends.own import confined, reader
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound
+from domain.common.errors import Forbidden, NotFound
 from domain.common.money import CREDIT
 from domain.credits.spend.control import ControlKind, ControlStatus, SubjectKind
 from domain.credits.spend.scope import SpendingKey
@@ -42,13 +43,13 @@ from services.books import exchange_rate
 from services.credits import spend_control
 from services.credits.spend_control import Order
 
-VERSION = (Conflict, "spend_control.version")
-CLOSED = (Conflict, "spend_control.closed")
-EXISTS = (Conflict, "spend_control.exists")
-CHANGING = errors(NotFound, Forbidden, VERSION, CLOSED)
+VERSION = refusals.SpendControlVersion
+CLOSED = refusals.SpendControlClosed
+EXISTS = refusals.SpendControlExists
+CHANGING = errors(VERSION, CLOSED)
 
 _READING = errors(NotFound, Forbidden)
-_CLOSING = errors(NotFound, Forbidden, VERSION, CLOSED, (Conflict, "spend_control.has_children"))
+_CLOSING = errors(VERSION, CLOSED, refusals.SpendControlHasChildren)
 _CLOSE = "Close a {} permanently. It no longer limits anything, and a new one can be created for its subject."
 _SCANNED = (
     "A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and\n"
@@ -209,7 +210,7 @@ def add_controls(router: Resource, kind: Kind) -> None:
 
         return await kind.write(deps, once, actor, row, body, act)
 
-    for verb, status, said, refusals in (
+    for verb, status, said, answers in (
         ("freeze", ControlStatus.FROZEN, kind.of_freeze, CHANGING),
         ("unfreeze", ControlStatus.ACTIVE, kind.of_unfreeze, CHANGING),
         ("close", ControlStatus.CLOSED, _CLOSE.format(kind.word), _CLOSING),
@@ -219,7 +220,7 @@ def add_controls(router: Resource, kind: Kind) -> None:
             name=f"{verb}_{kind.noun}",
             description=said,
             response_model=kind.view,
-            responses=refusals,
+            responses=answers,
         )(_setting(kind, status))
 
 

@@ -12,20 +12,11 @@ from api.deps import Deps
 from api.errors import errors
 from api.v1.spends.asking import Completing, asked_by
 from api.v1.spends.schemas import CaptureReservation, ReserveCreate, UseCreate, used_document
+from domain.common import errors as refusals
 from domain.common.access import Actor
-from domain.common.errors import (
-    Conflict,
-    Forbidden,
-    IdempotencyConflict,
-    InsufficientFunds,
-    Invalid,
-    NotFound,
-    SpendLimitExceeded,
-)
+from domain.common.errors import IdempotencyConflict, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.credits.spend.scope import SpendingKey
-from domain.marketplace.offer import NotForSale
 from domain.tenants.organization import STOPPED
-from domain.usage.arrears import UnpaidLimit
 from ledger.spends import Changed
 from models.marketplace.marketplace import MarketplaceAgreedUse
 from repositories.credits.spend import Asked, find_by_key
@@ -40,15 +31,15 @@ Done = TypeVar("Done")
 USING = errors(
     InsufficientFunds,
     SpendLimitExceeded,
-    UnpaidLimit,
+    refusals.UnpaidLimit,
     NotFound,
-    (Forbidden, "marketplace.own_agent"),
-    (Forbidden, "marketplace.related"),
-    (Forbidden, "marketplace.not_in_library"),
-    NotForSale,
-    (Conflict, "marketplace.not_metered"),
-    (Conflict, "marketplace.suspended"),
-    (Conflict, "budget.pool_closed"),
+    refusals.MarketplaceOwnAgent,
+    refusals.MarketplaceRelated,
+    refusals.MarketplaceNotInLibrary,
+    refusals.NotForSale,
+    refusals.MarketplaceNotMetered,
+    refusals.MarketplaceSuspended,
+    refusals.BudgetPoolClosed,
     *STOPPED,
 )
 

@@ -43,12 +43,12 @@ from api.v1.spends.schemas import (
     summary_view,
 )
 from api.v1.usage.schemas import UsageEventView
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.errors import Invalid, NotFound
 from domain.common.ids import is_id, uuid_of
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.spend.scope import SpendingKey
-from domain.tenants.organization import OrganizationClosed
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from models.credits.spend import Spend
@@ -67,13 +67,13 @@ TERM = timedelta(days=30)
 
 _OVER = (
     NotFound,
-    (Conflict, "ledger.hold_ended"),
-    (Conflict, "ledger.hold_expired"),
-    (Conflict, "spend.secret_use"),
-    (Conflict, "spend.card"),
+    refusals.LedgerHoldEnded,
+    refusals.LedgerHoldExpired,
+    refusals.SpendSecretUse,
+    refusals.SpendCard,
 )
 _ENDING = errors(*_OVER)
-_CAPTURING = errors(*_OVER, OrganizationClosed)
+_CAPTURING = errors(*_OVER, refusals.OrganizationClosed)
 
 Key = Annotated[str, spend_key()]
 
@@ -221,7 +221,7 @@ async def extend_reservation(
     return _changed(extended)
 
 
-@router.get("/credits/spends/{spend_id}", responses=errors(NotFound))
+@router.get("/credits/spends/{spend_id}")
 async def get_spend(
     spend_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> SpendDetail:
@@ -229,7 +229,7 @@ async def get_spend(
     return await _shown(deps, actor, key, spend_id)
 
 
-@router.get("/credits/reservations/{reservation_id}", responses=errors(NotFound))
+@router.get("/credits/reservations/{reservation_id}")
 async def get_reservation(
     reservation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> SpendDetail:

@@ -14,11 +14,10 @@ from api.lists import CREATED, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.spends.own import readable
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, NotFound
+from domain.common.approval import ApprovalAction
 from domain.common.money import CREDIT, parse_amount
-from domain.tenants.organization import OrganizationClosed
 from repositories.credits import spend as spends
 from services.marketplace import spend_refund
 from services.marketplace.spend_refund import NewRefund
@@ -31,12 +30,11 @@ router = Resource(tags=["credits"])
     status_code=201,
     response_model=SpendRefundView,
     responses=errors(
-        NotFound,
-        ApprovalRequired,
-        (Conflict, "approval.same_operator"),
-        (Conflict, "spend.refunded"),
-        (Conflict, "marketplace.suspended"),
-        OrganizationClosed,
+        refusals.ApprovalRequired,
+        refusals.ApprovalSameOperator,
+        refusals.SpendRefunded,
+        refusals.MarketplaceSuspended,
+        refusals.OrganizationClosed,
     ),
 )
 async def refund_spend(
@@ -83,7 +81,7 @@ async def refund_spend(
 _LIST = ListOf("spend-refunds", SpendRefundView, *(*CREATED, "min_amount", "max_amount"), order=[UUID], currency=CREDIT)
 
 
-@_LIST.get(router, "/credits/spends/{spend_id}/refunds", NotFound)
+@_LIST.get(router, "/credits/spends/{spend_id}/refunds")
 async def list_spend_refunds(
     spend_id: str, deps: DepsDep, asked: Asked, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> Items:

@@ -19,7 +19,7 @@ from api.v1.statements.schemas import CreatorTotals, StatementView, totals
 from domain.billing.billing_run.period import parse_month
 from domain.billing.document.content import Document
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Invalid, NotFound
+from domain.common.errors import DocumentNoSeller, Invalid, NotFound, StatementBeingMade, StatementNotOver
 from models.billing.document import StoredDocument
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.payouts import statement as statements
@@ -30,9 +30,7 @@ router = Resource(tags=["statements"])
 Month = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}$", description="A month in UTC that has ended, `2026-10`.")]
 InCurrency = Annotated[Currency, Query(description="The currency in which earnings are valued.")]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
-_REFUSALS = errors(
-    NotFound, Invalid, statement.BeingMade, (Conflict, "statement.not_over"), (Conflict, "document.no_seller")
-)
+_REFUSALS = errors(Invalid, StatementBeingMade, StatementNotOver, DocumentNoSeller)
 
 
 @router.get("/billing/statements/{period}", response_model=StatementView, responses=_REFUSALS | CSV)
@@ -77,7 +75,7 @@ async def get_statement_pdf(
 @router.get(
     "/billing/statements/{period}/corrections/{correction_id}/pdf",
     response_class=Response,
-    responses=errors(NotFound, Invalid, (Conflict, "document.no_seller")) | PDF_RESPONSE,
+    responses=errors(Invalid, DocumentNoSeller) | PDF_RESPONSE,
 )
 async def get_correction_pdf(
     period: Month,

@@ -49,8 +49,9 @@ from domain.billing.subscription.commands import (
     trial_card,
 )
 from domain.billing.subscription.orders import CANCELLED, PAGE_EXPIRED
-from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionRefused, SubscriptionStatus, Terms
+from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
 from domain.billing.subscription.terms import require_seats, terms_of, terms_of_change
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
 from domain.common.errors import Conflict, Invalid, NotFound, Unavailable, other_request
 from domain.common.ids import customer_command_key, subscription_id_of, subscription_key
@@ -73,19 +74,19 @@ router = Resource(tags=["subscriptions"])
 MISSING = "The organization has no subscription."
 Subscriber = Annotated[Actor, require(Permission.MANAGE_BILLING)]
 _REFUSED = (
-    SubscriptionRefused,
-    (Conflict, "subscription.contact_missing"),
-    (Conflict, "subscription.exists"),
-    (Conflict, "subscription.same_plan"),
-    (Conflict, "subscription.seats_in_use"),
-    (Conflict, "subscription.change_pending"),
-    (Conflict, "subscription.payment_disputed"),
-    (Conflict, "subscription.price_changed"),
-    (Conflict, "subscription.trial_used"),
-    (Conflict, "subscription.unpaid"),
+    refusals.SubscriptionRefused,
+    refusals.SubscriptionContactMissing,
+    refusals.SubscriptionExists,
+    refusals.SubscriptionSamePlan,
+    refusals.SubscriptionSeatsInUse,
+    refusals.SubscriptionChangePending,
+    refusals.SubscriptionPaymentDisputed,
+    refusals.SubscriptionPriceChanged,
+    refusals.SubscriptionTrialUsed,
+    refusals.SubscriptionUnpaid,
 )
-_FAULTS = (NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
-_MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, (Conflict, "payment.no_method"), *STOPPED)
+_FAULTS = (NotFound, refusals.RefusedByProvider, refusals.ProviderNotAvailable)
+_MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, refusals.PaymentNoMethod, *STOPPED)
 _COMMANDED = errors(*_FAULTS, *_REFUSED, PaymentDeclined, *STOPPED)
 
 
@@ -276,9 +277,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     terms = terms_of(plan, body.interval, _currency(body, agreed), prices, net_days=net_days, seats=body.seats)
     most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
     if most is not None and terms.amount_minor > most:
-        raise SubscriptionRefused(
-            "The subscription costs more than max_amount. Read the price again.", code="subscription.price_changed"
-        )
+        raise refusals.SubscriptionPriceChanged("The subscription costs more than max_amount. Read the price again.")
     for unknown in ("trial", "checkout"):
         if net_days and getattr(body, unknown):
             raise Invalid(
@@ -362,11 +361,9 @@ def _made(begun: Subscription) -> SubscriptionView:
     return SubscriptionView.shown(begun)
 
 
-def _declined(why: str | None, state: str) -> PaymentDeclined | SubscriptionRefused:
+def _declined(why: str | None, state: str) -> PaymentDeclined | Conflict:
     if why == PRICE_CHANGED:
-        return SubscriptionRefused(
-            "More is due now than you agreed to. Preview the change again.", code="subscription.price_changed"
-        )
+        return refusals.SubscriptionPriceChanged("More is due now than you agreed to. Preview the change again.")
     detail = "The provider declined it. Nothing has changed."
     return PaymentDeclined(detail, extra={"decline_code": why, "state": state})
 
@@ -383,10 +380,9 @@ async def _previewed(session: AsyncSession, held: Subscription, shown: Preview, 
     The provider takes off what was paid for the rest of the period, and knows nothing of what a bank takes back.
     """
     if shown.kind is ChangeKind.UPGRADE and await subscription_bill.is_owed_for(session, held.subscription_id, now):
-        raise SubscriptionRefused(
+        raise refusals.SubscriptionPaymentDisputed(
             "The payment of the current period is disputed or was refunded. Pay its invoice, or wait for the bank's "
-            "decision. If nothing is due any more, cancel the subscription and subscribe again.",
-            code="subscription.payment_disputed",
+            "decision. If nothing is due any more, cancel the subscription and subscribe again."
         )
     return shown
 

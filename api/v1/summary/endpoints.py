@@ -35,12 +35,7 @@ async def get_billing_summary(
     return await _summary(deps, await known_organization(deps, actor, organization_id))
 
 
-@router.get(
-    "/organizations/{organization_id}/summary",
-    response_model=SummaryView,
-    responses=errors(NotFound),
-    tags=["organizations"],
-)
+@router.get("/organizations/{organization_id}/summary", response_model=SummaryView, tags=["organizations"])
 async def get_organization_summary(organization_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Show all money of an organization; `GET /billing/summary` shows the same to the organization itself."""
     if not is_id(organization_id, "org"):

@@ -12,7 +12,6 @@ from api.lists import Asked, Items, ListOf, items_up_to, several
 from api.routing import Resource
 from api.v1.tasks.kinds import PATHS, TaskKind
 from domain.common.access import Actor, Permission
-from domain.common.errors import Forbidden
 from domain.common.money import format_amount
 from repositories.escrow import task as tasks
 
@@ -59,7 +58,7 @@ _LIST = ListOf(
 )
 
 
-@_LIST.get(router, "/tasks", Forbidden)
+@_LIST.get(router, "/tasks")
 async def list_tasks(deps: DepsDep, asked: Asked, actor: Actor = require(Permission.READ)) -> Items:
     """List what waits for you to act, by deadline. Tasks without a deadline come last.
 

@@ -13,14 +13,14 @@ from api.lists import CREATED, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.tax_rates.schemas import TaxRateCreate, TaxRateView, view
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict
+from domain.common.errors import TaxRateExists
 from repositories.billing import tax_rate as tax_rates
 from services.billing import tax_rate
 
 router = Resource(tags=["tax_rates"])
 
 
-@router.post("/tax-rates", status_code=201, response_model=TaxRateView, responses=errors((Conflict, "tax.rate_exists")))
+@router.post("/tax-rates", status_code=201, response_model=TaxRateView, responses=errors(TaxRateExists))
 async def add_tax_rate(
     body: TaxRateCreate, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MovesMoney
 ) -> Response:

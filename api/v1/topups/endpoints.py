@@ -32,20 +32,20 @@ from api.v1.topups.schemas import (
     topup_view,
 )
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, NotFound
+from domain.common.errors import ExternalIdTaken, NotFound, PaymentNoMethod
 from domain.common.ids import sale_tax_key
 from domain.common.money import CREDIT, parse_amount
 from domain.credits.lots import LotSource
 from domain.payments.payment.terms import PaymentTerms
 from domain.payments.topup import named
-from domain.tenants.metadata import ExternalIdTaken, Written
+from domain.tenants.metadata import Written
 from repositories.credits import credit_lot as lots
 
 router = Resource(tags=["topups"])
 
 
 _BUYING = errors(*CREATING, ExternalIdTaken)
-_CHARGING = errors(*CREATING, (Conflict, "payment.no_method"), ExternalIdTaken)
+_CHARGING = errors(*CREATING, PaymentNoMethod, ExternalIdTaken)
 
 MakeTerms = Callable[[], Awaitable[PaymentTerms]]
 

@@ -2,7 +2,6 @@
 
 from api.auth import ActorDep, SpendingKeyDep, permit
 from api.deps import DepsDep
-from api.errors import errors
 from api.routing import Resource
 from api.v1.spends.own import reads_spend
 from api.v1.transfers.schemas import TransferView
@@ -16,7 +15,7 @@ router = Resource(tags=["billing"])
 _MISSING = "There is no such transfer."
 
 
-@router.get("/ledger/transfers/{transfer_id}", responses=errors(NotFound))
+@router.get("/ledger/transfers/{transfer_id}")
 async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep) -> TransferView:
     """Show a transfer: what it was for, and its entries on accounts that the caller may see.
 

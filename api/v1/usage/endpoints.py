@@ -33,15 +33,14 @@ from api.v1.usage.schemas import (
 )
 from contracts.runs import usage_sync_run
 from contracts.usage.usage import UsageSync
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.approval import ApprovalAction, ApprovalRequired
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.approval import ApprovalAction
+from domain.common.errors import Conflict, Invalid, NotFound
 from domain.common.ids import is_id, uuid_of
-from domain.tenants.organization import OrganizationClosed
 from domain.usage.amounts import minor_pico
 from domain.usage.call import Cost, call_of
-from domain.usage.charge import NotVoidable
-from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
+from domain.usage.event import MAX_EVENTS, InvalidEvent
 from repositories.credits import lot_price
 from repositories.credits.lot_price import LotPrice
 from repositories.marketplace import agent as agents
@@ -62,12 +61,12 @@ ForOperators = Annotated[OrganizationId | None, Query(description="For operators
     responses=errors(
         NotFound,
         InvalidEvent,
-        LateEvent,
-        OtherEvent,
-        (Forbidden, "marketplace.not_in_library"),
-        (Conflict, "marketplace.not_metered"),
-        OrganizationClosed,
-        UnpaidAgent,
+        refusals.LateEvent,
+        refusals.OtherEvent,
+        refusals.MarketplaceNotInLibrary,
+        refusals.MarketplaceNotMetered,
+        refusals.OrganizationClosed,
+        refusals.UnpaidAgent,
     ),
     openapi_extra=EVENTS_BODY,
 )
@@ -121,7 +120,7 @@ def _documents(body: Any) -> tuple[list[object], bool]:
 
 
 @router.post(
-    "/usage/estimate", responses=errors(NotFound, Conflict, UnpaidAgent, (Forbidden, "marketplace.not_in_library"))
+    "/usage/estimate", responses=errors(NotFound, Conflict, refusals.UnpaidAgent, refusals.MarketplaceNotInLibrary)
 )
 async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = require(Permission.READ)) -> EstimateView:
     """Rate usage without recording it: by the price of the agent that is paid, otherwise by the price of the model.
@@ -195,7 +194,7 @@ async def sync_usage(
 @router.post(
     "/usage/charges/{event_id}/void",
     response_model=EventChargeView,
-    responses=errors(NotFound, NotVoidable, ApprovalRequired, (Conflict, "approval.same_operator")),
+    responses=errors(refusals.NotVoidable, refusals.ApprovalRequired, refusals.ApprovalSameOperator),
 )
 async def void_usage_charge(
     event_id: str, body: ChargeVoid, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MovesMoney

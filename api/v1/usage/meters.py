@@ -18,8 +18,9 @@ from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.spends.own import confined, refuse_totals
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.usage.amounts import format_pico, normal
 from domain.usage.charge import check_chargeable
 from domain.usage.charge_model import charge_to_json, parse_charge, rate_quantity
@@ -113,7 +114,7 @@ class MeterUsageView(ResponseModel):
     "/usage/meters",
     status_code=201,
     response_model=MeterView,
-    responses=errors((Conflict, "meter.exists"), (Conflict, "meter.limit_reached")),
+    responses=errors(refusals.MeterExists, refusals.MeterLimitReached),
 )
 async def create_meter(
     body: MeterCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_METERS)
@@ -153,7 +154,7 @@ async def list_meters(deps: DepsDep, asked: Asked, actor: Actor = require(Permis
     return await asked.rows(deps.session_for(actor), meters.page, wanted, MeterView.of)
 
 
-@router.get("/usage/meters/{meter_id}", responses=errors(NotFound))
+@router.get("/usage/meters/{meter_id}")
 async def get_meter_usage(
     meter_id: str,
     deps: DepsDep,
@@ -205,7 +206,7 @@ async def get_meter_usage(
 
 @router.post(
     "/usage/meters/{meter_id}/charge",
-    responses=errors(NotFound, (Conflict, "meter.closed"), (Conflict, "meter.not_chargeable")),
+    responses=errors(refusals.MeterClosed, refusals.MeterNotChargeable),
 )
 async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
     """Charge organizations' credits for what a meter counts from now on, once for each event.
@@ -221,7 +222,7 @@ async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVi
         return MeterView.of(await meter.charge(session, actor, meter_id, now=datetime.now(UTC)))
 
 
-@router.delete("/usage/meters/{meter_id}", responses=errors(NotFound, Forbidden))
+@router.delete("/usage/meters/{meter_id}")
 async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
     """Close a meter. It counts nothing more; what it counted stays."""
     async with deps.session_for(actor) as session:

@@ -151,7 +151,7 @@ async def list_usage_events(
     return views, found.following
 
 
-@router.get("/usage/runs/{run_id}", responses=errors(NotFound))
+@router.get("/usage/runs/{run_id}")
 async def get_usage_of_run(
     run_id: str,
     deps: DepsDep,

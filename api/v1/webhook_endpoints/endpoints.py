@@ -32,13 +32,13 @@ from api.v1.webhook_endpoints.schemas import (
 )
 from contracts.messages.webhook_endpoint import DisableWebhookEndpoint, WebhookEndpointResult
 from contracts.runs import webhook_endpoint_news, webhook_endpoint_run
+from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import Conflict, Forbidden, NotFound, RateLimited
+from domain.common.errors import Forbidden, NotFound
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.webhook.address import UrlRefused
 from domain.messages.webhook.delivery import DeliveryStatus
-from domain.messages.webhook.endpoint import TEST, EndpointStatus, SecretMissing, WrongEndpointState, checked_types
-from domain.tenants.organization import OrganizationClosed
+from domain.messages.webhook.endpoint import TEST, EndpointStatus, SecretMissing, checked_types
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.command import made_by
 from repositories.messages import webhook_delivery as deliveries
@@ -51,8 +51,7 @@ from services.messages.webhook_endpoint import NewEndpoint
 
 router = Resource(tags=["webhook_endpoints"])
 
-_HERE = errors(NotFound, Forbidden)
-_SENT_BY_REQUEST = (NotFound, Forbidden, WrongEndpointState, (RateLimited, "webhook.requests_exhausted"))
+_SENT_BY_REQUEST = (NotFound, Forbidden, refusals.WrongEndpointState, refusals.WebhookRequestsExhausted)
 
 
 async def _visible(
@@ -78,7 +77,7 @@ def signal_run(deps: Deps, row: WebhookEndpointRow) -> None:
     "/webhook-endpoints",
     status_code=201,
     response_model=WebhookEndpointCreated,
-    responses=errors(NotFound, SecretMissing, UrlRefused, (Conflict, "webhook.limit_reached"), OrganizationClosed),
+    responses=errors(NotFound, SecretMissing, UrlRefused, refusals.WebhookLimitReached, refusals.OrganizationClosed),
 )
 async def create_webhook_endpoint(
     body: WebhookEndpointCreate,
@@ -134,7 +133,7 @@ async def list_webhook_endpoints(
     return await asked.rows(deps.session_for(actor), endpoints.page, wanted, WebhookEndpointView.of)
 
 
-@router.get("/webhook-endpoints/{endpoint_id}", responses=_HERE)
+@router.get("/webhook-endpoints/{endpoint_id}")
 async def get_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep) -> WebhookEndpointView:
     """Read one webhook endpoint."""
     return WebhookEndpointView.of(await _visible(deps, actor, endpoint_id, Permission.READ_WEBHOOKS))
@@ -143,7 +142,7 @@ async def get_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep)
 @router.patch(
     "/webhook-endpoints/{endpoint_id}",
     response_model=WebhookEndpointView,
-    responses=errors(NotFound, Forbidden, UrlRefused, WrongEndpointState, OrganizationClosed),
+    responses=errors(UrlRefused, refusals.WrongEndpointState, refusals.OrganizationClosed),
 )
 async def change_webhook_endpoint(
     endpoint_id: str,
@@ -213,7 +212,7 @@ async def _disable(
     return await held()
 
 
-@router.delete("/webhook-endpoints/{endpoint_id}", status_code=204, responses=_HERE)
+@router.delete("/webhook-endpoints/{endpoint_id}", status_code=204)
 async def delete_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Delete a webhook endpoint permanently. Waiting events are not sent."""
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS, deleted=True)
@@ -228,7 +227,7 @@ async def delete_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorD
     "/webhook-endpoints/{endpoint_id}/rotate-secret",
     operation_id="webhook_endpoints.rotate_secret",
     response_model=WebhookEndpointCreated,
-    responses=errors(NotFound, Forbidden, SecretMissing),
+    responses=errors(SecretMissing),
 )
 async def rotate_webhook_secret(endpoint_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Create a new secret, and a new Ed25519 key if the endpoint has one.
@@ -265,7 +264,7 @@ async def try_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep,
     operation_id="webhook_endpoints.replay",
     status_code=202,
     response_model=WebhookReplayed,
-    responses=errors(*_SENT_BY_REQUEST, (Conflict, "webhook.too_many_waiting")),
+    responses=errors(*_SENT_BY_REQUEST, refusals.WebhookTooManyWaiting),
 )
 async def replay_webhooks(
     endpoint_id: str, body: WebhookReplay, deps: DepsDep, actor: ActorDep, command: MayRepeat
@@ -307,8 +306,6 @@ _DELIVERIES = ListOf(
 @_DELIVERIES.get(
     router,
     "/webhook-endpoints/{endpoint_id}/deliveries",
-    NotFound,
-    Forbidden,
     operation_id="webhook_endpoints.list_deliveries",
 )
 async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Asked) -> Items:
@@ -325,7 +322,7 @@ async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorD
     operation_id="webhook_endpoints.retry_delivery",
     status_code=202,
     response_model=WebhookDeliveryView,
-    responses=errors(*_SENT_BY_REQUEST, (Conflict, "webhook.delivered")),
+    responses=errors(*_SENT_BY_REQUEST, refusals.WebhookDelivered),
 )
 async def retry_webhook_delivery(delivery_id: str, deps: DepsDep, actor: ActorDep, command: MayRepeat) -> Response:
     """Try a delivery again now, with as many tries as a new one."""

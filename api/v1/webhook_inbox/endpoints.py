@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from api.auth import require
 from api.deps import DepsDep, TemporalDep
-from api.errors import errors
 from api.fields import SearchText
 from api.idempotency import MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
@@ -16,7 +15,6 @@ from api.v1.webhook_inbox.schemas import InboxEventView, InboxStatus
 from api.v1.webhooks.forwarding import start_run
 from contracts.payments.payment import ProviderEventInput
 from domain.common.access import Actor, Permission
-from domain.common.errors import NotFound
 from repositories.payments import provider_event as inbox
 
 router = Resource(tags=["webhooks"])
@@ -42,7 +40,7 @@ async def list_webhook_events(deps: DepsDep, asked: Asked, actor: Actor = requir
         return items_of(found, InboxEventView.of)
 
 
-@router.post("/webhooks/events/{number}/retry", response_model=InboxEventView, responses=errors(NotFound))
+@router.post("/webhooks/events/{number}/retry", response_model=InboxEventView)
 async def retry_webhook_event(
     number: str, deps: DepsDep, temporal: TemporalDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:

@@ -18,7 +18,7 @@ from api.fields import ResponseModel
 from api.routing import Resource
 from api.v1.webhooks.forwarding import forward, start_run
 from contracts.payments.payment import ProviderEventInput
-from domain.common.errors import BadSignature, NotFound, Unavailable
+from domain.common.errors import BadSignature, NotFound, ProviderNotAvailable
 from domain.payments.payment.event_types import FOR_A_RUN, Handling, handling_of
 from domain.payments.payment.snapshot import ProviderEvent
 from providers.payments import base
@@ -28,7 +28,7 @@ from services.common.provider_errors import provider_errors
 
 router = Resource(tags=["webhooks"])
 
-ERRORS = errors(NotFound, BadSignature, (Unavailable, "provider.unavailable"))
+ERRORS = errors(NotFound, BadSignature, ProviderNotAvailable)
 BODY = {
     "requestBody": {
         "description": "The event as the provider signed it.",

@@ -11,12 +11,6 @@ from domain.common.errors import Invalid
 LATE = timedelta(hours=24)
 
 
-class NotEnded(Invalid):
-    """The month of a run is not over in every time zone, or late usage is still waited for."""
-
-    code = "billing_run.not_ended"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """One month in a time zone; it starts at the end of the previous period.

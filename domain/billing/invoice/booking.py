@@ -6,11 +6,11 @@ from typing import Any
 
 from domain.billing.invoice.arithmetic import TaxSum
 from domain.billing.invoice.lines import SUBSCRIPTIONS
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.billing.invoice.worth import Slices, credits_of
 from domain.billing.tax.rates import AppliedTax
 from domain.common import accounts
 from domain.common.accounts import Account
+from domain.common.errors import WrongInvoiceState
 from domain.common.money import CREDIT, allocate
 
 #: The amounts of invoices that were paid with credits. It reduces the invoices' revenue, because the price of the

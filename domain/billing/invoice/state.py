@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from domain.common.errors import Conflict
+from domain.common.errors import WrongInvoiceState
 from domain.common.money import format_amount
 
 
@@ -31,12 +31,6 @@ class PausedFor(StrEnum):
 
     REFUND = "refund"
     CHARGEBACK = "chargeback"
-
-
-class WrongInvoiceState(Conflict):
-    """The invoice's state does not allow this; the field `state` names it."""
-
-    code = "invoice.wrong_state"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

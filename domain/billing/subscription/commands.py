@@ -20,24 +20,18 @@ from domain.billing.subscription.state import (
     OrderKind,
     Outcome,
     Subscription,
-    SubscriptionRefused,
     SubscriptionStatus,
     Terms,
 )
 from domain.billing.subscription.terms import require_seats
-from domain.common.errors import Invalid
+from domain.common import errors as refusals
+from domain.common.errors import Conflict, Invalid
 from domain.common.period import Anchor, Period
 from domain.common.text import rfc3339
 
 S = SubscriptionStatus
-#: The organization has a subscription already.
-EXISTS = "subscription.exists"
-#: The organization has not paid what it was invoiced on net terms before.
-UNPAID_BEFORE = "subscription.unpaid"
 #: A change costs more than was agreed to.
 PRICE_CHANGED = "subscription.price_changed"
-#: The organization has had a trial, or its card.
-TRIAL_USED = "subscription.trial_used"
 #: How much later than it was ordered a change to a longer interval may be counted from.
 LATER = timedelta(minutes=10)
 
@@ -69,9 +63,8 @@ def require_none(held: Subscription | None) -> None:
         SubscriptionRefused: `subscription.exists`.
     """
     if held is not None and held.status is not S.ENDED:
-        raise SubscriptionRefused(
+        raise refusals.SubscriptionExists(
             f"The organization has a subscription to the plan {held.terms.plan}. Change it instead.",
-            code=EXISTS,
             extra={"plan": held.terms.plan, "state": held.status.value},
         )
 
@@ -83,10 +76,9 @@ def require_none_unpaid(terms: Terms, *, is_unpaid: bool) -> None:
         SubscriptionRefused: `subscription.unpaid`.
     """
     if terms.net_days and is_unpaid:
-        raise SubscriptionRefused(
+        raise refusals.SubscriptionUnpaid(
             "An invoice of an earlier subscription was not paid. Pay it if it is open, or agree "
-            "on terms that charge automatically.",
-            code="subscription.unpaid",
+            "on terms that charge automatically."
         )
 
 
@@ -97,9 +89,8 @@ def require_contact(addresses: Sequence[str]) -> None:
         SubscriptionRefused: `subscription.contact_missing`.
     """
     if not addresses:
-        raise SubscriptionRefused(
-            "On net terms somebody has to receive invoices. Set a contact for billing first.",
-            code="subscription.contact_missing",
+        raise refusals.SubscriptionContactMissing(
+            "On net terms somebody has to receive invoices. Set a contact for billing first."
         )
 
 
@@ -120,9 +111,8 @@ def require_first_trial(org_id: str, tried_by: Collection[str]) -> None:
     """
     if tried_by:
         own = org_id in tried_by
-        raise SubscriptionRefused(
-            f"{'The organization' if own else 'This card'} has had a trial. Subscribe without one.",
-            code="subscription.trial_used",
+        raise refusals.SubscriptionTrialUsed(
+            f"{'The organization' if own else 'This card'} has had a trial. Subscribe without one."
         )
 
 
@@ -138,17 +128,14 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
     _require_no_order(subscription)
     if subscription.change is not None:
         goes_on = "Resume to cancel it." if waiting(subscription) is not None else "Its payment is awaited."
-        raise SubscriptionRefused(
+        raise refusals.SubscriptionChangePending(
             f"A change to the plan {subscription.change.terms.plan} is pending. {goes_on}",
-            code="subscription.change_pending",
             extra={"plan": subscription.change.terms.plan, "acts_at": rfc3339(subscription.change.acts_at)},
         )
     is_same = (terms.plan, terms.interval, terms.seats) == (held.plan, held.interval, held.seats)
     if is_same and (not terms.is_agreed or terms.amount_minor == held.amount_minor):
-        raise SubscriptionRefused(
-            f"The organization has the plan {held.plan} by the {held.interval.value} already.",
-            code="subscription.same_plan",
-            extra=_chosen(held),
+        raise refusals.SubscriptionSamePlan(
+            f"The organization has the plan {held.plan} by the {held.interval.value} already.", extra=_chosen(held)
         )
     require_seats(plans.get(terms.plan), terms, people)
     if terms.currency != held.currency:
@@ -181,7 +168,7 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
         return Preview(kind=ChangeKind.DOWNGRADE, terms=terms, acts_at=period.end)
     if subscription.paid_through is not None and subscription.paid_through < period.end:
         # The renewal comes first: its credits are those of the plan before, and so is what is left of them.
-        raise SubscriptionRefused(
+        raise refusals.SubscriptionRefused(
             "The period that has begun is not paid yet. Try again when it is.",
             extra={"state": subscription.status.value, "began_at": rfc3339(period.start)},
         )
@@ -326,12 +313,11 @@ def _running(subscription: Subscription, at: datetime) -> Period:
 
 def _require_no_order(subscription: Subscription) -> None:
     if subscription.order is not None:
-        raise SubscriptionRefused(
+        raise refusals.SubscriptionChangePending(
             "The provider has not confirmed the last change yet. Try again shortly.",
-            code="subscription.change_pending",
             extra={"order": subscription.order.kind.value},
         )
 
 
-def _wrong(subscription: Subscription, detail: str) -> SubscriptionRefused:
-    return SubscriptionRefused(detail, extra={"state": subscription.status.value})
+def _wrong(subscription: Subscription, detail: str) -> Conflict:
+    return refusals.SubscriptionRefused(detail, extra={"state": subscription.status.value})

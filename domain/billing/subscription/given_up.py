@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.billing.subscription.orders import MAKING, declined, ended
-from domain.billing.subscription.state import Outcome, Subscription, SubscriptionRefused
+from domain.billing.subscription.state import Outcome, Subscription
+from domain.common.errors import SubscriptionRefused
 
 #: Stands where the provider's word for a decline would.
 GIVEN_UP = "given_up"

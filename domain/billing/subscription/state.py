@@ -12,7 +12,6 @@ from enum import StrEnum
 from domain.billing.invoice.lines import Discount
 from domain.billing.plan import Interval
 from domain.billing.subscription.snapshot import CheckoutPage
-from domain.common.errors import Conflict
 from domain.common.period import Anchor, Period
 
 #: How many commands a subscription remembers, so that a repeated one is answered and not done twice.
@@ -50,17 +49,6 @@ S = SubscriptionStatus
 ENTITLED = frozenset({S.TRIALING, S.ACTIVE, S.PAST_DUE})
 #: People can change it.
 CHANGEABLE = frozenset({S.TRIALING, S.ACTIVE})
-
-
-class SubscriptionRefused(Conflict):
-    """The subscription does not allow this; the field `state` names its state, where it has one.
-
-    Its codes: `subscription.exists`, `subscription.same_plan`, `subscription.seats_in_use`, `subscription.trial_used`,
-    `subscription.change_pending`, `subscription.price_changed`, `subscription.unpaid`, `subscription.contact_missing`,
-    `subscription.wrong_state`.
-    """
-
-    code = "subscription.wrong_state"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ Pure functions from the plans of the configuration; nothing here knows how a sub
 from collections.abc import Sequence
 
 from domain.billing.plan import MAX_SEATS, Interval, Plan, PlanPrice
-from domain.billing.subscription.state import SubscriptionRefused, Terms
-from domain.common.errors import Invalid
+from domain.billing.subscription.state import Terms
+from domain.common.errors import Invalid, SubscriptionSeatsInUse
 from domain.common.money import MAX_AMOUNT_MINOR
 
 
@@ -109,8 +109,7 @@ def require_seats(plan: Plan, terms: Terms, people: int) -> None:
     seats = seats_of(plan, terms)
     if seats is not None and people > seats:
         how = "is to have" if terms.seats is not None else "has"
-        raise SubscriptionRefused(
+        raise SubscriptionSeatsInUse(
             f"{people} people have keys, and the plan {plan.name} {how} {seats} seats. Revoke keys first.",
-            code="subscription.seats_in_use",
             extra={"limit": seats, "used": people, "plan": plan.name},
         )

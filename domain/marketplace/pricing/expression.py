@@ -8,7 +8,7 @@ steps. What passes here is compiled by an adapter, which checks the syntax and t
 import re
 from collections.abc import Callable, Mapping
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, PricingExpressionResult, PricingExpressionTooLong, PricingExpressionUnsafe
 
 #: What an expression can ask for, and of which type it is. Demand is in basis points of the capacity, volume in minor
 #: units of the price's currency, hour and weekday (1 is Monday) in UTC.
@@ -42,12 +42,12 @@ _PART = re.compile(
 )
 
 
-def refused(detail: str, position: int | None = None, *, code: str) -> Invalid:
+def refused(kind: type[Invalid], detail: str, position: int | None = None) -> Invalid:
     """Return the refusal of an expression; `position` counts its characters from 1."""
     extra: dict[str, object] = {"field": "terms.expression"}
     if position is not None:
         detail, extra["position"] = f"{detail} (At character {position}.)", position
-    return Invalid(detail, code=code, extra=extra)
+    return kind(detail, extra=extra)
 
 
 def check(source: str) -> None:
@@ -59,33 +59,25 @@ def check(source: str) -> None:
     """
     if len(source.encode()) > MAX_BYTES:
         fits = len(source.encode()[:MAX_BYTES].decode(errors="ignore"))
-        raise refused(
-            f"An expression must not be longer than {MAX_BYTES} bytes.", fits + 1, code="pricing.expression_too_long"
-        )
+        raise refused(PricingExpressionTooLong, f"An expression must not be longer than {MAX_BYTES} bytes.", fits + 1)
     at = steps = 0
     while at < len(source):
         found = _PART.match(source, at)
         if found is None:
-            raise refused(f"{source[at]!r} is not allowed in an expression.", at + 1, code="pricing.expression_unsafe")
+            raise refused(PricingExpressionUnsafe, f"{source[at]!r} is not allowed in an expression.", at + 1)
         kind, part, following = found.lastgroup, found.group(), source[found.end() : found.end() + 1]
         if kind == "number" and (following == "." or following.isalpha()):
             raise refused(
-                "An expression must use whole numbers only; 1.2 times is 12000.",
-                at + 1,
-                code="pricing.expression_result",
+                PricingExpressionResult, "An expression must use whole numbers only; 1.2 times is 12000.", at + 1
             )
         if kind == "word" and part not in _WORDS:
             names = ", ".join(sorted(VARIABLES))
             raise refused(
-                f"{part[:60]!r} is not known here. An expression can use {names}.",
-                at + 1,
-                code="pricing.expression_unsafe",
+                PricingExpressionUnsafe, f"{part[:60]!r} is not known here. An expression can use {names}.", at + 1
             )
         steps += kind != "space"
         if steps > MAX_STEPS:
-            raise refused(
-                f"An expression must not have more than {MAX_STEPS} parts.", at + 1, code="pricing.expression_too_long"
-            )
+            raise refused(PricingExpressionTooLong, f"An expression must not have more than {MAX_STEPS} parts.", at + 1)
         at = found.end()
 
 
@@ -112,10 +104,10 @@ def compiled(source: str, compiler: Compile, probes: tuple[Mapping[str, int | st
         if not is_multiplier(result):
             shown = "no number" if result is None else str(result)
             raise refused(
+                PricingExpressionResult,
                 f"An expression must give basis points between {LEAST_BPS} and {MOST_BPS}: 12000 is 1.2 times the "
                 f"price. For quantity {variables['quantity']} and demand {variables['demand']} this one gives {shown}.",
                 _division(source, compiler, variables) if result is None else 1,
-                code="pricing.expression_result",
             )
     return evaluate
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import time
 from typing import Any
 
-from domain.common.errors import Invalid
+from domain.common.errors import PricingRuleInvalid
 from domain.marketplace.pricing.expression import PROBES, Compile, compiled
 from domain.marketplace.pricing.rule import RuleType
 from domain.marketplace.pricing.terms import (
@@ -33,10 +33,8 @@ def parse_bps(text: str, field: str) -> int:
     """
     found = _RATIO.fullmatch(text)
     if found is None:
-        raise Invalid(
-            f"{field} must be a plain decimal number with four decimals at most, such as 1.20.",
-            code="pricing.rule_invalid",
-            extra={"field": field},
+        raise PricingRuleInvalid(
+            f"{field} must be a plain decimal number with four decimals at most, such as 1.20.", extra={"field": field}
         )
     return int(found.group(1)) * 10_000 + int((found.group(2) or "").ljust(4, "0"))
 

@@ -2,23 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from domain.common.errors import Conflict
+from domain.common.errors import QuoteExpired, QuoteUsed
 from domain.common.money import allocate
 from domain.marketplace.pricing.facts import WHOLE_BPS
 
 LASTS = timedelta(minutes=15)
-
-
-class QuoteUsed(Conflict):
-    """A contract was made with the quote already."""
-
-    code = "pricing.quote_used"
-
-
-class QuoteExpired(Conflict):
-    """The quote has expired."""
-
-    code = "pricing.quote_expired"
 
 
 def borne_bps(commission_bps: int, most_bps: int | None, *, bears_discounts: bool) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, PricingOverlap, PricingRuleInvalid
 from domain.common.money import format_ratio
 from domain.marketplace.pricing.facts import Facts
 from domain.marketplace.pricing.terms import (
@@ -202,13 +202,12 @@ def refuse_overlap(rule: Rule, others: list[Rule]) -> None:
     """
     for other in others:
         if other.id != rule.id and other.priority == rule.priority and overlap(rule, other):
-            raise Invalid(
+            raise PricingOverlap(
                 f"The rule {other.name!r} has the same priority {other.priority} and can apply at the same time. "
                 "Choose another priority, or validity periods or scopes that do not overlap.",
-                code="pricing.overlap",
                 extra={"field": "priority", "rule_id": other.id},
             )
 
 
 def _refused(field: str, detail: str) -> Invalid:
-    return Invalid(detail, code="pricing.rule_invalid", extra={"field": field})
+    return PricingRuleInvalid(detail, extra={"field": field})

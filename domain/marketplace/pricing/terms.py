@@ -7,7 +7,13 @@ from functools import cache
 from typing import NamedTuple
 
 from domain.common.calendar import zone_of
-from domain.common.errors import Invalid
+from domain.common.errors import (
+    Invalid,
+    PricingFloorAboveCeiling,
+    PricingRuleInvalid,
+    PricingTotalFalls,
+    PricingUnknownZone,
+)
 from domain.common.money import format_amount, format_ratio
 from domain.marketplace.pricing.expression import LEAST_BPS, MOST_BPS, Evaluate, is_multiplier
 from domain.marketplace.pricing.facts import WHOLE_BPS, Facts, Standing
@@ -30,9 +36,9 @@ class Verdict(NamedTuple):
     why: str
 
 
-def invalid(field_name: str, detail: str, *, code: str = "pricing.rule_invalid") -> Invalid:
+def invalid(field_name: str, detail: str, *, kind: type[Invalid] = PricingRuleInvalid) -> Invalid:
     """Return the refusal of one field of a rule."""
-    return Invalid(detail, code=code, extra={"field": f"terms.{field_name}"})
+    return kind(detail, extra={"field": f"terms.{field_name}"})
 
 
 def check_multiplier(bps: int, name: str) -> None:
@@ -157,7 +163,7 @@ class TimeOfDay:
         try:
             zone_of(self.zone)
         except Invalid as unknown:
-            raise invalid("zone", unknown.detail, code="pricing.unknown_zone") from None
+            raise invalid("zone", unknown.detail, kind=PricingUnknownZone) from None
         if not self.weekdays or not set(self.weekdays) <= set(range(1, 8)):
             raise invalid("weekdays", "weekdays must name days of the week, 1 for Monday to 7 for Sunday.")
 
@@ -225,7 +231,7 @@ class Bulk:
                 raise invalid(
                     "steps",
                     f"{step.least} would cost less in total than {step.least - 1}. Make the step smaller.",
-                    code="pricing.total_falls",
+                    kind=PricingTotalFalls,
                 )
             before = step.bps
 
@@ -341,7 +347,7 @@ class Bounds:
             raise invalid(
                 "floor_amount",
                 "The lower bound is above the upper bound.",
-                code="pricing.floor_above_ceiling",
+                kind=PricingFloorAboveCeiling,
             )
 
     def judge(self, facts: Facts) -> Verdict:  # noqa: ARG002
@@ -371,15 +377,13 @@ def check_order(floor_bps: int | None, ceiling_bps: int | None, name: str) -> No
     """Refuse a floor above its ceiling, and bounds outside of the general bounds."""
     for bps in (floor_bps, ceiling_bps):
         if bps is not None and not LEAST_BPS <= bps <= MOST_BPS:
-            raise Invalid(
+            raise PricingRuleInvalid(
                 f"A bound must be between {format_ratio(LEAST_BPS)} and {format_ratio(MOST_BPS)}.",
-                code="pricing.rule_invalid",
                 extra={"field": name},
             )
     if floor_bps is not None and ceiling_bps is not None and floor_bps > ceiling_bps:
-        raise Invalid(
+        raise PricingFloorAboveCeiling(
             f"The lower bound of {format_ratio(floor_bps)} is above the upper bound of {format_ratio(ceiling_bps)}.",
-            code="pricing.floor_above_ceiling",
             extra={"field": name},
         )
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from domain.common.errors import Invalid
+from domain.common.errors import AlertRuleNeverFires, Invalid
 from domain.common.money import MAX_AMOUNT_MINOR, format_amount, parse_amount, plain_number
 from domain.messages.alert.metrics import ConditionType, Metric, Unit, metric_of
 
@@ -327,6 +327,4 @@ def _invalid(field: str, detail: str) -> Invalid:
 
 
 def _never(detail: str) -> Invalid:
-    return Invalid(
-        f"The rule can never fire. {detail}", code="alert_rule.never_fires", extra={"field": "condition.threshold"}
-    )
+    return AlertRuleNeverFires(f"The rule can never fire. {detail}", extra={"field": "condition.threshold"})

@@ -8,7 +8,7 @@ with another key.
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid
 
 #: The maximum length of a snooze.
 MAX_SNOOZE = timedelta(days=30)
@@ -28,18 +28,6 @@ class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
-
-
-class AlreadyResolved(Conflict):
-    """The alert is resolved, and cannot be snoozed."""
-
-    code = "alert.resolved"
-
-
-class OperatorsCase(Conflict):
-    """An organization cannot resolve an alert that operators should look at."""
-
-    code = "alert.operators_case"
 
 
 def judge_snooze(until: datetime, now: datetime) -> None:

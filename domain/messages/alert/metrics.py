@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from domain.common.errors import Invalid
+from domain.common.errors import AlertRuleUnknownMetric
 from domain.common.money import CREDIT
 from domain.insight.metrics import METRICS as REGISTRY
 
@@ -203,10 +203,8 @@ def metric_of(name: str, *, platform: bool, field: str = "metric") -> Metric:
     if name in usable:
         return usable[name]
     known = ", ".join(usable)
-    raise Invalid(
-        f"{name[:60]!r} is not a metric that can be watched here. Use one of: {known}.",
-        code="alert_rule.unknown_metric",
-        extra={"field": field},
+    raise AlertRuleUnknownMetric(
+        f"{name[:60]!r} is not a metric that can be watched here. Use one of: {known}.", extra={"field": field}
     )
 
 

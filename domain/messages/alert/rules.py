@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.common.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import AlertRuleExists, Invalid
 from domain.credits.spend.alerts import AlertKind
 from domain.messages.alert.conditions import WHOLE_E4, Condition, Measure, Reading, format_figure
 from domain.messages.alert.escalation import Step
@@ -197,10 +197,7 @@ def check_name(name: str) -> None:
             extra={"field": "name"},
         )
     if name in BUILT_IN:
-        raise Conflict(
-            f"{name} is built in. Change it with PUT /alert-rules/{name}, or choose another name.",
-            code="alert_rule.exists",
-        )
+        raise AlertRuleExists(f"{name} is built in. Change it with PUT /alert-rules/{name}, or choose another name.")
 
 
 def check_times(metric: Metric, condition: Condition, window: timedelta, cool_down: timedelta) -> None:

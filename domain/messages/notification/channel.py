@@ -5,7 +5,7 @@ import hmac
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.common.errors import Conflict, Invalid, RateLimited
+from domain.common.errors import CodeRefused, Conflict, Invalid, NotificationCodesExhausted
 from domain.common.mail import checked_address
 from domain.messages.slack import HOOKS, checked_hook
 
@@ -45,12 +45,6 @@ class KeysMissing(Conflict):
     def __init__(self) -> None:
         """Set the message."""
         super().__init__("The platform has no key to seal channels with. The operator sets BURSAR_ENCRYPTION_KEYS.")
-
-
-class CodeRefused(Conflict):
-    """The code is wrong, has expired, or was tried too often; the field `reason` says which."""
-
-    code = "notification.code_refused"
 
 
 def checked_target(kind: ChannelKind, target: str, *, hooks: str = HOOKS) -> str:
@@ -96,16 +90,15 @@ def check_code_can_be_sent(*, to_target: list[datetime], to_principal: list[date
         recent = sorted(each for each in sent if each > now - within)
         if len(recent) >= most:
             wait = recent[-most] + within - now
-            raise RateLimited(
+            raise NotificationCodesExhausted(
                 "Too many codes were sent. Ask for another one after the time in Retry-After.",
-                code="notification.codes_exhausted",
                 extra={"retry_after": max(1, int(wait.total_seconds()) + 1)},
             )
 
 
 def code_problem(
     held: str | None, given: str, *, sent_at: datetime | None, tries: int, now: datetime
-) -> CodeRefused | None:
+) -> Conflict | None:
     """Return why a code is refused, None if it is right; the caller counts the try first.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from domain.common.access import Role
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid, OnlyRecipient
 from domain.messages.notification.channel import INBOX
 from domain.messages.notification.due import DIGESTS, Cadence, Clock
 from domain.messages.notification.types import BY_NAME, NotificationType
@@ -13,12 +13,6 @@ from domain.messages.notification.types import BY_NAME, NotificationType
 Choices = Mapping[str, Mapping[str, Cadence]]
 #: Type → role → cadence over mail and Slack, `off` for the inbox only; roles that are not named get nothing.
 Defaults = Mapping[str, Mapping[Role, Cadence]]
-
-
-class OnlyRecipient(Conflict):
-    """Nobody else in the organization would be notified of a type that somebody must be notified of."""
-
-    code = "notification.only_recipient"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.common.errors import Conflict, Invalid, RateLimited
+from domain.common.errors import Conflict, Invalid, WebhookRequestsExhausted, WrongEndpointState
 from domain.common.text import rfc3339
 from domain.messages.webhook.delivery import GIVES_UP_AFTER
 
@@ -75,12 +75,6 @@ WHY = {
     GivenUp.GONE: "The receiver answered 410 Gone.",
     GivenUp.FAILING: f"Nothing was delivered for {GIVES_UP_AFTER.days} days.",
 }
-
-
-class WrongEndpointState(Conflict):
-    """The endpoint's state does not allow the command; the field `state` names it."""
-
-    code = "webhook.wrong_state"
 
 
 class SecretMissing(Conflict):
@@ -276,10 +270,9 @@ def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int
         if excess <= 0:
             until = at + HOUR
             break
-    raise RateLimited(
+    raise WebhookRequestsExhausted(
         f"An organization can have at most {most:,} webhooks an hour sent by {what} (left: {max(0, left):,}). "
         f"Ask for {wanted:,} at {rfc3339(until)}.",
-        code="webhook.requests_exhausted",
         extra={
             "limit": most,
             "left": max(0, left),
@@ -298,6 +291,6 @@ def _demand_there(endpoint: Endpoint) -> None:
         raise _wrong(endpoint, "changed")
 
 
-def _wrong(endpoint: Endpoint, what: str) -> WrongEndpointState:
+def _wrong(endpoint: Endpoint, what: str) -> Conflict:
     state = endpoint.status.value
     return WrongEndpointState(f"A webhook endpoint that is {state} cannot be {what}.", extra={"state": state})

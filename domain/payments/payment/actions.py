@@ -9,8 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.common.access import Actor, Permission, permit
-from domain.common.approval import ApprovalRequired
-from domain.common.errors import Conflict, DomainError
+from domain.common.errors import ApprovalRequired, DomainError, PaymentRefundNotUnknown
 from domain.payments.payment import commands, refunds
 from domain.payments.payment.given_up import give_up
 from domain.payments.payment.purposes import rules_of
@@ -157,9 +156,8 @@ def _refund(payment: Payment, actor: Actor, now: datetime, amount_minor: int | N
 def _give_up_refund(payment: Payment, actor: Actor, now: datetime, _amount: int | None) -> Effect:
     refund_id = next((refund.refund_id for refund in payment.refunds if refund.can_be_given_up), None)
     if refund_id is None:
-        raise Conflict(
+        raise PaymentRefundNotUnknown(
             "No refund of this payment has an unknown outcome. Only one that has can be given up.",
-            code="payment.refund_not_unknown",
             extra={"state": payment.status.value},
         )
     # As one that the provider does not have.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict
+from domain.common.errors import PaymentEvidenceClosed
 from domain.common.ids import dispute_id_of
 from domain.common.money import format_amount
 from domain.payments.payment.entitlement import released_minor
@@ -152,7 +152,7 @@ def offer_evidence(payment: Payment, dispute_ref: str, text: str, *, actor: Acto
     """
     dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
     if dispute is None or dispute.status not in ANSWERABLE or dispute.evidence_submitted_at is not None:
-        raise Conflict("Evidence can no longer be submitted for this dispute.", code="payment.evidence_closed")
+        raise PaymentEvidenceClosed("Evidence can no longer be submitted for this dispute.")
     event = "evidence_offered" if dispute.offered_evidence is None else "evidence_replaced"
     after = replace(dispute, offered_evidence=text, evidence_offered_at=at)
     return numbered(

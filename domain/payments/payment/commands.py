@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Invalid, Unavailable
+from domain.common.errors import Conflict, Invalid, NotYet, PaymentEvidenceClosed, WrongPaymentState
 from domain.common.ids import refund_id_of
 from domain.common.money import format_amount
 from domain.payments.payment.purposes import rules_of
@@ -26,25 +26,6 @@ from domain.payments.payment.terms import PaymentTerms
 #: How long after the payer's time operators are alerted to a payment that is still awaited. A bank debit that has begun
 #: cannot be cancelled, and succeeds or fails within days.
 OVERDUE_AFTER = timedelta(days=30)
-
-
-class WrongPaymentState(Conflict):
-    """The payment's state does not allow the command; the field `state` names it."""
-
-    code = "payment.wrong_state"
-
-
-class NotYet(Conflict):
-    """Something is under way that has to end first; the same command may succeed in a moment."""
-
-    code = "payment.unknown_outcome"
-    retryable = True
-
-
-class NoResponse(Unavailable):
-    """The provider did not answer a command in time. Its outcome is looked up; repeating the key is safe."""
-
-    code = "provider.unavailable"
 
 
 def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
@@ -225,7 +206,7 @@ def is_cancelled(payment: Payment) -> bool:
     return payment.status is PaymentStatus.CANCELLED or payment.cancel_requested
 
 
-def not_ended(payment: Payment) -> WrongPaymentState:
+def not_ended(payment: Payment) -> Conflict:
     """Return the error of a cancellation that came too late at the provider."""
     status = payment.status.value
     what_to_do = " Its money is on its way and cannot be refunded yet. Wait for it." if is_under_way(payment) else ""
@@ -234,7 +215,7 @@ def not_ended(payment: Payment) -> WrongPaymentState:
     )
 
 
-def wrong_state(payment: Payment, command: str) -> WrongPaymentState:
+def wrong_state(payment: Payment, command: str) -> Conflict:
     """Return the error that a command is not allowed in the payment's state."""
     return WrongPaymentState(
         f"The command {command} is not allowed while the payment is {payment.status.value}.",
@@ -265,7 +246,7 @@ def check_evidence(payment: Payment, dispute_ref: str, command_id: str) -> Dispu
     if dispute is not None and dispute.status is DisputeStatus.UNDER_REVIEW and _was_looked_up(payment, command_id):
         return dispute
     if dispute is None or dispute.status not in {DisputeStatus.NEEDS_RESPONSE, DisputeStatus.INQUIRY}:
-        raise Conflict("Evidence can no longer be submitted for this dispute.", code="payment.evidence_closed")
+        raise PaymentEvidenceClosed("Evidence can no longer be submitted for this dispute.")
     return dispute
 
 

@@ -2,23 +2,11 @@
 
 from datetime import datetime
 
-from domain.common.errors import Conflict
+from domain.common.errors import PaymentUnderWay
 from domain.payments.payment.commands import is_to_return
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.purposes.base import EscrowRequest, Fulfil, Readiness, Return
 from domain.payments.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
-
-
-class PaymentUnderWay(Conflict):
-    """Another payment of the same escrow or invoice is under way; `payment_id` names it, `state` is its state."""
-
-    code = "payment.under_way"
-
-
-class NotPaid(Conflict):
-    """The payment cannot fund the escrow; the field `state` is the state that prevents it."""
-
-    code = "payment.not_paid"
 
 
 def readiness(payment: Payment) -> Readiness:

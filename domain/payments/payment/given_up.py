@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, NotFound
+from domain.common.errors import NotFound, PaymentRefundKnown, PaymentRefundNotUnknown
 from domain.common.money import format_amount
 from domain.payments.payment.entitlement import released_minor
 from domain.payments.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, RefundState, numbered
@@ -27,17 +27,15 @@ def give_up(
     if refund is None:
         raise NotFound("This payment has no such refund.")
     if not refund.can_be_given_up:
-        raise Conflict(
+        raise PaymentRefundNotUnknown(
             f"The provider has answered for this refund, it is {refund.state.value}. Only a refund whose outcome is "
             "unknown can be given up.",
-            code="payment.refund_not_unknown",
             extra={"state": payment.status.value, "refund": refund.state.value},
         )
     if provider_ref is not None and any(item.ref == provider_ref for item in payment.refunds if item is not refund):
-        raise Conflict(
+        raise PaymentRefundKnown(
             f"{provider_ref} is another refund of this payment. If the provider made no second one, give this refund "
             "up without it.",
-            code="payment.refund_known",
             extra={"state": payment.status.value},
         )
     details: dict[str, object] = {

@@ -6,19 +6,12 @@ have none of these bounds.
 
 from datetime import datetime, timedelta
 
-from domain.common.errors import Conflict, Invalid
+from domain.common.errors import Invalid, NeedsOperator, PaymentFeeNotKnown
 from domain.common.money import format_amount
-from domain.payments.payment.commands import NotYet
 from domain.payments.payment.entitlement import gone_minor, taken
 from domain.payments.payment.snapshot import BalanceTransactionKind
 from domain.payments.payment.state import Booked, Payment
 from domain.payments.payment.terms import OwnRefunds
-
-
-class NeedsOperator(Conflict):
-    """The payer cannot have the payment refunded any more by itself; an operator can refund it."""
-
-    code = "payment.refund_needs_operator"
 
 
 def check_own(payment: Payment, at: datetime) -> None:
@@ -54,9 +47,8 @@ def kept_fee(payment: Payment, gross_minor: int, *, known: bool = True) -> int:
         return 0
     charges = _charges(payment)
     if known and any(item.fee_minor is None for item in charges):
-        raise NotYet(
-            "The provider has not reported its fee on this payment yet, which the refund is less. Repeat it later.",
-            code="payment.fee_not_known",
+        raise PaymentFeeNotKnown(
+            "The provider has not reported its fee on this payment yet, which the refund is less. Repeat it later."
         )
     # The provider may charge its fee in the currency of its balance.
     fee = sum(

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from domain.common.errors import Conflict, Invalid
+from domain.common import errors as refusals
+from domain.common.errors import Invalid
 from domain.common.money import format_amount
-from domain.payments.payment.commands import NotYet, wrong_state
+from domain.payments.payment.commands import wrong_state
 from domain.payments.payment.own_refunds import check_own, kept_fee, taken_at_list
 from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.refundable import left_to_refund
@@ -27,20 +28,8 @@ from domain.payments.payment.state import (
 MOST_REFUNDS = 90
 
 
-class RefundExceeds(Invalid):
-    """Less is left to refund than was requested; the field `refundable` is what is left, in the payment's currency."""
-
-    code = "payment.refund_exceeds_remainder"
-
-
 class RefundTooPrecise(Invalid):
     """The amount of a refund has more decimals than its provider counts."""
-
-
-class NotRefundable(Conflict):
-    """This service cannot refund a payment of this kind."""
-
-    code = "payment.not_refundable"
 
 
 def refund(
@@ -136,29 +125,24 @@ def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
     if not payment.received_minor:
         raise wrong_state(payment, "refund")
     if not payment.terms.refundable:
-        raise NotRefundable(f"Money that came by {payment.terms.provider} cannot be refunded by this service.")
+        raise refusals.NotRefundable(f"Money that came by {payment.terms.provider} cannot be refunded by this service.")
     if any(item.state in IN_FLIGHT for item in payment.refunds):
-        raise NotYet(
-            "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
-            code="payment.refund_in_flight",
+        raise refusals.PaymentRefundInFlight(
+            "Another refund of this payment is on its way to the provider. Repeat this one in a moment."
         )
     if waiting_minor and payment.fulfilling:
-        raise NotYet(
-            "The escrow is being funded with this payment. Repeat the refund in a moment.",
-            code="payment.fulfilment_under_way",
+        raise refusals.PaymentFulfilmentUnderWay(
+            "The escrow is being funded with this payment. Repeat the refund in a moment."
         )
     if not payment.refundable_minor and payment.disputed_minor:
-        raise Conflict(
+        raise refusals.PaymentDisputed(
             "A chargeback holds or took the rest of this payment, so it cannot be refunded as well. "
             "Wait for the bank's decision: what is won can be refunded.",
-            code="payment.disputed",
             extra={"state": payment.status.value},
         )
     if not payment.refundable_minor:
-        raise Conflict(
-            "Nothing of this payment is left to refund.",
-            code="payment.already_refunded",
-            extra={"state": payment.status.value},
+        raise refusals.PaymentAlreadyRefunded(
+            "Nothing of this payment is left to refund.", extra={"state": payment.status.value}
         )
 
 
@@ -166,7 +150,7 @@ def _amount_to_refund(payment: Payment, amount_minor: int | None) -> int:
     """Return the amount of a refund: the given one, or all that is left."""
     left = left_to_refund(payment)
     if not left:
-        raise NotRefundable(
+        raise refusals.NotRefundable(
             "The credits of this payment were used for its escrow, so a refund would take other credits. "
             "Cancel or refund the escrow to get what it still holds."
         )
@@ -174,11 +158,12 @@ def _amount_to_refund(payment: Payment, amount_minor: int | None) -> int:
     if amount > left:
         currency = payment.terms.currency
         shown = format_amount(left, currency)
-        raise RefundExceeds(f"Only {shown} {currency} of this payment are left to refund.", extra={"refundable": shown})
+        raise refusals.RefundExceeds(
+            f"Only {shown} {currency} of this payment are left to refund.", extra={"refundable": shown}
+        )
     if amount < left and len(payment.refunds) >= MOST_REFUNDS:
-        raise Conflict(
-            f"A payment has {MOST_REFUNDS} refunds at most. Refund all that is left of it, or nothing.",
-            code="payment.too_many_refunds",
+        raise refusals.PaymentTooManyRefunds(
+            f"A payment has {MOST_REFUNDS} refunds at most. Refund all that is left of it, or nothing."
         )
     return amount
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, WrongPayoutState
 from domain.payouts.payout.state import FINAL, RECEIPT_WINDOW, WORKFLOW, Outcome, Payout, PayoutStatus
 
 S = PayoutStatus
@@ -25,12 +25,6 @@ WOKEN = 50
 SPACING = timedelta(seconds=1)
 #: What is tried within this time anyhow is not woken, so that no event changes what another one has begun.
 SOON = SETTLES + WOKEN * SPACING
-
-
-class WrongPayoutState(Conflict):
-    """The payout's state does not allow the command; the field `state` names it."""
-
-    code = "payout.wrong_state"
 
 
 def numbered(outcome: Outcome, command_id: str) -> Outcome:
@@ -154,7 +148,7 @@ def _demand_open(payout: Payout) -> None:
         raise _wrong(payout, "changed")
 
 
-def _wrong(payout: Payout, what: str) -> WrongPayoutState:
+def _wrong(payout: Payout, what: str) -> Conflict:
     return WrongPayoutState(
         f"A payout that is {payout.status.value} cannot be {what}.", extra={"state": payout.status.value}
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, NamedTuple, NoReturn
 
-from domain.common.errors import Invalid
+from domain.common.errors import UsageUnreadable
 from domain.usage.token_usage import MAX_QUANTITY, STANDARD, TokenUsage
 
 Answer = Mapping[str, Any]
@@ -43,7 +43,7 @@ def unreadable(why: str) -> NoReturn:
     Raises:
         Invalid: `usage.unreadable`.
     """
-    raise Invalid(why, code="usage.unreadable")
+    raise UsageUnreadable(why)
 
 
 def section(document: Answer, *names: str) -> Answer:

@@ -9,14 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.billing.invoice import InvoiceSignal
 from contracts.payments.payment import PaymentEvent
-from domain.billing.credit_note import ExceedsRemainder
 from domain.billing.invoice import booking as invoice_booking
 from domain.billing.invoice.booking import InvoicePosting, Part
 from domain.billing.invoice.state import (
     InvoiceBalance,
     InvoiceStatus,
     PausedFor,
-    WrongInvoiceState,
     changed,
     recoverable_minor,
     recovered,
@@ -25,12 +23,12 @@ from domain.billing.invoice.state import (
 from domain.common import accounts
 from domain.common.access import Actor
 from domain.common.accounts import Account
+from domain.common.errors import ExceedsRemainder, RefundExceeds, WrongInvoiceState
 from domain.common.ids import dispute_cause, invoice_workflow_id
 from domain.common.money import CREDIT, format_amount, parse_amount
 from domain.payments.dunning import Became, verdict_of
 from domain.payments.payment import booking, invoicing
 from domain.payments.payment.purposes.invoice import Payable
-from domain.payments.payment.refunds import RefundExceeds
 from domain.payments.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 from domain.payments.payment.terms import PaymentTerms
 from domain.payouts.payable import HoldBack

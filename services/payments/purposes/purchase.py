@@ -11,8 +11,9 @@ from contracts.payments.payment import PaymentEvent
 from domain.common import accounts
 from domain.common.access import Actor, Role
 from domain.common.accounts import Account
+from domain.common.errors import NotForSale
 from domain.common.money import format_amount
-from domain.marketplace.offer import NotForSale, OfferModel, OfferStatus
+from domain.marketplace.offer import OfferModel, OfferStatus
 from domain.marketplace.renewal import is_past
 from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
 from domain.payments.payment import booking

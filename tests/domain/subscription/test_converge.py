@@ -28,9 +28,10 @@ from domain.billing.subscription.orders import (
     reminded_of_trial_end,
 )
 from domain.billing.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
-from domain.billing.subscription.state import Grant, OrderKind, SubscriptionRefused, SubscriptionStatus
+from domain.billing.subscription.state import Grant, OrderKind, SubscriptionStatus
 from domain.billing.subscription.terms import require_seats
 from domain.common.agenda import Wait
+from domain.common.errors import SubscriptionRefused
 from tests.domain.subscription.building import (
     ANCHOR,
     MONTH,

@@ -18,8 +18,9 @@ from domain.billing.subscription.orders import confirmed
 from domain.billing.subscription.proration import part_of, refundable_minor, whole_credits
 from domain.billing.subscription.refund import LostCredits, restored
 from domain.billing.subscription.snapshot import BillReason, ProviderState
-from domain.billing.subscription.state import ChangeKind, SubscriptionRefused, Terms
+from domain.billing.subscription.state import ChangeKind, Terms
 from domain.billing.subscription.terms import terms_of
+from domain.common.errors import SubscriptionRefused
 from domain.common.period import Period
 from tests.domain.subscription.building import (
     MONTH,

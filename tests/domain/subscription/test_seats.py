@@ -13,9 +13,9 @@ from domain.billing.plan import MAX_SEATS, Plan, PlanPrice, Plans
 from domain.billing.subscription.commands import changing, preview
 from domain.billing.subscription.orders import confirmed
 from domain.billing.subscription.snapshot import BillReason
-from domain.billing.subscription.state import ChangeKind, Subscription, SubscriptionRefused, Terms
+from domain.billing.subscription.state import ChangeKind, Subscription, Terms
 from domain.billing.subscription.terms import require_seats, seats_of, terms_of, terms_of_change
-from domain.common.errors import Invalid
+from domain.common.errors import Invalid, SubscriptionRefused
 from tests.domain.subscription.building import MONTH, PLANS, START, YEAR, bill, created, days, month, seen, taken
 
 TEAM = Plan(

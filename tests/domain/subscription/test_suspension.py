@@ -7,8 +7,9 @@ import pytest
 from domain.billing.subscription.commands import cancelling, resuming
 from domain.billing.subscription.orders import confirmed, declined
 from domain.billing.subscription.snapshot import ProviderState
-from domain.billing.subscription.state import OrderKind, Subscription, SubscriptionRefused, SubscriptionStatus
+from domain.billing.subscription.state import OrderKind, Subscription, SubscriptionStatus
 from domain.billing.subscription.suspension import follow
+from domain.common.errors import SubscriptionRefused
 from tests.domain.subscription.building import START, active, days, month, ordered, seen, taken, terms
 
 A = ProviderState.ACTIVE

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.common.agenda import Wait
+from domain.common.errors import WrongEndpointState
 from domain.messages.webhook import endpoint as rules
 from domain.messages.webhook.agenda import LOOKS_EVERY, Backlog, Step, agenda
-from domain.messages.webhook.endpoint import ENDED, Endpoint, EndpointStatus, GivenUp, Outcome, WrongEndpointState
+from domain.messages.webhook.endpoint import ENDED, Endpoint, EndpointStatus, GivenUp, Outcome
 
 S = EndpointStatus
 T0 = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from domain.common.access import Actor
-from domain.common.errors import Conflict, Forbidden, WrongState
+from domain.common.errors import Conflict, EscrowAmountMismatch, Forbidden, WrongState
 from domain.common.money import COINS, CREDIT, format_amount, parse_amount
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
 from domain.payments.payment.entitlement import taken
@@ -207,7 +207,7 @@ def _escrow(order: Order) -> Escrow:
 
 
 def _mismatch(why: str) -> Conflict:
-    return Conflict(why, code="escrow.amount_mismatch")
+    return EscrowAmountMismatch(why)
 
 
 RULES = EscrowMoney()

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.billing.invoice.state import WrongInvoiceState
 from domain.common.access import Permission
-from domain.common.errors import Conflict
+from domain.common.errors import Conflict, InvoiceAmountMismatch, WrongInvoiceState
 from domain.common.money import COINS, format_amount, parse_amount
 from domain.payments.payment.entitlement import held_minor
 from domain.payments.payment.options import CREDITS, CRYPTO, invalid
@@ -116,4 +115,4 @@ def _invoice(order: Order) -> Payable:
 
 
 def _mismatch(why: str) -> Conflict:
-    return Conflict(why, code="invoice.amount_mismatch")
+    return InvoiceAmountMismatch(why)

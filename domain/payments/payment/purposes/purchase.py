@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.common.access import Permission
+from domain.common.errors import NotForSale
 from domain.common.money import CREDIT
-from domain.marketplace.offer import NotForSale, Offer, OfferStatus
+from domain.marketplace.offer import Offer, OfferStatus
 from domain.payments.payment.entitlement import taken
 from domain.payments.payment.options import PAYPAL, STRIPE, invalid
 from domain.payments.payment.pricing import Charge, Market, Order, Price

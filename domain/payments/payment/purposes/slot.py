@@ -1,7 +1,7 @@
 """Slots for deployments: they are issued whole, so a refund for a part of one takes the whole of it."""
 
 from domain.common import accounts
-from domain.common.errors import Invalid
+from domain.common.errors import PaymentPartOfASlot
 from domain.common.money import SLOT, format_amount, parse_amount
 from domain.payments.payment.entitlement import gone_minor, taken
 from domain.payments.payment.options import PAYPAL, STRIPE, invalid
@@ -62,9 +62,8 @@ class Slot(Common):
         gone = gone_minor(payment) + amount_minor
         slots = -(-granted * gone // received)
         if slots and gone != received * slots // granted:
-            raise Invalid(
+            raise PaymentPartOfASlot(
                 "A slot cannot be refunded in part. Refund the price of whole slots, or all that is left.",
-                code="payment.part_of_a_slot",
                 extra={"field": "amount"},
             )
 
