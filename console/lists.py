@@ -131,7 +131,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage(Page):
-    """A page with a list: what is around its rows, and the tabs that choose between lists."""
+    """A page with a list, and the tabs that choose between lists."""
 
     listed: Listed
     tabs: tuple[Tab, ...] = ()

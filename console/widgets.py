@@ -24,7 +24,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What every page shows: its title, and the way to it, from the outside in."""
+    """The title of a page, and the way to it from the outside in."""
 
     title: str
     crumbs: tuple[Link, ...] = ()
@@ -32,7 +32,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormPage(Page):
-    """A page with a form: what was typed into it and what is wrong, and the address that it is sent to."""
+    """A page with a form: its fields as they were typed, with what is wrong, and the address that it is sent to."""
 
     form: Shown
     action: str = ""

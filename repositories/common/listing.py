@@ -59,7 +59,7 @@ MARGIN = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is wanted of a list: its filters, of which those that are None or empty have no effect, and the page.
+    """The filters of a list, of which those that are None or empty have no effect, and the page that is read.
 
     Attributes:
         org_id: whose rows; a tenant's session passes its own.

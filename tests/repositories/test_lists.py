@@ -291,9 +291,10 @@ async def measured(database: Database) -> dict[str, int]:
         taken = set(inspect.signature(page).parameters)
         given = {name: value for name, value in asked.items() if name in taken}
         if "wanted" in taken:
-            given["wanted"] = Wanted(**{name: value for name, value in asked.items() if name not in taken})
+            given["wanted"] = Wanted(**{name: value for name, value in asked.items() if name not in taken}, limit=LIMIT)
         start = {"before", "after"} & taken - set(given)
-        reading = functools.partial(page, **given, **dict.fromkeys(start), limit=LIMIT)
+        limit = {"limit": LIMIT} if "limit" in taken else {}
+        reading = functools.partial(page, **given, **dict.fromkeys(start), **limit)
         found[name_of(who, page, asked)] = await blocks_read(database, who, reading)
     return found
 
