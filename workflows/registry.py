@@ -13,7 +13,9 @@ from workflows.common.batches import (
     LotExpiryWorkflow,
     MetricSumsWorkflow,
     RevenueRecognitionWorkflow,
+    SpendAlertsWorkflow,
     SpendDaysWorkflow,
+    UsageMonthsWorkflow,
 )
 from workflows.common.handling import (
     AllocationSweepWorkflow,
@@ -37,7 +39,6 @@ from workflows.common.sweeps import (
     RotationSweepWorkflow,
     SubscriptionSweepWorkflow,
 )
-from workflows.credits.spend_alerts import SpendAlertsWorkflow
 from workflows.escrow.escrow import EscrowWorkflow
 from workflows.insight.export import ExportWorkflow
 from workflows.insight.report import ReportWorkflow
@@ -60,7 +61,6 @@ from workflows.returns.allocation import AllocationWorkflow
 from workflows.secrets.access_seal import SecretAccessSealWorkflow
 from workflows.secrets.rotation import RotationWorkflow
 from workflows.usage.usage_charges import UsageChargesWorkflow
-from workflows.usage.usage_months import UsageMonthsWorkflow
 from workflows.usage.usage_sync import UsageSyncWorkflow
 
 #: All of them: each module of an area that defines one is here.

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.credits.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
+from contracts.common.batch import BatchDone, BatchStep
 from domain.common.mail import MailKind
 from domain.credits.spend.alerts import AlertKind, detail_of, is_near, subject_of
 from domain.messages.events.spend_limit import facts, has_event
@@ -22,7 +22,7 @@ class SpendAlertActivities:
         self._database = database
 
     @activity.defn
-    async def raise_spend_alerts(self, message: RaiseSpendAlerts) -> RaisedSpendAlerts:
+    async def raise_spend_alerts(self, message: BatchStep) -> BatchDone:
         """Raise the alerts that are due.
 
         Effect: one alert for each threshold, burst and refusal in its window, resolved when the window ends; one for
@@ -67,4 +67,4 @@ class SpendAlertActivities:
             await pool_alerts.close_emergencies(session, message.now)
             for key in await spend_alert.over(session, message.now):
                 await alert.resolve(session, key, BY)
-        return RaisedSpendAlerts(count=len(found))
+        return BatchDone(count=len(found))

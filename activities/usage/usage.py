@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.books.books import does_not_fit
+from contracts.common.batch import BatchDone, BatchStep
 from contracts.usage.usage import (
     ConcludeSync,
-    OpenedMonths,
-    OpenMonths,
     PlannedSync,
     PlanSync,
     ReadSyncPage,
@@ -101,7 +100,7 @@ class UsageActivities:
         self._metering = metering or Metering()
 
     @activity.defn
-    async def open_months(self, message: OpenMonths) -> OpenedMonths:
+    async def open_months(self, message: BatchStep) -> BatchDone:
         """Create the tables of this month and the next ones.
 
         Effect: a table for each month.
@@ -109,7 +108,7 @@ class UsageActivities:
         """
         async with self._database.platform() as session:
             connection = await driver_connection(session)
-            return OpenedMonths(count=await usage.open_months(connection, message.now, message.now + AHEAD))
+            return BatchDone(count=await usage.open_months(connection, message.now, message.now + AHEAD))
 
     @activity.defn(name="plan_usage_sync")
     async def plan_sync(self, message: PlanSync) -> PlannedSync:

@@ -28,6 +28,12 @@ class Counting(Message):
         return done.count < self.limit
 
 
+class BatchStep(Message):
+    """Does what is due at `now`, all of it in one transaction."""
+
+    now: datetime
+
+
 class BatchPage(Message):
     """Handles up to `limit` items that were due at `now`.
 
@@ -40,7 +46,7 @@ class BatchPage(Message):
 
 
 class BatchDone(Counted):
-    """The number of items of a page that were handled."""
+    """The number of items that were handled, of a page or a step."""
 
 
 class Batch(Counting):

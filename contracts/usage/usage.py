@@ -5,18 +5,6 @@ from datetime import datetime
 from contracts.common.base import Message
 
 
-class OpenMonths(Message):
-    """Creates the tables of the months in which events are accepted, and of the next ones."""
-
-    now: datetime
-
-
-class OpenedMonths(Message):
-    """The number of tables created."""
-
-    count: int
-
-
 class SyncPage(Message):
     """A page of a spend log: the calls that began in a window; the first page is 1."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from activities.credits.spend_alerts import SpendAlertActivities
 from api.app import create_app
-from contracts.credits.spend_alerts import RaiseSpendAlerts
+from contracts.common.batch import BatchStep
 from domain.common.ids import uuid_of
 from models.budgets.purchase_entry import PurchaseEntryRow
 from models.messages.alert import Alert
@@ -494,12 +494,12 @@ async def test_uses_of_credits_that_draw_pools_raise_alerts_once(
     await budget(database, studio.org_id, asset="CREDIT", lifetime=50, pools={**pools, **open_until})
     await use(studio.owner, amount="7", pool="reserve")
     activities = SpendAlertActivities(database)
-    await activities.raise_spend_alerts(RaiseSpendAlerts(now=now))
+    await activities.raise_spend_alerts(BatchStep(now=now))
     assert await alerts_of(database, studio.org_id) == {}
     await use(studio.owner, amount="1", pool="reserve")
     await use(studio.owner, amount="1", pool="emergency")
     for _ in range(2):
-        await activities.raise_spend_alerts(RaiseSpendAlerts(now=datetime.now(UTC)))
+        await activities.raise_spend_alerts(BatchStep(now=datetime.now(UTC)))
     async with database.platform() as session:
         rows = await session.scalars(select(Alert.detail).where(Alert.org_id == studio.org_id).order_by(Alert.kind))
         assert list(rows) == [
@@ -511,7 +511,7 @@ async def test_uses_of_credits_that_draw_pools_raise_alerts_once(
 async def test_the_alert_of_a_refused_purchase_names_its_own_currency(studio: Tenant, database: Database) -> None:
     await budget(database, studio.org_id, ("agent", studio.agent_id), day=5)
     assert (await proposed(studio.agent, studio.agent_id, "10"))["status"] == "declined_over_budget"
-    await SpendAlertActivities(database).raise_spend_alerts(RaiseSpendAlerts(now=datetime.now(UTC)))
+    await SpendAlertActivities(database).raise_spend_alerts(BatchStep(now=datetime.now(UTC)))
     async with database.platform() as session:
         query = select(Alert.detail).where(Alert.org_id == studio.org_id, Alert.kind == "spend.refused")
         assert str((await session.scalars(query)).one()).startswith("A spend of 10.00 USD for agent ")

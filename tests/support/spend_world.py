@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from activities.credits.spend_alerts import SpendAlertActivities
-from contracts.credits.spend_alerts import RaiseSpendAlerts
+from contracts.common.batch import BatchStep
 from domain.common.access import Actor, Role
 from domain.common.credits import GrantSource
 from domain.common.ids import uuid_id, uuid_of
@@ -108,7 +108,7 @@ class World:
     async def raised(self, now: datetime = NOW) -> Sequence[tuple[str, str]]:
         """Sweep twice, and return the kinds and subjects of the organization's alerts, the oldest first."""
         for _ in range(2):
-            await self.sweep.raise_spend_alerts(RaiseSpendAlerts(now=now))
+            await self.sweep.raise_spend_alerts(BatchStep(now=now))
         return [(it.kind, it.subject) for it in await self.rows()]
 
     async def mails(self) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from workflows.credits.spend_alerts import SpendAlertsWorkflow
+from workflows.common.batches import SpendAlertsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

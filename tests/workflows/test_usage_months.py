@@ -14,7 +14,7 @@ from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
-from workflows.usage.usage_months import UsageMonthsWorkflow
+from workflows.common.batches import UsageMonthsWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

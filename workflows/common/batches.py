@@ -15,9 +15,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.books.revenue import RevenueActivities
     from activities.credits.holds import HoldActivities
     from activities.credits.lots import LotActivities
+    from activities.credits.spend_alerts import SpendAlertActivities
     from activities.credits.spend_days import SpendDayActivities
     from activities.insight.metric_sums import MetricSumActivities
-    from contracts.common.batch import Batch, BatchDone, BatchPage
+    from activities.usage.usage import UsageActivities
+    from contracts.common.batch import Batch, BatchDone, BatchPage, BatchStep
+    from contracts.common.queues import local_activity
     from workflows.common.batch import through_transactions
 
 A = TypeVar("A")
@@ -50,6 +53,14 @@ async def _batch(
         begin, method, lambda at: at.page, lambda at: summary.format_map(dict(at)), within=within
     )
     workflow.set_current_details(result.format_map(dict(done)))
+    return done
+
+
+async def _step(method: Callable[[A, BatchStep], Awaitable[BatchDone]], summary: str, result: str) -> BatchDone:
+    """Do a batch that takes one step: the next run finds the rest."""
+    options = local_activity(summary, timeout=timedelta(seconds=30))
+    done = await workflow.execute_local_activity_method(method, BatchStep(now=workflow.now()), **options)
+    workflow.set_current_details(result.format(count=done.count))
     return done
 
 
@@ -148,3 +159,31 @@ class MetricSumsWorkflow:
         )
         method, within = MetricSumActivities.add_up_events, timedelta(seconds=60)
         return await _batch(start, method, summary, result, limit=2_000, within=within)
+
+
+@workflow.defn(name="spend-alerts")
+class SpendAlertsWorkflow:
+    """Raises one alert for each threshold, burst, refusal and low balance in a window.
+
+    Ends when: every due alert is raised.
+    """
+
+    @workflow.run
+    async def run(self) -> BatchDone:
+        """Raise what is due."""
+        result = "Alerts raised, to be read at GET /alerts: {count}"
+        return await _step(SpendAlertActivities.raise_spend_alerts, "raise alerts about spending", result)
+
+
+@workflow.defn(name="usage-months")
+class UsageMonthsWorkflow:
+    """Creates the tables that usage events will need, so that no request has to.
+
+    Ends when: the tables exist. A month without events is an empty table.
+    """
+
+    @workflow.run
+    async def run(self) -> BatchDone:
+        """Create the missing tables."""
+        result = "Tables of months that were missing and were made: {count}"
+        return await _step(UsageActivities.open_months, "make the months ahead", result)
