@@ -100,6 +100,7 @@ class RoutingSum(Base):
     __tablename__ = "routing_sums"
     __table_args__ = (
         CheckConstraint("costs BETWEEN 0 AND results AND score_e6 BETWEEN 0 AND results * 1000000", name="counts"),
+        {"postgresql_with": {"fillfactor": "50"}},
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
