@@ -1,6 +1,5 @@
 -- Contracts and escrows.
 
-SELECT pg_temp.row_security('contracts');
 CREATE POLICY payee_accepts ON contracts FOR UPDATE TO bursar_api
     USING (payee_org_id = bursar_org()) WITH CHECK (payee_org_id = bursar_org());
 CREATE POLICY tenant_reads ON contracts FOR SELECT TO bursar_api
@@ -13,36 +12,24 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON contracts FOR EACH STATEMENT E
 GRANT SELECT, INSERT, UPDATE (accepted_at, accepted_by) ON contracts TO bursar_api;
 GRANT SELECT, INSERT, UPDATE (expired_at) ON contracts TO bursar_platform;
 
-ALTER TABLE contract_parties ENABLE ROW LEVEL SECURITY;
-SELECT pg_temp.tenant_reads_own('contract_parties');
 CREATE POLICY platform ON contract_parties FOR SELECT TO bursar_platform USING (true);
-GRANT SELECT ON contract_parties TO bursar_platform;
-
-ALTER TABLE signatories ENABLE ROW LEVEL SECURITY;
 CREATE POLICY platform ON signatories FOR SELECT TO bursar_platform USING (true);
-GRANT SELECT ON signatories TO bursar_platform;
-
-ALTER TABLE escrow_parties ENABLE ROW LEVEL SECURITY;
-SELECT pg_temp.tenant_reads_own('escrow_parties');
 CREATE POLICY platform ON escrow_parties FOR SELECT TO bursar_platform USING (true);
-GRANT SELECT ON escrow_parties TO bursar_platform;
-
-SELECT pg_temp.row_security('escrows');
 CREATE POLICY tenant_reads ON escrows FOR SELECT TO bursar_api
     USING (org_id = bursar_org() OR payee_org_id = bursar_org() OR (signatory_org_ids @> ARRAY[bursar_org()]));
-GRANT SELECT ON escrows TO bursar_api;
-GRANT SELECT, INSERT, UPDATE ON escrows TO bursar_platform;
 
-SELECT pg_temp.row_security('escrow_events');
 -- The inner query is bound by the policy of escrows.
 CREATE POLICY tenant_reads ON escrow_events FOR SELECT TO bursar_api
     USING (EXISTS (SELECT 1 FROM escrows WHERE escrows.id = escrow_events.escrow_id));
-SELECT pg_temp.append_only('escrow_events');
-GRANT SELECT ON escrow_events TO bursar_api;
-GRANT SELECT, INSERT ON escrow_events TO bursar_platform;
 
-SELECT pg_temp.row_security('escrow_notices');
 GRANT SELECT, INSERT, UPDATE (noted_at, deadline_at, settled_at), DELETE ON escrow_notices TO bursar_platform;
+
+SELECT pg_temp.tenant_reads_own('contract_parties', 'escrow_parties');
+SELECT pg_temp.append_only('escrow_events');
+GRANT SELECT ON contract_parties, signatories, escrow_parties TO bursar_platform;
+GRANT SELECT ON escrows, escrow_events TO bursar_api;
+GRANT SELECT, INSERT, UPDATE ON escrows TO bursar_platform;
+GRANT SELECT, INSERT ON escrow_events TO bursar_platform;
 
 \ir ../../repositories/sql/escrow/contracts.sql
 \ir ../../repositories/sql/escrow/parties.sql
