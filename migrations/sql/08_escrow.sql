@@ -12,6 +12,7 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON contracts FOR EACH STATEMENT E
 GRANT SELECT, INSERT, UPDATE (accepted_at, accepted_by) ON contracts TO bursar_api;
 GRANT SELECT, INSERT, UPDATE (expired_at) ON contracts TO bursar_platform;
 
+-- Triggers write who is a party and who signs, so no role does: see `parties.sql` and `signatories.sql`.
 CREATE POLICY platform ON contract_parties FOR SELECT TO bursar_platform USING (true);
 CREATE POLICY platform ON signatories FOR SELECT TO bursar_platform USING (true);
 CREATE POLICY platform ON escrow_parties FOR SELECT TO bursar_platform USING (true);

@@ -102,6 +102,8 @@ class LedgerTransfer(Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         Index("ix_transfers_reference", "reference", "id", postgresql_where=text("reference IS NOT NULL")),
+        # Transfers lie in the order of their time but for a few that are booked late: a summary of each range of pages
+        # finds a day, and postings pay nothing for it.
         Index(
             "ix_transfers_effective_at",
             "effective_at",

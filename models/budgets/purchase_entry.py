@@ -32,6 +32,7 @@ class PurchaseEntryRow(Base):
         CheckConstraint("amount_minor >= 0", name="amount"),
         Index("ix_purchase_entries_order_id", "order_id", "id"),
         Index("ix_purchase_entries_org_id_agent_id", "org_id", "agent_id", "id"),
+        # One of the id itself would be read for an organization's list.
         Index("ix_purchase_entries_recorded_at", text("uuid_extract_timestamp(id)")),
     )
 

@@ -46,6 +46,7 @@ class RoutingDecision(Base):
             "AND cost_pico >= 0 AND (score_e6 IS NULL OR choice IS NOT NULL)",
             name="outcome",
         ),
+        # A decision without a choice waits for no result.
         Index(
             "uq_routing_decisions_run",
             *("org_id", "run_id", "task_kind", "agent_id"),

@@ -51,6 +51,7 @@ class ApiKey(Base):
             postgresql_where=text("revoked_at IS NULL AND org_id IS NULL"),
         ),
         Index("ix_api_keys_org_id", "org_id", "id"),
+        # Each new key asks for all that its principal ever had, see `forget_recipient`.
         Index("ix_api_keys_principal", "org_id", text("lower(principal)")),
         Index(
             "ix_api_keys_qualified",
