@@ -23,9 +23,8 @@ _INCLUDED = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
 @cache
 def sql() -> str:
     """Return the statements that make the schema in an empty database."""
-    files = (_HERE / "schemas.sql", _HERE / "protection.sql", *sorted((_HERE / "sql").glob("*.sql")))
-    schemas, *areas = map(_read, files)
-    return "\n".join((schemas, _tables(), *areas))
+    after = (_HERE / "protection.sql", *sorted((_HERE / "sql").glob("*.sql")))
+    return "\n".join((_read(_HERE / "schemas.sql"), _tables(), *map(_read, after)))
 
 
 @cache
