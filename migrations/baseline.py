@@ -1,8 +1,8 @@
-"""The schema as it stands: a file of SQL for each area, and the revisions by which a database knows that it has it.
+"""The schema as it stands: the tables of the models, and in SQL what models cannot say.
 
-Each area has a module in `versions`, which is its revision for Alembic, and beside it the SQL that makes its tables and
-functions. Until the first release a change of the schema edits that SQL. So the id of a revision ends with a digest of
-its SQL and of all before it: a database of another schema is at an id that nothing here knows.
+Until the first release a change of the schema edits a model, or the SQL of its area in `sql`: row-level security,
+grants, triggers, functions and first rows. The revision ends with a digest of all of it: a database of another schema
+is at a revision that nothing here knows.
 """
 
 import hashlib
@@ -10,27 +10,45 @@ import re
 from functools import cache
 from pathlib import Path
 
+from sqlalchemy import create_mock_engine
+from sqlalchemy.schema import CreateIndex, ExecutableDDLElement
+
+from models.common.base import Base
+
 _HERE = Path(__file__).parent
 #: Stands for another file, as in psql; its path counts from the folder of the file that has the line.
 _INCLUDED = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
 
 
 @cache
-def areas() -> dict[str, str]:
-    """Return the SQL of each area by its revision, in the order in which they are made."""
-    made, digest = {}, hashlib.sha256()
-    for path in sorted((_HERE / "versions").glob("*.sql")):
-        sql = _read(_HERE / "protection.sql") + _read(path)
-        digest.update(sql.encode())
-        made[f"{path.stem}_{digest.hexdigest()[:12]}"] = sql
-    return made
+def sql() -> str:
+    """Return the statements that make the schema in an empty database."""
+    after = (_HERE / "protection.sql", *sorted((_HERE / "sql").glob("*.sql")))
+    return "\n".join((_read(_HERE / "schemas.sql"), _tables(), *map(_read, after)))
 
 
-def revisions(module: str) -> tuple[str, str | None]:
-    """Return the revision of the area that a module of `versions` is for, and the one before it."""
-    ids = list(areas())
-    place = [path.stem for path in sorted((_HERE / "versions").glob("*.sql"))].index(Path(module).stem)
-    return ids[place], ids[place - 1] if place else None
+@cache
+def revision() -> str:
+    """Return the revision of a database that has this schema."""
+    return f"0001_baseline_{hashlib.sha256(sql().encode()).hexdigest()[:12]}"
+
+
+def _tables() -> str:
+    made: list[ExecutableDDLElement] = []
+    engine = create_mock_engine("postgresql+asyncpg://", lambda statement, *_, **__: made.append(statement))
+    Base.metadata.create_all(engine, checkfirst=False)
+    return "\n".join(f"{each.compile(dialect=engine.dialect)};" for each in sorted(made, key=_turn))
+
+
+def _turn(statement: ExecutableDDLElement) -> tuple[int, str]:
+    """Sort indexes after tables, and those of few columns first.
+
+    Where two indexes cost the same, PostgreSQL takes the one that was made first. In another order a replay to a
+    webhook endpoint reads the whole history.
+    """
+    if isinstance(statement, CreateIndex):
+        return len(statement.element.expressions), str(statement.element.name)
+    return 0, ""
 
 
 def _read(path: Path) -> str:

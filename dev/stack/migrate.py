@@ -24,8 +24,7 @@ def migrate(owner_url: str) -> None:
 
 
 async def _migrate(owner_url: str) -> None:
-    areas = baseline.areas()
-    head = list(areas)[-1]
+    head = baseline.revision()
     connection = await asyncpg.connect(owner_url)
     try:
         if not await connection.fetchval("SELECT to_regclass('alembic_version')"):
@@ -34,7 +33,7 @@ async def _migrate(owner_url: str) -> None:
                 f"INSERT INTO alembic_version VALUES ('{head}');"
             )
             async with connection.transaction():
-                await connection.execute("".join((*areas.values(), stamp)))
+                await connection.execute(baseline.sql() + stamp)
         elif (found := await connection.fetchval("SELECT version_num FROM alembic_version")) != head:
             raise StackError(
                 f"The data is of another schema ({found}) than this version ({head}), and nothing was changed: "

@@ -11,6 +11,5 @@ TO bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.balance_as_of TO bursar_api;
 -- A tenant spends its own credits by the functions of `spend_tenants.sql`, and moves no other money by itself.
 
-REVOKE EXECUTE ON FUNCTION public.tenant_balance, public.bursar_org FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.bursar_org TO bursar_api, bursar_platform;
 GRANT EXECUTE ON FUNCTION public.tenant_balance TO bursar_api;

@@ -51,5 +51,4 @@ BEGIN
     RETURN number;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.chart_line, ledger.sums_by_day, ledger.add_up_days FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.chart_line, ledger.sums_by_day, ledger.add_up_days TO bursar_platform;

@@ -5,5 +5,4 @@ CREATE OR REPLACE FUNCTION ledger.lock_controls(p_ids uuid[]) RETURNS SETOF uuid
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.id FROM ledger.controls c WHERE c.id = ANY (p_ids) ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED
 $$;
-REVOKE ALL ON FUNCTION ledger.lock_controls(uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.lock_controls(uuid[]) TO bursar_platform;

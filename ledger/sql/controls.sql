@@ -151,7 +151,5 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION ledger.write_control, ledger.controls_of, ledger.first_moment, ledger.window_local,
-    ledger.window_start, ledger.window_end FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.write_control, ledger.controls_of, ledger.window_start, ledger.window_end, ledger.first_moment,
     ledger.window_local TO bursar_platform;

@@ -47,4 +47,3 @@ CREATE OR REPLACE TRIGGER count_spend AFTER INSERT ON ledger.spends
 FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NEW.transfer_id) EXECUTE FUNCTION ledger.count_spend();
 CREATE OR REPLACE TRIGGER count_changes AFTER INSERT ON ledger.spend_changes
 REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION ledger.count_changes();
-REVOKE EXECUTE ON FUNCTION ledger.count_day, ledger.count_granted, ledger.count_spend, ledger.count_changes FROM PUBLIC;

@@ -40,6 +40,5 @@ AS $$
     SELECT e.account_id, e.transfer_id, e.amount, e.effective_at FROM ledger.entries e
     WHERE e.org_id = p_org AND e.transfer_id > (SELECT p.summed FROM ledger.accounting_place p)
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.earned_by_day, ledger.add_up_earnings, ledger.entries_not_added_up FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.earned_by_day TO bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.entries_not_added_up TO bursar_api, bursar_platform;

@@ -84,5 +84,4 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION ledger.count_escrow, ledger.count_escrow_moved, ledger.escrow_holds FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.count_escrow, ledger.count_escrow_moved, ledger.escrow_holds TO bursar_platform;

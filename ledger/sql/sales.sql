@@ -86,5 +86,4 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION ledger.has_owed, ledger.share_sale, ledger.sell FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.share_sale, ledger.sell TO bursar_platform;

@@ -81,7 +81,6 @@ BEGIN
     RETURN (SELECT o.status FROM public.organizations o WHERE o.id = p_org AND o.status <> 'active');
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.stopped FROM PUBLIC;
 
 -- The account of what the organization owes in credits, or NULL when it never owed any.
 CREATE OR REPLACE FUNCTION ledger.debts_of(p_org text) RETURNS bigint

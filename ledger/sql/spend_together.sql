@@ -38,5 +38,4 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION ledger.charge_together FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.charge_together TO bursar_api, bursar_platform;

@@ -398,7 +398,6 @@ BEGIN
     RETURN total;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.lots_for, ledger.next_slices, ledger.credits_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.set_rate, ledger.rate_at, ledger.cross_rate, ledger.money_in, ledger.granted_rate,
     ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.slices_worth, ledger.price_cost,
     ledger.price_credits, ledger.credits_back

@@ -41,14 +41,14 @@ class BillingProfile(Base):
     vat_id: Mapped[str | None]
     vat_reference: Mapped[str | None]
     vat_confirmed_at: Mapped[datetime | None]
-    charges_vat: Mapped[bool] = mapped_column(server_default=false())
     card_country: Mapped[str | None]
     confirmed_country: Mapped[str | None]
     is_exempt: Mapped[bool] = mapped_column(server_default=false())
     exempt_reason: Mapped[str | None]
-    legal_entity: Mapped[str | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    charges_vat: Mapped[bool] = mapped_column(server_default=false())
+    legal_entity: Mapped[str | None]
 
 
 class TaxRateRow(Base):

@@ -42,10 +42,10 @@ class BillingTermsRow(Base):
     commitment_from: Mapped[date | None]
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     net_days: Mapped[int]
-    collection_method: Mapped[str] = mapped_column(server_default="charge_automatically")
-    plan_prices: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
-    unpaid_limit_minor: Mapped[int | None]
     reason: Mapped[str | None]
     created_by: Mapped[str]
     command_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    plan_prices: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    collection_method: Mapped[str] = mapped_column(server_default="charge_automatically")
+    unpaid_limit_minor: Mapped[int | None]

@@ -37,8 +37,8 @@ class StoredDocument(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     kind: Mapped[str]
     subject: Mapped[str]
-    version: Mapped[int]
     number: Mapped[str]
+    version: Mapped[int]
     total_minor: Mapped[int]
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
     pdf: Mapped[bytes] = mapped_column(LargeBinary)

@@ -90,43 +90,43 @@ class InvoiceRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     number: Mapped[str | None] = mapped_column(unique=True)
-    series: Mapped[str] = mapped_column(server_default="invoice")
     status: Mapped[str]
     currency: Mapped[str]
     total_minor: Mapped[int]
+    paid_minor: Mapped[int]
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    note: Mapped[str | None]
+    issued_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
+    void_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    void_command_id: Mapped[str | None] = mapped_column(unique=True)
     subtotal_minor: Mapped[int] = mapped_column(server_default="0")
     tax_minor: Mapped[int] = mapped_column(server_default="0")
-    paid_minor: Mapped[int]
     prepaid_minor: Mapped[int] = mapped_column(server_default="0")
     prepaid_credits_minor: Mapped[int] = mapped_column(server_default="0")
     granted_minor: Mapped[int] = mapped_column(server_default="0")
     granted_credits_minor: Mapped[int] = mapped_column(server_default="0")
-    taxed_minor: Mapped[int] = mapped_column(server_default="0")
-    taxed_credits_minor: Mapped[int] = mapped_column(server_default="0")
-    rounded_minor: Mapped[int] = mapped_column(server_default="0")
     credited_minor: Mapped[int] = mapped_column(server_default="0")
     written_off_minor: Mapped[int] = mapped_column(server_default="0")
-    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     taxes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    series: Mapped[str] = mapped_column(server_default="invoice")
     party: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     includes_tax: Mapped[bool] = mapped_column(server_default=false())
     applies_credits: Mapped[bool] = mapped_column(server_default=false())
     is_proven: Mapped[bool] = mapped_column(server_default=true())
     paused_for: Mapped[str | None]
-    note: Mapped[str | None]
-    issued_at: Mapped[datetime]
-    due_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-    discarded_at: Mapped[datetime | None]
-    transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
-    void_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
-    write_off_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
-    created_by: Mapped[str]
-    command_id: Mapped[str] = mapped_column(unique=True)
     finalise_command_id: Mapped[str | None] = mapped_column(unique=True)
-    void_command_id: Mapped[str | None] = mapped_column(unique=True)
     write_off_command_id: Mapped[str | None] = mapped_column(unique=True)
+    write_off_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
+    discarded_at: Mapped[datetime | None]
+    taxed_minor: Mapped[int] = mapped_column(server_default="0")
+    taxed_credits_minor: Mapped[int] = mapped_column(server_default="0")
+    rounded_minor: Mapped[int] = mapped_column(server_default="0")
 
 
 class CreditNoteRow(Base):
@@ -163,13 +163,13 @@ class CreditNoteRow(Base):
     tax_minor: Mapped[int]
     prepaid_minor: Mapped[int]
     credits_minor: Mapped[int]
-    rounded_minor: Mapped[int] = mapped_column(server_default="0")
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     reason: Mapped[str]
     issued_at: Mapped[datetime]
     transfer_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), unique=True)
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
+    rounded_minor: Mapped[int] = mapped_column(server_default="0")
 
 
 class InvoicePayment(Base):

@@ -34,13 +34,13 @@ class Project(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     slug: Mapped[str]
     name: Mapped[str]
-    deploy_type: Mapped[str] = mapped_column(server_default="development")
     deployed_at: Mapped[datetime | None]
     occupies_slot: Mapped[bool]
-    version: Mapped[int] = mapped_column(server_default=text("1"))
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deploy_type: Mapped[str] = mapped_column(server_default="development")
+    version: Mapped[int] = mapped_column(server_default=text("1"))
 
 
 class DeploymentEvent(Base):
@@ -69,9 +69,9 @@ class DeploymentEvent(Base):
     kind: Mapped[str]
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     slots: Mapped[int]
-    plan: Mapped[str]
-    share: Mapped[int | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     actor: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     at: Mapped[datetime]
+    plan: Mapped[str]
+    share: Mapped[int | None]

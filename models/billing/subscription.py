@@ -34,10 +34,10 @@ class SubscriptionRow(Base):
     status: Mapped[str]
     plan: Mapped[str]
     version: Mapped[int]
-    wake_at: Mapped[datetime | None]
     state: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    wake_at: Mapped[datetime | None]
 
 
 class SubscriptionTrial(Base):
@@ -130,12 +130,12 @@ class SubscriptionBill(Base):
     for_credits_minor: Mapped[int]
     granted_minor: Mapped[int] = mapped_column(server_default=text("0"))
     accrued_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    returned_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    credited_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    left_out: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
-    hold_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     accrued_on: Mapped[date]
     settled_at: Mapped[datetime | None]
+    returned_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    credited_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    hold_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
+    left_out: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
 
 
 class SubscriptionGrant(Base):

@@ -4,7 +4,7 @@ import uuid
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Date, Index, Numeric, SmallInteger, text
+from sqlalchemy import CheckConstraint, Date, Index, Numeric, PrimaryKeyConstraint, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.books.ledger import SCHEMA
@@ -58,10 +58,13 @@ class RevenueDay(Base):
     """
 
     __tablename__ = "revenue_days"
-    __table_args__ = ({"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},)
+    __table_args__ = (
+        PrimaryKeyConstraint("day", "org_id", "line", "asset"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
+    )
 
-    day: Mapped[date] = mapped_column(Date, primary_key=True)
     org_id: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
     line: Mapped[str] = mapped_column(primary_key=True)
     asset: Mapped[str] = mapped_column(primary_key=True)
     amount: Mapped[int]

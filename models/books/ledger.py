@@ -58,12 +58,12 @@ class LedgerAccount(Base):
     kind: Mapped[str]
     floor: Mapped[int | None]
     stripes: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
-    #: Whether it carries lots, see `models.books.ledger_lot`, and whether those that are due are not spent any more.
-    lots: Mapped[bool] = mapped_column(server_default=text("false"))
-    lots_lapse: Mapped[bool] = mapped_column(server_default=text("false"))
     #: The transaction that opened it: whoever sees the row from another one knows that it is committed.
     opened_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    #: Whether it carries lots, see `models.books.ledger_lot`, and whether those that are due are not spent any more.
+    lots: Mapped[bool] = mapped_column(server_default=text("false"))
+    lots_lapse: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LedgerBalance(Base):
@@ -102,6 +102,8 @@ class LedgerTransfer(Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         Index("ix_transfers_reference", "reference", "id", postgresql_where=text("reference IS NOT NULL")),
+        # Transfers lie in the order of their time but for a few that are booked late: a summary of each range of pages
+        # finds a day, and postings pay nothing for it.
         Index(
             "ix_transfers_effective_at",
             "effective_at",
@@ -163,7 +165,7 @@ class LedgerHold(Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         UniqueConstraint("ended_key"),
-        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("amount >= 0", name="amount"),
         CheckConstraint("status IN ('pending', 'posted', 'voided', 'expired')", name="status"),
         CheckConstraint(
             "CASE status WHEN 'posted' THEN captured BETWEEN 1 AND amount AND ended_transfer_id IS NOT NULL"

@@ -69,9 +69,9 @@ class LedgerLot(Base):
     parent_id: Mapped[uuid.UUID | None]
     #: The transfer that opened it.
     transfer_id: Mapped[uuid.UUID]
+    is_open: Mapped[bool] = mapped_column(server_default=text("true"))
     #: How much longer it, and those that it came from, may be spent than was said at first.
     extended: Mapped[timedelta] = mapped_column(server_default=text("'00:00:00'"))
-    is_open: Mapped[bool] = mapped_column(server_default=text("true"))
     #: Whether tax was charged when the credits were sold.
     taxed: Mapped[bool] = mapped_column(server_default=text("false"))
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,15 +27,17 @@ class PurchaseEntryRow(Base):
 
     __tablename__ = "purchase_entries"
     __table_args__ = (
+        # PostgreSQL would read a key of `id` alone through all organizations.
+        PrimaryKeyConstraint("org_id", "id"),
         CheckConstraint("amount_minor >= 0", name="amount"),
         Index("ix_purchase_entries_order_id", "order_id", "id"),
         Index("ix_purchase_entries_org_id_agent_id", "org_id", "agent_id", "id"),
+        # One of the id itself would be read for an organization's list.
         Index("ix_purchase_entries_recorded_at", text("uuid_extract_timestamp(id)")),
     )
 
-    # Its key begins with the organization: PostgreSQL would read one of `id` alone through all organizations.
-    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), primary_key=True, server_default=func.uuidv7())
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     order_id: Mapped[str]
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
     project_id: Mapped[str | None]

@@ -164,7 +164,10 @@ class PurchaseRefund(Base):
     """A refund of a purchase, as it was reported; once for each command. Immutable."""
 
     __tablename__ = "purchase_refunds"
-    __table_args__ = (Index("ix_purchase_refunds_order_id", "order_id"),)
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        Index("ix_purchase_refunds_order_id", "order_id"),
+    )
 
     command_id: Mapped[str] = mapped_column(primary_key=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("purchase_orders.id"))

@@ -23,6 +23,7 @@ class Card(Base):
     __tablename__ = "cards"
     __table_args__ = (
         CheckConstraint("per_authorization_minor > 0 AND per_month_minor > 0", name="limits"),
+        CheckConstraint("status IN ('pending', 'active', 'frozen', 'closed')", name="status"),
         CheckConstraint("status IN ('pending', 'closed') OR num_nulls(ref, last4) = 0", name="made"),
         Index("ix_cards_org_id_id", "org_id", "id"),
         Index("ix_cards_org_id_agent_id_id", "org_id", "agent_id", "id"),

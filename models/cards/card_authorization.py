@@ -24,7 +24,10 @@ class CardAuthorization(Base):
     """
 
     __tablename__ = "card_authorizations"
-    __table_args__ = (Index("ix_card_authorizations_card_id_id", "card_id", "id"),)
+    __table_args__ = (
+        CheckConstraint("status IN ('pending', 'declined', 'closed', 'reversed', 'expired', 'none')", name="status"),
+        Index("ix_card_authorizations_card_id_id", "card_id", "id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str]

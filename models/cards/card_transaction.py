@@ -21,6 +21,7 @@ class CardTransaction(Base):
 
     __tablename__ = "card_transactions"
     __table_args__ = (
+        CheckConstraint("kind IN ('capture', 'refund')", name="kind"),
         CheckConstraint(
             "amount_minor > 0 AND beyond_minor BETWEEN 0 AND amount_minor"
             " AND returned_minor BETWEEN 0 AND amount_minor",

@@ -28,7 +28,6 @@ class CreditLot(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     source: Mapped[str]
     amount_minor: Mapped[int]
-    debt_minor: Mapped[int] = mapped_column(server_default=text("0"))
     expires_at: Mapped[datetime | None]
     note: Mapped[str | None]
     payment_id: Mapped[str | None]
@@ -38,3 +37,4 @@ class CreditLot(Base):
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    debt_minor: Mapped[int] = mapped_column(server_default=text("0"))

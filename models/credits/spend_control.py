@@ -92,11 +92,11 @@ class SpendControl(Base):
     kind: Mapped[str]
     subject_kind: Mapped[str]
     subject_id: Mapped[str]
-    parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("ledger.controls.id"))
     path: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(UUID(as_uuid=True)))
     asset: Mapped[str]
     zone: Mapped[str]
     week_starts: Mapped[int] = mapped_column(SmallInteger)
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("ledger.controls.id"))
     status: Mapped[str]
     version: Mapped[int] = mapped_column(Integer)
     windows: Mapped[list[str]] = mapped_column(ARRAY(Text))
@@ -134,10 +134,10 @@ class SpendControlVersion(Base):
     control_id: Mapped[uuid.UUID] = mapped_column(
         UUID(as_uuid=True), ForeignKey("ledger.controls.id"), primary_key=True
     )
-    version: Mapped[int] = mapped_column(Integer, primary_key=True)
     org_id: Mapped[str]
     parent_id: Mapped[uuid.UUID | None] = mapped_column(UUID(as_uuid=True))
     status: Mapped[str]
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
     windows: Mapped[list[str]] = mapped_column(ARRAY(Text))
     amounts: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
     uses: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))

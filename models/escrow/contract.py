@@ -90,23 +90,23 @@ class Contract(Base):
     grace_seconds: Mapped[int]
     dispute_default_share_e4: Mapped[int] = mapped_column(Integer)
     commission_bps: Mapped[int] = mapped_column(Integer)
-    undiscounted_commission_bps: Mapped[int | None] = mapped_column(Integer)
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     outside_listing: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     accept_by: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     accepted_by: Mapped[str | None]
-    expired_at: Mapped[datetime | None]
-    open_by: Mapped[datetime] = mapped_column(server_default=text("now() + interval '7 days'"))
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     accepts_granted: Mapped[bool] = mapped_column(server_default=true())
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("pricing_quotes.id"), unique=True)
     commission_from: Mapped[str]
     level_version: Mapped[int | None]
     level_name: Mapped[str | None]
     priority: Mapped[int | None] = mapped_column(SmallInteger)
-    created_by: Mapped[str]
-    command_id: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expired_at: Mapped[datetime | None]
+    undiscounted_commission_bps: Mapped[int | None] = mapped_column(Integer)
+    open_by: Mapped[datetime] = mapped_column(server_default=text("now() + interval '7 days'"))
 
 
 class ContractParty(Base):

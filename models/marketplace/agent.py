@@ -37,19 +37,19 @@ class Agent(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str]
-    description: Mapped[str | None]
     visibility: Mapped[str]
     pricing_model: Mapped[str]
     price_minor: Mapped[int | None]
     price_currency: Mapped[str | None]
     terms: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSONB, server_default="{}")
     accepts_granted: Mapped[bool] = mapped_column(server_default=true())
-    category: Mapped[str | None]
-    department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
-    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
-    version: Mapped[int] = mapped_column(server_default=text("1"))
-    retired_at: Mapped[datetime | None]
-    retired_by: Mapped[str | None]
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
+    category: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    description: Mapped[str | None]
+    retired_at: Mapped[datetime | None]
+    retired_by: Mapped[str | None]

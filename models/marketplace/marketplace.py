@@ -51,8 +51,6 @@ class MarketplaceOffer(Base):
     model: Mapped[str]
     price_minor: Mapped[int | None]
     currency: Mapped[str | None]
-    usage_prices: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
-    included_uses: Mapped[int | None]
     creator_bps: Mapped[int | None]
     summary: Mapped[str]
     category: Mapped[str | None]
@@ -60,9 +58,11 @@ class MarketplaceOffer(Base):
     status: Mapped[str]
     changed_by: Mapped[str]
     changed_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    usage_prices: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
+    included_uses: Mapped[int | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
     command_id: Mapped[str | None]
-    created_at: Mapped[datetime]
 
 
 class MarketplacePurchase(Base):
@@ -142,16 +142,11 @@ class MarketplacePurchase(Base):
     model: Mapped[str]
     price_minor: Mapped[int | None]
     currency: Mapped[str | None]
-    usage_prices: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
     creator_bps: Mapped[int]
     creator_minor: Mapped[int]
     commission_minor: Mapped[int]
     granted_minor: Mapped[int]
     taken_minor: Mapped[int]
-    included_uses: Mapped[int | None]
-    used_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    used_by: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
-    tax_minor: Mapped[int] = mapped_column(server_default=text("0"))
     payment_id: Mapped[str | None] = mapped_column(unique=True)
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
@@ -161,14 +156,19 @@ class MarketplacePurchase(Base):
     bought_at: Mapped[datetime]
     refunded_at: Mapped[datetime | None]
     refunded_by: Mapped[str | None]
-    refund_command_id: Mapped[str | None]
     anchor_at: Mapped[datetime | None]
-    period: Mapped[int | None]
     ends_at: Mapped[datetime | None]
     renews_at: Mapped[datetime | None]
+    period: Mapped[int | None]
     tries: Mapped[int] = mapped_column(server_default=text("0"))
     renewed: Mapped[bool] = mapped_column(server_default=text("false"))
     renewed_from: Mapped[str | None] = mapped_column(ForeignKey("marketplace_purchases.id"), unique=True)
+    usage_prices: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
+    included_uses: Mapped[int | None]
+    used_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    tax_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    used_by: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
+    refund_command_id: Mapped[str | None]
 
 
 class MarketplaceAgreedUse(Base):

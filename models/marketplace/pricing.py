@@ -90,10 +90,10 @@ class PricingAgent(Base):
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     capacity: Mapped[int | None] = mapped_column(Integer)
-    calls_per_day: Mapped[int | None] = mapped_column(Integer)
     bears_discounts: Mapped[bool]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    calls_per_day: Mapped[int | None] = mapped_column(Integer)
 
 
 class PricingQuote(Base):
@@ -137,12 +137,8 @@ class PricingQuote(Base):
     price_minor: Mapped[int]
     multiplier_bps: Mapped[int]
     commission_bps: Mapped[int] = mapped_column(Integer)
-    commission_from: Mapped[str]
-    level_version: Mapped[int | None]
-    level_name: Mapped[str | None]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     adjustments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    borne_by: Mapped[str | None]
     book_version: Mapped[int]
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
@@ -150,3 +146,7 @@ class PricingQuote(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     contract_id: Mapped[str | None] = mapped_column(unique=True)
+    commission_from: Mapped[str]
+    level_version: Mapped[int | None]
+    level_name: Mapped[str | None]
+    borne_by: Mapped[str | None]

@@ -75,19 +75,19 @@ class Alert(Base):
     kind: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[str]
-    severity: Mapped[str] = mapped_column(server_default="warning")
-    status: Mapped[str] = mapped_column(Computed(STATUS_SQL, persisted=True))
     shared: Mapped[bool] = mapped_column(server_default=false())
-    for_operators: Mapped[bool] = mapped_column(server_default=true())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]
+    for_operators: Mapped[bool] = mapped_column(server_default=true())
     org_acknowledged_at: Mapped[datetime | None]
     org_acknowledged_by: Mapped[str | None]
+    severity: Mapped[str] = mapped_column(server_default="warning")
     snoozed_until: Mapped[datetime | None]
     org_snoozed_until: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
-    resolved_by: Mapped[str | None]
     told_at: Mapped[datetime | None]
+    resolved_by: Mapped[str | None]
     rule_id: Mapped[str | None]
     window: Mapped[str | None]
+    status: Mapped[str] = mapped_column(Computed(STATUS_SQL, persisted=True))

@@ -48,25 +48,25 @@ class AlertRule(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str]
-    description: Mapped[str | None]
-    metric: Mapped[str | None]
-    filters: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    condition: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    asset: Mapped[str | None]
-    window_seconds: Mapped[int]
-    cool_down_seconds: Mapped[int]
     severity: Mapped[str]
-    channels: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
-    ladder: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
-    enabled: Mapped[bool] = mapped_column(server_default=true())
-    due_at: Mapped[datetime | None]
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    description: Mapped[str | None]
+    metric: Mapped[str | None]
+    asset: Mapped[str | None]
+    filters: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    condition: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    window_seconds: Mapped[int]
+    cool_down_seconds: Mapped[int]
+    channels: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    enabled: Mapped[bool] = mapped_column(server_default=true())
+    due_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    ended_at: Mapped[datetime | None]
+    ladder: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
 
 
 class AlertRuleStanding(Base):
@@ -89,11 +89,11 @@ class AlertRuleStanding(Base):
     rule: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
     place: Mapped[str] = mapped_column(primary_key=True)
-    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     phase: Mapped[str]
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    alert_key: Mapped[str | None]
     good_since: Mapped[datetime | None]
     fired_at: Mapped[datetime | None]
-    alert_key: Mapped[str | None]
 
 
 class AlertRuleHours(Base):

@@ -67,16 +67,16 @@ class NotificationChannel(Base):
     command_id: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
     status: Mapped[str]
-    address: Mapped[str | None]
-    hook: Mapped[str | None]
     shown: Mapped[str]
     target_digest: Mapped[str]
+    address: Mapped[str | None]
+    hook: Mapped[str | None]
     code: Mapped[str | None]
     code_sent_at: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
     code_tries: Mapped[int] = mapped_column(server_default=text("0"))
     codes_sent_at: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
-    verified_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
 
 
@@ -89,9 +89,9 @@ class NotificationPreferences(Base):
 
     __tablename__ = "notification_preferences"
 
-    recipient: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     principal: Mapped[str]
+    recipient: Mapped[str] = mapped_column(primary_key=True)
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB)
     updated_at: Mapped[datetime]
 
@@ -158,13 +158,13 @@ class NotificationRow(Base):
     kind: Mapped[str]
     fact: Mapped[str]
     subject: Mapped[str]
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     status: Mapped[str]
     digest: Mapped[str | None]
-    due_at: Mapped[datetime]
-    attempts: Mapped[int] = mapped_column(server_default=text("0"))
     problem: Mapped[str | None]
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    due_at: Mapped[datetime]
     created_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
     sent_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
     hidden_at: Mapped[datetime | None]
@@ -176,5 +176,5 @@ class NotificationCursor(Base):
     __tablename__ = "notification_cursors"
 
     name: Mapped[str] = mapped_column(Text, primary_key=True)
-    read_in: Mapped[int] = mapped_column(BigInteger)
     read_id: Mapped[str]
+    read_in: Mapped[int] = mapped_column(BigInteger)

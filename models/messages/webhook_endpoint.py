@@ -41,33 +41,33 @@ class WebhookEndpointRow(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     command_id: Mapped[str] = mapped_column(unique=True)
     url: Mapped[str]
-    types: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    description: Mapped[str | None]
     ordering: Mapped[str]
     status: Mapped[str]
-    version: Mapped[int]
-    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    read_id: Mapped[str]
+    created_by: Mapped[str]
+    description: Mapped[str | None]
+    public_key: Mapped[str | None]
+    lease: Mapped[str | None]
     secret: Mapped[str | None]
     private_key: Mapped[str | None]
-    public_key: Mapped[str | None]
     previous_secret: Mapped[str | None]
     previous_private_key: Mapped[str | None]
-    previous_until: Mapped[datetime | None]
-    older_keys: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
-    read_in: Mapped[int] = mapped_column(BigInteger)
-    read_id: Mapped[str]
-    lease: Mapped[str | None]
+    types: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
     idle: Mapped[bool]
-    seen_at: Mapped[datetime | None]
-    wakes_at: Mapped[datetime | None]
-    waits_since: Mapped[datetime | None]
-    slow_until: Mapped[datetime | None]
+    version: Mapped[int]
+    read_in: Mapped[int] = mapped_column(BigInteger)
     slowed: Mapped[int]
-    failing_since: Mapped[datetime | None]
-    delivered_at: Mapped[datetime | None]
-    created_by: Mapped[str]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    previous_until: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
+    wakes_at: Mapped[datetime | None]
+    slow_until: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    waits_since: Mapped[datetime | None]
+    older_keys: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
 
 
 class WebhookEndpointEventRow(Base):
@@ -77,11 +77,11 @@ class WebhookEndpointEventRow(Base):
     __table_args__ = (Index("uq_webhook_endpoint_events_command_id", "endpoint_id", "command_id", unique=True),)
 
     endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str]
     status: Mapped[str]
     actor: Mapped[str]
     command_id: Mapped[str]
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)
     at: Mapped[datetime]
     recorded_at: Mapped[datetime]
@@ -119,14 +119,14 @@ class WebhookDeliveryRow(Base):
     event_id: Mapped[str]
     type: Mapped[str]
     subject: Mapped[str]
-    subject_seq: Mapped[int]
     status: Mapped[str]
+    error: Mapped[str | None]
+    answer: Mapped[str | None]
+    subject_seq: Mapped[int]
     tries: Mapped[int]
     replays: Mapped[int]
+    status_code: Mapped[int | None]
+    created_at: Mapped[datetime]
     next_at: Mapped[datetime | None]
     tried_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
-    status_code: Mapped[int | None]
-    error: Mapped[str | None]
-    answer: Mapped[str | None]
-    created_at: Mapped[datetime]

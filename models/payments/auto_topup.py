@@ -39,13 +39,13 @@ class AutoTopUp(Base):
     monthly_cap_minor: Mapped[int]
     payment_method: Mapped[str | None]
     armed: Mapped[bool]
-    capped_until: Mapped[datetime | None]
     crossings: Mapped[int]
-    failures: Mapped[int] = mapped_column(server_default=text("0"))
-    retry_at: Mapped[datetime | None]
     off_reason: Mapped[str | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    capped_until: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    retry_at: Mapped[datetime | None]
 
 
 class AutoTopUpCrossing(Base):

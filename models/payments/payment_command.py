@@ -30,8 +30,8 @@ class PaymentCommand(Base):
     payment_id: Mapped[str] = mapped_column(unique=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class PaymentCommandContent(Base):

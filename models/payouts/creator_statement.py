@@ -31,10 +31,10 @@ class CreatorStatement(Base):
     number: Mapped[str] = mapped_column(unique=True)
     series: Mapped[str]
     total_minor: Mapped[int]
-    tax_minor: Mapped[int] = mapped_column(server_default="0")
     tax_code: Mapped[str]
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
     issued_at: Mapped[datetime]
+    tax_minor: Mapped[int] = mapped_column(server_default="0")
 
 
 class CreatorCorrection(Base):

@@ -40,10 +40,10 @@ class Recovery(Base):
     org_id: Mapped[str]
     asset: Mapped[str]
     amount_minor: Mapped[int]
-    short_minor: Mapped[int] = mapped_column(server_default=text("0"))
     disputed_at: Mapped[datetime]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    short_minor: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class RecoveryShare(Base):

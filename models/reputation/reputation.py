@@ -146,11 +146,11 @@ class ReputationScoreRow(Base):
     stars_e6: Mapped[int]
     rank_e6: Mapped[int]
     evidence_count: Mapped[int] = mapped_column(server_default=_ZERO)
-    evidence_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     latest_on: Mapped[date | None] = mapped_column(Date)
     board: Mapped[str]
     category: Mapped[str | None]
     band: Mapped[int | None] = mapped_column(SmallInteger, Computed(BAND_SQL.format(day="through"), persisted=True))
+    evidence_e6: Mapped[int] = mapped_column(server_default=_ZERO)
 
 
 class ReputationAgentRow(Base):
@@ -181,7 +181,6 @@ class ReputationAgentRow(Base):
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
     started_on: Mapped[date] = mapped_column(Date)
     evidence_count: Mapped[int] = mapped_column(server_default=_ZERO)
-    evidence_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     ended: Mapped[int] = mapped_column(server_default=_ZERO)
     succeeded: Mapped[int] = mapped_column(server_default=_ZERO)
     rated: Mapped[int] = mapped_column(server_default=_ZERO)
@@ -201,6 +200,7 @@ class ReputationAgentRow(Base):
         SmallInteger, Computed(BAND_SQL.format(day="coalesce(night_on, latest_on)"), persisted=True)
     )
     stale_at: Mapped[datetime | None]
+    evidence_e6: Mapped[int] = mapped_column(server_default=_ZERO)
 
 
 class ReputationRecallRow(Base):

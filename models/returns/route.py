@@ -46,6 +46,7 @@ class RoutingDecision(Base):
             "AND cost_pico >= 0 AND (score_e6 IS NULL OR choice IS NOT NULL)",
             name="outcome",
         ),
+        # A decision without a choice waits for no result.
         Index(
             "uq_routing_decisions_run",
             *("org_id", "run_id", "task_kind", "agent_id"),
@@ -100,6 +101,7 @@ class RoutingSum(Base):
     __tablename__ = "routing_sums"
     __table_args__ = (
         CheckConstraint("costs BETWEEN 0 AND results AND score_e6 BETWEEN 0 AND results * 1000000", name="counts"),
+        {"postgresql_with": {"fillfactor": "50"}},
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)

@@ -51,6 +51,7 @@ class ApiKey(Base):
             postgresql_where=text("revoked_at IS NULL AND org_id IS NULL"),
         ),
         Index("ix_api_keys_org_id", "org_id", "id"),
+        # Each new key asks for all that its principal ever had, see `forget_recipient`.
         Index("ix_api_keys_principal", "org_id", text("lower(principal)")),
         Index(
             "ix_api_keys_qualified",
@@ -75,9 +76,6 @@ class ApiKey(Base):
     place: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     role: Mapped[str]
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
-    department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
-    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
-    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_by: Mapped[str]
     issued_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
@@ -86,4 +84,7 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     accepted_at: Mapped[datetime | None]

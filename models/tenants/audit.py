@@ -47,10 +47,10 @@ class AuditEntry(Base):
     role: Mapped[str]
     actor_org_id: Mapped[str | None]
     key_id: Mapped[str | None]
-    session_id: Mapped[str | None]
-    made_by: Mapped[str | None]
     action: Mapped[str]
     target: Mapped[str]
     request_id: Mapped[str | None]
     address: Mapped[str | None]
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    session_id: Mapped[str | None]
+    made_by: Mapped[str | None]

@@ -32,13 +32,13 @@ class Organization(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     tier: Mapped[str] = mapped_column(server_default="free")
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     status: Mapped[str] = mapped_column(server_default="active")
     status_reason: Mapped[str | None]
     status_by: Mapped[str | None]
     status_at: Mapped[datetime | None]
     timed_exits: Mapped[str] = mapped_column(server_default="continue")
     peers_agreed_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(server_default=text("1"))
-    created_by: Mapped[str]
-    command_id: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -41,11 +41,11 @@ class Session(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
-    link_id: Mapped[str | None] = mapped_column(ForeignKey("session_links.id"), unique=True)
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     principal: Mapped[str]
     role: Mapped[str]
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    link_id: Mapped[str | None] = mapped_column(ForeignKey("session_links.id"), unique=True)
     made_by: Mapped[str | None]
     browser: Mapped[str]
     address: Mapped[str | None]

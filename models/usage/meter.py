@@ -60,8 +60,8 @@ class MeterRow(Base):
     created_by: Mapped[str]
     command_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    charged_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    charged_at: Mapped[datetime | None]
     is_default: Mapped[bool] = mapped_column(server_default=false())
 
 

@@ -83,9 +83,9 @@ class UsageBillSum(Base):
     ref: Mapped[str] = mapped_column(primary_key=True)
     events: Mapped[int]
     quantity: Mapped[Decimal] = mapped_column(Numeric)
-    charged: Mapped[Decimal] = mapped_column(Numeric, server_default=text("0"))
     pico: Mapped[Decimal] = mapped_column(PICO)
     line: Mapped[int | None]
+    charged: Mapped[Decimal] = mapped_column(Numeric, server_default=text("0"))
 
 
 class UsageVoid(Base):

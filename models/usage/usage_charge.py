@@ -44,15 +44,15 @@ class UsageChargeRow(Base):
     org_id: Mapped[str] = mapped_column(primary_key=True)
     event: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), primary_key=True)
     occurred_at: Mapped[datetime]
-    month: Mapped[date | None]
     meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     quantities: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric))
-    use_id: Mapped[str | None] = mapped_column(ForeignKey("marketplace_agreed_uses.id"))
     due_at: Mapped[datetime]
     waits_for: Mapped[str | None]
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     amount: Mapped[int | None]
     charged_at: Mapped[datetime | None]
+    use_id: Mapped[str | None] = mapped_column(ForeignKey("marketplace_agreed_uses.id"))
+    month: Mapped[date | None]
     voided_at: Mapped[datetime | None]
 
 

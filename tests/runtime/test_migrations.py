@@ -1,4 +1,4 @@
-"""How a database is brought to the newest revision: one at a time, in steps, and never in everybody's way for long."""
+"""How a database is brought to the newest revision: one at a time, as a whole, and never in the way for long."""
 
 import asyncio
 
@@ -21,16 +21,16 @@ async def test_the_schema_of_a_stack_is_that_of_the_models(fresh_database_urls: 
     assert await asyncio.to_thread(alembic, fresh_database_urls.owner, "check")
 
 
-async def test_a_table_in_use_makes_a_migration_fail_soon_and_leaves_those_before_it(empty_database_url: str) -> None:
-    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0007")
+async def test_a_table_in_use_makes_a_migration_fail_soon_and_leaves_nothing_of_it(empty_database_url: str) -> None:
     user = await asyncpg.connect(empty_database_url)
+    await user.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
     async with user.transaction():
-        await user.execute("LOCK TABLE organizations IN ROW EXCLUSIVE MODE")
+        await user.execute("LOCK TABLE alembic_version IN SHARE MODE")
         with pytest.raises(StackError, match="lock timeout"):
             await asyncio.to_thread(alembic, empty_database_url, "-x", "lock_timeout=100ms", "upgrade", "head")
-    reached = await user.fetchval("SELECT version_num FROM alembic_version")
+    tables = await user.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 'ledger')")
     await user.close()
-    assert reached.startswith("0007_")
+    assert tables == 1
     await asyncio.to_thread(alembic, empty_database_url, "upgrade", "head")
 
 

@@ -131,7 +131,5 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION invoice_edit, invoice_discard, invoice_finalise, invoice_number, invoice_number_page,
-    invoice_account, invoice_post FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION invoice_edit, invoice_discard, invoice_finalise, invoice_number, invoice_number_page,
     invoice_account, invoice_post TO bursar_platform;

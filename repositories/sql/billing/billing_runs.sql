@@ -81,5 +81,4 @@ BEGIN
     RETURN true;
 END
 $$;
-REVOKE ALL ON FUNCTION billing_run_invoice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION billing_run_invoice TO bursar_platform;

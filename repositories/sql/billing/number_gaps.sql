@@ -6,7 +6,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(max(last), 0) FROM public.number_gaps WHERE name = 'event'
 $$;
-REVOKE ALL ON FUNCTION event_floor() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION event_floor() TO bursar_api, bursar_platform;
 
 -- Passes over the next p_by numbers of each series, also of those that have none yet: their first one may have been given
@@ -35,4 +34,3 @@ AS $$
     UNION ALL SELECT 'event', t.highest + 1, t.highest + p_by FROM told t
     RETURNING g.name, g.first, g.last
 $$;
-REVOKE ALL ON FUNCTION skip_numbers(text[], bigint, text[]) FROM PUBLIC;

@@ -22,5 +22,4 @@ BEGIN
         ) l;
     END IF;
 END $$;
-REVOKE ALL ON FUNCTION balance_view(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION balance_view(text, text) TO bursar_api;

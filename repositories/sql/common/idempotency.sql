@@ -84,16 +84,5 @@ BEGIN
     RETURN FOUND;
 END $$;
 
-DO $$
-DECLARE
-    v_function text;
-BEGIN
-    FOREACH v_function IN ARRAY ARRAY['idempotency_scope(text)',
-        'idempotency_claim(text, text, bytea, text, interval)',
-        'idempotency_renew(text, text, text, interval)',
-        'idempotency_finish(text, text, text, integer, text, bytea)', 'idempotency_free(text, text, text, boolean)']
-    LOOP
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO bursar_api, bursar_platform', v_function);
-    END LOOP;
-END $$;
+GRANT EXECUTE ON FUNCTION idempotency_scope, idempotency_claim, idempotency_renew,
+    idempotency_finish(text, text, text, integer, text, bytea), idempotency_free TO bursar_api, bursar_platform;

@@ -7,7 +7,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT coalesce(k.department_id, a.department_id), coalesce(k.project_id, a.project_id)
     FROM public.api_keys k LEFT JOIN public.agents a ON a.id = k.agent_id WHERE k.id = p_id
 $$;
-REVOKE ALL ON FUNCTION api_key_attribution(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION api_key_attribution(text) TO bursar_api, bursar_platform;
 
 -- Every process that caches keys forgets one that spends for another department or project from now on.

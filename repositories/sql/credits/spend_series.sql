@@ -65,5 +65,4 @@ BEGIN
     FROM generate_series(p_first::timestamp, last::timestamp, '1 day') AS g (day) LEFT JOIN sums s ON s.day = g.day::date
     WHERE (SELECT count(*) FROM found) = (SELECT n.spends FROM single n) AND (SELECT count(*) FROM refunds) <= most;
 END $$;
-REVOKE ALL ON FUNCTION spend_series(text, date, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION spend_series(text, date, timestamptz) TO bursar_api;

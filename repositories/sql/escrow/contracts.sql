@@ -39,5 +39,4 @@ CREATE OR REPLACE FUNCTION lock_contract(p_id text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT FROM public.contracts WHERE id = p_id FOR NO KEY UPDATE
 $$;
-REVOKE ALL ON FUNCTION lock_contract(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lock_contract(text) TO bursar_platform;

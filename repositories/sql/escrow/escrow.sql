@@ -10,5 +10,4 @@ BEGIN
     RETURN (SELECT e.state FROM public.escrows e WHERE e.id = p_escrow);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenant_escrow(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_escrow(text, text) TO bursar_api;

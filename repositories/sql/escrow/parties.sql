@@ -35,5 +35,3 @@ END $$;
 CREATE OR REPLACE TRIGGER write_parties AFTER INSERT ON escrows FOR EACH ROW EXECUTE FUNCTION write_escrow_parties();
 CREATE OR REPLACE TRIGGER update_parties AFTER UPDATE ON escrows FOR EACH ROW
     WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION write_escrow_parties();
-
-REVOKE ALL ON FUNCTION write_contract_parties(), write_escrow_parties() FROM PUBLIC;

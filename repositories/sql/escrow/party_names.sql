@@ -19,5 +19,4 @@ BEGIN
         WHERE p.org_id = p_org AND p.contract_id = ANY (p_contracts);
 END
 $$;
-REVOKE ALL ON FUNCTION tenant_party_names(text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_party_names(text, text[]) TO bursar_api;

@@ -10,5 +10,4 @@ BEGIN
     RETURN QUERY SELECT c.* FROM public.contracts c WHERE c.id = p_contract;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenant_contract(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_contract(text, text) TO bursar_api;

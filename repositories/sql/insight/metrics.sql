@@ -187,6 +187,5 @@ BEGIN
     RETURN number;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION metric_minor, metric_monthly, metric_facts, add_up_metrics, note_active_people FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION metric_minor, metric_monthly, metric_facts TO bursar_api, bursar_platform;
 GRANT EXECUTE ON FUNCTION add_up_metrics, note_active_people TO bursar_platform;

@@ -4,5 +4,4 @@ CREATE OR REPLACE FUNCTION agent_retired_at(p_agent text) RETURNS timestamptz
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT a.retired_at FROM public.agents a WHERE a.id = p_agent FOR SHARE
 $$;
-REVOKE ALL ON FUNCTION agent_retired_at(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION agent_retired_at(text) TO bursar_api, bursar_platform;

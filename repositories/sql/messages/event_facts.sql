@@ -248,16 +248,3 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER tell_scores AFTER INSERT ON reputation_history REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION tell_scores();
-
-DO $$
-DECLARE
-    v_name text;
-BEGIN
-    FOREACH v_name IN ARRAY ARRAY[
-        'tell(text,text,text,timestamptz,jsonb)', 'tell_invoice()', 'tell_credit_note()', 'tell_purchase()',
-        'tell_project()', 'tell_contract()', 'tell_alert()', 'tell_lot()', 'tell_expired_lot()', 'tell_spend()',
-        'tell_scores()'
-    ] LOOP
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_name);
-    END LOOP;
-END $$;

@@ -25,5 +25,4 @@ END $do$;
 -- is inlined where a column defaults to it.
 CREATE OR REPLACE FUNCTION new_event_id() RETURNS text
 LANGUAGE sql VOLATILE AS $$ SELECT public.type_id('evt', pg_catalog.uuidv7()) $$;
-REVOKE EXECUTE ON FUNCTION type_id(text, uuid), new_event_id() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION type_id(text, uuid), new_event_id() TO bursar_api, bursar_platform;

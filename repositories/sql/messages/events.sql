@@ -4,5 +4,4 @@ CREATE OR REPLACE FUNCTION event_written_before(p_id text) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.written_in FROM public.events e WHERE e.id < p_id ORDER BY e.id DESC LIMIT 1
 $$;
-REVOKE ALL ON FUNCTION event_written_before(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION event_written_before(text) TO bursar_api, bursar_platform;

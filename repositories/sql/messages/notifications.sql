@@ -38,5 +38,4 @@ BEGIN
         WHERE recipient = v_recipient AND hidden_at IS NULL;
     RETURN NULL;
 END $$;
-REVOKE ALL ON FUNCTION forget_recipient() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER forget_recipient AFTER INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION forget_recipient();

@@ -34,7 +34,5 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION tenant_payment_command(text, text) FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION note_payment_command(text, text, text, bytea, jsonb, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_payment_command(text, text) TO bursar_api;
 GRANT EXECUTE ON FUNCTION note_payment_command(text, text, text, bytea, jsonb, jsonb) TO bursar_api;

@@ -10,5 +10,4 @@ BEGIN
     RETURN (SELECT p.state FROM public.payments p WHERE p.id = p_payment);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenant_payment(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_payment(text, text) TO bursar_api;

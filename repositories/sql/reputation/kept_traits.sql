@@ -47,5 +47,4 @@ CREATE OR REPLACE TRIGGER keep_tax_id AFTER INSERT OR UPDATE OF vat_id ON billin
 CREATE OR REPLACE TRIGGER keep_payout_account AFTER INSERT OR UPDATE OF destination ON creator_accounts
     FOR EACH ROW WHEN (NEW.destination IS NOT NULL) EXECUTE FUNCTION keep_payout_account();
 
-REVOKE EXECUTE ON FUNCTION organization_trait_digest, keep_tax_id, keep_payout_account FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION organization_trait_digest TO bursar_platform;

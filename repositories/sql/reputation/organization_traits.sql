@@ -47,5 +47,4 @@ BEGIN
     RETURN v_judged;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION reputation_judge_traits FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_judge_traits TO bursar_platform;

@@ -852,12 +852,6 @@ BEGIN
     RETURN true;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
-    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_stated_later,
-    reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
-    reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
-    reputation_give, reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
     reputation_declared, reputation_stated_later,

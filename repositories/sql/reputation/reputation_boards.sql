@@ -60,6 +60,4 @@ CREATE OR REPLACE TRIGGER organization_closed AFTER UPDATE OF status ON organiza
 CREATE OR REPLACE TRIGGER agent_retired AFTER UPDATE OF retired_at ON agents FOR EACH ROW
     WHEN (OLD.retired_at IS DISTINCT FROM NEW.retired_at) EXECUTE FUNCTION agent_visibility_changed();
 
-REVOKE EXECUTE ON FUNCTION reputation_board, reputation_placed, agent_category_changed, agent_visibility_changed,
-    organization_closed FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_board TO bursar_platform;

@@ -36,5 +36,4 @@ BEGIN
     RETURN true;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION reputation_take_client FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_take_client TO bursar_platform;

@@ -26,5 +26,4 @@ BEGIN
     END LOOP;
     RETURN v_made;
 END $$;
-REVOKE ALL ON FUNCTION open_reputation_months(date, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION open_reputation_months(date, date) TO bursar_platform;

@@ -213,7 +213,5 @@ BEGIN
     RETURN true;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_passed_on, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,
-    reputation_recall, reputation_recalled, reputation_give_again, reputation_refresh FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_funded, reputation_passed_on, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,
     reputation_recall, reputation_recalled, reputation_give_again, reputation_refresh TO bursar_platform;

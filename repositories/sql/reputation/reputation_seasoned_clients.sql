@@ -107,9 +107,6 @@ BEGIN
     END IF;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION reputation_seasoned_client_at, reputation_season_client,
-    reputation_catch_up_client, reputation_reseason_client,
-    reputation_client_terms FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_seasoned_client_at, reputation_season_client,
     reputation_catch_up_client, reputation_reseason_client,
     reputation_client_terms TO bursar_platform;

@@ -148,6 +148,5 @@ CREATE CONSTRAINT TRIGGER note_revenue AFTER INSERT ON ledger.transfers DEFERRAB
     WHEN (NEW.kind LIKE 'payment.%' OR NEW.kind IN ('escrow.released', 'escrow.split', 'marketplace.sold',
         'marketplace.used', 'marketplace.refunded', 'earnings.recovered'))
     EXECUTE FUNCTION note_revenue();
-REVOKE EXECUTE ON FUNCTION revenue_of_transfer, revenue_in_money, note_revenue, paid_by_transfers FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION revenue_of_transfer, revenue_in_money, paid_by_transfers TO bursar_platform;
 GRANT EXECUTE ON FUNCTION paid_by_transfers TO bursar_api;

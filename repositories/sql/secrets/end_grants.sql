@@ -9,5 +9,4 @@ BEGIN
                 AND k.org_id = NEW.org_id AND lower(k.principal) = lower(NEW.principal));
     RETURN NULL;
 END $$;
-REVOKE ALL ON FUNCTION end_grants() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER end_grants AFTER INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION end_grants();

@@ -78,7 +78,5 @@ BEGIN
         FROM (SELECT) one LEFT JOIN LATERAL (SELECT v_version.sealed, v_version.wrapped_key, v_version.key_id
             WHERE v_outcome = 'opened') o ON true;
 END $$;
-REVOKE ALL ON FUNCTION open_secret(text, text, integer, text, text, text, boolean, text, text, text, text, text[], text,
-    text, boolean, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION open_secret(text, text, integer, text, text, text, boolean, text, text, text, text, text[], text,
     text, boolean, timestamptz) TO bursar_platform;

@@ -6,7 +6,6 @@ BEGIN
         WHERE grant_id = NEW.grant_id AND day = (NEW.created_at AT TIME ZONE 'UTC')::date;
     RETURN NULL;
 END $$;
-REVOKE ALL ON FUNCTION return_unsent_use() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER return_unsent_use AFTER UPDATE ON secret_uses FOR EACH ROW
     WHEN (NEW.status = 'failed' AND NEW.reason <> 'lost' AND (OLD.status <> 'failed' OR OLD.reason = 'lost'))
     EXECUTE FUNCTION return_unsent_use();

@@ -9,5 +9,4 @@ AS $$
     WHERE v.key_id <> p_present AND (v.secret_id, v.number) > (p_secret_id, p_number)
     ORDER BY v.secret_id, v.number LIMIT p_limit
 $$;
-REVOKE ALL ON FUNCTION wrapped_keys(text, text, integer, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrapped_keys(text, text, integer, integer) TO bursar_platform;

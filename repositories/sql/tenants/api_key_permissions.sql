@@ -5,5 +5,4 @@ CREATE OR REPLACE FUNCTION api_key_permissions(p_id text) RETURNS text[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT k.permissions FROM public.api_keys k WHERE k.id = p_id
 $$;
-REVOKE ALL ON FUNCTION api_key_permissions(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION api_key_permissions(text) TO bursar_api, bursar_platform;

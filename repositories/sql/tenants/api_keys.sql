@@ -9,7 +9,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT k.org_id, k.principal, k.role, k.agent_id, k.secret_hash, k.expires_at, k.revoked_at
     FROM public.api_keys k WHERE k.id = p_id
 $$;
-REVOKE ALL ON FUNCTION api_key_lookup(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION api_key_lookup(text) TO bursar_api, bursar_platform;
 
 -- Every process that caches keys listens, and forgets a key when its row changes in a way that matters.

@@ -15,7 +15,6 @@ CREATE OR REPLACE TRIGGER write_pairs AFTER INSERT ON object_metadata FOR EACH R
     WHEN (NEW.metadata <> '{}') EXECUTE FUNCTION write_metadata_pairs();
 CREATE OR REPLACE TRIGGER update_pairs AFTER UPDATE OF metadata ON object_metadata FOR EACH ROW
     WHEN (OLD.metadata <> NEW.metadata) EXECUTE FUNCTION write_metadata_pairs();
-REVOKE ALL ON FUNCTION write_metadata_pairs() FROM PUBLIC;
 
 -- What an organization has written on an object, in one round trip: the tenant is set and the row read under its policy
 -- within the statement's own transaction. No row where it has nothing.
@@ -29,5 +28,4 @@ BEGIN
     RETURN QUERY SELECT m.* FROM public.object_metadata m WHERE m.object_id = p_object AND m.org_id = p_org;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenant_metadata(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_metadata(text, text) TO bursar_api;

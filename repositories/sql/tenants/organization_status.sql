@@ -5,5 +5,4 @@ CREATE OR REPLACE FUNCTION organization_status(p_org text) RETURNS text
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT o.status FROM public.organizations o WHERE o.id = p_org FOR KEY SHARE
 $$;
-REVOKE ALL ON FUNCTION organization_status(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION organization_status(text) TO bursar_api, bursar_platform;

@@ -22,7 +22,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     LEFT JOIN public.agents a ON a.id = s.agent_id
     WHERE s.id = p_id
 $$;
-REVOKE ALL ON FUNCTION session_lookup(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION session_lookup(text) TO bursar_api, bursar_platform;
 
 -- Every process that keeps sessions in memory listens, and forgets one that was ended.
@@ -64,6 +63,5 @@ BEGIN
             AND ended_at IS NULL;
     RETURN NULL;
 END $$;
-REVOKE ALL ON FUNCTION api_key_ends_sessions() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER api_key_ends_sessions AFTER UPDATE ON api_keys FOR EACH ROW
     WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL) EXECUTE FUNCTION api_key_ends_sessions();

@@ -29,5 +29,4 @@ BEGIN
     END LOOP;
     RETURN v_made;
 END $$;
-REVOKE ALL ON FUNCTION open_usage_months(timestamptz, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION open_usage_months(timestamptz, timestamptz) TO bursar_platform;
