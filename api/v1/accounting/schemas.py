@@ -227,12 +227,4 @@ class JournalTransferView(ResponseModel):
                     currency=entry.asset,
                 )
             )
-        return cls(
-            id=transfer.id,
-            kind=transfer.kind,
-            reference=transfer.reference,
-            organization_id=transfer.org_id,
-            effective_at=transfer.effective_at,
-            recorded_at=transfer.recorded_at,
-            entries=entries,
-        )
+        return cls.from_row(transfer, entries=entries)

@@ -59,9 +59,7 @@ class LeftView(ResponseModel):
         if left is None:
             return None
         amount, remaining = (format_amount(each, left.currency) for each in (left.amount_minor, left.remaining_minor))
-        return cls(
-            amount=amount, remaining=remaining, currency=left.currency, window=left.window, resets_at=left.resets_at
-        )
+        return cls.from_row(left, amount=amount, remaining=remaining)
 
 
 class PromptView(ResponseModel):

@@ -143,14 +143,12 @@ class BudgetWindowView(ResponseModel):
     def of(cls, state: WindowState, currency: str) -> "BudgetWindowView":
         """Show a window."""
         pools = {pool.value: PoolView.of(each, currency) for pool, each in state.pools.items()}
-        return cls(
+        return cls.from_row(
+            state,
             window=state.limit.window,
             amount=format_amount(state.limit.amount_minor or 0, currency),
             uses=state.limit.uses,
             uses_spent=state.uses,
-            uses_remaining=state.uses_remaining,
-            starts_at=state.starts_at,
-            resets_at=state.resets_at,
             **{name: pools.get(name) for name in ("reserve", "emergency", "allowance")},
             operating=pools["operating"],
         )
@@ -169,14 +167,7 @@ class EmergencyView(ResponseModel):
     @classmethod
     def of(cls, row: BudgetEmergency) -> "EmergencyView":
         """Show a row."""
-        return cls(
-            reason=row.reason,
-            until=row.ends_at,
-            declared_by=row.declared_by,
-            declared_at=row.declared_at,
-            confirmed_by=row.confirmed_by,
-            begun_at=row.begun_at,
-        )
+        return cls.from_row(row, until=row.ends_at)
 
 
 class PoolTermsView(ResponseModel):

@@ -462,18 +462,12 @@ class TaxReceiptView(ResponseModel):
     @classmethod
     def of(cls, row: TaxReceipt) -> Self:
         """Show a tax document."""
-        return cls(
-            id=row.id,
-            number=row.number,
-            payment_id=row.payment_id,
-            currency=row.currency,
+        return cls.from_row(
+            row,
             amount=format_amount(row.gross_minor, row.currency),
             net=format_amount(row.net_minor, row.currency),
             tax=format_amount(row.tax_minor, row.currency),
-            tax_code=row.tax_code,
-            category=row.category,
             rate=format_rate(row.rate_e6),
-            issued_at=row.issued_at,
             transfer_id=transfer_id(row.transfer_id),
         )
 

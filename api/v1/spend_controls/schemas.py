@@ -226,7 +226,8 @@ class SpendLimitView(LimitTermsView):
     @classmethod
     def of(cls, state: LimitState, currency: str) -> "SpendLimitView":
         """Show a limit."""
-        return cls(
+        return cls.from_row(
+            state,
             window=state.limit.window,
             amount=shown_amount(state.limit.amount_minor, currency),
             uses=state.limit.uses,
@@ -235,9 +236,6 @@ class SpendLimitView(LimitTermsView):
             held=format_amount(state.counted.held_minor, currency),
             remaining=shown_amount(state.remaining_minor, currency),
             uses_spent=state.counted.uses,
-            uses_remaining=state.uses_remaining,
-            starts_at=state.starts_at,
-            resets_at=state.resets_at,
         )
 
 
@@ -368,24 +366,23 @@ class CountedSpendView(ResponseModel):
     @classmethod
     def of(cls, row: Spend | EscrowCount | PurchaseCount, counted_minor: int, currency: str) -> "CountedSpendView":
         """Show a row."""
-        shared = ("agent_id", "department_id", "project_id", "key_id", "principal", "at")
         own: dict[str, Any]
         asset = CREDIT
         if isinstance(row, Spend):
             own = {"id": uuid_id("spd", row.id), "type": CountedType.SPEND, "expires_at": row.held_until}
-            own |= {name: getattr(row, name) for name in ("status", "action", "quantity", "run_id")}
             parts = (row.captured, row.released, row.refunded)
         elif isinstance(row, EscrowCount):
             own = {"id": row.escrow_id, "type": CountedType.ESCROW, "expires_at": None, "run_id": None}
-            own |= {"status": row.status, "action": FUND_ESCROW, "quantity": 1}
+            own |= {"action": FUND_ESCROW, "quantity": 1}
             parts = (row.spent, row.returned, 0)
         else:
             asset = row.asset
             own = {"id": row.order_id, "type": CountedType.PURCHASE, "expires_at": None, "run_id": None}
-            own |= {"status": row.status, "action": PURCHASE_ORDER, "quantity": 1}
+            own |= {"action": PURCHASE_ORDER, "quantity": 1}
             parts = (row.spent, row.returned, row.refunded)
         captured, released, refunded = (format_amount(part, asset) for part in parts)
-        return cls(
+        return cls.from_row(
+            row,
             amount=format_amount(row.amount, asset),
             currency=asset,
             captured=captured,
@@ -393,7 +390,6 @@ class CountedSpendView(ResponseModel):
             refunded=refunded,
             counted=format_amount(counted_minor, currency),
             **own,
-            **{name: getattr(row, name) for name in shared},
         )
 
 
@@ -425,17 +421,14 @@ class RefusalView(ResponseModel):
         def shown(number: int | None) -> str | None:
             return str(number) if row.reason == "uses" and number is not None else shown_amount(number, currency)
 
-        names = ("reason", "action", "agent_id", "department_id", "project_id", "run_id", "key_id", "principal", "at")
-        return cls(
+        return cls.from_row(
+            row,
             id=uuid_id("rfs", row.id),
             window=None if row.window is None else Window(row.window),
             limit=shown(row.limit_amount),
             remaining=shown(row.remaining),
-            resets_at=row.resets_at,
-            pool=row.pool,
             amount=format_amount(row.amount, row.spend_asset),
             currency=row.spend_asset,
-            **{name: getattr(row, name) for name in names},
         )
 
 
