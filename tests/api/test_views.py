@@ -2,9 +2,9 @@
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Iterator
-from types import NoneType, UnionType
+from types import FunctionType, ModuleType, NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
 from api.fields import ResponseModel
@@ -13,21 +13,28 @@ from tests.support.routes import ROUTES
 assert ROUTES  # all views are imported
 
 
-def views(of: type[ResponseModel] = ResponseModel) -> Iterator[type[ResponseModel]]:
-    for view in of.__subclasses__():
-        yield view
-        yield from views(view)
+def functions(module: ModuleType) -> Iterator[tuple[type | None, Any, ast.AST]]:
+    """Yield each function of a module with its code, and each method with its class."""
+    for node in ast.parse(inspect.getsource(module)).body:
+        found = getattr(module, getattr(node, "name", ""), None)
+        if isinstance(found, FunctionType):
+            yield None, found, node
+        for each in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(each, ast.FunctionDef):
+                method = vars(found)[each.name]
+                yield found, getattr(method, "__func__", method), each
 
 
-def copies() -> Iterator[tuple[type[ResponseModel], Any, ast.Call]]:
-    """Yield each view, its method, and the call of `from_row` in it."""
-    for view in views():
-        for name, method in vars(view).items():
-            if isinstance(method, classmethod) and name != "from_row" and view.__module__.startswith("api."):
-                code = ast.parse(textwrap.dedent(inspect.getsource(method.__func__)))
-                for call in ast.walk(code):
-                    if isinstance(call, ast.Call) and ast.unparse(call.func) == "cls.from_row":
-                        yield view, method.__func__, call
+def copies() -> Iterator[tuple[type[ResponseModel], str, Any, ast.Call]]:
+    """Yield each call of `from_row` on a parameter, with its view, the function's name and the parameter's type."""
+    for name, module in list(sys.modules.items()):
+        for owner, function, code in functions(module) if name.startswith("api.v1.") else ():
+            for call in ast.walk(code):
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "from_row":
+                    row, view = ast.unparse(call.args[0]), ast.unparse(call.func.value)
+                    if row in get_type_hints(function):
+                        of: Any = owner if view == "cls" else getattr(module, view)
+                        yield of, f"{name}.{function.__name__}", get_type_hints(function)[row], call
 
 
 def attributes(row: Any) -> set[str]:
@@ -52,11 +59,7 @@ def missing(view: type[ResponseModel], row: Any, call: ast.Call) -> set[str]:
 def test_every_copied_field_is_an_attribute_of_the_row() -> None:
     found = list(copies())
     assert len(found) > 100
-    absent = {
-        f"{view.__name__}.{method.__name__}": names
-        for view, method, call in found
-        if (names := missing(view, get_type_hints(method)[ast.unparse(call.args[0])], call))
-    }
+    absent = {name: names for view, name, row, call in found if (names := missing(view, row, call))}
     assert absent == {}
 
 

@@ -219,9 +219,8 @@ class JournalTransferView(ResponseModel):
         for entry in transfer.entries:
             debit, credit = debit_credit(entry.amount_minor)
             entries.append(
-                JournalEntryView(
-                    account=entry.account,
-                    line=entry.line,
+                JournalEntryView.from_row(
+                    entry,
                     debit=format_amount(debit, entry.asset) if debit else None,
                     credit=format_amount(credit, entry.asset) if credit else None,
                     currency=entry.asset,

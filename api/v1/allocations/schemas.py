@@ -293,10 +293,9 @@ class TrialView(ResponseModel):
             amount=format_amount(row.amount_minor, row.currency),
             paid=format_amount(row.paid_minor, row.currency),
             stages=[
-                TrialStageView(
-                    due_at=stage.due_at,
+                TrialStageView.from_row(
+                    stage,
                     share=format_ratio(stage.share_bps),
-                    results=stage.results,
                     roi=None if stage.roi_e4 is None else format_ratio(stage.roi_e4),
                     paid=at < row.paid,
                 )

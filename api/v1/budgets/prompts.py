@@ -79,7 +79,8 @@ class PromptView(ResponseModel):
     def of(cls, agent_id: str, made: Prompt) -> "PromptView":
         """Show a prompt."""
         figures = made.figures
-        return cls(
+        return cls.from_row(
+            figures,
             agent_id=agent_id,
             text=made.text,
             budget=LeftView.of(figures.own),
@@ -87,8 +88,6 @@ class PromptView(ResponseModel):
             project=LeftView.of(figures.project),
             reserve=LeftView.of(figures.reserve),
             allowance=LeftView.of(figures.allowance),
-            pace_ends_at=figures.pace_ends_at,
-            crypto=list(figures.crypto),
         )
 
 

@@ -194,13 +194,11 @@ class CardPaymentView(ResponseModel):
                 for each in row.requests
             ],
             transactions=[
-                CardTransactionView(
-                    kind=CardTransactionKind(each.kind),
+                CardTransactionView.from_row(
+                    each,
                     amount=format_amount(each.amount_minor, currency),
                     beyond=format_amount(each.beyond_minor, currency),
-                    dispute_status=each.dispute_status,
                     returned=format_amount(each.returned_minor, currency),
-                    occurred_at=each.occurred_at,
                 )
                 for each in transactions
             ],

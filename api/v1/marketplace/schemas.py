@@ -135,24 +135,15 @@ class OfferView(CardView):
         it.
         """
         row = listing.offer
-        return cls(
-            agent_id=row.agent_id,
+        return cls.from_row(
+            row,
             name=listing.name,
-            organization_id=row.org_id,
-            model=OfferModel(row.model),
             price=_amount(row.price_minor, row.currency),
-            currency=row.currency,
             prices=shown_prices(row.usage_prices),
-            included_uses=row.included_uses,
             accepts_granted_credits=listing.accepts_granted,
             granted_amount=_amount(granted_minor, row.currency),
-            summary=row.summary,
-            category=row.category,
-            status=OfferStatus(row.status),
             creator_share=None if creator_bps is None else format_ratio(creator_bps),
             least_payout=None if least is None else money(*least),
-            created_at=row.created_at,
-            changed_at=row.changed_at,
             **card(found),
         )
 

@@ -246,15 +246,12 @@ class PaymentPolicyView(ResponseModel):
             name: shown_amount(getattr(policy, f"{name}_minor"), policy.currency)
             for name in ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
         }
-        return cls(
+        return cls.from_row(
+            policy,
             id=None if row is None else row.id,
             organization_id=org_id,
             subject=subject,
             version=0 if row is None else row.version,
-            currency=policy.currency,
-            free_first=policy.free_first,
-            methods=list(policy.methods),
-            order=list(policy.order),
             crypto=PolicyCryptoView(
                 primary=policy.crypto.primary,
                 reasoning=policy.crypto.reasoning,

@@ -152,9 +152,8 @@ class PayoutView(ResponseModel):
             transfer_id=payout.transfer_ref,
             reversed=format_amount(reversed_minor, payout.currency),
             lines=[
-                PayoutLineView(
-                    agent_id=line.agent_id,
-                    asset=line.asset,
+                PayoutLineView.from_row(
+                    line,
                     amount=format_amount(line.amount_minor, line.asset),
                     paid=format_amount(line.money_minor, payout.currency),
                 )

@@ -117,13 +117,9 @@ class PriceExplanationView(PriceView):
         """Show a price with all that it was made from."""
         facts = asked.facts
         view = PriceView.of(price, facts.currency)
-        return cls(
+        return cls.from_row(
+            facts,
             **{name: getattr(view, name) for name in PriceView.model_fields},
-            agent_id=facts.agent_id,
-            organization_id=facts.org_id,
-            quantity=facts.quantity,
-            currency=facts.currency,
-            at=facts.at,
             rules_version=asked.book.version,
             evidence=evidence_of(asked, settings.commission_bps, settings.platform_discount_bps),
             rules=[
@@ -366,9 +362,8 @@ class DryRunView(ResponseModel):
                 for currency, (number, before, after) in sorted(totals(tried).items())
             ],
             examples=[
-                DryRunQuote(
-                    quote_id=one.quote_id,
-                    currency=one.currency,
+                DryRunQuote.from_row(
+                    one,
                     base_price=format_amount(one.base_minor, one.currency),
                     before=format_amount(one.before_minor, one.currency),
                     after=format_amount(one.after_minor, one.currency),

@@ -176,7 +176,8 @@ def pico_of(amount: str, field: str) -> int:
 
 
 def _candidate(each: Ranked) -> RoutedCandidateView:
-    return RoutedCandidateView(
+    return RoutedCandidateView.from_row(
+        each,
         candidate=each.name,
         expected_cost=_pico(each.cost_pico),
         cost_from=_pico(each.low_pico),
@@ -184,8 +185,6 @@ def _candidate(each: Ranked) -> RoutedCandidateView:
         quality=None if each.quality_e6 is None else _part(each.quality_e6),
         chance=None if each.chance_e6 is None else _part(each.chance_e6),
         odds=_part(each.odds_e6),
-        results=each.results,
-        out=each.out,
         why=why(each),
     )
 

@@ -299,12 +299,7 @@ class ControlVersionView(ResponseModel):
             "parent_id": shown_parent(row.parent_id),
             "status": ControlStatus(row.status),
             "limits": [
-                LimitTermsView(
-                    window=limit.window,
-                    amount=shown_amount(limit.amount_minor, currency),
-                    uses=limit.uses,
-                    hard=limit.hard,
-                )
+                LimitTermsView.from_row(limit, amount=shown_amount(limit.amount_minor, currency))
                 for limit in limits_of(row.windows, row.amounts, row.uses, row.hard)
             ],
             "per_spend": shown_amount(row.per_spend, currency),

@@ -354,12 +354,8 @@ class UsageRunView(ResponseModel):
                 for agent, cost in run.by_agent.items()
             ],
             steps=[
-                RunStepView(
-                    step_id=step.id,
-                    parent_id=step.parent_id,
-                    agents=list(step.agents),
-                    own=RunCostView.of(step.own),
-                    total=RunCostView.of(step.total),
+                RunStepView.from_row(
+                    step, step_id=step.id, own=RunCostView.of(step.own), total=RunCostView.of(step.total)
                 )
                 for step in run.steps
             ],
@@ -435,14 +431,12 @@ class EstimateView(ResponseModel):
             priced_at=None if priced_at is None else MoneyView(**priced_at),
             usage=None if call is None else call.to_json(),
             lines=[
-                EstimateLine(
+                EstimateLine.from_row(
+                    line,
                     model=rated.model,
-                    unit=line.unit,
-                    quantity=line.quantity,
                     unit_price=f"{line.unit_price:f}",
                     amount=f"{line.amount:f}",
                     estimated=line.is_estimated,
-                    priced_as=line.priced_as,
                 )
                 for rated in each
                 for line in rated.lines
