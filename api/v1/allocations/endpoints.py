@@ -130,7 +130,7 @@ async def list_allocations(
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
             found = await allocations.page(session, wanted, after=after, limit=limit)
-        return items_of(found, lambda row: AllocationView(**AllocationView.fields_of(row)))
+        return items_of(found, AllocationView.of)
 
     return await asked.answer(read)
 
@@ -262,8 +262,8 @@ async def _readable(session: AsyncSession, actor: Actor, key: SpendingKey, alloc
 async def _shown(session: AsyncSession, row: Allocation) -> AllocationDetailView:
     lines = allocation.lines_of(row)
     names = await agents.names(session, {line.agent_id for line in lines})
-    return AllocationDetailView(
-        **AllocationView.fields_of(row),
+    return AllocationDetailView.of(
+        row,
         lines=[AllocationLineView.of(line, names.get(line.agent_id, line.agent_id), row.currency) for line in lines],
     )
 

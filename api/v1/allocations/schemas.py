@@ -1,7 +1,7 @@
 """What allocations and trials look like over HTTP."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -176,25 +176,16 @@ class AllocationView(ResponseModel):
     created_at: datetime
 
     @classmethod
-    def fields_of(cls, row: Allocation) -> dict[str, object]:
-        """Return its fields."""
-        return {
-            "id": row.id,
-            "organization_id": row.org_id,
-            "project_id": row.project_id,
-            "night": row.night,
-            "status": AllocationStatus(row.status),
-            "currency": row.currency,
-            "total": format_amount(row.total_minor, row.currency),
-            "reinvested": format_amount(row.reinvested_minor, row.currency),
-            "agents": len(row.lines),
-            "left_out": row.left_out,
-            "priced_at": None if row.priced_at is None else MoneyView(**row.priced_at),
-            "answer_by": row.answer_by,
-            "applied_at": row.applied_at,
-            "applied_by": row.applied_by,
-            "created_at": row.created_at,
-        }
+    def of(cls, row: Allocation, **more: Any) -> Self:
+        """Show a row, and what more its view has."""
+        return cls.from_row(
+            row,
+            total=format_amount(row.total_minor, row.currency),
+            reinvested=format_amount(row.reinvested_minor, row.currency),
+            agents=len(row.lines),
+            priced_at=None if row.priced_at is None else MoneyView(**row.priced_at),
+            **more,
+        )
 
 
 class AllocationDetailView(AllocationView):

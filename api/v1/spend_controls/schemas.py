@@ -258,6 +258,22 @@ class ControlTermsView(ResponseModel):
     ends_at: datetime | None
     created_at: datetime = Field(description="Spending counts from here on.")
 
+    @classmethod
+    def with_terms(cls, row: SpendControl, name: str | None, **more: Any) -> Self:
+        """Show a row with the name of its subject, and what more its view has."""
+        return cls.from_row(
+            row,
+            id=uuid_id("ctl", row.id),
+            subject=SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id, name=name),
+            parent_id=shown_parent(row.parent_id),
+            path=[uuid_id("ctl", part) for part in row.path],
+            currency=row.asset,
+            time_zone=row.zone,
+            per_spend=shown_amount(row.per_spend, row.asset),
+            thresholds=[format_ratio(part) for part in row.thresholds_e4],
+            **more,
+        )
+
 
 class ControlView(ControlTermsView):
     """A spend control and what is left of its limits."""
@@ -268,7 +284,7 @@ class ControlView(ControlTermsView):
     def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime, name: str | None) -> "ControlView":
         """Show a row, with what counts at a moment, and the name of its subject."""
         limits = [SpendLimitView.of(state, row.asset) for state in states_of(row, counters, at)]
-        return cls(limits=limits, **terms_of(row, name))
+        return cls.with_terms(row, name, limits=limits)
 
 
 class ControlVersionView(ResponseModel):
@@ -287,29 +303,19 @@ class ControlVersionView(ResponseModel):
     reason: str | None
 
     @classmethod
-    def of(cls, row: SpendControlVersion, currency: str) -> Self:
-        """Show a row."""
-        return cls(**cls.fields_of(row, currency))
-
-    @classmethod
-    def fields_of(cls, row: SpendControlVersion, currency: str) -> dict[str, Any]:
-        """Return the fields of a row."""
-        return {
-            "version": row.version,
-            "parent_id": shown_parent(row.parent_id),
-            "status": ControlStatus(row.status),
-            "limits": [
+    def of(cls, row: SpendControlVersion, currency: str, **more: Any) -> Self:
+        """Show a row, and what more its view has."""
+        return cls.from_row(
+            row,
+            parent_id=shown_parent(row.parent_id),
+            limits=[
                 LimitTermsView.from_row(limit, amount=shown_amount(limit.amount_minor, currency))
                 for limit in limits_of(row.windows, row.amounts, row.uses, row.hard)
             ],
-            "per_spend": shown_amount(row.per_spend, currency),
-            "thresholds": [format_ratio(part) for part in row.thresholds_e4],
-            "starts_at": row.starts_at,
-            "ends_at": row.ends_at,
-            "changed_at": row.changed_at,
-            "changed_by": row.changed_by,
-            "reason": row.reason,
-        }
+            per_spend=shown_amount(row.per_spend, currency),
+            thresholds=[format_ratio(part) for part in row.thresholds_e4],
+            **more,
+        )
 
 
 class CountedType(StrEnum):
@@ -492,27 +498,6 @@ def _department_limit(state: LimitState) -> DepartmentLimitView | None:
         remaining=format_amount(remaining, CREDIT),
         resets_at=state.resets_at,
     )
-
-
-def terms_of(row: SpendControl, name: str | None) -> dict[str, Any]:
-    """Return the fields of a `ControlTermsView`, with the name of the control's subject."""
-    return {
-        "id": uuid_id("ctl", row.id),
-        "organization_id": row.org_id,
-        "subject": SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id, name=name),
-        "parent_id": shown_parent(row.parent_id),
-        "path": [uuid_id("ctl", part) for part in row.path],
-        "currency": row.asset,
-        "time_zone": row.zone,
-        "week_starts": row.week_starts,
-        "status": ControlStatus(row.status),
-        "version": row.version,
-        "per_spend": shown_amount(row.per_spend, row.asset),
-        "thresholds": [format_ratio(part) for part in row.thresholds_e4],
-        "starts_at": row.starts_at,
-        "ends_at": row.ends_at,
-        "created_at": row.created_at,
-    }
 
 
 def shown_parent(parent_id: UUID | None) -> str | None:
