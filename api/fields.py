@@ -1,10 +1,12 @@
 """The field types that request schemas are made of: bounded, storable, exact."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from functools import cache
+from operator import attrgetter
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -339,6 +341,29 @@ class ResponseModel(BaseModel):
     """The base of every answer."""
 
     model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def from_row(cls, row: object, /, **given: Any) -> Self:
+        """Show a row: fields that are not given are its attributes of the same name, `organization_id` its `org_id`.
+
+        A field with a default is never read from the row. A test compares the attributes with the type of the row.
+        """
+        names, read = _copied(cls, *given)
+        given.update(zip(names, read(row), strict=True))
+        shown: Self = cls.__pydantic_validator__.validate_python(given)  # as the constructor does, without its copy
+        return shown
+
+
+@cache
+def _copied(view: type[BaseModel], *given: str) -> tuple[tuple[str, ...], Callable[[object], Iterable[object]]]:
+    """Return the fields that are copied, as they are written, and what reads them from a row."""
+    copied = {
+        field.alias or name: "org_id" if name == "organization_id" else name
+        for name, field in view.model_fields.items()
+        if field.is_required() and name not in given and field.alias not in given
+    }
+    read = attrgetter(*copied.values())
+    return tuple(copied), read if len(copied) > 1 else lambda row: (read(row),)
 
 
 class Page(ResponseModel, Generic[T]):

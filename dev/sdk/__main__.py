@@ -60,7 +60,7 @@ def generated() -> dict[Path, str]:
             modules.events({name: (each.sentence, each.schema) for name, each in CATALOGUE.items()})
         ),
         PACKAGE / "_async" / "resources.py": resources,
-        REFERENCE: _ruff(["format", "-"], reference.page(document, listed), REFERENCE),
+        REFERENCE: _ruff(["format", "-"], reference.page(listed), REFERENCE),
     }
     written = [
         path for path in sorted((PACKAGE / "_async").glob("*.py")) if path.name not in {"__init__.py", "_runtime.py"}

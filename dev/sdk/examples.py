@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.openapi_words import SUFFIX
+SUFFIX = "01kar6h2d8e4wvq3r5s7t9x001"
 
 _START, _END = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
 _AGENT = f"agt_{SUFFIX}"
@@ -22,7 +22,9 @@ VALUES: dict[str, Any] = {
     **{"suppression_id": f"sup_{SUFFIX}", "control_id": f"ctl_{SUFFIX}", "feedback_id": f"fbk_{SUFFIX}"},
     **{"currency": "USD", "q": "report-17", "reference": "2026-01/GAME-17", "item": "GitHub Copilot subscription"},
     **{"vendor": "GitHub", "purpose": "Summarise the report", "why": "It completes code in our scripts."},
-    **{"reason": "Agreed with the customer.", "template": "Daily budget: {daily}, remaining: {remaining}"},
+    **{"if-match": '"1"', "correction_id": f"stc_{SUFFIX}", "session_id": f"ses_{SUFFIX}", "link_id": f"lnk_{SUFFIX}"},
+    **{"slug": "report-writer", "reason": "Agreed with the customer."},
+    **{"template": "Daily budget: {daily}, remaining: {remaining}"},
 }
 
 #: By the operation; added to what its request requires, or in its place.

@@ -225,6 +225,8 @@ async def test_a_frozen_budget_stops_the_next_spend_and_versions_tell_who(tenant
     ]
     (refusal,) = good(await tenant.auditor.get(f"/budgets/{budget['id']}/refusals"))["data"]
     assert refusal["reason"] == "frozen"
+    closed = good(await act(tenant.admin, budget, "close", reason="The launch is over."))
+    assert (closed["status"], closed["version"]) == ("closed", 5)
 
 
 async def waiting(tenant: Tenant) -> list[str]:

@@ -10,14 +10,17 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.insight.report import ReportActivities
+from api.app import create_app
 from contracts.insight.report import MakeReport
 from domain.insight.report import TEMPLATES, ReportSchedule, period_at
 from runtime.database import Database
 from services.insight.metrics import ask
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.spending import grant, use
+from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 from tests.support.reports import LATE
+from tests.support.serving import client_of
 from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
@@ -202,3 +205,16 @@ async def test_period_that_is_not_over_or_not_of_the_schedule_is_not_computed(ow
     day = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}"
     # No Temporal runs for these tests: the request gets as far as that.
     refused(await own.owner.post(there, {"period": day}), 503, "service.unavailable")
+
+
+async def test_a_period_that_is_over_is_asked_of_the_runs_of_the_report(
+    own: Tenant, database_urls: DatabaseUrls
+) -> None:
+    client: Any = Starts()
+    async with client_of(create_app(settings_for(database_urls), temporal=client)) as http:
+        owner = Caller(http, own.owner.token, own.org_id)
+        report = good(await owner.post(PATH, _report()), 201)
+        day = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}"
+        asked = good(await owner.post(f"{PATH}/{report['id']}/runs", {"period": day}), 202)
+    assert asked == {"report_id": report["id"], "period": day}
+    assert len(client.ids) == 1

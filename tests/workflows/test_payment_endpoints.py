@@ -125,6 +125,20 @@ async def test_pitfall_26_refund_without_an_amount_gives_the_remainder_only(shop
     assert shop.there(bought).gone == 976
 
 
+async def test_refund_that_is_nowhere_to_be_found_is_given_up_by_an_operator(shop: Shop) -> None:
+    body = {"package": "pack_100", "payment_method": "pm_ok"}
+    bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
+    path = f"/payments/{bought['payment_id']}/refunds"
+    shop.stage.fake.breaks.append("before")
+    shop.stage.fake.refuses.add("find_refund")
+    unknown = good(await shop.payer.post(path, {"amount": "4.00"}, key=new_key()), 201)
+    said = {"at_provider": False, "reason": "Their support has none."}
+    given_up = good(await shop.operator.post(f"{path}/{unknown['id']}/give-up", said, key=new_key()))
+    shop.stage.fake.refuses.clear()
+    assert (given_up["id"], given_up["status"], given_up["failure"]) == (unknown["id"], "failed", said["reason"])
+    assert await shop.available() == "100.00"
+
+
 @pytest.mark.slow
 async def test_refund_that_the_provider_refuses_says_why(shop: Shop) -> None:
     bought = await shop.top_up()

@@ -49,17 +49,14 @@ class StatementLineView(ResponseModel):
     @classmethod
     def of(cls, line: StatementLine, asset: str) -> Self:
         """Show a line."""
-        return cls(
+        return cls.from_row(
+            line,
             id=line.transfer_id,
-            kind=line.kind,
-            purpose=line.purpose,
-            reference=line.reference,
             counterparties=[CounterpartyView.of(name) for name in line.counterparties],
             amount=format_amount(line.amount_minor, asset),
             balance=format_amount(line.balance_minor, asset),
             paid=[CreditCostView(amount=format_amount(amount, paid), currency=paid) for paid, amount in line.paid],
             booked_at=line.recorded_at,
-            effective_at=line.effective_at,
         )
 
 

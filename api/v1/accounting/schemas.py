@@ -219,20 +219,11 @@ class JournalTransferView(ResponseModel):
         for entry in transfer.entries:
             debit, credit = debit_credit(entry.amount_minor)
             entries.append(
-                JournalEntryView(
-                    account=entry.account,
-                    line=entry.line,
+                JournalEntryView.from_row(
+                    entry,
                     debit=format_amount(debit, entry.asset) if debit else None,
                     credit=format_amount(credit, entry.asset) if credit else None,
                     currency=entry.asset,
                 )
             )
-        return cls(
-            id=transfer.id,
-            kind=transfer.kind,
-            reference=transfer.reference,
-            organization_id=transfer.org_id,
-            effective_at=transfer.effective_at,
-            recorded_at=transfer.recorded_at,
-            entries=entries,
-        )
+        return cls.from_row(transfer, entries=entries)

@@ -39,12 +39,7 @@ class ActionCostView(ResponseModel):
     @classmethod
     def of(cls, cost: Cost) -> "ActionCostView":
         """Show a cost."""
-        return cls(
-            action=cost.action,
-            cost=format_amount(cost.cost_minor, CREDIT),
-            source=cost.source,
-            version=cost.version,
-        )
+        return cls.from_row(cost, cost=format_amount(cost.cost_minor, CREDIT))
 
 
 class CostList(ResponseModel):
@@ -71,13 +66,9 @@ class CostVersionView(ResponseModel):
     @classmethod
     def of(cls, row: ActionCost, *, with_author: bool) -> "CostVersionView":
         """Show a row."""
-        return cls(
-            id=row.id,
-            action=row.action,
-            organization_id=row.org_id,
-            version=row.version,
+        return cls.from_row(
+            row,
             cost=None if row.cost_minor is None else format_amount(row.cost_minor, CREDIT),
             note=row.note if with_author else None,
             created_by=row.created_by if with_author else None,
-            created_at=row.created_at,
         )

@@ -69,12 +69,10 @@ class FactObjectView(ResponseModel):
     def of(cls, cause: Cause) -> Self:
         """Show what a fact was about."""
         priced = cause.amount_minor is not None and cause.currency is not None
-        return cls(
+        return cls.from_row(
+            cause,
             type=CAUSES[cause.id.rpartition("_")[0]],
-            id=cause.id,
-            name=cause.name,
             amount=format_amount(cause.amount_minor or 0, cause.currency or "") if priced else None,
-            currency=cause.currency,
         )
 
 
@@ -102,17 +100,12 @@ class FactView(ResponseModel):
     def of(cls, fact: Fact) -> Self:
         """Show a fact."""
         payee = None if fact.cause is None else fact.cause.payee_agent_id
-        return cls(
+        return cls.from_row(
+            fact,
             id=transfer_id(fact.transfer_id),
-            kind=fact.kind,
-            category=fact.category,
             object=None if fact.cause is None else FactObjectView.of(fact.cause),
-            agent_id=fact.agent_id,
             agent_name=fact.agents.get(fact.agent_id or ""),
             payee_agent_id=payee,
             payee_agent_name=fact.agents.get(payee or ""),
-            principal=fact.principal,
             changes=[ChangeOfAssetView.of(change) for change in fact.changes],
-            effective_at=fact.effective_at,
-            recorded_at=fact.recorded_at,
         )

@@ -359,13 +359,8 @@ class AgentView(CardView, MetadataView):
     def of(cls, row: Agent, found: Card, own: ObjectMetadata | None) -> "AgentView":
         """Show a row, its card, and what its organization has written on it where it is the caller's."""
         priced = row.price_minor is not None and row.price_currency is not None
-        return cls(
-            id=row.id,
-            name=row.name,
-            description=row.description,
-            organization_id=row.org_id,
-            visibility=Visibility(row.visibility),
-            category=row.category,
+        return cls.from_row(
+            row,
             pricing=PricingView(
                 model=PricingModel(row.pricing_model),
                 amount=format_amount(row.price_minor or 0, row.price_currency or CREDIT) if priced else None,
@@ -373,8 +368,6 @@ class AgentView(CardView, MetadataView):
             ),
             terms={name: _bounds_view(name, bounds) for name, bounds in sorted(row.terms.items())},
             accepts_granted_credits=row.accepts_granted,
-            created_at=row.created_at,
-            retired_at=row.retired_at,
             **card(found),
             **shown(own),
         )

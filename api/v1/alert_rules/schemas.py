@@ -188,12 +188,11 @@ class ConditionView(ResponseModel):
         """Show a condition."""
         timed, turns = bool(condition.period_seconds), {ConditionType.CROSSES, ConditionType.CHANGES_BY}
         measured = not timed and condition.type is not ConditionType.UNUSUAL
-        return cls(
-            type=condition.type,
+        return cls.from_row(
+            condition,
             threshold=threshold_text(condition, metric, asset),
             measure=condition.measure if measured else None,
             direction=condition.direction if condition.type in turns else None,
-            of=condition.of,
             period=period_text(condition.period_seconds) if timed else None,
         )
 
@@ -228,23 +227,14 @@ class AlertRuleView(ResponseModel):
         assert row.metric is not None
         assert row.condition is not None
         metric = METRICS[row.metric]
-        return cls(
-            id=row.id,
-            name=row.name,
+        return cls.from_row(
+            row,
             built_in=False,
-            organization_id=row.org_id,
-            description=row.description,
-            metric=row.metric,
             filter=_texts(row.filters),
             condition=ConditionView.of_condition(Condition.kept(row.condition), metric, row.asset),
             window=period_text(row.window_seconds),
             cool_down=period_text(row.cool_down_seconds),
-            severity=row.severity,
-            channels=row.channels,
             ladder=_ladder(row),
-            enabled=row.enabled,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
         )
 
     @classmethod
@@ -283,12 +273,10 @@ class MetricView(ResponseModel):
     @classmethod
     def of(cls, metric: Metric) -> "MetricView":
         """Show a metric."""
-        return cls(
-            name=metric.name,
+        return cls.from_row(
+            metric,
             description=metric.sentence,
-            unit=metric.unit,
             conditions=sorted(metric.conditions),
-            filters=list(metric.filters),
             required_filters=list(metric.needs),
         )
 

@@ -54,30 +54,19 @@ class AlertView(ResponseModel):
         tenant = not reader.is_platform
         own = tenant and row.org_acknowledged_at is not None
         status = AlertStatus(row.status)
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            kind=row.kind,
-            subject=row.subject,
-            detail=row.detail,
+        return cls.from_row(
+            row,
             names={
                 each: names[each]
                 for each in sorted(ids_in((row.subject, row.detail, row.org_id or "")))
                 if each in names
             },
-            severity=Severity(row.severity),
             status=AlertStatus.ACKNOWLEDGED if own and status is AlertStatus.FIRING else status,
-            for_operators=row.for_operators,
-            rule_id=row.rule_id,
-            window=row.window,
-            created_at=row.created_at,
             acknowledged_at=row.org_acknowledged_at if own else row.acknowledged_at,
             acknowledged_by=row.org_acknowledged_by if own else row.acknowledged_by,
             organization_acknowledged_at=row.org_acknowledged_at,
             organization_acknowledged_by=row.org_acknowledged_by,
             snoozed_until=row.org_snoozed_until if tenant else row.snoozed_until,
-            resolved_at=row.resolved_at,
-            resolved_by=row.resolved_by,
         )
 
 

@@ -111,9 +111,7 @@ async def list_allocations(
     """
     refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
-    return await asked.rows(
-        deps.session_for(actor), allocations.page, wanted, lambda row: AllocationView(**AllocationView.fields_of(row))
-    )
+    return await asked.rows(deps.session_for(actor), allocations.page, wanted, AllocationView.of)
 
 
 @router.get("/allocations/{allocation_id}")
@@ -223,8 +221,8 @@ async def _readable(session: AsyncSession, actor: Actor, key: SpendingKey, alloc
 async def _shown(session: AsyncSession, row: Allocation) -> AllocationDetailView:
     lines = allocation.lines_of(row)
     names = await agents.names(session, {line.agent_id for line in lines})
-    return AllocationDetailView(
-        **AllocationView.fields_of(row),
+    return AllocationDetailView.of(
+        row,
         lines=[AllocationLineView.of(line, names.get(line.agent_id, line.agent_id), row.currency) for line in lines],
     )
 

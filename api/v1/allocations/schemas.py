@@ -1,7 +1,7 @@
 """What allocations and trials look like over HTTP."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -108,18 +108,13 @@ class AllocationSettingView(ResponseModel):
     @classmethod
     def of(cls, row: AllocationSetting) -> "AllocationSettingView":
         """Show the settings."""
-        return cls(
-            project_id=row.project_id,
-            organization_id=row.org_id,
-            mode=AllocationMode(row.mode),
-            currency=row.currency,
+        return cls.from_row(
+            row,
             daily_amount=format_amount(row.daily_minor, row.currency),
             floor=format_ratio(row.floor_e4),
             ceiling=format_ratio(row.ceiling_e4),
             reinvest=format_ratio(row.reinvest_bps),
             next_night=None if row.next_at is None else row.next_night,
-            next_at=row.next_at,
-            updated_at=row.updated_at,
         )
 
 
@@ -145,8 +140,8 @@ class AllocationLineView(ResponseModel):
     def of(cls, line: Line, name: str, currency: str) -> "AllocationLineView":
         """Show a line."""
         terms = line.terms
-        return cls(
-            agent_id=line.agent_id,
+        return cls.from_row(
+            line,
             agent_name=name,
             old=None if line.old_minor is None else format_amount(line.old_minor, currency),
             new=format_amount(line.new_minor, currency),
@@ -154,7 +149,6 @@ class AllocationLineView(ResponseModel):
             task=format_amount(terms.task_minor, currency),
             time=format_ratio(terms.time_e6 // 100),
             success=format_ratio(terms.success_e6 // 100),
-            bound=line.bound,
             reason=reason(line, currency),
         )
 
@@ -182,25 +176,16 @@ class AllocationView(ResponseModel):
     created_at: datetime
 
     @classmethod
-    def fields_of(cls, row: Allocation) -> dict[str, object]:
-        """Return its fields."""
-        return {
-            "id": row.id,
-            "organization_id": row.org_id,
-            "project_id": row.project_id,
-            "night": row.night,
-            "status": AllocationStatus(row.status),
-            "currency": row.currency,
-            "total": format_amount(row.total_minor, row.currency),
-            "reinvested": format_amount(row.reinvested_minor, row.currency),
-            "agents": len(row.lines),
-            "left_out": row.left_out,
-            "priced_at": None if row.priced_at is None else MoneyView(**row.priced_at),
-            "answer_by": row.answer_by,
-            "applied_at": row.applied_at,
-            "applied_by": row.applied_by,
-            "created_at": row.created_at,
-        }
+    def of(cls, row: Allocation, **more: Any) -> Self:
+        """Show a row, and what more its view has."""
+        return cls.from_row(
+            row,
+            total=format_amount(row.total_minor, row.currency),
+            reinvested=format_amount(row.reinvested_minor, row.currency),
+            agents=len(row.lines),
+            priced_at=None if row.priced_at is None else MoneyView(**row.priced_at),
+            **more,
+        )
 
 
 class AllocationDetailView(AllocationView):
@@ -291,28 +276,20 @@ class TrialView(ResponseModel):
     @classmethod
     def of(cls, row: Trial, name: str, budget_id: str) -> "TrialView":
         """Show a trial."""
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            agent_id=row.agent_id,
+        return cls.from_row(
+            row,
             agent_name=name,
             budget_id=budget_id,
-            status=TrialStatus(row.status),
             stopped_by=None if row.stopped_by is None else StopReason(row.stopped_by),
             amount=format_amount(row.amount_minor, row.currency),
             paid=format_amount(row.paid_minor, row.currency),
-            currency=row.currency,
             stages=[
-                TrialStageView(
-                    due_at=stage.due_at,
+                TrialStageView.from_row(
+                    stage,
                     share=format_ratio(stage.share_bps),
-                    results=stage.results,
                     roi=None if stage.roi_e4 is None else format_ratio(stage.roi_e4),
                     paid=at < row.paid,
                 )
                 for at, stage in enumerate(stages_of(row))
             ],
-            next_at=row.next_at,
-            created_by=row.created_by,
-            created_at=row.created_at,
         )

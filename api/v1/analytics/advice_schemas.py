@@ -45,16 +45,13 @@ class InsightTakeView(ResponseModel):
     def of(cls, row: InsightTake) -> "InsightTakeView":
         """Show what was proposed."""
         policy = row.policy
-        return cls(
+        return cls.from_row(
+            row,
             status="proposed" if row.approved_at is None else "approved",
             purchase_order_id=row.order_id,
             policy_scope=None if policy is None else PolicyScope(policy["scope"]),
             policy_subject_id=None if policy is None else policy["subject_id"],
             policy_change=None if policy is None else PolicyProposal.kept(policy["change"]).sentence,
-            taken_by=row.taken_by,
-            taken_at=row.taken_at,
-            approved_by=row.approved_by,
-            approved_at=row.approved_at,
         )
 
 
@@ -89,14 +86,9 @@ class InsightView(ResponseModel):
         takes: Literal["purchase_order", "payment_policy"] = (
             "purchase_order" if isinstance(insight.proposes, OrderProposal) else "payment_policy"
         )
-        return cls(
-            id=insight.id,
-            kind=insight.kind,
-            meaning=insight.meaning,
+        return cls.from_row(
+            insight,
             amount=format_amount(insight.amount_minor, insight.currency),
-            currency=insight.currency,
-            title=insight.title,
-            how=list(insight.how),
             figures=dict(insight.figures),
             act=InsightActView(method=insight.act.method, path=insight.act.path, body=dict(insight.act.body)),
             takes=None if insight.proposes is None else takes,
@@ -151,15 +143,14 @@ class PeerComparisonView(ResponseModel):
     @classmethod
     def of(cls, asked: Asked, quarter: int | None, reason: Reason | None) -> "PeerComparisonView":
         """Show where a member stands, or the reason that it is not told."""
-        return cls(
-            metric=asked.metric,
+        return cls.from_row(
+            asked,
             compares=asked.metric.of,
             month=asked.month.first,
             category=asked.category or None,
             percentile=None if quarter is None else _PERCENTILES[quarter - 1],
             reason=reason,
             sentence=SENTENCES[reason] if reason is not None else sentence_of(asked.metric, quarter or 1),
-            agreed_at=asked.agreed_at,
         )
 
 

@@ -98,18 +98,17 @@ class ForecastView(ResponseModel):
             ]
 
         out = found.runs_out
-        return cls(
+        return cls.from_row(
+            found,
             organization_id=org_id,
             metric=metric,
             agent_id=agent_id,
             currency=found.asset,
-            left_out=list(found.left_out),
             as_of=as_of,
             points=[
                 ForecastPointView(at=point.day, value=shown(point.value), intervals=ends(point.intervals))
                 for point in found.points
             ],
-            method=found.method,
             backtest=BacktestView(
                 origins=found.backtest.origins,
                 mase=round(found.backtest.mase, 3),

@@ -27,15 +27,7 @@ class MetricDefinitionView(ResponseModel):
     @classmethod
     def of(cls, metric: Metric) -> Self:
         """Show a metric."""
-        return cls(
-            name=metric.name,
-            description=metric.sentence,
-            unit=metric.unit,
-            formula=metric.formula,
-            dimensions=list(metric.dimensions),
-            one_dimension=metric.one_dimension,
-            utc_days=metric.is_by_utc_day,
-        )
+        return cls.from_row(metric, description=metric.sentence, utc_days=metric.is_by_utc_day)
 
 
 class MetricsView(ResponseModel):
@@ -120,7 +112,7 @@ class RateUsedView(ResponseModel):
     @classmethod
     def of(cls, used: RateUsed) -> Self:
         """Show a rate."""
-        return cls(day=used.day, base=used.asset, quote=used.currency, rate=used.rate)
+        return cls.from_row(used, base=used.asset, quote=used.currency)
 
 
 class AnswerView(ResponseModel):
@@ -141,14 +133,13 @@ class AnswerView(ResponseModel):
     @classmethod
     def of(cls, answer: Answer, org_id: str | None, since: datetime, until: datetime) -> Self:
         """Show an answer."""
-        return cls(
+        return cls.from_row(
+            answer,
             organization_id=org_id,
             since=since,
             until=until,
-            as_of=answer.as_of,
             complete=answer.is_complete,
             rows=[AnswerRowView.of(row) for row in answer.rows],
             totals=[ValueView.of(figure) for figure in answer.totals],
             rates=[RateUsedView.of(rate) for rate in answer.rates],
-            left_out=list(answer.left_out),
         )

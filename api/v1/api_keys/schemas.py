@@ -47,7 +47,7 @@ class ApiKeyView(ResponseModel):
     @classmethod
     def of(cls, row: ApiKey) -> "ApiKeyView":
         """Show a row."""
-        return cls(**_fields(row))
+        return cls.from_row(row, by_mail=row.secret_hash is None)
 
 
 class ApiKeyCreated(ApiKeyView):
@@ -58,7 +58,7 @@ class ApiKeyCreated(ApiKeyView):
     @classmethod
     def with_secret(cls, row: ApiKey, secret: str) -> "ApiKeyCreated":
         """Show a row and the secret that was made for it."""
-        return cls(**_fields(row), secret=secret)
+        return cls.from_row(row, by_mail=row.secret_hash is None, secret=secret)
 
 
 class ApiKeyRevoked(ResponseModel):
@@ -71,22 +71,3 @@ class ApiKeyRevoked(ResponseModel):
         description="Active keys that the key issued, directly or through others, and that you may revoke. Repeat the "
         "request with `with_issued=true` to revoke them."
     )
-
-
-def _fields(row: ApiKey) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "organization_id": row.org_id,
-        "principal": row.principal,
-        "role": Role(row.role),
-        "agent_id": row.agent_id,
-        "permissions": row.permissions,
-        "department_id": row.department_id,
-        "project_id": row.project_id,
-        "by_mail": row.secret_hash is None,
-        "created_by": row.created_by,
-        "created_at": row.created_at,
-        "expires_at": row.expires_at,
-        "revoked_at": row.revoked_at,
-        "last_used_at": row.last_used_at,
-    }

@@ -26,16 +26,4 @@ class ApprovalView(ResponseModel):
     @classmethod
     def of(cls, row: Approval, now: datetime) -> Self:
         """Show a row in its present state."""
-        return cls(
-            id=row.id,
-            action=row.action,
-            subject=row.subject,
-            content=row.content,
-            status=status_of(ApprovalStatus(row.status), row.expires_at, now).value,
-            requested_by=row.requested_by,
-            requested_at=row.requested_at,
-            expires_at=row.expires_at,
-            decided_by=row.decided_by,
-            decided_at=row.decided_at,
-            used_at=row.used_at,
-        )
+        return cls.from_row(row, status=status_of(ApprovalStatus(row.status), row.expires_at, now).value)

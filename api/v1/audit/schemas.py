@@ -32,19 +32,12 @@ class AuditView(ResponseModel):
     def of(cls, row: AuditEntry, viewer: Actor) -> "AuditView":
         """Show a row; a tenant does not see key and address of another organization's action."""
         whole = viewer.is_platform or row.actor_org_id == viewer.org_id
-        return cls(
+        return cls.from_row(
+            row,
             id=str(row.id),
-            at=row.at,
-            organization_id=row.org_id,
-            principal=row.principal,
-            role=row.role,
             actor_organization_id=row.actor_org_id,
             key_id=row.key_id if whole else None,
             session_id=row.session_id if whole else None,
-            made_by=row.made_by,
-            action=row.action,
-            target=row.target,
             request_id=row.request_id if whole else None,
             address=row.address if whole else None,
-            details=row.details,
         )

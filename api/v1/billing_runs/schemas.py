@@ -49,15 +49,10 @@ class BillingRunView(ResponseModel):
     @classmethod
     def of(cls, row: BillingRunRow, failures: Sequence[BilledPeriod] = ()) -> "BillingRunView":
         """Show a row."""
-        return cls(
+        return cls.from_row(
+            row,
             period=month_text(row.month),
             status=BillingRunStatus.RUNNING if row.finished_at is None else BillingRunStatus.DONE,
-            ready_at=row.ready_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            invoiced=row.invoiced,
-            empty=row.empty,
-            failed=row.failed,
             failures=[FailureView(organization_id=each.org_id, code=each.failure or "") for each in failures],
         )
 
@@ -97,17 +92,11 @@ class InvoiceItemView(ResponseModel):
     @classmethod
     def of(cls, row: InvoiceItemRow) -> "InvoiceItemView":
         """Show a row."""
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            currency=row.currency,
-            description=row.description,
-            quantity=row.quantity,
+        return cls.from_row(
+            row,
             unit_amount=format_amount(row.unit_minor, row.currency),
             amount=format_amount(row.unit_minor * row.quantity, row.currency),
             status=_status_of(row),
-            invoice_id=row.invoice_id,
-            created_at=row.created_at,
         )
 
 

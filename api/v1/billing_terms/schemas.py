@@ -154,15 +154,12 @@ class TermsVersionView(ResponseModel):
     def of(cls, version: TermsVersion) -> "TermsVersionView":
         """Show a version."""
         terms, agreed = version.terms, version.number > 0
-        return cls(
+        return cls.from_row(
+            terms,
             version=version.number,
             starts_at=version.starts_at if agreed else None,
             from_month=month_text(version.from_month) if agreed else None,
-            mode=terms.mode,
-            currency=terms.currency,
-            time_zone=terms.time_zone,
             minimum_commitment=format_amount(terms.commitment_minor, terms.currency),
-            commitment_from=terms.commitment_from,
             volume_discounts=[
                 VolumeDiscountView(
                     from_amount=format_amount(step.from_minor, terms.currency),
@@ -170,8 +167,6 @@ class TermsVersionView(ResponseModel):
                 )
                 for step in terms.discounts
             ],
-            net_days=terms.net_days,
-            collection_method=terms.collection_method,
             plan_prices=[
                 AgreedPlanPriceView(
                     plan=each.plan,

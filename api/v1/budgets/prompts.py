@@ -59,9 +59,7 @@ class LeftView(ResponseModel):
         if left is None:
             return None
         amount, remaining = (format_amount(each, left.currency) for each in (left.amount_minor, left.remaining_minor))
-        return cls(
-            amount=amount, remaining=remaining, currency=left.currency, window=left.window, resets_at=left.resets_at
-        )
+        return cls.from_row(left, amount=amount, remaining=remaining)
 
 
 class PromptView(ResponseModel):
@@ -81,7 +79,8 @@ class PromptView(ResponseModel):
     def of(cls, agent_id: str, made: Prompt) -> "PromptView":
         """Show a prompt."""
         figures = made.figures
-        return cls(
+        return cls.from_row(
+            figures,
             agent_id=agent_id,
             text=made.text,
             budget=LeftView.of(figures.own),
@@ -89,8 +88,6 @@ class PromptView(ResponseModel):
             project=LeftView.of(figures.project),
             reserve=LeftView.of(figures.reserve),
             allowance=LeftView.of(figures.allowance),
-            pace_ends_at=figures.pace_ends_at,
-            crypto=list(figures.crypto),
         )
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Exact, Moment, Note, RequestModel, ResponseModel, Storable, example
-from api.v1.spend_controls.schemas import ControlTermsView, ControlVersionView, NewSet, TermsSet, WindowSet, terms_of
+from api.v1.spend_controls.schemas import ControlTermsView, ControlVersionView, NewSet, TermsSet, WindowSet
 from api.v1.spends.schemas import NamedPool
 from domain.budgets.budget import Pools, PoolState, Terms, WindowState, binding
 from domain.common.calendar import Window
@@ -143,14 +143,12 @@ class BudgetWindowView(ResponseModel):
     def of(cls, state: WindowState, currency: str) -> "BudgetWindowView":
         """Show a window."""
         pools = {pool.value: PoolView.of(each, currency) for pool, each in state.pools.items()}
-        return cls(
+        return cls.from_row(
+            state,
             window=state.limit.window,
             amount=format_amount(state.limit.amount_minor or 0, currency),
             uses=state.limit.uses,
             uses_spent=state.uses,
-            uses_remaining=state.uses_remaining,
-            starts_at=state.starts_at,
-            resets_at=state.resets_at,
             **{name: pools.get(name) for name in ("reserve", "emergency", "allowance")},
             operating=pools["operating"],
         )
@@ -169,14 +167,7 @@ class EmergencyView(ResponseModel):
     @classmethod
     def of(cls, row: BudgetEmergency) -> "EmergencyView":
         """Show a row."""
-        return cls(
-            reason=row.reason,
-            until=row.ends_at,
-            declared_by=row.declared_by,
-            declared_at=row.declared_at,
-            confirmed_by=row.confirmed_by,
-            begun_at=row.begun_at,
-        )
+        return cls.from_row(row, until=row.ends_at)
 
 
 class PoolTermsView(ResponseModel):
@@ -203,12 +194,13 @@ class BudgetView(ControlTermsView, PoolTermsView):
     ) -> "BudgetView":
         """Show a row, with what counts at a moment, and the name of its subject."""
         first = binding(states)
-        return cls(
+        return cls.with_terms(
+            row,
+            name,
             limits=[BudgetWindowView.of(state, row.asset) for state in states],
             binding=None if first is None else first.limit.window,
             emergencies=[EmergencyView.of(each) for each in emergencies],
             **pools_shown(row, row.asset),
-            **terms_of(row, name),
         )
 
 
@@ -216,9 +208,9 @@ class BudgetVersionView(ControlVersionView, PoolTermsView):
     """What a budget allowed from one change to the next, and who made the change."""
 
     @classmethod
-    def fields_of(cls, row: SpendControlVersion, currency: str) -> dict[str, Any]:
-        """Return the fields of a row."""
-        return super().fields_of(row, currency) | pools_shown(row, currency)
+    def of(cls, row: SpendControlVersion, currency: str, **more: Any) -> Self:
+        """Show a row with its pools."""
+        return super().of(row, currency, **pools_shown(row, currency), **more)
 
 
 def pools_shown(row: SpendControl | SpendControlVersion, currency: str) -> dict[str, Any]:

@@ -110,24 +110,15 @@ class CardView(ResponseModel):
     @classmethod
     def of(cls, row: Card, agent_name: str) -> Self:
         """Show a row."""
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            agent_id=row.agent_id,
+        return cls.from_row(
+            row,
             agent_name=agent_name,
             purchase_order_id=row.order_id,
-            name=row.name,
-            status=CardStatus(row.status),
-            currency=row.currency,
             per_authorization=_exact(row.per_authorization_minor, row.currency),
             per_month=_exact(row.per_month_minor, row.currency),
-            categories=row.categories,
-            brand=row.brand,
             card_ref=row.ref,
-            last4=row.last4,
             exp_month=row.expires_month,
             exp_year=row.expires_year,
-            created_at=row.created_at,
         )
 
 
@@ -184,10 +175,8 @@ class CardPaymentView(ResponseModel):
     def of(cls, row: CardAuthorization, spends: Sequence[CardSpend], transactions: Sequence[CardTransaction]) -> Self:
         """Show a row with what belongs to it."""
         currency = row.currency
-        return cls(
-            id=row.id,
-            card_id=row.card_id,
-            status=CardPaymentStatus(row.status),
+        return cls.from_row(
+            row,
             merchant=CardMerchantView(**row.merchant),
             currency=currency,
             amount=format_amount(row.amount_minor, currency),
@@ -205,17 +194,14 @@ class CardPaymentView(ResponseModel):
                 for each in row.requests
             ],
             transactions=[
-                CardTransactionView(
-                    kind=CardTransactionKind(each.kind),
+                CardTransactionView.from_row(
+                    each,
                     amount=format_amount(each.amount_minor, currency),
                     beyond=format_amount(each.beyond_minor, currency),
-                    dispute_status=each.dispute_status,
                     returned=format_amount(each.returned_minor, currency),
-                    occurred_at=each.occurred_at,
                 )
                 for each in transactions
             ],
-            created_at=row.created_at,
         )
 
 

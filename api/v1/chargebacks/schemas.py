@@ -46,21 +46,17 @@ class ChargebackView(ResponseModel):
 def view(payment: Payment, dispute: Dispute) -> ChargebackView:
     """Show a chargeback of a payment."""
     terms, goods = payment.terms, payment.terms.purpose.goods_asset
-    return ChargebackView(
+    return ChargebackView.from_row(
+        dispute,
         id=dispute.dispute_id,
         payment_id=terms.payment_id,
         organization_id=terms.org_id,
         provider=terms.provider,
         provider_ref=dispute.ref,
-        status=dispute.status,
-        reason=dispute.reason,
         amount=format_amount(dispute.amount_minor, terms.currency),
         currency=terms.currency,
         taken=money(dispute.goods_minor, goods),
         owed=money(dispute.debt_minor, goods),
-        opened_at=dispute.opened_at,
-        evidence_due_at=dispute.evidence_due_at,
-        evidence_submitted_at=dispute.evidence_submitted_at,
         offered_evidence=dispute.offered_evidence,
         evidence_offered_at=dispute.evidence_offered_at,
     )

@@ -199,17 +199,10 @@ class ContractView(NamedView):
             sharing=settings.sharing,
         )
         threshold = row.validation_threshold_e4
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            payee_org_id=row.payee_org_id,
-            agent_id=row.agent_id,
+        return cls.from_row(
+            row,
             price=format_amount(row.price_minor, row.currency),
-            currency=row.currency,
             validation_threshold=None if threshold is None else format_ratio(threshold),
-            signatories=row.signatories,
-            required_signatures=row.required_signatures,
-            operator_approvals=row.operator_approvals,
             fund_within=period_text(row.fund_seconds),
             deliver_within=period_text(row.deliver_seconds),
             review_period=period_text(row.review_seconds),
@@ -217,7 +210,6 @@ class ContractView(NamedView):
             decision_period=period_text(row.decision_seconds),
             default_grace=period_text(row.grace_seconds),
             dispute_default_payee_share=format_ratio(row.dispute_default_share_e4),
-            commission_bps=row.commission_bps,
             commission_rule=commission_rule(row.commission_from, row.level_version, row.level_name, row.quote_id),
             level=row.level_name,
             milestones=[
@@ -225,15 +217,8 @@ class ContractView(NamedView):
                 for item in row.milestones
             ],
             status=status_of(row.accept_by, row.accepted_at, datetime.now(UTC)),
-            outside_listing=row.outside_listing,
-            accept_by=row.accept_by,
-            accepted_at=row.accepted_at,
-            accepted_by=row.accepted_by,
-            open_by=row.open_by,
             accepts_granted_credits=row.accepts_granted,
             least_payout=None if row.org_id == row.payee_org_id else money(*least),
-            quote_id=row.quote_id,
-            created_at=row.created_at,
             **named(found),
         )
 

@@ -55,20 +55,10 @@ class CreatorAccountView(ResponseModel):
     @classmethod
     def of(cls, account: CreatorAccount, hold: timedelta) -> Self:
         """Show an account; `hold` is how long a new destination waits."""
-        return cls(
-            organization_id=account.org_id,
-            provider=account.provider,
+        return cls.from_row(
+            account,
             account_id=account.ref,
-            country=account.country,
-            status=account.status,
-            transfers_enabled=account.transfers_enabled,
-            payouts_enabled=account.payouts_enabled,
-            tax_profile=account.tax_profile,
             requirements=list(account.requirements_due),
-            disabled_reason=account.disabled_reason,
-            destination_last4=account.destination_last4,
-            destination_currency=account.destination_currency,
-            destination_changed_at=account.destination_changed_at,
             held_until=account.held_until(hold),
         )
 

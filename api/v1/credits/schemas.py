@@ -57,16 +57,8 @@ class LotView(MetadataView):
     @classmethod
     def of(cls, row: CreditLot, own: ObjectMetadata | None) -> "LotView":
         """Show a row, and what is written on it."""
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            amount=format_amount(row.amount_minor, CREDIT),
-            source=GrantSource(row.source),
-            expires_at=row.expires_at,
-            note=row.note,
-            transfer_id=transfer_id(row.transfer_id),
-            created_at=row.created_at,
-            **shown(own),
+        return cls.from_row(
+            row, amount=format_amount(row.amount_minor, CREDIT), transfer_id=transfer_id(row.transfer_id), **shown(own)
         )
 
 
@@ -91,19 +83,14 @@ class CreditLotView(ResponseModel):
     @classmethod
     def of(cls, lot: Lot) -> Self:
         """Show a lot."""
-        return cls(
-            id=lot.id,
-            organization_id=lot.org_id,
-            source=LotSource(lot.source),
+        return cls.from_row(
+            lot,
             amount=format_amount(lot.amount, CREDIT),
             remaining=format_amount(lot.remaining, CREDIT),
             held=format_amount(lot.held, CREDIT),
             expired=format_amount(lot.expired, CREDIT),
-            expires_at=lot.expires_at,
-            priority=lot.priority,
             cost=None if lot.paid_asset is None or not lot.paid else format_amount(lot.paid, lot.paid_asset),
             cost_currency=lot.paid_asset if lot.paid else None,
-            payment_id=lot.payment_id,
             transfer_id=transfer_id(lot.transfer_id),
             created_at=lot.opened_at,
         )

@@ -33,15 +33,7 @@ class PaymentMethodView(ResponseModel):
     @classmethod
     def of(cls, method: MethodView) -> "PaymentMethodView":
         """Show what Stripe tells."""
-        return cls(
-            id=method.id,
-            type=method.type,
-            brand=method.brand,
-            last4=method.last4,
-            exp_month=method.exp_month,
-            exp_year=method.exp_year,
-            is_default=method.is_default,
-        )
+        return cls.from_row(method)
 
 
 class PaymentMethodList(ResponseModel):

@@ -37,15 +37,7 @@ class DepartmentView(ResponseModel):
     @classmethod
     def of(cls, row: Department) -> "DepartmentView":
         """Show a row."""
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            name=row.name,
-            parent_id=row.parent_id,
-            path=row.path,
-            created_at=row.created_at,
-            closed_at=row.closed_at,
-        )
+        return cls.from_row(row)
 
 
 class AttributionSet(RequestModel):
@@ -71,4 +63,4 @@ class AttributionView(ResponseModel):
     @classmethod
     def of(cls, row: Agent | ApiKey) -> "AttributionView":
         """Show a row."""
-        return cls(id=row.id, department_id=row.department_id, project_id=row.project_id)
+        return cls.from_row(row)

@@ -79,11 +79,9 @@ class ConversionView(ResponseModel):
     @classmethod
     def of(cls, made: Conversion) -> Self:
         """Show a conversion."""
-        return cls(
+        return cls.from_row(
+            made,
             id=transfer_id(made.transfer_id),
-            organization_id=made.org_id,
-            agent_id=made.agent_id,
-            kind=made.kind,
             amount=format_amount(made.amount_minor, CREDIT),
             created_at=made.converted_at,
         )
@@ -123,11 +121,9 @@ class WaiverView(ResponseModel):
     @classmethod
     def of(cls, made: Waiver) -> Self:
         """Show a waiver."""
-        return cls(
+        return cls.from_row(
+            made,
             id=transfer_id(made.transfer_id),
-            organization_id=made.org_id,
-            kind=made.kind,
             amount=format_amount(made.amount_minor, made.currency),
-            currency=made.currency,
             created_at=made.waived_at,
         )

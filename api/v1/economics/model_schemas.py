@@ -53,15 +53,13 @@ class ModelFigureView(ResponseModel):
     def of(cls, line: Line, found: ModelClass | None) -> Self:
         """Show a line, with the class of its model."""
         sums, success = line.sums, line.success_e6
-        return cls(
-            model=line.model,
+        return cls.from_row(
+            line,
             mode=None if line.mode is None else Mode(line.mode),
-            task_kind=line.task_kind,
             provider=None if found is None else found.provider,
             family=None if found is None else found.family,
             size=None if found is None else found.size,
             reasoning=None if found is None else found.is_reasoning,
-            currency=line.currency,
             calls=sums.calls,
             estimated_calls=sums.estimated,
             tokens=sums.tokens,
@@ -145,14 +143,13 @@ class ModelComparisonView(ResponseModel):
     @classmethod
     def of(cls, org_id: str, first: date, end: date, found: Comparison) -> Self:
         """Show a comparison over the days from `first` up to but not including `end`."""
-        return cls(
+        return cls.from_row(
+            found,
             organization_id=org_id,
             start_date=first,
             end_date=end - timedelta(days=1),
             a=str(found.a),
             b=str(found.b),
-            currency=found.currency,
-            verdict=found.verdict,
             randomised=found.is_randomised,
             results_a=found.all_a,
             results_b=found.all_b,

@@ -57,22 +57,11 @@ class EconomicEntryView(ResponseModel):
     @classmethod
     def of(cls, entry: Entry) -> Self:
         """Show an entry."""
-        return cls(
+        return cls.from_row(
+            entry,
             id=uuid_id("ent", entry.place),
             timestamp=entry.at,
-            agent_id=entry.agent_id,
-            agent_name=entry.agent_name,
-            agent_external_id=entry.agent_external_id,
-            project=entry.project,
-            project_id=entry.project_id,
-            transaction_type=entry.transaction_type,
-            object_id=entry.object_id,
-            item=entry.item,
             amount=EntryAmountView(value=format_amount(entry.amount_minor, entry.currency), currency=entry.currency),
-            payment_method=entry.payment_method,
-            status=entry.status,
-            alternative_action=entry.alternative_action,
-            reason=entry.reason,
             budget_remaining=BudgetRemainingView(
                 daily=entry.budget_remaining.get("daily"), project=entry.budget_remaining.get("project")
             ),

@@ -371,24 +371,18 @@ def view(escrow: Escrow, found: Beside, viewer: Actor) -> EscrowView:
     def money(amount_minor: int) -> str:
         return format_amount(amount_minor, terms.currency)
 
-    return EscrowView(
+    return EscrowView.from_row(
+        terms,
         **named(found),
         id=terms.escrow_id,
-        contract_id=terms.contract_id,
         status=escrow.status,
-        currency=terms.currency,
         amount=money(terms.amount_minor),
         funded_amount=money(escrow.funded_minor),
         granted_amount=money(found.granted_minor),
         released_amount=money(escrow.released_minor),
         refunded_amount=money(escrow.refunded_minor),
         commission_amount=money(escrow.commission_minor),
-        commission_bps=terms.commission_bps,
-        payer_org_id=terms.payer_org_id,
-        payee_org_id=terms.payee_org_id,
         payee_agent_id=terms.agent_id,
-        signatories=list(terms.signatories),
-        required_signatures=terms.required_signatures,
         signatures=[
             SignatureView(signatory=s.signatory, signed_at=s.signed_at, signed_by=s.signed_by, on_behalf=s.on_behalf)
             for s in escrow.signatures
@@ -411,15 +405,8 @@ def view(escrow: Escrow, found: Beside, viewer: Actor) -> EscrowView:
 def event_view(row: EscrowEventRow, terms: Terms, viewer: Actor) -> EscrowEventView:
     """Show a step to a client."""
     actor, details = shown_step(terms, viewer, kind=row.kind, actor=row.actor, details=row.details)
-    return EscrowEventView(
-        number=row.number,
-        kind=row.kind,
-        status=Status(row.status),
-        actor=actor,
-        at=row.at,
-        recorded_at=row.recorded_at,
-        transfer_id=transfer_id(row.transfer_id) if row.transfer_id else None,
-        details=details,
+    return EscrowEventView.from_row(
+        row, actor=actor, transfer_id=transfer_id(row.transfer_id) if row.transfer_id else None, details=details
     )
 
 
@@ -451,38 +438,17 @@ def _delivery(escrow: Escrow) -> DeliveryView | None:
     if escrow.delivery is None:
         return None
     delivery = escrow.delivery
-    return DeliveryView(
-        number=delivery.number,
-        artifacts=_artifacts(delivery.artifacts),
-        note=delivery.note,
-        milestone=delivery.milestone,
-        delivered_at=delivery.delivered_at,
-    )
+    return DeliveryView.from_row(delivery, artifacts=_artifacts(delivery.artifacts))
 
 
 def _dispute(escrow: Escrow, viewer: Actor) -> DisputeView | None:
     if escrow.dispute is None:
         return None
     dispute = escrow.dispute
-    return DisputeView(
+    return DisputeView.from_row(
+        dispute,
         opened_by=shown_opener(escrow.terms, viewer, dispute.opened_by),
-        reason=dispute.reason,
-        opened_at=dispute.opened_at,
-        evidence=[
-            EvidenceView(
-                submitted_by=piece.submitted_by,
-                note=piece.note,
-                artifacts=_artifacts(piece.artifacts),
-                submitted_at=piece.submitted_at,
-            )
-            for piece in dispute.evidence
-        ],
-        evidence_until=dispute.evidence_until,
-        decide_by=dispute.decide_by,
-        default_at=dispute.default_at,
+        evidence=[EvidenceView.from_row(piece, artifacts=_artifacts(piece.artifacts)) for piece in dispute.evidence],
         default_payee_share=format_ratio(escrow.default_share_e4),
-        resolved_by=dispute.resolved_by,
         payee_share=_ratio(dispute.payee_share_e4),
-        resolution_note=dispute.resolution_note,
-        resolved_at=dispute.resolved_at,
     )

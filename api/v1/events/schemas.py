@@ -39,7 +39,7 @@ class EventTypeView(ResponseModel):
     @classmethod
     def of(cls, each: EventType) -> "EventTypeView":
         """Show a type of the catalogue."""
-        return cls(type=each.type, description=each.sentence, data_schema=each.schema, example=each.example)
+        return cls.from_row(each, description=each.sentence, data_schema=each.schema)
 
 
 class CatalogueView(ResponseModel):

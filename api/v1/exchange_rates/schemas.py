@@ -38,11 +38,4 @@ class ExchangeRateView(ResponseModel):
     def of(cls, row: SpendRate) -> "ExchangeRateView":
         """Show a row."""
         rate = spend_rate.rate_of(row)
-        return cls(
-            base=rate.base,
-            quote=rate.quote,
-            rate=format_rate(rate.rate),
-            starts_at=rate.starts_at,
-            ends_at=rate.ends_at,
-            source=rate.source,
-        )
+        return cls.from_row(rate, rate=format_rate(rate.rate))

@@ -40,12 +40,9 @@ class ExportFileView(ResponseModel):
     @classmethod
     def of(cls, row: ExportRow, file: ExportFileRow) -> "ExportFileView":
         """Show a row."""
-        return cls(
-            number=file.number,
+        return cls.from_row(
+            file,
             name=file_name(row.dataset, file.number, row.format),
-            rows=file.rows,
-            bytes=file.bytes,
-            sha256=file.sha256,
             sums=_written(file.sums),
             url=f"/api/v1/exports/{row.id}/files/{file.number}",
         )
@@ -76,20 +73,11 @@ class ExportView(ResponseModel):
         for each in files:
             for asset, minor in each.sums.items():
                 sums[asset] = sums.get(asset, 0) + minor
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            dataset=Dataset(row.dataset),
-            format=ExportFormat(row.format),
+        return cls.from_row(
+            row,
             **{"from": row.since, "to": row.until},
-            status=ExportStatus(row.status),
-            rows_done=row.rows_done,
             files=[ExportFileView.of(row, each) for each in files],
             sums=_written(sums),
-            created_by=row.created_by,
-            created_at=row.created_at,
-            finished_at=row.finished_at,
-            expires_at=row.expires_at,
         )
 
 

@@ -290,14 +290,11 @@ def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> Invo
     def own(amount_minor: int) -> str:
         return format_amount(amount_minor, row.currency)
 
-    return InvoiceView(
+    return InvoiceView.from_row(
+        row,
         **shown(written),
-        id=row.id,
-        number=row.number,
-        organization_id=row.org_id,
         status=balance.status,
         overdue=is_overdue(balance, due_at=row.due_at, now=now),
-        currency=row.currency,
         subtotal=own(row.subtotal_minor),
         tax=own(row.tax_minor),
         total=own(row.total_minor),
@@ -310,7 +307,6 @@ def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> Invo
         paid=own(row.paid_minor),
         due=own(balance.due_minor),
         paused_for=PausedFor(row.paused_for) if row.paused_for else None,
-        includes_tax=row.includes_tax,
         lines=[_line(stored, tax, own) for stored, tax in zip(row.lines, invoice_line.taxes_of(row)[0], strict=True)],
         discounts=[
             InvoiceDiscountView(
@@ -331,20 +327,14 @@ def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> Invo
             )
             for each in row.taxes
         ],
-        note=row.note,
-        issued_at=row.issued_at,
-        due_at=row.due_at,
-        updated_at=row.updated_at,
-        discarded_at=row.discarded_at,
         transfer_id=None if row.transfer_id is None else transfer_id(row.transfer_id),
     )
 
 
 def _line(stored: Mapping[str, Any], tax: AppliedTax, own: Callable[[int], str]) -> InvoiceLineView:
     line, is_taxed = invoice_line.line_of(stored), "tax" in stored
-    return InvoiceLineView(
-        description=line.description,
-        quantity=line.quantity,
+    return InvoiceLineView.from_row(
+        line,
         unit_amount=own(line.unit_minor),
         amount=own(line.amount_minor),
         discount=own(line.discount_minor),
@@ -352,9 +342,6 @@ def _line(stored: Mapping[str, Any], tax: AppliedTax, own: Callable[[int], str])
         tax=stored.get("tax"),
         tax_category=tax.category.value if is_taxed else None,
         tax_rate=format_rate(tax.rate_e6) if is_taxed else None,
-        tax_code=line.tax_code,
-        period_start=line.period_start,
-        period_end=line.period_end,
     )
 
 
@@ -372,15 +359,7 @@ def detail(
     ]
     return InvoiceDetail(
         **view(row, now, written).model_dump(),
-        billed_to=BilledTo(
-            name=party.name,
-            line1=party.line1,
-            line2=party.line2,
-            postal_code=party.postcode,
-            city=party.city,
-            country=party.country,
-            vat_id=party.vat_id,
-        ),
+        billed_to=BilledTo.from_row(party, postal_code=party.postcode),
         paid_at=invoices.paid_at(row, paid),
         payments=payments,
         credit_notes=[note_view(n) for n in notes],
@@ -389,17 +368,12 @@ def detail(
 
 def note_view(row: CreditNoteRow) -> CreditNoteView:
     """Show a credit note to a client."""
-    return CreditNoteView(
-        id=row.id,
-        number=row.number,
-        invoice_id=row.invoice_id,
-        currency=row.currency,
+    return CreditNoteView.from_row(
+        row,
         amount=format_amount(row.amount_minor, row.currency),
         net=format_amount(row.net_minor, row.currency),
         tax=format_amount(row.tax_minor, row.currency),
         returned_credits=format_amount(row.credits_minor, CREDIT),
-        reason=row.reason,
-        issued_at=row.issued_at,
         transfer_id=transfer_id(row.transfer_id),
     )
 
@@ -433,26 +407,11 @@ class CollectionView(ResponseModel):
 
 def collection_view(held: Collection, events: Iterable[InvoiceCollectionEventRow]) -> CollectionView:
     """Show how an invoice is collected."""
-    return CollectionView(
-        invoice_id=held.invoice_id,
+    return CollectionView.from_row(
+        held,
         collection_method=held.method,
-        status=held.status,
-        attempts=held.attempts,
         dunning_steps=held.steps,
         dunning_days=list(held.days),
-        payment_id=held.payment_id,
         next_step_at=held.next_at if held.status is CollectionStatus.SCHEDULED else None,
-        paused_for=held.paused_for,
-        failure_code=held.failure_code,
-        failure=held.failure,
-        timeline=[
-            CollectionEventView(
-                number=each.number,
-                event=each.kind,
-                status=CollectionStatus(each.status),
-                at=each.at,
-                details=each.details,
-            )
-            for each in events
-        ],
+        timeline=[CollectionEventView.from_row(each, event=each.kind) for each in events],
     )

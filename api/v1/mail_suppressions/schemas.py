@@ -21,11 +21,4 @@ class MailSuppressionView(ResponseModel):
     @classmethod
     def of(cls, row: MailSuppression) -> "MailSuppressionView":
         """Show a row."""
-        return cls(
-            id=row.id,
-            address=row.address,
-            status=row.status,
-            suppressed_at=row.suppressed_at,
-            lifted_at=row.lifted_at,
-            lifted_by=row.lifted_by,
-        )
+        return cls.from_row(row)

@@ -135,24 +135,15 @@ class OfferView(CardView):
         it.
         """
         row = listing.offer
-        return cls(
-            agent_id=row.agent_id,
+        return cls.from_row(
+            row,
             name=listing.name,
-            organization_id=row.org_id,
-            model=OfferModel(row.model),
             price=_amount(row.price_minor, row.currency),
-            currency=row.currency,
             prices=shown_prices(row.usage_prices),
-            included_uses=row.included_uses,
             accepts_granted_credits=listing.accepts_granted,
             granted_amount=_amount(granted_minor, row.currency),
-            summary=row.summary,
-            category=row.category,
-            status=OfferStatus(row.status),
             creator_share=None if creator_bps is None else format_ratio(creator_bps),
             least_payout=None if least is None else money(*least),
-            created_at=row.created_at,
-            changed_at=row.changed_at,
             **card(found),
         )
 
@@ -267,27 +258,17 @@ class AgentPurchaseView(ResponseModel):
     def of(cls, row: MarketplacePurchase, agent_name: str, window: timedelta, now: datetime) -> "AgentPurchaseView":
         """Show a purchase, which can be refunded within the window."""
         status = PurchaseStatus(row.status)
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            agent_id=row.agent_id,
+        return cls.from_row(
+            row,
             agent_name=agent_name,
-            model=OfferModel(row.model),
             price=_amount(row.price_minor, row.currency),
             tax=_amount(row.tax_minor or None, row.currency),
-            currency=row.currency,
             prices=shown_prices(row.usage_prices),
-            included_uses=row.included_uses,
             granted_amount=_amount(row.granted_minor, row.currency) if row.currency == CREDIT else None,
             used=_amount(row.used_minor or None, row.currency) if status is PurchaseStatus.REFUNDED else None,
-            payment_id=row.payment_id,
             status=status,
             has_access=status is PurchaseStatus.ACTIVE and not is_over(row.ends_at, now),
-            bought_by=row.bought_by,
-            bought_at=row.bought_at,
             refundable_until=row.bought_at + window,
-            refunded_at=row.refunded_at,
-            ends_at=row.ends_at,
             renews=row.renews_at is not None,
         )
 

@@ -40,16 +40,12 @@ class NotificationView(ResponseModel):
     def of(cls, row: NotificationRow, language: str, formats: Formats, names: Mapping[str, str]) -> Self:
         """Show a row in a language."""
         words = written(row.kind, row.fact, row.subject, row.data, language, formats)
-        return cls(
-            id=row.id,
+        return cls.from_row(
+            row,
             type=row.kind,
-            subject=row.subject,
             title=words.subject,
             text=" ".join(words.paragraphs),
             names={each: names[each] for each in sorted(ids_in(words.paragraphs)) if each in names},
-            data=row.data,
-            created_at=row.created_at,
-            read_at=row.read_at,
         )
 
 
@@ -124,14 +120,7 @@ class ChannelView(ResponseModel):
     @classmethod
     def of(cls, row: NotificationChannel) -> Self:
         """Show a row."""
-        return cls(
-            id=row.id,
-            kind=ChannelKind(row.kind),
-            status=row.status,
-            target=row.shown,
-            created_at=row.created_at,
-            verified_at=row.verified_at,
-        )
+        return cls.from_row(row, target=row.shown)
 
 
 class QuietHours(RequestModel):

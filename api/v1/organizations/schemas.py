@@ -93,17 +93,7 @@ class OrganizationView(MetadataView):
     @classmethod
     def of(cls, row: Organization, own: ObjectMetadata | None) -> "OrganizationView":
         """Show a row, and what is written on it."""
-        return cls(
-            id=row.id,
-            name=row.name,
-            tier=row.tier,
-            status=OrganizationStatus(row.status),
-            status_reason=row.status_reason,
-            status_changed_at=row.status_at,
-            timed_exits=TimedExits(row.timed_exits),
-            created_at=row.created_at,
-            **shown(own),
-        )
+        return cls.from_row(row, status_changed_at=row.status_at, **shown(own))
 
 
 class ContactSet(RequestModel):

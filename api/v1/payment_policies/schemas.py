@@ -246,15 +246,12 @@ class PaymentPolicyView(ResponseModel):
             name: shown_amount(getattr(policy, f"{name}_minor"), policy.currency)
             for name in ("free_first_above", "per_purchase", "approval_above", "two_persons_above")
         }
-        return cls(
+        return cls.from_row(
+            policy,
             id=None if row is None else row.id,
             organization_id=org_id,
             subject=subject,
             version=0 if row is None else row.version,
-            currency=policy.currency,
-            free_first=policy.free_first,
-            methods=list(policy.methods),
-            order=list(policy.order),
             crypto=PolicyCryptoView(
                 primary=policy.crypto.primary,
                 reasoning=policy.crypto.reasoning,
@@ -325,13 +322,7 @@ class FreeOptionView(ResponseModel):
     @classmethod
     def of(cls, row: FreeOptionRow, at: datetime) -> "FreeOptionView":
         """Show a row at a moment."""
-        return cls(
-            organization_id=row.org_id,
-            quota_window=None if row.quota_window is None else QuotaWindow(row.quota_window),
-            used=option_of(row, at).used,
-            **{name: getattr(row, name) for name in ("id", "name", "category", "address", "quota")},
-            **{name: getattr(row, name) for name in ("updated_by", "updated_at")},
-        )
+        return cls.from_row(row, used=option_of(row, at).used)
 
 
 class MethodFeeSet(RequestModel):
@@ -422,12 +413,4 @@ class PurchaseMethodView(ResponseModel):
             if row.fee_fixed is not None and row.fee_currency is not None:
                 fixed = format_amount(row.fee_fixed, row.fee_currency)
             fee = MethodFeeView(share=format_ratio(row.fee_share_e4), fixed=fixed, currency=row.fee_currency)
-        return cls(
-            organization_id=row.org_id,
-            kind=MethodKind(row.kind),
-            available=False,
-            why_not=NOT_CONNECTED,
-            fee=fee,
-            **{name: getattr(row, name) for name in ("id", "name", "label", "rank", "attempts", "succeeded")},
-            **{name: getattr(row, name) for name in ("updated_by", "updated_at")},
-        )
+        return cls.from_row(row, available=False, why_not=NOT_CONNECTED, fee=fee)

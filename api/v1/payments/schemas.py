@@ -341,12 +341,12 @@ def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -
     def own(amount_minor: int) -> str:
         return format_amount(amount_minor, terms.currency)
 
-    return PaymentView(
+    return PaymentView.from_row(
+        payment,
         **shown(written),
         id=terms.payment_id,
         organization_id=terms.org_id,
         provider=ProviderName(terms.provider),
-        status=payment.status,
         purpose=purpose.kind,
         amount=own(terms.amount_minor),
         currency=terms.currency,
@@ -362,31 +362,27 @@ def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -
         invoice_id=purpose.invoice_id,
         agent_id=purpose.agent_id,
         package=purpose.package,
-        fulfilment=payment.fulfilment,
         description=terms.description,
         capture_method="manual" if terms.manual_capture else "automatic",
         client_secret=action.client_secret if action else None,
         approval_url=action.redirect_url if action else None,
         deposit=_deposit(payment) if action else None,
         seen_amount=own(payment.seen_minor),
-        confirmations=payment.confirmations,
         cancel_requested=payment.cancel_requested and payment.status in AWAITING,
         quote=_quote(payment),
         decline=DeclineView(code=payment.decline.code, detail=payment.decline.detail) if payment.decline else None,
         refunds=[refund_view(payment, refund) for refund in payment.refunds],
         story=story(payment),
         workflow_id=payment_workflow_id(terms.payment_id),
-        version=payment.version,
         expires_at=payment.ends_at,
-        created_at=payment.created_at,
-        updated_at=payment.updated_at,
     )
 
 
 def refund_view(payment: Payment, refund: Refund) -> RefundView:
     """Show one refund of a payment."""
     terms = payment.terms
-    return RefundView(
+    return RefundView.from_row(
+        refund,
         id=refund.refund_id,
         payment_id=terms.payment_id,
         status=refund.state,
@@ -394,25 +390,13 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
         currency=terms.currency,
         fee=format_amount(refund.fee_minor, terms.currency),
         taken=money(refund.goods_minor, terms.purpose.goods_asset),
-        reason=refund.reason,
-        failure=refund.failure,
-        failure_code=refund.failure_code,
-        requested_by=refund.requested_by,
-        requested_at=refund.requested_at,
     )
 
 
 def event_view(row: PaymentEventRow, visible: Collection[UUID]) -> PaymentEventView:
     """Show a step to a client; a transfer that is not visible moved only the platform's own money."""
-    return PaymentEventView(
-        number=row.number,
-        kind=row.kind,
-        status=PaymentStatus(row.status),
-        actor=row.actor,
-        at=row.at,
-        recorded_at=row.recorded_at,
-        transfer_id=transfer_id(row.transfer_id) if row.transfer_id and row.transfer_id in visible else None,
-        details=row.details,
+    return PaymentEventView.from_row(
+        row, transfer_id=transfer_id(row.transfer_id) if row.transfer_id and row.transfer_id in visible else None
     )
 
 
@@ -420,27 +404,14 @@ def _deposit(payment: Payment) -> DepositView | None:
     deposit = payment.action.deposit if payment.action else None
     if deposit is None:
         return None
-    return DepositView(
-        chain=deposit.chain,
-        asset=deposit.asset,
-        address=deposit.address,
-        amount=format_amount(deposit.amount_minor, deposit.asset),
-        memo=deposit.memo,
-        uri=deposit.uri,
-    )
+    return DepositView.from_row(deposit, amount=format_amount(deposit.amount_minor, deposit.asset))
 
 
 def _quote(payment: Payment) -> CoinQuoteView | None:
     quote = payment.terms.quote
     if quote is None:
         return None
-    return CoinQuoteView(
-        price=quote.price,
-        currency=quote.currency,
-        amount=format_amount(quote.amount_minor, quote.currency),
-        source=quote.source,
-        expires_at=quote.expires_at,
-    )
+    return CoinQuoteView.from_row(quote, amount=format_amount(quote.amount_minor, quote.currency))
 
 
 class TaxReceiptView(ResponseModel):
@@ -462,18 +433,12 @@ class TaxReceiptView(ResponseModel):
     @classmethod
     def of(cls, row: TaxReceipt) -> Self:
         """Show a tax document."""
-        return cls(
-            id=row.id,
-            number=row.number,
-            payment_id=row.payment_id,
-            currency=row.currency,
+        return cls.from_row(
+            row,
             amount=format_amount(row.gross_minor, row.currency),
             net=format_amount(row.net_minor, row.currency),
             tax=format_amount(row.tax_minor, row.currency),
-            tax_code=row.tax_code,
-            category=row.category,
             rate=format_rate(row.rate_e6),
-            issued_at=row.issued_at,
             transfer_id=transfer_id(row.transfer_id),
         )
 

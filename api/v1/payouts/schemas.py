@@ -143,22 +143,17 @@ class PayoutView(ResponseModel):
     @classmethod
     def at(cls, payout: Payout, created_at: datetime, updated_at: datetime, reversed_minor: int) -> Self:
         """Show a payout."""
-        return cls(
+        return cls.from_row(
+            payout,
             id=payout.payout_id,
-            organization_id=payout.org_id,
             status=payout.status.value,
             amount=format_amount(payout.amount_minor, payout.currency),
-            currency=payout.currency,
-            provider=payout.provider,
             account_id=payout.account_ref,
             transfer_id=payout.transfer_ref,
             reversed=format_amount(reversed_minor, payout.currency),
-            failure_code=payout.failure_code,
-            failure=payout.failure,
             lines=[
-                PayoutLineView(
-                    agent_id=line.agent_id,
-                    asset=line.asset,
+                PayoutLineView.from_row(
+                    line,
                     amount=format_amount(line.amount_minor, line.asset),
                     paid=format_amount(line.money_minor, payout.currency),
                 )

@@ -47,13 +47,7 @@ class TierLimitsView(ResponseModel):
     @classmethod
     def of(cls, plan: Plan) -> "TierLimitsView":
         """Show what a plan includes."""
-        return cls(
-            projects=plan.projects,
-            deploys=plan.deployments,
-            seats=plan.seats,
-            api_access=plan.api_access,
-            custom_integrations=plan.custom_integrations,
-        )
+        return cls.from_row(plan, deploys=plan.deployments)
 
 
 class PlanView(ResponseModel):

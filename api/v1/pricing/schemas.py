@@ -117,13 +117,9 @@ class PriceExplanationView(PriceView):
         """Show a price with all that it was made from."""
         facts = asked.facts
         view = PriceView.of(price, facts.currency)
-        return cls(
+        return cls.from_row(
+            facts,
             **{name: getattr(view, name) for name in PriceView.model_fields},
-            agent_id=facts.agent_id,
-            organization_id=facts.org_id,
-            quantity=facts.quantity,
-            currency=facts.currency,
-            at=facts.at,
             rules_version=asked.book.version,
             evidence=evidence_of(asked, settings.commission_bps, settings.platform_discount_bps),
             rules=[
@@ -206,27 +202,17 @@ class PriceQuoteView(PriceView):
     def show(cls, row: PricingQuote) -> "PriceQuoteView":
         """Show a row."""
         lines: list[dict[str, Any]] = row.adjustments
-        return cls(
+        return cls.from_row(
+            row,
             base_price=format_amount(row.base_minor, row.currency),
             adjusted_price=format_amount(row.price_minor, row.currency),
             multiplier=row.multiplier_bps,
             discount=format_amount(max(0, row.base_minor - row.price_minor), row.currency),
-            borne_by=row.borne_by,
             adjustments=[
                 AdjustmentView(rule=it["rule"], type=it["type"], multiplier=it["bps"], description=it["why"])
                 for it in lines
             ],
-            id=row.id,
-            agent_id=row.agent_id,
-            organization_id=row.org_id,
-            quantity=row.quantity,
-            currency=row.currency,
-            commission_bps=row.commission_bps,
             commission_rule=commission_rule(row.commission_from, row.level_version, row.level_name, row.id),
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            used_at=row.used_at,
-            contract_id=row.contract_id,
         )
 
 
@@ -308,13 +294,9 @@ class RuleView(ResponseModel):
     @classmethod
     def of(cls, row: PricingRule) -> "RuleView":
         """Show a row."""
-        names = ("id", "name", "priority", "agent_id", "valid_from", "valid_until", "version")
-        return cls(
-            **{name: getattr(row, name) for name in (*names, "created_by", "created_at", "updated_at", "ended_at")},
-            type=RuleType(row.type),
+        return cls.from_row(
+            row,
             terms=shown(rule_of(row, COMPILE).terms),
-            stacking=Stacking(row.stacking),
-            organization_id=row.org_id,
             floor=None if row.floor_bps is None else format_ratio(row.floor_bps),
             ceiling=None if row.ceiling_bps is None else format_ratio(row.ceiling_bps),
         )
@@ -380,9 +362,8 @@ class DryRunView(ResponseModel):
                 for currency, (number, before, after) in sorted(totals(tried).items())
             ],
             examples=[
-                DryRunQuote(
-                    quote_id=one.quote_id,
-                    currency=one.currency,
+                DryRunQuote.from_row(
+                    one,
                     base_price=format_amount(one.base_minor, one.currency),
                     before=format_amount(one.before_minor, one.currency),
                     after=format_amount(one.after_minor, one.currency),

@@ -39,18 +39,11 @@ class PrincipalView(ResponseModel):
     def of(cls, found: Principal) -> "PrincipalView":
         """Show a principal."""
         is_pending = found.invited_until is not None and found.accepted_at is None
-        return cls(
-            principal=found.principal,
-            role=Role(found.role),
+        return cls.from_row(
+            found,
             status=PrincipalStatus.INVITED if is_pending else PrincipalStatus.ACTIVE,
-            keys=found.keys,
-            sessions=found.sessions,
-            links=found.links,
             by_mail=found.invited_by is not None,
-            invited_by=found.invited_by,
             expires_at=found.invited_until,
-            accepted_at=found.accepted_at,
-            last_used_at=found.last_used_at,
         )
 
 
@@ -82,15 +75,7 @@ class InvitationView(ResponseModel):
     def of(cls, row: ApiKey) -> "InvitationView":
         """Show the key of a person."""
         assert row.org_id is not None
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            email=row.principal,
-            role=Role(row.role),
-            invited_by=row.created_by,
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-        )
+        return cls.from_row(row, email=row.principal, invited_by=row.created_by)
 
 
 class SignIn(RequestModel):

@@ -70,18 +70,8 @@ class ProjectView(MetadataView):
     @classmethod
     def of(cls, row: Project, own: ObjectMetadata | None) -> "ProjectView":
         """Show a row, and what is written on it."""
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            slug=row.slug,
-            name=row.name,
-            deploy_type=DeployType(row.deploy_type),
-            deployed=row.deployed_at is not None,
-            is_deployed=row.deployed_at is not None,
-            deployed_at=row.deployed_at,
-            occupies_slot=row.occupies_slot,
-            created_at=row.created_at,
-            **written_on(own),
+        return cls.from_row(
+            row, deployed=row.deployed_at is not None, is_deployed=row.deployed_at is not None, **written_on(own)
         )
 
 

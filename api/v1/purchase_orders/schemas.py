@@ -298,17 +298,12 @@ class PurchaseAttemptView(ResponseModel):
     @classmethod
     def of(cls, row: PurchaseAttempt, currency: str) -> "PurchaseAttemptView":
         """Show a row."""
-        return cls(
-            number=row.number,
-            method=row.method,
-            status=AttemptStatus(row.status),
+        return cls.from_row(
+            row,
             amount=_exact(row.charged_minor, currency),
             fee=_exact(row.fee_minor, currency),
-            reference=row.reference,
             receipt_url=row.receipt,
             begun_by=row.begun_by.rpartition("/")[2],
-            begun_at=row.begun_at,
-            result_at=row.result_at,
         )
 
 
@@ -323,7 +318,7 @@ class PurchaseGrantView(ResponseModel):
     @classmethod
     def of(cls, row: PurchaseGrant) -> "PurchaseGrantView":
         """Show a row."""
-        return cls(principal=row.principal.rpartition("/")[2], granted=row.granted, reason=row.reason, at=row.at)
+        return cls.from_row(row, principal=row.principal.rpartition("/")[2])
 
 
 class PurchaseReportedView(ResponseModel):
@@ -389,13 +384,8 @@ class PurchaseOrderView(MetadataView):
         own: ObjectMetadata | None,
     ) -> "PurchaseOrderView":
         """Show a row with what belongs to it."""
-        same = (
-            *("id", "agent_id", "project_id", "principal", "status", "item", "vendor", "category", "why", "currency"),
-            *("term", "pool", "on_limit", "lifts", "methods", "budget_remaining", "persons", "answer_by"),
-            *("held_until", "renews_at", "alternative_action", "created_at", "updated_at", "unconfirmed_since"),
-        )
-        return cls(
-            organization_id=row.org_id,
+        return cls.from_row(
+            row,
             agent_name=agent_name,
             amount=format_amount(row.amount_minor, row.currency),
             alternatives=[
@@ -421,7 +411,6 @@ class PurchaseOrderView(MetadataView):
             ),
             cancellation_reported_at=row.cancel_reported_at,
             saved=_exact(row.saved_minor, row.currency),
-            **{name: getattr(row, name) for name in same},
             **shown(own),
         )
 

@@ -55,14 +55,12 @@ class BillingQuoteView(ResponseModel):
         def money(amount_minor: int) -> str:
             return format_amount(amount_minor, terms.currency)
 
-        return cls(
-            organization_id=terms.org_id,
-            provider=terms.provider,
+        return cls.from_row(
+            terms,
             credits=format_amount(terms.purpose.goods_minor, CREDIT) if goods == CREDIT else None,
             slots=terms.purpose.goods_minor if goods == SLOT else None,
             package=package,
             agent_id=terms.purpose.agent_id,
-            currency=terms.currency,
             subtotal=money(terms.amount_minor - tax_minor - terms.topup_fee_minor),
             fee=money(terms.topup_fee_minor),
             tax=None

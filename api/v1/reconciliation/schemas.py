@@ -71,13 +71,11 @@ class SideView(ResponseModel):
     def of(cls, movement: BalanceTransaction) -> "SideView":
         """Show a movement."""
         fee = movement.fee_minor
-        return cls(
-            key=movement.key,
+        return cls.from_row(
+            movement,
             amount=format_amount(movement.amount_minor, movement.currency),
             fee=None if fee is None else format_amount(fee, movement.currency),
             net=format_amount(movement.amount_minor - (fee or 0), movement.currency),
-            currency=movement.currency,
-            occurred_at=movement.occurred_at,
         )
 
 
@@ -134,26 +132,14 @@ class DiscrepancyView(ResponseModel):
     def of(cls, row: ReconciliationDiscrepancy) -> "DiscrepancyView":
         """Show a row."""
         one = books.loaded(row.movement)
-        return cls(
-            id=row.id,
-            provider=row.provider,
-            key=row.key,
-            kind=row.kind,
-            status=DiscrepancyStatus(row.status),
+        return cls.from_row(
+            row,
             movement=one.kind.value,
             booked=[SideView.of(books.loaded(value)) for value in row.booked],
             listed=None if row.listed is None else SideView.of(books.loaded(row.listed)),
             corrections=[DiscrepancyCorrectionView.of(each) for each in _bookable(row)],
             reference=one.ref,
             statement_line=one.statement_ref,
-            payment_id=row.payment_id,
-            run_id=row.run_id,
-            first_seen_at=row.first_seen_at,
-            last_seen_at=row.last_seen_at,
-            resolution=row.resolution,
-            note=row.note,
-            resolved_by=row.resolved_by,
-            resolved_at=row.resolved_at,
             transfer_id=None if row.transfer_id is None else transfer_id(row.transfer_id),
         )
 
@@ -227,18 +213,4 @@ class ReconciliationRunView(ResponseModel):
             )
             for (currency, kind), line in books.report_of(row).lines.items()
         ]
-        return cls(
-            id=row.id,
-            provider=row.provider,
-            since=row.since,
-            until=row.until,
-            status=row.status,
-            compared=row.compared,
-            differences=row.differences,
-            lines=lines,
-            clearing=[ClearingView.of(account) for account in books.clearing_of(row)],
-            failure=row.failure,
-            requested_by=row.requested_by,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-        )
+        return cls.from_row(row, lines=lines, clearing=[ClearingView.of(account) for account in books.clearing_of(row)])

@@ -31,14 +31,9 @@ class ReferralView(ResponseModel):
     @classmethod
     def of(cls, row: Referral) -> "ReferralView":
         """Show a row."""
-        return cls(
-            organization_id=row.org_id,
+        return cls.from_row(
+            row,
             referrer_id=row.referrer_org_id,
-            status=ReferralStatus(row.status),
-            reason=row.reason,
             referrer_amount=format_amount(row.referrer_minor, CREDIT),
             referred_amount=format_amount(row.referred_minor, CREDIT),
-            created_at=row.created_at,
-            decided_at=row.decided_at,
-            taken_back_at=row.taken_back_at,
         )

@@ -160,21 +160,17 @@ class ReportView(ResponseModel):
         """Show a report."""
         next_one = Definition.kept(row.definition)
         held = next_one if row.next_definition is None else Definition.kept(row.next_definition)
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
+        return cls.from_row(
+            row,
             name=held.name,
             template=held.template,
             query=[ReportQueryView.of(each) for each in held.questions],
             format=held.format,
             schedule=held.schedule,
             zone=held.zone,
-            recipients=row.recipients,
             next_period=None if row.ended_at is not None else next_one.period_at(row.period_from).name,
             next_run_at=row.due_at,
             is_changing=row.next_definition is not None and row.ended_at is None,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
             deleted_at=row.ended_at,
         )
 
@@ -196,16 +192,7 @@ class ReportRunView(ResponseModel):
     @classmethod
     def of(cls, row: ReportRun) -> "ReportRunView":
         """Show a run."""
-        return cls(
-            number=row.number,
-            period=row.period,
-            version=row.version,
-            format=ReportFormat(row.definition["format"]),
-            sha256=row.sha256,
-            notified=row.told,
-            left_out=row.left_out,
-            made_at=row.made_at,
-        )
+        return cls.from_row(row, format=ReportFormat(row.definition["format"]), notified=row.told)
 
 
 class ReportTemplateView(ResponseModel):
@@ -219,9 +206,6 @@ class ReportTemplateView(ResponseModel):
     @classmethod
     def of(cls, template: Template) -> "ReportTemplateView":
         """Show a template."""
-        return cls(
-            name=template.name,
-            description=template.sentence,
-            schedule=template.schedule,
-            query=[ReportQueryView.of(each) for each in template.questions],
+        return cls.from_row(
+            template, description=template.sentence, query=[ReportQueryView.of(each) for each in template.questions]
         )

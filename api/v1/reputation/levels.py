@@ -136,12 +136,7 @@ class LadderView(ResponseModel):
         if row is None:
             return cls(version=0, levels=[], created_by=None, created_at=None)
         ladder = store.ladder_of({"version": row.version, "levels": row.levels})
-        return cls(
-            version=row.version,
-            levels=[LevelBody.of(level) for level in ladder.levels],
-            created_by=row.created_by,
-            created_at=row.created_at,
-        )
+        return cls.from_row(row, levels=[LevelBody.of(level) for level in ladder.levels])
 
 
 class ExposureView(ResponseModel):

@@ -77,8 +77,8 @@ class AgentScoreView(ResponseModel):
         whole = overall(scores)
         latest = {event["id"]: event for event in found.latest}
         moves = [Move(e["id"], date.fromisoformat(e["day"]), e["score_delta_e6"]) for e in found.latest]
-        return cls(
-            agent_id=found.agent_id,
+        return cls.from_row(
+            found,
             overall_score=points(whole.mean_e6),
             stars=points(whole.mean_e6) / 2,
             low=points(whole.low_e6),
@@ -89,7 +89,6 @@ class AgentScoreView(ResponseModel):
             task_success_rate=success_rate_e2(found.succeeded, found.ended) / 100,
             avg_response_time_ms=average_ms(found.timing),
             p95_response_time_ms=percentile_ms(found.timing),
-            evidence_count=found.evidence_count,
             dimensions={
                 each: ScoreView(
                     score=points(score.mean_e6),
@@ -306,16 +305,12 @@ class FeedbackView(ResponseModel):
     def of(cls, row: ReputationFeedbackRow, viewer: str | None = None) -> "FeedbackView":
         """Show a row to an organization; None for one of its parties or the platform."""
         is_named = viewer in {None, row.org_id, row.agent_org_id}
-        return cls(
-            id=row.id,
+        return cls.from_row(
+            row,
             contract_id=row.contract_id if is_named else None,
-            agent_id=row.agent_id,
             organization_id=row.org_id if is_named else None,
             ratings={Dimension(name): rating for name, rating in row.ratings.items()},
-            comment=row.comment,
             event_id=row.event_id if is_named else None,
-            created_at=row.created_at,
-            changed_at=row.changed_at,
         )
 
 
@@ -441,18 +436,11 @@ class ReputationEventView(ResponseModel):
     @classmethod
     def of(cls, row: ReputationEventRow) -> "ReputationEventView":
         """Show a row."""
-        return cls(
-            id=row.id,
-            agent_id=row.agent_id,
-            kind=FactKind(row.kind),
-            subject=row.subject,
+        return cls.from_row(
+            row,
             counterparty_organization_id=row.counterparty_org_id,
             weight=row.weight_e6 / ONE_E6,
-            excluded=row.excluded,
             score_delta=change(row.score_delta_e6),
-            at=row.at,
-            voided_at=row.voided_at,
-            void_reason=row.void_reason,
             sentence=sentence(row),
         )
 

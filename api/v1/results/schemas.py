@@ -82,17 +82,10 @@ class ResultView(ResponseModel):
     def of(cls, row: ResultRow) -> Self:
         """Show a row."""
         is_valued = row.value_minor is not None and row.currency is not None
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            run_id=row.run_id,
-            task_id=row.task_id,
-            task_kind=row.task_kind,
+        return cls.from_row(
+            row,
             score=f"{unscaled(row.score_e6, 6):f}",
             accepted=row.is_accepted,
             self_reported=row.is_self_reported,
             value=format_amount(row.value_minor or 0, row.currency or "") if is_valued else None,
-            currency=row.currency,
-            source=ResultSource(row.source),
-            recorded_at=row.recorded_at,
         )

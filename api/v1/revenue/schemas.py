@@ -210,17 +210,12 @@ class RevenueView(ResponseModel):
         """Show an event."""
         own = [{"agent_id": row.agent_id, "project_id": row.project_id, "bps": ALL_BPS}]
         reported = None if row.reported_minor is None else format_amount(row.reported_minor, row.currency)
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            source=RevenueSource(row.source),
-            reference=row.reference,
-            status=RevenueStatus(row.status),
+        return cls.from_row(
+            row,
             amount=format_amount(row.amount_minor, row.currency),
             commission=format_amount(row.commission_minor, row.currency),
             reversed_amount=format_amount(row.reversed_minor, row.currency),
             reported_amount=reported,
-            currency=row.currency,
             money=[
                 RevenueMoneyView(
                     currency=asset,
@@ -230,19 +225,9 @@ class RevenueView(ResponseModel):
                 )
                 for asset, (amount, back, commission) in sorted(row.money.items())
             ],
-            agent_id=row.agent_id,
-            project_id=row.project_id,
-            run_id=row.run_id,
-            evidence=row.evidence,
             transfer_id=None if row.transfer_id is None else transfer_id(row.transfer_id),
             shares_rule=ShareRule.DIRECT if shared is None else ShareRule(shared.rule),
-            shares_version=row.shares_version,
             shares=[ShareView(**part) for part in (own if shared is None else shared.parts)],
-            reported_by=row.reported_by,
-            confirmed_by=row.confirmed_by,
-            occurred_at=row.occurred_at,
-            confirmed_at=row.confirmed_at,
-            created_at=row.created_at,
         )
 
 
@@ -318,15 +303,14 @@ class RoiView(ResponseModel):
         def shown(minor: int) -> str:
             return format_amount(minor, currency)
 
-        return cls(
-            id=roi.id,
+        return cls.from_row(
+            roi,
             revenue=RevenueByStatusView(**{status.value: shown(roi.revenue[status]) for status in RevenueStatus}),
             costs=CostsByKindView(**{kind.value: shown(roi.costs[kind]) for kind in CostKind}),
             total_costs=shown(roi.cost_minor),
             margin=shown(roi.margin_minor),
             roi=_ratio(roi.roi),
             roi_lower=_ratio(roi.roi_lower),
-            payback_days=roi.payback_days,
             trend=[
                 RoiPointView(day=each.day, revenue=shown(each.revenue_minor), costs=shown(each.cost_minor))
                 for each in roi.trend

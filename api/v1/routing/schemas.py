@@ -153,23 +153,15 @@ class RoutingDecisionView(ResponseModel):
                 reference=row.outcome_reference or "",
                 recorded_at=row.outcome_at,
             )
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
-            agent_id=row.agent_id,
-            run_id=row.run_id,
-            task_kind=row.task_kind,
-            currency=row.currency,
+        return cls.from_row(
+            row,
             quality_at_least=None if wish["quality_e6"] is None else _part(wish["quality_e6"]),
             value=_pico(wish["value_pico"]),
             max_cost=_pico(wish["max_cost_pico"]),
-            choice=row.choice,
             odds=None if row.odds_e6 is None else _part(row.odds_e6),
             ranking=[_candidate(Ranked(**each)) for each in row.ranking],
             budget_id=None if row.control_id is None else uuid_id("ctl", row.control_id),
             priced_at=None if row.priced_at is None else MoneyView(**row.priced_at),
-            decided_by=row.decided_by,
-            decided_at=row.decided_at,
             outcome=outcome,
         )
 
@@ -184,7 +176,8 @@ def pico_of(amount: str, field: str) -> int:
 
 
 def _candidate(each: Ranked) -> RoutedCandidateView:
-    return RoutedCandidateView(
+    return RoutedCandidateView.from_row(
+        each,
         candidate=each.name,
         expected_cost=_pico(each.cost_pico),
         cost_from=_pico(each.low_pico),
@@ -192,8 +185,6 @@ def _candidate(each: Ranked) -> RoutedCandidateView:
         quality=None if each.quality_e6 is None else _part(each.quality_e6),
         chance=None if each.chance_e6 is None else _part(each.chance_e6),
         odds=_part(each.odds_e6),
-        results=each.results,
-        out=each.out,
         why=why(each),
     )
 

@@ -104,16 +104,7 @@ async def _customer(deps: Deps, actor: Actor, org_id: str) -> WhereaboutsView:
     return WhereaboutsView(
         summary=SummaryView.of(found),
         open_alerts=[OpenAlertView.of(each) for each in alerts],
-        stuck=[
-            StuckRunView(
-                kind=each.kind,
-                id=each.id,
-                status=each.status,
-                since=each.since,
-                workflow_url=_run(deps, each.workflow_id),
-            )
-            for each in late
-        ],
+        stuck=[StuckRunView.from_row(each, workflow_url=_run(deps, each.workflow_id)) for each in late],
     )
 
 

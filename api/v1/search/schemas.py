@@ -53,7 +53,7 @@ class OpenAlertView(ResponseModel):
     @classmethod
     def of(cls, found: OpenAlert) -> Self:
         """Show an alert."""
-        return cls(**{name: getattr(found, name) for name in OpenAlert.__slots__})
+        return cls.from_row(found)
 
 
 class StuckRunView(ResponseModel):
@@ -99,15 +99,9 @@ class SearchHitView(ResponseModel):
     def of(cls, hit: Hit, workflow_url: str | None, customer: WhereaboutsView | None) -> Self:
         """Show a hit."""
         has_amount = hit.amount_minor is not None and hit.currency is not None
-        return cls(
-            kind=hit.kind,
-            id=hit.id,
-            external_id=hit.external_id,
-            organization_id=hit.org_id,
-            title=hit.title,
-            status=hit.status,
+        return cls.from_row(
+            hit,
             amount=format_amount(hit.amount_minor or 0, hit.currency or "") if has_amount else None,
-            currency=hit.currency,
             url="/api/v1" + _READ_AT[hit.kind].format(id=hit.id, parent=quote(hit.parent_id or "", safe="")),
             workflow_url=workflow_url,
             customer=customer,

@@ -146,20 +146,16 @@ class SecretRotationView(ResponseModel):
     def of(cls, held: Rotation, now: datetime) -> Self:
         """Show where a rotation stands."""
         plan, waits = held.plan, held.status is RotationStatus.WAITING
-        return cls(
+        return cls.from_row(
+            held,
             rotator=plan.rotator,
             every=period_text(plan.every // _SECOND),
             grace=period_text(plan.grace // _SECOND),
             deadline=period_text(plan.deadline // _SECOND),
             postgres=dict(plan.target) if plan.rotator is RotatorName.POSTGRES else None,
             http=dict(plan.target) if plan.rotator is RotatorName.HTTP else None,
-            status=held.status,
             version=held.number or None,
-            due_at=held.due_at,
-            overdue_at=held.overdue_at,
             next_at=None if waits else wakes_at(held, now),
-            failures=held.failures,
-            detail=held.detail,
         )
 
 
@@ -234,8 +230,7 @@ class SecretVersionView(ResponseModel):
     @classmethod
     def of(cls, row: SecretVersion) -> Self:
         """Show a row."""
-        names = set(cls.model_fields) - {"status"}
-        return cls(status=VersionStatus(row.status), **{name: getattr(row, name) for name in names})
+        return cls.from_row(row)
 
 
 class SecretPrice(RequestModel):
@@ -352,12 +347,11 @@ class SecretGrantView(ResponseModel):
     @classmethod
     def of(cls, row: SecretGrant, uses_today: int) -> Self:
         """Show a row."""
-        names = set(cls.model_fields) - {"verbs", "price", "uses_today"}
-        return cls(
+        return cls.from_row(
+            row,
             verbs=[Verb(verb) for verb in row.verbs],
             price=None if row.price_minor is None else format_amount(row.price_minor, CREDIT),
             uses_today=uses_today,
-            **{name: getattr(row, name) for name in names},
         )
 
 
@@ -390,15 +384,7 @@ class SecretView(ResponseModel):
         rotation: SecretRotationView | None = None,
     ) -> Self:
         """Show a row, with the grants of who asks."""
-        names = {"id", "path", "backend", "hosts", "current_version", "created_by", "created_at"}
-        return cls(
-            organization_id=row.org_id,
-            kind=SecretKind(row.kind),
-            versions=versions,
-            rotation=rotation,
-            grants=grants,
-            **{name: getattr(row, name) for name in names},
-        )
+        return cls.from_row(row, versions=versions, rotation=rotation, grants=grants)
 
 
 class SecretOpen(RequestModel):
@@ -440,8 +426,7 @@ class SecretAccessView(ResponseModel):
     @classmethod
     def of(cls, row: SecretAccess) -> Self:
         """Show a row."""
-        names = set(cls.model_fields) - {"verb", "outcome"}
-        return cls(verb=Verb(row.verb), outcome=Outcome(row.outcome), **{name: getattr(row, name) for name in names})
+        return cls.from_row(row)
 
 
 class ToolRequestCreate(RequestModel):

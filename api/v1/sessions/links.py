@@ -154,16 +154,7 @@ async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep)
     link_id = await _known(deps, request, body.token)
     async with deps.database.platform() as session:
         link, name = await links.open_link(session, link_id, datetime.now(UTC))
-    return LinkPreview(
-        principal=link.principal,
-        role=Role(link.role),
-        organization=NamedOrganization(id=link.org_id, name=name),
-        made_by=link.made_by,
-        by_mail=link.by_mail,
-        expires_at=link.expires_at,
-        path=link.path,
-        return_url=link.return_url,
-    )
+    return LinkPreview.from_row(link, organization=NamedOrganization(id=link.org_id, name=name))
 
 
 @router.post(
@@ -183,10 +174,4 @@ async def redeem_session_link(request: Request, body: LinkToken, deps: DepsDep) 
     )
     async with deps.database.platform() as session:
         link, row = await links.redeem(session, link_id, visit, datetime.now(UTC))
-    return Redeemed(
-        id=row.id,
-        token=token_of(row.id, secret),
-        expires_at=row.expires_at,
-        path=link.path,
-        return_url=link.return_url,
-    )
+    return Redeemed.from_row(row, token=token_of(row.id, secret), path=link.path, return_url=link.return_url)

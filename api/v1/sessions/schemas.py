@@ -92,20 +92,7 @@ class SessionView(ResponseModel):
     def of(cls, row: Session, actor: Actor) -> "SessionView":
         """Show a row to an actor."""
         span = Span(expires_at=row.expires_at, idle=timedelta(seconds=row.idle_seconds))
-        return cls(
-            id=row.id,
-            principal=row.principal,
-            role=Role(row.role),
-            organization_id=row.org_id,
-            browser=row.browser,
-            address=row.address,
-            created_at=row.created_at,
-            last_used_at=row.last_used_at,
-            expires_at=row.expires_at,
-            idle_at=idle_at(span, row.last_used_at),
-            made_by=row.made_by,
-            current=row.id == actor.session_id,
-        )
+        return cls.from_row(row, idle_at=idle_at(span, row.last_used_at), current=row.id == actor.session_id)
 
 
 class LinkCreate(RequestModel):
@@ -152,7 +139,7 @@ class LinkView(ResponseModel):
     @classmethod
     def of(cls, row: SessionLink) -> "LinkView":
         """Show a row."""
-        return cls(**_link(row))
+        return cls.from_row(row)
 
 
 class LinkCreated(LinkView):
@@ -163,7 +150,7 @@ class LinkCreated(LinkView):
     @classmethod
     def with_url(cls, row: SessionLink, url: str) -> "LinkCreated":
         """Show a row and the address that was made for it."""
-        return cls(**_link(row), url=url)
+        return cls.from_row(row, url=url)
 
 
 class LinkToken(RequestModel):
@@ -199,19 +186,3 @@ class Redeemed(SessionCreated):
 
     path: str
     return_url: str | None
-
-
-def _link(row: SessionLink) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "organization_id": row.org_id,
-        "principal": row.principal,
-        "role": Role(row.role),
-        "agent_id": row.agent_id,
-        "path": row.path,
-        "return_url": row.return_url,
-        "made_by": row.made_by,
-        "created_at": row.created_at,
-        "expires_at": row.expires_at,
-        "used_at": row.used_at,
-    }

@@ -226,7 +226,8 @@ class SpendLimitView(LimitTermsView):
     @classmethod
     def of(cls, state: LimitState, currency: str) -> "SpendLimitView":
         """Show a limit."""
-        return cls(
+        return cls.from_row(
+            state,
             window=state.limit.window,
             amount=shown_amount(state.limit.amount_minor, currency),
             uses=state.limit.uses,
@@ -235,9 +236,6 @@ class SpendLimitView(LimitTermsView):
             held=format_amount(state.counted.held_minor, currency),
             remaining=shown_amount(state.remaining_minor, currency),
             uses_spent=state.counted.uses,
-            uses_remaining=state.uses_remaining,
-            starts_at=state.starts_at,
-            resets_at=state.resets_at,
         )
 
 
@@ -260,6 +258,22 @@ class ControlTermsView(ResponseModel):
     ends_at: datetime | None
     created_at: datetime = Field(description="Spending counts from here on.")
 
+    @classmethod
+    def with_terms(cls, row: SpendControl, name: str | None, **more: Any) -> Self:
+        """Show a row with the name of its subject, and what more its view has."""
+        return cls.from_row(
+            row,
+            id=uuid_id("ctl", row.id),
+            subject=SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id, name=name),
+            parent_id=shown_parent(row.parent_id),
+            path=[uuid_id("ctl", part) for part in row.path],
+            currency=row.asset,
+            time_zone=row.zone,
+            per_spend=shown_amount(row.per_spend, row.asset),
+            thresholds=[format_ratio(part) for part in row.thresholds_e4],
+            **more,
+        )
+
 
 class ControlView(ControlTermsView):
     """A spend control and what is left of its limits."""
@@ -270,7 +284,7 @@ class ControlView(ControlTermsView):
     def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime, name: str | None) -> "ControlView":
         """Show a row, with what counts at a moment, and the name of its subject."""
         limits = [SpendLimitView.of(state, row.asset) for state in states_of(row, counters, at)]
-        return cls(limits=limits, **terms_of(row, name))
+        return cls.with_terms(row, name, limits=limits)
 
 
 class ControlVersionView(ResponseModel):
@@ -289,34 +303,19 @@ class ControlVersionView(ResponseModel):
     reason: str | None
 
     @classmethod
-    def of(cls, row: SpendControlVersion, currency: str) -> Self:
-        """Show a row."""
-        return cls(**cls.fields_of(row, currency))
-
-    @classmethod
-    def fields_of(cls, row: SpendControlVersion, currency: str) -> dict[str, Any]:
-        """Return the fields of a row."""
-        return {
-            "version": row.version,
-            "parent_id": shown_parent(row.parent_id),
-            "status": ControlStatus(row.status),
-            "limits": [
-                LimitTermsView(
-                    window=limit.window,
-                    amount=shown_amount(limit.amount_minor, currency),
-                    uses=limit.uses,
-                    hard=limit.hard,
-                )
+    def of(cls, row: SpendControlVersion, currency: str, **more: Any) -> Self:
+        """Show a row, and what more its view has."""
+        return cls.from_row(
+            row,
+            parent_id=shown_parent(row.parent_id),
+            limits=[
+                LimitTermsView.from_row(limit, amount=shown_amount(limit.amount_minor, currency))
                 for limit in limits_of(row.windows, row.amounts, row.uses, row.hard)
             ],
-            "per_spend": shown_amount(row.per_spend, currency),
-            "thresholds": [format_ratio(part) for part in row.thresholds_e4],
-            "starts_at": row.starts_at,
-            "ends_at": row.ends_at,
-            "changed_at": row.changed_at,
-            "changed_by": row.changed_by,
-            "reason": row.reason,
-        }
+            per_spend=shown_amount(row.per_spend, currency),
+            thresholds=[format_ratio(part) for part in row.thresholds_e4],
+            **more,
+        )
 
 
 class CountedType(StrEnum):
@@ -368,24 +367,23 @@ class CountedSpendView(ResponseModel):
     @classmethod
     def of(cls, row: Spend | EscrowCount | PurchaseCount, counted_minor: int, currency: str) -> "CountedSpendView":
         """Show a row."""
-        shared = ("agent_id", "department_id", "project_id", "key_id", "principal", "at")
         own: dict[str, Any]
         asset = CREDIT
         if isinstance(row, Spend):
             own = {"id": uuid_id("spd", row.id), "type": CountedType.SPEND, "expires_at": row.held_until}
-            own |= {name: getattr(row, name) for name in ("status", "action", "quantity", "run_id")}
             parts = (row.captured, row.released, row.refunded)
         elif isinstance(row, EscrowCount):
             own = {"id": row.escrow_id, "type": CountedType.ESCROW, "expires_at": None, "run_id": None}
-            own |= {"status": row.status, "action": FUND_ESCROW, "quantity": 1}
+            own |= {"action": FUND_ESCROW, "quantity": 1}
             parts = (row.spent, row.returned, 0)
         else:
             asset = row.asset
             own = {"id": row.order_id, "type": CountedType.PURCHASE, "expires_at": None, "run_id": None}
-            own |= {"status": row.status, "action": PURCHASE_ORDER, "quantity": 1}
+            own |= {"action": PURCHASE_ORDER, "quantity": 1}
             parts = (row.spent, row.returned, row.refunded)
         captured, released, refunded = (format_amount(part, asset) for part in parts)
-        return cls(
+        return cls.from_row(
+            row,
             amount=format_amount(row.amount, asset),
             currency=asset,
             captured=captured,
@@ -393,7 +391,6 @@ class CountedSpendView(ResponseModel):
             refunded=refunded,
             counted=format_amount(counted_minor, currency),
             **own,
-            **{name: getattr(row, name) for name in shared},
         )
 
 
@@ -425,17 +422,14 @@ class RefusalView(ResponseModel):
         def shown(number: int | None) -> str | None:
             return str(number) if row.reason == "uses" and number is not None else shown_amount(number, currency)
 
-        names = ("reason", "action", "agent_id", "department_id", "project_id", "run_id", "key_id", "principal", "at")
-        return cls(
+        return cls.from_row(
+            row,
             id=uuid_id("rfs", row.id),
             window=None if row.window is None else Window(row.window),
             limit=shown(row.limit_amount),
             remaining=shown(row.remaining),
-            resets_at=row.resets_at,
-            pool=row.pool,
             amount=format_amount(row.amount, row.spend_asset),
             currency=row.spend_asset,
-            **{name: getattr(row, name) for name in names},
         )
 
 
@@ -504,27 +498,6 @@ def _department_limit(state: LimitState) -> DepartmentLimitView | None:
         remaining=format_amount(remaining, CREDIT),
         resets_at=state.resets_at,
     )
-
-
-def terms_of(row: SpendControl, name: str | None) -> dict[str, Any]:
-    """Return the fields of a `ControlTermsView`, with the name of the control's subject."""
-    return {
-        "id": uuid_id("ctl", row.id),
-        "organization_id": row.org_id,
-        "subject": SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id, name=name),
-        "parent_id": shown_parent(row.parent_id),
-        "path": [uuid_id("ctl", part) for part in row.path],
-        "currency": row.asset,
-        "time_zone": row.zone,
-        "week_starts": row.week_starts,
-        "status": ControlStatus(row.status),
-        "version": row.version,
-        "per_spend": shown_amount(row.per_spend, row.asset),
-        "thresholds": [format_ratio(part) for part in row.thresholds_e4],
-        "starts_at": row.starts_at,
-        "ends_at": row.ends_at,
-        "created_at": row.created_at,
-    }
 
 
 def shown_parent(parent_id: UUID | None) -> str | None:

@@ -230,16 +230,15 @@ class ChangeView(ResponseModel):
     @classmethod
     def of(cls, changed: Changed) -> "ChangeView":
         """Show what a change left."""
-        return cls(
+        return cls.from_row(
+            changed,
             id=uuid_id("hold", changed.spend_id),
-            status=changed.status,
             amount=_credits(changed.amount_minor),
             captured=_credits(changed.captured_minor),
             released=_credits(changed.released_minor),
             refunded=_credits(changed.refunded_minor),
             held=_credits(changed.held_minor),
             available=_credits(changed.available_minor),
-            expires_at=changed.expires_at,
             transfer_id=None if changed.transfer_id is None else transfer_id(changed.transfer_id),
         )
 
@@ -259,22 +258,14 @@ class SpendView(_SpendView):
     @classmethod
     def of(cls, row: Spend) -> "SpendView":
         """Show a row."""
-        return cls(
+        return cls.from_row(
+            row,
             id=public_id(row),
-            status=SpendStatus(row.status),
-            action=row.action,
-            quantity=row.quantity,
             amount=_credits(row.amount),
             captured=_credits(row.captured),
             released=_credits(row.released),
             refunded=_credits(row.refunded),
             held=_credits(row.amount - row.captured - row.released),
-            agent_id=row.agent_id,
-            department_id=row.department_id,
-            project_id=row.project_id,
-            run_id=row.run_id,
-            key_id=row.key_id,
-            principal=row.principal,
             created_at=row.at,
             expires_at=row.held_until,
             metadata=row.details,

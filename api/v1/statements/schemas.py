@@ -40,9 +40,8 @@ class CorrectionView(ResponseModel):
     @classmethod
     def of(cls, row: CreatorCorrection) -> Self:
         """Show a correction."""
-        return cls(
-            id=row.id,
-            number=row.number,
+        return cls.from_row(
+            row,
             month=month_text(row.month),
             amount=format_amount(row.total_minor, row.currency),
             tax=format_amount(row.tax_minor, row.currency),
@@ -75,10 +74,8 @@ class StatementView(ResponseModel):
         """Show a statement as it was made."""
         said = stored.content
         currency, tax_code = said["currency"], said.get("stated_tax")
-        return cls(
-            id=stored.id,
-            number=stored.number,
-            organization_id=stored.org_id,
+        return cls.from_row(
+            stored,
             month=said["period"][0][:7],
             currency=currency,
             earned=format_amount(stored.total_minor, currency),

@@ -67,14 +67,11 @@ class SubscriptionTermsView(ResponseModel):
     @classmethod
     def of(cls, terms: Terms) -> "SubscriptionTermsView":
         """Show terms."""
-        return cls(
-            plan=terms.plan,
-            interval=terms.interval,
+        return cls.from_row(
+            terms,
             price=money(terms.amount_minor, terms.currency),
             credits_per_month=format_amount(terms.credits_minor, CREDIT),
             is_agreed_price=terms.is_agreed,
-            net_days=terms.net_days,
-            seats=terms.seats,
         )
 
 
@@ -108,20 +105,16 @@ class SubscriptionView(SubscriptionTermsView):
         pending = change and PendingChangeView(
             **SubscriptionTermsView.of(change.terms).model_dump(), kind=change.kind, acts_at=change.acts_at
         )
-        return cls(
+        return cls.from_row(
+            held,
             **SubscriptionTermsView.of(held.terms).model_dump(),
             id=held.subscription_id,
-            organization_id=held.org_id,
-            status=held.status,
             period_start=period and period.start,
             period_end=period and period.end,
-            cancel_at_period_end=held.cancel_at_period_end,
             pending_change=pending,
-            ended_at=held.ended_at,
             trial_ends_at=held.trial_end,
             checkout_url=held.checkout and held.checkout.url,
             checkout_expires_at=held.checkout and held.checkout.expires_at,
-            pay_url=held.pay_url,
         )
 
 
@@ -146,10 +139,9 @@ class ChangePreview(SubscriptionTermsView):
         if quote is not None:
             due, unused = quote.due_minor, quote.unused_minor
             credits = credits if due > 0 else 0
-        return cls(
+        return cls.from_row(
+            preview,
             **SubscriptionTermsView.of(preview.terms).model_dump(),
-            kind=preview.kind,
-            acts_at=preview.acts_at,
             due=money(due, currency),
             unused=money(unused, currency),
             credits=format_amount(credits, CREDIT),

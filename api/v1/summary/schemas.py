@@ -104,16 +104,7 @@ class EscrowSummaryView(ResponseModel):
     def of(cls, found: LiveEscrow) -> Self:
         """Show an escrow."""
         role = "both" if found.pays and found.earns else "payer" if found.pays else "payee"
-        return cls(
-            id=found.id,
-            contract_id=found.contract_id,
-            agent_id=found.agent_id,
-            role=role,
-            status=found.status,
-            amount=_written(found.held, found.currency),
-            currency=found.currency,
-            until=found.next_deadline_at,
-        )
+        return cls.from_row(found, role=role, amount=_written(found.held, found.currency), until=found.next_deadline_at)
 
 
 class ExpiringLotView(ResponseModel):
@@ -137,13 +128,8 @@ class DueInvoiceView(ResponseModel):
     @classmethod
     def of(cls, found: DueInvoice) -> Self:
         """Show an invoice."""
-        return cls(
-            id=found.id,
-            number=found.number,
-            currency=found.currency,
-            total=_written(found.total_minor, found.currency),
-            due=_written(found.due_minor, found.currency),
-            due_at=found.due_at,
+        return cls.from_row(
+            found, total=_written(found.total_minor, found.currency), due=_written(found.due_minor, found.currency)
         )
 
 

@@ -38,16 +38,7 @@ class TaskView(ResponseModel):
         kind, amount = TaskKind(task.kind), None
         if task.currency is not None and task.amount_minor is not None:
             amount = format_amount(task.amount_minor, task.currency)
-        return cls(
-            kind=kind,
-            object_id=task.object_id,
-            organization_id=task.org_id,
-            title=task.title,
-            deadline_at=task.deadline_at,
-            amount=amount,
-            currency=task.currency,
-            path_hint=PATHS[kind].format(id=task.object_id),
-        )
+        return cls.from_row(task, kind=kind, amount=amount, path_hint=PATHS[kind].format(id=task.object_id))
 
 
 _LIST = ListOf(

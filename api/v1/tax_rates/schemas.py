@@ -56,13 +56,6 @@ class TaxRateView(ResponseModel):
 
 def view(row: TaxRateRow) -> TaxRateView:
     """Show a rate."""
-    return TaxRateView(
-        id=row.id,
-        code=row.code,
-        country=row.country,
-        region=row.region or None,
-        product=row.product or None,
-        rate=format_rate(row.rate_e6),
-        valid_from=row.valid_from,
-        valid_until=row.valid_until,
+    return TaxRateView.from_row(
+        row, region=row.region or None, product=row.product or None, rate=format_rate(row.rate_e6)
     )

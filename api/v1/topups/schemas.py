@@ -147,16 +147,11 @@ class PurchaseView(ResponseModel):
     def of(cls, row: CreditLot) -> "PurchaseView":
         """Show a row."""
         paid = None if row.paid_minor is None or row.paid_currency is None else money(row.paid_minor, row.paid_currency)
-        return cls(
-            id=row.id,
-            organization_id=row.org_id,
+        return cls.from_row(
+            row,
             credits=format_amount(row.amount_minor, CREDIT),
             debt_paid=format_amount(row.debt_minor, CREDIT),
-            source=row.source,
             paid=paid,
-            payment_id=row.payment_id,
-            expires_at=row.expires_at,
-            created_at=row.created_at,
         )
 
 

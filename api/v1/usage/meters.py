@@ -84,8 +84,7 @@ class MeterView(ResponseModel):
     @classmethod
     def of(cls, row: MeterRow) -> "MeterView":
         """Show a row."""
-        plain = {name: getattr(row, name) for name in cls.model_fields if name != "organization_id"}
-        return cls(organization_id=row.org_id, **plain)
+        return cls.from_row(row)
 
 
 class MeterLine(ResponseModel):

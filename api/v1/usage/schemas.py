@@ -98,13 +98,8 @@ class EventResult(ResponseModel):
     def of(cls, outcome: Outcome) -> "EventResult":
         """Show an outcome."""
         error = outcome.error
-        return cls(
-            status=outcome.status,
-            id=outcome.id,
-            source=outcome.source,
-            event_id=outcome.event_id,
-            code=None if error is None else error.error_code,
-            detail=None if error is None else error.detail,
+        return cls.from_row(
+            outcome, code=None if error is None else error.error_code, detail=None if error is None else error.detail
         )
 
 
@@ -224,12 +219,11 @@ class EventChargeView(ResponseModel):
     @classmethod
     def of(cls, row: UsageChargeRow) -> "EventChargeView":
         """Show a row."""
-        return cls(
+        return cls.from_row(
+            row,
             status=_charge_status(row),
-            waits_for=row.waits_for,
             amount=None if row.amount is None else format_amount(row.amount, CREDIT),
             spend_id=None if row.spend_id is None else uuid_id("spd", row.spend_id),
-            charged_at=row.charged_at,
         )
 
 
@@ -293,21 +287,19 @@ class UsageEventView(ResponseModel):
     @classmethod
     def of(cls, row: UsageEventRow, charge: UsageChargeRow | None, billed: BilledAs) -> "UsageEventView":
         """Show a row, with the outcome of its charge or its billing."""
-        others = {"id", "estimated", "charge", "billed_status", "invoice_id", "billed_at", *_SHARES}
-        plain = {name: getattr(row, name) for name in cls.model_fields if name not in others}
         money = {
             shown: None if pico is None else format_pico(int(pico))
             for shown, pico in zip(_SHARES, (row.cost_pico, row.creator_pico, row.platform_pico), strict=True)
         }
         shown = None if charge is None else EventChargeView.of(charge)
-        return cls(
+        return cls.from_row(
+            row,
             id=uuid_id("uev", row.id),
             estimated=row.estimated or [],
             charge=shown,
             billed_status=billed.status,
             invoice_id=billed.invoice_id,
             billed_at=billed.billed_at,
-            **plain,
             **money,
         )
 
@@ -324,7 +316,7 @@ class RunCostView(ResponseModel):
     def of(cls, cost: RunTotal) -> "RunCostView":
         """Show a cost."""
         costs = {currency: format_pico(pico) for currency, pico in sorted(cost.pico.items())}
-        return cls(events=cost.events, tokens=cost.tokens, unrated=cost.unrated, costs=costs)
+        return cls.from_row(cost, costs=costs)
 
 
 class RunAgentView(RunCostView):
@@ -362,12 +354,8 @@ class UsageRunView(ResponseModel):
                 for agent, cost in run.by_agent.items()
             ],
             steps=[
-                RunStepView(
-                    step_id=step.id,
-                    parent_id=step.parent_id,
-                    agents=list(step.agents),
-                    own=RunCostView.of(step.own),
-                    total=RunCostView.of(step.total),
+                RunStepView.from_row(
+                    step, step_id=step.id, own=RunCostView.of(step.own), total=RunCostView.of(step.total)
                 )
                 for step in run.steps
             ],
@@ -434,25 +422,21 @@ class EstimateView(ResponseModel):
         credits_minor = in_credits if taken is None else taken.credits_minor
         priced_at = None if taken is None else shown_of(taken)
         each = () if cost.rated is None else (cost.rated, *cost.tools)
-        return cls(
-            currency=cost.currency,
+        return cls.from_row(
+            cost,
             cost=format_pico(cost.cost_pico),
             creator_share=format_pico(cost.creator_pico),
             platform_share=format_pico(cost.platform_pico),
             credits=None if credits_minor is None else format_amount(credits_minor, CREDIT),
             priced_at=None if priced_at is None else MoneyView(**priced_at),
-            rated_by=cost.rated_by,
-            price_ref=cost.price_ref,
             usage=None if call is None else call.to_json(),
             lines=[
-                EstimateLine(
+                EstimateLine.from_row(
+                    line,
                     model=rated.model,
-                    unit=line.unit,
-                    quantity=line.quantity,
                     unit_price=f"{line.unit_price:f}",
                     amount=f"{line.amount:f}",
                     estimated=line.is_estimated,
-                    priced_as=line.priced_as,
                 )
                 for rated in each
                 for line in rated.lines

@@ -71,7 +71,7 @@ class WebhookEndpointView(ResponseModel):
     @classmethod
     def of(cls, row: WebhookEndpointRow) -> Self:
         """Show a row."""
-        return cls(**_shown(row))
+        return cls.from_row(row, reason=row.state["reason"], slowed_until=row.slow_until)
 
 
 class WebhookEndpointCreated(WebhookEndpointView):
@@ -87,25 +87,12 @@ class WebhookEndpointCreated(WebhookEndpointView):
     @classmethod
     def with_keys(cls, row: WebhookEndpointRow, keys: SigningKeys | None) -> Self:
         """Show a row with keys that were just made."""
-        return cls(**_shown(row), secret=None if keys is None else keys.secret)
-
-
-def _shown(row: WebhookEndpointRow) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "organization_id": row.org_id,
-        "url": row.url,
-        "types": row.types,
-        "description": row.description,
-        "ordering": row.ordering,
-        "status": row.status,
-        "reason": row.state["reason"],
-        "public_key": row.public_key,
-        "failing_since": row.failing_since,
-        "slowed_until": row.slow_until,
-        "delivered_at": row.delivered_at,
-        "created_at": row.created_at,
-    }
+        return cls.from_row(
+            row,
+            reason=row.state["reason"],
+            slowed_until=row.slow_until,
+            secret=None if keys is None else keys.secret,
+        )
 
 
 class WebhookReplay(RequestModel):
@@ -158,21 +145,4 @@ class WebhookDeliveryView(ResponseModel):
     @classmethod
     def of(cls, row: WebhookDeliveryRow) -> Self:
         """Show a row."""
-        return cls(
-            id=row.id,
-            endpoint_id=row.endpoint_id,
-            event_id=row.event_id,
-            type=row.type,
-            subject=row.subject,
-            subject_seq=row.subject_seq,
-            status=row.status,
-            tries=row.tries,
-            replays=row.replays,
-            next_try_at=row.next_at,
-            last_try_at=row.tried_at,
-            status_code=row.status_code,
-            error=row.error,
-            answer=row.answer,
-            delivered_at=row.delivered_at,
-            created_at=row.created_at,
-        )
+        return cls.from_row(row, next_try_at=row.next_at, last_try_at=row.tried_at)

@@ -42,16 +42,4 @@ class InboxEventView(ResponseModel):
     @classmethod
     def of(cls, row: ProviderEventRow) -> Self:
         """Show a row."""
-        return cls(
-            id=str(row.id),
-            provider=row.provider,
-            event_id=row.event_id,
-            type=row.type,
-            status=row.status,
-            payment_id=row.payment_id,
-            references=row.refs,
-            livemode=row.livemode,
-            occurred_at=row.occurred_at,
-            received_at=row.received_at,
-            handled_at=row.handled_at,
-        )
+        return cls.from_row(row, id=str(row.id), references=row.refs)
