@@ -1,6 +1,7 @@
 """Records the examples of the OpenAPI document: what tests send and get, into `api/examples.json`.
 
-    make test ARGS="-p tests.support.recorded tests/docs/test_readme_tour.py tests/e2e tests/api"
+    make test ARGS="-p tests.support.recorded tests/docs/test_readme_tour.py tests/e2e tests/api \\
+        tests/workflows/test_invoice_endpoints.py tests/workflows/test_payment_endpoints.py"
 
 Recipes are preferred to stories on a running stack, and these to tests of single operations; of equals, the answer that
 shows most. An example stays as long as it fits its schema: delete its line to have it recorded anew.

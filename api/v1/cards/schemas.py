@@ -184,14 +184,7 @@ class CardPaymentView(ResponseModel):
             refunded=format_amount(sum(each.refunded_minor for each in spends), currency),
             credits=format_amount(sum(each.captured_credits for each in spends), CREDIT),
             requests=[
-                CardRequestView(
-                    amount=format_amount(each["amount_minor"], currency),
-                    approved=each["approved"],
-                    reason=each["reason"],
-                    spend_id=each["spend_id"],
-                    at=each["at"],
-                )
-                for each in row.requests
+                CardRequestView(**each, amount=format_amount(each["amount_minor"], currency)) for each in row.requests
             ],
             transactions=[
                 CardTransactionView.from_row(

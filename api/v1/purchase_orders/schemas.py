@@ -389,13 +389,7 @@ class PurchaseOrderView(MetadataView):
             agent_name=agent_name,
             amount=format_amount(row.amount_minor, row.currency),
             alternatives=[
-                PurchaseAlternativeView(
-                    name=each["name"],
-                    url=each["url"],
-                    cost=_exact(each["cost_minor"], row.currency),
-                    fits=each["fits"],
-                    why=each["why"],
-                )
+                PurchaseAlternativeView(**each, cost=_exact(each["cost_minor"], row.currency))
                 for each in row.alternatives
             ],
             decision=PurchaseDecisionView.of(row.decision),
