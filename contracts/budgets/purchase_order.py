@@ -1,11 +1,13 @@
 """Messages of purchase orders: the run that waits for a person's approval, and the sweep of what is due."""
 
 from datetime import datetime
+from typing import Annotated
 
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.budgets.purchase_order import WaitingPurchase
 from domain.common.access import Actor
+from domain.privacy.data_map import TECHNICAL
 
 
 class PurchaseOrderInput(Message):
@@ -43,7 +45,7 @@ class GrantSignal(OperatorSignal):
     """What operators send to grant an order: its id, and the digest that its details show."""
 
     grant: object = None
-    digest: object = None
+    digest: Annotated[object, TECHNICAL] = None
     reason: object = ""
 
 
@@ -60,7 +62,7 @@ class DecideOnPurchase(Message):
     order_id: str
     actor: Actor
     command_id: str
-    digest: str | None = None
+    digest: Annotated[str | None, TECHNICAL] = None
     reason: str = ""
     now: datetime
 

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from domain.common.approval import check_second
 from domain.common.calendar import Window
 from domain.common.errors import Conflict, Forbidden, Invalid
 from domain.common.money import format_amount
 from domain.common.text import as_markdown
+from domain.privacy.data_map import TECHNICAL
 
 #: How many alternatives an order may name.
 MAX_ALTERNATIVES = 20
@@ -498,7 +500,7 @@ class WaitingPurchase:
     vendor: str
     amount: str
     sentence: str
-    digest: str
+    digest: Annotated[str, TECHNICAL]
     persons: int
     granted: int
     answer_by: datetime | None

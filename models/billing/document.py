@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueCo
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import CONTACT, IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -40,8 +41,8 @@ class StoredDocument(Base):
     version: Mapped[int]
     number: Mapped[str]
     total_minor: Mapped[int]
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(CONTACT))
     pdf: Mapped[bytes] = mapped_column(LargeBinary)
     xml: Mapped[bytes | None] = mapped_column(LargeBinary)
-    sha256: Mapped[str]
+    sha256: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import FREE_TEXT, TECHNICAL, holds
 from models.common.base import Base
 
 #: What needs no more payment of an invoice.
@@ -106,8 +107,10 @@ class InvoiceRow(Base):
     rounded_minor: Mapped[int] = mapped_column(server_default="0")
     credited_minor: Mapped[int] = mapped_column(server_default="0")
     written_off_minor: Mapped[int] = mapped_column(server_default="0")
-    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info=holds(FREE_TEXT))
+    discounts: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, server_default=text("'[]'::jsonb"), info=holds(FREE_TEXT)
+    )
     taxes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     party: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     includes_tax: Mapped[bool] = mapped_column(server_default=false())
@@ -196,7 +199,7 @@ class NumberSequence(Base):
 
     __tablename__ = "number_sequences"
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True, info=holds(TECHNICAL))
     last: Mapped[int]
 
 
@@ -209,7 +212,7 @@ class NumberGap(Base):
     __tablename__ = "number_gaps"
     __table_args__ = (CheckConstraint("first >= 1 AND last >= first", name="numbers"),)
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True, info=holds(TECHNICAL))
     first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last: Mapped[int]
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import FREE_TEXT, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -33,7 +34,7 @@ class Project(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     slug: Mapped[str]
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
     deploy_type: Mapped[str] = mapped_column(server_default="development")
     deployed_at: Mapped[datetime | None]
     occupies_slot: Mapped[bool]
@@ -69,7 +70,7 @@ class DeploymentEvent(Base):
     kind: Mapped[str]
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     slots: Mapped[int]
-    plan: Mapped[str]
+    plan: Mapped[str] = mapped_column(info=holds(TECHNICAL))
     share: Mapped[int | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     actor: Mapped[str]

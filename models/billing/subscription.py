@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import FINANCIAL, IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -35,7 +36,7 @@ class SubscriptionRow(Base):
     plan: Mapped[str]
     version: Mapped[int]
     wake_at: Mapped[datetime | None]
-    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -49,7 +50,7 @@ class SubscriptionTrial(Base):
     __tablename__ = "subscription_trials"
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    card: Mapped[str | None] = mapped_column(unique=True)
+    card: Mapped[str | None] = mapped_column(unique=True, info=holds(IDENTIFIER))
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"))
     began_at: Mapped[datetime]
 
@@ -69,7 +70,7 @@ class SubscriptionEventRow(Base):
     status: Mapped[str]
     actor: Mapped[str]
     command_id: Mapped[str]
-    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
     at: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
@@ -132,7 +133,7 @@ class SubscriptionBill(Base):
     accrued_minor: Mapped[int] = mapped_column(server_default=text("0"))
     returned_minor: Mapped[int] = mapped_column(server_default=text("0"))
     credited_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    left_out: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    left_out: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), info=holds(FINANCIAL))
     hold_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     accrued_on: Mapped[date]
     settled_at: Mapped[datetime | None]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import CheckConstraint, Identity, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import FINANCIAL, TECHNICAL, holds
 from models.books.ledger import SCHEMA
 from models.common.base import Base
 
@@ -49,7 +50,7 @@ class LedgerLot(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     account_id: Mapped[int]
     org_id: Mapped[str]
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(info=holds(FINANCIAL))
     priority: Mapped[int] = mapped_column(SmallInteger)
     opened_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
@@ -99,7 +100,7 @@ class LedgerLotUse(Base):
     amount: Mapped[int]
     cost: Mapped[int]
     to_lot: Mapped[uuid.UUID | None]
-    outcome: Mapped[str]
+    outcome: Mapped[str] = mapped_column(info=holds(FINANCIAL))
     returned: Mapped[int] = mapped_column(server_default=text("0"))
     cost_returned: Mapped[int] = mapped_column(server_default=text("0"))
     passed: Mapped[int] = mapped_column(server_default=text("0"))
@@ -141,8 +142,10 @@ class RevenuePlace(Base):
     __tablename__ = "revenue_place"
     __table_args__ = (CheckConstraint("id = 1", name="id"), {"schema": SCHEMA})
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
-    begun: Mapped[uuid.UUID] = mapped_column(server_default=text("uuidv7()"))
+    id: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info=holds(TECHNICAL)
+    )
+    begun: Mapped[uuid.UUID] = mapped_column(server_default=text("uuidv7()"), info=holds(TECHNICAL))
     booked: Mapped[uuid.UUID]
     settled: Mapped[uuid.UUID]
     mark: Mapped[uuid.UUID]

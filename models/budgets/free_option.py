@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import FREE_TEXT, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -28,12 +29,12 @@ class FreeOptionRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    name: Mapped[str]
-    category: Mapped[str]
-    address: Mapped[str | None]
+    name: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
+    category: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
+    address: Mapped[str | None] = mapped_column(info=holds(FREE_TEXT))
     quota: Mapped[int | None]
     quota_window: Mapped[str | None]
-    used: Mapped[int] = mapped_column(server_default=text("0"))
+    used: Mapped[int] = mapped_column(server_default=text("0"), info=holds(TECHNICAL))
     used_since: Mapped[datetime | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import CheckConstraint, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -23,7 +24,9 @@ class ApiPresence(Base):
     __tablename__ = "api_presence"
     __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
+    id: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info=holds(TECHNICAL)
+    )
     seen_at: Mapped[datetime]
     away_from: Mapped[datetime | None]
     away_until: Mapped[datetime | None]

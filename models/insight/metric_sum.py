@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, Date, Index, Integer, Numeric, SmallInte
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -52,7 +53,9 @@ class MetricPlace(Base):
     __tablename__ = "metric_place"
     __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
+    id: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info=holds(TECHNICAL)
+    )
     written_in: Mapped[int] = mapped_column(server_default=text("0"))
-    event_id: Mapped[str] = mapped_column(server_default=text("''"))
+    event_id: Mapped[str] = mapped_column(server_default=text("''"), info=holds(TECHNICAL))
     people_before: Mapped[date] = mapped_column(Date, server_default=text("'1970-01-01'"))

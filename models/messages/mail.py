@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import CONTACT, holds
 from models.common.base import Base
 
 
@@ -42,7 +43,7 @@ class QueuedMail(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     language: Mapped[str]
     recipients: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    reached: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    reached: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), info=holds(CONTACT))
     status: Mapped[str] = mapped_column(server_default="queued")
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     problem: Mapped[str | None]

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -17,5 +18,5 @@ class SlackTurn(Base):
 
     __tablename__ = "slack_turns"
 
-    hook: Mapped[str] = mapped_column(primary_key=True)
+    hook: Mapped[str] = mapped_column(primary_key=True, info=holds(IDENTIFIER))
     free_at: Mapped[datetime]

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -40,7 +41,7 @@ class CryptoDepositRow(Base):
     asset: Mapped[str]
     chain_key: Mapped[str]
     index: Mapped[int]
-    address: Mapped[str]
+    address: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
     memo: Mapped[str | None]
     amount_minor: Mapped[int]
     scanned_height: Mapped[int]

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import FINANCIAL, IDENTIFIER, holds
 from models.common.base import Base
 
 #: 10⁻¹² of a unit of money, and sums of multiples in millionths.
@@ -66,9 +67,9 @@ class RoutingDecision(Base):
     run_id: Mapped[str]
     task_kind: Mapped[str]
     currency: Mapped[str]
-    wish: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    wish: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
     ranking: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    choice: Mapped[str | None]
+    choice: Mapped[str | None] = mapped_column(info=holds(IDENTIFIER))
     odds_e6: Mapped[int | None] = mapped_column(Integer)
     reference_pico: Mapped[Decimal | None] = mapped_column(_WIDE)
     expected_pico: Mapped[Decimal | None] = mapped_column(_WIDE)
@@ -103,7 +104,7 @@ class RoutingSum(Base):
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    candidate: Mapped[str] = mapped_column(primary_key=True)
+    candidate: Mapped[str] = mapped_column(primary_key=True, info=holds(IDENTIFIER))
     task_kind: Mapped[str] = mapped_column(primary_key=True)
     results: Mapped[int]
     score_e6: Mapped[int]

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import FINANCIAL, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -42,12 +43,12 @@ class Trial(Base):
     control_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True))
     currency: Mapped[str]
     amount_minor: Mapped[int]
-    stages: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    paid: Mapped[int] = mapped_column(Integer)
+    stages: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info=holds(FINANCIAL))
+    paid: Mapped[int] = mapped_column(Integer, info=holds(TECHNICAL))
     paid_minor: Mapped[int]
     status: Mapped[str]
     next_at: Mapped[datetime | None]
-    stopped_by: Mapped[str | None]
+    stopped_by: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]

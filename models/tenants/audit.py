@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Identity, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 _ELSEWHERE = text("org_id IS DISTINCT FROM actor_org_id")
@@ -50,7 +51,7 @@ class AuditEntry(Base):
     session_id: Mapped[str | None]
     made_by: Mapped[str | None]
     action: Mapped[str]
-    target: Mapped[str]
+    target: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
     request_id: Mapped[str | None]
     address: Mapped[str | None]
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)

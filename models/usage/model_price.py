@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -47,7 +48,7 @@ class ModelPriceRow(Base):
         Index("ix_model_prices_import_number", "import_number"),
     )
 
-    model: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True, info=holds(IDENTIFIER))
     valid_from: Mapped[datetime] = mapped_column(primary_key=True)
     provider: Mapped[str]
     currency: Mapped[str]

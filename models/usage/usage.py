@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import FREE_TEXT, TECHNICAL, holds
 from models.common.base import Base
 
 #: 10⁻¹² of a unit of money.
@@ -85,11 +86,11 @@ class UsageEventRow(Base):
     digest: Mapped[UUID] = mapped_column(ID)
     recorded_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
     received_at: Mapped[datetime]
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
     event_id: Mapped[str]
     type: Mapped[str]
-    subject: Mapped[str | None]
-    action: Mapped[str]
+    subject: Mapped[str | None] = mapped_column(info=holds(FREE_TEXT))
+    action: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
     agent_id: Mapped[str | None]
     department_id: Mapped[str | None]
     project_id: Mapped[str | None]
@@ -97,7 +98,7 @@ class UsageEventRow(Base):
     step_id: Mapped[str | None]
     parent_id: Mapped[str | None]
     provider: Mapped[str | None]
-    model: Mapped[str | None]
+    model: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
     spend_id: Mapped[str | None]
     sent_by: Mapped[str]
     key_id: Mapped[str | None]
@@ -107,7 +108,7 @@ class UsageEventRow(Base):
     cost_pico: Mapped[Decimal | None] = mapped_column(PICO)
     creator_pico: Mapped[Decimal | None] = mapped_column(PICO)
     platform_pico: Mapped[Decimal | None] = mapped_column(PICO)
-    rated_by: Mapped[str | None]
+    rated_by: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
     price_ref: Mapped[str | None]
     creator_org_id: Mapped[str | None]
     estimated: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
@@ -159,5 +160,5 @@ class UsageSource(Base):
 
     __tablename__ = "usage_sources"
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True, info=holds(TECHNICAL))
     reached: Mapped[datetime]

@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, text
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 from models.usage.usage import PICO
 
@@ -51,7 +52,7 @@ class UsageBill(Base):
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info=holds(IDENTIFIER))
     currency: Mapped[str]
     minor_pico: Mapped[Decimal] = mapped_column(PICO)
     opened_at: Mapped[datetime]
@@ -78,8 +79,8 @@ class UsageBillSum(Base):
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    source: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info=holds(IDENTIFIER))
+    source: Mapped[str] = mapped_column(primary_key=True, info=holds(IDENTIFIER))
     ref: Mapped[str] = mapped_column(primary_key=True)
     events: Mapped[int]
     quantity: Mapped[Decimal] = mapped_column(Numeric)
