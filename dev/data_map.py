@@ -62,7 +62,7 @@ def columns() -> Iterator[Kept]:
                 column.name,
                 stored.python_type,
                 TABLES[table.fullname],
-                column.info.get("holds"),
+                Category(column.info["holds"]) if "holds" in column.info else None,
             )
 
 

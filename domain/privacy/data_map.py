@@ -1,9 +1,10 @@
 """What is kept of whom: the category of every column, field of a message and log key, and how each is erased.
 
 A column or field has a category by its type and its name, see `category`: a name means the same everywhere. Where it
-means something else, a column says so with `info=holds(…)`, and a field of a message with `Annotated[…, Category.…]`.
-What a table is for, how long it is kept and how it is erased says `domain.privacy.tables`. `make check` fails for a
-text whose name says nothing, and for what no column or field needs; `python -m dev.data_map` prints the map.
+means something else, a column says so with `info={"holds": "free_text"}`, and a field of a message with
+`Annotated[str, FREE_TEXT]`. `domain.privacy.tables` has what a table is for, how long it is kept and how it is erased.
+`make check` fails for a text whose name says nothing, and for a name that nothing has; `python -m dev.data_map` prints
+the map.
 
 Erasing is not built yet. The map says what it will do: `delete` empties the field, `seal` encrypts it under a key of
 its subject, which is then forgotten, and `keep: …` leaves it and says on which ground.
@@ -14,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Any
 from uuid import UUID
 
 
@@ -184,11 +184,6 @@ SEARCH_ATTRIBUTES: Mapping[str, Shown] = {
     "AmountMinor": Shown.AMOUNT,
     "Currency": Shown.AMOUNT,
 }
-
-
-def holds(of: Category) -> dict[str, Any]:
-    """Return the `info` of a column whose name says another category, or none."""
-    return {"holds": of}
 
 
 def category(name: str, kind: type) -> Category | None:

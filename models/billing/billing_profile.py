@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import CONTACT, FINANCIAL, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -36,16 +35,16 @@ class BillingProfile(Base):
     city: Mapped[str | None]
     postal_code: Mapped[str | None]
     region: Mapped[str | None]
-    country: Mapped[str | None] = mapped_column(info=holds(CONTACT))
+    country: Mapped[str | None] = mapped_column(info={"holds": "contact"})
     email: Mapped[str | None]
     language: Mapped[str | None]
     vat_id: Mapped[str | None]
     vat_reference: Mapped[str | None]
     vat_confirmed_at: Mapped[datetime | None]
-    charges_vat: Mapped[bool] = mapped_column(server_default=false(), info=holds(FINANCIAL))
+    charges_vat: Mapped[bool] = mapped_column(server_default=false(), info={"holds": "financial"})
     card_country: Mapped[str | None]
     confirmed_country: Mapped[str | None]
-    is_exempt: Mapped[bool] = mapped_column(server_default=false(), info=holds(FINANCIAL))
+    is_exempt: Mapped[bool] = mapped_column(server_default=false(), info={"holds": "financial"})
     exempt_reason: Mapped[str | None]
     legal_entity: Mapped[str | None]
     updated_by: Mapped[str]
@@ -68,7 +67,7 @@ class TaxRateRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     code: Mapped[str]
     country: Mapped[str]
-    region: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    region: Mapped[str] = mapped_column(info={"holds": "technical"})
     product: Mapped[str]
     rate_e6: Mapped[int]
     valid_from: Mapped[datetime]

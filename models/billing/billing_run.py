@@ -5,7 +5,6 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -66,7 +65,7 @@ class BilledPeriod(Base):
     shortfall_minor: Mapped[int]
     total_minor: Mapped[int]
     invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoices.id", deferrable=True, initially="DEFERRED"))
-    failure: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
+    failure: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     done_at: Mapped[datetime]
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 
@@ -36,11 +35,11 @@ class BillingTermsRow(Base):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     starts_at: Mapped[datetime]
     from_month: Mapped[date]
-    mode: Mapped[str] = mapped_column(info=holds(FINANCIAL))
+    mode: Mapped[str] = mapped_column(info={"holds": "financial"})
     currency: Mapped[str]
     time_zone: Mapped[str]
     commitment_minor: Mapped[int]
-    commitment_from: Mapped[date | None] = mapped_column(info=holds(FINANCIAL))
+    commitment_from: Mapped[date | None] = mapped_column(info={"holds": "financial"})
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     net_days: Mapped[int]
     collection_method: Mapped[str] = mapped_column(server_default="charge_automatically")

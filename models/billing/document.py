@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueCo
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import CONTACT, IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -41,8 +40,8 @@ class StoredDocument(Base):
     version: Mapped[int]
     number: Mapped[str]
     total_minor: Mapped[int]
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(CONTACT))
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "contact"})
     pdf: Mapped[bytes] = mapped_column(LargeBinary)
     xml: Mapped[bytes | None] = mapped_column(LargeBinary)
-    sha256: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
+    sha256: Mapped[str] = mapped_column(info={"holds": "identifier"})
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FREE_TEXT, TECHNICAL, holds
 from models.common.base import Base
 
 #: What needs no more payment of an invoice.
@@ -107,9 +106,9 @@ class InvoiceRow(Base):
     rounded_minor: Mapped[int] = mapped_column(server_default="0")
     credited_minor: Mapped[int] = mapped_column(server_default="0")
     written_off_minor: Mapped[int] = mapped_column(server_default="0")
-    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info=holds(FREE_TEXT))
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info={"holds": "free_text"})
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(
-        JSONB, server_default=text("'[]'::jsonb"), info=holds(FREE_TEXT)
+        JSONB, server_default=text("'[]'::jsonb"), info={"holds": "free_text"}
     )
     taxes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     party: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -199,7 +198,7 @@ class NumberSequence(Base):
 
     __tablename__ = "number_sequences"
 
-    name: Mapped[str] = mapped_column(primary_key=True, info=holds(TECHNICAL))
+    name: Mapped[str] = mapped_column(primary_key=True, info={"holds": "technical"})
     last: Mapped[int]
 
 
@@ -212,7 +211,7 @@ class NumberGap(Base):
     __tablename__ = "number_gaps"
     __table_args__ = (CheckConstraint("first >= 1 AND last >= first", name="numbers"),)
 
-    name: Mapped[str] = mapped_column(primary_key=True, info=holds(TECHNICAL))
+    name: Mapped[str] = mapped_column(primary_key=True, info={"holds": "technical"})
     first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last: Mapped[int]
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -11,7 +11,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -39,7 +38,7 @@ class InvoiceCollectionRow(Base):
 
     invoice_id: Mapped[str] = mapped_column(ForeignKey("invoices.id"), primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    method: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    method: Mapped[str] = mapped_column(info={"holds": "technical"})
     status: Mapped[str]
     version: Mapped[int]
     wake_at: Mapped[datetime | None]

@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FREE_TEXT, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -34,7 +33,7 @@ class Project(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     slug: Mapped[str]
-    name: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
+    name: Mapped[str] = mapped_column(info={"holds": "free_text"})
     deploy_type: Mapped[str] = mapped_column(server_default="development")
     deployed_at: Mapped[datetime | None]
     occupies_slot: Mapped[bool]
@@ -70,7 +69,7 @@ class DeploymentEvent(Base):
     kind: Mapped[str]
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     slots: Mapped[int]
-    plan: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    plan: Mapped[str] = mapped_column(info={"holds": "technical"})
     share: Mapped[int | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     actor: Mapped[str]

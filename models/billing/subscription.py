@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -36,7 +35,7 @@ class SubscriptionRow(Base):
     plan: Mapped[str]
     version: Mapped[int]
     wake_at: Mapped[datetime | None]
-    state: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -50,7 +49,7 @@ class SubscriptionTrial(Base):
     __tablename__ = "subscription_trials"
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    card: Mapped[str | None] = mapped_column(unique=True, info=holds(IDENTIFIER))
+    card: Mapped[str | None] = mapped_column(unique=True, info={"holds": "identifier"})
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"))
     began_at: Mapped[datetime]
 
@@ -70,7 +69,7 @@ class SubscriptionEventRow(Base):
     status: Mapped[str]
     actor: Mapped[str]
     command_id: Mapped[str]
-    details: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     at: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
@@ -133,7 +132,9 @@ class SubscriptionBill(Base):
     accrued_minor: Mapped[int] = mapped_column(server_default=text("0"))
     returned_minor: Mapped[int] = mapped_column(server_default=text("0"))
     credited_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    left_out: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"), info=holds(FINANCIAL))
+    left_out: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, server_default=text("'[]'"), info={"holds": "financial"}
+    )
     hold_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     accrued_on: Mapped[date]
     settled_at: Mapped[datetime | None]

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -36,7 +35,7 @@ class TaxReceipt(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
-    movement: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
+    movement: Mapped[str] = mapped_column(info={"holds": "identifier"})
     number: Mapped[str] = mapped_column(unique=True)
     series: Mapped[str]
     currency: Mapped[str]

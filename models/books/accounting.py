@@ -7,7 +7,6 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, Date, Index, Numeric, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, TECHNICAL, holds
 from models.books.ledger import SCHEMA
 from models.common.base import Base
 
@@ -26,7 +25,7 @@ class AccountingDay(Base):
 
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     line: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(primary_key=True, info=holds(FINANCIAL))
+    kind: Mapped[str] = mapped_column(primary_key=True, info={"holds": "financial"})
     asset: Mapped[str] = mapped_column(primary_key=True)
     debits: Mapped[Decimal] = mapped_column(Numeric)
     credits: Mapped[Decimal] = mapped_column(Numeric)
@@ -45,7 +44,7 @@ class EarningDay(Base):
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
     )
 
-    account_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info=holds(FINANCIAL))
+    account_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info={"holds": "financial"})
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     earned: Mapped[int]
     paid_out: Mapped[int]
@@ -97,6 +96,6 @@ class AccountingPlace(Base):
     __table_args__ = (CheckConstraint("id = 1", name="id"), {"schema": SCHEMA})
 
     id: Mapped[int] = mapped_column(
-        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info=holds(TECHNICAL)
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info={"holds": "technical"}
     )
     summed: Mapped[uuid.UUID]

@@ -24,7 +24,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, IDENTIFIER, holds
 from models.common.base import Base
 
 SCHEMA = "ledger"
@@ -53,7 +52,7 @@ class LedgerAccount(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    path: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
+    path: Mapped[str] = mapped_column(info={"holds": "identifier"})
     asset: Mapped[str]
     org_id: Mapped[str | None]
     kind: Mapped[str]
@@ -118,7 +117,7 @@ class LedgerTransfer(Base):
     hold_id: Mapped[uuid.UUID | None]
     idempotency_key: Mapped[str]
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    kind: Mapped[str] = mapped_column(info=holds(FINANCIAL))
+    kind: Mapped[str] = mapped_column(info={"holds": "financial"})
     reference: Mapped[str | None]
     org_id: Mapped[str | None]
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)

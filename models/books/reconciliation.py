@@ -12,7 +12,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 
@@ -42,7 +41,7 @@ class ReconciliationRun(Base):
     command_id: Mapped[str] = mapped_column(unique=True)
     compared: Mapped[int]
     differences: Mapped[int]
-    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB, info=holds(FINANCIAL))
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB, info={"holds": "financial"})
     failure: Mapped[str | None]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

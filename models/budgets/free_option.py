@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FREE_TEXT, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -29,12 +28,12 @@ class FreeOptionRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    name: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
-    category: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
-    address: Mapped[str | None] = mapped_column(info=holds(FREE_TEXT))
+    name: Mapped[str] = mapped_column(info={"holds": "free_text"})
+    category: Mapped[str] = mapped_column(info={"holds": "free_text"})
+    address: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     quota: Mapped[int | None]
     quota_window: Mapped[str | None]
-    used: Mapped[int] = mapped_column(server_default=text("0"), info=holds(TECHNICAL))
+    used: Mapped[int] = mapped_column(server_default=text("0"), info={"holds": "technical"})
     used_since: Mapped[datetime | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -42,7 +41,7 @@ class PaymentPolicy(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    scope: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    scope: Mapped[str] = mapped_column(info={"holds": "technical"})
     subject_id: Mapped[str]
     version: Mapped[int] = mapped_column(server_default=text("1"))
     currency: Mapped[str]

@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FREE_TEXT, holds
 from models.common.base import Base
 
 
@@ -44,7 +43,7 @@ class PurchaseEntryRow(Base):
     item: Mapped[str]
     amount_minor: Mapped[int]
     currency: Mapped[str]
-    payment_method: Mapped[str | None] = mapped_column(info=holds(FREE_TEXT))
+    payment_method: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     status: Mapped[str]
     alternative_action: Mapped[str | None]
     reason: Mapped[str | None]

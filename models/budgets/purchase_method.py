@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -35,7 +34,7 @@ class PurchaseMethod(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    name: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
+    name: Mapped[str] = mapped_column(info={"holds": "identifier"})
     label: Mapped[str]
     kind: Mapped[str]
     rank: Mapped[int]

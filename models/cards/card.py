@@ -6,7 +6,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FREE_TEXT, holds
 from models.common.base import Base
 
 
@@ -34,7 +33,7 @@ class Card(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
     order_id: Mapped[str | None] = mapped_column(ForeignKey("purchase_orders.id"))
-    name: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
+    name: Mapped[str] = mapped_column(info={"holds": "free_text"})
     currency: Mapped[str]
     per_authorization_minor: Mapped[int | None]
     per_month_minor: Mapped[int | None]

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 
@@ -35,7 +34,7 @@ class CardAuthorization(Base):
     amount_minor: Mapped[int]
     currency: Mapped[str]
     merchant: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    requests: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info=holds(FINANCIAL))
+    requests: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info={"holds": "financial"})
     created_at: Mapped[datetime]
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, false, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 
@@ -34,7 +33,7 @@ class CardTransaction(Base):
     org_id: Mapped[str]
     card_id: Mapped[str]
     authorization_id: Mapped[str] = mapped_column(ForeignKey("card_authorizations.id"))
-    kind: Mapped[str] = mapped_column(info=holds(FINANCIAL))
+    kind: Mapped[str] = mapped_column(info={"holds": "financial"})
     amount_minor: Mapped[int]
     beyond_minor: Mapped[int]
     currency: Mapped[str]

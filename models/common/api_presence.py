@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import CheckConstraint, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -25,7 +24,7 @@ class ApiPresence(Base):
     __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
     id: Mapped[int] = mapped_column(
-        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info=holds(TECHNICAL)
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info={"holds": "technical"}
     )
     seen_at: Mapped[datetime]
     away_from: Mapped[datetime | None]

@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -27,7 +26,7 @@ class IdempotencyKey(Base):
     scope: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    state: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    state: Mapped[str] = mapped_column(info={"holds": "technical"})
     owner: Mapped[str]
     locked_until: Mapped[datetime]
     status: Mapped[int | None] = mapped_column(Integer)

@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 
@@ -28,7 +27,7 @@ class ActionCost(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
-    action: Mapped[str] = mapped_column(info=holds(FINANCIAL))
+    action: Mapped[str] = mapped_column(info={"holds": "financial"})
     version: Mapped[int]
     cost_minor: Mapped[int | None]
     note: Mapped[str | None]

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 
@@ -27,7 +26,7 @@ class CreditLot(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    source: Mapped[str] = mapped_column(info=holds(FINANCIAL))
+    source: Mapped[str] = mapped_column(info={"holds": "financial"})
     amount_minor: Mapped[int]
     debt_minor: Mapped[int] = mapped_column(server_default=text("0"))
     expires_at: Mapped[datetime | None]

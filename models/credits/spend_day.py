@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, FREE_TEXT, holds
 from models.common.base import Base
 
 
@@ -46,15 +45,15 @@ class SpendDay(Base):
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     org_id: Mapped[str]
     day: Mapped[date]
-    action: Mapped[str | None] = mapped_column(info=holds(FREE_TEXT))
+    action: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     agent_id: Mapped[str | None]
     department_id: Mapped[str | None]
     project_id: Mapped[str | None]
-    model: Mapped[str | None] = mapped_column(info=holds(FREE_TEXT))
+    model: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     spends: Mapped[int]
     quantity: Mapped[int]
     captured: Mapped[int]
-    paid: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), info=holds(FINANCIAL))
+    paid: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), info={"holds": "financial"})
 
 
 class SpendPlace(Base):

@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -37,7 +36,7 @@ class EscrowNotice(Base):
 
     command_id: Mapped[str] = mapped_column(primary_key=True)
     escrow_id: Mapped[str]
-    name: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    name: Mapped[str] = mapped_column(info={"holds": "technical"})
     command: Mapped[dict[str, Any]] = mapped_column(JSONB)
     noted_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     deadline_at: Mapped[datetime]

@@ -5,7 +5,6 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -44,4 +43,4 @@ class PeerPosition(Base):
     member_id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     quarter: Mapped[int | None] = mapped_column(SmallInteger)
-    reason: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
+    reason: Mapped[str | None] = mapped_column(info={"holds": "technical"})

@@ -8,7 +8,6 @@ from sqlalchemy import CheckConstraint, Date, Index, Integer, Numeric, SmallInte
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -54,8 +53,8 @@ class MetricPlace(Base):
     __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
     id: Mapped[int] = mapped_column(
-        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info=holds(TECHNICAL)
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info={"holds": "technical"}
     )
     written_in: Mapped[int] = mapped_column(server_default=text("0"))
-    event_id: Mapped[str] = mapped_column(server_default=text("''"), info=holds(TECHNICAL))
+    event_id: Mapped[str] = mapped_column(server_default=text("''"), info={"holds": "technical"})
     people_before: Mapped[date] = mapped_column(Date, server_default=text("'1970-01-01'"))

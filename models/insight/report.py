@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
-from domain.privacy.data_map import CONTACT, FREE_TEXT, holds
 from models.common.base import Base
 
 
@@ -75,9 +74,9 @@ class ReportRun(Base):
     version: Mapped[int]
     definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    file: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, info=holds(FREE_TEXT))
+    file: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, info={"holds": "free_text"})
     sha256: Mapped[str]
-    told: Mapped[list[str]] = mapped_column(ARRAY(Text), info=holds(CONTACT))
-    left_out: Mapped[dict[str, str]] = mapped_column(JSONB, info=holds(CONTACT))
+    told: Mapped[list[str]] = mapped_column(ARRAY(Text), info={"holds": "contact"})
+    left_out: Mapped[dict[str, str]] = mapped_column(JSONB, info={"holds": "contact"})
     made_at: Mapped[datetime]
     look_again_at: Mapped[datetime | None]

@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 _LISTED = text("status = 'listed'")
@@ -151,7 +150,7 @@ class MarketplacePurchase(Base):
     taken_minor: Mapped[int]
     included_uses: Mapped[int | None]
     used_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    used_by: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), info=holds(FINANCIAL))
+    used_by: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), info={"holds": "financial"})
     tax_minor: Mapped[int] = mapped_column(server_default=text("0"))
     payment_id: Mapped[str | None] = mapped_column(unique=True)
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)

@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, SmallInteger
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, FREE_TEXT, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -17,7 +16,7 @@ class PricingBook(Base):
     __tablename__ = "pricing_book"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, info=holds(TECHNICAL))
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, info={"holds": "technical"})
     version: Mapped[int]
 
 
@@ -53,9 +52,9 @@ class PricingRule(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(info=holds(FREE_TEXT))
-    type: Mapped[str] = mapped_column(info=holds(FINANCIAL))
-    priority: Mapped[int] = mapped_column(Integer, info=holds(FINANCIAL))
+    name: Mapped[str] = mapped_column(info={"holds": "free_text"})
+    type: Mapped[str] = mapped_column(info={"holds": "financial"})
+    priority: Mapped[int] = mapped_column(Integer, info={"holds": "financial"})
     stacking: Mapped[str]
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
@@ -63,7 +62,7 @@ class PricingRule(Base):
     ceiling_bps: Mapped[int | None] = mapped_column(Integer)
     valid_from: Mapped[datetime | None]
     valid_until: Mapped[datetime | None]
-    terms: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     version: Mapped[int] = mapped_column(Integer)
     book_version: Mapped[int]
     created_by: Mapped[str]
@@ -92,7 +91,7 @@ class PricingAgent(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     capacity: Mapped[int | None] = mapped_column(Integer)
     calls_per_day: Mapped[int | None] = mapped_column(Integer)
-    bears_discounts: Mapped[bool] = mapped_column(info=holds(FINANCIAL))
+    bears_discounts: Mapped[bool] = mapped_column(info={"holds": "financial"})
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -132,7 +131,7 @@ class PricingQuote(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
     payee_org_id: Mapped[str]
-    quantity: Mapped[int] = mapped_column(info=holds(TECHNICAL))
+    quantity: Mapped[int] = mapped_column(info={"holds": "technical"})
     currency: Mapped[str]
     base_minor: Mapped[int]
     price_minor: Mapped[int]
@@ -141,7 +140,7 @@ class PricingQuote(Base):
     commission_from: Mapped[str]
     level_version: Mapped[int | None]
     level_name: Mapped[str | None]
-    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     adjustments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     borne_by: Mapped[str | None]
     book_version: Mapped[int]

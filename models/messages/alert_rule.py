@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BigInteger, Text
 
-from domain.privacy.data_map import FINANCIAL, IDENTIFIER, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -50,16 +49,16 @@ class AlertRule(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
-    name: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    name: Mapped[str] = mapped_column(info={"holds": "technical"})
     description: Mapped[str | None]
     metric: Mapped[str | None]
-    filters: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(IDENTIFIER))
-    condition: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info=holds(FINANCIAL))
+    filters: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "identifier"})
+    condition: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"holds": "financial"})
     asset: Mapped[str | None]
     window_seconds: Mapped[int]
     cool_down_seconds: Mapped[int]
     severity: Mapped[str]
-    channels: Mapped[list[str] | None] = mapped_column(ARRAY(Text), info=holds(IDENTIFIER))
+    channels: Mapped[list[str] | None] = mapped_column(ARRAY(Text), info={"holds": "identifier"})
     ladder: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     enabled: Mapped[bool] = mapped_column(server_default=true())
     due_at: Mapped[datetime | None]

@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.messages.events.catalogue import in_one_form
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 
@@ -39,7 +38,7 @@ class EventRow(Base):
     subject: Mapped[str]
     subject_seq: Mapped[int]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     written_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
 
     @property

@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import CONTACT, holds
 from models.common.base import Base
 
 
@@ -43,7 +42,7 @@ class QueuedMail(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     language: Mapped[str]
     recipients: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    reached: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), info=holds(CONTACT))
+    reached: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), info={"holds": "contact"})
     status: Mapped[str] = mapped_column(server_default="queued")
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     problem: Mapped[str | None]

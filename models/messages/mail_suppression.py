@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import CONTACT, holds
 from models.common.base import Base
 
 
@@ -26,7 +25,7 @@ class MailSuppression(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    address: Mapped[str] = mapped_column(info=holds(CONTACT))
+    address: Mapped[str] = mapped_column(info={"holds": "contact"})
     status: Mapped[str]
     suppressed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     lifted_at: Mapped[datetime | None]

@@ -12,7 +12,6 @@ from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index,
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import CONTACT, IDENTIFIER, SECRET, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -68,11 +67,11 @@ class NotificationChannel(Base):
     command_id: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
     status: Mapped[str]
-    address: Mapped[str | None] = mapped_column(info=holds(CONTACT))
+    address: Mapped[str | None] = mapped_column(info={"holds": "contact"})
     hook: Mapped[str | None]
-    shown: Mapped[str] = mapped_column(info=holds(CONTACT))
+    shown: Mapped[str] = mapped_column(info={"holds": "contact"})
     target_digest: Mapped[str]
-    code: Mapped[str | None] = mapped_column(info=holds(SECRET))
+    code: Mapped[str | None] = mapped_column(info={"holds": "secret"})
     code_sent_at: Mapped[datetime | None]
     code_tries: Mapped[int] = mapped_column(server_default=text("0"))
     codes_sent_at: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
@@ -151,17 +150,17 @@ class NotificationRow(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    source: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
+    source: Mapped[str] = mapped_column(info={"holds": "identifier"})
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     principal: Mapped[str]
     recipient: Mapped[str]
-    channel: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
+    channel: Mapped[str] = mapped_column(info={"holds": "identifier"})
     kind: Mapped[str]
-    fact: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    fact: Mapped[str] = mapped_column(info={"holds": "technical"})
     subject: Mapped[str]
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     status: Mapped[str]
-    digest: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
+    digest: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     due_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     problem: Mapped[str | None]
@@ -176,6 +175,6 @@ class NotificationCursor(Base):
 
     __tablename__ = "notification_cursors"
 
-    name: Mapped[str] = mapped_column(Text, primary_key=True, info=holds(TECHNICAL))
+    name: Mapped[str] = mapped_column(Text, primary_key=True, info={"holds": "technical"})
     read_in: Mapped[int] = mapped_column(BigInteger)
     read_id: Mapped[str]

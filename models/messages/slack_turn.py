@@ -4,7 +4,6 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -18,5 +17,5 @@ class SlackTurn(Base):
 
     __tablename__ = "slack_turns"
 
-    hook: Mapped[str] = mapped_column(primary_key=True, info=holds(IDENTIFIER))
+    hook: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     free_at: Mapped[datetime]

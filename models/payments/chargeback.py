@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 
 
@@ -34,7 +33,7 @@ class ChargebackRow(Base):
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
     org_id: Mapped[str]
     status: Mapped[str]
-    reason: Mapped[str] = mapped_column(info=holds(FINANCIAL))
+    reason: Mapped[str] = mapped_column(info={"holds": "financial"})
     currency: Mapped[str]
     amount_minor: Mapped[int]
     opened_at: Mapped[datetime]

@@ -10,7 +10,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -41,7 +40,7 @@ class CryptoDepositRow(Base):
     asset: Mapped[str]
     chain_key: Mapped[str]
     index: Mapped[int]
-    address: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
+    address: Mapped[str] = mapped_column(info={"holds": "identifier"})
     memo: Mapped[str | None]
     amount_minor: Mapped[int]
     scanned_height: Mapped[int]

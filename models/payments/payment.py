@@ -12,7 +12,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, holds
 from models.common.base import Base
 from models.common.sealed import SealedJSONB
 
@@ -95,7 +94,7 @@ class PaymentBalanceTransaction(Base):
 
     provider: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(info=holds(FINANCIAL))
+    kind: Mapped[str] = mapped_column(info={"holds": "financial"})
     amount_minor: Mapped[int]
     fee_minor: Mapped[int | None]
     currency: Mapped[str]

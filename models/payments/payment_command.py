@@ -7,7 +7,6 @@ from sqlalchemy import ForeignKey, LargeBinary, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FREE_TEXT, IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -30,8 +29,8 @@ class PaymentCommand(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     payment_id: Mapped[str] = mapped_column(unique=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    terms: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FREE_TEXT))
-    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info=holds(IDENTIFIER))
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "free_text"})
+    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"holds": "identifier"})
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -6,7 +6,6 @@ from sqlalchemy import ForeignKey, Index, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -35,7 +34,7 @@ class CreatorAccountRow(Base):
     disabled_reason: Mapped[str | None]
     destination: Mapped[str | None]
     destination_last4: Mapped[str | None]
-    destination_currency: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
+    destination_currency: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     destination_changed_at: Mapped[datetime | None]
     seen_at: Mapped[datetime]
     created_by: Mapped[str]

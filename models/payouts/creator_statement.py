@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import CONTACT, holds
 from models.common.base import Base
 
 
@@ -34,7 +33,7 @@ class CreatorStatement(Base):
     total_minor: Mapped[int]
     tax_minor: Mapped[int] = mapped_column(server_default="0")
     tax_code: Mapped[str]
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(CONTACT))
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "contact"})
     issued_at: Mapped[datetime]
 
 
@@ -63,5 +62,5 @@ class CreatorCorrection(Base):
     series: Mapped[str]
     total_minor: Mapped[int]
     tax_minor: Mapped[int]
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(CONTACT))
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "contact"})
     issued_at: Mapped[datetime]

@@ -12,7 +12,6 @@ from sqlalchemy import CheckConstraint, Computed, Date, ForeignKey, Identity, In
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from domain.reputation.boards import BAND_SQL
 from domain.reputation.facts import FactKind
 from models.common.base import Base
@@ -91,7 +90,7 @@ class ReputationEventRow(Base):
     weight_e6: Mapped[int]
     rater_e6: Mapped[int]
     excluded: Mapped[str | None]
-    says: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info=holds(TECHNICAL))
+    says: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info={"holds": "technical"})
     client_good_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     client_bad_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     is_end: Mapped[bool] = mapped_column(server_default=false())

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -91,7 +90,7 @@ class Attribution(Base):
     event_id: Mapped[str] = mapped_column(ForeignKey("revenue_events.id"), primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     org_id: Mapped[str]
-    rule: Mapped[str] = mapped_column(info=holds(TECHNICAL))
+    rule: Mapped[str] = mapped_column(info={"holds": "technical"})
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     set_by: Mapped[str]
     set_at: Mapped[datetime]

@@ -10,7 +10,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import FINANCIAL, IDENTIFIER, holds
 from models.common.base import Base
 
 #: 10⁻¹² of a unit of money, and sums of multiples in millionths.
@@ -67,9 +66,9 @@ class RoutingDecision(Base):
     run_id: Mapped[str]
     task_kind: Mapped[str]
     currency: Mapped[str]
-    wish: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds(FINANCIAL))
+    wish: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     ranking: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    choice: Mapped[str | None] = mapped_column(info=holds(IDENTIFIER))
+    choice: Mapped[str | None] = mapped_column(info={"holds": "identifier"})
     odds_e6: Mapped[int | None] = mapped_column(Integer)
     reference_pico: Mapped[Decimal | None] = mapped_column(_WIDE)
     expected_pico: Mapped[Decimal | None] = mapped_column(_WIDE)
@@ -104,7 +103,7 @@ class RoutingSum(Base):
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    candidate: Mapped[str] = mapped_column(primary_key=True, info=holds(IDENTIFIER))
+    candidate: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     task_kind: Mapped[str] = mapped_column(primary_key=True)
     results: Mapped[int]
     score_e6: Mapped[int]

@@ -6,7 +6,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func, 
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -56,7 +55,7 @@ class SecretGrant(Base):
     hosts: Mapped[list[str]] = mapped_column(ARRAY(Text))
     methods: Mapped[list[str]] = mapped_column(ARRAY(Text))
     places: Mapped[list[str]] = mapped_column(
-        ARRAY(Text), server_default=text("'{basic,header:authorization}'"), info=holds(TECHNICAL)
+        ARRAY(Text), server_default=text("'{basic,header:authorization}'"), info={"holds": "technical"}
     )
     headers: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     uses_per_day: Mapped[int | None] = mapped_column(Integer)
@@ -80,4 +79,4 @@ class SecretGrantDay(Base):
     grant_id: Mapped[str] = mapped_column(ForeignKey("secret_grants.id"), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     org_id: Mapped[str]
-    uses: Mapped[int] = mapped_column(Integer, info=holds(TECHNICAL))
+    uses: Mapped[int] = mapped_column(Integer, info={"holds": "technical"})

@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -37,6 +36,6 @@ class SecretRotation(Base):
     grace_seconds: Mapped[int | None] = mapped_column(Integer)
     asked: Mapped[bool]
     failures: Mapped[int] = mapped_column(Integer)
-    detail: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
+    detail: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     reported: Mapped[bool]
     wake_at: Mapped[datetime | None]

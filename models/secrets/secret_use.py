@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -51,7 +50,7 @@ class SecretUse(Base):
     price_minor: Mapped[int | None]
     cost_minor: Mapped[int | None]
     status: Mapped[str]
-    reason: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
+    reason: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     status_code: Mapped[int | None] = mapped_column(Integer)
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]

@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 #: The roles of keys without an organization, as SQL lists them.
@@ -81,7 +80,7 @@ class ApiKey(Base):
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_by: Mapped[str]
-    issued_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"), info=holds(IDENTIFIER))
+    issued_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"), info={"holds": "identifier"})
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     expires_at: Mapped[datetime | None]

@@ -7,7 +7,6 @@ from sqlalchemy import BigInteger, Identity, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 _ELSEWHERE = text("org_id IS DISTINCT FROM actor_org_id")
@@ -51,7 +50,7 @@ class AuditEntry(Base):
     session_id: Mapped[str | None]
     made_by: Mapped[str | None]
     action: Mapped[str]
-    target: Mapped[str] = mapped_column(info=holds(IDENTIFIER))
+    target: Mapped[str] = mapped_column(info={"holds": "identifier"})
     request_id: Mapped[str | None]
     address: Mapped[str | None]
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)

@@ -10,7 +10,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -49,7 +48,7 @@ class MeterRow(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(Identity(always=True), info=holds(IDENTIFIER))
+    number: Mapped[int] = mapped_column(Identity(always=True), info={"holds": "identifier"})
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str]
     event_type: Mapped[str]

@@ -7,7 +7,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 
 
@@ -48,7 +47,7 @@ class ModelPriceRow(Base):
         Index("ix_model_prices_import_number", "import_number"),
     )
 
-    model: Mapped[str] = mapped_column(primary_key=True, info=holds(IDENTIFIER))
+    model: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     valid_from: Mapped[datetime] = mapped_column(primary_key=True)
     provider: Mapped[str]
     currency: Mapped[str]

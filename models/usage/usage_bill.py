@@ -8,7 +8,6 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, text
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, holds
 from models.common.base import Base
 from models.usage.usage import PICO
 
@@ -52,7 +51,7 @@ class UsageBill(Base):
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info=holds(IDENTIFIER))
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info={"holds": "identifier"})
     currency: Mapped[str]
     minor_pico: Mapped[Decimal] = mapped_column(PICO)
     opened_at: Mapped[datetime]
@@ -79,8 +78,8 @@ class UsageBillSum(Base):
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info=holds(IDENTIFIER))
-    source: Mapped[str] = mapped_column(primary_key=True, info=holds(IDENTIFIER))
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info={"holds": "identifier"})
+    source: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     ref: Mapped[str] = mapped_column(primary_key=True)
     events: Mapped[int]
     quantity: Mapped[Decimal] = mapped_column(Numeric)

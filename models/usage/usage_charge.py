@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.privacy.data_map import IDENTIFIER, TECHNICAL, holds
 from models.common.base import Base
 
 
@@ -46,11 +45,11 @@ class UsageChargeRow(Base):
     event: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), primary_key=True)
     occurred_at: Mapped[datetime]
     month: Mapped[date | None]
-    meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT), info=holds(IDENTIFIER))
+    meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT), info={"holds": "identifier"})
     quantities: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric))
     use_id: Mapped[str | None] = mapped_column(ForeignKey("marketplace_agreed_uses.id"))
     due_at: Mapped[datetime]
-    waits_for: Mapped[str | None] = mapped_column(info=holds(TECHNICAL))
+    waits_for: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     amount: Mapped[int | None]
     charged_at: Mapped[datetime | None]
