@@ -20,7 +20,7 @@ from services.books import exchange_rate
 log = structlog.get_logger("bursar.api")
 
 KEEP_SETTLED = timedelta(days=30)
-#: Until a provider's messages can no longer be disputed; see `domain/privacy/tables/payments.py`.
+#: Until a provider's messages can no longer be disputed; see `domain/privacy/tables.py`.
 KEEP_PAYLOADS = timedelta(days=548)
 EVERY_SECONDS = 3600.0
 #: How many rows are forgotten by one statement, which has a few seconds.

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from contracts.common.base import Message
 from contracts.common.batch import Stepping
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.budgets.purchase_order import WaitingPurchase
 from domain.common.access import Actor
+from domain.privacy.data_map import TECHNICAL
 
 
 class PurchaseOrderInput(Message):
@@ -46,7 +47,7 @@ class GrantSignal(OperatorSignal):
     """What operators send to grant an order: its id, and the digest that its details show."""
 
     grant: object = None
-    digest: object = None
+    digest: Annotated[object, TECHNICAL] = None
     reason: object = ""
 
 
@@ -63,7 +64,7 @@ class DecideOnPurchase(Message):
     order_id: str
     actor: Actor
     command_id: str
-    digest: str | None = None
+    digest: Annotated[str | None, TECHNICAL] = None
     reason: str = ""
     now: datetime
 

@@ -4,6 +4,7 @@ Messages only grow: a new field has a default, a field is never renamed or remov
 """
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field, SkipValidation
 
@@ -13,6 +14,7 @@ from domain.common.access import Actor
 from domain.common.errors import DomainError, Invalid, class_of
 from domain.common.money import check_ratio
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
+from domain.privacy.data_map import TECHNICAL
 
 
 class EscrowInput(Message):
@@ -212,7 +214,7 @@ class NotedCommand(Message):
     """A command that was noted before its deadline, as it was sent, with its time."""
 
     command_id: str
-    name: str
+    name: Annotated[str, TECHNICAL]
     command: dict[str, object]
     noted_at: datetime
 

@@ -1,8 +1,10 @@
 """Messages of notifications: reading events and alerts, sending, and digests."""
 
 from datetime import datetime
+from typing import Annotated
 
 from contracts.common.base import Message
+from domain.privacy.data_map import TECHNICAL
 
 
 class FanOut(Message):
@@ -40,14 +42,14 @@ class DigestInput(Message):
     """The recipient and the key of a digest: `daily-2026-11-22`."""
 
     recipient: str
-    digest: str
+    digest: Annotated[str, TECHNICAL]
 
 
 class CloseDigest(Message):
     """Closes a digest, if it is due at `now`."""
 
     recipient: str
-    digest: str
+    digest: Annotated[str, TECHNICAL]
     now: datetime
 
 

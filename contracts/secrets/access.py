@@ -1,16 +1,17 @@
 """Messages of the batch that seals the log of access to secrets."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from contracts.common.batch import Counted, Counting
+from domain.privacy.data_map import IDENTIFIER
 
 
 class SealedAccess(Counted):
     """How many entries were sealed, and the last seal there is; `hash` is hexadecimal."""
 
     number: int
-    hash: str
+    hash: Annotated[str, IDENTIFIER]
 
 
 class AccessSeals(Counting):
@@ -18,7 +19,7 @@ class AccessSeals(Counting):
 
     now: datetime
     number: int = 0
-    hash: str = ""
+    hash: Annotated[str, IDENTIFIER] = ""
 
     def plus(self, done: Counted) -> Self:
         """Return the progress after a page."""

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
 from domain.common.errors import Invalid
 from domain.common.money import CREDIT, ISSUED, MAX_AMOUNT_MINOR, format_amount, parse_amount
+from domain.privacy.data_map import TECHNICAL
 
 #: What a plan, and so a tier, may be called.
 PLAN_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -78,7 +80,7 @@ class Plan:
         is_per_seat: whether prices and credits are per seat, and a subscription names the number of seats.
     """
 
-    name: str
+    name: Annotated[str, TECHNICAL]
     title: str
     prices: tuple[PlanPrice, ...] = ()
     credits_minor: int = 0

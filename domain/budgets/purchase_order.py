@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from domain.common import errors as refusals
 from domain.common.approval import check_second
@@ -17,6 +18,7 @@ from domain.common.calendar import Window
 from domain.common.errors import Conflict, Invalid
 from domain.common.money import format_amount
 from domain.common.text import as_markdown
+from domain.privacy.data_map import TECHNICAL
 
 #: How many alternatives an order may name.
 MAX_ALTERNATIVES = 20
@@ -482,7 +484,7 @@ class WaitingPurchase:
     vendor: str
     amount: str
     sentence: str
-    digest: str
+    digest: Annotated[str, TECHNICAL]
     persons: int
     granted: int
     answer_by: datetime | None

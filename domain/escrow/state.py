@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from domain.common.access import Actor, Role
 from domain.common.errors import other_request
+from domain.privacy.data_map import FREE_TEXT, IDENTIFIER
 
 #: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
@@ -68,7 +70,7 @@ TRANSITIONS: dict[EscrowStatus, frozenset[EscrowStatus]] = {
 class Milestone:
     """A part of the work with its own price; parts are released one by one."""
 
-    name: str
+    name: Annotated[str, FREE_TEXT]
     amount_minor: int
 
 
@@ -114,7 +116,7 @@ class Artifact:
     """Where a delivered thing is, and the SHA-256 that it had."""
 
     uri: str
-    sha256: str | None = None
+    sha256: Annotated[str | None, IDENTIFIER] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

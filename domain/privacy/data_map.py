@@ -1,20 +1,170 @@
-"""What is kept of whom: every column, every field of a message or of a log line, and every search attribute.
+"""What is kept of whom: the category of every column, field of a message and log key, and how each is erased.
 
-Each has a category, and its place says what it is for, how long it is kept and how it is erased. The map is complete
-and nothing in it is stale: `tests/test_rules.py` compares it with the tables, the messages and the calls of the
-loggers, so who adds a column decides here what it is. Columns are decided one by one (`domain.privacy.tables`).
-Messages share their names, because a name means the same in all of them; where it does not, the message stands before
-it.
+A column or field has a category by its type and its name, see `category`: a name means the same everywhere. Where it
+means something else, a column says so with `info={"holds": "free_text"}`, and a field of a message with
+`Annotated[str, FREE_TEXT]`. `domain.privacy.tables` has what a table is for, how long it is kept and how it is erased.
+`make check` fails for a text whose name says nothing, and for a name that nothing has; `python -m dev.data_map` prints
+the map.
 
 Erasing is not built yet. The map says what it will do: `delete` empties the field, `seal` encrypts it under a key of
 its subject, which is then forgotten, and `keep: …` leaves it and says on which ground.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import Enum, StrEnum
+from uuid import UUID
 
-from domain.privacy.places import DELETE, IN_LOGS, IN_TEMPORAL, SEAL, Category, Entry, Place
-from domain.privacy.tables import TABLES
+
+class Category(StrEnum):
+    """The category of a field, by the most sensitive data that it may hold."""
+
+    CONTACT = "contact"  # what a person or an organization is called, or reached by
+    IDENTIFIER = "identifier"  # what names one thing or one person and says nothing else of it
+    FREE_TEXT = "free_text"  # what people and providers write, and documents that hold such text
+    NETWORK = "network"  # where a request came from and what it asked for
+    FINANCIAL = "financial"  # amounts, and what they are for
+    SECRET = "secret"  # what lets somebody act
+    TECHNICAL = "technical"  # states, times, counts, terms
+
+
+CONTACT, IDENTIFIER, FREE_TEXT = Category.CONTACT, Category.IDENTIFIER, Category.FREE_TEXT
+NETWORK, FINANCIAL, SECRET, TECHNICAL = Category.NETWORK, Category.FINANCIAL, Category.SECRET, Category.TECHNICAL
+
+DELETE, SEAL = "delete", "seal"
+
+
+def keep(ground: str) -> str:
+    """Return how data is erased that is not, with the reason."""
+    return f"keep: {ground}"
+
+
+BOOKS = keep("the law that books are kept")
+EVIDENCE = keep("evidence of who decided about money")
+
+#: How each category is erased where its place does not say otherwise.
+ERASED: Mapping[Category, str] = {
+    CONTACT: SEAL,
+    IDENTIFIER: keep("it names nobody by itself, and the books refer to it"),
+    FREE_TEXT: SEAL,
+    NETWORK: DELETE,
+    FINANCIAL: BOOKS,
+    SECRET: DELETE,
+    TECHNICAL: keep("it says nothing of a person"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table, or all messages, or all log lines.
+
+    Attributes:
+        purpose: the purpose of the data.
+        retention: how long a row is kept.
+        erased: the categories whose erasure differs from `ERASED`.
+    """
+
+    purpose: str
+    retention: str = "as long as the books: what the law asks for where the operator is, 6 to 10 years in most places"
+    erased: Mapping[Category, str] = field(default_factory=dict)
+
+
+#: Every field of every message in `contracts/`, and of what of `domain/` these hold; all of it goes with the history.
+#: `SEAL` is by the deployment's `BURSAR_ENCRYPTION_KEYS`.
+MESSAGES = Place(
+    "what a run needs to go on, kept in Temporal's histories",
+    "as long as the run, then the namespace's retention",
+    {
+        **dict.fromkeys((CONTACT, FREE_TEXT, SECRET), SEAL),
+        **dict.fromkeys((IDENTIFIER, NETWORK, FINANCIAL, TECHNICAL), DELETE),
+    },
+)
+#: Every field of a log line. Secrets and card numbers are taken out of all of them.
+LOGS = Place(
+    "that a fault can be found",
+    "as long as the operator keeps logs; 30 days is enough to look into a fault",
+    dict.fromkeys(Category, DELETE),
+)
+
+#: Names of texts by category. A name that is not here has the category of its last word in `ENDINGS`.
+NAMES: Mapping[Category, str] = {
+    CONTACT: (
+        "actor agent_name city contacts counterparty email legal_name line1 line2 name operator party payer_name pdf "
+        "postal_code principal recipient recipients region signatories signatory xml"
+    ),
+    IDENTIFIER: (
+        "alert_key block_hash board chain_key customer debtor decided_from declared_key destination destination_last4 "
+        "ended_key event fingerprint funded_from idempotency_key key last4 lease memo movement_key number "
+        "outcome_reference owner paid_bill payment_method processing reference renewed_from renews requested_key rule "
+        "scope settled subject trial_card tx unanswered vat_reference waits_for "
+        # What an operator types into a signal: the key of the command.
+        "accept acknowledge approve at_provider cancel dispute give_up grant look pause refund refuse resolve rotate "
+        "skip"
+    ),
+    FREE_TEXT: (
+        "adjustments alternative_action alternatives answer body categories_allowed categories_refused charge command "
+        "comment content crypto data decision declined definition delivery description detail details ended_why "
+        "events evidence external_id extra failure item label mail milestone milestones next_definition note "
+        "offered_evidence package path paths payload policy problem purpose_gone receipt receipts redirect_url "
+        "refused resolution_note resume return_url sentence settings settles slug state summary template text title "
+        "unknown uri url value vendor vendors_allowed vendors_refused void why words"
+    ),
+    NETWORK: "method address browser host",
+    FINANCIAL: (
+        "amount base booked borne_by budget_remaining card_country chain collection_method commission_from "
+        "confirmed_country discounts levels line lines listed merchant metadata model money movement parts "
+        "payee_share plan plan_prices price priced_at prices purpose quote ranking sold_as stacking sums taxes total "
+        "usage usage_prices"
+    ),
+    SECRET: (
+        "client_secret hook link older_keys pay_url previous_private_key previous_secret private_key sealed secret "
+        "secret_hash wrapped_key"
+    ),
+    TECHNICAL: (
+        "action after aggregation backend brand called categories category charged_statuses code content_hash country "
+        "counts dataset day dimension dimensions disabled_reason entity error estimated excluded failed failure_code "
+        "format free_first from_pool handled hash headers hosts index_name interval labels ladder language last "
+        "last_refusal legal_entity level_name lifts measure meter methods metric milestones_released mode on_limit "
+        "ordering outcome outcome_source outside_listing paused_for period permissions phase place pool pools_of "
+        "prefix price_ref pricing_model product property provider public_key quota_window ratings request_hash "
+        "requirements_due resolution revalued role roles run series severity sha256 side skipped source step taken "
+        "tax_code term terms tier time_zone timed_exits to_pool types verb verbs version versions visibility "
+        "weekly_anchor window windows zone"
+    ),
+}
+#: Last words of texts by category.
+ENDINGS: Mapping[Category, str] = {
+    CONTACT: "by",
+    IDENTIFIER: "id ids ref refs lot digest",
+    FREE_TEXT: "reason",
+    FINANCIAL: "asset currency",
+    TECHNICAL: "kind status type",
+}
+#: Numbers that are not technical, by their name or its last word.
+NUMBERS: Mapping[Category, str] = {
+    IDENTIFIER: "bill counted_in counter id meter",
+    FINANCIAL: (
+        "above amount amounts available balance_after bps came captured carried carry_over charged cost cost_e6 "
+        "costed counted credits debits default_share_e4 dispute_default_share_e4 earned emergency expired fee_fixed "
+        "fee_share_e4 figures floor forced held markup_e6 minor moved multiple_e6 net_days next_price_e6 paid "
+        "paid_out passed payee_share_e4 pending_out per_purchase per_spend pico posted quantities quantity quarter "
+        "refunded released remaining reserve returned share_e4 slots spent square_e6 tokens used uses value went"
+    ),
+}
+
+
+#: Log keys that say something else than `NAMES`, or nothing there.
+LOG_KEYS: Mapping[Category, str] = {
+    IDENTIFIER: "run work",
+    FREE_TEXT: "event error exception stack",
+    NETWORK: "path route",
+    TECHNICAL: (
+        "activity attempt command count decode level logger ms names namespace number part payloads schedule signal "
+        "started task_queue time update workflow"
+    ),
+}
 
 
 class Shown(StrEnum):
@@ -24,119 +174,6 @@ class Shown(StrEnum):
     STATE = "state"
     AMOUNT = "amount"
 
-
-_GOES = {
-    Category.CONTACT: SEAL,
-    Category.FREE_TEXT: SEAL,
-    **dict.fromkeys((Category.IDENTIFIER, Category.FINANCIAL, Category.TECHNICAL), DELETE),
-}
-
-#: Every field of every message in `contracts/`, and of what of `domain/` these hold. `SEAL` is by the deployment's
-#: `BURSAR_ENCRYPTION_KEYS`; all of it goes with the history.
-MESSAGES = Place(
-    "what a run needs to go on, kept in Temporal's histories",
-    IN_TEMPORAL,
-    {
-        Category.CONTACT: (
-            "recipient CustomerInput.name actor actor_detail agent_name cancel_requested_by cancelled_by created_by "
-            "made_by on_behalf opened_by operator payer_name principal requested_by resolved_by seal signatories "
-            "signatory signed_by submitted_by SaleTax.party"
-        ),
-        Category.IDENTIFIER: (
-            "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
-            "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
-            "falls key key_id rotate secret_id look memo method_ref methods org_id payee_org_id payer_org_id "
-            "payment_id payments "
-            "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id session_id sha256 "
-            "statement_ref transfer_id unanswered account_ref destination payout_id transfer_ref waits_for processing "
-            "hash bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id "
-            "CheckoutPage.ref trial_card renews endpoint_id pause skip alert_id acknowledge subject payee_agent_id "
-            "order_id grant refuse export_id report_id accept allocation_id project_id"
-        ),
-        Category.FREE_TEXT: (
-            "payout "
-            "Milestone.name action artifacts command content decline declined delivery deposit description detail "
-            "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
-            "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
-            "purpose_gone return_url settles signals signatures snapshot start stored terms text unknown uri why "
-            "sync bills checkout ended_why plans subscription title "
-            "charge collection endpoint mail verdict void case unread offered_evidence item vendor sentence purchase "
-            "problem summary"
-        ),
-        Category.NETWORK: "Actor.address",
-        Category.FINANCIAL: (
-            "lines money_minor movement "
-            "amount amount_minor asset asset_minor authorized_minor booked commission_bps commission_minor "
-            "undiscounted_commission_bps "
-            "credits_minor currency debt_minor default_share_e4 dispute_default_share_e4 fee_minor funded_minor "
-            "goods_asset goods_minor "
-            "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
-            "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
-            "reversed_minor seen_minor waiting_minor "
-            "change creator_bps sold_as listed_minor included_uses grants most_minor order plan prices total_minor "
-            "billed requests late_periods due_minor standing tax tax_minor year_bills left_minor paid_before_minor "
-            "worth_minor short_minor own_refunds at_list_minor unit_minor keeps_fee times total discounts "
-            "recurring share_e4 topup_fee_minor credits_price_minor for_credits_minor"
-        ),
-        Category.SECRET: "CheckoutPage.url client_secret link pay_url",
-        Category.TECHNICAL: (
-            "ends_by_suspension suspended "
-            "attempt category is_proven rate_e6 gives_up_at lapses_at next_at short tries recovered reversed "
-            "paid BalanceTransaction.settled Booked.settled "
-            "NotedCommand.name after applied approved at before chain claimed code compared "
-            "confirmations count created_at day decide_by decision_seconds default_at deliver_by deliver_seconds "
-            "delivered_at differences due_at escrow_frozen evidence_due_at evidence_seconds "
-            "evidence_submitted_at evidence_until expires_at expiring failure_code first_poll_seconds "
-            "forwarded_before found frozen fulfilling fulfilment fund_by fund_seconds funded given_at "
-            "grace_seconds handled hosted kind last last_try late_poll_seconds limit longest_poll_seconds "
-            "manual_capture milestones_released names_shown not_asked noted_at now "
-            "number occurred_at off_session only_look open_seconds opened_at operator_approvals outcome overdue "
-            "overdue_alerted page pays_until provider provider_status quoted_at refundable released requested_at "
-            "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
-            "extended_until extended_from review_extended_from default_extended_from evidence_extended_from "
-            "is_own "
-            "signed_at since source spares_under_way started state status submitted_at through "
-            "until updated_at validation_score_e4 validation_threshold_e4 version waiting "
-            "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
-            "again capped charged due_before built_in everything is_full looks most "
-            "failed sent agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped "
-            "stars_e6 sudden empty invoiced month only ready_at due left credit_note asked confirmed "
-            "rewarded taken_back made "
-            "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
-            "deployments end ended_at granted_until interval is_agreed is_live is_per_seat is_proration is_sold "
-            "months_granted net_days next_attempt_at paid_at paid_through people period projects quantity seats "
-            "trial_days trial_end trial_told zone "
-            "announced became charge_now days follow goes_on method paused_for place steps touched renewed waited "
-            "delivered forgotten found_behind more over_at seconds stopped told tried "
-            "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
-            "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
-            "alerts notifications digests dropped digest messages unanswered_at SaleTax.entity "
-            "answer_by persons expired reported granted changes left_out "
-            "settle_until rows files read waits created night ended at_target"
-        ),
-    },
-    {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},
-)
-
-#: Every field of a log line. Secrets and card numbers are taken out of all of them.
-LOGS = Place(
-    "that a fault can be found",
-    IN_LOGS,
-    {
-        Category.CONTACT: "principal",
-        Category.IDENTIFIER: (
-            "request_id org_id key_id session_id rule_id workflow_id run_id update_id escrow_id purchase_id run work "
-            "recovery_id reversal_id order_id trial_id use_id"
-        ),
-        Category.FREE_TEXT: "event error exception stack detail why",
-        Category.NETWORK: "method path route",
-        Category.TECHNICAL: (
-            "activity attempt code command count decode hash level logger ms names namespace number part payloads "
-            "schedule signal started status step task_queue time update workflow"
-        ),
-    },
-    dict.fromkeys(Category, DELETE),
-)
 
 #: What an operator filters runs by, in clear.
 SEARCH_ATTRIBUTES: Mapping[str, Shown] = {
@@ -149,16 +186,24 @@ SEARCH_ATTRIBUTES: Mapping[str, Shown] = {
 }
 
 
-def columns() -> dict[str, Entry]:
-    """Return the entry of every column, by `table.column`."""
-    return {f"{table}.{name}": entry for table, place in TABLES.items() for name, entry in place.entries()}
+def category(name: str, kind: type) -> Category | None:
+    """Return the category of a column or field with this name, which holds values of this type.
+
+    Moments, booleans, members of enums and UUIDs go by their type, and numbers are technical but for `NUMBERS`.
+    Everything else is a text or may hold one, and goes by its name: none where no name says what it is.
+    """
+    if issubclass(kind, bool | date | timedelta | Enum):
+        return TECHNICAL
+    if issubclass(kind, UUID):
+        return IDENTIFIER
+    last = name.rpartition("_")[2]
+    if issubclass(kind, int | Decimal):
+        return _NUMBERS.get(name) or _NUMBERS.get(last) or TECHNICAL
+    return _NAMES.get(name) or _ENDINGS.get(last)
 
 
-def fields() -> dict[str, Entry]:
-    """Return the entries of messages: by the field's name, and by `Message.field` where one differs."""
-    return dict(MESSAGES.entries())
+def _by_name(names: Mapping[Category, str]) -> dict[str, Category]:
+    return {name: of for of, listed in names.items() for name in listed.split()}
 
 
-def log_fields() -> dict[str, Entry]:
-    """Return the entry of every field of a log line."""
-    return dict(LOGS.entries())
+_NAMES, _ENDINGS, _NUMBERS = _by_name(NAMES), _by_name(ENDINGS), _by_name(NUMBERS)

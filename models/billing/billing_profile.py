@@ -35,7 +35,7 @@ class BillingProfile(Base):
     city: Mapped[str | None]
     postal_code: Mapped[str | None]
     region: Mapped[str | None]
-    country: Mapped[str | None]
+    country: Mapped[str | None] = mapped_column(info={"holds": "contact"})
     email: Mapped[str | None]
     language: Mapped[str | None]
     vat_id: Mapped[str | None]
@@ -43,11 +43,11 @@ class BillingProfile(Base):
     vat_confirmed_at: Mapped[datetime | None]
     card_country: Mapped[str | None]
     confirmed_country: Mapped[str | None]
-    is_exempt: Mapped[bool] = mapped_column(server_default=false())
+    is_exempt: Mapped[bool] = mapped_column(server_default=false(), info={"holds": "financial"})
     exempt_reason: Mapped[str | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    charges_vat: Mapped[bool] = mapped_column(server_default=false())
+    charges_vat: Mapped[bool] = mapped_column(server_default=false(), info={"holds": "financial"})
     legal_entity: Mapped[str | None]
 
 
@@ -67,7 +67,7 @@ class TaxRateRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     code: Mapped[str]
     country: Mapped[str]
-    region: Mapped[str]
+    region: Mapped[str] = mapped_column(info={"holds": "technical"})
     product: Mapped[str]
     rate_e6: Mapped[int]
     valid_from: Mapped[datetime]

@@ -65,7 +65,7 @@ class BilledPeriod(Base):
     shortfall_minor: Mapped[int]
     total_minor: Mapped[int]
     invoice_id: Mapped[str | None] = mapped_column(ForeignKey("invoices.id", deferrable=True, initially="DEFERRED"))
-    failure: Mapped[str | None]
+    failure: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     done_at: Mapped[datetime]
 
 

@@ -35,11 +35,11 @@ class BillingTermsRow(Base):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     starts_at: Mapped[datetime]
     from_month: Mapped[date]
-    mode: Mapped[str]
+    mode: Mapped[str] = mapped_column(info={"holds": "financial"})
     currency: Mapped[str]
     time_zone: Mapped[str]
     commitment_minor: Mapped[int]
-    commitment_from: Mapped[date | None]
+    commitment_from: Mapped[date | None] = mapped_column(info={"holds": "financial"})
     discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     net_days: Mapped[int]
     reason: Mapped[str | None]

@@ -40,8 +40,8 @@ class StoredDocument(Base):
     number: Mapped[str]
     version: Mapped[int]
     total_minor: Mapped[int]
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "contact"})
     pdf: Mapped[bytes] = mapped_column(LargeBinary)
     xml: Mapped[bytes | None] = mapped_column(LargeBinary)
-    sha256: Mapped[str]
+    sha256: Mapped[str] = mapped_column(info={"holds": "identifier"})
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

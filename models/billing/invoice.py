@@ -94,7 +94,7 @@ class InvoiceRow(Base):
     currency: Mapped[str]
     total_minor: Mapped[int]
     paid_minor: Mapped[int]
-    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info={"holds": "free_text"})
     note: Mapped[str | None]
     issued_at: Mapped[datetime]
     due_at: Mapped[datetime]
@@ -112,7 +112,9 @@ class InvoiceRow(Base):
     granted_credits_minor: Mapped[int] = mapped_column(server_default="0")
     credited_minor: Mapped[int] = mapped_column(server_default="0")
     written_off_minor: Mapped[int] = mapped_column(server_default="0")
-    discounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    discounts: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, server_default=text("'[]'::jsonb"), info={"holds": "free_text"}
+    )
     taxes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     series: Mapped[str] = mapped_column(server_default="invoice")
     party: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -196,7 +198,7 @@ class NumberSequence(Base):
 
     __tablename__ = "number_sequences"
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True, info={"holds": "technical"})
     last: Mapped[int]
 
 
@@ -209,7 +211,7 @@ class NumberGap(Base):
     __tablename__ = "number_gaps"
     __table_args__ = (CheckConstraint("first >= 1 AND last >= first", name="numbers"),)
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True, info={"holds": "technical"})
     first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last: Mapped[int]
     made_at: Mapped[datetime] = mapped_column(server_default=func.now())

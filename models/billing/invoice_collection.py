@@ -38,7 +38,7 @@ class InvoiceCollectionRow(Base):
 
     invoice_id: Mapped[str] = mapped_column(ForeignKey("invoices.id"), primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    method: Mapped[str]
+    method: Mapped[str] = mapped_column(info={"holds": "technical"})
     status: Mapped[str]
     version: Mapped[int]
     wake_at: Mapped[datetime | None]

@@ -33,7 +33,7 @@ class Project(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     slug: Mapped[str]
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(info={"holds": "free_text"})
     deployed_at: Mapped[datetime | None]
     occupies_slot: Mapped[bool]
     created_by: Mapped[str]
@@ -73,5 +73,5 @@ class DeploymentEvent(Base):
     actor: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     at: Mapped[datetime]
-    plan: Mapped[str]
+    plan: Mapped[str] = mapped_column(info={"holds": "technical"})
     share: Mapped[int | None]

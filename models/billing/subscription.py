@@ -34,7 +34,7 @@ class SubscriptionRow(Base):
     status: Mapped[str]
     plan: Mapped[str]
     version: Mapped[int]
-    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     wake_at: Mapped[datetime | None]
@@ -49,7 +49,7 @@ class SubscriptionTrial(Base):
     __tablename__ = "subscription_trials"
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    card: Mapped[str | None] = mapped_column(unique=True)
+    card: Mapped[str | None] = mapped_column(unique=True, info={"holds": "identifier"})
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"))
     began_at: Mapped[datetime]
 
@@ -69,7 +69,7 @@ class SubscriptionEventRow(Base):
     status: Mapped[str]
     actor: Mapped[str]
     command_id: Mapped[str]
-    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     at: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
@@ -135,7 +135,9 @@ class SubscriptionBill(Base):
     returned_minor: Mapped[int] = mapped_column(server_default=text("0"))
     credited_minor: Mapped[int] = mapped_column(server_default=text("0"))
     hold_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
-    left_out: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    left_out: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, server_default=text("'[]'"), info={"holds": "financial"}
+    )
 
 
 class SubscriptionGrant(Base):

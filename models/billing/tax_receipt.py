@@ -35,7 +35,7 @@ class TaxReceipt(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
-    movement: Mapped[str]
+    movement: Mapped[str] = mapped_column(info={"holds": "identifier"})
     number: Mapped[str] = mapped_column(unique=True)
     series: Mapped[str]
     currency: Mapped[str]

@@ -25,7 +25,7 @@ class AccountingDay(Base):
 
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     line: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True, info={"holds": "financial"})
     asset: Mapped[str] = mapped_column(primary_key=True)
     debits: Mapped[Decimal] = mapped_column(Numeric)
     credits: Mapped[Decimal] = mapped_column(Numeric)
@@ -44,7 +44,7 @@ class EarningDay(Base):
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
     )
 
-    account_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    account_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info={"holds": "financial"})
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     earned: Mapped[int]
     paid_out: Mapped[int]
@@ -98,5 +98,7 @@ class AccountingPlace(Base):
     __tablename__ = "accounting_place"
     __table_args__ = (CheckConstraint("id = 1", name="id"), {"schema": SCHEMA})
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
+    id: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info={"holds": "technical"}
+    )
     summed: Mapped[uuid.UUID]

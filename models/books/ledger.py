@@ -52,7 +52,7 @@ class LedgerAccount(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    path: Mapped[str]
+    path: Mapped[str] = mapped_column(info={"holds": "identifier"})
     asset: Mapped[str]
     org_id: Mapped[str | None]
     kind: Mapped[str]
@@ -119,7 +119,7 @@ class LedgerTransfer(Base):
     hold_id: Mapped[uuid.UUID | None]
     idempotency_key: Mapped[str]
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(info={"holds": "financial"})
     reference: Mapped[str | None]
     org_id: Mapped[str | None]
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)

@@ -49,7 +49,7 @@ class LedgerLot(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     account_id: Mapped[int]
     org_id: Mapped[str]
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(info={"holds": "financial"})
     priority: Mapped[int] = mapped_column(SmallInteger)
     opened_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
@@ -99,7 +99,7 @@ class LedgerLotUse(Base):
     amount: Mapped[int]
     cost: Mapped[int]
     to_lot: Mapped[uuid.UUID | None]
-    outcome: Mapped[str]
+    outcome: Mapped[str] = mapped_column(info={"holds": "financial"})
     returned: Mapped[int] = mapped_column(server_default=text("0"))
     cost_returned: Mapped[int] = mapped_column(server_default=text("0"))
     passed: Mapped[int] = mapped_column(server_default=text("0"))
@@ -141,8 +141,10 @@ class RevenuePlace(Base):
     __tablename__ = "revenue_place"
     __table_args__ = (CheckConstraint("id = 1", name="id"), {"schema": SCHEMA})
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
-    begun: Mapped[uuid.UUID] = mapped_column(server_default=text("uuidv7()"))
+    id: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info={"holds": "technical"}
+    )
+    begun: Mapped[uuid.UUID] = mapped_column(server_default=text("uuidv7()"), info={"holds": "technical"})
     booked: Mapped[uuid.UUID]
     settled: Mapped[uuid.UUID]
     mark: Mapped[uuid.UUID]

@@ -41,7 +41,7 @@ class ReconciliationRun(Base):
     command_id: Mapped[str] = mapped_column(unique=True)
     compared: Mapped[int]
     differences: Mapped[int]
-    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB, info={"holds": "financial"})
     failure: Mapped[str | None]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

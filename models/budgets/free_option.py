@@ -28,12 +28,12 @@ class FreeOptionRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    name: Mapped[str]
-    category: Mapped[str]
-    address: Mapped[str | None]
+    name: Mapped[str] = mapped_column(info={"holds": "free_text"})
+    category: Mapped[str] = mapped_column(info={"holds": "free_text"})
+    address: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     quota: Mapped[int | None]
     quota_window: Mapped[str | None]
-    used: Mapped[int] = mapped_column(server_default=text("0"))
+    used: Mapped[int] = mapped_column(server_default=text("0"), info={"holds": "technical"})
     used_since: Mapped[datetime | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

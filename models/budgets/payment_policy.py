@@ -41,7 +41,7 @@ class PaymentPolicy(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    scope: Mapped[str]
+    scope: Mapped[str] = mapped_column(info={"holds": "technical"})
     subject_id: Mapped[str]
     version: Mapped[int] = mapped_column(server_default=text("1"))
     currency: Mapped[str]

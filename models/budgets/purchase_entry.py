@@ -45,7 +45,7 @@ class PurchaseEntryRow(Base):
     item: Mapped[str]
     amount_minor: Mapped[int]
     currency: Mapped[str]
-    payment_method: Mapped[str | None]
+    payment_method: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     status: Mapped[str]
     alternative_action: Mapped[str | None]
     reason: Mapped[str | None]

@@ -34,7 +34,7 @@ class PurchaseMethod(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(info={"holds": "identifier"})
     label: Mapped[str]
     kind: Mapped[str]
     rank: Mapped[int]

@@ -70,7 +70,7 @@ class PurchaseOrder(Base):
     command_id: Mapped[str] = mapped_column(unique=True)
     item: Mapped[str]
     vendor: Mapped[str]
-    category: Mapped[str]
+    category: Mapped[str] = mapped_column(info={"holds": "free_text"})
     why: Mapped[str]
     amount_minor: Mapped[int]
     currency: Mapped[str]
@@ -81,7 +81,7 @@ class PurchaseOrder(Base):
     lifts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     status: Mapped[str]
     decision: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    methods: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    methods: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info={"holds": "free_text"})
     budget_remaining: Mapped[dict[str, str]] = mapped_column(JSONB)
     persons: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     answer_by: Mapped[datetime | None]
@@ -123,11 +123,11 @@ class PurchaseAttempt(Base):
     order_id: Mapped[str] = mapped_column(ForeignKey("purchase_orders.id"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     org_id: Mapped[str]
-    method: Mapped[str]
+    method: Mapped[str] = mapped_column(info={"holds": "free_text"})
     status: Mapped[str]
     charged_minor: Mapped[int | None]
     fee_minor: Mapped[int | None]
-    reference: Mapped[str | None]
+    reference: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     receipt: Mapped[str | None]
     command_id: Mapped[str] = mapped_column(unique=True)
     begun_by: Mapped[str]
@@ -173,6 +173,6 @@ class PurchaseRefund(Base):
     order_id: Mapped[str] = mapped_column(ForeignKey("purchase_orders.id"))
     org_id: Mapped[str]
     amount_minor: Mapped[int]
-    reference: Mapped[str | None]
+    reference: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     recorded_by: Mapped[str]
     at: Mapped[datetime]

@@ -34,7 +34,7 @@ class Card(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
     order_id: Mapped[str | None] = mapped_column(ForeignKey("purchase_orders.id"))
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(info={"holds": "free_text"})
     currency: Mapped[str]
     per_authorization_minor: Mapped[int | None]
     per_month_minor: Mapped[int | None]

@@ -37,7 +37,7 @@ class CardAuthorization(Base):
     amount_minor: Mapped[int]
     currency: Mapped[str]
     merchant: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    requests: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    requests: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info={"holds": "financial"})
     created_at: Mapped[datetime]
 
 

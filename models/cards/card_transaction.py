@@ -34,7 +34,7 @@ class CardTransaction(Base):
     org_id: Mapped[str]
     card_id: Mapped[str]
     authorization_id: Mapped[str] = mapped_column(ForeignKey("card_authorizations.id"))
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(info={"holds": "financial"})
     amount_minor: Mapped[int]
     beyond_minor: Mapped[int]
     currency: Mapped[str]

@@ -23,7 +23,9 @@ class ApiPresence(Base):
     __tablename__ = "api_presence"
     __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
+    id: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info={"holds": "technical"}
+    )
     seen_at: Mapped[datetime]
     away_from: Mapped[datetime | None]
     away_until: Mapped[datetime | None]

@@ -38,7 +38,7 @@ class Approval(Base):
     action: Mapped[str]
     subject: Mapped[str]
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    digest: Mapped[str]
+    digest: Mapped[str] = mapped_column(info={"holds": "technical"})
     status: Mapped[str]
     requested_by: Mapped[str]
     requested_key: Mapped[str | None]
@@ -46,5 +46,5 @@ class Approval(Base):
     expires_at: Mapped[datetime]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
-    used_by: Mapped[str | None]
+    used_by: Mapped[str | None] = mapped_column(info={"holds": "identifier"})
     used_at: Mapped[datetime | None]

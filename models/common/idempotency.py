@@ -26,7 +26,7 @@ class IdempotencyKey(Base):
     scope: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    state: Mapped[str]
+    state: Mapped[str] = mapped_column(info={"holds": "technical"})
     owner: Mapped[str]
     locked_until: Mapped[datetime]
     status: Mapped[int | None] = mapped_column(Integer)

@@ -27,7 +27,7 @@ class ActionCost(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
-    action: Mapped[str]
+    action: Mapped[str] = mapped_column(info={"holds": "financial"})
     version: Mapped[int]
     cost_minor: Mapped[int | None]
     note: Mapped[str | None]

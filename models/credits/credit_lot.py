@@ -26,7 +26,7 @@ class CreditLot(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(info={"holds": "financial"})
     amount_minor: Mapped[int]
     expires_at: Mapped[datetime | None]
     note: Mapped[str | None]

@@ -38,7 +38,7 @@ class Department(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str]
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
-    path: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    path: Mapped[list[str]] = mapped_column(ARRAY(Text), info={"holds": "identifier"})
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

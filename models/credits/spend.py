@@ -239,7 +239,7 @@ class Spend(Base):
     key_id: Mapped[str | None]
     principal: Mapped[str | None]
     action: Mapped[str]
-    quantity: Mapped[int]
+    quantity: Mapped[int] = mapped_column(info={"holds": "technical"})
     asset: Mapped[str]
     amount: Mapped[int]
     available: Mapped[int]
@@ -255,7 +255,7 @@ class Spend(Base):
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     expires_at: Mapped[datetime | None]
     held_until: Mapped[datetime | None]
-    details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+    details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB, info={"holds": "free_text"})
 
 
 class SpendChange(Base):
@@ -311,7 +311,7 @@ class SpendRefusal(Base):
     org_id: Mapped[str]
     idempotency_key: Mapped[str]
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(info={"holds": "technical"})
     control_id: Mapped[uuid.UUID | None]
     subject_kind: Mapped[str | None]
     subject_id: Mapped[str | None]
@@ -352,7 +352,7 @@ class SpendRefusalCount(Base):
     control_id: Mapped[uuid.UUID | None]
     window: Mapped[str | None]
     starts_at: Mapped[datetime]
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(info={"holds": "technical"})
     number: Mapped[int]
 
 

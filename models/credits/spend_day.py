@@ -45,15 +45,15 @@ class SpendDay(Base):
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     org_id: Mapped[str]
     day: Mapped[date]
-    action: Mapped[str | None]
+    action: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     agent_id: Mapped[str | None]
     department_id: Mapped[str | None]
     project_id: Mapped[str | None]
-    model: Mapped[str | None]
+    model: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     spends: Mapped[int]
     quantity: Mapped[int]
     captured: Mapped[int]
-    paid: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
+    paid: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), info={"holds": "financial"})
 
 
 class SpendPlace(Base):

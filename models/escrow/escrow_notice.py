@@ -36,7 +36,7 @@ class EscrowNotice(Base):
 
     command_id: Mapped[str] = mapped_column(primary_key=True)
     escrow_id: Mapped[str]
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(info={"holds": "technical"})
     command: Mapped[dict[str, Any]] = mapped_column(JSONB)
     noted_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     deadline_at: Mapped[datetime]

@@ -43,4 +43,4 @@ class PeerPosition(Base):
     member_id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     quarter: Mapped[int | None] = mapped_column(SmallInteger)
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(info={"holds": "technical"})

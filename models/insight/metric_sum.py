@@ -52,7 +52,9 @@ class MetricPlace(Base):
     __tablename__ = "metric_place"
     __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
+    id: Mapped[int] = mapped_column(
+        SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"), info={"holds": "technical"}
+    )
     written_in: Mapped[int] = mapped_column(server_default=text("0"))
-    event_id: Mapped[str] = mapped_column(server_default=text("''"))
+    event_id: Mapped[str] = mapped_column(server_default=text("''"), info={"holds": "technical"})
     people_before: Mapped[date] = mapped_column(Date, server_default=text("'1970-01-01'"))

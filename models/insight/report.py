@@ -74,9 +74,9 @@ class ReportRun(Base):
     version: Mapped[int]
     definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    file: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    file: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, info={"holds": "free_text"})
     sha256: Mapped[str]
-    told: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    left_out: Mapped[dict[str, str]] = mapped_column(JSONB)
+    told: Mapped[list[str]] = mapped_column(ARRAY(Text), info={"holds": "contact"})
+    left_out: Mapped[dict[str, str]] = mapped_column(JSONB, info={"holds": "contact"})
     made_at: Mapped[datetime]
     look_again_at: Mapped[datetime | None]

@@ -167,7 +167,7 @@ class MarketplacePurchase(Base):
     included_uses: Mapped[int | None]
     used_minor: Mapped[int] = mapped_column(server_default=text("0"))
     tax_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    used_by: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
+    used_by: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), info={"holds": "financial"})
     refund_command_id: Mapped[str | None]
 
 

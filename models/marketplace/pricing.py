@@ -16,7 +16,7 @@ class PricingBook(Base):
     __tablename__ = "pricing_book"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
 
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, info={"holds": "technical"})
     version: Mapped[int]
 
 
@@ -52,9 +52,9 @@ class PricingRule(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    type: Mapped[str]
-    priority: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(info={"holds": "free_text"})
+    type: Mapped[str] = mapped_column(info={"holds": "financial"})
+    priority: Mapped[int] = mapped_column(Integer, info={"holds": "financial"})
     stacking: Mapped[str]
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
@@ -62,7 +62,7 @@ class PricingRule(Base):
     ceiling_bps: Mapped[int | None] = mapped_column(Integer)
     valid_from: Mapped[datetime | None]
     valid_until: Mapped[datetime | None]
-    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     version: Mapped[int] = mapped_column(Integer)
     book_version: Mapped[int]
     created_by: Mapped[str]
@@ -90,7 +90,7 @@ class PricingAgent(Base):
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     capacity: Mapped[int | None] = mapped_column(Integer)
-    bears_discounts: Mapped[bool]
+    bears_discounts: Mapped[bool] = mapped_column(info={"holds": "financial"})
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     calls_per_day: Mapped[int | None] = mapped_column(Integer)
@@ -131,13 +131,13 @@ class PricingQuote(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
     payee_org_id: Mapped[str]
-    quantity: Mapped[int]
+    quantity: Mapped[int] = mapped_column(info={"holds": "technical"})
     currency: Mapped[str]
     base_minor: Mapped[int]
     price_minor: Mapped[int]
     multiplier_bps: Mapped[int]
     commission_bps: Mapped[int] = mapped_column(Integer)
-    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     adjustments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     book_version: Mapped[int]
     created_by: Mapped[str]

@@ -38,7 +38,7 @@ class Referral(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     referrer_org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     status: Mapped[str]
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     payment_id: Mapped[str | None] = mapped_column(ForeignKey("payments.id"), unique=True)
     referrer_minor: Mapped[int] = mapped_column(server_default=text("0"))
     referred_minor: Mapped[int] = mapped_column(server_default=text("0"))

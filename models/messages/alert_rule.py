@@ -48,7 +48,7 @@ class AlertRule(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(info={"holds": "technical"})
     severity: Mapped[str]
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
@@ -56,11 +56,11 @@ class AlertRule(Base):
     description: Mapped[str | None]
     metric: Mapped[str | None]
     asset: Mapped[str | None]
-    filters: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    condition: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    filters: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "identifier"})
+    condition: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"holds": "financial"})
     window_seconds: Mapped[int]
     cool_down_seconds: Mapped[int]
-    channels: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    channels: Mapped[list[str] | None] = mapped_column(ARRAY(Text), info={"holds": "identifier"})
     enabled: Mapped[bool] = mapped_column(server_default=true())
     due_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

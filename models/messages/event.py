@@ -38,7 +38,7 @@ class EventRow(Base):
     subject: Mapped[str]
     subject_seq: Mapped[int]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     written_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
 
     @property

@@ -42,7 +42,7 @@ class QueuedMail(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     language: Mapped[str]
     recipients: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    reached: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    reached: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), info={"holds": "contact"})
     status: Mapped[str] = mapped_column(server_default="queued")
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     problem: Mapped[str | None]

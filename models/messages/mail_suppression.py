@@ -25,7 +25,7 @@ class MailSuppression(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    address: Mapped[str]
+    address: Mapped[str] = mapped_column(info={"holds": "contact"})
     status: Mapped[str]
     suppressed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     lifted_at: Mapped[datetime | None]

@@ -67,11 +67,11 @@ class NotificationChannel(Base):
     command_id: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
     status: Mapped[str]
-    shown: Mapped[str]
+    shown: Mapped[str] = mapped_column(info={"holds": "contact"})
     target_digest: Mapped[str]
-    address: Mapped[str | None]
+    address: Mapped[str | None] = mapped_column(info={"holds": "contact"})
     hook: Mapped[str | None]
-    code: Mapped[str | None]
+    code: Mapped[str | None] = mapped_column(info={"holds": "secret"})
     code_sent_at: Mapped[datetime | None]
     verified_at: Mapped[datetime | None]
     code_tries: Mapped[int] = mapped_column(server_default=text("0"))
@@ -150,16 +150,16 @@ class NotificationRow(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(info={"holds": "identifier"})
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     principal: Mapped[str]
     recipient: Mapped[str]
-    channel: Mapped[str]
+    channel: Mapped[str] = mapped_column(info={"holds": "identifier"})
     kind: Mapped[str]
-    fact: Mapped[str]
+    fact: Mapped[str] = mapped_column(info={"holds": "technical"})
     subject: Mapped[str]
     status: Mapped[str]
-    digest: Mapped[str | None]
+    digest: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     problem: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     due_at: Mapped[datetime]
@@ -175,6 +175,6 @@ class NotificationCursor(Base):
 
     __tablename__ = "notification_cursors"
 
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True, info={"holds": "technical"})
     read_id: Mapped[str]
     read_in: Mapped[int] = mapped_column(BigInteger)

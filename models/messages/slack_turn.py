@@ -17,5 +17,5 @@ class SlackTurn(Base):
 
     __tablename__ = "slack_turns"
 
-    hook: Mapped[str] = mapped_column(primary_key=True)
+    hook: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     free_at: Mapped[datetime]

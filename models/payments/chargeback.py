@@ -33,7 +33,7 @@ class ChargebackRow(Base):
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
     org_id: Mapped[str]
     status: Mapped[str]
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(info={"holds": "financial"})
     currency: Mapped[str]
     amount_minor: Mapped[int]
     opened_at: Mapped[datetime]

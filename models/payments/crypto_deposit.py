@@ -40,7 +40,7 @@ class CryptoDepositRow(Base):
     asset: Mapped[str]
     chain_key: Mapped[str]
     index: Mapped[int]
-    address: Mapped[str]
+    address: Mapped[str] = mapped_column(info={"holds": "identifier"})
     memo: Mapped[str | None]
     amount_minor: Mapped[int]
     scanned_height: Mapped[int]

@@ -94,7 +94,7 @@ class PaymentBalanceTransaction(Base):
 
     provider: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(info={"holds": "financial"})
     amount_minor: Mapped[int]
     fee_minor: Mapped[int | None]
     currency: Mapped[str]

@@ -29,9 +29,9 @@ class PaymentCommand(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     payment_id: Mapped[str] = mapped_column(unique=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "free_text"})
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"holds": "identifier"})
 
 
 class PaymentCommandContent(Base):

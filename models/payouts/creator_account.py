@@ -34,7 +34,7 @@ class CreatorAccountRow(Base):
     disabled_reason: Mapped[str | None]
     destination: Mapped[str | None]
     destination_last4: Mapped[str | None]
-    destination_currency: Mapped[str | None]
+    destination_currency: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     destination_changed_at: Mapped[datetime | None]
     seen_at: Mapped[datetime]
     created_by: Mapped[str]

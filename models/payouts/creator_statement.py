@@ -32,7 +32,7 @@ class CreatorStatement(Base):
     series: Mapped[str]
     total_minor: Mapped[int]
     tax_code: Mapped[str]
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "contact"})
     issued_at: Mapped[datetime]
     tax_minor: Mapped[int] = mapped_column(server_default="0")
 
@@ -62,5 +62,5 @@ class CreatorCorrection(Base):
     series: Mapped[str]
     total_minor: Mapped[int]
     tax_minor: Mapped[int]
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "contact"})
     issued_at: Mapped[datetime]

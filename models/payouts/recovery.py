@@ -36,7 +36,7 @@ class Recovery(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
-    cause: Mapped[str]
+    cause: Mapped[str] = mapped_column(info={"holds": "identifier"})
     org_id: Mapped[str]
     asset: Mapped[str]
     amount_minor: Mapped[int]
@@ -64,7 +64,7 @@ class RecoveryShare(Base):
     )
 
     recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id"), primary_key=True)
-    source: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     agent_id: Mapped[str]
     org_id: Mapped[str]
     taken_minor: Mapped[int]
@@ -95,7 +95,7 @@ class TransferReversal(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     recovery_id: Mapped[str] = mapped_column(ForeignKey("recoveries.id"))
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(info={"holds": "identifier"})
     payout_id: Mapped[str] = mapped_column(ForeignKey("payouts.id"))
     org_id: Mapped[str]
     agent_id: Mapped[str]
@@ -105,7 +105,7 @@ class TransferReversal(Base):
     goods_minor: Mapped[int]
     status: Mapped[str]
     reversal_ref: Mapped[str | None]
-    failure: Mapped[str | None]
+    failure: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     tries: Mapped[int]
     next_at: Mapped[datetime | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))

@@ -90,7 +90,7 @@ class ReputationEventRow(Base):
     weight_e6: Mapped[int]
     rater_e6: Mapped[int]
     excluded: Mapped[str | None]
-    says: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    says: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info={"holds": "technical"})
     client_good_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     client_bad_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     is_end: Mapped[bool] = mapped_column(server_default=false())

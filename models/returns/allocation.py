@@ -43,7 +43,7 @@ class AllocationSetting(Base):
     daily_minor: Mapped[int]
     floor_e4: Mapped[int] = mapped_column(Integer)
     ceiling_e4: Mapped[int] = mapped_column(Integer)
-    reinvest_bps: Mapped[int] = mapped_column(Integer)
+    reinvest_bps: Mapped[int] = mapped_column(Integer, info={"holds": "technical"})
     reinvests_from: Mapped[date]
     next_night: Mapped[date]
     next_at: Mapped[datetime | None]
@@ -91,7 +91,7 @@ class Allocation(Base):
     reinvested_minor: Mapped[int]
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     versions: Mapped[dict[str, int]] = mapped_column(JSONB)
-    left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"), info={"holds": "technical"})
     priced_at: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     is_raised: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str]

@@ -90,7 +90,7 @@ class Attribution(Base):
     event_id: Mapped[str] = mapped_column(ForeignKey("revenue_events.id"), primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     org_id: Mapped[str]
-    rule: Mapped[str]
+    rule: Mapped[str] = mapped_column(info={"holds": "technical"})
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     set_by: Mapped[str]
     set_at: Mapped[datetime]

@@ -67,9 +67,9 @@ class RoutingDecision(Base):
     run_id: Mapped[str]
     task_kind: Mapped[str]
     currency: Mapped[str]
-    wish: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    wish: Mapped[dict[str, Any]] = mapped_column(JSONB, info={"holds": "financial"})
     ranking: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    choice: Mapped[str | None]
+    choice: Mapped[str | None] = mapped_column(info={"holds": "identifier"})
     odds_e6: Mapped[int | None] = mapped_column(Integer)
     reference_pico: Mapped[Decimal | None] = mapped_column(_WIDE)
     expected_pico: Mapped[Decimal | None] = mapped_column(_WIDE)
@@ -105,7 +105,7 @@ class RoutingSum(Base):
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    candidate: Mapped[str] = mapped_column(primary_key=True)
+    candidate: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     task_kind: Mapped[str] = mapped_column(primary_key=True)
     results: Mapped[int]
     score_e6: Mapped[int]

@@ -42,12 +42,12 @@ class Trial(Base):
     control_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True))
     currency: Mapped[str]
     amount_minor: Mapped[int]
-    stages: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    paid: Mapped[int] = mapped_column(Integer)
+    stages: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, info={"holds": "financial"})
+    paid: Mapped[int] = mapped_column(Integer, info={"holds": "technical"})
     paid_minor: Mapped[int]
     status: Mapped[str]
     next_at: Mapped[datetime | None]
-    stopped_by: Mapped[str | None]
+    stopped_by: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]

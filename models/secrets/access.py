@@ -32,7 +32,7 @@ class SecretAccess(Base):
         Index("ix_secret_access_written_in_number", "written_in", "number"),
     )
 
-    number: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    number: Mapped[int] = mapped_column(Identity(always=True), primary_key=True, info={"holds": "identifier"})
     written_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
     org_id: Mapped[str]
     secret_id: Mapped[str | None]
@@ -46,7 +46,7 @@ class SecretAccess(Base):
     agent_id: Mapped[str | None]
     host: Mapped[str | None]
     method: Mapped[str | None]
-    purpose: Mapped[str | None]
+    purpose: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
     reference: Mapped[str | None]
     at: Mapped[datetime]
 

@@ -54,7 +54,9 @@ class SecretGrant(Base):
     verbs: Mapped[list[str]] = mapped_column(ARRAY(Text))
     hosts: Mapped[list[str]] = mapped_column(ARRAY(Text))
     methods: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    places: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{basic,header:authorization}'"))
+    places: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{basic,header:authorization}'"), info={"holds": "technical"}
+    )
     headers: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     uses_per_day: Mapped[int | None] = mapped_column(Integer)
     price_minor: Mapped[int | None]
@@ -77,4 +79,4 @@ class SecretGrantDay(Base):
     grant_id: Mapped[str] = mapped_column(ForeignKey("secret_grants.id"), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     org_id: Mapped[str]
-    uses: Mapped[int] = mapped_column(Integer)
+    uses: Mapped[int] = mapped_column(Integer, info={"holds": "technical"})

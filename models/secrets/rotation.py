@@ -36,6 +36,6 @@ class SecretRotation(Base):
     grace_seconds: Mapped[int | None] = mapped_column(Integer)
     asked: Mapped[bool]
     failures: Mapped[int] = mapped_column(Integer)
-    detail: Mapped[str | None]
+    detail: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     reported: Mapped[bool]
     wake_at: Mapped[datetime | None]

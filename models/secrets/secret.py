@@ -44,7 +44,7 @@ class Secret(Base):
     kind: Mapped[str]
     backend: Mapped[str]
     hosts: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    rotation: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    rotation: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), info={"holds": "technical"})
     current_version: Mapped[int | None] = mapped_column(Integer)
     last_number: Mapped[int] = mapped_column(Integer)
     created_by: Mapped[str]

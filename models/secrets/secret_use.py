@@ -50,7 +50,7 @@ class SecretUse(Base):
     price_minor: Mapped[int | None]
     cost_minor: Mapped[int | None]
     status: Mapped[str]
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     status_code: Mapped[int | None] = mapped_column(Integer)
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]

@@ -78,7 +78,7 @@ class ApiKey(Base):
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_by: Mapped[str]
-    issued_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
+    issued_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"), info={"holds": "identifier"})
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     expires_at: Mapped[datetime | None]

@@ -48,7 +48,7 @@ class AuditEntry(Base):
     actor_org_id: Mapped[str | None]
     key_id: Mapped[str | None]
     action: Mapped[str]
-    target: Mapped[str]
+    target: Mapped[str] = mapped_column(info={"holds": "identifier"})
     request_id: Mapped[str | None]
     address: Mapped[str | None]
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)

@@ -47,7 +47,7 @@ class ObjectMetadata(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     prefix: Mapped[str] = mapped_column(Computed(_PREFIX, persisted=True))
     external_id: Mapped[str | None]
-    pairs: Mapped[dict[str, str]] = mapped_column("metadata", JSONB, server_default="{}")
+    pairs: Mapped[dict[str, str]] = mapped_column("metadata", JSONB, server_default="{}", info={"holds": "free_text"})
     version: Mapped[int] = mapped_column(server_default=text("1"))
     command_id: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -62,7 +62,7 @@ class MetadataPair(Base):
     __tablename__ = "metadata_pairs"
 
     prefix: Mapped[str] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True, info={"holds": "free_text"})
     value: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(primary_key=True)
     object_id: Mapped[str] = mapped_column(primary_key=True)

@@ -48,7 +48,7 @@ class MeterRow(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(Identity(always=True))
+    number: Mapped[int] = mapped_column(Identity(always=True), info={"holds": "identifier"})
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str]
     event_type: Mapped[str]

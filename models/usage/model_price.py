@@ -47,7 +47,7 @@ class ModelPriceRow(Base):
         Index("ix_model_prices_import_number", "import_number"),
     )
 
-    model: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     valid_from: Mapped[datetime] = mapped_column(primary_key=True)
     provider: Mapped[str]
     currency: Mapped[str]

@@ -85,11 +85,11 @@ class UsageEventRow(Base):
     digest: Mapped[UUID] = mapped_column(ID)
     recorded_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
     received_at: Mapped[datetime]
-    source: Mapped[str]
+    source: Mapped[str] = mapped_column(info={"holds": "free_text"})
     event_id: Mapped[str]
     type: Mapped[str]
-    subject: Mapped[str | None]
-    action: Mapped[str]
+    subject: Mapped[str | None] = mapped_column(info={"holds": "free_text"})
+    action: Mapped[str] = mapped_column(info={"holds": "free_text"})
     agent_id: Mapped[str | None]
     department_id: Mapped[str | None]
     project_id: Mapped[str | None]
@@ -97,7 +97,7 @@ class UsageEventRow(Base):
     step_id: Mapped[str | None]
     parent_id: Mapped[str | None]
     provider: Mapped[str | None]
-    model: Mapped[str | None]
+    model: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     spend_id: Mapped[str | None]
     sent_by: Mapped[str]
     key_id: Mapped[str | None]
@@ -107,7 +107,7 @@ class UsageEventRow(Base):
     cost_pico: Mapped[Decimal | None] = mapped_column(PICO)
     creator_pico: Mapped[Decimal | None] = mapped_column(PICO)
     platform_pico: Mapped[Decimal | None] = mapped_column(PICO)
-    rated_by: Mapped[str | None]
+    rated_by: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     price_ref: Mapped[str | None]
     creator_org_id: Mapped[str | None]
     estimated: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
@@ -159,5 +159,5 @@ class UsageSource(Base):
 
     __tablename__ = "usage_sources"
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True, info={"holds": "technical"})
     reached: Mapped[datetime]

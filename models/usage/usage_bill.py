@@ -51,7 +51,7 @@ class UsageBill(Base):
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info={"holds": "identifier"})
     currency: Mapped[str]
     minor_pico: Mapped[Decimal] = mapped_column(PICO)
     opened_at: Mapped[datetime]
@@ -78,8 +78,8 @@ class UsageBillSum(Base):
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[date] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    source: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, info={"holds": "identifier"})
+    source: Mapped[str] = mapped_column(primary_key=True, info={"holds": "identifier"})
     ref: Mapped[str] = mapped_column(primary_key=True)
     events: Mapped[int]
     quantity: Mapped[Decimal] = mapped_column(Numeric)

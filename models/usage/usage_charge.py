@@ -44,10 +44,10 @@ class UsageChargeRow(Base):
     org_id: Mapped[str] = mapped_column(primary_key=True)
     event: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), primary_key=True)
     occurred_at: Mapped[datetime]
-    meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
+    meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT), info={"holds": "identifier"})
     quantities: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric))
     due_at: Mapped[datetime]
-    waits_for: Mapped[str | None]
+    waits_for: Mapped[str | None] = mapped_column(info={"holds": "technical"})
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     amount: Mapped[int | None]
     charged_at: Mapped[datetime | None]

@@ -7,9 +7,11 @@ and the next step.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from domain.billing.invoice.state import InvoiceStatus, PausedFor
 from domain.common.mail import MailKind
+from domain.privacy.data_map import TECHNICAL
 
 #: How many commands a collection remembers, to answer repeated ones.
 RECEIPT_WINDOW = 64
@@ -101,7 +103,7 @@ class Collection:
 
     invoice_id: str
     org_id: str
-    number: str
+    number: Annotated[str, TECHNICAL]
     currency: str
     method: CollectionMethod
     days: tuple[int, ...]

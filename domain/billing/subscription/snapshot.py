@@ -7,9 +7,11 @@ regardless of the order of events.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from domain.billing.invoice.lines import Discount
 from domain.common.period import Period
+from domain.privacy.data_map import SECRET
 
 
 class ProviderState(StrEnum):
@@ -121,7 +123,7 @@ class CheckoutPage:
     """A page of the provider where the payer enters a method and subscribes, for the price that it was made for."""
 
     ref: str
-    url: str
+    url: Annotated[str, SECRET]
     expires_at: datetime
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from domain.common.access import Actor
+from domain.privacy.data_map import IDENTIFIER, TECHNICAL
 
 #: The code of the refusal that says that a provider has no such object, or keeps it no longer.
 NOT_FOUND = "provider.not_found"
@@ -144,9 +146,9 @@ class Decline:
 class Deposit:
     """The address that coins have to be sent to. If others share it, `memo` is the comment to send with them."""
 
-    chain: str
+    chain: Annotated[str, TECHNICAL]
     asset: str
-    address: str
+    address: Annotated[str, IDENTIFIER]
     amount_minor: int
     memo: str | None = None
     uri: str | None = None
@@ -198,7 +200,7 @@ class Snapshot:
     seen_minor: int = 0
     confirmations: int | None = None
     pays_until: datetime | None = None
-    methods: tuple[str, ...] = ()
+    methods: Annotated[tuple[str, ...], IDENTIFIER] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
