@@ -7,7 +7,7 @@ from typing import Any
 from console.format import Amount, Moment, amount, moment, titled
 from console.mentions import Naming, Sentence
 from console.status import Status, status_of
-from domain.messages.alert.titles import title_of
+from domain.messages.texts import title_of
 
 #: By the kind of a task: what is to be done, and the noun whose page it is done on.
 _ACTS: Mapping[str, tuple[str, str]] = {

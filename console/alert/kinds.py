@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.messages.alert.titles import TITLES, title_of
+from domain.messages.texts import TEXTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Advice:
 
 
 #: The kinds of alerts, and what people call them.
-KINDS: Mapping[str, str] = dict(sorted(((kind, title_of(kind)) for kind in TITLES), key=lambda pair: pair[1]))
+KINDS: Mapping[str, str] = dict(sorted(TEXTS["en"].alerts.items(), key=lambda pair: pair[1]))
 _PLATFORM = "The platform's operators look at it. There is nothing for you to do."
 _LIMITS, _USAGE, _PAYMENTS = ("limits", "Limits"), ("usage", "Usage"), ("payments", "Payments")
 _INVOICES, _DISPUTES, _EARNINGS = ("invoices", "Invoices"), ("disputes", "Chargebacks"), ("earnings", "Earnings")

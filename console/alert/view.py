@@ -12,7 +12,7 @@ from console.lists import Found, ListPage
 from console.mentions import Linked, Sentence, sentence
 from console.status import Status, status_of
 from console.widgets import Link, Tab
-from domain.messages.alert.titles import title_of
+from domain.messages.texts import title_of
 
 FILTERS = ("q", "kind", "severity", "status")
 LABELS = {"q": "Text", "kind": "Kind", "severity": "Severity", "from": "From", "to": "To"}

@@ -12,8 +12,8 @@ from console.notification.view import kind_named
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, FormPage, Link
-from domain.messages.alert.titles import title_of
 from domain.messages.notification.channel import ChannelStatus
+from domain.messages.texts import title_of
 
 Options = tuple[tuple[str, str], ...]
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from domain.common.ids import ID
 from domain.common.mail import Formats, Written
 from domain.common.money import CREDIT, SLOT
+from domain.messages.texts import TEXTS
 
 #: The longest name in a mail.
 MAX_NAME = 80
@@ -34,7 +35,8 @@ class Piece:
 
 def plain_units(text: str, language: str = "en") -> str:
     """Return a text with words in place of the codes of what the platform issues: `10.00 credits`, not `CREDIT`."""
-    words = {CREDIT: "Credits" if language == "de" else "credits", SLOT: "Slots" if language == "de" else "slots"}
+    phrases = TEXTS[language].phrases
+    words = {CREDIT: phrases["credits"], SLOT: phrases["slots"]}
     return _UNIT.sub(lambda found: words[found[0]], text)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.common.errors import Invalid
 from domain.common.mail import Written
+from domain.messages.texts import TEXTS
 
 #: What each address of a hook begins with.
 HOOKS = "https://hooks.slack.com/"
@@ -20,8 +21,6 @@ MAX_PARAGRAPHS = 40
 #: No dot and no `%`, so no path leads out of its folder, and no host, query or fragment can follow.
 _PATH = re.compile(r"(?:services|workflows|triggers)/[A-Za-z0-9/_-]{1,300}")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_OPEN = {"en": "Open", "de": "Öffnen"}
-_UNSUBSCRIBE = {"en": "Stop messages like this one", "de": "Solche Nachrichten abbestellen"}
 
 
 def checked_hook(url: str, *, hooks: str = HOOKS) -> str:
@@ -53,12 +52,13 @@ def escaped(text: str, *, most: int = MAX_TEXT) -> str:
 
 def payload(words: Written, language: str, *, unsubscribe: str | None = None) -> bytes:
     """Write a message as the JSON that a hook takes."""
+    phrases = TEXTS[language].phrases
     paragraphs = [escaped(paragraph) for paragraph in words.paragraphs[:MAX_PARAGRAPHS]]
     blocks = [_section(f"*{escaped(words.subject, most=200)}*"), *(_section(text) for text in paragraphs)]
     if words.link is not None:
-        blocks.append(_section(_link(words.link, _OPEN[language])))
+        blocks.append(_section(_link(words.link, phrases["open"])))
     if unsubscribe is not None:
-        blocks.append({"type": "context", "elements": [_text(_link(unsubscribe, _UNSUBSCRIBE[language]))]})
+        blocks.append({"type": "context", "elements": [_text(_link(unsubscribe, phrases["stop_messages"]))]})
     document = {
         # What a notification of a phone shows, and a client that knows no blocks.
         "text": _plain([words.subject, *words.paragraphs]),

@@ -5,12 +5,12 @@ template nor a user's text can execute anything. docs/notifications.md lists the
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
 
+from domain.messages.texts import TEXTS
 from providers.notify.base import Message
 
 #: The templates that come with the product; an operator's folder has one or both, by the same names.
@@ -19,19 +19,6 @@ HTML, TEXT = "mail.html", "mail.txt"
 #: The required placeholders: the text, and the link to unsubscribe.
 _NEEDED = frozenset({"platform", "paragraphs", "link", "unsubscribe"})
 _KNOWN = _NEEDED | {"language", "subject", "footer"}
-
-_WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "open": "Open",
-        "footer": "This mail was sent automatically by {platform}, because it concerns your organization.",
-        "unsubscribe": "Stop mails like this one",
-    },
-    "de": {
-        "open": "Öffnen",
-        "footer": "Diese Mail wurde automatisch von {platform} versandt, weil sie Ihre Organisation betrifft.",
-        "unsubscribe": "Solche Mails abbestellen",
-    },
-}
 
 
 class WrongTemplate(ValueError):
@@ -60,7 +47,7 @@ class MailTemplates:
 
     def render(self, message: Message) -> Rendered:
         """Write a message as a mail."""
-        words, said = message.words, _WORDS[message.language]
+        words, said = message.words, TEXTS[message.language].phrases
         values = {
             "language": message.language,
             "platform": self._platform,
@@ -72,13 +59,13 @@ class MailTemplates:
             {name: escape(value) for name, value in values.items()},
             paragraphs="\n".join(f"<p>{escape(paragraph)}</p>" for paragraph in words.paragraphs),
             link="" if words.link is None else _button(words.link, said["open"]),
-            unsubscribe="" if unsubscribe is None else f"<br>{_anchor(unsubscribe, said['unsubscribe'])}",
+            unsubscribe="" if unsubscribe is None else f"<br>{_anchor(unsubscribe, said['stop_mails'])}",
         )
         text = self._text.substitute(
             values,
             paragraphs="\n\n".join(words.paragraphs),
             link=words.link or "",
-            unsubscribe="" if unsubscribe is None else f"{said['unsubscribe']}: {unsubscribe}",
+            unsubscribe="" if unsubscribe is None else f"{said['stop_mails']}: {unsubscribe}",
         )
         return Rendered(text=re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n", html=html)
 

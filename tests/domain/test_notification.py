@@ -12,7 +12,6 @@ from domain.common.access import Role
 from domain.common.errors import Invalid, OnlyRecipient, RateLimited
 from domain.common.mail import LANGUAGES
 from domain.messages.alert.kinds import severity_of
-from domain.messages.alert.titles import TITLES
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.notification.channel import (
     CODE_LASTS,
@@ -45,6 +44,7 @@ from domain.messages.notification.types import (
     written,
     written_together,
 )
+from domain.messages.texts import TEXTS
 from providers.formats import formats_of
 from tests.domain.test_spend_calendar import MOMENTS, ZONES
 from tests.support.cases import for_each
@@ -218,8 +218,8 @@ def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> Non
     assert set(BY_FACT) <= set(CATALOGUE)
     for kind in TYPES:
         assert kind.defaults.keys() <= kind.audience <= RECIPIENTS
-        assert all(type_of_alert(fact, severity_of(fact)) is kind for fact in kind.mailed - kind.facts.keys())
-        for fact in kind.facts:
+        assert all(type_of_alert(fact, severity_of(fact)) is kind for fact in kind.mailed - kind.events)
+        for fact in kind.events:
             data = CATALOGUE[fact].example
             said = [written(kind.name, fact, "po_1", data, language, formats_of(language)) for language in LANGUAGES]
             assert len({each.subject for each in said}) == len(LANGUAGES)
@@ -227,13 +227,13 @@ def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> Non
             assert said[0].paragraphs[-1] == "It is about po_1."
 
 
-@for_each("kind", sorted(TITLES))
+@for_each("kind", sorted(TEXTS["en"].alerts))
 def test_title_of_an_alert_is_in_the_language_of_the_message(kind: str) -> None:
     data = {"kind": kind, "subject": "x", "severity": "warning", "detail": "A detail."}
     english, german = (written("alert_warning", "alert", "x", data, each, formats_of(each)) for each in LANGUAGES)
-    assert english.subject == f"Warning: {TITLES[kind][0]}"
-    assert german.subject == f"Warnung: {TITLES[kind][1]}"
-    assert TITLES[kind][0] != TITLES[kind][1]
+    assert english.subject == f"Warning: {TEXTS['en'].alerts[kind]}"
+    assert german.subject == f"Warnung: {TEXTS['de'].alerts[kind]}"
+    assert TEXTS["en"].alerts[kind] != TEXTS["de"].alerts[kind]
 
 
 def test_what_somebody_named_a_rule_stays_in_its_line() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from composition import make_mailer
-from domain.common.mail import LANGUAGES, Written
+from domain.common.mail import Written
 from providers.notify.base import Message
-from providers.notify.mail_templates import _NEEDED, _WORDS, HTML, TEMPLATES, TEXT, MailTemplates, WrongTemplate
+from providers.notify.mail_templates import _NEEDED, HTML, TEMPLATES, TEXT, MailTemplates, WrongTemplate
 from runtime.database import Database
 from runtime.settings import WrongSettings, read_settings
 
@@ -102,8 +102,6 @@ def test_a_folder_without_templates_is_refused(tmp_path: Path) -> None:
         read_settings({"BURSAR_MAIL_TEMPLATES": str(tmp_path)})
 
 
-def test_every_language_has_all_of_its_words() -> None:
-    assert set(_WORDS) == set(LANGUAGES)
-    assert len({frozenset(words) for words in _WORDS.values()}) == 1
+def test_both_templates_come_with_the_product() -> None:
     assert all((TEMPLATES / name).is_file() for name in (HTML, TEXT))
     assert "subject" not in _NEEDED  # a text shows it in its header

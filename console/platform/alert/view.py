@@ -11,7 +11,7 @@ from console.lists import Found, ListPage
 from console.mentions import LinkedOf, Sentence, sentence
 from console.status import Status, status_of
 from console.widgets import Tab
-from domain.messages.alert.titles import title_of
+from domain.messages.texts import title_of
 
 FILTERS = ("q", "kind", "severity", "status", "organization_id")
 LABELS = {

@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 from domain.common.mail import LANGUAGES, MailKind, Written
 from domain.messages.alert.life import Severity
 from domain.messages.events.catalogue import CATALOGUE
-from domain.messages.mail_kind import KINDS, written
+from domain.messages.mail_kind import takes, written
 from domain.messages.notification import types
 from providers.formats import formats_of
 from providers.notify.base import Message
@@ -36,12 +36,12 @@ def mails() -> Iterator[tuple[str, Message]]:
     for language in LANGUAGES:
         formats = formats_of(language)
         for kind in MailKind:
-            values = {name: VALUES[name] for name in KINDS[kind].takes}
+            values = {name: VALUES[name] for name in takes(kind)}
             yield f"{kind} in {language}", message(written(kind, values, language, formats), language)
         told = [
             types.written(each.name, fact, SUBJECT, CATALOGUE[fact].example, language, formats)
             for each in types.BY_NAME.values()
-            for fact in each.facts
+            for fact in each.events
         ]
         alerts = [
             types.written(
