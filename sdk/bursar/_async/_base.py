@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 import httpx2
 from pydantic import ValidationError
 
-from bursar._async._runtime import HTTPClient, Transport, sleep
+from bursar._asyncio import HTTPClient, Transport, sleep
 from bursar._calls import Attempts, Bearer, Call, Options, configured
 from bursar._errors import ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from bursar._events import AGAIN_SECONDS, QUIET_SECONDS, Events, changed

@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx2
 
 from bursar._async._base import AsyncCaller, read_model
-from bursar._async._runtime import Keeper
+from bursar._asyncio import Keeper
 from bursar._context import attributed
 from bursar._errors import BursarError, HoldEnded, HoldExceeded, HoldTaken, IdempotencyConflict
 from bursar._keys import derived, fresh, key_for, refuse_in_workflow, unpassed_guard
