@@ -14,6 +14,8 @@ First comes every topic once, so that what you read from then on is not outdated
 A connection that ends is made again, and what changed meanwhile comes after it."""
 #: Operations without a key that can be sent again, because what they carry has keys of its own or nothing changes.
 REPEATABLE = re.compile(r"/(credits/use/batch|usage/events|usage/estimate|departments/\{department_id\}/close)$")
+#: Of the paths, as `bursar._calls` has it.
+_PREFIX = "/api/v1"
 _HEAD = '"""{about} Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""\n\n'
 _MODEL_METHODS = {"copy", "dict", "json", "schema", "validate", "construct", "fields", "parse_obj", "parse_raw"}
 
@@ -151,16 +153,16 @@ def resources(document: Schema, listed: list[Operation]) -> str:
     out.append(
         "from collections.abc import AsyncIterator, Mapping, Sequence\nfrom datetime import date, datetime, timedelta\n"
         "from typing import Any, Literal\n\nfrom bursar import models, params\n"
-        "from bursar._async._base import AsyncCaller, AsyncList, read_models\nfrom bursar._context import attributed\n"
+        "from bursar._async._base import AsyncCaller, AsyncList, AsyncResource, read_models\n"
+        "from bursar._context import attributed\n"
         "from bursar._wire import OMITTED, AmountLike, Free, Omitted, segment\n\n"
     )
     by_resource: dict[str, list[Operation]] = {}
     for operation in listed:
         by_resource.setdefault(operation.resource, []).append(operation)
     for resource, group in by_resource.items():
-        out.append(f"\nclass Async{_class_of(resource)}:\n")
-        out.append(f'    """Operations on {resource.replace("_", " ")}."""\n\n')
-        out.append("    def __init__(self, caller: AsyncCaller) -> None:\n        self._caller = caller\n")
+        out.append(f"\nclass Async{_class_of(resource)}(AsyncResource):\n")
+        out.append(f'    """Operations on {resource.replace("_", " ")}."""\n')
         out.extend(_method(schemas, operation) for operation in group)
     out.append("\n\nclass AsyncResources(AsyncCaller):\n")
     out.append('    """Everything that the API can do, by resource."""\n\n    def _connect(self) -> None:\n')
@@ -184,6 +186,9 @@ def _method(schemas: Mapping[str, Schema], operation: Operation) -> str:
         signature.append("idempotency_key: str | None = None")
     item = _item_of_page(schemas, operation)
     path = re.sub(r"\{(\w+)\}", lambda match: "{segment(" + python_name(match[1]) + ")}", operation.path)
+    if not path.startswith(f"{_PREFIX}/"):
+        raise ValueError(f"{operation.id} has a path outside of {_PREFIX}: {path}")
+    path = path.removeprefix(_PREFIX)
     quoted = f'f"{path}"' if in_path else f'"{path}"'
     query = _members_sent(operation, "query")
     if item is not None:
@@ -194,9 +199,9 @@ def _method(schemas: Mapping[str, Schema], operation: Operation) -> str:
         body = f'        return self._caller.topics("{operation.id}", {quoted}, {query or "{}"})\n'
         head = f"\n    def {operation.verb}({', '.join(signature)}) -> AsyncIterator[str]:\n"
         return head + _docstring(_TOPICS, 8) + body
-    options = [f'"{operation.id}"', f'"{operation.method}"', quoted]
+    options = [f'"{operation.id}"', quoted.replace('"', f'"{operation.method} ', 1)]
     if operation.keyed:
-        options += ["keyed=True", "key=idempotency_key"]
+        options.append("key=idempotency_key")
     elif operation.method == "POST" and not REPEATABLE.search(operation.path):
         options.append("repeatable=False")
     options += [f"{place}={sent}" for place in ("query", "header") if (sent := _members_sent(operation, place))]

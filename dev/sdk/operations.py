@@ -68,13 +68,6 @@ def has_method(path: str, described: Schema) -> bool:
     return not other_path and not CALLED_BY_OTHERS.match(path)
 
 
-def prefix_of(document: Schema) -> str:
-    """Return what stands before the paths of the document, from its server."""
-    servers = document.get("servers") or [{"url": ""}]
-    path = re.sub(r"^[a-z]+://[^/]*", "", servers[0]["url"]).rstrip("/")
-    return path if path.startswith("/") or not path else ""
-
-
 def _operation(document: Schema, path: str, method: str, described: Schema) -> Operation:
     resource, _, verb = described["operationId"].partition(".")
     if not verb:
@@ -102,7 +95,7 @@ def _operation(document: Schema, path: str, method: str, described: Schema) -> O
         python_name(resource.lower().replace(" ", "_")),
         python_name(verb),
         method.upper(),
-        prefix_of(document) + path,
+        path,
         about,
         (*arguments, *members),
         keyed,

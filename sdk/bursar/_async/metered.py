@@ -46,9 +46,7 @@ class Meter:
         if self._units > before and not self.hold.settled_before:
             await self._caller.send(
                 "credits.use",
-                "POST",
-                "/api/v1/credits/use",
-                keyed=True,
+                "POST /credits/use",
                 body=attributed(self._metering.body(self._units - before)),
                 key=derived(self.hold.key, "beyond", str(before)),
             )
