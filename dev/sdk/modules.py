@@ -1,7 +1,7 @@
 """Writes the modules of the client: models, events, parameters and resources."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dev.sdk.operations import Argument, Operation
 from dev.sdk.types import Schema, Typing, class_name, python_name, reached, references
@@ -17,6 +17,8 @@ REPEATABLE = re.compile(r"/(credits/use/batch|usage/events|usage/estimate|depart
 #: Of the paths, as `bursar._calls` has it.
 _PREFIX = "/api/v1"
 _HEAD = '"""{about} Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""\n\n'
+#: A model that begins with all the fields of another one is its subclass, if that one has more fields than this.
+_FEW = 9
 _MODEL_METHODS = {"copy", "dict", "json", "schema", "validate", "construct", "fields", "parse_obj", "parse_raw"}
 
 
@@ -34,15 +36,24 @@ def models(document: Schema, listed: list[Operation]) -> str:
     words = [name for name in names if "properties" not in schemas[name]]
     for name in words:
         out.append(f"{class_name(name)}: TypeAlias = {typing.of(schemas[name])}\n")
-    for name in names:
-        if name not in words:
-            out.append(_model(class_name(name), schemas[name], typing))
+    fields = {name: _fields(schemas[name], typing) for name in names if name not in words}
+    bases = {name: _base(own, fields.values()) for name, own in fields.items()}
+    written = {"": "Model"}
+    # A class comes after its base, which has fewer fields.
+    for name in sorted(fields, key=lambda name: len(fields[name]) if bases[name] else 0):
+        called, base = class_name(name), bases[name]
+        about = _docstring(schemas[name].get("description") or f"{name}.", 4)
+        out.append(f"\n\nclass {called}({written[base]}):\n{about}\n{fields[name].removeprefix(base)}")
+        written.setdefault(fields[name], called)
     return "".join(out)
 
 
-def _model(name: str, schema: Schema, typing: Typing) -> str:
-    return (
-        f"\n\nclass {name}(Model):\n{_docstring(schema.get('description') or f'{name}.', 4)}\n{_fields(schema, typing)}"
+def _base(fields: str, others: Iterable[str]) -> str:
+    """Return the most fields, of at least ten, that another model has and these begin with."""
+    return max(
+        (other for other in others if other != fields and fields.startswith(other) and other.count("\n") > _FEW),
+        key=len,
+        default="",
     )
 
 
