@@ -580,27 +580,6 @@ class AlertView(Model):
     resolved_by: str | None = NOT_SENT
 
 
-class AllocationDetailView(Model):
-    """The allocation of a day with all its lines, by agent."""
-
-    id: str
-    organization_id: str = NOT_SENT
-    project_id: str = NOT_SENT
-    night: date = NOT_SENT
-    status: AllocationStatus = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    reinvested: Amount = NOT_SENT
-    agents: int = NOT_SENT
-    left_out: list[str] = NOT_SENT
-    priced_at: MoneyView | None = NOT_SENT
-    answer_by: datetime | None = NOT_SENT
-    applied_at: datetime | None = NOT_SENT
-    applied_by: str | None = NOT_SENT
-    created_at: datetime = NOT_SENT
-    lines: list[AllocationLineView] = NOT_SENT
-
-
 class AllocationLineView(Model):
     """What one agent had and gets, and why."""
 
@@ -679,26 +658,6 @@ class AnswerView(Model):
     totals: list[ValueView] = NOT_SENT
     rates: list[RateUsedView] = NOT_SENT
     left_out: list[str] = NOT_SENT
-
-
-class ApiKeyCreated(Model):
-    """A key with its secret, which is shown only once."""
-
-    id: str
-    organization_id: str | None = NOT_SENT
-    principal: str = NOT_SENT
-    role: Role = NOT_SENT
-    agent_id: str | None = NOT_SENT
-    permissions: list[Permission] = NOT_SENT
-    department_id: str | None = NOT_SENT
-    project_id: str | None = NOT_SENT
-    by_mail: bool = NOT_SENT
-    created_by: str = NOT_SENT
-    created_at: datetime = NOT_SENT
-    expires_at: datetime | None = NOT_SENT
-    revoked_at: datetime | None = NOT_SENT
-    last_used_at: datetime | None = NOT_SENT
-    secret: str | None = NOT_SENT
 
 
 class ApiKeyPage(Model):
@@ -919,26 +878,6 @@ class BillingRunView(Model):
     empty: int = NOT_SENT
     failed: int = NOT_SENT
     failures: list[FailureView] = NOT_SENT
-
-
-class BillingTermsView(Model):
-    """The current billing terms, and those that follow."""
-
-    version: int = NOT_SENT
-    starts_at: datetime | None = NOT_SENT
-    from_month: str | None = NOT_SENT
-    mode: UsageMode = NOT_SENT
-    currency: str = NOT_SENT
-    time_zone: str = NOT_SENT
-    minimum_commitment: Amount = NOT_SENT
-    commitment_from: date | None = NOT_SENT
-    volume_discounts: list[VolumeDiscountView] = NOT_SENT
-    net_days: int = NOT_SENT
-    collection_method: CollectionMethod = NOT_SENT
-    plan_prices: list[AgreedPlanPriceView] = NOT_SENT
-    unpaid_limit: Amount | None = NOT_SENT
-    organization_id: str = NOT_SENT
-    next: TermsVersionView | None = NOT_SENT
 
 
 class BoundsTerms(Model):
@@ -2470,47 +2409,6 @@ class FreeOptionView(Model):
     updated_at: datetime = NOT_SENT
 
 
-class FundedView(Model):
-    """An escrow, and the payment that was created to fund it, if any."""
-
-    external_id: str | None = NOT_SENT
-    metadata: dict[str, str] = NOT_SENT
-    title: str = NOT_SENT
-    payer_name: str = NOT_SENT
-    payee_name: str = NOT_SENT
-    agent_name: str = NOT_SENT
-    id: str
-    contract_id: str = NOT_SENT
-    status: EscrowStatus = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    granted_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    commission_bps: int = NOT_SENT
-    payer_org_id: str = NOT_SENT
-    payee_org_id: str = NOT_SENT
-    payee_agent_id: str = NOT_SENT
-    signatories: list[str] = NOT_SENT
-    required_signatures: int = NOT_SENT
-    signatures: list[SignatureView] = NOT_SENT
-    validation_threshold: Amount | None = NOT_SENT
-    validation_score: Amount | None = NOT_SENT
-    milestones: list[EscrowMilestoneView] = NOT_SENT
-    delivery: DeliveryView | None = NOT_SENT
-    deadlines: DeadlinesView = NOT_SENT
-    dispute: DisputeView | None = NOT_SENT
-    cancel_requested_by: str | None = NOT_SENT
-    story: str = NOT_SENT
-    workflow_id: str = NOT_SENT
-    version: int = NOT_SENT
-    created_at: datetime = NOT_SENT
-    updated_at: datetime = NOT_SENT
-    payment: PaymentView | None = None
-
-
 class HeaderView(Model):
     """A header of an answer."""
 
@@ -2628,45 +2526,6 @@ class InvitationView(Model):
     invited_by: str = NOT_SENT
     created_at: datetime = NOT_SENT
     expires_at: datetime | None = NOT_SENT
-
-
-class InvoiceDetail(Model):
-    """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
-
-    external_id: str | None = NOT_SENT
-    metadata: dict[str, str] = NOT_SENT
-    id: str
-    number: str | None = NOT_SENT
-    organization_id: str = NOT_SENT
-    status: InvoiceStatus = NOT_SENT
-    overdue: bool = NOT_SENT
-    currency: str = NOT_SENT
-    subtotal: Amount = NOT_SENT
-    tax: Amount = NOT_SENT
-    total: Amount = NOT_SENT
-    granted_credits: Amount = NOT_SENT
-    taxed_credits: Amount = NOT_SENT
-    applied_credits: Amount = NOT_SENT
-    rounding: Amount = NOT_SENT
-    credited: Amount = NOT_SENT
-    written_off: Amount = NOT_SENT
-    paid: Amount = NOT_SENT
-    due: Amount = NOT_SENT
-    paused_for: PausedFor | None = NOT_SENT
-    includes_tax: bool = NOT_SENT
-    lines: list[InvoiceLineView] = NOT_SENT
-    discounts: list[InvoiceDiscountView] = NOT_SENT
-    taxes: list[TaxView] = NOT_SENT
-    note: str | None = NOT_SENT
-    issued_at: datetime = NOT_SENT
-    due_at: datetime = NOT_SENT
-    updated_at: datetime = NOT_SENT
-    discarded_at: datetime | None = NOT_SENT
-    transfer_id: str | None = NOT_SENT
-    billed_to: BilledTo = NOT_SENT
-    paid_at: datetime | None = NOT_SENT
-    payments: list[PaidView] = NOT_SENT
-    credit_notes: list[CreditNoteView] = NOT_SENT
 
 
 class InvoiceDiscountView(Model):
@@ -2886,23 +2745,6 @@ class LimitsView(Model):
     deployments: ProjectLimitView = NOT_SENT
     slots: SlotsView = NOT_SENT
     slot_price: MoneyView = NOT_SENT
-
-
-class LinkCreated(Model):
-    """A link with its address, which is shown only once."""
-
-    id: str
-    organization_id: str = NOT_SENT
-    principal: str = NOT_SENT
-    role: Role = NOT_SENT
-    agent_id: str | None = NOT_SENT
-    path: str = NOT_SENT
-    return_url: str | None = NOT_SENT
-    made_by: str = NOT_SENT
-    created_at: datetime = NOT_SENT
-    expires_at: datetime = NOT_SENT
-    used_at: datetime | None = NOT_SENT
-    url: str = NOT_SENT
 
 
 class LinkPage(Model):
@@ -4972,90 +4814,12 @@ class SignatureView(Model):
     on_behalf: bool = NOT_SENT
 
 
-class SlotPurchaseView(Model):
-    """The payment, and the current limits. The slots can be used as soon as the money is received."""
-
-    external_id: str | None = NOT_SENT
-    metadata: dict[str, str] = NOT_SENT
-    id: str
-    organization_id: str = NOT_SENT
-    provider: ProviderName = NOT_SENT
-    status: PaymentStatus = NOT_SENT
-    purpose: PurposeKind = NOT_SENT
-    amount: Amount = NOT_SENT
-    currency: str = NOT_SENT
-    tax: Amount | None = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    refundable_amount: Amount = NOT_SENT
-    goods: MoneyView = NOT_SENT
-    granted: MoneyView = NOT_SENT
-    owed: MoneyView = NOT_SENT
-    escrow_id: str | None = NOT_SENT
-    invoice_id: str | None = NOT_SENT
-    agent_id: str | None = NOT_SENT
-    package: str | None = NOT_SENT
-    fulfilment: Fulfilment = NOT_SENT
-    description: str = NOT_SENT
-    capture_method: Literal["automatic", "manual"] | str = NOT_SENT
-    client_secret: str | None = NOT_SENT
-    approval_url: str | None = NOT_SENT
-    deposit: DepositView | None = NOT_SENT
-    seen_amount: Amount = NOT_SENT
-    confirmations: int | None = NOT_SENT
-    cancel_requested: bool = NOT_SENT
-    quote: CoinQuoteView | None = NOT_SENT
-    decline: DeclineView | None = NOT_SENT
-    refunds: list[RefundView] = NOT_SENT
-    story: str = NOT_SENT
-    workflow_id: str = NOT_SENT
-    version: int = NOT_SENT
-    expires_at: datetime = NOT_SENT
-    created_at: datetime = NOT_SENT
-    updated_at: datetime = NOT_SENT
-    slots: int = NOT_SENT
-    limits: LimitsView = NOT_SENT
-
-
 class SlotsView(Model):
     """The slots of an organization. Each one adds one project and one deployment to the plan's limits."""
 
     free: int = NOT_SENT
     in_use: int = NOT_SENT
     owed: int = NOT_SENT
-
-
-class SpendDetail(Model):
-    """A use or a reservation of credits in its current state, how its price was made up, and how it ended."""
-
-    id: str
-    status: SpendStatus = NOT_SENT
-    action: str = NOT_SENT
-    quantity: int = NOT_SENT
-    amount: Amount = NOT_SENT
-    currency: str | None = None
-    agent_id: str | None = NOT_SENT
-    department_id: str | None = NOT_SENT
-    project_id: str | None = NOT_SENT
-    run_id: str | None = NOT_SENT
-    created_at: datetime = NOT_SENT
-    captured: Amount = NOT_SENT
-    released: Amount = NOT_SENT
-    refunded: Amount = NOT_SENT
-    held: Amount = NOT_SENT
-    key_id: str | None = NOT_SENT
-    principal: str | None = NOT_SENT
-    expires_at: datetime | None = NOT_SENT
-    metadata: dict[str, Any] | None = NOT_SENT
-    organization_id: str = NOT_SENT
-    expired: bool = NOT_SENT
-    unit_amount: Amount | None = NOT_SENT
-    payee_agent_id: str | None = NOT_SENT
-    payee_agent_name: str | None = NOT_SENT
-    meter: str | None = NOT_SENT
-    purchase_id: str | None = NOT_SENT
-    usage_event: UsageEventView | None = NOT_SENT
 
 
 class SpendLimitView(Model):
@@ -5721,25 +5485,6 @@ class WebhookDeliveryView(Model):
     created_at: datetime = NOT_SENT
 
 
-class WebhookEndpointCreated(Model):
-    """A webhook endpoint with its secret."""
-
-    id: str
-    organization_id: str = NOT_SENT
-    url: str = NOT_SENT
-    types: list[str] = NOT_SENT
-    description: str | None = NOT_SENT
-    ordering: str = NOT_SENT
-    status: str = NOT_SENT
-    reason: str | None = NOT_SENT
-    public_key: str | None = NOT_SENT
-    failing_since: datetime | None = NOT_SENT
-    slowed_until: datetime | None = NOT_SENT
-    delivered_at: datetime | None = NOT_SENT
-    created_at: datetime = NOT_SENT
-    secret: str | None = NOT_SENT
-
-
 class WebhookEndpointPage(Model):
     """WebhookEndpointPage."""
 
@@ -5783,3 +5528,69 @@ class WhereaboutsView(Model):
     summary: SummaryView = NOT_SENT
     open_alerts: list[OpenAlertView] = NOT_SENT
     stuck: list[StuckRunView] = NOT_SENT
+
+
+class LinkCreated(LinkView):
+    """A link with its address, which is shown only once."""
+
+    url: str = NOT_SENT
+
+
+class WebhookEndpointCreated(WebhookEndpointView):
+    """A webhook endpoint with its secret."""
+
+    secret: str | None = NOT_SENT
+
+
+class ApiKeyCreated(ApiKeyView):
+    """A key with its secret, which is shown only once."""
+
+    secret: str | None = NOT_SENT
+
+
+class AllocationDetailView(AllocationView):
+    """The allocation of a day with all its lines, by agent."""
+
+    lines: list[AllocationLineView] = NOT_SENT
+
+
+class BillingTermsView(TermsVersionView):
+    """The current billing terms, and those that follow."""
+
+    organization_id: str = NOT_SENT
+    next: TermsVersionView | None = NOT_SENT
+
+
+class SpendDetail(SpendView):
+    """A use or a reservation of credits in its current state, how its price was made up, and how it ended."""
+
+    organization_id: str = NOT_SENT
+    expired: bool = NOT_SENT
+    unit_amount: Amount | None = NOT_SENT
+    payee_agent_id: str | None = NOT_SENT
+    payee_agent_name: str | None = NOT_SENT
+    meter: str | None = NOT_SENT
+    purchase_id: str | None = NOT_SENT
+    usage_event: UsageEventView | None = NOT_SENT
+
+
+class InvoiceDetail(InvoiceView):
+    """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
+
+    billed_to: BilledTo = NOT_SENT
+    paid_at: datetime | None = NOT_SENT
+    payments: list[PaidView] = NOT_SENT
+    credit_notes: list[CreditNoteView] = NOT_SENT
+
+
+class FundedView(EscrowView):
+    """An escrow, and the payment that was created to fund it, if any."""
+
+    payment: PaymentView | None = None
+
+
+class SlotPurchaseView(PaymentView):
+    """The payment, and the current limits. The slots can be used as soon as the money is received."""
+
+    slots: int = NOT_SENT
+    limits: LimitsView = NOT_SENT
