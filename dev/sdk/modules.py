@@ -25,7 +25,7 @@ _MODEL_METHODS = {"copy", "dict", "json", "schema", "validate", "construct", "fi
 def models(document: Schema, listed: list[Operation]) -> str:
     """Write what the API answers."""
     schemas = document["components"]["schemas"]
-    names = reached(schemas, {name for each in listed for name in references(each.answer)})
+    names = _answered(schemas, listed)
     out = [_HEAD.format(about="What the API answers.")]
     out.append(
         "from __future__ import annotations\n\nfrom datetime import date, datetime\nfrom decimal import Decimal\n"
@@ -46,6 +46,10 @@ def models(document: Schema, listed: list[Operation]) -> str:
         out.append(f"\n\nclass {called}({written[base]}):\n{about}\n{fields[name].removeprefix(base)}")
         written.setdefault(fields[name], called)
     return "".join(out)
+
+
+def _answered(schemas: Mapping[str, Schema], listed: list[Operation]) -> list[str]:
+    return reached(schemas, {name for each in listed for name in references(each.answer)})
 
 
 def _base(fields: str, others: Iterable[str]) -> str:
@@ -119,17 +123,20 @@ def params(document: Schema, listed: list[Operation]) -> str:
                 name for name in schemas if re.search(rf"\bparams\.{re.escape(class_name(name))}\b", argument.kind)
             }
     names = reached(schemas, used)
+    words = [name for name in names if "properties" not in schemas[name]]
+    answered = set(_answered(schemas, listed))
+    shared = (f"{class_name(name)} as {class_name(name)}" for name in words if name in answered)
     out = [_HEAD.format(about="What requests are made of.")]
     out.append(
         "from __future__ import annotations\n\nfrom collections.abc import Mapping, Sequence\n"
         "from datetime import date, datetime, timedelta\n"
         "from typing import Any, Literal, Required, TypeAlias, TypedDict\n\n"
-        "from bursar._wire import AmountLike\n\n"
+        f"from bursar._wire import AmountLike\nfrom bursar.models import {', '.join(shared)}\n\n"
     )
     typing = _Params(schemas, "params.")
-    words = [name for name in names if "properties" not in schemas[name]]
     for name in words:
-        out.append(f"{class_name(name)}: TypeAlias = {typing.of(schemas[name])}\n")
+        if name not in answered:
+            out.append(f"{class_name(name)}: TypeAlias = {typing.of(schemas[name])}\n")
     for name in names:
         if name not in words:
             required = schemas[name].get("required", ())

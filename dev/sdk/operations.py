@@ -82,7 +82,7 @@ def _operation(document: Schema, path: str, method: str, described: Schema) -> O
             continue
         name = python_name(each["name"])
         names.add(name)
-        kind = "str" if each["in"] == "path" else Typing(schemas, "").of(each["schema"])
+        kind = "str" if each["in"] == "path" else Typing(schemas, "params.").of(each["schema"])
         required = bool(each.get("required")) and "null" not in str(each["schema"].get("anyOf", ""))
         arguments.append(Argument(name, kind, each["in"], each["name"], each["in"] == "path" or required))
     members, attributed = _members(document, described, names)
