@@ -74,9 +74,7 @@ class AsyncBilling(AsyncResource):
         currency: str | Omitted = OMITTED,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
-        category: Literal["payment", "credits", "escrow", "use", "marketplace", "billing", "earnings", "slots", "other"]
-        | str
-        | Omitted = OMITTED,
+        category: params.Category | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.FactView]:
@@ -360,8 +358,7 @@ class AsyncCredits(AsyncResource):
         agent_id: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[params.SpendStatus] | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         department_id: str | Omitted = OMITTED,
         project_id: str | Omitted = OMITTED,
@@ -456,11 +453,7 @@ class AsyncCredits(AsyncResource):
         organization_id: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        source: Literal[
-            "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
-        ]
-        | str
-        | Omitted = OMITTED,
+        source: params.LotSource | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CreditLotView]:
@@ -580,12 +573,8 @@ class AsyncEscrows(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-            | str
-        ]
-        | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
+        status: Sequence[params.EscrowStatus] | Omitted = OMITTED,
+        waits_for: params.WaitsFor | Omitted = OMITTED,
         overdue: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -811,12 +800,8 @@ class AsyncEscrows(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-            | str
-        ]
-        | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
+        status: Sequence[params.EscrowStatus] | Omitted = OMITTED,
+        waits_for: params.WaitsFor | Omitted = OMITTED,
         overdue: bool | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
@@ -888,25 +873,7 @@ class AsyncTasks(AsyncResource):
     def list(
         self,
         *,
-        kind: Sequence[
-            Literal[
-                "to_accept",
-                "to_fund",
-                "to_deliver",
-                "to_sign",
-                "to_score",
-                "to_decide",
-                "to_approve",
-                "allocation",
-                "to_confirm",
-                "evidence_due",
-                "invoice_due",
-                "difference",
-                "alert",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
+        kind: Sequence[params.TaskKind] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.TaskView]:
@@ -966,8 +933,8 @@ class AsyncTopups(AsyncResource):
         package: str | Omitted = OMITTED,
         slots: int | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
-        provider: Literal["stripe", "paypal", "crypto", "credits"] | str | Omitted = OMITTED,
-        asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
+        provider: params.ProviderName | Omitted = OMITTED,
+        asset: params.Coin | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.BillingQuoteView:
         """Quote the current price of credits, a package, slots or an agent, with tax. Nothing is created.
@@ -1064,11 +1031,7 @@ class AsyncCreditPackages(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        source: Literal[
-            "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
-        ]
-        | str
-        | Omitted = OMITTED,
+        source: params.LotSource | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PurchaseView]:
@@ -1286,26 +1249,8 @@ class AsyncPayments(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "created",
-                "requires_action",
-                "processing",
-                "unknown",
-                "requires_capture",
-                "succeeded",
-                "failed",
-                "expired",
-                "cancelled",
-                "partially_refunded",
-                "refunded",
-                "disputed",
-                "charged_back",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
-        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
+        status: Sequence[params.PaymentStatus] | Omitted = OMITTED,
+        purpose: params.PurposeKind | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -1349,26 +1294,8 @@ class AsyncPayments(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "created",
-                "requires_action",
-                "processing",
-                "unknown",
-                "requires_capture",
-                "succeeded",
-                "failed",
-                "expired",
-                "cancelled",
-                "partially_refunded",
-                "refunded",
-                "disputed",
-                "charged_back",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
-        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
+        status: Sequence[params.PaymentStatus] | Omitted = OMITTED,
+        purpose: params.PurposeKind | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> models.PaymentsSummary:
@@ -1540,7 +1467,7 @@ class AsyncChargebacks(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str] | Omitted = OMITTED,
+        status: Sequence[params.DisputeStatus] | Omitted = OMITTED,
         payment_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -1649,7 +1576,7 @@ class AsyncInvoices(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | Omitted = OMITTED,
+        status: Sequence[params.InvoiceStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -1895,7 +1822,7 @@ class AsyncBillingRuns(AsyncResource):
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
-        status: Sequence[Literal["running", "done"] | str] | Omitted = OMITTED,
+        status: Sequence[params.BillingRunStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.BillingRunView]:
@@ -1954,7 +1881,7 @@ class AsyncInvoiceItems(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["open", "invoiced", "removed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.InvoiceItemStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceItemView]:
@@ -2194,7 +2121,7 @@ class AsyncSubscriptions(AsyncResource):
         )
 
     async def preview_change(
-        self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED, seats: int | Omitted = OMITTED
+        self, *, plan: str, interval: params.Interval | Omitted = OMITTED, seats: int | Omitted = OMITTED
     ) -> models.ChangePreview:
         """Preview a change: what it costs and grants, and when it acts.
 
@@ -2480,7 +2407,7 @@ class AsyncOrganizations(AsyncResource):
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "suspended", "closed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.OrganizationStatus] | Omitted = OMITTED,
         tier: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -2660,7 +2587,7 @@ class AsyncSeries(AsyncResource):
         currency: str | Omitted = OMITTED,
         from_: str | Omitted = OMITTED,
         to: str | Omitted = OMITTED,
-        interval: Literal["hour", "day", "week", "month", "quarter", "year"] | str | Omitted = OMITTED,
+        interval: params.Grain | Omitted = OMITTED,
         zone: str | Omitted = OMITTED,
         group_by: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
@@ -2737,7 +2664,7 @@ class AsyncAnalytics(AsyncResource):
     async def get_forecast(
         self,
         *,
-        metric: Literal["spending", "revenue", "reputation.score", "balance"] | str,
+        metric: params.Forecasted,
         days: int | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
@@ -2814,12 +2741,7 @@ class AsyncAnalytics(AsyncResource):
         )
 
     async def get_peers(
-        self,
-        *,
-        metric: Literal["spending", "payment_success_rate", "cost_per_1000_tokens", "price_per_use", "dispute_rate"]
-        | str,
-        agent_id: str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
+        self, *, metric: params.PeerMetric, agent_id: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.PeerComparisonView:
         """Show in which quarter of its group an organization or an agent stood last month.
 
@@ -3309,7 +3231,7 @@ class AsyncContracts(AsyncResource):
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["proposed", "accepted", "expired"] | str] | Omitted = OMITTED,
+        status: Sequence[params.ContractStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -3421,12 +3343,12 @@ class AsyncAgents(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        visibility: Literal["public", "private"] | str | Omitted = OMITTED,
+        visibility: params.Visibility | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
         min_stars: AmountLike | str | None | Omitted = OMITTED,
         id: Sequence[str] | Omitted = OMITTED,
-        sort: Literal["newest", "rating", "jobs"] | str | Omitted = OMITTED,
+        sort: params.AgentSort | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -3548,11 +3470,7 @@ class AsyncAgents(AsyncResource):
         )
 
     async def get_prompt(
-        self,
-        agent_id: str,
-        *,
-        format_: Literal["text", "json"] | str | Omitted = OMITTED,
-        if_none_match: str | Omitted = OMITTED,
+        self, agent_id: str, *, format_: params.PromptFormat | Omitted = OMITTED, if_none_match: str | Omitted = OMITTED
     ) -> models.PromptView:
         """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
 
@@ -3619,7 +3537,7 @@ class AsyncMarketplace(AsyncResource):
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
-        model: Literal["free", "one_time", "monthly", "usage"] | str | Omitted = OMITTED,
+        model: params.OfferModel | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
         text: str | Omitted = OMITTED,
         min_price: AmountLike | Omitted = OMITTED,
@@ -3712,7 +3630,7 @@ class AsyncMarketplace(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "suspended", "refunded", "ended"] | str] | Omitted = OMITTED,
+        status: Sequence[params.PurchaseStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.AgentPurchaseView]:
@@ -3785,7 +3703,7 @@ class AsyncReferrals(AsyncResource):
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["waiting", "rewarded", "refused", "taken_back"] | str] | Omitted = OMITTED,
+        status: Sequence[params.ReferralStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ReferralView]:
@@ -3957,21 +3875,7 @@ class AsyncApiKeys(AsyncResource):
         agent_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
-        role: Literal[
-            "owner",
-            "admin",
-            "finance",
-            "member",
-            "auditor",
-            "agent",
-            "operator",
-            "arbiter",
-            "validator",
-            "accountant",
-            "platform_auditor",
-        ]
-        | str
-        | Omitted = OMITTED,
+        role: params.Role | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ApiKeyView]:
@@ -4062,8 +3966,8 @@ class AsyncSpendControls(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "frozen", "closed"] | str] | Omitted = OMITTED,
-        subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str | Omitted = OMITTED,
+        status: Sequence[params.ControlStatus] | Omitted = OMITTED,
+        subject_type: params.SubjectKind | Omitted = OMITTED,
         subject_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -4217,8 +4121,7 @@ class AsyncSpendControls(AsyncResource):
         agent_id: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[params.SpendStatus] | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -4296,59 +4199,9 @@ class AsyncEconomics(AsyncResource):
         *,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "approved",
-                "needs_alternatives",
-                "needs_approval",
-                "declined_policy",
-                "declined_over_budget",
-                "declined_frozen",
-                "declined_rate",
-                "declined_credits",
-                "begun",
-                "succeeded",
-                "forced",
-                "declined",
-                "unknown",
-                "reported",
-                "confirmed",
-                "corrected",
-                "refunded",
-                "reversed",
-                "purchased",
-                "abandoned",
-                "expired",
-                "cancelled",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
+        status: Sequence[params.EntryStatus] | Omitted = OMITTED,
         project: str | Omitted = OMITTED,
-        transaction_type: Sequence[
-            Literal[
-                "purchase_request",
-                "purchase_decision",
-                "purchase_approval",
-                "purchase_attempt",
-                "purchase_refund",
-                "purchase_confirmation",
-                "purchase_abandoned",
-                "purchase_renewal",
-                "purchase_ended",
-                "use",
-                "use_refund",
-                "escrow_funding",
-                "escrow_refund",
-                "escrow_payment",
-                "sale",
-                "sale_refund",
-                "payout",
-                "payout_reversal",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
+        transaction_type: Sequence[params.TransactionType] | Omitted = OMITTED,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -4381,7 +4234,7 @@ class AsyncEconomics(AsyncResource):
     async def list_model_figures(
         self,
         *,
-        by: Sequence[Literal["model", "mode", "task_kind"] | str] | Omitted = OMITTED,
+        by: Sequence[params.Grouping] | Omitted = OMITTED,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
@@ -4513,7 +4366,7 @@ class AsyncRevenue(AsyncResource):
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["reported", "confirmed", "rejected", "reversed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.RevenueStatus] | Omitted = OMITTED,
         project_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -4619,7 +4472,7 @@ class AsyncRevenue(AsyncResource):
     async def get_roi(
         self,
         *,
-        scope: Literal["agent", "project", "model", "organization"] | str | Omitted = OMITTED,
+        scope: params.Scope | Omitted = OMITTED,
         from_: date | str | Omitted = OMITTED,
         to: date | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
@@ -4702,7 +4555,7 @@ class AsyncPaymentPolicies(AsyncResource):
         self,
         *,
         organization_id: str | Omitted = OMITTED,
-        subject_type: Literal["organization", "project", "agent"] | str | Omitted = OMITTED,
+        subject_type: params.PolicyScope | Omitted = OMITTED,
         subject_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -4931,8 +4784,8 @@ class AsyncBudgets(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "frozen", "closed"] | str] | Omitted = OMITTED,
-        subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str | Omitted = OMITTED,
+        status: Sequence[params.ControlStatus] | Omitted = OMITTED,
+        subject_type: params.SubjectKind | Omitted = OMITTED,
         subject_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -5151,8 +5004,7 @@ class AsyncBudgets(AsyncResource):
         agent_id: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[params.SpendStatus] | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -5268,7 +5120,7 @@ class AsyncAllocations(AsyncResource):
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["proposed", "applied", "expired"] | str] | Omitted = OMITTED,
+        status: Sequence[params.AllocationStatus] | Omitted = OMITTED,
         project_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -5340,7 +5192,7 @@ class AsyncTrials(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["running", "finished", "stopped"] | str] | Omitted = OMITTED,
+        status: Sequence[params.TrialStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.TrialView]:
@@ -5567,21 +5419,7 @@ class AsyncPurchaseOrders(AsyncResource):
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "approved",
-                "needs_alternatives",
-                "needs_approval",
-                "declined_over_budget",
-                "declined_policy",
-                "purchased",
-                "abandoned",
-                "expired",
-                "cancelled",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
+        status: Sequence[params.PurchaseOrderStatus] | Omitted = OMITTED,
         unconfirmed: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -5845,7 +5683,7 @@ class AsyncCards(AsyncResource):
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["pending", "active", "frozen", "closed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.CardStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CardView]:
@@ -6071,8 +5909,7 @@ class AsyncPayouts(AsyncResource):
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[params.PayoutStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PayoutView]:
@@ -6512,7 +6349,7 @@ class AsyncWebhookEndpoints(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["enabled", "paused", "disabled", "deleted"] | str] | Omitted = OMITTED,
+        status: Sequence[params.EndpointStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.WebhookEndpointView]:
@@ -6622,7 +6459,7 @@ class AsyncWebhookEndpoints(AsyncResource):
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
-        status: Sequence[Literal["pending", "delivered", "failed", "skipped"] | str] | Omitted = OMITTED,
+        status: Sequence[params.DeliveryStatus] | Omitted = OMITTED,
         type: str | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -6947,21 +6784,7 @@ class AsyncPrincipals(AsyncResource):
         *,
         organization_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        role: Literal[
-            "owner",
-            "admin",
-            "finance",
-            "member",
-            "auditor",
-            "agent",
-            "operator",
-            "arbiter",
-            "validator",
-            "accountant",
-            "platform_auditor",
-        ]
-        | str
-        | Omitted = OMITTED,
+        role: params.Role | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PrincipalView]:
@@ -7197,11 +7020,11 @@ class AsyncAlerts(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["firing", "acknowledged", "resolved"] | str] | Omitted = OMITTED,
+        status: Sequence[params.AlertStatus] | Omitted = OMITTED,
         unacknowledged: bool | Omitted = OMITTED,
         kind: str | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
-        severity: Literal["info", "warning", "critical"] | str | Omitted = OMITTED,
+        severity: params.Severity | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.AlertView]:
@@ -7660,7 +7483,7 @@ class AsyncWebhooks(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         provider: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "unmatched"] | str] | Omitted = OMITTED,
+        status: Sequence[params.InboxStatus] | Omitted = OMITTED,
         unhandled: bool | Omitted = OMITTED,
         type: str | Omitted = OMITTED,
         payment_id: str | Omitted = OMITTED,
@@ -7712,27 +7535,8 @@ class AsyncApprovals(AsyncResource):
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["requested", "approved", "rejected", "used", "expired"] | str] | Omitted = OMITTED,
-        action: Literal[
-            "payout.give_up",
-            "invoice.void",
-            "invoice.mark_uncollectible",
-            "invoice.credit",
-            "billing_terms.agree",
-            "marketplace.creator_share",
-            "organization.tier",
-            "billing_profile.decide",
-            "credits.grant",
-            "credits.refund",
-            "payment.refund",
-            "usage.void_charge",
-            "credits.cost",
-            "pricing.rule",
-            "contract.commission",
-            "earnings.waive",
-        ]
-        | str
-        | Omitted = OMITTED,
+        status: Sequence[params.ApprovalStatus] | Omitted = OMITTED,
+        action: params.ApprovalAction | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
         requested_by: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -7838,11 +7642,7 @@ class AsyncPricingRules(AsyncResource):
         to: datetime | str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        type: Literal[
-            "surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"
-        ]
-        | str
-        | Omitted = OMITTED,
+        type: params.RuleType | Omitted = OMITTED,
         ended: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -7950,7 +7750,7 @@ class AsyncReconciliation(AsyncResource):
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
-        status: Sequence[Literal["running", "done", "failed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.RunStatus] | Omitted = OMITTED,
         provider: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -7991,7 +7791,7 @@ class AsyncReconciliation(AsyncResource):
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["open", "resolved"] | str] | Omitted = OMITTED,
+        status: Sequence[params.DiscrepancyStatus] | Omitted = OMITTED,
         provider: str | Omitted = OMITTED,
         kind: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
@@ -8109,7 +7909,7 @@ class AsyncAccounting(AsyncResource):
         start_date: date | str | Omitted = OMITTED,
         end_date: date | str | Omitted = OMITTED,
         line: str | Omitted = OMITTED,
-        format_: Literal["csv", "beancount", "quickbooks", "xero"] | str | Omitted = OMITTED,
+        format_: params.Format | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.JournalTransferView]:
@@ -8168,21 +7968,8 @@ class AsyncExports(AsyncResource):
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["queued", "running", "done", "expired"] | str] | Omitted = OMITTED,
-        dataset: Literal[
-            "transfers",
-            "entries",
-            "usage",
-            "payments",
-            "escrows",
-            "invoices",
-            "reputation",
-            "audit",
-            "events",
-            "purchases",
-        ]
-        | str
-        | Omitted = OMITTED,
+        status: Sequence[params.ExportStatus] | Omitted = OMITTED,
+        dataset: params.Dataset | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ExportView]:
@@ -8234,23 +8021,7 @@ class AsyncReputation(AsyncResource):
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        kind: Literal[
-            "released",
-            "split",
-            "refunded",
-            "undelivered",
-            "validated",
-            "dispute_lost",
-            "in_time",
-            "late",
-            "responded",
-            "sla_kept",
-            "sla_missed",
-            "feedback",
-            "reported",
-        ]
-        | str
-        | Omitted = OMITTED,
+        kind: params.FactKind | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -8290,12 +8061,10 @@ class AsyncReputation(AsyncResource):
     async def get_leaderboard(
         self,
         *,
-        dimension: Literal["task_success", "response_time", "reliability", "collaboration", "quality"]
-        | str
-        | Omitted = OMITTED,
+        dimension: params.Dimension | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
-        period: Literal["7d", "30d", "90d", "all"] | str | Omitted = OMITTED,
-        minimum_evidence: int | Omitted = OMITTED,
+        period: params.Period | Omitted = OMITTED,
+        minimum_evidence: params.MinimumEvidence | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
     ) -> models.LeaderboardView:
         """List the agents that rank highest, among public agents and the caller's own."""
@@ -8313,12 +8082,7 @@ class AsyncReputation(AsyncResource):
         )
 
     async def get_distribution(
-        self,
-        *,
-        dimension: Literal["task_success", "response_time", "reliability", "collaboration", "quality"]
-        | str
-        | Omitted = OMITTED,
-        category: str | Omitted = OMITTED,
+        self, *, dimension: params.Dimension | Omitted = OMITTED, category: str | Omitted = OMITTED
     ) -> models.DistributionView:
         """Count agents with evidence by their rank score. For operators and auditors of the platform."""
         return await self._caller.ask(
