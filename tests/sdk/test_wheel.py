@@ -57,9 +57,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built")
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copytree(ROOT / "sdk", folder / "sdk", ignore=shutil.ignore_patterns("__pycache__", "_sync"))
-    # The environment that runs this test is ready, whatever the time of its lock.
+    # The environment that runs this test is ready, whatever the time of its lock; and a make that runs it hands its own
+    # flags down.
     make = ("make", "--old-file=.venv/.ready", f"BIN={BIN}", "wheel")
-    subprocess.run(make, cwd=folder, check=True, capture_output=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    subprocess.run(make, cwd=folder, env=environment, check=True, capture_output=True)
     return folder / "dist"
 
 
