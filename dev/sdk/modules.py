@@ -49,7 +49,12 @@ def models(document: Schema, listed: list[Operation]) -> str:
 
 
 def _answered(schemas: Mapping[str, Schema], listed: list[Operation]) -> list[str]:
-    return reached(schemas, {name for each in listed for name in references(each.answer)})
+    """List the schemas that methods return, with what is in them. A page is read as a list of its items."""
+    found: set[str] = set()
+    for each in listed:
+        item = _item_of_page(schemas, each)
+        found |= {item} if item else set(references(each.answer))
+    return reached(schemas, found)
 
 
 def _base(fields: str, others: Iterable[str]) -> str:
@@ -210,6 +215,7 @@ def _method(schemas: Mapping[str, Schema], operation: Operation) -> str:
     quoted = f'f"{path}"' if in_path else f'"{path}"'
     query = _members_sent(operation, "query")
     if item is not None:
+        item = class_name(item)
         body = f'        return AsyncList(self._caller, models.{item}, "{operation.id}", {quoted}, {query or "{}"})\n'
         head = f"\n    def {operation.verb}({', '.join(signature)}) -> AsyncList[models.{item}]:\n"
         return head + _docstring(operation.about, 8) + body
@@ -259,7 +265,8 @@ def _item_of_page(schemas: Mapping[str, Schema], operation: Operation) -> str | 
         return None
     if not any(each.sent_as == "cursor" for each in operation.arguments):
         return None
-    return class_name(members["data"]["items"]["$ref"].rpartition("/")[2])
+    name: str = members["data"]["items"]["$ref"].rpartition("/")[2]
+    return name
 
 
 def _answer(operation: Operation, options: str) -> tuple[str, str]:
