@@ -32,7 +32,7 @@ def models(document: Schema, listed: list[Operation]) -> str:
         "from typing import Any, Literal, TypeAlias\n\nfrom pydantic import Field\n\n"
         "from bursar._wire import NOT_SENT, Amount, Model\n\n"
     )
-    typing = Typing(schemas, "", answer=True)
+    typing = Typing(answer=True)
     words = [name for name in names if "properties" not in schemas[name]]
     for name in words:
         out.append(f"{class_name(name)}: TypeAlias = {typing.of(schemas[name])}\n")
@@ -94,7 +94,7 @@ def events(types: Mapping[str, tuple[str, Schema]]) -> str:
         "from bursar._wire import NOT_SENT, Amount, Model\n\n\n"
         'class Unknown(Model):\n    """Data of a type that this version does not know; see its `model_extra`."""\n'
     )
-    typing = Typing({}, "", answer=True)
+    typing = Typing(answer=True)
     names = {kind: "".join(part.capitalize() for part in re.split(r"[._]", kind)) for kind in types}
     fields: dict[str, str] = {}
     for kind, (_, schema) in types.items():
@@ -138,7 +138,7 @@ def params(document: Schema, listed: list[Operation]) -> str:
         "from typing import Any, Literal, Required, TypeAlias, TypedDict\n\n"
         f"from bursar._wire import AmountLike\nfrom bursar.models import {', '.join(shared)}\n\n"
     )
-    typing = _Params(schemas, "params.")
+    typing = Typing()
     for name in words:
         if name not in answered:
             out.append(f"{class_name(name)}: TypeAlias = {typing.of(schemas[name])}\n")
@@ -158,15 +158,6 @@ def _typed_dict(name: str, about: str, kinds: Mapping[str, str]) -> str:
     # A member has a name that Python keeps for itself.
     members = "".join(f"        {member!r}: {kind!r},\n" for member, kind in kinds.items())
     return f"\n\n{name} = TypedDict(\n    {name!r},\n    {{\n{members}    }},\n    total=False,\n)\n"
-
-
-class _Params(Typing):
-    """Types within the module of parameters, where their classes have no prefix."""
-
-    def of(self, schema: Schema) -> str:
-        if "$ref" in schema:
-            return class_name(schema["$ref"].rpartition("/")[2])
-        return super().of(schema)
 
 
 def resources(document: Schema, listed: list[Operation]) -> str:

@@ -72,7 +72,6 @@ def _operation(document: Schema, path: str, method: str, described: Schema) -> O
     resource, _, verb = described["operationId"].partition(".")
     if not verb:
         resource, verb = described["tags"][0], described["operationId"]
-    schemas = document["components"]["schemas"]
     arguments: list[Argument] = []
     parameters = [_resolved(document, each) for each in described.get("parameters", [])]
     names: set[str] = set()
@@ -82,7 +81,7 @@ def _operation(document: Schema, path: str, method: str, described: Schema) -> O
             continue
         name = python_name(each["name"])
         names.add(name)
-        kind = "str" if each["in"] == "path" else Typing(schemas, "params.").of(each["schema"])
+        kind = "str" if each["in"] == "path" else Typing("params.").of(each["schema"])
         required = bool(each.get("required")) and "null" not in str(each["schema"].get("anyOf", ""))
         arguments.append(Argument(name, kind, each["in"], each["name"], each["in"] == "path" or required))
     members, attributed = _members(document, described, names)
@@ -118,7 +117,7 @@ def _members(document: Schema, described: Schema, taken: set[str]) -> tuple[list
         target = schemas[target["$ref"].rpartition("/")[2]]
     if "properties" not in target or (schema is not body and "oneOf" in target):
         return [Argument("body", "Any", "body", "", True, free=True)], False
-    typing = Typing(schemas, "params.")
+    typing = Typing("params.")
     arguments = []
     for name, member in target["properties"].items():
         called = python_name(name)

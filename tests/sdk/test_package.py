@@ -209,7 +209,7 @@ def parts_of(schemas: dict[str, Any], schema: dict[str, Any], example: Any, memb
 def decimals_typed_as_text(document: dict[str, Any]) -> set[str]:
     """Find members whose example in the document is a decimal, and whose type in the client is text."""
     schemas = document["components"]["schemas"]
-    typing = Typing(schemas, "", answer=True)
+    typing = Typing(answer=True)
     responses = [
         response.get("content", {}).get("application/json", {})
         for path in document["paths"].values()
