@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check fmt types bench faults year economy demo-data dashboards screens migrate openapi lock clean
+.PHONY: help run demo verify reconcile backup restore resume test test-slow test-all test-clients test-sdk test-crewai check fmt types bench faults year economy demo-data dashboards screens migrate openapi wheel lock clean sync-half
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,7 +34,7 @@ TESTERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar; ARGS=--new deletes it first)
+run: $(READY) sync-half ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar; ARGS=--new deletes it first)
 	@exec $(BIN)/python -m dev.stack run --end-with-parent $(ARGS)
 
 demo: $(READY) ## drive a running or fresh stack through the main story and check the books
@@ -70,7 +70,7 @@ test-all: $(READY) $(BROWSER_READY) ## run every test once
 test-clients: $(READY) $(CLIENTS_READY) ## generate clients in Python and TypeScript, compile them, play an escrow
 	GENERATED_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest tests/clients $(ARGS)
 
-test-sdk: $(READY) $(ADAPTERS_READY) ## run the Python client's adapters in the real frameworks, on fake models
+test-sdk: $(READY) $(ADAPTERS_READY) sync-half ## run the Python client's adapters in the real frameworks, on fake models
 	$(BIN)/mypy --python-executable $(ADAPTERS)/bin/python --cache-dir .mypy_cache/adapters \
 		--disable-error-code import-not-found $(ADAPTED)
 	TEST_ADAPTERS=1 $(ADAPTERS)/bin/python -m pytest --confcutdir=tests/adapters tests/adapters $(ARGS)
@@ -81,7 +81,7 @@ test-sdk: $(READY) $(ADAPTERS_READY) ## run the Python client's adapters in the 
 test-crewai: $(READY) $(CREWAI_READY) ## run the Python client's agent beside CrewAI's own classes (part of test-sdk)
 	TEST_CREWAI=1 $(CREWAI)/bin/python -W ignore -m pytest -W ignore --confcutdir=tests/crewai tests/crewai $(ARGS)
 
-check: $(READY) $(BROWSER_READY) ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
+check: $(READY) $(BROWSER_READY) sync-half ## ruff, mypy strict, import contracts, generated code, rules near money, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
@@ -94,10 +94,10 @@ fmt: $(READY) ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(READY) $(BROWSER_READY) ## mypy strict
+types: $(READY) $(BROWSER_READY) sync-half ## mypy strict
 	$(BIN)/mypy .
 
-bench: $(READY) $(BROWSER_READY) ## measure against baselines in the same run, and print the ratios
+bench: $(READY) $(BROWSER_READY) sync-half ## measure against baselines in the same run, and print the ratios
 	$(BIN)/python -m dev.bench $(ARGS)
 
 faults: $(READY) ## kill -9 every part under load, again and again, and count every minor unit
@@ -118,7 +118,7 @@ demo-data: $(READY) ## give a fresh stack 90 days of three organizations, for a 
 dashboards: $(READY) $(SUPERSET_READY) ## show the stack that runs in Superset, until Ctrl-C (ARGS="--port 0" takes any free port)
 	@exec $(BIN)/python -m dev.stack.dashboards $(ARGS)
 
-screens: $(READY) $(BROWSER_READY) ## photograph every page of the console, in both themes and two widths (ARGS="--only escrows")
+screens: $(READY) $(BROWSER_READY) sync-half ## photograph every page of the console, in both themes and two widths (ARGS="--only escrows")
 	@PYTHONPATH=sdk exec $(BIN)/python -m tests.console.screens $(ARGS)
 
 migrate: $(READY) ## make the schema in the database of BURSAR_MIGRATION_DATABASE_URL, or bring it up to date
@@ -126,6 +126,9 @@ migrate: $(READY) ## make the schema in the database of BURSAR_MIGRATION_DATABAS
 
 openapi: $(READY) ## write the OpenAPI document down as the released one (ARGS=--break where it breaks clients)
 	$(BIN)/python -m dev.openapi $(ARGS)
+
+wheel: $(READY) ## build the wheel and the source distribution of the Python client into dist/
+	@$(BIN)/uv build --offline --no-build-isolation --python $(BIN)/python --out-dir dist sdk
 
 lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the newest versions)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
@@ -138,8 +141,12 @@ lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the
 	$(COMPILE) --group superset --output-file requirements-superset.lock
 
 clean: ## remove the virtual environment and caches; data stays
-	rm -rf $(VENV) $(CLIENTS) $(ADAPTERS) $(CREWAI) $(SUPERSET) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(CLIENTS) $(ADAPTERS) $(CREWAI) $(SUPERSET) .schemathesis .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist sdk/bursar/_sync
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Git does not keep the half of the Python client that is derived. The tests' conftest.py derives it as well.
+sync-half: $(READY)
+	@$(BIN)/python sdk/sync_half.py
 
 # requirements-dev.lock holds everything of requirements.lock as well.
 $(READY): requirements-dev.lock

@@ -24,7 +24,7 @@ from tests.support.bonus import NO_BONUS
 from tests.support.seeds import seeds_told
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
 
-pytest_plugins = ["tests.lanes"]
+pytest_plugins = ["tests.lanes", "tests.support.sync_half"]
 SERVERS = pytest.StashKey[TestServers]()
 
 

@@ -72,6 +72,7 @@ SLOW = {
         "tests/repositories/test_reputation_fold.py",
         "tests/repositories/test_usage_log.py",
         "tests/sdk/test_killed.py",
+        "tests/sdk/test_wheel.py",
         "tests/stack/test_bench.py",
         "tests/stack/test_demo_data.py",
         "tests/stack/test_postgres.py",

@@ -9,7 +9,6 @@ from typing import Any
 from api.app import create_app
 from dev.sdk import modules, reference
 from dev.sdk.operations import operations
-from dev.sdk.unasync import derived
 from domain.messages.events.catalogue import CATALOGUE
 from runtime.settings import Settings
 
@@ -17,7 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "bursar"
 REFERENCE = ROOT / "docs" / "python-client.md"
 _NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
-_GENERATED = "# Derived from bursar._async by `python -m dev.sdk`: not edited by hand.\n"
 
 
 def openapi() -> dict[str, Any]:
@@ -52,23 +50,15 @@ def generated() -> dict[Path, str]:
     """Return what every generated file is to hold."""
     document = openapi()
     listed = operations(document)
-    resources = formatted(modules.resources(document, listed))
-    files = {
+    return {
         PACKAGE / "models.py": formatted(modules.models(document, listed)),
         PACKAGE / "params.py": formatted(modules.params(document, listed)),
         PACKAGE / "events.py": formatted(
             modules.events({name: (each.sentence, each.schema) for name, each in CATALOGUE.items()})
         ),
-        PACKAGE / "_async" / "resources.py": resources,
+        PACKAGE / "_async" / "resources.py": formatted(modules.resources(document, listed)),
         REFERENCE: _ruff(["format", "-"], reference.page(listed), REFERENCE),
     }
-    written = [
-        path for path in sorted((PACKAGE / "_async").glob("*.py")) if path.name not in {"__init__.py", "_runtime.py"}
-    ]
-    sources = {path.name: path.read_text("utf-8") for path in written} | {"resources.py": resources}
-    for name, source in sources.items():
-        files[PACKAGE / "_sync" / name] = formatted(_GENERATED + derived(source))
-    return files
 
 
 def main() -> int:
@@ -85,6 +75,7 @@ def main() -> int:
     for path in stale:
         path.write_text(wanted[path], "utf-8")
         print(f"wrote {path.relative_to(ROOT)}")
+    subprocess.run([sys.executable, ROOT / "sdk" / "sync_half.py"], check=True)
     return 0
 
 

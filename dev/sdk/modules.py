@@ -1,7 +1,7 @@
 """Writes the modules of the client: models, events, parameters and resources."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dev.sdk.operations import Argument, Operation
 from dev.sdk.types import Schema, Typing, class_name, python_name, reached, references
@@ -14,33 +14,55 @@ First comes every topic once, so that what you read from then on is not outdated
 A connection that ends is made again, and what changed meanwhile comes after it."""
 #: Operations without a key that can be sent again, because what they carry has keys of its own or nothing changes.
 REPEATABLE = re.compile(r"/(credits/use/batch|usage/events|usage/estimate|departments/\{department_id\}/close)$")
+#: Of the paths, as `bursar._calls` has it.
+_PREFIX = "/api/v1"
 _HEAD = '"""{about} Written by `python -m dev.sdk` from the OpenAPI document: not edited by hand."""\n\n'
+#: A model that begins with all the fields of another one is its subclass, if that one has more fields than this.
+_FEW = 9
 _MODEL_METHODS = {"copy", "dict", "json", "schema", "validate", "construct", "fields", "parse_obj", "parse_raw"}
 
 
 def models(document: Schema, listed: list[Operation]) -> str:
     """Write what the API answers."""
     schemas = document["components"]["schemas"]
-    names = reached(schemas, {name for each in listed for name in references(each.answer)})
+    names = _answered(schemas, listed)
     out = [_HEAD.format(about="What the API answers.")]
     out.append(
         "from __future__ import annotations\n\nfrom datetime import date, datetime\nfrom decimal import Decimal\n"
         "from typing import Any, Literal, TypeAlias\n\nfrom pydantic import Field\n\n"
         "from bursar._wire import NOT_SENT, Amount, Model\n\n"
     )
-    typing = Typing(schemas, "", answer=True)
+    typing = Typing(answer=True)
     words = [name for name in names if "properties" not in schemas[name]]
     for name in words:
         out.append(f"{class_name(name)}: TypeAlias = {typing.of(schemas[name])}\n")
-    for name in names:
-        if name not in words:
-            out.append(_model(class_name(name), schemas[name], typing))
+    fields = {name: _fields(schemas[name], typing) for name in names if name not in words}
+    bases = {name: _base(own, fields.values()) for name, own in fields.items()}
+    written = {"": "Model"}
+    # A class comes after its base, which has fewer fields.
+    for name in sorted(fields, key=lambda name: len(fields[name]) if bases[name] else 0):
+        called, base = class_name(name), bases[name]
+        about = _docstring(schemas[name].get("description") or f"{name}.", 4)
+        out.append(f"\n\nclass {called}({written[base]}):\n{about}\n{fields[name].removeprefix(base)}")
+        written.setdefault(fields[name], called)
     return "".join(out)
 
 
-def _model(name: str, schema: Schema, typing: Typing) -> str:
-    return (
-        f"\n\nclass {name}(Model):\n{_docstring(schema.get('description') or f'{name}.', 4)}\n{_fields(schema, typing)}"
+def _answered(schemas: Mapping[str, Schema], listed: list[Operation]) -> list[str]:
+    """List the schemas that methods return, with what is in them. A page is read as a list of its items."""
+    found: set[str] = set()
+    for each in listed:
+        item = _item_of_page(schemas, each)
+        found |= {item} if item else set(references(each.answer))
+    return reached(schemas, found)
+
+
+def _base(fields: str, others: Iterable[str]) -> str:
+    """Return the most fields, of at least ten, that another model has and these begin with."""
+    return max(
+        (other for other in others if other != fields and fields.startswith(other) and other.count("\n") > _FEW),
+        key=len,
+        default="",
     )
 
 
@@ -72,7 +94,7 @@ def events(types: Mapping[str, tuple[str, Schema]]) -> str:
         "from bursar._wire import NOT_SENT, Amount, Model\n\n\n"
         'class Unknown(Model):\n    """Data of a type that this version does not know; see its `model_extra`."""\n'
     )
-    typing = Typing({}, "", answer=True)
+    typing = Typing(answer=True)
     names = {kind: "".join(part.capitalize() for part in re.split(r"[._]", kind)) for kind in types}
     fields: dict[str, str] = {}
     for kind, (_, schema) in types.items():
@@ -106,17 +128,20 @@ def params(document: Schema, listed: list[Operation]) -> str:
                 name for name in schemas if re.search(rf"\bparams\.{re.escape(class_name(name))}\b", argument.kind)
             }
     names = reached(schemas, used)
+    words = [name for name in names if "properties" not in schemas[name]]
+    answered = set(_answered(schemas, listed))
+    shared = (f"{class_name(name)} as {class_name(name)}" for name in words if name in answered)
     out = [_HEAD.format(about="What requests are made of.")]
     out.append(
         "from __future__ import annotations\n\nfrom collections.abc import Mapping, Sequence\n"
         "from datetime import date, datetime, timedelta\n"
         "from typing import Any, Literal, Required, TypeAlias, TypedDict\n\n"
-        "from bursar._wire import AmountLike\n\n"
+        f"from bursar._wire import AmountLike\nfrom bursar.models import {', '.join(shared)}\n\n"
     )
-    typing = _Params(schemas, "params.")
-    words = [name for name in names if "properties" not in schemas[name]]
+    typing = Typing()
     for name in words:
-        out.append(f"{class_name(name)}: TypeAlias = {typing.of(schemas[name])}\n")
+        if name not in answered:
+            out.append(f"{class_name(name)}: TypeAlias = {typing.of(schemas[name])}\n")
     for name in names:
         if name not in words:
             required = schemas[name].get("required", ())
@@ -135,15 +160,6 @@ def _typed_dict(name: str, about: str, kinds: Mapping[str, str]) -> str:
     return f"\n\n{name} = TypedDict(\n    {name!r},\n    {{\n{members}    }},\n    total=False,\n)\n"
 
 
-class _Params(Typing):
-    """Types within the module of parameters, where their classes have no prefix."""
-
-    def of(self, schema: Schema) -> str:
-        if "$ref" in schema:
-            return class_name(schema["$ref"].rpartition("/")[2])
-        return super().of(schema)
-
-
 def resources(document: Schema, listed: list[Operation]) -> str:
     """Write the asynchronous resources."""
     schemas = document["components"]["schemas"]
@@ -151,16 +167,16 @@ def resources(document: Schema, listed: list[Operation]) -> str:
     out.append(
         "from collections.abc import AsyncIterator, Mapping, Sequence\nfrom datetime import date, datetime, timedelta\n"
         "from typing import Any, Literal\n\nfrom bursar import models, params\n"
-        "from bursar._async._base import AsyncCaller, AsyncList, read_models\nfrom bursar._context import attributed\n"
+        "from bursar._async._base import AsyncCaller, AsyncList, AsyncResource, read_models\n"
+        "from bursar._context import attributed\n"
         "from bursar._wire import OMITTED, AmountLike, Free, Omitted, segment\n\n"
     )
     by_resource: dict[str, list[Operation]] = {}
     for operation in listed:
         by_resource.setdefault(operation.resource, []).append(operation)
     for resource, group in by_resource.items():
-        out.append(f"\nclass Async{_class_of(resource)}:\n")
-        out.append(f'    """Operations on {resource.replace("_", " ")}."""\n\n')
-        out.append("    def __init__(self, caller: AsyncCaller) -> None:\n        self._caller = caller\n")
+        out.append(f"\nclass Async{_class_of(resource)}(AsyncResource):\n")
+        out.append(f'    """Operations on {resource.replace("_", " ")}."""\n')
         out.extend(_method(schemas, operation) for operation in group)
     out.append("\n\nclass AsyncResources(AsyncCaller):\n")
     out.append('    """Everything that the API can do, by resource."""\n\n    def _connect(self) -> None:\n')
@@ -184,9 +200,13 @@ def _method(schemas: Mapping[str, Schema], operation: Operation) -> str:
         signature.append("idempotency_key: str | None = None")
     item = _item_of_page(schemas, operation)
     path = re.sub(r"\{(\w+)\}", lambda match: "{segment(" + python_name(match[1]) + ")}", operation.path)
+    if not path.startswith(f"{_PREFIX}/"):
+        raise ValueError(f"{operation.id} has a path outside of {_PREFIX}: {path}")
+    path = path.removeprefix(_PREFIX)
     quoted = f'f"{path}"' if in_path else f'"{path}"'
     query = _members_sent(operation, "query")
     if item is not None:
+        item = class_name(item)
         body = f'        return AsyncList(self._caller, models.{item}, "{operation.id}", {quoted}, {query or "{}"})\n'
         head = f"\n    def {operation.verb}({', '.join(signature)}) -> AsyncList[models.{item}]:\n"
         return head + _docstring(operation.about, 8) + body
@@ -194,9 +214,9 @@ def _method(schemas: Mapping[str, Schema], operation: Operation) -> str:
         body = f'        return self._caller.topics("{operation.id}", {quoted}, {query or "{}"})\n'
         head = f"\n    def {operation.verb}({', '.join(signature)}) -> AsyncIterator[str]:\n"
         return head + _docstring(_TOPICS, 8) + body
-    options = [f'"{operation.id}"', f'"{operation.method}"', quoted]
+    options = [f'"{operation.id}"', quoted.replace('"', f'"{operation.method} ', 1)]
     if operation.keyed:
-        options += ["keyed=True", "key=idempotency_key"]
+        options.append("key=idempotency_key")
     elif operation.method == "POST" and not REPEATABLE.search(operation.path):
         options.append("repeatable=False")
     options += [f"{place}={sent}" for place in ("query", "header") if (sent := _members_sent(operation, place))]
@@ -236,7 +256,8 @@ def _item_of_page(schemas: Mapping[str, Schema], operation: Operation) -> str | 
         return None
     if not any(each.sent_as == "cursor" for each in operation.arguments):
         return None
-    return class_name(members["data"]["items"]["$ref"].rpartition("/")[2])
+    name: str = members["data"]["items"]["$ref"].rpartition("/")[2]
+    return name
 
 
 def _answer(operation: Operation, options: str) -> tuple[str, str]:

@@ -68,18 +68,10 @@ def has_method(path: str, described: Schema) -> bool:
     return not other_path and not CALLED_BY_OTHERS.match(path)
 
 
-def prefix_of(document: Schema) -> str:
-    """Return what stands before the paths of the document, from its server."""
-    servers = document.get("servers") or [{"url": ""}]
-    path = re.sub(r"^[a-z]+://[^/]*", "", servers[0]["url"]).rstrip("/")
-    return path if path.startswith("/") or not path else ""
-
-
 def _operation(document: Schema, path: str, method: str, described: Schema) -> Operation:
     resource, _, verb = described["operationId"].partition(".")
     if not verb:
         resource, verb = described["tags"][0], described["operationId"]
-    schemas = document["components"]["schemas"]
     arguments: list[Argument] = []
     parameters = [_resolved(document, each) for each in described.get("parameters", [])]
     names: set[str] = set()
@@ -89,7 +81,7 @@ def _operation(document: Schema, path: str, method: str, described: Schema) -> O
             continue
         name = python_name(each["name"])
         names.add(name)
-        kind = "str" if each["in"] == "path" else Typing(schemas, "").of(each["schema"])
+        kind = "str" if each["in"] == "path" else Typing("params.").of(each["schema"])
         required = bool(each.get("required")) and "null" not in str(each["schema"].get("anyOf", ""))
         arguments.append(Argument(name, kind, each["in"], each["name"], each["in"] == "path" or required))
     members, attributed = _members(document, described, names)
@@ -102,7 +94,7 @@ def _operation(document: Schema, path: str, method: str, described: Schema) -> O
         python_name(resource.lower().replace(" ", "_")),
         python_name(verb),
         method.upper(),
-        prefix_of(document) + path,
+        path,
         about,
         (*arguments, *members),
         keyed,
@@ -125,7 +117,7 @@ def _members(document: Schema, described: Schema, taken: set[str]) -> tuple[list
         target = schemas[target["$ref"].rpartition("/")[2]]
     if "properties" not in target or (schema is not body and "oneOf" in target):
         return [Argument("body", "Any", "body", "", True, free=True)], False
-    typing = Typing(schemas, "params.")
+    typing = Typing("params.")
     arguments = []
     for name, member in target["properties"].items():
         called = python_name(name)

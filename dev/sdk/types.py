@@ -39,19 +39,15 @@ def is_free(schema: Schema) -> bool:
 class Typing:
     """Writes a schema as a type: of an answer, or of an argument where `prefix` says where its classes are."""
 
-    def __init__(self, schemas: Mapping[str, Schema], prefix: str, *, answer: bool = False) -> None:
+    def __init__(self, prefix: str = "", *, answer: bool = False) -> None:
         """Say whose side the types are of."""
-        self._schemas = schemas
         self._prefix = prefix
         self._answer = answer
 
     def of(self, schema: Schema) -> str:
         """Return the type of a schema."""
         if "$ref" in schema:
-            target = schema["$ref"].rpartition("/")[2]
-            if not self._answer and not self._prefix:
-                return self.of(self._schemas[target])
-            return self._prefix + class_name(target)
+            return self._prefix + class_name(schema["$ref"].rpartition("/")[2])
         if is_amount(schema):
             return "Amount" if self._answer else "AmountLike"
         if "enum" in schema or "const" in schema:

@@ -18,6 +18,8 @@ import httpx2
 from bursar._errors import APIError, BursarError, ConfigurationError, ConnectionFailed, InFlight, OutcomeUnknown
 from bursar._wire import refusal
 
+#: What the paths of all operations begin with.
+PREFIX = "/api/v1"
 #: How long a call is tried, from its first attempt on.
 PATIENCE = timedelta(seconds=60)
 _FIRST_PAUSE = 0.2
@@ -98,7 +100,7 @@ def configured(api_key: str | None, base_url: str | None) -> tuple[Secret, str]:
         raise ConfigurationError("The address of the API must begin with https:// or http://.")
     if not _has_host(url):
         raise ConfigurationError("The address of the API must have the form https://HOST or https://HOST:PORT.")
-    return Secret(key), url.rstrip("/").removesuffix("/api/v1")
+    return Secret(key), url.rstrip("/").removesuffix(PREFIX)
 
 
 def _has_host(url: str) -> bool:
@@ -115,7 +117,7 @@ class Call:
     Attributes:
         operation: such as `credits.use`.
         method: of HTTP.
-        path: with its parameters filled in.
+        path: below `PREFIX`, with its parameters filled in.
         keyed: whether the operation takes an `Idempotency-Key`.
         repeatable: whether it can be sent again when it may have taken effect.
         query: its parameters.

@@ -413,13 +413,6 @@ class AgentLevelView(Model):
     reasons: list[str] = NOT_SENT
 
 
-class AgentPage(Model):
-    """AgentPage."""
-
-    data: list[AgentView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class AgentPricingView(Model):
     """How an agent's organization has set up its prices."""
 
@@ -428,13 +421,6 @@ class AgentPricingView(Model):
     calls_per_day: int | None = NOT_SENT
     bears_discounts: bool = NOT_SENT
     updated_at: datetime | None = NOT_SENT
-
-
-class AgentPurchasePage(Model):
-    """AgentPurchasePage."""
-
-    data: list[AgentPurchaseView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class AgentPurchaseView(Model):
@@ -521,13 +507,6 @@ class AlertMetricsView(Model):
     data: list[MetricView] = NOT_SENT
 
 
-class AlertPage(Model):
-    """AlertPage."""
-
-    data: list[AlertView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class AlertRulePage(Model):
     """AlertRulePage."""
 
@@ -580,27 +559,6 @@ class AlertView(Model):
     resolved_by: str | None = NOT_SENT
 
 
-class AllocationDetailView(Model):
-    """The allocation of a day with all its lines, by agent."""
-
-    id: str
-    organization_id: str = NOT_SENT
-    project_id: str = NOT_SENT
-    night: date = NOT_SENT
-    status: AllocationStatus = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    reinvested: Amount = NOT_SENT
-    agents: int = NOT_SENT
-    left_out: list[str] = NOT_SENT
-    priced_at: MoneyView | None = NOT_SENT
-    answer_by: datetime | None = NOT_SENT
-    applied_at: datetime | None = NOT_SENT
-    applied_by: str | None = NOT_SENT
-    created_at: datetime = NOT_SENT
-    lines: list[AllocationLineView] = NOT_SENT
-
-
 class AllocationLineView(Model):
     """What one agent had and gets, and why."""
 
@@ -614,13 +572,6 @@ class AllocationLineView(Model):
     success: Amount = NOT_SENT
     bound: LineBound = NOT_SENT
     reason: str = NOT_SENT
-
-
-class AllocationPage(Model):
-    """AllocationPage."""
-
-    data: list[AllocationView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class AllocationSettingView(Model):
@@ -681,33 +632,6 @@ class AnswerView(Model):
     left_out: list[str] = NOT_SENT
 
 
-class ApiKeyCreated(Model):
-    """A key with its secret, which is shown only once."""
-
-    id: str
-    organization_id: str | None = NOT_SENT
-    principal: str = NOT_SENT
-    role: Role = NOT_SENT
-    agent_id: str | None = NOT_SENT
-    permissions: list[Permission] = NOT_SENT
-    department_id: str | None = NOT_SENT
-    project_id: str | None = NOT_SENT
-    by_mail: bool = NOT_SENT
-    created_by: str = NOT_SENT
-    created_at: datetime = NOT_SENT
-    expires_at: datetime | None = NOT_SENT
-    revoked_at: datetime | None = NOT_SENT
-    last_used_at: datetime | None = NOT_SENT
-    secret: str | None = NOT_SENT
-
-
-class ApiKeyPage(Model):
-    """ApiKeyPage."""
-
-    data: list[ApiKeyView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class ApiKeyRevoked(Model):
     """What the revocation of a key has ended, and what is left of what the key issued."""
 
@@ -732,13 +656,6 @@ class ApiKeyView(Model):
     expires_at: datetime | None = NOT_SENT
     revoked_at: datetime | None = NOT_SENT
     last_used_at: datetime | None = NOT_SENT
-
-
-class ApprovalPage(Model):
-    """ApprovalPage."""
-
-    data: list[ApprovalView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class ApprovalView(Model):
@@ -785,13 +702,6 @@ class AttributionView(Model):
     id: str
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
-
-
-class AuditPage(Model):
-    """AuditPage."""
-
-    data: list[AuditView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class AuditView(Model):
@@ -900,13 +810,6 @@ class BillingQuoteView(Model):
     quoted_at: datetime = NOT_SENT
 
 
-class BillingRunPage(Model):
-    """BillingRunPage."""
-
-    data: list[BillingRunView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class BillingRunView(Model):
     """The run of a month."""
 
@@ -919,26 +822,6 @@ class BillingRunView(Model):
     empty: int = NOT_SENT
     failed: int = NOT_SENT
     failures: list[FailureView] = NOT_SENT
-
-
-class BillingTermsView(Model):
-    """The current billing terms, and those that follow."""
-
-    version: int = NOT_SENT
-    starts_at: datetime | None = NOT_SENT
-    from_month: str | None = NOT_SENT
-    mode: UsageMode = NOT_SENT
-    currency: str = NOT_SENT
-    time_zone: str = NOT_SENT
-    minimum_commitment: Amount = NOT_SENT
-    commitment_from: date | None = NOT_SENT
-    volume_discounts: list[VolumeDiscountView] = NOT_SENT
-    net_days: int = NOT_SENT
-    collection_method: CollectionMethod = NOT_SENT
-    plan_prices: list[AgreedPlanPriceView] = NOT_SENT
-    unpaid_limit: Amount | None = NOT_SENT
-    organization_id: str = NOT_SENT
-    next: TermsVersionView | None = NOT_SENT
 
 
 class BoundsTerms(Model):
@@ -960,25 +843,11 @@ class BoundsView(Model):
     currency: str | None = None
 
 
-class BudgetPage(Model):
-    """BudgetPage."""
-
-    data: list[BudgetView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class BudgetRemainingView(Model):
     """What is left after the decision, in the currency of each budget; null where there is no such budget."""
 
     daily: Amount | None = None
     project: Amount | None = None
-
-
-class BudgetVersionPage(Model):
-    """BudgetVersionPage."""
-
-    data: list[BudgetVersionView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class BudgetVersionView(Model):
@@ -1075,20 +944,6 @@ class CardMerchantView(Model):
     category: str = NOT_SENT
     country: str | None = NOT_SENT
     city: str | None = NOT_SENT
-
-
-class CardPage(Model):
-    """CardPage."""
-
-    data: list[CardView] = NOT_SENT
-    next_cursor: str | None = None
-
-
-class CardPaymentPage(Model):
-    """CardPaymentPage."""
-
-    data: list[CardPaymentView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class CardPaymentView(Model):
@@ -1230,13 +1085,6 @@ class ChannelView(Model):
     target: str = NOT_SENT
     created_at: datetime = NOT_SENT
     verified_at: datetime | None = NOT_SENT
-
-
-class ChargebackPage(Model):
-    """ChargebackPage."""
-
-    data: list[ChargebackView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class ChargebackView(Model):
@@ -1409,13 +1257,6 @@ class ContractMilestoneView(Model):
     amount: Amount = NOT_SENT
 
 
-class ContractPage(Model):
-    """ContractPage."""
-
-    data: list[ContractView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class ContractPriceTerms(Model):
     """The agreed price of one unit for a client. The rule must name the agent and the organization."""
 
@@ -1464,20 +1305,6 @@ class ContractView(Model):
     least_payout: MoneyView | None = NOT_SENT
     quote_id: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
-
-
-class ControlPage(Model):
-    """ControlPage."""
-
-    data: list[ControlView] = NOT_SENT
-    next_cursor: str | None = None
-
-
-class ControlVersionPage(Model):
-    """ControlVersionPage."""
-
-    data: list[ControlVersionView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class ControlVersionView(Model):
@@ -1546,13 +1373,6 @@ class CostList(Model):
     next_cursor: None = None
 
 
-class CostVersionPage(Model):
-    """CostVersionPage."""
-
-    data: list[CostVersionView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class CostVersionView(Model):
     """A price that the operator set for an action."""
 
@@ -1574,13 +1394,6 @@ class CostsByKindView(Model):
     fees: Amount = NOT_SENT
     commission: Amount = NOT_SENT
     shared: Amount = NOT_SENT
-
-
-class CountedSpendPage(Model):
-    """CountedSpendPage."""
-
-    data: list[CountedSpendView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class CountedSpendView(Model):
@@ -1668,13 +1481,6 @@ class CreditCostView(Model):
 
     amount: Amount = NOT_SENT
     currency: str = NOT_SENT
-
-
-class CreditLotPage(Model):
-    """CreditLotPage."""
-
-    data: list[CreditLotView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class CreditLotView(Model):
@@ -1836,13 +1642,6 @@ class DepartmentLimitsView(Model):
     monthly: DepartmentLimitView | None = NOT_SENT
 
 
-class DepartmentPage(Model):
-    """DepartmentPage."""
-
-    data: list[DepartmentView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class DepartmentView(Model):
     """A department."""
 
@@ -1873,13 +1672,6 @@ class DiscrepancyCorrectionView(Model):
     fee: Amount = NOT_SENT
     net: Amount = NOT_SENT
     currency: str = NOT_SENT
-
-
-class DiscrepancyPage(Model):
-    """DiscrepancyPage."""
-
-    data: list[DiscrepancyView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class DiscrepancyView(Model):
@@ -1981,13 +1773,6 @@ class EarnedView(Model):
     next_convertible_at: datetime | None = None
 
 
-class EarningsPage(Model):
-    """EarningsPage."""
-
-    data: list[EarningsView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class EarningsSummaryView(Model):
     """What agents have earned in one currency and still have. The parts add up to `total`."""
 
@@ -2009,13 +1794,6 @@ class EarningsView(Model):
     granted: EarnedView = NOT_SENT
     own_work: EarnedView = NOT_SENT
     paid: EarnedView = NOT_SENT
-
-
-class EconomicEntryPage(Model):
-    """EconomicEntryPage."""
-
-    data: list[EconomicEntryView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class EconomicEntryView(Model):
@@ -2143,13 +1921,6 @@ class EscrowMilestoneView(Model):
     name: str = NOT_SENT
     amount: Amount = NOT_SENT
     status: Literal["pending", "delivered", "released"] | str = NOT_SENT
-
-
-class EscrowPage(Model):
-    """EscrowPage."""
-
-    data: list[EscrowView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class EscrowSummaryView(Model):
@@ -2280,13 +2051,6 @@ class EvidenceView(Model):
     submitted_at: datetime = NOT_SENT
 
 
-class ExchangeRatePage(Model):
-    """ExchangeRatePage."""
-
-    data: list[ExchangeRateView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class ExchangeRateView(Model):
     """A rate as it was set or read."""
 
@@ -2323,13 +2087,6 @@ class ExportFileView(Model):
     sha256: str = NOT_SENT
     sums: dict[str, Amount] = NOT_SENT
     url: str = NOT_SENT
-
-
-class ExportPage(Model):
-    """ExportPage."""
-
-    data: list[ExportView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class ExportView(Model):
@@ -2370,13 +2127,6 @@ class FactObjectView(Model):
     currency: str | None = NOT_SENT
 
 
-class FactPage(Model):
-    """FactPage."""
-
-    data: list[FactView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class FactView(Model):
     """One fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
 
@@ -2399,13 +2149,6 @@ class FailureView(Model):
 
     organization_id: str = NOT_SENT
     code: str = NOT_SENT
-
-
-class FeedbackPage(Model):
-    """FeedbackPage."""
-
-    data: list[FeedbackView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class FeedbackView(Model):
@@ -2470,59 +2213,11 @@ class FreeOptionView(Model):
     updated_at: datetime = NOT_SENT
 
 
-class FundedView(Model):
-    """An escrow, and the payment that was created to fund it, if any."""
-
-    external_id: str | None = NOT_SENT
-    metadata: dict[str, str] = NOT_SENT
-    title: str = NOT_SENT
-    payer_name: str = NOT_SENT
-    payee_name: str = NOT_SENT
-    agent_name: str = NOT_SENT
-    id: str
-    contract_id: str = NOT_SENT
-    status: EscrowStatus = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    granted_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    commission_bps: int = NOT_SENT
-    payer_org_id: str = NOT_SENT
-    payee_org_id: str = NOT_SENT
-    payee_agent_id: str = NOT_SENT
-    signatories: list[str] = NOT_SENT
-    required_signatures: int = NOT_SENT
-    signatures: list[SignatureView] = NOT_SENT
-    validation_threshold: Amount | None = NOT_SENT
-    validation_score: Amount | None = NOT_SENT
-    milestones: list[EscrowMilestoneView] = NOT_SENT
-    delivery: DeliveryView | None = NOT_SENT
-    deadlines: DeadlinesView = NOT_SENT
-    dispute: DisputeView | None = NOT_SENT
-    cancel_requested_by: str | None = NOT_SENT
-    story: str = NOT_SENT
-    workflow_id: str = NOT_SENT
-    version: int = NOT_SENT
-    created_at: datetime = NOT_SENT
-    updated_at: datetime = NOT_SENT
-    payment: PaymentView | None = None
-
-
 class HeaderView(Model):
     """A header of an answer."""
 
     name: str = NOT_SENT
     value: str = NOT_SENT
-
-
-class HistoryPage(Model):
-    """HistoryPage."""
-
-    data: list[HistoryView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class HistoryView(Model):
@@ -2537,13 +2232,6 @@ class HistoryView(Model):
     evidence_count: int = NOT_SENT
     dimensions: dict[str, Decimal] = NOT_SENT
     is_sudden: bool = NOT_SENT
-
-
-class InboxEventPage(Model):
-    """InboxEventPage."""
-
-    data: list[InboxEventView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class InboxEventView(Model):
@@ -2630,45 +2318,6 @@ class InvitationView(Model):
     expires_at: datetime | None = NOT_SENT
 
 
-class InvoiceDetail(Model):
-    """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
-
-    external_id: str | None = NOT_SENT
-    metadata: dict[str, str] = NOT_SENT
-    id: str
-    number: str | None = NOT_SENT
-    organization_id: str = NOT_SENT
-    status: InvoiceStatus = NOT_SENT
-    overdue: bool = NOT_SENT
-    currency: str = NOT_SENT
-    subtotal: Amount = NOT_SENT
-    tax: Amount = NOT_SENT
-    total: Amount = NOT_SENT
-    granted_credits: Amount = NOT_SENT
-    taxed_credits: Amount = NOT_SENT
-    applied_credits: Amount = NOT_SENT
-    rounding: Amount = NOT_SENT
-    credited: Amount = NOT_SENT
-    written_off: Amount = NOT_SENT
-    paid: Amount = NOT_SENT
-    due: Amount = NOT_SENT
-    paused_for: PausedFor | None = NOT_SENT
-    includes_tax: bool = NOT_SENT
-    lines: list[InvoiceLineView] = NOT_SENT
-    discounts: list[InvoiceDiscountView] = NOT_SENT
-    taxes: list[TaxView] = NOT_SENT
-    note: str | None = NOT_SENT
-    issued_at: datetime = NOT_SENT
-    due_at: datetime = NOT_SENT
-    updated_at: datetime = NOT_SENT
-    discarded_at: datetime | None = NOT_SENT
-    transfer_id: str | None = NOT_SENT
-    billed_to: BilledTo = NOT_SENT
-    paid_at: datetime | None = NOT_SENT
-    payments: list[PaidView] = NOT_SENT
-    credit_notes: list[CreditNoteView] = NOT_SENT
-
-
 class InvoiceDiscountView(Model):
     """A discount on the whole invoice."""
 
@@ -2676,13 +2325,6 @@ class InvoiceDiscountView(Model):
     amount: Amount | None = NOT_SENT
     share: Amount | None = NOT_SENT
     taken: Amount | None = NOT_SENT
-
-
-class InvoiceItemPage(Model):
-    """InvoiceItemPage."""
-
-    data: list[InvoiceItemView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class InvoiceItemView(Model):
@@ -2715,13 +2357,6 @@ class InvoiceLineView(Model):
     tax_code: str = NOT_SENT
     period_start: datetime | None = NOT_SENT
     period_end: datetime | None = NOT_SENT
-
-
-class InvoicePage(Model):
-    """InvoicePage."""
-
-    data: list[InvoiceView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class InvoiceView(Model):
@@ -2779,13 +2414,6 @@ class JournalEntryView(Model):
     debit: Amount | None = NOT_SENT
     credit: Amount | None = NOT_SENT
     currency: str = NOT_SENT
-
-
-class JournalTransferPage(Model):
-    """JournalTransferPage."""
-
-    data: list[JournalTransferView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class JournalTransferView(Model):
@@ -2888,30 +2516,6 @@ class LimitsView(Model):
     slot_price: MoneyView = NOT_SENT
 
 
-class LinkCreated(Model):
-    """A link with its address, which is shown only once."""
-
-    id: str
-    organization_id: str = NOT_SENT
-    principal: str = NOT_SENT
-    role: Role = NOT_SENT
-    agent_id: str | None = NOT_SENT
-    path: str = NOT_SENT
-    return_url: str | None = NOT_SENT
-    made_by: str = NOT_SENT
-    created_at: datetime = NOT_SENT
-    expires_at: datetime = NOT_SENT
-    used_at: datetime | None = NOT_SENT
-    url: str = NOT_SENT
-
-
-class LinkPage(Model):
-    """LinkPage."""
-
-    data: list[LinkView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class LinkPreview(Model):
     """The principal as which a link would open a session."""
 
@@ -2947,13 +2551,6 @@ class Liveness(Model):
     status: Literal["ok"] | str = NOT_SENT
 
 
-class LotPage(Model):
-    """LotPage."""
-
-    data: list[LotView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class LotView(Model):
     """A granted lot of credits."""
 
@@ -2974,13 +2571,6 @@ class MadeOfView(Model):
 
     figure: str = NOT_SENT
     path: str = NOT_SENT
-
-
-class MailSuppressionPage(Model):
-    """MailSuppressionPage."""
-
-    data: list[MailSuppressionView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class MailSuppressionView(Model):
@@ -3065,13 +2655,6 @@ class MeterLine(Model):
     group: str | None = NOT_SENT
     events: int = NOT_SENT
     quantity: Amount = NOT_SENT
-
-
-class MeterPage(Model):
-    """MeterPage."""
-
-    data: list[MeterView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class MeterUsageView(Model):
@@ -3225,13 +2808,6 @@ class MoveView(Model):
     score_delta: Decimal = NOT_SENT
 
 
-class MovementPage(Model):
-    """MovementPage."""
-
-    data: list[MovementView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class MovementView(Model):
     """One entry of one account. A transfer between two accounts of the organization has two entries."""
 
@@ -3260,13 +2836,6 @@ class NamesView(Model):
     names: dict[str, str] = NOT_SENT
 
 
-class NotificationPage(Model):
-    """NotificationPage."""
-
-    data: list[NotificationView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class NotificationView(Model):
     """A notification in the inbox."""
 
@@ -3285,13 +2854,6 @@ class NotificationsReadView(Model):
     """How many notifications were marked as read."""
 
     read: int = NOT_SENT
-
-
-class OfferPage(Model):
-    """OfferPage."""
-
-    data: list[OfferView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class OfferView(Model):
@@ -3332,13 +2894,6 @@ class OpenAlertView(Model):
     raised_at: datetime = NOT_SENT
 
 
-class OrganizationPage(Model):
-    """OrganizationPage."""
-
-    data: list[OrganizationView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class OrganizationView(Model):
     """An organization."""
 
@@ -3352,13 +2907,6 @@ class OrganizationView(Model):
     status_changed_at: datetime | None = NOT_SENT
     timed_exits: TimedExits = NOT_SENT
     created_at: datetime = NOT_SENT
-
-
-class OutboxEventPage(Model):
-    """OutboxEventPage."""
-
-    data: list[OutboxEventView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class OutboxEventView(Model):
@@ -3476,20 +3024,6 @@ class PaymentMethodView(Model):
     is_default: bool = NOT_SENT
 
 
-class PaymentPage(Model):
-    """PaymentPage."""
-
-    data: list[PaymentView] = NOT_SENT
-    next_cursor: str | None = None
-
-
-class PaymentPolicyPage(Model):
-    """PaymentPolicyPage."""
-
-    data: list[PaymentPolicyView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class PaymentPolicyView(Model):
     """A payment policy."""
 
@@ -3511,13 +3045,6 @@ class PaymentPolicyView(Model):
     answer_within: str = NOT_SENT
     updated_by: str | None = NOT_SENT
     updated_at: datetime | None = NOT_SENT
-
-
-class PaymentTimeline(Model):
-    """A page of the steps of a payment, in order."""
-
-    data: list[PaymentEventView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class PaymentView(Model):
@@ -3581,13 +3108,6 @@ class PayoutLineView(Model):
     asset: str = NOT_SENT
     amount: Amount = NOT_SENT
     paid: Amount = NOT_SENT
-
-
-class PayoutPage(Model):
-    """PayoutPage."""
-
-    data: list[PayoutView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class PayoutPreview(Model):
@@ -3825,13 +3345,6 @@ class PricingView(Model):
     currency: str | None = NOT_SENT
 
 
-class PrincipalPage(Model):
-    """PrincipalPage."""
-
-    data: list[PrincipalView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class PrincipalView(Model):
     """A principal of an organization, and what it acts with."""
 
@@ -3885,13 +3398,6 @@ class ProjectLimitView(Model):
 
     limit: int | None = NOT_SENT
     used: int = NOT_SENT
-
-
-class ProjectPage(Model):
-    """ProjectPage."""
-
-    data: list[ProjectView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class ProjectView(Model):
@@ -4065,13 +3571,6 @@ class PurchaseOrderMethodView(Model):
     why_not: str | None = NOT_SENT
 
 
-class PurchaseOrderPage(Model):
-    """PurchaseOrderPage."""
-
-    data: list[PurchaseOrderView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class PurchaseOrderView(Model):
     """A purchase order: what is to be bought, what was decided, and what became of it."""
 
@@ -4114,13 +3613,6 @@ class PurchaseOrderView(Model):
     saved: Amount | None = NOT_SENT
     created_at: datetime = NOT_SENT
     updated_at: datetime = NOT_SENT
-
-
-class PurchasePage(Model):
-    """PurchasePage."""
-
-    data: list[PurchaseView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class PurchaseReportedView(Model):
@@ -4208,13 +3700,6 @@ class ReconciliationLineView(Model):
     listed_net: Amount = NOT_SENT
 
 
-class ReconciliationRunPage(Model):
-    """ReconciliationRunPage."""
-
-    data: list[ReconciliationRunView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class ReconciliationRunView(Model):
     """A reconciliation run; `lines` and `clearing` are set when it is done."""
 
@@ -4241,13 +3726,6 @@ class Redeemed(Model):
     expires_at: datetime = NOT_SENT
     path: str = NOT_SENT
     return_url: str | None = NOT_SENT
-
-
-class ReferralPage(Model):
-    """ReferralPage."""
-
-    data: list[ReferralView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class ReferralView(Model):
@@ -4286,13 +3764,6 @@ class RefundView(Model):
     failure_code: str | None = NOT_SENT
     requested_by: str = NOT_SENT
     requested_at: datetime = NOT_SENT
-
-
-class RefusalPage(Model):
-    """RefusalPage."""
-
-    data: list[RefusalView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class RefusalView(Model):
@@ -4335,13 +3806,6 @@ class ReportQueryView(Model):
     compare: Compare | None = NOT_SENT
     currency: str | None = NOT_SENT
     limit: int = NOT_SENT
-
-
-class ReportRunPage(Model):
-    """ReportRunPage."""
-
-    data: list[ReportRunView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class ReportRunRequestedView(Model):
@@ -4482,13 +3946,6 @@ class RevenueMoneyView(Model):
     reversed_amount: Amount = NOT_SENT
 
 
-class RevenuePage(Model):
-    """RevenuePage."""
-
-    data: list[RevenueView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class RevenueSettledView(Model):
     """What a statement did."""
 
@@ -4593,13 +4050,6 @@ class RoutedCandidateView(Model):
     why: str = NOT_SENT
 
 
-class RoutingDecisionPage(Model):
-    """RoutingDecisionPage."""
-
-    data: list[RoutingDecisionView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class RoutingDecisionView(Model):
     """To which model or agent a call was given, and by which odds."""
 
@@ -4630,13 +4080,6 @@ class RoutingOutcomeView(Model):
     source: str = NOT_SENT
     reference: str = NOT_SENT
     recorded_at: datetime = NOT_SENT
-
-
-class RulePage(Model):
-    """RulePage."""
-
-    data: list[RuleView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class RuleView(Model):
@@ -4742,13 +4185,6 @@ class SearchView(Model):
     shortened: bool = NOT_SENT
 
 
-class SecretAccessPage(Model):
-    """SecretAccessPage."""
-
-    data: list[SecretAccessView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class SecretAccessView(Model):
     """A request for a secret, also one that was refused."""
 
@@ -4766,13 +4202,6 @@ class SecretAccessView(Model):
     method: str | None = NOT_SENT
     purpose: str | None = NOT_SENT
     reference: str | None = NOT_SENT
-
-
-class SecretGrantPage(Model):
-    """SecretGrantPage."""
-
-    data: list[SecretGrantView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class SecretGrantView(Model):
@@ -4797,13 +4226,6 @@ class SecretGrantView(Model):
     created_at: datetime = NOT_SENT
     revoked_at: datetime | None = NOT_SENT
     revoked_by: str | None = NOT_SENT
-
-
-class SecretPage(Model):
-    """SecretPage."""
-
-    data: list[SecretView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class SecretRotationView(Model):
@@ -4913,13 +4335,6 @@ class SessionCreated(Model):
     expires_at: datetime = NOT_SENT
 
 
-class SessionPage(Model):
-    """SessionPage."""
-
-    data: list[SessionView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class SessionView(Model):
     """A session, without its token."""
 
@@ -4972,90 +4387,12 @@ class SignatureView(Model):
     on_behalf: bool = NOT_SENT
 
 
-class SlotPurchaseView(Model):
-    """The payment, and the current limits. The slots can be used as soon as the money is received."""
-
-    external_id: str | None = NOT_SENT
-    metadata: dict[str, str] = NOT_SENT
-    id: str
-    organization_id: str = NOT_SENT
-    provider: ProviderName = NOT_SENT
-    status: PaymentStatus = NOT_SENT
-    purpose: PurposeKind = NOT_SENT
-    amount: Amount = NOT_SENT
-    currency: str = NOT_SENT
-    tax: Amount | None = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    refundable_amount: Amount = NOT_SENT
-    goods: MoneyView = NOT_SENT
-    granted: MoneyView = NOT_SENT
-    owed: MoneyView = NOT_SENT
-    escrow_id: str | None = NOT_SENT
-    invoice_id: str | None = NOT_SENT
-    agent_id: str | None = NOT_SENT
-    package: str | None = NOT_SENT
-    fulfilment: Fulfilment = NOT_SENT
-    description: str = NOT_SENT
-    capture_method: Literal["automatic", "manual"] | str = NOT_SENT
-    client_secret: str | None = NOT_SENT
-    approval_url: str | None = NOT_SENT
-    deposit: DepositView | None = NOT_SENT
-    seen_amount: Amount = NOT_SENT
-    confirmations: int | None = NOT_SENT
-    cancel_requested: bool = NOT_SENT
-    quote: CoinQuoteView | None = NOT_SENT
-    decline: DeclineView | None = NOT_SENT
-    refunds: list[RefundView] = NOT_SENT
-    story: str = NOT_SENT
-    workflow_id: str = NOT_SENT
-    version: int = NOT_SENT
-    expires_at: datetime = NOT_SENT
-    created_at: datetime = NOT_SENT
-    updated_at: datetime = NOT_SENT
-    slots: int = NOT_SENT
-    limits: LimitsView = NOT_SENT
-
-
 class SlotsView(Model):
     """The slots of an organization. Each one adds one project and one deployment to the plan's limits."""
 
     free: int = NOT_SENT
     in_use: int = NOT_SENT
     owed: int = NOT_SENT
-
-
-class SpendDetail(Model):
-    """A use or a reservation of credits in its current state, how its price was made up, and how it ended."""
-
-    id: str
-    status: SpendStatus = NOT_SENT
-    action: str = NOT_SENT
-    quantity: int = NOT_SENT
-    amount: Amount = NOT_SENT
-    currency: str | None = None
-    agent_id: str | None = NOT_SENT
-    department_id: str | None = NOT_SENT
-    project_id: str | None = NOT_SENT
-    run_id: str | None = NOT_SENT
-    created_at: datetime = NOT_SENT
-    captured: Amount = NOT_SENT
-    released: Amount = NOT_SENT
-    refunded: Amount = NOT_SENT
-    held: Amount = NOT_SENT
-    key_id: str | None = NOT_SENT
-    principal: str | None = NOT_SENT
-    expires_at: datetime | None = NOT_SENT
-    metadata: dict[str, Any] | None = NOT_SENT
-    organization_id: str = NOT_SENT
-    expired: bool = NOT_SENT
-    unit_amount: Amount | None = NOT_SENT
-    payee_agent_id: str | None = NOT_SENT
-    payee_agent_name: str | None = NOT_SENT
-    meter: str | None = NOT_SENT
-    purchase_id: str | None = NOT_SENT
-    usage_event: UsageEventView | None = NOT_SENT
 
 
 class SpendLimitView(Model):
@@ -5072,20 +4409,6 @@ class SpendLimitView(Model):
     uses_remaining: int | None = NOT_SENT
     starts_at: datetime | None = NOT_SENT
     resets_at: datetime | None = NOT_SENT
-
-
-class SpendPage(Model):
-    """SpendPage."""
-
-    data: list[SpendView] = NOT_SENT
-    next_cursor: str | None = None
-
-
-class SpendRefundPage(Model):
-    """SpendRefundPage."""
-
-    data: list[SpendRefundView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class SpendRefundView(Model):
@@ -5265,13 +4588,6 @@ class SyncView(Model):
     workflow_id: str = NOT_SENT
 
 
-class TaskPage(Model):
-    """TaskPage."""
-
-    data: list[TaskView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class TaskView(Model):
     """A task that waits for you."""
 
@@ -5283,13 +4599,6 @@ class TaskView(Model):
     amount: Amount | None = NOT_SENT
     currency: str | None = NOT_SENT
     path_hint: str = NOT_SENT
-
-
-class TaxRatePage(Model):
-    """TaxRatePage."""
-
-    data: list[TaxRateView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class TaxRateView(Model):
@@ -5388,13 +4697,6 @@ class TimeOfDayTerms(Model):
     ends: str | None = None
 
 
-class TimelineView(Model):
-    """A page of the events of an escrow, oldest first."""
-
-    data: list[EscrowEventView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class TopUpView(Model):
     """A purchase of credits. The payer's next step is included when there is one."""
 
@@ -5464,13 +4766,6 @@ class TrialBalanceView(Model):
     end_date: date = NOT_SENT
     lines: list[TrialBalanceLineView] = NOT_SENT
     totals: list[TrialBalanceTotalView] = NOT_SENT
-
-
-class TrialPage(Model):
-    """TrialPage."""
-
-    data: list[TrialView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class TrialStageView(Model):
@@ -5543,13 +4838,6 @@ class UpcomingLine(Model):
     description: str = NOT_SENT
     quantity: int = NOT_SENT
     amount: Amount = NOT_SENT
-
-
-class UsageEventPage(Model):
-    """UsageEventPage."""
-
-    data: list[UsageEventView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class UsageEventView(Model):
@@ -5693,13 +4981,6 @@ class WaiverView(Model):
     created_at: datetime = NOT_SENT
 
 
-class WebhookDeliveryPage(Model):
-    """WebhookDeliveryPage."""
-
-    data: list[WebhookDeliveryView] = NOT_SENT
-    next_cursor: str | None = None
-
-
 class WebhookDeliveryView(Model):
     """The delivery of an event to an endpoint, and its status."""
 
@@ -5719,32 +5000,6 @@ class WebhookDeliveryView(Model):
     answer: str | None = NOT_SENT
     delivered_at: datetime | None = NOT_SENT
     created_at: datetime = NOT_SENT
-
-
-class WebhookEndpointCreated(Model):
-    """A webhook endpoint with its secret."""
-
-    id: str
-    organization_id: str = NOT_SENT
-    url: str = NOT_SENT
-    types: list[str] = NOT_SENT
-    description: str | None = NOT_SENT
-    ordering: str = NOT_SENT
-    status: str = NOT_SENT
-    reason: str | None = NOT_SENT
-    public_key: str | None = NOT_SENT
-    failing_since: datetime | None = NOT_SENT
-    slowed_until: datetime | None = NOT_SENT
-    delivered_at: datetime | None = NOT_SENT
-    created_at: datetime = NOT_SENT
-    secret: str | None = NOT_SENT
-
-
-class WebhookEndpointPage(Model):
-    """WebhookEndpointPage."""
-
-    data: list[WebhookEndpointView] = NOT_SENT
-    next_cursor: str | None = None
 
 
 class WebhookEndpointView(Model):
@@ -5783,3 +5038,69 @@ class WhereaboutsView(Model):
     summary: SummaryView = NOT_SENT
     open_alerts: list[OpenAlertView] = NOT_SENT
     stuck: list[StuckRunView] = NOT_SENT
+
+
+class LinkCreated(LinkView):
+    """A link with its address, which is shown only once."""
+
+    url: str = NOT_SENT
+
+
+class WebhookEndpointCreated(WebhookEndpointView):
+    """A webhook endpoint with its secret."""
+
+    secret: str | None = NOT_SENT
+
+
+class ApiKeyCreated(ApiKeyView):
+    """A key with its secret, which is shown only once."""
+
+    secret: str | None = NOT_SENT
+
+
+class AllocationDetailView(AllocationView):
+    """The allocation of a day with all its lines, by agent."""
+
+    lines: list[AllocationLineView] = NOT_SENT
+
+
+class BillingTermsView(TermsVersionView):
+    """The current billing terms, and those that follow."""
+
+    organization_id: str = NOT_SENT
+    next: TermsVersionView | None = NOT_SENT
+
+
+class SpendDetail(SpendView):
+    """A use or a reservation of credits in its current state, how its price was made up, and how it ended."""
+
+    organization_id: str = NOT_SENT
+    expired: bool = NOT_SENT
+    unit_amount: Amount | None = NOT_SENT
+    payee_agent_id: str | None = NOT_SENT
+    payee_agent_name: str | None = NOT_SENT
+    meter: str | None = NOT_SENT
+    purchase_id: str | None = NOT_SENT
+    usage_event: UsageEventView | None = NOT_SENT
+
+
+class InvoiceDetail(InvoiceView):
+    """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
+
+    billed_to: BilledTo = NOT_SENT
+    paid_at: datetime | None = NOT_SENT
+    payments: list[PaidView] = NOT_SENT
+    credit_notes: list[CreditNoteView] = NOT_SENT
+
+
+class FundedView(EscrowView):
+    """An escrow, and the payment that was created to fund it, if any."""
+
+    payment: PaymentView | None = None
+
+
+class SlotPurchaseView(PaymentView):
+    """The payment, and the current limits. The slots can be used as soon as the money is received."""
+
+    slots: int = NOT_SENT
+    limits: LimitsView = NOT_SENT

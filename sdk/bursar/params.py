@@ -7,28 +7,137 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Required, TypeAlias, TypedDict
 
 from bursar._wire import AmountLike
+from bursar.models import Aggregation as Aggregation
+from bursar.models import AlertStatus as AlertStatus
+from bursar.models import AllocationMode as AllocationMode
+from bursar.models import AllocationStatus as AllocationStatus
+from bursar.models import BillingRunStatus as BillingRunStatus
+from bursar.models import Cadence as Cadence
+from bursar.models import CardStatus as CardStatus
+from bursar.models import Category as Category
+from bursar.models import ChannelKind as ChannelKind
+from bursar.models import Coin as Coin
+from bursar.models import CollectionMethod as CollectionMethod
+from bursar.models import Compare as Compare
+from bursar.models import ConditionType as ConditionType
+from bursar.models import ContractStatus as ContractStatus
+from bursar.models import ControlStatus as ControlStatus
+from bursar.models import Dataset as Dataset
+from bursar.models import DeployType as DeployType
+from bursar.models import Dimension as Dimension
+from bursar.models import Direction as Direction
+from bursar.models import DiscrepancyStatus as DiscrepancyStatus
+from bursar.models import DisputeStatus as DisputeStatus
+from bursar.models import DrawnPool as DrawnPool
+from bursar.models import EarningsKind as EarningsKind
+from bursar.models import EscrowStatus as EscrowStatus
+from bursar.models import ExportFormat as ExportFormat
+from bursar.models import ExportStatus as ExportStatus
+from bursar.models import FactKind as FactKind
+from bursar.models import Forecasted as Forecasted
+from bursar.models import FreeFirst as FreeFirst
+from bursar.models import Grain as Grain
+from bursar.models import Grouping as Grouping
+from bursar.models import Interval as Interval
+from bursar.models import InvoiceItemStatus as InvoiceItemStatus
+from bursar.models import InvoiceStatus as InvoiceStatus
+from bursar.models import LotSource as LotSource
+from bursar.models import Measure as Measure
+from bursar.models import MethodKind as MethodKind
+from bursar.models import MinimumEvidence as MinimumEvidence
+from bursar.models import OfferModel as OfferModel
+from bursar.models import OfferStatus as OfferStatus
+from bursar.models import OrganizationStatus as OrganizationStatus
+from bursar.models import PaymentStatus as PaymentStatus
+from bursar.models import PeerMetric as PeerMetric
+from bursar.models import Period as Period
+from bursar.models import Permission as Permission
+from bursar.models import PolicyScope as PolicyScope
+from bursar.models import PricingModel as PricingModel
+from bursar.models import ProviderName as ProviderName
+from bursar.models import PurchaseOnLimit as PurchaseOnLimit
+from bursar.models import PurchaseOrderStatus as PurchaseOrderStatus
+from bursar.models import PurchaseStatus as PurchaseStatus
+from bursar.models import Purpose as Purpose
+from bursar.models import PurposeKind as PurposeKind
+from bursar.models import QuotaWindow as QuotaWindow
+from bursar.models import ReferralStatus as ReferralStatus
+from bursar.models import ReportFormat as ReportFormat
+from bursar.models import ReportSchedule as ReportSchedule
+from bursar.models import RevenueSource as RevenueSource
+from bursar.models import RevenueStatus as RevenueStatus
+from bursar.models import Role as Role
+from bursar.models import RuleType as RuleType
+from bursar.models import Scope as Scope
+from bursar.models import SecretKind as SecretKind
+from bursar.models import Severity as Severity
+from bursar.models import ShareRule as ShareRule
+from bursar.models import SpendStatus as SpendStatus
+from bursar.models import Stacking as Stacking
+from bursar.models import SubjectKind as SubjectKind
+from bursar.models import TaskKind as TaskKind
+from bursar.models import Term as Term
+from bursar.models import TimedExits as TimedExits
+from bursar.models import TransactionType as TransactionType
+from bursar.models import TrialStatus as TrialStatus
+from bursar.models import UsageMode as UsageMode
+from bursar.models import Visibility as Visibility
+from bursar.models import WalletCreation as WalletCreation
+from bursar.models import Window as Window
 
 Action: TypeAlias = Literal["book", "accept"] | str
-Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
-AllocationMode: TypeAlias = Literal["off", "propose", "auto"] | str
-Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
-ChannelKind: TypeAlias = Literal["mail", "slack"] | str
-Coin: TypeAlias = Literal["BTC", "ETH", "USDC", "TON"] | str
-CollectionMethod: TypeAlias = Literal["charge_automatically", "send_invoice"] | str
-Compare: TypeAlias = Literal["previous", "last_year"] | str
-ConditionType: TypeAlias = (
-    Literal["above", "below", "crosses", "changes_by", "ratio", "absent_for", "runs_out_within", "unusual"] | str
-)
-Dataset: TypeAlias = (
+AgentSort: TypeAlias = Literal["newest", "rating", "jobs"] | str
+ApprovalAction: TypeAlias = (
     Literal[
-        "transfers", "entries", "usage", "payments", "escrows", "invoices", "reputation", "audit", "events", "purchases"
+        "payout.give_up",
+        "invoice.void",
+        "invoice.mark_uncollectible",
+        "invoice.credit",
+        "billing_terms.agree",
+        "marketplace.creator_share",
+        "organization.tier",
+        "billing_profile.decide",
+        "credits.grant",
+        "credits.refund",
+        "payment.refund",
+        "usage.void_charge",
+        "credits.cost",
+        "pricing.rule",
+        "contract.commission",
+        "earnings.waive",
     ]
     | str
 )
-DeployType: TypeAlias = Literal["development", "staging", "production"] | str
-Direction: TypeAlias = Literal["up", "down", "either"] | str
-DrawnPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
-EarningsKind: TypeAlias = Literal["granted", "own_work", "paid"] | str
+ApprovalStatus: TypeAlias = Literal["requested", "approved", "rejected", "used", "expired"] | str
+DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed", "skipped"] | str
+EndpointStatus: TypeAlias = Literal["enabled", "paused", "disabled", "deleted"] | str
+EntryStatus: TypeAlias = (
+    Literal[
+        "approved",
+        "needs_alternatives",
+        "needs_approval",
+        "declined_policy",
+        "declined_over_budget",
+        "declined_frozen",
+        "declined_rate",
+        "declined_credits",
+        "begun",
+        "succeeded",
+        "forced",
+        "declined",
+        "unknown",
+        "reported",
+        "confirmed",
+        "corrected",
+        "refunded",
+        "reversed",
+        "purchased",
+        "abandoned",
+        "expired",
+        "cancelled",
+    ]
+    | str
+)
 EventType: TypeAlias = (
     Literal[
         "task_completed",
@@ -42,58 +151,19 @@ EventType: TypeAlias = (
     ]
     | str
 )
-ExportFormat: TypeAlias = Literal["csv", "jsonl"] | str
-FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
-Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
+Format: TypeAlias = Literal["csv", "beancount", "quickbooks", "xero"] | str
 HostedProvider: TypeAlias = Literal["stripe", "paypal"] | str
 HttpMethod: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | str
-Interval: TypeAlias = Literal["month", "year"] | str
-Measure: TypeAlias = Literal["absolute", "percent"] | str
-MethodKind: TypeAlias = Literal["free", "card", "TON", "BTC", "ETH", "USDC", "other"] | str
+InboxStatus: TypeAlias = Literal["received", "forwarded", "handled", "ignored", "unmatched"] | str
 NamedPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
-OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
-OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OnLimit: TypeAlias = Literal["refuse", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
 Part: TypeAlias = Literal["header", "query", "body", "basic"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
-Permission: TypeAlias = str
-PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
-PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
-ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
-PurchaseOnLimit: TypeAlias = Literal["refuse", "ask", "reserve"] | str
-Purpose: TypeAlias = Literal["billing", "security"] | str
-PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
-QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
-ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
-ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] | str
-RevenueSource: TypeAlias = Literal["escrow", "marketplace", "app_store", "ads", "service", "other"] | str
-Role: TypeAlias = (
-    Literal[
-        "owner",
-        "admin",
-        "finance",
-        "member",
-        "auditor",
-        "agent",
-        "operator",
-        "arbiter",
-        "validator",
-        "accountant",
-        "platform_auditor",
-    ]
-    | str
-)
-SecretKind: TypeAlias = Literal["reference", "api_key", "password", "login", "other"] | str
-ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
-Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
-SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
-Term: TypeAlias = Literal["month", "quarter", "year"] | str
-TimedExits: TypeAlias = Literal["continue", "pause"] | str
-UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
-Visibility: TypeAlias = Literal["public", "private"] | str
-WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
-Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime"] | str
+PayoutStatus: TypeAlias = Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
+PromptFormat: TypeAlias = Literal["text", "json"] | str
+RunStatus: TypeAlias = Literal["running", "done", "failed"] | str
+WaitsFor: TypeAlias = Literal["me"] | str
 
 
 class ArtifactBody(TypedDict, total=False):

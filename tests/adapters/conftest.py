@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import tests.support.sync_half  # noqa: F401 - before `bursar` is imported
 from bursar.testing import FakeBursar
 
 collect_ignore_glob = [] if "TEST_ADAPTERS" in os.environ else ["test_*.py"]

@@ -8,7 +8,8 @@ import litellm
 import pytest
 from agents import Runner
 
-from bursar._async import _base, _runtime
+from bursar import _asyncio
+from bursar._async import _base
 from bursar.testing import FakeBursar
 from tests.adapters.conftest import paid
 from tests.adapters.test_openai_agents import Fake, asks, text
@@ -20,7 +21,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "sdk" / "README.md").read_text("ut
 def example(fake: FakeBursar, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("BURSAR_API_KEY", "bsk_readme")
     monkeypatch.setenv("BURSAR_API_URL", "http://bursar.fake")
-    client = _runtime.HTTPClient
+    client = _asyncio.HTTPClient
     monkeypatch.setattr(_base, "HTTPClient", lambda **options: client(**{**options, "transport": fake}))
     fake.costs |= dict.fromkeys(("generate", "llm_call"), fake.costs["token"]) | {"research": fake.costs["web_search"]}
 

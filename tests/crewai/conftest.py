@@ -2,6 +2,8 @@
 
 import os
 
+import tests.support.sync_half  # noqa: F401 - before `bursar` is imported
+
 collect_ignore_glob = ["test_*.py"]
 if "TEST_CREWAI" in os.environ:
     collect_ignore_glob = []

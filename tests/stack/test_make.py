@@ -28,6 +28,7 @@ VERBS = [
         "screens",
         "migrate",
         "openapi",
+        "wheel",
         "lock",
         "clean",
     ),

@@ -1,1 +1,1 @@
-"""The client for asyncio. Written by hand; `bursar._sync` is derived from it."""
+"""The client. It is written for asyncio, in `bursar._async`, and `bursar._sync`, for threads, is derived from it."""

@@ -9,12 +9,12 @@ from typing import Any, Generic, Self, TypeVar
 import httpx2
 from pydantic import ValidationError
 
-from bursar._async._runtime import HTTPClient, Transport, sleep
-from bursar._calls import Attempts, Bearer, Call, Options, configured
+from bursar._asyncio import HTTPClient, Transport, sleep
+from bursar._calls import PREFIX, Attempts, Bearer, Call, Options, configured
 from bursar._errors import ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from bursar._events import AGAIN_SECONDS, QUIET_SECONDS, Events, changed
 from bursar._keys import key_for, pass_guard, refuse_in_workflow
-from bursar._wire import Model, ResponseInfo, encoded, query_of, read_json
+from bursar._wire import OMITTED, Model, Omitted, ResponseInfo, encoded, query_of, read_json
 
 M = TypeVar("M", bound=Model)
 
@@ -82,17 +82,24 @@ class AsyncCaller:
     async def send(
         self,
         operation: str,
-        method: str,
-        path: str,
+        endpoint: str,
         *,
-        keyed: bool = False,
+        key: str | Omitted | None = OMITTED,
         repeatable: bool = True,
         query: dict[str, Any] | None = None,
         headers: dict[str, Any] | None = None,
         body: Any = None,
-        key: str | None = None,
     ) -> tuple[httpx2.Response, ResponseInfo]:
         """Send a call until it is answered, and return the good answer.
+
+        Args:
+            operation: such as `credits.use`.
+            endpoint: such as `POST /credits/use`.
+            key: the idempotency key, where the operation takes one; None has one made.
+            repeatable: whether it can be sent again when it may have taken effect.
+            query: its parameters, with those that are left out.
+            headers: others than the key's, in the same way.
+            body: what is sent as JSON.
 
         Raises:
             APIError: the API refused.
@@ -107,8 +114,10 @@ class AsyncCaller:
         if body is not None:
             content = json.dumps(encoded(body), separators=(",", ":"), allow_nan=False).encode()
             sent_headers["Content-Type"] = "application/json"
-        call = Call(operation, method, path, keyed, repeatable, query_of(query or {}), sent_headers, content)
-        if not keyed:
+        method, _, path = endpoint.partition(" ")
+        sent = query_of(query or {})
+        call = Call(operation, method, path, key is not OMITTED, repeatable, sent, sent_headers, content)
+        if isinstance(key, Omitted):
             return await self._attempts(call, None)
         with key_for(operation, key) as chosen:
             response, info = await self._attempts(call, chosen)
@@ -124,7 +133,7 @@ class AsyncCaller:
             try:
                 response = await self._http.request(
                     call.method,
-                    self._url + call.path,
+                    self._url + PREFIX + call.path,
                     params=tuple(call.query) or None,
                     headers=headers,
                     content=call.content,
@@ -150,7 +159,7 @@ class AsyncCaller:
         """Ask for an answer that is read as it comes; a refusal is read at once."""
         async with self._http.stream(
             call.method,
-            self._url + call.path,
+            self._url + PREFIX + call.path,
             params=tuple(call.query) or None,
             headers={"Accept": accept},
             timeout=attempts.timeout,
@@ -223,13 +232,13 @@ class AsyncCaller:
                 pause = attempts.after_error(error)
             await sleep(AGAIN_SECONDS if pause is None else pause)
 
-    async def ask(self, model: type[M], operation: str, method: str, path: str, **options: Any) -> M:
+    async def ask(self, model: type[M], operation: str, endpoint: str, **options: Any) -> M:
         """Send a call, and read its answer as a model.
 
         Raises:
             UnexpectedAnswer: the answer is not what this operation answers.
         """
-        response, info = await self.send(operation, method, path, **options)
+        response, info = await self.send(operation, endpoint, **options)
         return read_model(model, response, info)
 
 
@@ -267,6 +276,14 @@ def read_models(model: type[M], response: httpx2.Response) -> list[M]:
         ) from error
 
 
+class AsyncResource:
+    """Operations on one resource."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        """Say what sends them."""
+        self._caller = caller
+
+
 class AsyncPage(Generic[M]):
     """One page of a list.
 
@@ -295,7 +312,7 @@ class AsyncList(Generic[M]):
     async def page(self, cursor: str | None = None) -> AsyncPage[M]:
         """Read one page: the first, or the one that begins at a cursor."""
         query = self._query if cursor is None else {**self._query, "cursor": cursor}
-        response, _ = await self._caller.send(self._operation, "GET", self._path, query=query)
+        response, _ = await self._caller.send(self._operation, f"GET {self._path}", query=query)
         content = read_json(response)
         try:
             data = [self._model.model_validate(item) for item in content["data"]]

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from bursar._async._base import AsyncCaller
-from bursar._async._runtime import is_function
 from bursar._async.holds import AsyncHold
+from bursar._asyncio import is_function
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx2
 
 from bursar._async._base import AsyncCaller, read_model
-from bursar._async._runtime import Keeper
+from bursar._asyncio import Keeper
 from bursar._context import attributed
 from bursar._errors import BursarError, HoldEnded, HoldExceeded, HoldTaken, IdempotencyConflict
 from bursar._keys import derived, fresh, key_for, refuse_in_workflow, unpassed_guard
@@ -197,8 +197,8 @@ class AsyncHold:
         await self._post("extend", path, fresh(), {"expires_in": self._expires_in})
 
     async def _read(self) -> _Reservation:
-        path = f"/api/v1/credits/reservations/{self.id}"
-        found = await self._caller.ask(_Reservation, "credits.get_reservation", "GET", path)
+        endpoint = f"GET /credits/reservations/{self.id}"
+        found = await self._caller.ask(_Reservation, "credits.get_reservation", endpoint)
         self._captured = found.captured
         self._ended = found.status != "reserved"
         return found
@@ -248,4 +248,4 @@ class AsyncHold:
         raise BursarError(f"What was used of hold {self.id} could not be captured: others capture of it all the time.")
 
     async def _post(self, operation: str, path: str, key: str, body: Any) -> tuple[httpx2.Response, ResponseInfo]:
-        return await self._caller.send(f"credits.{operation}", "POST", f"/api/v1{path}", keyed=True, body=body, key=key)
+        return await self._caller.send(f"credits.{operation}", f"POST {path}", body=body, key=key)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from bursar._async._base import AsyncCaller
-from bursar._async._runtime import Stream, is_function, is_stream
 from bursar._async.holds import AsyncHold
+from bursar._asyncio import Stream, is_function, is_stream
 from bursar._context import attributed
 from bursar._keys import alike, derived
 from bursar._metering import Metering, price_of
@@ -46,9 +46,7 @@ class Meter:
         if self._units > before and not self.hold.settled_before:
             await self._caller.send(
                 "credits.use",
-                "POST",
-                "/api/v1/credits/use",
-                keyed=True,
+                "POST /credits/use",
                 body=attributed(self._metering.body(self._units - before)),
                 key=derived(self.hold.key, "beyond", str(before)),
             )

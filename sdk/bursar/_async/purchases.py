@@ -138,7 +138,7 @@ class AsyncPurchase:
         for generation in range(_GENERATIONS):
             self._key = key if generation == 0 else derived(key, "again", str(generation))
             response, info = await self._caller.send(
-                "purchase_orders.create", "POST", "/api/v1/purchase-orders", keyed=True, body=self._body, key=self._key
+                "purchase_orders.create", "POST /purchase-orders", body=self._body, key=self._key
             )
             self.view = read_model(models.PurchaseOrderView, response, info)
             if not info.replayed:
@@ -166,14 +166,12 @@ class AsyncPurchase:
     async def _post(self, operation: str, path: str, body: dict[str, Any], *key: str) -> None:
         response, info = await self._caller.send(
             f"purchase_orders.{operation}",
-            "POST",
-            f"/api/v1/purchase-orders/{self.view.id}/{path}",
-            keyed=True,
+            f"POST /purchase-orders/{self.view.id}/{path}",
             body=body,
             key=derived(self._key, *key),
         )
         self.view = read_model(models.PurchaseOrderView, response, info)
 
     async def _read(self) -> None:
-        path = f"/api/v1/purchase-orders/{self.view.id}"
-        self.view = await self._caller.ask(models.PurchaseOrderView, "purchase_orders.get", "GET", path)
+        endpoint = f"GET /purchase-orders/{self.view.id}"
+        self.view = await self._caller.ask(models.PurchaseOrderView, "purchase_orders.get", endpoint)

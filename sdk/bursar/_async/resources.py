@@ -5,16 +5,13 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from bursar import models, params
-from bursar._async._base import AsyncCaller, AsyncList, read_models
+from bursar._async._base import AsyncCaller, AsyncList, AsyncResource, read_models
 from bursar._context import attributed
 from bursar._wire import OMITTED, AmountLike, Free, Omitted, segment
 
 
-class AsyncBilling:
+class AsyncBilling(AsyncResource):
     """Operations on billing."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get_balance(
         self, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
@@ -23,8 +20,7 @@ class AsyncBilling:
         return await self._caller.ask(
             models.BalanceView,
             "billing.get_balance",
-            "GET",
-            "/api/v1/billing/balance",
+            "GET /billing/balance",
             query={"currency": currency, "organization_id": organization_id},
         )
 
@@ -54,7 +50,7 @@ class AsyncBilling:
             self._caller,
             models.MovementView,
             "billing.list_transactions",
-            "/api/v1/billing/transactions",
+            "/billing/transactions",
             {
                 "organization_id": organization_id,
                 "currency": currency,
@@ -78,9 +74,7 @@ class AsyncBilling:
         currency: str | Omitted = OMITTED,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
-        category: Literal["payment", "credits", "escrow", "use", "marketplace", "billing", "earnings", "slots", "other"]
-        | str
-        | Omitted = OMITTED,
+        category: params.Category | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.FactView]:
@@ -94,7 +88,7 @@ class AsyncBilling:
             self._caller,
             models.FactView,
             "billing.list_activity",
-            "/api/v1/billing/activity",
+            "/billing/activity",
             {
                 "organization_id": organization_id,
                 "currency": currency,
@@ -108,7 +102,7 @@ class AsyncBilling:
 
     async def get_config(self) -> models.ConfigView:
         """Return the public settings for a front end: plans, packages, limits and shares. No API key is needed."""
-        return await self._caller.ask(models.ConfigView, "billing.get_config", "GET", "/api/v1/billing/config")
+        return await self._caller.ask(models.ConfigView, "billing.get_config", "GET /billing/config")
 
     async def get_summary(self, *, organization_id: str | Omitted = OMITTED) -> models.SummaryView:
         """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
@@ -118,8 +112,7 @@ class AsyncBilling:
         return await self._caller.ask(
             models.SummaryView,
             "billing.get_summary",
-            "GET",
-            "/api/v1/billing/summary",
+            "GET /billing/summary",
             query={"organization_id": organization_id},
         )
 
@@ -144,8 +137,7 @@ class AsyncBilling:
         return await self._caller.ask(
             models.AccountStatementView,
             "billing.get_statement",
-            "GET",
-            "/api/v1/billing/statement",
+            "GET /billing/statement",
             query={
                 "from": from_,
                 "to": to,
@@ -175,8 +167,7 @@ class AsyncBilling:
         return await self._caller.ask(
             models.AccountBalancesView,
             "billing.list_balances",
-            "GET",
-            "/api/v1/billing/balances",
+            "GET /billing/balances",
             query={
                 "at": at,
                 "zone": zone,
@@ -193,15 +184,12 @@ class AsyncBilling:
         Its id is in `id` of `GET /billing/transactions` and of statements. An organization sees only its own entries. A key of a member that is attributed to a department or project reads the transfers of its own spends.
         """
         return await self._caller.ask(
-            models.TransferView, "billing.get_transfer", "GET", f"/api/v1/ledger/transfers/{segment(transfer_id)}"
+            models.TransferView, "billing.get_transfer", f"GET /ledger/transfers/{segment(transfer_id)}"
         )
 
 
-class AsyncCredits:
+class AsyncCredits(AsyncResource):
     """Operations on credits."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def use(
         self,
@@ -226,9 +214,7 @@ class AsyncCredits:
         return await self._caller.ask(
             models.UseView,
             "credits.use",
-            "POST",
-            "/api/v1/credits/use",
-            keyed=True,
+            "POST /credits/use",
             key=idempotency_key,
             body=attributed(
                 {
@@ -253,7 +239,7 @@ class AsyncCredits:
         One statement charges them as if they came one after the other. Uses of agents of the marketplace (`payee_agent_id`) are sales and are charged one by one. To repeat a batch, send it again whole, in parts or item by item: each key takes effect once, here and as the `Idempotency-Key` of `POST /credits/use`.
         """
         return await self._caller.ask(
-            models.BatchAnswer, "credits.use_for_many", "POST", "/api/v1/credits/use/batch", body={"items": items}
+            models.BatchAnswer, "credits.use_for_many", "POST /credits/use/batch", body={"items": items}
         )
 
     async def reserve(
@@ -280,9 +266,7 @@ class AsyncCredits:
         return await self._caller.ask(
             models.ReservationView,
             "credits.reserve",
-            "POST",
-            "/api/v1/credits/reserve",
-            keyed=True,
+            "POST /credits/reserve",
             key=idempotency_key,
             body=attributed(
                 {
@@ -318,9 +302,7 @@ class AsyncCredits:
         return await self._caller.ask(
             models.ChangeView,
             "credits.capture_reservation",
-            "POST",
-            f"/api/v1/credits/reservations/{segment(reservation_id)}/capture",
-            keyed=True,
+            f"POST /credits/reservations/{segment(reservation_id)}/capture",
             key=idempotency_key,
             body={"amount": amount, "quantity": quantity, "final_capture": final_capture},
         )
@@ -333,9 +315,7 @@ class AsyncCredits:
         return await self._caller.ask(
             models.ChangeView,
             "credits.release",
-            "POST",
-            "/api/v1/credits/release",
-            keyed=True,
+            "POST /credits/release",
             key=idempotency_key,
             body={"reservation_id": reservation_id},
         )
@@ -352,9 +332,7 @@ class AsyncCredits:
         return await self._caller.ask(
             models.ChangeView,
             "credits.extend_reservation",
-            "POST",
-            f"/api/v1/credits/reservations/{segment(reservation_id)}/extend",
-            keyed=True,
+            f"POST /credits/reservations/{segment(reservation_id)}/extend",
             key=idempotency_key,
             body={"expires_in": expires_in, "expires_at": expires_at},
         )
@@ -362,16 +340,13 @@ class AsyncCredits:
     async def get_spend(self, spend_id: str) -> models.SpendDetail:
         """Read a use or a reservation of credits in its current state, with what was refunded of it."""
         return await self._caller.ask(
-            models.SpendDetail, "credits.get_spend", "GET", f"/api/v1/credits/spends/{segment(spend_id)}"
+            models.SpendDetail, "credits.get_spend", f"GET /credits/spends/{segment(spend_id)}"
         )
 
     async def get_reservation(self, reservation_id: str) -> models.SpendDetail:
         """Read a reservation, or a use of credits, in its current state."""
         return await self._caller.ask(
-            models.SpendDetail,
-            "credits.get_reservation",
-            "GET",
-            f"/api/v1/credits/reservations/{segment(reservation_id)}",
+            models.SpendDetail, "credits.get_reservation", f"GET /credits/reservations/{segment(reservation_id)}"
         )
 
     def list_usage(
@@ -383,8 +358,7 @@ class AsyncCredits:
         agent_id: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[params.SpendStatus] | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         department_id: str | Omitted = OMITTED,
         project_id: str | Omitted = OMITTED,
@@ -404,7 +378,7 @@ class AsyncCredits:
             self._caller,
             models.SpendView,
             "credits.list_usage",
-            "/api/v1/credits/usage",
+            "/credits/usage",
             {
                 "from": from_,
                 "to": to,
@@ -436,8 +410,7 @@ class AsyncCredits:
         return await self._caller.ask(
             models.UsageSummary,
             "credits.summarise_usage",
-            "GET",
-            "/api/v1/credits/usage/summary",
+            "GET /credits/usage/summary",
             query={"from": from_, "to": to, "organization_id": organization_id},
         )
 
@@ -458,9 +431,7 @@ class AsyncCredits:
         return await self._caller.ask(
             models.LotView,
             "credits.grant",
-            "POST",
-            "/api/v1/credits/grants",
-            keyed=True,
+            "POST /credits/grants",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -482,11 +453,7 @@ class AsyncCredits:
         organization_id: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        source: Literal[
-            "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
-        ]
-        | str
-        | Omitted = OMITTED,
+        source: params.LotSource | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CreditLotView]:
@@ -500,7 +467,7 @@ class AsyncCredits:
             self._caller,
             models.CreditLotView,
             "credits.list_lots",
-            "/api/v1/credits/lots",
+            "/credits/lots",
             {
                 "from": from_,
                 "to": to,
@@ -528,9 +495,7 @@ class AsyncCredits:
         return await self._caller.ask(
             models.SpendRefundView,
             "credits.refund_spend",
-            "POST",
-            f"/api/v1/credits/spends/{segment(spend_id)}/refunds",
-            keyed=True,
+            f"POST /credits/spends/{segment(spend_id)}/refunds",
             key=idempotency_key,
             body={"amount": amount, "reason": reason},
         )
@@ -554,7 +519,7 @@ class AsyncCredits:
             self._caller,
             models.SpendRefundView,
             "credits.list_spend_refunds",
-            f"/api/v1/credits/spends/{segment(spend_id)}/refunds",
+            f"/credits/spends/{segment(spend_id)}/refunds",
             {
                 "from": from_,
                 "to": to,
@@ -571,19 +536,12 @@ class AsyncCredits:
         A key of a member that is attributed to a department or project is refused: these are the organization's figures.
         """
         return await self._caller.ask(
-            models.CreditStats,
-            "credits.get_stats",
-            "GET",
-            "/api/v1/credits/stats",
-            query={"organization_id": organization_id},
+            models.CreditStats, "credits.get_stats", "GET /credits/stats", query={"organization_id": organization_id}
         )
 
 
-class AsyncEscrows:
+class AsyncEscrows(AsyncResource):
     """Operations on escrows."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -598,9 +556,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.create",
-            "POST",
-            "/api/v1/escrows",
-            keyed=True,
+            "POST /escrows",
             key=idempotency_key,
             body={"external_id": external_id, "metadata": metadata, "contract_id": contract_id, "amount": amount},
         )
@@ -617,12 +573,8 @@ class AsyncEscrows:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-            | str
-        ]
-        | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
+        status: Sequence[params.EscrowStatus] | Omitted = OMITTED,
+        waits_for: params.WaitsFor | Omitted = OMITTED,
         overdue: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -637,7 +589,7 @@ class AsyncEscrows:
             self._caller,
             models.EscrowView,
             "escrows.list",
-            "/api/v1/escrows",
+            "/escrows",
             {
                 "from": from_,
                 "to": to,
@@ -671,9 +623,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.update",
-            "PATCH",
-            f"/api/v1/escrows/{segment(escrow_id)}",
-            keyed=True,
+            f"PATCH /escrows/{segment(escrow_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"external_id": external_id, "metadata": metadata},
@@ -681,7 +631,7 @@ class AsyncEscrows:
 
     async def get(self, escrow_id: str) -> models.EscrowView:
         """Show an escrow. Its `ETag` is the version of your own `external_id` and `metadata`."""
-        return await self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
+        return await self._caller.ask(models.EscrowView, "escrows.get", f"GET /escrows/{segment(escrow_id)}")
 
     async def fund(
         self,
@@ -702,9 +652,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.FundedView,
             "escrows.fund",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/fund",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/fund",
             key=idempotency_key,
             body={
                 "source": source,
@@ -732,9 +680,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.deliver",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/delivery",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/delivery",
             key=idempotency_key,
             body={"artifacts": artifacts, "note": note, "milestone": milestone},
         )
@@ -752,9 +698,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.validate",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/validation",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/validation",
             key=idempotency_key,
             body={"score": score, "note": note, "delivery": delivery},
         )
@@ -766,9 +710,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.approve",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/approvals",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/approvals",
             key=idempotency_key,
             body={"delivery": delivery},
         )
@@ -780,9 +722,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.open_dispute",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/disputes",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/disputes",
             key=idempotency_key,
             body={"reason": reason},
         )
@@ -799,9 +739,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.submit_evidence",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/disputes/evidence",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/disputes/evidence",
             key=idempotency_key,
             body={"note": note, "artifacts": artifacts},
         )
@@ -818,9 +756,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.resolve_dispute",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/disputes/resolution",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/disputes/resolution",
             key=idempotency_key,
             body={"payee_share": payee_share, "note": note},
         )
@@ -832,9 +768,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.refund",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/refunds",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/refunds",
             key=idempotency_key,
             body={"amount": amount},
         )
@@ -849,9 +783,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowView,
             "escrows.cancel",
-            "POST",
-            f"/api/v1/escrows/{segment(escrow_id)}/cancel",
-            keyed=True,
+            f"POST /escrows/{segment(escrow_id)}/cancel",
             key=idempotency_key,
             body={"reason": reason},
         )
@@ -868,12 +800,8 @@ class AsyncEscrows:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-            | str
-        ]
-        | Omitted = OMITTED,
-        waits_for: Literal["me"] | str | Omitted = OMITTED,
+        status: Sequence[params.EscrowStatus] | Omitted = OMITTED,
+        waits_for: params.WaitsFor | Omitted = OMITTED,
         overdue: bool | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
@@ -882,8 +810,7 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.StatusSummary,
             "escrows.summary",
-            "GET",
-            "/api/v1/escrows/summary",
+            "GET /escrows/summary",
             query={
                 "from": from_,
                 "to": to,
@@ -921,7 +848,7 @@ class AsyncEscrows:
             self._caller,
             models.EscrowEventView,
             "escrows.get_timeline",
-            f"/api/v1/escrows/{segment(escrow_id)}/timeline",
+            f"/escrows/{segment(escrow_id)}/timeline",
             {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
@@ -935,40 +862,18 @@ class AsyncEscrows:
         return await self._caller.ask(
             models.EscrowActionList,
             "escrows.actions",
-            "GET",
-            f"/api/v1/escrows/{segment(escrow_id)}/actions",
+            f"GET /escrows/{segment(escrow_id)}/actions",
             query={"payee_share": payee_share, "amount": amount},
         )
 
 
-class AsyncTasks:
+class AsyncTasks(AsyncResource):
     """Operations on tasks."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
         *,
-        kind: Sequence[
-            Literal[
-                "to_accept",
-                "to_fund",
-                "to_deliver",
-                "to_sign",
-                "to_score",
-                "to_decide",
-                "to_approve",
-                "allocation",
-                "to_confirm",
-                "evidence_due",
-                "invoice_due",
-                "difference",
-                "alert",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
+        kind: Sequence[params.TaskKind] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.TaskView]:
@@ -979,19 +884,12 @@ class AsyncTasks:
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
-            self._caller,
-            models.TaskView,
-            "tasks.list",
-            "/api/v1/tasks",
-            {"kind": kind, "limit": limit, "cursor": cursor},
+            self._caller, models.TaskView, "tasks.list", "/tasks", {"kind": kind, "limit": limit, "cursor": cursor}
         )
 
 
-class AsyncTopups:
+class AsyncTopups(AsyncResource):
     """Operations on topups."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -1012,9 +910,7 @@ class AsyncTopups:
         return await self._caller.ask(
             models.TopUpView,
             "topups.create",
-            "POST",
-            "/api/v1/billing/topup",
-            keyed=True,
+            "POST /billing/topup",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -1037,8 +933,8 @@ class AsyncTopups:
         package: str | Omitted = OMITTED,
         slots: int | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
-        provider: Literal["stripe", "paypal", "crypto", "credits"] | str | Omitted = OMITTED,
-        asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
+        provider: params.ProviderName | Omitted = OMITTED,
+        asset: params.Coin | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.BillingQuoteView:
         """Quote the current price of credits, a package, slots or an agent, with tax. Nothing is created.
@@ -1048,8 +944,7 @@ class AsyncTopups:
         return await self._caller.ask(
             models.BillingQuoteView,
             "topups.get_quote",
-            "GET",
-            "/api/v1/billing/quote",
+            "GET /billing/quote",
             query={
                 "credits": credits,
                 "package": package,
@@ -1062,17 +957,12 @@ class AsyncTopups:
         )
 
 
-class AsyncCreditPackages:
+class AsyncCreditPackages(AsyncResource):
     """Operations on credit packages."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self) -> models.PackageList:
         """List the credit packages for sale."""
-        return await self._caller.ask(
-            models.PackageList, "credit_packages.list", "GET", "/api/v1/billing/credit-packages"
-        )
+        return await self._caller.ask(models.PackageList, "credit_packages.list", "GET /billing/credit-packages")
 
     async def purchase(
         self,
@@ -1090,9 +980,7 @@ class AsyncCreditPackages:
         return await self._caller.ask(
             models.TopUpView,
             "credit_packages.purchase",
-            "POST",
-            "/api/v1/billing/purchase-credits",
-            keyed=True,
+            "POST /billing/purchase-credits",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -1121,9 +1009,7 @@ class AsyncCreditPackages:
         return await self._caller.ask(
             models.CheckoutView,
             "credit_packages.check_out",
-            "POST",
-            "/api/v1/billing/credits/purchase",
-            keyed=True,
+            "POST /billing/credits/purchase",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -1145,11 +1031,7 @@ class AsyncCreditPackages:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        source: Literal[
-            "purchase", "promotion", "signup", "subscription", "reward", "refund", "adjustment", "debt", "earnings"
-        ]
-        | str
-        | Omitted = OMITTED,
+        source: params.LotSource | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PurchaseView]:
@@ -1161,7 +1043,7 @@ class AsyncCreditPackages:
             self._caller,
             models.PurchaseView,
             "credit_packages.list_purchases",
-            "/api/v1/billing/credits/history",
+            "/billing/credits/history",
             {
                 "from": from_,
                 "to": to,
@@ -1176,11 +1058,8 @@ class AsyncCreditPackages:
         )
 
 
-class AsyncPricing:
+class AsyncPricing(AsyncResource):
     """Operations on pricing."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get_price(
         self,
@@ -1198,8 +1077,7 @@ class AsyncPricing:
         return await self._caller.ask(
             models.PriceView,
             "pricing.get_price",
-            "GET",
-            f"/api/v1/payments/pricing/{segment(agent_id)}",
+            f"GET /payments/pricing/{segment(agent_id)}",
             query={
                 "base_price": base_price,
                 "currency": currency,
@@ -1224,8 +1102,7 @@ class AsyncPricing:
         return await self._caller.ask(
             models.PriceExplanationView,
             "pricing.explain_price",
-            "GET",
-            f"/api/v1/payments/pricing/{segment(agent_id)}/explanation",
+            f"GET /payments/pricing/{segment(agent_id)}/explanation",
             query={
                 "base_price": base_price,
                 "currency": currency,
@@ -1249,9 +1126,7 @@ class AsyncPricing:
         return await self._caller.ask(
             models.PriceQuoteView,
             "pricing.create_quote",
-            "POST",
-            f"/api/v1/payments/pricing/{segment(agent_id)}/quotes",
-            keyed=True,
+            f"POST /payments/pricing/{segment(agent_id)}/quotes",
             key=idempotency_key,
             body={"quantity": quantity, "organization_id": organization_id},
         )
@@ -1261,14 +1136,13 @@ class AsyncPricing:
         return await self._caller.ask(
             models.PriceQuoteView,
             "pricing.get_quote",
-            "GET",
-            f"/api/v1/payments/pricing/{segment(agent_id)}/quotes/{segment(quote_id)}",
+            f"GET /payments/pricing/{segment(agent_id)}/quotes/{segment(quote_id)}",
         )
 
     async def get_agent_pricing(self, agent_id: str) -> models.AgentPricingView:
         """Read how an agent's organization has set up its prices. For that organization and the platform."""
         return await self._caller.ask(
-            models.AgentPricingView, "pricing.get_agent_pricing", "GET", f"/api/v1/pricing/agents/{segment(agent_id)}"
+            models.AgentPricingView, "pricing.get_agent_pricing", f"GET /pricing/agents/{segment(agent_id)}"
         )
 
     async def set_agent_pricing(
@@ -1286,40 +1160,32 @@ class AsyncPricing:
         return await self._caller.ask(
             models.AgentPricingView,
             "pricing.set_agent_pricing",
-            "PUT",
-            f"/api/v1/pricing/agents/{segment(agent_id)}",
+            f"PUT /pricing/agents/{segment(agent_id)}",
             body={"capacity": capacity, "calls_per_day": calls_per_day, "bears_discounts": bears_discounts},
         )
 
 
-class AsyncPayments:
+class AsyncPayments(AsyncResource):
     """Operations on payments."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get_receipt(self, payment_id: str) -> bytes:
         """Return the receipt of a payment as PDF: the money received, before refunds and chargebacks.
 
         If credits are taxed when they are sold, it is the first of the payment's tax documents.
         """
-        response, _ = await self._caller.send(
-            "payments.get_receipt", "GET", f"/api/v1/payments/{segment(payment_id)}/receipt"
-        )
+        response, _ = await self._caller.send("payments.get_receipt", f"GET /payments/{segment(payment_id)}/receipt")
         return response.content
 
     async def list_receipts(self, payment_id: str) -> models.TaxReceiptList:
         """List the tax documents of a payment for credits that are taxed when they are sold, the oldest first."""
         return await self._caller.ask(
-            models.TaxReceiptList, "payments.list_receipts", "GET", f"/api/v1/payments/{segment(payment_id)}/receipts"
+            models.TaxReceiptList, "payments.list_receipts", f"GET /payments/{segment(payment_id)}/receipts"
         )
 
     async def get_tax_receipt(self, payment_id: str, receipt_id: str) -> bytes:
         """Return one tax document of a payment as PDF: money received with its tax, or money returned."""
         response, _ = await self._caller.send(
-            "payments.get_tax_receipt",
-            "GET",
-            f"/api/v1/payments/{segment(payment_id)}/receipts/{segment(receipt_id)}/pdf",
+            "payments.get_tax_receipt", f"GET /payments/{segment(payment_id)}/receipts/{segment(receipt_id)}/pdf"
         )
         return response.content
 
@@ -1349,9 +1215,7 @@ class AsyncPayments:
         return await self._caller.ask(
             models.PaymentView,
             "payments.create",
-            "POST",
-            "/api/v1/payments",
-            keyed=True,
+            "POST /payments",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -1385,26 +1249,8 @@ class AsyncPayments:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "created",
-                "requires_action",
-                "processing",
-                "unknown",
-                "requires_capture",
-                "succeeded",
-                "failed",
-                "expired",
-                "cancelled",
-                "partially_refunded",
-                "refunded",
-                "disputed",
-                "charged_back",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
-        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
+        status: Sequence[params.PaymentStatus] | Omitted = OMITTED,
+        purpose: params.PurposeKind | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -1418,7 +1264,7 @@ class AsyncPayments:
             self._caller,
             models.PaymentView,
             "payments.list",
-            "/api/v1/payments",
+            "/payments",
             {
                 "from": from_,
                 "to": to,
@@ -1448,26 +1294,8 @@ class AsyncPayments:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "created",
-                "requires_action",
-                "processing",
-                "unknown",
-                "requires_capture",
-                "succeeded",
-                "failed",
-                "expired",
-                "cancelled",
-                "partially_refunded",
-                "refunded",
-                "disputed",
-                "charged_back",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
-        purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str | Omitted = OMITTED,
+        status: Sequence[params.PaymentStatus] | Omitted = OMITTED,
+        purpose: params.PurposeKind | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> models.PaymentsSummary:
@@ -1478,8 +1306,7 @@ class AsyncPayments:
         return await self._caller.ask(
             models.PaymentsSummary,
             "payments.summary",
-            "GET",
-            "/api/v1/payments/summary",
+            "GET /payments/summary",
             query={
                 "from": from_,
                 "to": to,
@@ -1498,9 +1325,7 @@ class AsyncPayments:
 
     async def get(self, payment_id: str) -> models.PaymentView:
         """Show a payment. The `ETag` covers its `external_id` and `metadata`."""
-        return await self._caller.ask(
-            models.PaymentView, "payments.get", "GET", f"/api/v1/payments/{segment(payment_id)}"
-        )
+        return await self._caller.ask(models.PaymentView, "payments.get", f"GET /payments/{segment(payment_id)}")
 
     async def update(
         self,
@@ -1515,9 +1340,7 @@ class AsyncPayments:
         return await self._caller.ask(
             models.PaymentView,
             "payments.update",
-            "PATCH",
-            f"/api/v1/payments/{segment(payment_id)}",
-            keyed=True,
+            f"PATCH /payments/{segment(payment_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"external_id": external_id, "metadata": metadata},
@@ -1540,7 +1363,7 @@ class AsyncPayments:
             self._caller,
             models.PaymentEventView,
             "payments.get_timeline",
-            f"/api/v1/payments/{segment(payment_id)}/timeline",
+            f"/payments/{segment(payment_id)}/timeline",
             {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
@@ -1551,9 +1374,7 @@ class AsyncPayments:
         return await self._caller.ask(
             models.PaymentView,
             "payments.confirm",
-            "POST",
-            f"/api/v1/payments/{segment(payment_id)}/confirm",
-            keyed=True,
+            f"POST /payments/{segment(payment_id)}/confirm",
             key=idempotency_key,
             body={"payment_method": payment_method},
         )
@@ -1565,9 +1386,7 @@ class AsyncPayments:
         return await self._caller.ask(
             models.PaymentView,
             "payments.capture",
-            "POST",
-            f"/api/v1/payments/{segment(payment_id)}/capture",
-            keyed=True,
+            f"POST /payments/{segment(payment_id)}/capture",
             key=idempotency_key,
             body={"amount": amount},
         )
@@ -1575,12 +1394,7 @@ class AsyncPayments:
     async def cancel(self, payment_id: str, *, idempotency_key: str | None = None) -> models.PaymentView:
         """Cancel a payment that has not been paid. Money that arrives in the meantime is still booked."""
         return await self._caller.ask(
-            models.PaymentView,
-            "payments.cancel",
-            "POST",
-            f"/api/v1/payments/{segment(payment_id)}/cancel",
-            keyed=True,
-            key=idempotency_key,
+            models.PaymentView, "payments.cancel", f"POST /payments/{segment(payment_id)}/cancel", key=idempotency_key
         )
 
     async def refund(
@@ -1596,9 +1410,7 @@ class AsyncPayments:
         return await self._caller.ask(
             models.RefundView,
             "payments.refund",
-            "POST",
-            f"/api/v1/payments/{segment(payment_id)}/refunds",
-            keyed=True,
+            f"POST /payments/{segment(payment_id)}/refunds",
             key=idempotency_key,
             body={"amount": amount, "reason": reason, "credit_note": credit_note},
         )
@@ -1606,7 +1418,7 @@ class AsyncPayments:
     async def list_refunds(self, payment_id: str) -> models.RefundList:
         """List the refunds of a payment, the oldest first. With `Accept: text/csv` the response is a CSV file."""
         return await self._caller.ask(
-            models.RefundList, "payments.list_refunds", "GET", f"/api/v1/payments/{segment(payment_id)}/refunds"
+            models.RefundList, "payments.list_refunds", f"GET /payments/{segment(payment_id)}/refunds"
         )
 
     async def give_up_refund(
@@ -1623,9 +1435,7 @@ class AsyncPayments:
         return await self._caller.ask(
             models.RefundView,
             "payments.give_up_refund",
-            "POST",
-            f"/api/v1/payments/{segment(payment_id)}/refunds/{segment(refund_id)}/give-up",
-            keyed=True,
+            f"POST /payments/{segment(payment_id)}/refunds/{segment(refund_id)}/give-up",
             key=idempotency_key,
             body={"at_provider": at_provider, "provider_ref": provider_ref, "reason": reason},
         )
@@ -1638,17 +1448,13 @@ class AsyncPayments:
         return await self._caller.ask(
             models.PaymentActionList,
             "payments.actions",
-            "GET",
-            f"/api/v1/payments/{segment(payment_id)}/actions",
+            f"GET /payments/{segment(payment_id)}/actions",
             query={"amount": amount},
         )
 
 
-class AsyncChargebacks:
+class AsyncChargebacks(AsyncResource):
     """Operations on chargebacks."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -1661,7 +1467,7 @@ class AsyncChargebacks:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str] | Omitted = OMITTED,
+        status: Sequence[params.DisputeStatus] | Omitted = OMITTED,
         payment_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -1674,7 +1480,7 @@ class AsyncChargebacks:
             self._caller,
             models.ChargebackView,
             "chargebacks.list",
-            "/api/v1/disputes",
+            "/disputes",
             {
                 "from": from_,
                 "to": to,
@@ -1693,9 +1499,7 @@ class AsyncChargebacks:
 
     async def get(self, dispute_id: str) -> models.ChargebackView:
         """Show a chargeback."""
-        return await self._caller.ask(
-            models.ChargebackView, "chargebacks.get", "GET", f"/api/v1/disputes/{segment(dispute_id)}"
-        )
+        return await self._caller.ask(models.ChargebackView, "chargebacks.get", f"GET /disputes/{segment(dispute_id)}")
 
     async def answer(self, dispute_id: str, *, text: str, idempotency_key: str | None = None) -> models.ChargebackView:
         """Answer a chargeback.
@@ -1705,27 +1509,21 @@ class AsyncChargebacks:
         return await self._caller.ask(
             models.ChargebackView,
             "chargebacks.answer",
-            "POST",
-            f"/api/v1/disputes/{segment(dispute_id)}/evidence",
-            keyed=True,
+            f"POST /disputes/{segment(dispute_id)}/evidence",
             key=idempotency_key,
             body={"text": text},
         )
 
 
-class AsyncInvoices:
+class AsyncInvoices(AsyncResource):
     """Operations on invoices."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.UpcomingInvoiceView:
         """Preview the organization's invoice as if the month ended now."""
         return await self._caller.ask(
             models.UpcomingInvoiceView,
             "invoices.preview",
-            "GET",
-            "/api/v1/billing/invoices/upcoming",
+            "GET /billing/invoices/upcoming",
             query={"organization_id": organization_id},
         )
 
@@ -1750,9 +1548,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.issue",
-            "POST",
-            "/api/v1/billing/invoices",
-            keyed=True,
+            "POST /billing/invoices",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -1780,7 +1576,7 @@ class AsyncInvoices:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["open", "paid", "void", "draft", "uncollectible"] | str] | Omitted = OMITTED,
+        status: Sequence[params.InvoiceStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -1794,7 +1590,7 @@ class AsyncInvoices:
             self._caller,
             models.InvoiceView,
             "invoices.list",
-            "/api/v1/billing/invoices",
+            "/billing/invoices",
             {
                 "from": from_,
                 "to": to,
@@ -1824,9 +1620,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.edit",
-            "PUT",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}",
-            keyed=True,
+            f"PUT /billing/invoices/{segment(invoice_id)}",
             key=idempotency_key,
             body={"lines": lines, "discounts": discounts, "note": note},
         )
@@ -1834,7 +1628,7 @@ class AsyncInvoices:
     async def discard(self, invoice_id: str) -> models.InvoiceView:
         """Discard a draft. It never becomes an invoice and is no longer listed. For operators."""
         return await self._caller.ask(
-            models.InvoiceView, "invoices.discard", "DELETE", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+            models.InvoiceView, "invoices.discard", f"DELETE /billing/invoices/{segment(invoice_id)}"
         )
 
     async def update(
@@ -1850,9 +1644,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.update",
-            "PATCH",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}",
-            keyed=True,
+            f"PATCH /billing/invoices/{segment(invoice_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"external_id": external_id, "metadata": metadata},
@@ -1861,7 +1653,7 @@ class AsyncInvoices:
     async def get(self, invoice_id: str) -> models.InvoiceDetail:
         """Show an invoice, with the amount that each payment has paid."""
         return await self._caller.ask(
-            models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
+            models.InvoiceDetail, "invoices.get", f"GET /billing/invoices/{segment(invoice_id)}"
         )
 
     async def finalize(
@@ -1875,9 +1667,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.finalize",
-            "POST",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/finalize",
-            keyed=True,
+            f"POST /billing/invoices/{segment(invoice_id)}/finalize",
             key=idempotency_key,
             body={"collection_method": collection_method},
         )
@@ -1887,9 +1677,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.void",
-            "POST",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/void",
-            keyed=True,
+            f"POST /billing/invoices/{segment(invoice_id)}/void",
             key=idempotency_key,
         )
 
@@ -1898,9 +1686,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.mark_uncollectible",
-            "POST",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/mark-uncollectible",
-            keyed=True,
+            f"POST /billing/invoices/{segment(invoice_id)}/mark-uncollectible",
             key=idempotency_key,
         )
 
@@ -1912,9 +1698,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.resume",
-            "POST",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/resume",
-            keyed=True,
+            f"POST /billing/invoices/{segment(invoice_id)}/resume",
             key=idempotency_key,
         )
 
@@ -1930,9 +1714,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.CreditNoteView,
             "invoices.credit",
-            "POST",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes",
-            keyed=True,
+            f"POST /billing/invoices/{segment(invoice_id)}/credit-notes",
             key=idempotency_key,
             body={"amount": amount, "reason": reason},
         )
@@ -1954,9 +1736,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.PaymentView,
             "invoices.pay",
-            "POST",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/pay",
-            keyed=True,
+            f"POST /billing/invoices/{segment(invoice_id)}/pay",
             key=idempotency_key,
             body={
                 "total": total,
@@ -1974,34 +1754,26 @@ class AsyncInvoices:
 
         Each of the two is the same bytes every time. If the details of seller, buyer and tax are complete, it contains the electronic invoice of EN 16931 (Factur-X).
         """
-        response, _ = await self._caller.send(
-            "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
-        )
+        response, _ = await self._caller.send("invoices.get_pdf", f"GET /billing/invoices/{segment(invoice_id)}/pdf")
         return response.content
 
     async def get_xml(self, invoice_id: str) -> bytes:
         """Return the electronic invoice of EN 16931 (CII), as it was issued."""
-        response, _ = await self._caller.send(
-            "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
-        )
+        response, _ = await self._caller.send("invoices.get_xml", f"GET /billing/invoices/{segment(invoice_id)}/xml")
         return response.content
 
     async def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
         """Return a credit note as PDF, with the electronic credit note inside."""
         response, _ = await self._caller.send(
             "invoices.get_credit_note_pdf",
-            "GET",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
+            f"GET /billing/invoices/{segment(invoice_id)}/credit-notes/{segment(credit_note_id)}/pdf",
         )
         return response.content
 
     async def get_collection(self, invoice_id: str) -> models.CollectionView:
         """Show the collection of an invoice: each past step, and the next one. 404 if it has no collection."""
         return await self._caller.ask(
-            models.CollectionView,
-            "invoices.get_collection",
-            "GET",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/collection",
+            models.CollectionView, "invoices.get_collection", f"GET /billing/invoices/{segment(invoice_id)}/collection"
         )
 
     async def collect(
@@ -2011,9 +1783,7 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.CollectionView,
             "invoices.collect",
-            "POST",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/collection",
-            keyed=True,
+            f"POST /billing/invoices/{segment(invoice_id)}/collection",
             key=idempotency_key,
             body={"collection_method": collection_method},
         )
@@ -2026,18 +1796,13 @@ class AsyncInvoices:
         return await self._caller.ask(
             models.CollectionView,
             "invoices.charge",
-            "POST",
-            f"/api/v1/billing/invoices/{segment(invoice_id)}/charge",
-            keyed=True,
+            f"POST /billing/invoices/{segment(invoice_id)}/charge",
             key=idempotency_key,
         )
 
 
-class AsyncBillingRuns:
+class AsyncBillingRuns(AsyncResource):
     """Operations on billing runs."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def start(self, *, period: str, idempotency_key: str | None = None) -> models.BillingRunView:
         """Invoice a past month to every organization. For operators.
@@ -2047,9 +1812,7 @@ class AsyncBillingRuns:
         return await self._caller.ask(
             models.BillingRunView,
             "billing_runs.start",
-            "POST",
-            "/api/v1/billing/runs",
-            keyed=True,
+            "POST /billing/runs",
             key=idempotency_key,
             body={"period": period},
         )
@@ -2059,7 +1822,7 @@ class AsyncBillingRuns:
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
-        status: Sequence[Literal["running", "done"] | str] | Omitted = OMITTED,
+        status: Sequence[params.BillingRunStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.BillingRunView]:
@@ -2071,22 +1834,17 @@ class AsyncBillingRuns:
             self._caller,
             models.BillingRunView,
             "billing_runs.list",
-            "/api/v1/billing/runs",
+            "/billing/runs",
             {"from": from_, "to": to, "status": status, "limit": limit, "cursor": cursor},
         )
 
     async def get(self, period: str) -> models.BillingRunView:
         """Show the run of a month, with the organizations that could not be invoiced. For operators."""
-        return await self._caller.ask(
-            models.BillingRunView, "billing_runs.get", "GET", f"/api/v1/billing/runs/{segment(period)}"
-        )
+        return await self._caller.ask(models.BillingRunView, "billing_runs.get", f"GET /billing/runs/{segment(period)}")
 
 
-class AsyncInvoiceItems:
+class AsyncInvoiceItems(AsyncResource):
     """Operations on invoice items."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def add(
         self,
@@ -2102,9 +1860,7 @@ class AsyncInvoiceItems:
         return await self._caller.ask(
             models.InvoiceItemView,
             "invoice_items.add",
-            "POST",
-            "/api/v1/billing/invoice-items",
-            keyed=True,
+            "POST /billing/invoice-items",
             key=idempotency_key,
             body={
                 "organization_id": organization_id,
@@ -2125,7 +1881,7 @@ class AsyncInvoiceItems:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["open", "invoiced", "removed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.InvoiceItemStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceItemView]:
@@ -2137,7 +1893,7 @@ class AsyncInvoiceItems:
             self._caller,
             models.InvoiceItemView,
             "invoice_items.list",
-            "/api/v1/billing/invoice-items",
+            "/billing/invoice-items",
             {
                 "from": from_,
                 "to": to,
@@ -2155,37 +1911,27 @@ class AsyncInvoiceItems:
     async def remove(self, item_id: str) -> models.InvoiceItemView:
         """Remove an item that is not yet on an invoice. For operators."""
         return await self._caller.ask(
-            models.InvoiceItemView,
-            "invoice_items.remove",
-            "DELETE",
-            f"/api/v1/billing/invoice-items/{segment(item_id)}",
+            models.InvoiceItemView, "invoice_items.remove", f"DELETE /billing/invoice-items/{segment(item_id)}"
         )
 
 
-class AsyncPlans:
+class AsyncPlans(AsyncResource):
     """Operations on plans."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self) -> models.PlanList:
         """List the plans for sale, from the smallest to the largest."""
-        return await self._caller.ask(models.PlanList, "plans.list", "GET", "/api/v1/billing/plans")
+        return await self._caller.ask(models.PlanList, "plans.list", "GET /billing/plans")
 
 
-class AsyncEntitlements:
+class AsyncEntitlements(AsyncResource):
     """Operations on entitlements."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.EntitlementList:
         """List the organization's entitlements, and how much of each it uses."""
         return await self._caller.ask(
             models.EntitlementList,
             "entitlements.list",
-            "GET",
-            "/api/v1/billing/entitlements",
+            "GET /billing/entitlements",
             query={"organization_id": organization_id},
         )
 
@@ -2199,17 +1945,13 @@ class AsyncEntitlements:
         return await self._caller.ask(
             models.EntitlementCheck,
             "entitlements.check",
-            "GET",
-            f"/api/v1/billing/entitlements/{segment(entitlement)}/check",
+            f"GET /billing/entitlements/{segment(entitlement)}/check",
             query={"quantity": quantity, "organization_id": organization_id},
         )
 
 
-class AsyncStatements:
+class AsyncStatements(AsyncResource):
     """Operations on statements."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(
         self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
@@ -2221,8 +1963,7 @@ class AsyncStatements:
         return await self._caller.ask(
             models.StatementView,
             "statements.get",
-            "GET",
-            f"/api/v1/billing/statements/{segment(period)}",
+            f"GET /billing/statements/{segment(period)}",
             query={"currency": currency, "organization_id": organization_id},
         )
 
@@ -2232,8 +1973,7 @@ class AsyncStatements:
         """Return the statement of a month as PDF. The platform issues it in the creator's name (self-billing)."""
         response, _ = await self._caller.send(
             "statements.get_pdf",
-            "GET",
-            f"/api/v1/billing/statements/{segment(period)}/pdf",
+            f"GET /billing/statements/{segment(period)}/pdf",
             query={"currency": currency, "organization_id": organization_id},
         )
         return response.content
@@ -2249,18 +1989,14 @@ class AsyncStatements:
         """Return a correction of the statement of a month as PDF: what a later month took back of it."""
         response, _ = await self._caller.send(
             "statements.get_correction_pdf",
-            "GET",
-            f"/api/v1/billing/statements/{segment(period)}/corrections/{segment(correction_id)}/pdf",
+            f"GET /billing/statements/{segment(period)}/corrections/{segment(correction_id)}/pdf",
             query={"currency": currency, "organization_id": organization_id},
         )
         return response.content
 
 
-class AsyncCreators:
+class AsyncCreators(AsyncResource):
     """Operations on creators."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get_totals(self, *, year: int | Omitted = OMITTED) -> models.CreatorTotals:
         """Show what each creator was paid in a year and its quarters, for tax reports. For operators, accountants.
@@ -2268,7 +2004,7 @@ class AsyncCreators:
         With `Accept: text/csv` the response contains the same lines as CSV. Bursar files nothing with an authority.
         """
         return await self._caller.ask(
-            models.CreatorTotals, "creators.get_totals", "GET", "/api/v1/billing/creators/totals", query={"year": year}
+            models.CreatorTotals, "creators.get_totals", "GET /billing/creators/totals", query={"year": year}
         )
 
     async def get_earnings(
@@ -2294,8 +2030,7 @@ class AsyncCreators:
         return await self._caller.ask(
             models.CreatorEarningsView,
             "creators.get_earnings",
-            "GET",
-            "/api/v1/billing/earnings",
+            "GET /billing/earnings",
             query={
                 "from": from_,
                 "to": to,
@@ -2309,19 +2044,15 @@ class AsyncCreators:
         )
 
 
-class AsyncSubscriptions:
+class AsyncSubscriptions(AsyncResource):
     """Operations on subscriptions."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.SubscriptionView:
         """Show the organization's current subscription; 404 if it has none or it has ended."""
         return await self._caller.ask(
             models.SubscriptionView,
             "subscriptions.get",
-            "GET",
-            "/api/v1/billing/subscription",
+            "GET /billing/subscription",
             query={"organization_id": organization_id},
         )
 
@@ -2345,9 +2076,7 @@ class AsyncSubscriptions:
         return await self._caller.ask(
             models.SubscriptionView,
             "subscriptions.create",
-            "POST",
-            "/api/v1/billing/subscription",
-            keyed=True,
+            "POST /billing/subscription",
             key=idempotency_key,
             body={
                 "plan": plan,
@@ -2374,9 +2103,7 @@ class AsyncSubscriptions:
         return await self._caller.ask(
             models.SubscriptionView,
             "subscriptions.change",
-            "PUT",
-            "/api/v1/billing/subscription",
-            keyed=True,
+            "PUT /billing/subscription",
             key=idempotency_key,
             body={"plan": plan, "interval": interval, "max_amount": max_amount, "seats": seats},
         )
@@ -2388,15 +2115,13 @@ class AsyncSubscriptions:
         return await self._caller.ask(
             models.SubscriptionView,
             "subscriptions.cancel",
-            "DELETE",
-            "/api/v1/billing/subscription",
-            keyed=True,
+            "DELETE /billing/subscription",
             key=idempotency_key,
             query={"at_period_end": at_period_end},
         )
 
     async def preview_change(
-        self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED, seats: int | Omitted = OMITTED
+        self, *, plan: str, interval: params.Interval | Omitted = OMITTED, seats: int | Omitted = OMITTED
     ) -> models.ChangePreview:
         """Preview a change: what it costs and grants, and when it acts.
 
@@ -2405,8 +2130,7 @@ class AsyncSubscriptions:
         return await self._caller.ask(
             models.ChangePreview,
             "subscriptions.preview_change",
-            "GET",
-            "/api/v1/billing/subscription/preview",
+            "GET /billing/subscription/preview",
             query={"plan": plan, "interval": interval, "seats": seats},
         )
 
@@ -2416,20 +2140,12 @@ class AsyncSubscriptions:
         A smaller plan that was ordered after the cancellation stays: `pending_change` has it.
         """
         return await self._caller.ask(
-            models.SubscriptionView,
-            "subscriptions.resume",
-            "POST",
-            "/api/v1/billing/subscription/resume",
-            keyed=True,
-            key=idempotency_key,
+            models.SubscriptionView, "subscriptions.resume", "POST /billing/subscription/resume", key=idempotency_key
         )
 
 
-class AsyncGrants:
+class AsyncGrants(AsyncResource):
     """Operations on grants."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -2455,7 +2171,7 @@ class AsyncGrants:
             self._caller,
             models.LotView,
             "grants.list",
-            "/api/v1/credits/grants",
+            "/credits/grants",
             {
                 "from": from_,
                 "to": to,
@@ -2472,9 +2188,7 @@ class AsyncGrants:
 
     async def get(self, grant_id: str) -> models.LotView:
         """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
-        return await self._caller.ask(
-            models.LotView, "grants.get", "GET", f"/api/v1/credits/grants/{segment(grant_id)}"
-        )
+        return await self._caller.ask(models.LotView, "grants.get", f"GET /credits/grants/{segment(grant_id)}")
 
     async def update(
         self,
@@ -2489,20 +2203,15 @@ class AsyncGrants:
         return await self._caller.ask(
             models.LotView,
             "grants.update",
-            "PATCH",
-            f"/api/v1/credits/grants/{segment(grant_id)}",
-            keyed=True,
+            f"PATCH /credits/grants/{segment(grant_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"external_id": external_id, "metadata": metadata},
         )
 
 
-class AsyncCosts:
+class AsyncCosts(AsyncResource):
     """Operations on costs."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.CostList:
         """List what each action costs the organization.
@@ -2510,7 +2219,7 @@ class AsyncCosts:
         The platform sees the prices for everybody, or for one organization.
         """
         return await self._caller.ask(
-            models.CostList, "costs.list", "GET", "/api/v1/credits/costs", query={"organization_id": organization_id}
+            models.CostList, "costs.list", "GET /credits/costs", query={"organization_id": organization_id}
         )
 
     async def set(
@@ -2529,9 +2238,7 @@ class AsyncCosts:
         return await self._caller.ask(
             models.CostVersionView,
             "costs.set",
-            "PUT",
-            f"/api/v1/credits/costs/{segment(action)}",
-            keyed=True,
+            f"PUT /credits/costs/{segment(action)}",
             key=idempotency_key,
             body={"cost": cost, "organization_id": organization_id, "note": note},
         )
@@ -2555,20 +2262,17 @@ class AsyncCosts:
             self._caller,
             models.CostVersionView,
             "costs.list_versions",
-            f"/api/v1/credits/costs/{segment(action)}/versions",
+            f"/credits/costs/{segment(action)}/versions",
             {"from": from_, "to": to, "q": q, "organization_id": organization_id, "limit": limit, "cursor": cursor},
         )
 
 
-class AsyncAutoTopups:
+class AsyncAutoTopups(AsyncResource):
     """Operations on auto topups."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(self) -> models.AutoTopUpView:
         """Show the automatic top-up: its settings, and the credits bought this month."""
-        return await self._caller.ask(models.AutoTopUpView, "auto_topups.get", "GET", "/api/v1/billing/auto-topup")
+        return await self._caller.ask(models.AutoTopUpView, "auto_topups.get", "GET /billing/auto-topup")
 
     async def set(
         self,
@@ -2587,9 +2291,7 @@ class AsyncAutoTopups:
         return await self._caller.ask(
             models.AutoTopUpView,
             "auto_topups.set",
-            "PUT",
-            "/api/v1/billing/auto-topup",
-            keyed=True,
+            "PUT /billing/auto-topup",
             key=idempotency_key,
             body={
                 "enabled": enabled,
@@ -2601,11 +2303,8 @@ class AsyncAutoTopups:
         )
 
 
-class AsyncEarnings:
+class AsyncEarnings(AsyncResource):
     """Operations on earnings."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -2623,7 +2322,7 @@ class AsyncEarnings:
             self._caller,
             models.EarningsView,
             "earnings.list",
-            "/api/v1/credits/earnings",
+            "/credits/earnings",
             {"organization_id": organization_id, "agent_id": agent_id, "limit": limit, "cursor": cursor},
         )
 
@@ -2642,9 +2341,7 @@ class AsyncEarnings:
         return await self._caller.ask(
             models.ConversionView,
             "earnings.convert",
-            "POST",
-            "/api/v1/credits/earnings/conversions",
-            keyed=True,
+            "POST /credits/earnings/conversions",
             key=idempotency_key,
             body={"agent_id": agent_id, "kind": kind, "amount": amount},
         )
@@ -2664,27 +2361,19 @@ class AsyncEarnings:
         return await self._caller.ask(
             models.WaiverView,
             "earnings.waive",
-            "POST",
-            "/api/v1/billing/earnings/waivers",
-            keyed=True,
+            "POST /billing/earnings/waivers",
             key=idempotency_key,
             body={"kind": kind, "currency": currency, "amount": amount},
         )
 
 
-class AsyncOrganizations:
+class AsyncOrganizations(AsyncResource):
     """Operations on organizations."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get_summary(self, organization_id: str) -> models.SummaryView:
         """Show all money of an organization; `GET /billing/summary` shows the same to the organization itself."""
         return await self._caller.ask(
-            models.SummaryView,
-            "organizations.get_summary",
-            "GET",
-            f"/api/v1/organizations/{segment(organization_id)}/summary",
+            models.SummaryView, "organizations.get_summary", f"GET /organizations/{segment(organization_id)}/summary"
         )
 
     async def create(
@@ -2701,9 +2390,7 @@ class AsyncOrganizations:
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.create",
-            "POST",
-            "/api/v1/organizations",
-            keyed=True,
+            "POST /organizations",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -2720,7 +2407,7 @@ class AsyncOrganizations:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "suspended", "closed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.OrganizationStatus] | Omitted = OMITTED,
         tier: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -2735,7 +2422,7 @@ class AsyncOrganizations:
             self._caller,
             models.OrganizationView,
             "organizations.list",
-            "/api/v1/organizations",
+            "/organizations",
             {
                 "from": from_,
                 "to": to,
@@ -2752,7 +2439,7 @@ class AsyncOrganizations:
     async def get(self, organization_id: str) -> models.OrganizationView:
         """Read one organization."""
         return await self._caller.ask(
-            models.OrganizationView, "organizations.get", "GET", f"/api/v1/organizations/{segment(organization_id)}"
+            models.OrganizationView, "organizations.get", f"GET /organizations/{segment(organization_id)}"
         )
 
     async def update(
@@ -2772,9 +2459,7 @@ class AsyncOrganizations:
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.update",
-            "PATCH",
-            f"/api/v1/organizations/{segment(organization_id)}",
-            keyed=True,
+            f"PATCH /organizations/{segment(organization_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"external_id": external_id, "metadata": metadata, "name": name},
@@ -2790,9 +2475,7 @@ class AsyncOrganizations:
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.change_tier",
-            "PUT",
-            f"/api/v1/organizations/{segment(organization_id)}/tier",
-            keyed=True,
+            f"PUT /organizations/{segment(organization_id)}/tier",
             key=idempotency_key,
             body={"tier": tier},
         )
@@ -2800,10 +2483,7 @@ class AsyncOrganizations:
     async def get_contacts(self, organization_id: str) -> models.ContactsView:
         """Read an organization's contacts: the addresses, and the purposes of mails to them."""
         return await self._caller.ask(
-            models.ContactsView,
-            "organizations.get_contacts",
-            "GET",
-            f"/api/v1/organizations/{segment(organization_id)}/contacts",
+            models.ContactsView, "organizations.get_contacts", f"GET /organizations/{segment(organization_id)}/contacts"
         )
 
     async def set_contacts(
@@ -2824,9 +2504,7 @@ class AsyncOrganizations:
         return await self._caller.ask(
             models.ContactsView,
             "organizations.set_contacts",
-            "PUT",
-            f"/api/v1/organizations/{segment(organization_id)}/contacts",
-            keyed=True,
+            f"PUT /organizations/{segment(organization_id)}/contacts",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"language": language, "contacts": contacts},
@@ -2848,9 +2526,7 @@ class AsyncOrganizations:
         return await self._caller.ask(
             models.ContactsView,
             "organizations.update_contacts",
-            "PATCH",
-            f"/api/v1/organizations/{segment(organization_id)}/contacts",
-            keyed=True,
+            f"PATCH /organizations/{segment(organization_id)}/contacts",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"language": language, "contacts": contacts},
@@ -2871,9 +2547,7 @@ class AsyncOrganizations:
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.suspend",
-            "POST",
-            f"/api/v1/organizations/{segment(organization_id)}/suspend",
-            keyed=True,
+            f"POST /organizations/{segment(organization_id)}/suspend",
             key=idempotency_key,
             body={"reason": reason, "timed_exits": timed_exits},
         )
@@ -2883,9 +2557,7 @@ class AsyncOrganizations:
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.resume",
-            "POST",
-            f"/api/v1/organizations/{segment(organization_id)}/resume",
-            keyed=True,
+            f"POST /organizations/{segment(organization_id)}/resume",
             key=idempotency_key,
         )
 
@@ -2899,19 +2571,14 @@ class AsyncOrganizations:
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.close",
-            "POST",
-            f"/api/v1/organizations/{segment(organization_id)}/close",
-            keyed=True,
+            f"POST /organizations/{segment(organization_id)}/close",
             key=idempotency_key,
             body={"reason": reason},
         )
 
 
-class AsyncSeries:
+class AsyncSeries(AsyncResource):
     """Operations on series."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(
         self,
@@ -2920,7 +2587,7 @@ class AsyncSeries:
         currency: str | Omitted = OMITTED,
         from_: str | Omitted = OMITTED,
         to: str | Omitted = OMITTED,
-        interval: Literal["hour", "day", "week", "month", "quarter", "year"] | str | Omitted = OMITTED,
+        interval: params.Grain | Omitted = OMITTED,
         zone: str | Omitted = OMITTED,
         group_by: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
@@ -2934,8 +2601,7 @@ class AsyncSeries:
         return await self._caller.ask(
             models.SeriesView,
             "series.get",
-            "GET",
-            "/api/v1/series",
+            "GET /series",
             query={
                 "metric": metric,
                 "currency": currency,
@@ -2949,15 +2615,12 @@ class AsyncSeries:
         )
 
 
-class AsyncAnalytics:
+class AsyncAnalytics(AsyncResource):
     """Operations on analytics."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list_metrics(self) -> models.MetricsView:
         """List the metrics that the caller can ask for, with their dimensions and formulas."""
-        return await self._caller.ask(models.MetricsView, "analytics.list_metrics", "GET", "/api/v1/analytics/metrics")
+        return await self._caller.ask(models.MetricsView, "analytics.list_metrics", "GET /analytics/metrics")
 
     async def query_metrics(
         self,
@@ -2981,8 +2644,7 @@ class AsyncAnalytics:
         return await self._caller.ask(
             models.AnswerView,
             "analytics.query_metrics",
-            "POST",
-            "/api/v1/analytics/query",
+            "POST /analytics/query",
             repeatable=False,
             body={
                 "metrics": metrics,
@@ -3002,7 +2664,7 @@ class AsyncAnalytics:
     async def get_forecast(
         self,
         *,
-        metric: Literal["spending", "revenue", "reputation.score", "balance"] | str,
+        metric: params.Forecasted,
         days: int | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
@@ -3017,8 +2679,7 @@ class AsyncAnalytics:
         return await self._caller.ask(
             models.ForecastView,
             "analytics.get_forecast",
-            "GET",
-            "/api/v1/analytics/forecast",
+            "GET /analytics/forecast",
             query={
                 "metric": metric,
                 "days": days,
@@ -3036,8 +2697,7 @@ class AsyncAnalytics:
         return await self._caller.ask(
             models.InsightsView,
             "analytics.list_insights",
-            "GET",
-            "/api/v1/analytics/insights",
+            "GET /analytics/insights",
             query={"organization_id": organization_id},
         )
 
@@ -3048,9 +2708,7 @@ class AsyncAnalytics:
         return await self._caller.ask(
             models.InsightView,
             "analytics.dismiss_insight",
-            "POST",
-            f"/api/v1/analytics/insights/{segment(insight_id)}/dismiss",
-            keyed=True,
+            f"POST /analytics/insights/{segment(insight_id)}/dismiss",
             key=idempotency_key,
             query={"organization_id": organization_id},
         )
@@ -3065,9 +2723,7 @@ class AsyncAnalytics:
         return await self._caller.ask(
             models.InsightView,
             "analytics.take_insight",
-            "POST",
-            f"/api/v1/analytics/insights/{segment(insight_id)}/take",
-            keyed=True,
+            f"POST /analytics/insights/{segment(insight_id)}/take",
             key=idempotency_key,
             query={"organization_id": organization_id},
         )
@@ -3079,20 +2735,13 @@ class AsyncAnalytics:
         return await self._caller.ask(
             models.InsightTakeView,
             "analytics.approve_insight",
-            "POST",
-            f"/api/v1/analytics/insights/{segment(insight_id)}/approve",
-            keyed=True,
+            f"POST /analytics/insights/{segment(insight_id)}/approve",
             key=idempotency_key,
             query={"organization_id": organization_id},
         )
 
     async def get_peers(
-        self,
-        *,
-        metric: Literal["spending", "payment_success_rate", "cost_per_1000_tokens", "price_per_use", "dispute_rate"]
-        | str,
-        agent_id: str | Omitted = OMITTED,
-        organization_id: str | Omitted = OMITTED,
+        self, *, metric: params.PeerMetric, agent_id: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.PeerComparisonView:
         """Show in which quarter of its group an organization or an agent stood last month.
 
@@ -3101,8 +2750,7 @@ class AsyncAnalytics:
         return await self._caller.ask(
             models.PeerComparisonView,
             "analytics.get_peers",
-            "GET",
-            "/api/v1/analytics/peers",
+            "GET /analytics/peers",
             query={"metric": metric, "agent_id": agent_id, "organization_id": organization_id},
         )
 
@@ -3114,19 +2762,14 @@ class AsyncAnalytics:
         return await self._caller.ask(
             models.PeersConsentView,
             "analytics.set_peers_consent",
-            "PUT",
-            "/api/v1/analytics/peers/consent",
-            keyed=True,
+            "PUT /analytics/peers/consent",
             key=idempotency_key,
             body={"agrees": agrees},
         )
 
 
-class AsyncReports:
+class AsyncReports(AsyncResource):
     """Operations on reports."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.ReportPage:
         """List the reports, newest first. All are on one page.
@@ -3134,7 +2777,7 @@ class AsyncReports:
         With `Accept: text/csv` the response is a CSV file.
         """
         return await self._caller.ask(
-            models.ReportPage, "reports.list", "GET", "/api/v1/reports", query={"organization_id": organization_id}
+            models.ReportPage, "reports.list", "GET /reports", query={"organization_id": organization_id}
         )
 
     async def create(
@@ -3154,9 +2797,7 @@ class AsyncReports:
         return await self._caller.ask(
             models.ReportView,
             "reports.create",
-            "POST",
-            "/api/v1/reports",
-            keyed=True,
+            "POST /reports",
             key=idempotency_key,
             body={
                 "name": name,
@@ -3172,13 +2813,11 @@ class AsyncReports:
 
     async def list_templates(self) -> models.ReportTemplatePage:
         """List the templates: questions that a report can have instead of its own."""
-        return await self._caller.ask(
-            models.ReportTemplatePage, "reports.list_templates", "GET", "/api/v1/reports/templates"
-        )
+        return await self._caller.ask(models.ReportTemplatePage, "reports.list_templates", "GET /reports/templates")
 
     async def get(self, report_id: str) -> models.ReportView:
         """Read a report, also one that was deleted."""
-        return await self._caller.ask(models.ReportView, "reports.get", "GET", f"/api/v1/reports/{segment(report_id)}")
+        return await self._caller.ask(models.ReportView, "reports.get", f"GET /reports/{segment(report_id)}")
 
     async def set(
         self,
@@ -3197,9 +2836,7 @@ class AsyncReports:
         return await self._caller.ask(
             models.ReportView,
             "reports.set",
-            "PUT",
-            f"/api/v1/reports/{segment(report_id)}",
-            keyed=True,
+            f"PUT /reports/{segment(report_id)}",
             key=idempotency_key,
             body={
                 "name": name,
@@ -3214,7 +2851,7 @@ class AsyncReports:
 
     async def delete(self, report_id: str) -> None:
         """Delete a report: no further run is made. The files of its runs can be read for three years."""
-        await self._caller.send("reports.delete", "DELETE", f"/api/v1/reports/{segment(report_id)}")
+        await self._caller.send("reports.delete", f"DELETE /reports/{segment(report_id)}")
 
     def list_runs(
         self,
@@ -3233,7 +2870,7 @@ class AsyncReports:
             self._caller,
             models.ReportRunView,
             "reports.list_runs",
-            f"/api/v1/reports/{segment(report_id)}/runs",
+            f"/reports/{segment(report_id)}/runs",
             {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
@@ -3244,9 +2881,7 @@ class AsyncReports:
         return await self._caller.ask(
             models.ReportRunRequestedView,
             "reports.run",
-            "POST",
-            f"/api/v1/reports/{segment(report_id)}/runs",
-            keyed=True,
+            f"POST /reports/{segment(report_id)}/runs",
             key=idempotency_key,
             body={"period": period},
         )
@@ -3254,32 +2889,24 @@ class AsyncReports:
     async def get_file(self, report_id: str, number: str) -> bytes:
         """Read the file of a run, as it was made."""
         response, _ = await self._caller.send(
-            "reports.get_file", "GET", f"/api/v1/reports/{segment(report_id)}/runs/{segment(number)}/file"
+            "reports.get_file", f"GET /reports/{segment(report_id)}/runs/{segment(number)}/file"
         )
         return response.content
 
 
-class AsyncSearch:
+class AsyncSearch(AsyncResource):
     """Operations on search."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def find(self, *, q: str, limit: int | Omitted = OMITTED) -> models.SearchView:
         """Find objects by id, external id, document number, provider's id or name.
 
         Organizations are shown with their money, open alerts and what is stuck. A tenant finds its own objects, an agent's key only those of the agent, an operator everything. The number of a document finds its object, and a provider's id finds its payment, subscription or chargeback. API keys and webhook endpoints are found only by callers who may list them, and never by their secret. Any part of a name matches, among the newest 5,000 objects of each kind.
         """
-        return await self._caller.ask(
-            models.SearchView, "search.find", "GET", "/api/v1/search", query={"q": q, "limit": limit}
-        )
+        return await self._caller.ask(models.SearchView, "search.find", "GET /search", query={"q": q, "limit": limit})
 
 
-class AsyncSecretGrants:
+class AsyncSecretGrants(AsyncResource):
     """Operations on secret grants."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -3306,9 +2933,7 @@ class AsyncSecretGrants:
         return await self._caller.ask(
             models.SecretGrantView,
             "secret_grants.create",
-            "POST",
-            "/api/v1/secrets/grants",
-            keyed=True,
+            "POST /secrets/grants",
             key=idempotency_key,
             body={
                 "principal": principal,
@@ -3345,7 +2970,7 @@ class AsyncSecretGrants:
             self._caller,
             models.SecretGrantView,
             "secret_grants.list",
-            "/api/v1/secrets/grants",
+            "/secrets/grants",
             {
                 "from": from_,
                 "to": to,
@@ -3359,15 +2984,12 @@ class AsyncSecretGrants:
     async def revoke(self, grant_id: str) -> models.SecretGrantView:
         """End a grant now. Revoking it again changes nothing."""
         return await self._caller.ask(
-            models.SecretGrantView, "secret_grants.revoke", "DELETE", f"/api/v1/secrets/grants/{segment(grant_id)}"
+            models.SecretGrantView, "secret_grants.revoke", f"DELETE /secrets/grants/{segment(grant_id)}"
         )
 
 
-class AsyncSecrets:
+class AsyncSecrets(AsyncResource):
     """Operations on secrets."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -3389,7 +3011,7 @@ class AsyncSecrets:
             self._caller,
             models.SecretView,
             "secrets.list",
-            "/api/v1/secrets",
+            "/secrets",
             {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
         )
 
@@ -3411,7 +3033,7 @@ class AsyncSecrets:
             self._caller,
             models.SecretAccessView,
             "secrets.access",
-            f"/api/v1/secrets/{segment(path)}/access",
+            f"/secrets/{segment(path)}/access",
             {"from": from_, "to": to, "q": q, "limit": limit, "cursor": cursor},
         )
 
@@ -3423,8 +3045,7 @@ class AsyncSecrets:
         return await self._caller.ask(
             models.SecretValueView,
             "secrets.open",
-            "POST",
-            f"/api/v1/secrets/{segment(path)}/open",
+            f"POST /secrets/{segment(path)}/open",
             repeatable=False,
             body={"purpose": purpose, "version": version},
         )
@@ -3446,9 +3067,7 @@ class AsyncSecrets:
         return await self._caller.ask(
             models.SecretUseView,
             "secrets.use",
-            "POST",
-            f"/api/v1/secrets/{segment(path)}/use",
-            keyed=True,
+            f"POST /secrets/{segment(path)}/use",
             key=idempotency_key,
             body={"request": request, "place": place, "purpose": purpose, "charge": charge},
         )
@@ -3459,15 +3078,12 @@ class AsyncSecrets:
         The version before, in the grace of a rotation, is revoked at the target first; nobody can use it from now on. While a value is on its way, that value and the one that it replaces cannot be destroyed.
         """
         return await self._caller.ask(
-            models.SecretView,
-            "secrets.destroy_version",
-            "DELETE",
-            f"/api/v1/secrets/{segment(path)}/versions/{segment(number)}",
+            models.SecretView, "secrets.destroy_version", f"DELETE /secrets/{segment(path)}/versions/{segment(number)}"
         )
 
     async def get(self, path: str) -> models.SecretView:
         """Read a secret without its value."""
-        return await self._caller.ask(models.SecretView, "secrets.get", "GET", f"/api/v1/secrets/{segment(path)}")
+        return await self._caller.ask(models.SecretView, "secrets.get", f"GET /secrets/{segment(path)}")
 
     async def put(
         self,
@@ -3487,9 +3103,7 @@ class AsyncSecrets:
         return await self._caller.ask(
             models.SecretView,
             "secrets.put",
-            "PUT",
-            f"/api/v1/secrets/{segment(path)}",
-            keyed=True,
+            f"PUT /secrets/{segment(path)}",
             key=idempotency_key,
             body={"kind": kind, "value": value, "hosts": hosts, "grace": grace, "rotation": rotation},
         )
@@ -3509,9 +3123,7 @@ class AsyncSecrets:
         return await self._caller.ask(
             models.SecretView,
             "secrets.rotate",
-            "POST",
-            f"/api/v1/secrets/{segment(path)}/rotate",
-            keyed=True,
+            f"POST /secrets/{segment(path)}/rotate",
             key=idempotency_key,
             body={"value": value, "grace": grace},
         )
@@ -3526,33 +3138,25 @@ class AsyncSecrets:
         return await self._caller.ask(
             models.SecretView,
             "secrets.stop_rotation",
-            "POST",
-            f"/api/v1/secrets/{segment(path)}/rotate/stop",
-            keyed=True,
+            f"POST /secrets/{segment(path)}/rotate/stop",
             key=idempotency_key,
             body={"give_up": give_up},
         )
 
 
-class AsyncNames:
+class AsyncNames(AsyncResource):
     """Operations on names."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self, *, ids: Sequence[str]) -> models.NamesView:
         """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
 
         A contract and its escrow have the contract's title, an invoice its number, a purchase order its item, a spend control the name of what it limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects, purchase orders and spend controls.
         """
-        return await self._caller.ask(models.NamesView, "names.list", "GET", "/api/v1/names", query={"ids": ids})
+        return await self._caller.ask(models.NamesView, "names.list", "GET /names", query={"ids": ids})
 
 
-class AsyncContracts:
+class AsyncContracts(AsyncResource):
     """Operations on contracts."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -3588,9 +3192,7 @@ class AsyncContracts:
         return await self._caller.ask(
             models.ContractView,
             "contracts.create",
-            "POST",
-            "/api/v1/contracts",
-            keyed=True,
+            "POST /contracts",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -3629,7 +3231,7 @@ class AsyncContracts:
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["proposed", "accepted", "expired"] | str] | Omitted = OMITTED,
+        status: Sequence[params.ContractStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -3645,7 +3247,7 @@ class AsyncContracts:
             self._caller,
             models.ContractView,
             "contracts.list",
-            "/api/v1/contracts",
+            "/contracts",
             {
                 "from": from_,
                 "to": to,
@@ -3665,9 +3267,7 @@ class AsyncContracts:
 
     async def get(self, contract_id: str) -> models.ContractView:
         """Read one contract. Its `ETag` is the version of your own `external_id` and `metadata`."""
-        return await self._caller.ask(
-            models.ContractView, "contracts.get", "GET", f"/api/v1/contracts/{segment(contract_id)}"
-        )
+        return await self._caller.ask(models.ContractView, "contracts.get", f"GET /contracts/{segment(contract_id)}")
 
     async def update(
         self,
@@ -3682,9 +3282,7 @@ class AsyncContracts:
         return await self._caller.ask(
             models.ContractView,
             "contracts.update",
-            "PATCH",
-            f"/api/v1/contracts/{segment(contract_id)}",
-            keyed=True,
+            f"PATCH /contracts/{segment(contract_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"external_id": external_id, "metadata": metadata},
@@ -3695,18 +3293,13 @@ class AsyncContracts:
         return await self._caller.ask(
             models.ContractView,
             "contracts.accept",
-            "POST",
-            f"/api/v1/contracts/{segment(contract_id)}/acceptance",
-            keyed=True,
+            f"POST /contracts/{segment(contract_id)}/acceptance",
             key=idempotency_key,
         )
 
 
-class AsyncAgents:
+class AsyncAgents(AsyncResource):
     """Operations on agents."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -3727,9 +3320,7 @@ class AsyncAgents:
         return await self._caller.ask(
             models.AgentView,
             "agents.create",
-            "POST",
-            "/api/v1/agents",
-            keyed=True,
+            "POST /agents",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -3752,12 +3343,12 @@ class AsyncAgents:
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        visibility: Literal["public", "private"] | str | Omitted = OMITTED,
+        visibility: params.Visibility | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
         min_stars: AmountLike | str | None | Omitted = OMITTED,
         id: Sequence[str] | Omitted = OMITTED,
-        sort: Literal["newest", "rating", "jobs"] | str | Omitted = OMITTED,
+        sort: params.AgentSort | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
         external_id: str | Omitted = OMITTED,
@@ -3775,7 +3366,7 @@ class AsyncAgents:
             self._caller,
             models.AgentView,
             "agents.list",
-            "/api/v1/agents",
+            "/agents",
             {
                 "from": from_,
                 "to": to,
@@ -3796,7 +3387,7 @@ class AsyncAgents:
 
     async def get(self, agent_id: str) -> models.AgentView:
         """Read one agent."""
-        return await self._caller.ask(models.AgentView, "agents.get", "GET", f"/api/v1/agents/{segment(agent_id)}")
+        return await self._caller.ask(models.AgentView, "agents.get", f"GET /agents/{segment(agent_id)}")
 
     async def update(
         self,
@@ -3823,9 +3414,7 @@ class AsyncAgents:
         return await self._caller.ask(
             models.AgentView,
             "agents.update",
-            "PATCH",
-            f"/api/v1/agents/{segment(agent_id)}",
-            keyed=True,
+            f"PATCH /agents/{segment(agent_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={
@@ -3847,12 +3436,7 @@ class AsyncAgents:
         Retiring it again returns the first response.
         """
         return await self._caller.ask(
-            models.AgentView,
-            "agents.retire",
-            "POST",
-            f"/api/v1/agents/{segment(agent_id)}/retire",
-            keyed=True,
-            key=idempotency_key,
+            models.AgentView, "agents.retire", f"POST /agents/{segment(agent_id)}/retire", key=idempotency_key
         )
 
     async def set_category(self, agent_id: str, *, category: str | None) -> models.AgentView:
@@ -3860,15 +3444,14 @@ class AsyncAgents:
         return await self._caller.ask(
             models.AgentView,
             "agents.set_category",
-            "PUT",
-            f"/api/v1/agents/{segment(agent_id)}/category",
+            f"PUT /agents/{segment(agent_id)}/category",
             body={"category": category},
         )
 
     async def get_attribution(self, agent_id: str) -> models.AttributionView:
         """Show the department and the project for which an agent spends."""
         return await self._caller.ask(
-            models.AttributionView, "agents.get_attribution", "GET", f"/api/v1/agents/{segment(agent_id)}/attribution"
+            models.AttributionView, "agents.get_attribution", f"GET /agents/{segment(agent_id)}/attribution"
         )
 
     async def set_attribution(
@@ -3882,17 +3465,12 @@ class AsyncAgents:
         return await self._caller.ask(
             models.AttributionView,
             "agents.set_attribution",
-            "PUT",
-            f"/api/v1/agents/{segment(agent_id)}/attribution",
+            f"PUT /agents/{segment(agent_id)}/attribution",
             body={"department_id": department_id, "project_id": project_id},
         )
 
     async def get_prompt(
-        self,
-        agent_id: str,
-        *,
-        format_: Literal["text", "json"] | str | Omitted = OMITTED,
-        if_none_match: str | Omitted = OMITTED,
+        self, agent_id: str, *, format_: params.PromptFormat | Omitted = OMITTED, if_none_match: str | Omitted = OMITTED
     ) -> models.PromptView:
         """Read the lines on its budget that an agent adds to its prompt, at most 1,200 characters.
 
@@ -3901,18 +3479,14 @@ class AsyncAgents:
         return await self._caller.ask(
             models.PromptView,
             "agents.get_prompt",
-            "GET",
-            f"/api/v1/agents/{segment(agent_id)}/prompt",
+            f"GET /agents/{segment(agent_id)}/prompt",
             query={"format": format_},
             headers={"if-none-match": if_none_match},
         )
 
 
-class AsyncMarketplace:
+class AsyncMarketplace(AsyncResource):
     """Operations on marketplace."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def offer_agent(
         self,
@@ -3936,9 +3510,7 @@ class AsyncMarketplace:
         return await self._caller.ask(
             models.OfferView,
             "marketplace.offer_agent",
-            "PUT",
-            f"/api/v1/marketplace/agents/{segment(agent_id)}",
-            keyed=True,
+            f"PUT /marketplace/agents/{segment(agent_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={
@@ -3956,7 +3528,7 @@ class AsyncMarketplace:
     async def get_offer(self, agent_id: str) -> models.OfferView:
         """Show the offer of an agent, and how much of its price your organization would pay in granted credits."""
         return await self._caller.ask(
-            models.OfferView, "marketplace.get_offer", "GET", f"/api/v1/marketplace/agents/{segment(agent_id)}"
+            models.OfferView, "marketplace.get_offer", f"GET /marketplace/agents/{segment(agent_id)}"
         )
 
     def list_offers(
@@ -3965,7 +3537,7 @@ class AsyncMarketplace:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
-        model: Literal["free", "one_time", "monthly", "usage"] | str | Omitted = OMITTED,
+        model: params.OfferModel | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
         text: str | Omitted = OMITTED,
         min_price: AmountLike | Omitted = OMITTED,
@@ -3984,7 +3556,7 @@ class AsyncMarketplace:
             self._caller,
             models.OfferView,
             "marketplace.list_offers",
-            "/api/v1/marketplace/agents",
+            "/marketplace/agents",
             {
                 "from": from_,
                 "to": to,
@@ -4031,9 +3603,7 @@ class AsyncMarketplace:
         return await self._caller.ask(
             models.PurchaseAnswer,
             "marketplace.purchase_agent",
-            "POST",
-            f"/api/v1/marketplace/agents/{segment(agent_id)}/purchase",
-            keyed=True,
+            f"POST /marketplace/agents/{segment(agent_id)}/purchase",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -4060,7 +3630,7 @@ class AsyncMarketplace:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "suspended", "refunded", "ended"] | str] | Omitted = OMITTED,
+        status: Sequence[params.PurchaseStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.AgentPurchaseView]:
@@ -4072,7 +3642,7 @@ class AsyncMarketplace:
             self._caller,
             models.AgentPurchaseView,
             "marketplace.list_library",
-            "/api/v1/marketplace/library",
+            "/marketplace/library",
             {
                 "from": from_,
                 "to": to,
@@ -4087,10 +3657,7 @@ class AsyncMarketplace:
     async def get_purchase(self, purchase_id: str) -> models.AgentPurchaseView:
         """Show one purchase."""
         return await self._caller.ask(
-            models.AgentPurchaseView,
-            "marketplace.get_purchase",
-            "GET",
-            f"/api/v1/marketplace/purchases/{segment(purchase_id)}",
+            models.AgentPurchaseView, "marketplace.get_purchase", f"GET /marketplace/purchases/{segment(purchase_id)}"
         )
 
     async def refund_purchase(
@@ -4100,9 +3667,7 @@ class AsyncMarketplace:
         return await self._caller.ask(
             models.AgentPurchaseView,
             "marketplace.refund_purchase",
-            "POST",
-            f"/api/v1/marketplace/purchases/{segment(purchase_id)}/refund",
-            keyed=True,
+            f"POST /marketplace/purchases/{segment(purchase_id)}/refund",
             key=idempotency_key,
         )
 
@@ -4113,9 +3678,7 @@ class AsyncMarketplace:
         return await self._caller.ask(
             models.AgentPurchaseView,
             "marketplace.cancel_purchase",
-            "POST",
-            f"/api/v1/marketplace/purchases/{segment(purchase_id)}/cancel",
-            keyed=True,
+            f"POST /marketplace/purchases/{segment(purchase_id)}/cancel",
             key=idempotency_key,
         )
 
@@ -4127,16 +3690,12 @@ class AsyncMarketplace:
         return await self._caller.ask(
             models.PurchaseActionList,
             "marketplace.purchase_actions",
-            "GET",
-            f"/api/v1/marketplace/purchases/{segment(purchase_id)}/actions",
+            f"GET /marketplace/purchases/{segment(purchase_id)}/actions",
         )
 
 
-class AsyncReferrals:
+class AsyncReferrals(AsyncResource):
     """Operations on referrals."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -4144,7 +3703,7 @@ class AsyncReferrals:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["waiting", "rewarded", "refused", "taken_back"] | str] | Omitted = OMITTED,
+        status: Sequence[params.ReferralStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ReferralView]:
@@ -4156,7 +3715,7 @@ class AsyncReferrals:
             self._caller,
             models.ReferralView,
             "referrals.list",
-            "/api/v1/referrals",
+            "/referrals",
             {
                 "from": from_,
                 "to": to,
@@ -4168,11 +3727,8 @@ class AsyncReferrals:
         )
 
 
-class AsyncDepartments:
+class AsyncDepartments(AsyncResource):
     """Operations on departments."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -4186,9 +3742,7 @@ class AsyncDepartments:
         return await self._caller.ask(
             models.DepartmentView,
             "departments.create",
-            "POST",
-            "/api/v1/departments",
-            keyed=True,
+            "POST /departments",
             key=idempotency_key,
             body={"name": name, "parent_id": parent_id, "organization_id": organization_id},
         )
@@ -4212,7 +3766,7 @@ class AsyncDepartments:
             self._caller,
             models.DepartmentView,
             "departments.list",
-            "/api/v1/departments",
+            "/departments",
             {
                 "from": from_,
                 "to": to,
@@ -4227,13 +3781,13 @@ class AsyncDepartments:
     async def get(self, department_id: str) -> models.DepartmentView:
         """Read one department. A key that is confined to a department reads that and its parts."""
         return await self._caller.ask(
-            models.DepartmentView, "departments.get", "GET", f"/api/v1/departments/{segment(department_id)}"
+            models.DepartmentView, "departments.get", f"GET /departments/{segment(department_id)}"
         )
 
     async def close(self, department_id: str) -> models.DepartmentView:
         """Close a department permanently. Closing it again changes nothing."""
         return await self._caller.ask(
-            models.DepartmentView, "departments.close", "POST", f"/api/v1/departments/{segment(department_id)}/close"
+            models.DepartmentView, "departments.close", f"POST /departments/{segment(department_id)}/close"
         )
 
     async def get_limits(self, department_id: str) -> models.DepartmentLimitsView:
@@ -4244,8 +3798,7 @@ class AsyncDepartments:
         return await self._caller.ask(
             models.DepartmentLimitsView,
             "departments.get_limits",
-            "GET",
-            f"/api/v1/credits/departments/{segment(department_id)}/limits",
+            f"GET /credits/departments/{segment(department_id)}/limits",
         )
 
     async def set_limits(
@@ -4260,19 +3813,14 @@ class AsyncDepartments:
         return await self._caller.ask(
             models.DepartmentLimitsView,
             "departments.set_limits",
-            "PUT",
-            f"/api/v1/credits/departments/{segment(department_id)}/limits",
-            keyed=True,
+            f"PUT /credits/departments/{segment(department_id)}/limits",
             key=idempotency_key,
             body={"daily": daily, "monthly": monthly},
         )
 
 
-class AsyncApiKeys:
+class AsyncApiKeys(AsyncResource):
     """Operations on api keys."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def set_attribution(
         self, key_id: str, *, department_id: str | None | Omitted = OMITTED, project_id: str | None | Omitted = OMITTED
@@ -4284,8 +3832,7 @@ class AsyncApiKeys:
         return await self._caller.ask(
             models.AttributionView,
             "api_keys.set_attribution",
-            "PUT",
-            f"/api/v1/api-keys/{segment(key_id)}/attribution",
+            f"PUT /api-keys/{segment(key_id)}/attribution",
             body={"department_id": department_id, "project_id": project_id},
         )
 
@@ -4307,9 +3854,7 @@ class AsyncApiKeys:
         return await self._caller.ask(
             models.ApiKeyCreated,
             "api_keys.create",
-            "POST",
-            "/api/v1/api-keys",
-            keyed=True,
+            "POST /api-keys",
             key=idempotency_key,
             body={
                 "organization_id": organization_id,
@@ -4330,21 +3875,7 @@ class AsyncApiKeys:
         agent_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
         active: bool | Omitted = OMITTED,
-        role: Literal[
-            "owner",
-            "admin",
-            "finance",
-            "member",
-            "auditor",
-            "agent",
-            "operator",
-            "arbiter",
-            "validator",
-            "accountant",
-            "platform_auditor",
-        ]
-        | str
-        | Omitted = OMITTED,
+        role: params.Role | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ApiKeyView]:
@@ -4356,7 +3887,7 @@ class AsyncApiKeys:
             self._caller,
             models.ApiKeyView,
             "api_keys.list",
-            "/api/v1/api-keys",
+            "/api-keys",
             {
                 "from": from_,
                 "to": to,
@@ -4378,17 +3909,13 @@ class AsyncApiKeys:
         return await self._caller.ask(
             models.ApiKeyRevoked,
             "api_keys.revoke",
-            "DELETE",
-            f"/api/v1/api-keys/{segment(key_id)}",
+            f"DELETE /api-keys/{segment(key_id)}",
             query={"with_issued": with_issued},
         )
 
 
-class AsyncSpendControls:
+class AsyncSpendControls(AsyncResource):
     """Operations on spend controls."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -4414,9 +3941,7 @@ class AsyncSpendControls:
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.create",
-            "POST",
-            "/api/v1/spend-controls",
-            keyed=True,
+            "POST /spend-controls",
             key=idempotency_key,
             body={
                 "subject": subject,
@@ -4441,8 +3966,8 @@ class AsyncSpendControls:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "frozen", "closed"] | str] | Omitted = OMITTED,
-        subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str | Omitted = OMITTED,
+        status: Sequence[params.ControlStatus] | Omitted = OMITTED,
+        subject_type: params.SubjectKind | Omitted = OMITTED,
         subject_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -4458,7 +3983,7 @@ class AsyncSpendControls:
             self._caller,
             models.ControlView,
             "spend_controls.list",
-            "/api/v1/spend-controls",
+            "/spend-controls",
             {
                 "from": from_,
                 "to": to,
@@ -4476,7 +4001,7 @@ class AsyncSpendControls:
     async def get(self, control_id: str) -> models.ControlView:
         """Read one spend control."""
         return await self._caller.ask(
-            models.ControlView, "spend_controls.get", "GET", f"/api/v1/spend-controls/{segment(control_id)}"
+            models.ControlView, "spend_controls.get", f"GET /spend-controls/{segment(control_id)}"
         )
 
     async def change(
@@ -4497,9 +4022,7 @@ class AsyncSpendControls:
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.change",
-            "PUT",
-            f"/api/v1/spend-controls/{segment(control_id)}",
-            keyed=True,
+            f"PUT /spend-controls/{segment(control_id)}",
             key=idempotency_key,
             body={
                 "per_spend": per_spend,
@@ -4528,9 +4051,7 @@ class AsyncSpendControls:
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.freeze",
-            "POST",
-            f"/api/v1/spend-controls/{segment(control_id)}/freeze",
-            keyed=True,
+            f"POST /spend-controls/{segment(control_id)}/freeze",
             key=idempotency_key,
             body={"reason": reason, "version": version},
         )
@@ -4547,9 +4068,7 @@ class AsyncSpendControls:
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.unfreeze",
-            "POST",
-            f"/api/v1/spend-controls/{segment(control_id)}/unfreeze",
-            keyed=True,
+            f"POST /spend-controls/{segment(control_id)}/unfreeze",
             key=idempotency_key,
             body={"reason": reason, "version": version},
         )
@@ -4566,9 +4085,7 @@ class AsyncSpendControls:
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.close",
-            "POST",
-            f"/api/v1/spend-controls/{segment(control_id)}/close",
-            keyed=True,
+            f"POST /spend-controls/{segment(control_id)}/close",
             key=idempotency_key,
             body={"reason": reason, "version": version},
         )
@@ -4591,7 +4108,7 @@ class AsyncSpendControls:
             self._caller,
             models.ControlVersionView,
             "spend_controls.list_versions",
-            f"/api/v1/spend-controls/{segment(control_id)}/versions",
+            f"/spend-controls/{segment(control_id)}/versions",
             {"from": from_, "to": to, "changed_by": changed_by, "limit": limit, "cursor": cursor},
         )
 
@@ -4604,8 +4121,7 @@ class AsyncSpendControls:
         agent_id: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[params.SpendStatus] | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -4621,7 +4137,7 @@ class AsyncSpendControls:
             self._caller,
             models.CountedSpendView,
             "spend_controls.list_counted_spends",
-            f"/api/v1/spend-controls/{segment(control_id)}/spends",
+            f"/spend-controls/{segment(control_id)}/spends",
             {
                 "from": from_,
                 "to": to,
@@ -4660,7 +4176,7 @@ class AsyncSpendControls:
             self._caller,
             models.RefusalView,
             "spend_controls.list_refusals",
-            f"/api/v1/spend-controls/{segment(control_id)}/refusals",
+            f"/spend-controls/{segment(control_id)}/refusals",
             {
                 "from": from_,
                 "to": to,
@@ -4675,70 +4191,17 @@ class AsyncSpendControls:
         )
 
 
-class AsyncEconomics:
+class AsyncEconomics(AsyncResource):
     """Operations on economics."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list_log(
         self,
         *,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "approved",
-                "needs_alternatives",
-                "needs_approval",
-                "declined_policy",
-                "declined_over_budget",
-                "declined_frozen",
-                "declined_rate",
-                "declined_credits",
-                "begun",
-                "succeeded",
-                "forced",
-                "declined",
-                "unknown",
-                "reported",
-                "confirmed",
-                "corrected",
-                "refunded",
-                "reversed",
-                "purchased",
-                "abandoned",
-                "expired",
-                "cancelled",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
+        status: Sequence[params.EntryStatus] | Omitted = OMITTED,
         project: str | Omitted = OMITTED,
-        transaction_type: Sequence[
-            Literal[
-                "purchase_request",
-                "purchase_decision",
-                "purchase_approval",
-                "purchase_attempt",
-                "purchase_refund",
-                "purchase_confirmation",
-                "purchase_abandoned",
-                "purchase_renewal",
-                "purchase_ended",
-                "use",
-                "use_refund",
-                "escrow_funding",
-                "escrow_refund",
-                "escrow_payment",
-                "sale",
-                "sale_refund",
-                "payout",
-                "payout_reversal",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
+        transaction_type: Sequence[params.TransactionType] | Omitted = OMITTED,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -4754,7 +4217,7 @@ class AsyncEconomics:
             self._caller,
             models.EconomicEntryView,
             "economics.list_log",
-            "/api/v1/economics/log",
+            "/economics/log",
             {
                 "organization_id": organization_id,
                 "agent_id": agent_id,
@@ -4771,7 +4234,7 @@ class AsyncEconomics:
     async def list_model_figures(
         self,
         *,
-        by: Sequence[Literal["model", "mode", "task_kind"] | str] | Omitted = OMITTED,
+        by: Sequence[params.Grouping] | Omitted = OMITTED,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
@@ -4783,8 +4246,7 @@ class AsyncEconomics:
         return await self._caller.ask(
             models.ModelFiguresView,
             "economics.list_model_figures",
-            "GET",
-            "/api/v1/economics/models",
+            "GET /economics/models",
             query={"by": by, "from": from_, "to": to, "organization_id": organization_id},
         )
 
@@ -4806,8 +4268,7 @@ class AsyncEconomics:
         return await self._caller.ask(
             models.ModelComparisonView,
             "economics.compare_models",
-            "GET",
-            "/api/v1/economics/models/compare",
+            "GET /economics/models/compare",
             query={
                 "a": a,
                 "b": b,
@@ -4820,11 +4281,8 @@ class AsyncEconomics:
         )
 
 
-class AsyncResults:
+class AsyncResults(AsyncResource):
     """Operations on results."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def report(
         self,
@@ -4845,9 +4303,7 @@ class AsyncResults:
         return await self._caller.ask(
             models.ResultView,
             "results.report",
-            "POST",
-            "/api/v1/results",
-            keyed=True,
+            "POST /results",
             key=idempotency_key,
             body={
                 "organization_id": organization_id,
@@ -4861,11 +4317,8 @@ class AsyncResults:
         )
 
 
-class AsyncRevenue:
+class AsyncRevenue(AsyncResource):
     """Operations on revenue."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -4888,9 +4341,7 @@ class AsyncRevenue:
         return await self._caller.ask(
             models.RevenueView,
             "revenue.create",
-            "POST",
-            "/api/v1/revenue",
-            keyed=True,
+            "POST /revenue",
             key=idempotency_key,
             body={
                 "source": source,
@@ -4915,7 +4366,7 @@ class AsyncRevenue:
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["reported", "confirmed", "rejected", "reversed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.RevenueStatus] | Omitted = OMITTED,
         project_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -4928,7 +4379,7 @@ class AsyncRevenue:
             self._caller,
             models.RevenueView,
             "revenue.list",
-            "/api/v1/revenue",
+            "/revenue",
             {
                 "from": from_,
                 "to": to,
@@ -4946,9 +4397,7 @@ class AsyncRevenue:
 
     async def get(self, revenue_id: str) -> models.RevenueView:
         """Read one revenue event."""
-        return await self._caller.ask(
-            models.RevenueView, "revenue.get", "GET", f"/api/v1/revenue/{segment(revenue_id)}"
-        )
+        return await self._caller.ask(models.RevenueView, "revenue.get", f"GET /revenue/{segment(revenue_id)}")
 
     async def confirm(
         self, revenue_id: str, *, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
@@ -4960,9 +4409,7 @@ class AsyncRevenue:
         return await self._caller.ask(
             models.RevenueView,
             "revenue.confirm",
-            "POST",
-            f"/api/v1/revenue/{segment(revenue_id)}/confirm",
-            keyed=True,
+            f"POST /revenue/{segment(revenue_id)}/confirm",
             key=idempotency_key,
             body={"amount": amount},
         )
@@ -4970,12 +4417,7 @@ class AsyncRevenue:
     async def reject(self, revenue_id: str, *, idempotency_key: str | None = None) -> models.RevenueView:
         """Reject reported revenue: it never counts."""
         return await self._caller.ask(
-            models.RevenueView,
-            "revenue.reject",
-            "POST",
-            f"/api/v1/revenue/{segment(revenue_id)}/reject",
-            keyed=True,
-            key=idempotency_key,
+            models.RevenueView, "revenue.reject", f"POST /revenue/{segment(revenue_id)}/reject", key=idempotency_key
         )
 
     async def reverse(
@@ -4988,9 +4430,7 @@ class AsyncRevenue:
         return await self._caller.ask(
             models.RevenueView,
             "revenue.reverse",
-            "POST",
-            f"/api/v1/revenue/{segment(revenue_id)}/reverse",
-            keyed=True,
+            f"POST /revenue/{segment(revenue_id)}/reverse",
             key=idempotency_key,
             body={"reversed_amount": reversed_amount},
         )
@@ -5006,9 +4446,7 @@ class AsyncRevenue:
         return await self._caller.ask(
             models.RevenueSettledView,
             "revenue.settle",
-            "POST",
-            "/api/v1/revenue/confirm",
-            keyed=True,
+            "POST /revenue/confirm",
             key=idempotency_key,
             body={"source": source, "lines": lines},
         )
@@ -5026,9 +4464,7 @@ class AsyncRevenue:
         return await self._caller.ask(
             models.RevenueView,
             "revenue.share",
-            "PUT",
-            f"/api/v1/revenue/{segment(revenue_id)}/shares",
-            keyed=True,
+            f"PUT /revenue/{segment(revenue_id)}/shares",
             key=idempotency_key,
             body={"rule": rule, "parts": parts, "version": version},
         )
@@ -5036,7 +4472,7 @@ class AsyncRevenue:
     async def get_roi(
         self,
         *,
-        scope: Literal["agent", "project", "model", "organization"] | str | Omitted = OMITTED,
+        scope: params.Scope | Omitted = OMITTED,
         from_: date | str | Omitted = OMITTED,
         to: date | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
@@ -5052,8 +4488,7 @@ class AsyncRevenue:
         return await self._caller.ask(
             models.RoiListView,
             "revenue.get_roi",
-            "GET",
-            "/api/v1/economics/roi",
+            "GET /economics/roi",
             query={
                 "scope": scope,
                 "from": from_,
@@ -5067,11 +4502,8 @@ class AsyncRevenue:
         )
 
 
-class AsyncPaymentPolicies:
+class AsyncPaymentPolicies(AsyncResource):
     """Operations on payment policies."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def set(
         self,
@@ -5099,9 +4531,7 @@ class AsyncPaymentPolicies:
         return await self._caller.ask(
             models.PaymentPolicyView,
             "payment_policies.set",
-            "PUT",
-            "/api/v1/payment-policies",
-            keyed=True,
+            "PUT /payment-policies",
             key=idempotency_key,
             body={
                 "subject": subject,
@@ -5125,7 +4555,7 @@ class AsyncPaymentPolicies:
         self,
         *,
         organization_id: str | Omitted = OMITTED,
-        subject_type: Literal["organization", "project", "agent"] | str | Omitted = OMITTED,
+        subject_type: params.PolicyScope | Omitted = OMITTED,
         subject_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -5138,7 +4568,7 @@ class AsyncPaymentPolicies:
             self._caller,
             models.PaymentPolicyView,
             "payment_policies.list",
-            "/api/v1/payment-policies",
+            "/payment-policies",
             {
                 "organization_id": organization_id,
                 "subject_type": subject_type,
@@ -5159,27 +4589,23 @@ class AsyncPaymentPolicies:
         return await self._caller.ask(
             models.PaymentPolicyView,
             "payment_policies.get_effective",
-            "GET",
-            "/api/v1/payment-policies/effective",
+            "GET /payment-policies/effective",
             query={"agent_id": agent_id, "project_id": project_id, "organization_id": organization_id},
         )
 
     async def get(self, policy_id: str) -> models.PaymentPolicyView:
         """Read one payment policy."""
         return await self._caller.ask(
-            models.PaymentPolicyView, "payment_policies.get", "GET", f"/api/v1/payment-policies/{segment(policy_id)}"
+            models.PaymentPolicyView, "payment_policies.get", f"GET /payment-policies/{segment(policy_id)}"
         )
 
     async def delete(self, policy_id: str) -> None:
         """Delete a payment policy. The next nearest one holds from now on."""
-        await self._caller.send("payment_policies.delete", "DELETE", f"/api/v1/payment-policies/{segment(policy_id)}")
+        await self._caller.send("payment_policies.delete", f"DELETE /payment-policies/{segment(policy_id)}")
 
 
-class AsyncFreeOptions:
+class AsyncFreeOptions(AsyncResource):
     """Operations on free options."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def set(
         self,
@@ -5199,9 +4625,7 @@ class AsyncFreeOptions:
         return await self._caller.ask(
             models.FreeOptionView,
             "free_options.set",
-            "PUT",
-            "/api/v1/free-options",
-            keyed=True,
+            "PUT /free-options",
             key=idempotency_key,
             body={
                 "name": name,
@@ -5219,23 +4643,16 @@ class AsyncFreeOptions:
         With `Accept: text/csv` the response is a CSV file.
         """
         return await self._caller.ask(
-            models.FreeOptionPage,
-            "free_options.list",
-            "GET",
-            "/api/v1/free-options",
-            query={"organization_id": organization_id},
+            models.FreeOptionPage, "free_options.list", "GET /free-options", query={"organization_id": organization_id}
         )
 
     async def delete(self, option_id: str) -> None:
         """Remove a free option from the catalogue. An alert on its quota is resolved."""
-        await self._caller.send("free_options.delete", "DELETE", f"/api/v1/free-options/{segment(option_id)}")
+        await self._caller.send("free_options.delete", f"DELETE /free-options/{segment(option_id)}")
 
 
-class AsyncPurchaseMethods:
+class AsyncPurchaseMethods(AsyncResource):
     """Operations on purchase methods."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def set(
         self,
@@ -5255,9 +4672,7 @@ class AsyncPurchaseMethods:
         return await self._caller.ask(
             models.PurchaseMethodView,
             "purchase_methods.set",
-            "PUT",
-            "/api/v1/purchase-methods",
-            keyed=True,
+            "PUT /purchase-methods",
             key=idempotency_key,
             body={
                 "name": name,
@@ -5277,31 +4692,24 @@ class AsyncPurchaseMethods:
         return await self._caller.ask(
             models.PurchaseMethodPage,
             "purchase_methods.list",
-            "GET",
-            "/api/v1/purchase-methods",
+            "GET /purchase-methods",
             query={"organization_id": organization_id},
         )
 
     async def delete(self, purchase_method_id: str) -> None:
         """Delete a declared method, with what was counted of its attempts."""
-        await self._caller.send(
-            "purchase_methods.delete", "DELETE", f"/api/v1/purchase-methods/{segment(purchase_method_id)}"
-        )
+        await self._caller.send("purchase_methods.delete", f"DELETE /purchase-methods/{segment(purchase_method_id)}")
 
 
-class AsyncBudgets:
+class AsyncBudgets(AsyncResource):
     """Operations on budgets."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get_prompt_template(self, *, organization_id: str | Omitted = OMITTED) -> models.PromptTemplateView:
         """Read the template of the lines that agents of an organization read on their budgets."""
         return await self._caller.ask(
             models.PromptTemplateView,
             "budgets.get_prompt_template",
-            "GET",
-            "/api/v1/budgets/prompt-template",
+            "GET /budgets/prompt-template",
             query={"organization_id": organization_id},
         )
 
@@ -5312,8 +4720,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.PromptTemplateView,
             "budgets.set_prompt_template",
-            "PUT",
-            "/api/v1/budgets/prompt-template",
+            "PUT /budgets/prompt-template",
             query={"organization_id": organization_id},
             body={"template": template},
         )
@@ -5347,9 +4754,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.BudgetView,
             "budgets.create",
-            "POST",
-            "/api/v1/budgets",
-            keyed=True,
+            "POST /budgets",
             key=idempotency_key,
             body={
                 "subject": subject,
@@ -5379,8 +4784,8 @@ class AsyncBudgets:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
-        status: Sequence[Literal["active", "frozen", "closed"] | str] | Omitted = OMITTED,
-        subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str | Omitted = OMITTED,
+        status: Sequence[params.ControlStatus] | Omitted = OMITTED,
+        subject_type: params.SubjectKind | Omitted = OMITTED,
         subject_id: str | Omitted = OMITTED,
         open: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -5396,7 +4801,7 @@ class AsyncBudgets:
             self._caller,
             models.BudgetView,
             "budgets.list",
-            "/api/v1/budgets",
+            "/budgets",
             {
                 "from": from_,
                 "to": to,
@@ -5413,7 +4818,7 @@ class AsyncBudgets:
 
     async def get(self, budget_id: str) -> models.BudgetView:
         """Read one budget."""
-        return await self._caller.ask(models.BudgetView, "budgets.get", "GET", f"/api/v1/budgets/{segment(budget_id)}")
+        return await self._caller.ask(models.BudgetView, "budgets.get", f"GET /budgets/{segment(budget_id)}")
 
     async def change(
         self,
@@ -5441,9 +4846,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.BudgetView,
             "budgets.change",
-            "PUT",
-            f"/api/v1/budgets/{segment(budget_id)}",
-            keyed=True,
+            f"PUT /budgets/{segment(budget_id)}",
             key=idempotency_key,
             body={
                 "per_spend": per_spend,
@@ -5477,9 +4880,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.BudgetView,
             "budgets.freeze",
-            "POST",
-            f"/api/v1/budgets/{segment(budget_id)}/freeze",
-            keyed=True,
+            f"POST /budgets/{segment(budget_id)}/freeze",
             key=idempotency_key,
             body={"reason": reason, "version": version},
         )
@@ -5496,9 +4897,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.BudgetView,
             "budgets.unfreeze",
-            "POST",
-            f"/api/v1/budgets/{segment(budget_id)}/unfreeze",
-            keyed=True,
+            f"POST /budgets/{segment(budget_id)}/unfreeze",
             key=idempotency_key,
             body={"reason": reason, "version": version},
         )
@@ -5515,9 +4914,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.BudgetView,
             "budgets.close",
-            "POST",
-            f"/api/v1/budgets/{segment(budget_id)}/close",
-            keyed=True,
+            f"POST /budgets/{segment(budget_id)}/close",
             key=idempotency_key,
             body={"reason": reason, "version": version},
         )
@@ -5539,9 +4936,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.BudgetView,
             "budgets.move_pool",
-            "POST",
-            f"/api/v1/budgets/{segment(budget_id)}/pools/move",
-            keyed=True,
+            f"POST /budgets/{segment(budget_id)}/pools/move",
             key=idempotency_key,
             body={"from": from_, "to": to, "amount": amount, "reason": reason},
         )
@@ -5556,9 +4951,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.BudgetView,
             "budgets.declare_emergency",
-            "POST",
-            f"/api/v1/budgets/{segment(budget_id)}/emergency",
-            keyed=True,
+            f"POST /budgets/{segment(budget_id)}/emergency",
             key=idempotency_key,
             body={"reason": reason, "until": until},
         )
@@ -5575,9 +4968,7 @@ class AsyncBudgets:
         return await self._caller.ask(
             models.BudgetView,
             "budgets.end_emergency",
-            "POST",
-            f"/api/v1/budgets/{segment(budget_id)}/emergency/end",
-            keyed=True,
+            f"POST /budgets/{segment(budget_id)}/emergency/end",
             key=idempotency_key,
             body={"reason": reason, "version": version},
         )
@@ -5600,7 +4991,7 @@ class AsyncBudgets:
             self._caller,
             models.BudgetVersionView,
             "budgets.list_versions",
-            f"/api/v1/budgets/{segment(budget_id)}/versions",
+            f"/budgets/{segment(budget_id)}/versions",
             {"from": from_, "to": to, "changed_by": changed_by, "limit": limit, "cursor": cursor},
         )
 
@@ -5613,8 +5004,7 @@ class AsyncBudgets:
         agent_id: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[params.SpendStatus] | Omitted = OMITTED,
         action: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -5630,7 +5020,7 @@ class AsyncBudgets:
             self._caller,
             models.CountedSpendView,
             "budgets.list_spends",
-            f"/api/v1/budgets/{segment(budget_id)}/spends",
+            f"/budgets/{segment(budget_id)}/spends",
             {
                 "from": from_,
                 "to": to,
@@ -5669,7 +5059,7 @@ class AsyncBudgets:
             self._caller,
             models.RefusalView,
             "budgets.list_refusals",
-            f"/api/v1/budgets/{segment(budget_id)}/refusals",
+            f"/budgets/{segment(budget_id)}/refusals",
             {
                 "from": from_,
                 "to": to,
@@ -5684,11 +5074,8 @@ class AsyncBudgets:
         )
 
 
-class AsyncAllocations:
+class AsyncAllocations(AsyncResource):
     """Operations on allocations."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def set(
         self,
@@ -5709,9 +5096,7 @@ class AsyncAllocations:
         return await self._caller.ask(
             models.AllocationSettingView,
             "allocations.set",
-            "PUT",
-            f"/api/v1/projects/{segment(slug)}/allocation",
-            keyed=True,
+            f"PUT /projects/{segment(slug)}/allocation",
             key=idempotency_key,
             body={
                 "mode": mode,
@@ -5726,7 +5111,7 @@ class AsyncAllocations:
     async def settings(self, slug: str) -> models.AllocationSettingView:
         """Read how a project's budget is divided; 404 before it was set."""
         return await self._caller.ask(
-            models.AllocationSettingView, "allocations.settings", "GET", f"/api/v1/projects/{segment(slug)}/allocation"
+            models.AllocationSettingView, "allocations.settings", f"GET /projects/{segment(slug)}/allocation"
         )
 
     def list(
@@ -5735,7 +5120,7 @@ class AsyncAllocations:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["proposed", "applied", "expired"] | str] | Omitted = OMITTED,
+        status: Sequence[params.AllocationStatus] | Omitted = OMITTED,
         project_id: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -5748,7 +5133,7 @@ class AsyncAllocations:
             self._caller,
             models.AllocationView,
             "allocations.list",
-            "/api/v1/allocations",
+            "/allocations",
             {
                 "from": from_,
                 "to": to,
@@ -5763,7 +5148,7 @@ class AsyncAllocations:
     async def get(self, allocation_id: str) -> models.AllocationDetailView:
         """Read one allocation: what each agent had and gets, the four terms of it, and the reason."""
         return await self._caller.ask(
-            models.AllocationDetailView, "allocations.get", "GET", f"/api/v1/allocations/{segment(allocation_id)}"
+            models.AllocationDetailView, "allocations.get", f"GET /allocations/{segment(allocation_id)}"
         )
 
     async def accept(self, allocation_id: str, *, idempotency_key: str | None = None) -> models.AllocationDetailView:
@@ -5771,18 +5156,13 @@ class AsyncAllocations:
         return await self._caller.ask(
             models.AllocationDetailView,
             "allocations.accept",
-            "POST",
-            f"/api/v1/allocations/{segment(allocation_id)}/accept",
-            keyed=True,
+            f"POST /allocations/{segment(allocation_id)}/accept",
             key=idempotency_key,
         )
 
 
-class AsyncTrials:
+class AsyncTrials(AsyncResource):
     """Operations on trials."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -5800,9 +5180,7 @@ class AsyncTrials:
         return await self._caller.ask(
             models.TrialView,
             "trials.create",
-            "POST",
-            "/api/v1/trials",
-            keyed=True,
+            "POST /trials",
             key=idempotency_key,
             body={"agent_id": agent_id, "amount": amount, "currency": currency, "stages": stages},
         )
@@ -5814,7 +5192,7 @@ class AsyncTrials:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["running", "finished", "stopped"] | str] | Omitted = OMITTED,
+        status: Sequence[params.TrialStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.TrialView]:
@@ -5826,7 +5204,7 @@ class AsyncTrials:
             self._caller,
             models.TrialView,
             "trials.list",
-            "/api/v1/trials",
+            "/trials",
             {
                 "from": from_,
                 "to": to,
@@ -5839,11 +5217,8 @@ class AsyncTrials:
         )
 
 
-class AsyncRouting:
+class AsyncRouting(AsyncResource):
     """Operations on routing."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create_decision(
         self,
@@ -5865,9 +5240,7 @@ class AsyncRouting:
         return await self._caller.ask(
             models.RoutingDecisionView,
             "routing.create_decision",
-            "POST",
-            "/api/v1/routing/decisions",
-            keyed=True,
+            "POST /routing/decisions",
             key=idempotency_key,
             body={
                 "task_kind": task_kind,
@@ -5899,7 +5272,7 @@ class AsyncRouting:
             self._caller,
             models.RoutingDecisionView,
             "routing.list_decisions",
-            "/api/v1/routing/decisions",
+            "/routing/decisions",
             {
                 "from": from_,
                 "to": to,
@@ -5913,10 +5286,7 @@ class AsyncRouting:
     async def get_decision(self, decision_id: str) -> models.RoutingDecisionView:
         """Read one routing decision."""
         return await self._caller.ask(
-            models.RoutingDecisionView,
-            "routing.get_decision",
-            "GET",
-            f"/api/v1/routing/decisions/{segment(decision_id)}",
+            models.RoutingDecisionView, "routing.get_decision", f"GET /routing/decisions/{segment(decision_id)}"
         )
 
     async def set_outcome(
@@ -5934,19 +5304,14 @@ class AsyncRouting:
         return await self._caller.ask(
             models.RoutingDecisionView,
             "routing.set_outcome",
-            "POST",
-            f"/api/v1/routing/decisions/{segment(decision_id)}/outcome",
-            keyed=True,
+            f"POST /routing/decisions/{segment(decision_id)}/outcome",
             key=idempotency_key,
             body={"score": score, "cost": cost},
         )
 
 
-class AsyncExchangeRates:
+class AsyncExchangeRates(AsyncResource):
     """Operations on exchange rates."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def set(
         self,
@@ -5965,9 +5330,7 @@ class AsyncExchangeRates:
         return await self._caller.ask(
             models.ExchangeRateView,
             "exchange_rates.set",
-            "POST",
-            "/api/v1/exchange-rates",
-            keyed=True,
+            "POST /exchange-rates",
             key=idempotency_key,
             body={"base": base, "quote": quote, "rate": rate, "starts_at": starts_at, "valid_for": valid_for},
         )
@@ -5991,16 +5354,13 @@ class AsyncExchangeRates:
             self._caller,
             models.ExchangeRateView,
             "exchange_rates.list",
-            "/api/v1/exchange-rates",
+            "/exchange-rates",
             {"from": from_, "to": to, "quote": quote, "limit": limit, "cursor": cursor},
         )
 
 
-class AsyncPurchaseOrders:
+class AsyncPurchaseOrders(AsyncResource):
     """Operations on purchase orders."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -6028,9 +5388,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.create",
-            "POST",
-            "/api/v1/purchase-orders",
-            keyed=True,
+            "POST /purchase-orders",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -6061,21 +5419,7 @@ class AsyncPurchaseOrders:
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[
-            Literal[
-                "approved",
-                "needs_alternatives",
-                "needs_approval",
-                "declined_over_budget",
-                "declined_policy",
-                "purchased",
-                "abandoned",
-                "expired",
-                "cancelled",
-            ]
-            | str
-        ]
-        | Omitted = OMITTED,
+        status: Sequence[params.PurchaseOrderStatus] | Omitted = OMITTED,
         unconfirmed: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -6092,7 +5436,7 @@ class AsyncPurchaseOrders:
             self._caller,
             models.PurchaseOrderView,
             "purchase_orders.list",
-            "/api/v1/purchase-orders",
+            "/purchase-orders",
             {
                 "from": from_,
                 "to": to,
@@ -6114,10 +5458,7 @@ class AsyncPurchaseOrders:
     async def get(self, purchase_order_id: str) -> models.PurchaseOrderView:
         """Read one purchase order. Its `ETag` is the version of your own `external_id` and `metadata`."""
         return await self._caller.ask(
-            models.PurchaseOrderView,
-            "purchase_orders.get",
-            "GET",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}",
+            models.PurchaseOrderView, "purchase_orders.get", f"GET /purchase-orders/{segment(purchase_order_id)}"
         )
 
     async def update(
@@ -6133,9 +5474,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.update",
-            "PATCH",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}",
-            keyed=True,
+            f"PATCH /purchase-orders/{segment(purchase_order_id)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"external_id": external_id, "metadata": metadata},
@@ -6151,9 +5490,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.attempt",
-            "POST",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/attempts",
-            keyed=True,
+            f"POST /purchase-orders/{segment(purchase_order_id)}/attempts",
             key=idempotency_key,
             body={"method": method},
         )
@@ -6180,9 +5517,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.report",
-            "POST",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/attempts/{segment(number)}/result",
-            keyed=True,
+            f"POST /purchase-orders/{segment(purchase_order_id)}/attempts/{segment(number)}/result",
             key=idempotency_key,
             body={
                 "result": result,
@@ -6209,9 +5544,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.abandon",
-            "POST",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/abandon",
-            keyed=True,
+            f"POST /purchase-orders/{segment(purchase_order_id)}/abandon",
             key=idempotency_key,
             body={"alternative_action": alternative_action, "saved": saved},
         )
@@ -6231,9 +5564,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.refund",
-            "POST",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/refunds",
-            keyed=True,
+            f"POST /purchase-orders/{segment(purchase_order_id)}/refunds",
             key=idempotency_key,
             body={"amount": amount, "reference": reference},
         )
@@ -6255,9 +5586,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.confirm",
-            "POST",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/confirm",
-            keyed=True,
+            f"POST /purchase-orders/{segment(purchase_order_id)}/confirm",
             key=idempotency_key,
             body={"charged": charged, "refunded": refunded, "digest": digest, "reason": reason},
         )
@@ -6270,9 +5599,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.cancel",
-            "POST",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/cancel",
-            keyed=True,
+            f"POST /purchase-orders/{segment(purchase_order_id)}/cancel",
             key=idempotency_key,
         )
 
@@ -6293,9 +5620,7 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.grant",
-            "POST",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/grant",
-            keyed=True,
+            f"POST /purchase-orders/{segment(purchase_order_id)}/grant",
             key=idempotency_key,
             body={"digest": digest, "pool": pool, "lifts": lifts, "reason": reason},
         )
@@ -6307,19 +5632,14 @@ class AsyncPurchaseOrders:
         return await self._caller.ask(
             models.PurchaseOrderView,
             "purchase_orders.refuse",
-            "POST",
-            f"/api/v1/purchase-orders/{segment(purchase_order_id)}/refuse",
-            keyed=True,
+            f"POST /purchase-orders/{segment(purchase_order_id)}/refuse",
             key=idempotency_key,
             body={"reason": reason},
         )
 
 
-class AsyncCards:
+class AsyncCards(AsyncResource):
     """Operations on cards."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -6341,9 +5661,7 @@ class AsyncCards:
         return await self._caller.ask(
             models.CardView,
             "cards.create",
-            "POST",
-            "/api/v1/cards",
-            keyed=True,
+            "POST /cards",
             key=idempotency_key,
             body={
                 "organization_id": organization_id,
@@ -6365,7 +5683,7 @@ class AsyncCards:
         organization_id: str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["pending", "active", "frozen", "closed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.CardStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CardView]:
@@ -6377,7 +5695,7 @@ class AsyncCards:
             self._caller,
             models.CardView,
             "cards.list",
-            "/api/v1/cards",
+            "/cards",
             {
                 "from": from_,
                 "to": to,
@@ -6392,7 +5710,7 @@ class AsyncCards:
 
     async def get(self, card_id: str) -> models.CardView:
         """Read one card, without its number."""
-        return await self._caller.ask(models.CardView, "cards.get", "GET", f"/api/v1/cards/{segment(card_id)}")
+        return await self._caller.ask(models.CardView, "cards.get", f"GET /cards/{segment(card_id)}")
 
     def list_transactions(
         self,
@@ -6411,41 +5729,26 @@ class AsyncCards:
             self._caller,
             models.CardPaymentView,
             "cards.list_transactions",
-            f"/api/v1/cards/{segment(card_id)}/transactions",
+            f"/cards/{segment(card_id)}/transactions",
             {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
     async def freeze(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
         """Freeze a card: from now on every payment is declined. What is authorized already can still be captured."""
         return await self._caller.ask(
-            models.CardView,
-            "cards.freeze",
-            "POST",
-            f"/api/v1/cards/{segment(card_id)}/freeze",
-            keyed=True,
-            key=idempotency_key,
+            models.CardView, "cards.freeze", f"POST /cards/{segment(card_id)}/freeze", key=idempotency_key
         )
 
     async def unfreeze(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
         """Unfreeze a card: payments are decided again."""
         return await self._caller.ask(
-            models.CardView,
-            "cards.unfreeze",
-            "POST",
-            f"/api/v1/cards/{segment(card_id)}/unfreeze",
-            keyed=True,
-            key=idempotency_key,
+            models.CardView, "cards.unfreeze", f"POST /cards/{segment(card_id)}/unfreeze", key=idempotency_key
         )
 
     async def close(self, card_id: str, *, idempotency_key: str | None = None) -> models.CardView:
         """Close a card for good. What is authorized already can still be captured, and refunds still arrive."""
         return await self._caller.ask(
-            models.CardView,
-            "cards.close",
-            "POST",
-            f"/api/v1/cards/{segment(card_id)}/close",
-            keyed=True,
-            key=idempotency_key,
+            models.CardView, "cards.close", f"POST /cards/{segment(card_id)}/close", key=idempotency_key
         )
 
     async def show_number(self, card_id: str, *, nonce: str) -> models.CardDisplayView:
@@ -6453,33 +5756,25 @@ class AsyncCards:
         return await self._caller.ask(
             models.CardDisplayView,
             "cards.show_number",
-            "POST",
-            f"/api/v1/cards/{segment(card_id)}/display",
+            f"POST /cards/{segment(card_id)}/display",
             repeatable=False,
             body={"nonce": nonce},
         )
 
 
-class AsyncCustomers:
+class AsyncCustomers(AsyncResource):
     """Operations on customers."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.CustomerView:
         """Show the organization's customer at Stripe; 404 if there is none yet."""
         return await self._caller.ask(
-            models.CustomerView,
-            "customers.get",
-            "GET",
-            "/api/v1/billing/customer",
-            query={"organization_id": organization_id},
+            models.CustomerView, "customers.get", "GET /billing/customer", query={"organization_id": organization_id}
         )
 
     async def create(self, *, idempotency_key: str | None = None) -> models.CustomerView:
         """Create the organization's customer at Stripe, or return the existing one."""
         return await self._caller.ask(
-            models.CustomerView, "customers.create", "POST", "/api/v1/billing/customer", keyed=True, key=idempotency_key
+            models.CustomerView, "customers.create", "POST /billing/customer", key=idempotency_key
         )
 
     async def open_portal(self, *, return_url: str | Omitted = OMITTED) -> models.PortalView:
@@ -6488,11 +5783,7 @@ class AsyncCustomers:
         It creates nothing: use the POST request, or `POST /billing/customer`, to create the customer.
         """
         return await self._caller.ask(
-            models.PortalView,
-            "customers.open_portal",
-            "GET",
-            "/api/v1/billing/portal",
-            query={"return_url": return_url},
+            models.PortalView, "customers.open_portal", "GET /billing/portal", query={"return_url": return_url}
         )
 
     async def create_portal_session(
@@ -6502,27 +5793,21 @@ class AsyncCustomers:
         return await self._caller.ask(
             models.PortalView,
             "customers.create_portal_session",
-            "POST",
-            "/api/v1/billing/portal",
-            keyed=True,
+            "POST /billing/portal",
             key=idempotency_key,
             body={"return_url": return_url},
         )
 
 
-class AsyncPaymentMethods:
+class AsyncPaymentMethods(AsyncResource):
     """Operations on payment methods."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.PaymentMethodList:
         """List the organization's payment methods as they are at Stripe now."""
         return await self._caller.ask(
             models.PaymentMethodList,
             "payment_methods.list",
-            "GET",
-            "/api/v1/billing/payment-methods",
+            "GET /billing/payment-methods",
             query={"organization_id": organization_id},
         )
 
@@ -6531,9 +5816,7 @@ class AsyncPaymentMethods:
         return await self._caller.ask(
             models.SetupIntentView,
             "payment_methods.create_setup_intent",
-            "POST",
-            "/api/v1/billing/setup-intent",
-            keyed=True,
+            "POST /billing/setup-intent",
             key=idempotency_key,
         )
 
@@ -6542,32 +5825,24 @@ class AsyncPaymentMethods:
         return await self._caller.ask(
             models.PaymentMethodList,
             "payment_methods.make_default",
-            "PUT",
-            f"/api/v1/billing/payment-methods/{segment(method_id)}/default",
-            keyed=True,
+            f"PUT /billing/payment-methods/{segment(method_id)}/default",
             key=idempotency_key,
         )
 
     async def detach(self, method_id: str) -> None:
         """Detach a stored payment method permanently; detaching it again changes nothing."""
-        await self._caller.send(
-            "payment_methods.detach", "DELETE", f"/api/v1/billing/payment-methods/{segment(method_id)}"
-        )
+        await self._caller.send("payment_methods.detach", f"DELETE /billing/payment-methods/{segment(method_id)}")
 
 
-class AsyncConnectedAccounts:
+class AsyncConnectedAccounts(AsyncResource):
     """Operations on connected accounts."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.CreatorAccountView:
         """Show the organization's account for payouts; 404 if there is none yet."""
         return await self._caller.ask(
             models.CreatorAccountView,
             "connected_accounts.get",
-            "GET",
-            "/api/v1/billing/connect",
+            "GET /billing/connect",
             query={"organization_id": organization_id},
         )
 
@@ -6587,27 +5862,21 @@ class AsyncConnectedAccounts:
         return await self._caller.ask(
             models.ConnectView,
             "connected_accounts.connect",
-            "POST",
-            "/api/v1/billing/connect",
-            keyed=True,
+            "POST /billing/connect",
             key=idempotency_key,
             body={"country": country, "email": email, "return_url": return_url, "refresh_url": refresh_url},
         )
 
 
-class AsyncPayouts:
+class AsyncPayouts(AsyncResource):
     """Operations on payouts."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.PayoutPreview:
         """Show what could be paid out now and to which account. Nothing is paid out."""
         return await self._caller.ask(
             models.PayoutPreview,
             "payouts.preview",
-            "GET",
-            "/api/v1/billing/payouts/preview",
+            "GET /billing/payouts/preview",
             query={"organization_id": organization_id},
         )
 
@@ -6625,9 +5894,7 @@ class AsyncPayouts:
         return await self._caller.ask(
             models.PayoutView,
             "payouts.create",
-            "POST",
-            "/api/v1/billing/payouts",
-            keyed=True,
+            "POST /billing/payouts",
             key=idempotency_key,
             body={"amount": amount, "currency": currency},
         )
@@ -6642,8 +5909,7 @@ class AsyncPayouts:
         currency: str | Omitted = OMITTED,
         min_amount: AmountLike | Omitted = OMITTED,
         max_amount: AmountLike | Omitted = OMITTED,
-        status: Sequence[Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str]
-        | Omitted = OMITTED,
+        status: Sequence[params.PayoutStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PayoutView]:
@@ -6655,7 +5921,7 @@ class AsyncPayouts:
             self._caller,
             models.PayoutView,
             "payouts.list",
-            "/api/v1/billing/payouts",
+            "/billing/payouts",
             {
                 "from": from_,
                 "to": to,
@@ -6678,9 +5944,7 @@ class AsyncPayouts:
         return await self._caller.ask(
             models.PayoutView,
             "payouts.give_up",
-            "POST",
-            f"/api/v1/billing/payouts/{segment(payout_id)}/give-up",
-            keyed=True,
+            f"POST /billing/payouts/{segment(payout_id)}/give-up",
             key=idempotency_key,
             body={"reason": reason},
         )
@@ -6690,8 +5954,7 @@ class AsyncPayouts:
         return await self._caller.ask(
             models.PayoutScheduleView,
             "payouts.get_schedule",
-            "GET",
-            "/api/v1/billing/payouts/schedule",
+            "GET /billing/payouts/schedule",
             query={"organization_id": organization_id},
         )
 
@@ -6710,25 +5973,18 @@ class AsyncPayouts:
         return await self._caller.ask(
             models.PayoutScheduleView,
             "payouts.set_schedule",
-            "PUT",
-            "/api/v1/billing/payouts/schedule",
-            keyed=True,
+            "PUT /billing/payouts/schedule",
             key=idempotency_key,
             body={"interval": interval, "weekly_anchor": weekly_anchor, "monthly_anchor": monthly_anchor},
         )
 
     async def get(self, payout_id: str) -> models.PayoutView:
         """Show a payout."""
-        return await self._caller.ask(
-            models.PayoutView, "payouts.get", "GET", f"/api/v1/billing/payouts/{segment(payout_id)}"
-        )
+        return await self._caller.ask(models.PayoutView, "payouts.get", f"GET /billing/payouts/{segment(payout_id)}")
 
 
-class AsyncProjects:
+class AsyncProjects(AsyncResource):
     """Operations on projects."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -6744,9 +6000,7 @@ class AsyncProjects:
         return await self._caller.ask(
             models.ProjectView,
             "projects.create",
-            "POST",
-            "/api/v1/projects",
-            keyed=True,
+            "POST /projects",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -6778,7 +6032,7 @@ class AsyncProjects:
             self._caller,
             models.ProjectView,
             "projects.list",
-            "/api/v1/projects",
+            "/projects",
             {
                 "from": from_,
                 "to": to,
@@ -6794,7 +6048,7 @@ class AsyncProjects:
 
     async def get(self, slug: str) -> models.ProjectView:
         """Read one project of your organization."""
-        return await self._caller.ask(models.ProjectView, "projects.get", "GET", f"/api/v1/projects/{segment(slug)}")
+        return await self._caller.ask(models.ProjectView, "projects.get", f"GET /projects/{segment(slug)}")
 
     async def update(
         self,
@@ -6813,9 +6067,7 @@ class AsyncProjects:
         return await self._caller.ask(
             models.ProjectView,
             "projects.update",
-            "PATCH",
-            f"/api/v1/projects/{segment(slug)}",
-            keyed=True,
+            f"PATCH /projects/{segment(slug)}",
             key=idempotency_key,
             headers={"if-match": if_match},
             body={"external_id": external_id, "metadata": metadata, "name": name},
@@ -6824,23 +6076,13 @@ class AsyncProjects:
     async def deploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
         """Deploy a project. Beyond the plan's limit it occupies a slot. Deploying it again changes nothing."""
         return await self._caller.ask(
-            models.ProjectView,
-            "projects.deploy",
-            "POST",
-            f"/api/v1/projects/{segment(slug)}/deploy",
-            keyed=True,
-            key=idempotency_key,
+            models.ProjectView, "projects.deploy", f"POST /projects/{segment(slug)}/deploy", key=idempotency_key
         )
 
     async def undeploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
         """Undeploy a project, which frees its slot. Undeploying it again changes nothing."""
         return await self._caller.ask(
-            models.ProjectView,
-            "projects.undeploy",
-            "DELETE",
-            f"/api/v1/projects/{segment(slug)}/deploy",
-            keyed=True,
-            key=idempotency_key,
+            models.ProjectView, "projects.undeploy", f"DELETE /projects/{segment(slug)}/deploy", key=idempotency_key
         )
 
     async def get_deployment_limits(self, *, organization_id: str | Omitted = OMITTED) -> models.LimitsView:
@@ -6848,8 +6090,7 @@ class AsyncProjects:
         return await self._caller.ask(
             models.LimitsView,
             "projects.get_deployment_limits",
-            "GET",
-            "/api/v1/projects/deployment/limits",
+            "GET /projects/deployment/limits",
             query={"organization_id": organization_id},
         )
 
@@ -6875,9 +6116,7 @@ class AsyncProjects:
         return await self._caller.ask(
             models.SlotPurchaseView,
             "projects.purchase_slot",
-            "POST",
-            "/api/v1/projects/deployment/purchase-slot",
-            keyed=True,
+            "POST /projects/deployment/purchase-slot",
             key=idempotency_key,
             body={
                 "external_id": external_id,
@@ -6894,11 +6133,8 @@ class AsyncProjects:
         )
 
 
-class AsyncUsage:
+class AsyncUsage(AsyncResource):
     """Operations on usage."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def send_events(self, *, body: Any, organization_id: str | Omitted = OMITTED) -> models.EventsView:
         """Record usage events, as CloudEvents 1.0 in JSON: one event, a batch, or one event a line.
@@ -6908,8 +6144,7 @@ class AsyncUsage:
         return await self._caller.ask(
             models.EventsView,
             "usage.send_events",
-            "POST",
-            "/api/v1/usage/events",
+            "POST /usage/events",
             query={"organization_id": organization_id},
             body=Free(body),
         )
@@ -6935,8 +6170,7 @@ class AsyncUsage:
         return await self._caller.ask(
             models.EstimateView,
             "usage.estimate",
-            "POST",
-            "/api/v1/usage/estimate",
+            "POST /usage/estimate",
             body={
                 "model": model,
                 "provider": provider,
@@ -6961,9 +6195,7 @@ class AsyncUsage:
         return await self._caller.ask(
             models.SyncView,
             "usage.sync",
-            "POST",
-            "/api/v1/billing/usage/sync",
-            keyed=True,
+            "POST /billing/usage/sync",
             key=idempotency_key,
             body={"start_date": start_date},
         )
@@ -6978,9 +6210,7 @@ class AsyncUsage:
         return await self._caller.ask(
             models.EventChargeView,
             "usage.void_charge",
-            "POST",
-            f"/api/v1/usage/charges/{segment(event_id)}/void",
-            keyed=True,
+            f"POST /usage/charges/{segment(event_id)}/void",
             key=idempotency_key,
             body={"organization_id": organization_id, "reason": reason},
         )
@@ -7007,8 +6237,7 @@ class AsyncUsage:
         return await self._caller.ask(
             models.UsageView,
             "usage.get",
-            "GET",
-            "/api/v1/billing/usage",
+            "GET /billing/usage",
             query={
                 "from": from_,
                 "to": to,
@@ -7049,7 +6278,7 @@ class AsyncUsage:
             self._caller,
             models.UsageEventView,
             "usage.list_events",
-            "/api/v1/billing/usage/logs",
+            "/billing/usage/logs",
             {
                 "from": from_,
                 "to": to,
@@ -7075,17 +6304,13 @@ class AsyncUsage:
         return await self._caller.ask(
             models.UsageRunView,
             "usage.get_of_run",
-            "GET",
-            f"/api/v1/usage/runs/{segment(run_id)}",
+            f"GET /usage/runs/{segment(run_id)}",
             query={"organization_id": organization_id},
         )
 
 
-class AsyncWebhookEndpoints:
+class AsyncWebhookEndpoints(AsyncResource):
     """Operations on webhook endpoints."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -7105,9 +6330,7 @@ class AsyncWebhookEndpoints:
         return await self._caller.ask(
             models.WebhookEndpointCreated,
             "webhook_endpoints.create",
-            "POST",
-            "/api/v1/webhook-endpoints",
-            keyed=True,
+            "POST /webhook-endpoints",
             key=idempotency_key,
             body={
                 "url": url,
@@ -7126,7 +6349,7 @@ class AsyncWebhookEndpoints:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["enabled", "paused", "disabled", "deleted"] | str] | Omitted = OMITTED,
+        status: Sequence[params.EndpointStatus] | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.WebhookEndpointView]:
@@ -7138,7 +6361,7 @@ class AsyncWebhookEndpoints:
             self._caller,
             models.WebhookEndpointView,
             "webhook_endpoints.list",
-            "/api/v1/webhook-endpoints",
+            "/webhook-endpoints",
             {
                 "from": from_,
                 "to": to,
@@ -7153,10 +6376,7 @@ class AsyncWebhookEndpoints:
     async def get(self, endpoint_id: str) -> models.WebhookEndpointView:
         """Read one webhook endpoint."""
         return await self._caller.ask(
-            models.WebhookEndpointView,
-            "webhook_endpoints.get",
-            "GET",
-            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}",
+            models.WebhookEndpointView, "webhook_endpoints.get", f"GET /webhook-endpoints/{segment(endpoint_id)}"
         )
 
     async def change(
@@ -7177,9 +6397,7 @@ class AsyncWebhookEndpoints:
         return await self._caller.ask(
             models.WebhookEndpointView,
             "webhook_endpoints.change",
-            "PATCH",
-            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}",
-            keyed=True,
+            f"PATCH /webhook-endpoints/{segment(endpoint_id)}",
             key=idempotency_key,
             body={"url": url, "types": types, "description": description, "ordering": ordering, "status": status},
         )
@@ -7187,11 +6405,7 @@ class AsyncWebhookEndpoints:
     async def delete(self, endpoint_id: str, *, idempotency_key: str | None = None) -> None:
         """Delete a webhook endpoint permanently. Waiting events are not sent."""
         await self._caller.send(
-            "webhook_endpoints.delete",
-            "DELETE",
-            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}",
-            keyed=True,
-            key=idempotency_key,
+            "webhook_endpoints.delete", f"DELETE /webhook-endpoints/{segment(endpoint_id)}", key=idempotency_key
         )
 
     async def rotate_secret(
@@ -7204,9 +6418,7 @@ class AsyncWebhookEndpoints:
         return await self._caller.ask(
             models.WebhookEndpointCreated,
             "webhook_endpoints.rotate_secret",
-            "POST",
-            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/rotate-secret",
-            keyed=True,
+            f"POST /webhook-endpoints/{segment(endpoint_id)}/rotate-secret",
             key=idempotency_key,
         )
 
@@ -7215,9 +6427,7 @@ class AsyncWebhookEndpoints:
         return await self._caller.ask(
             models.WebhookTested,
             "webhook_endpoints.test",
-            "POST",
-            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/test",
-            keyed=True,
+            f"POST /webhook-endpoints/{segment(endpoint_id)}/test",
             key=idempotency_key,
         )
 
@@ -7238,9 +6448,7 @@ class AsyncWebhookEndpoints:
         return await self._caller.ask(
             models.WebhookReplayed,
             "webhook_endpoints.replay",
-            "POST",
-            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/replay",
-            keyed=True,
+            f"POST /webhook-endpoints/{segment(endpoint_id)}/replay",
             key=idempotency_key,
             body={"from": from_, "to": to, "types": types, "only_failed": only_failed},
         )
@@ -7251,7 +6459,7 @@ class AsyncWebhookEndpoints:
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
-        status: Sequence[Literal["pending", "delivered", "failed", "skipped"] | str] | Omitted = OMITTED,
+        status: Sequence[params.DeliveryStatus] | Omitted = OMITTED,
         type: str | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -7265,7 +6473,7 @@ class AsyncWebhookEndpoints:
             self._caller,
             models.WebhookDeliveryView,
             "webhook_endpoints.list_deliveries",
-            f"/api/v1/webhook-endpoints/{segment(endpoint_id)}/deliveries",
+            f"/webhook-endpoints/{segment(endpoint_id)}/deliveries",
             {
                 "from": from_,
                 "to": to,
@@ -7284,18 +6492,13 @@ class AsyncWebhookEndpoints:
         return await self._caller.ask(
             models.WebhookDeliveryView,
             "webhook_endpoints.retry_delivery",
-            "POST",
-            f"/api/v1/webhook-deliveries/{segment(delivery_id)}/retry",
-            keyed=True,
+            f"POST /webhook-deliveries/{segment(delivery_id)}/retry",
             key=idempotency_key,
         )
 
 
-class AsyncMeters:
+class AsyncMeters(AsyncResource):
     """Operations on meters."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -7316,9 +6519,7 @@ class AsyncMeters:
         return await self._caller.ask(
             models.MeterView,
             "meters.create",
-            "POST",
-            "/api/v1/usage/meters",
-            keyed=True,
+            "POST /usage/meters",
             key=idempotency_key,
             body={
                 "name": name,
@@ -7349,7 +6550,7 @@ class AsyncMeters:
             self._caller,
             models.MeterView,
             "meters.list",
-            "/api/v1/usage/meters",
+            "/usage/meters",
             {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
         )
 
@@ -7371,8 +6572,7 @@ class AsyncMeters:
         return await self._caller.ask(
             models.MeterUsageView,
             "meters.get_usage",
-            "GET",
-            f"/api/v1/usage/meters/{segment(meter_id)}",
+            f"GET /usage/meters/{segment(meter_id)}",
             query={
                 "from": from_,
                 "to": to,
@@ -7385,9 +6585,7 @@ class AsyncMeters:
 
     async def close(self, meter_id: str) -> models.MeterView:
         """Close a meter. It counts nothing more; what it counted stays."""
-        return await self._caller.ask(
-            models.MeterView, "meters.close", "DELETE", f"/api/v1/usage/meters/{segment(meter_id)}"
-        )
+        return await self._caller.ask(models.MeterView, "meters.close", f"DELETE /usage/meters/{segment(meter_id)}")
 
     async def charge(self, meter_id: str) -> models.MeterView:
         """Charge organizations' credits for what a meter counts from now on, once for each event.
@@ -7395,27 +6593,17 @@ class AsyncMeters:
         An event is charged at the meter's price, or at its own cost if the meter has none. This cannot be undone: to stop, close the meter and create another one.
         """
         return await self._caller.ask(
-            models.MeterView,
-            "meters.charge",
-            "POST",
-            f"/api/v1/usage/meters/{segment(meter_id)}/charge",
-            repeatable=False,
+            models.MeterView, "meters.charge", f"POST /usage/meters/{segment(meter_id)}/charge", repeatable=False
         )
 
 
-class AsyncBillingTerms:
+class AsyncBillingTerms(AsyncResource):
     """Operations on billing terms."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(self, organization_id: str) -> models.BillingTermsView:
         """Show an organization's current billing terms, and those that follow."""
         return await self._caller.ask(
-            models.BillingTermsView,
-            "billing_terms.get",
-            "GET",
-            f"/api/v1/organizations/{segment(organization_id)}/billing-terms",
+            models.BillingTermsView, "billing_terms.get", f"GET /organizations/{segment(organization_id)}/billing-terms"
         )
 
     async def agree(
@@ -7442,9 +6630,7 @@ class AsyncBillingTerms:
         return await self._caller.ask(
             models.BillingTermsView,
             "billing_terms.agree",
-            "PUT",
-            f"/api/v1/organizations/{segment(organization_id)}/billing-terms",
-            keyed=True,
+            f"PUT /organizations/{segment(organization_id)}/billing-terms",
             key=idempotency_key,
             body={
                 "mode": mode,
@@ -7462,19 +6648,15 @@ class AsyncBillingTerms:
         )
 
 
-class AsyncBillingProfile:
+class AsyncBillingProfile(AsyncResource):
     """Operations on billing profile."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.ProfileView:
         """Show the organization's billing profile: the name, address and tax details on its invoices."""
         return await self._caller.ask(
             models.ProfileView,
             "billing_profile.get",
-            "GET",
-            "/api/v1/billing/profile",
+            "GET /billing/profile",
             query={"organization_id": organization_id},
         )
 
@@ -7498,9 +6680,7 @@ class AsyncBillingProfile:
         return await self._caller.ask(
             models.ProfileView,
             "billing_profile.set",
-            "PUT",
-            "/api/v1/billing/profile",
-            keyed=True,
+            "PUT /billing/profile",
             key=idempotency_key,
             body={
                 "legal_name": legal_name,
@@ -7530,9 +6710,7 @@ class AsyncBillingProfile:
         return await self._caller.ask(
             models.ProfileView,
             "billing_profile.decide",
-            "PUT",
-            "/api/v1/billing/profile/decisions",
-            keyed=True,
+            "PUT /billing/profile/decisions",
             key=idempotency_key,
             body={
                 "organization_id": organization_id,
@@ -7543,11 +6721,8 @@ class AsyncBillingProfile:
         )
 
 
-class AsyncTaxRates:
+class AsyncTaxRates(AsyncResource):
     """Operations on tax rates."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def add(
         self,
@@ -7565,9 +6740,7 @@ class AsyncTaxRates:
         return await self._caller.ask(
             models.TaxRateView,
             "tax_rates.add",
-            "POST",
-            "/api/v1/tax-rates",
-            keyed=True,
+            "POST /tax-rates",
             key=idempotency_key,
             body={
                 "code": code,
@@ -7598,37 +6771,20 @@ class AsyncTaxRates:
             self._caller,
             models.TaxRateView,
             "tax_rates.list",
-            "/api/v1/tax-rates",
+            "/tax-rates",
             {"from": from_, "to": to, "q": q, "country": country, "limit": limit, "cursor": cursor},
         )
 
 
-class AsyncPrincipals:
+class AsyncPrincipals(AsyncResource):
     """Operations on principals."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
         *,
         organization_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        role: Literal[
-            "owner",
-            "admin",
-            "finance",
-            "member",
-            "auditor",
-            "agent",
-            "operator",
-            "arbiter",
-            "validator",
-            "accountant",
-            "platform_auditor",
-        ]
-        | str
-        | Omitted = OMITTED,
+        role: params.Role | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.PrincipalView]:
@@ -7640,17 +6796,14 @@ class AsyncPrincipals:
             self._caller,
             models.PrincipalView,
             "principals.list",
-            "/api/v1/principals",
+            "/principals",
             {"organization_id": organization_id, "q": q, "role": role, "limit": limit, "cursor": cursor},
         )
 
     async def revoke(self, principal: str, *, organization_id: str | Omitted = OMITTED) -> None:
         """Revoke a principal at once: its keys, sessions, links and invitation end. Keys that it issued to others stay."""
         await self._caller.send(
-            "principals.revoke",
-            "DELETE",
-            f"/api/v1/principals/{segment(principal)}",
-            query={"organization_id": organization_id},
+            "principals.revoke", f"DELETE /principals/{segment(principal)}", query={"organization_id": organization_id}
         )
 
     async def invite(
@@ -7668,9 +6821,7 @@ class AsyncPrincipals:
         return await self._caller.ask(
             models.InvitationView,
             "principals.invite",
-            "POST",
-            "/api/v1/invitations",
-            keyed=True,
+            "POST /invitations",
             key=idempotency_key,
             body={"organization_id": organization_id, "email": email, "role": role},
         )
@@ -7680,34 +6831,25 @@ class AsyncPrincipals:
 
         The response is the same for every address, and takes the same time. Requests count against the client's address.
         """
-        await self._caller.send(
-            "principals.mail_link", "POST", "/api/v1/sessions/mail", repeatable=False, body={"email": email}
-        )
+        await self._caller.send("principals.mail_link", "POST /sessions/mail", repeatable=False, body={"email": email})
 
 
-class AsyncSessions:
+class AsyncSessions(AsyncResource):
     """Operations on sessions."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def me(self, *, marks: bool | Omitted = OMITTED, unread: bool | Omitted = OMITTED) -> models.MeView:
         """Show the caller: the principal, its role and permissions, and the session if there is one.
 
         With `marks`, a page that follows changes needs only this call to begin.
         """
-        return await self._caller.ask(
-            models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks, "unread": unread}
-        )
+        return await self._caller.ask(models.MeView, "sessions.me", "GET /me", query={"marks": marks, "unread": unread})
 
     async def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
         """Open a session with a key. Its token acts as the key does, until the session or the key ends.
 
         A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
         """
-        return await self._caller.ask(
-            models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
-        )
+        return await self._caller.ask(models.SessionCreated, "sessions.create", "POST /sessions", key=idempotency_key)
 
     def list(
         self,
@@ -7728,7 +6870,7 @@ class AsyncSessions:
             self._caller,
             models.SessionView,
             "sessions.list",
-            "/api/v1/sessions",
+            "/sessions",
             {
                 "from": from_,
                 "to": to,
@@ -7745,14 +6887,11 @@ class AsyncSessions:
 
         All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles whose keys they may revoke. Operators can end every session.
         """
-        await self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
+        await self._caller.send("sessions.end", f"DELETE /sessions/{segment(session_id)}")
 
 
-class AsyncSessionLinks:
+class AsyncSessionLinks(AsyncResource):
     """Operations on session links."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -7773,9 +6912,7 @@ class AsyncSessionLinks:
         return await self._caller.ask(
             models.LinkCreated,
             "session_links.create",
-            "POST",
-            "/api/v1/sessions/links",
-            keyed=True,
+            "POST /sessions/links",
             key=idempotency_key,
             body={
                 "organization_id": organization_id,
@@ -7806,13 +6943,13 @@ class AsyncSessionLinks:
             self._caller,
             models.LinkView,
             "session_links.list",
-            "/api/v1/sessions/links",
+            "/sessions/links",
             {"from": from_, "to": to, "organization_id": organization_id, "q": q, "limit": limit, "cursor": cursor},
         )
 
     async def end(self, link_id: str) -> None:
         """End a link at once, and the session that it has opened. Ending it again changes nothing."""
-        await self._caller.send("session_links.end", "DELETE", f"/api/v1/sessions/links/{segment(link_id)}")
+        await self._caller.send("session_links.end", f"DELETE /sessions/links/{segment(link_id)}")
 
     async def preview(self, *, token: str) -> models.LinkPreview:
         """Show the principal as which a link would open a session. This does not use the link.
@@ -7822,8 +6959,7 @@ class AsyncSessionLinks:
         return await self._caller.ask(
             models.LinkPreview,
             "session_links.preview",
-            "POST",
-            "/api/v1/sessions/links/preview",
+            "POST /sessions/links/preview",
             repeatable=False,
             body={"token": token},
         )
@@ -7831,20 +6967,12 @@ class AsyncSessionLinks:
     async def redeem(self, *, token: str) -> models.Redeemed:
         """Redeem a link: open its session. No key is needed. Of two concurrent requests, one succeeds."""
         return await self._caller.ask(
-            models.Redeemed,
-            "session_links.redeem",
-            "POST",
-            "/api/v1/sessions/redeem",
-            repeatable=False,
-            body={"token": token},
+            models.Redeemed, "session_links.redeem", "POST /sessions/redeem", repeatable=False, body={"token": token}
         )
 
 
-class AsyncAudit:
+class AsyncAudit(AsyncResource):
     """Operations on audit."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -7867,7 +6995,7 @@ class AsyncAudit:
             self._caller,
             models.AuditView,
             "audit.list",
-            "/api/v1/audit",
+            "/audit",
             {
                 "from": from_,
                 "to": to,
@@ -7882,11 +7010,8 @@ class AsyncAudit:
         )
 
 
-class AsyncAlerts:
+class AsyncAlerts(AsyncResource):
     """Operations on alerts."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -7895,11 +7020,11 @@ class AsyncAlerts:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["firing", "acknowledged", "resolved"] | str] | Omitted = OMITTED,
+        status: Sequence[params.AlertStatus] | Omitted = OMITTED,
         unacknowledged: bool | Omitted = OMITTED,
         kind: str | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
-        severity: Literal["info", "warning", "critical"] | str | Omitted = OMITTED,
+        severity: params.Severity | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.AlertView]:
@@ -7913,7 +7038,7 @@ class AsyncAlerts:
             self._caller,
             models.AlertView,
             "alerts.list",
-            "/api/v1/alerts",
+            "/alerts",
             {
                 "from": from_,
                 "to": to,
@@ -7935,12 +7060,7 @@ class AsyncAlerts:
         An organization acknowledges alerts for itself. If operators should handle the alert as well, it stays open for them.
         """
         return await self._caller.ask(
-            models.AlertView,
-            "alerts.acknowledge",
-            "POST",
-            f"/api/v1/alerts/{segment(alert_id)}/acknowledge",
-            keyed=True,
-            key=idempotency_key,
+            models.AlertView, "alerts.acknowledge", f"POST /alerts/{segment(alert_id)}/acknowledge", key=idempotency_key
         )
 
     async def resolve(self, alert_id: str, *, idempotency_key: str | None = None) -> models.AlertView:
@@ -7951,12 +7071,7 @@ class AsyncAlerts:
         An organization can resolve alerts that only it has to handle. Most alerts resolve automatically when their case is over.
         """
         return await self._caller.ask(
-            models.AlertView,
-            "alerts.resolve",
-            "POST",
-            f"/api/v1/alerts/{segment(alert_id)}/resolve",
-            keyed=True,
-            key=idempotency_key,
+            models.AlertView, "alerts.resolve", f"POST /alerts/{segment(alert_id)}/resolve", key=idempotency_key
         )
 
     async def snooze(
@@ -7969,19 +7084,14 @@ class AsyncAlerts:
         return await self._caller.ask(
             models.AlertView,
             "alerts.snooze",
-            "POST",
-            f"/api/v1/alerts/{segment(alert_id)}/snooze",
-            keyed=True,
+            f"POST /alerts/{segment(alert_id)}/snooze",
             key=idempotency_key,
             body={"until": until},
         )
 
 
-class AsyncAlertRules:
+class AsyncAlertRules(AsyncResource):
     """Operations on alert rules."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.AlertRulePage:
         """List the built-in rules, and then the other rules, newest first. All are on one page.
@@ -7989,11 +7099,7 @@ class AsyncAlertRules:
         With `Accept: text/csv` the response is a CSV file.
         """
         return await self._caller.ask(
-            models.AlertRulePage,
-            "alert_rules.list",
-            "GET",
-            "/api/v1/alert-rules",
-            query={"organization_id": organization_id},
+            models.AlertRulePage, "alert_rules.list", "GET /alert-rules", query={"organization_id": organization_id}
         )
 
     async def create(
@@ -8017,9 +7123,7 @@ class AsyncAlertRules:
         return await self._caller.ask(
             models.AlertRuleView,
             "alert_rules.create",
-            "POST",
-            "/api/v1/alert-rules",
-            keyed=True,
+            "POST /alert-rules",
             key=idempotency_key,
             body={
                 "metric": metric,
@@ -8039,17 +7143,14 @@ class AsyncAlertRules:
 
     async def list_metrics(self) -> models.AlertMetricsView:
         """List the metrics that rules can watch, with their conditions and filters."""
-        return await self._caller.ask(
-            models.AlertMetricsView, "alert_rules.list_metrics", "GET", "/api/v1/alert-rules/metrics"
-        )
+        return await self._caller.ask(models.AlertMetricsView, "alert_rules.list_metrics", "GET /alert-rules/metrics")
 
     async def get(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> models.AlertRuleView:
         """Read a rule by its id, or a built-in rule by its name."""
         return await self._caller.ask(
             models.AlertRuleView,
             "alert_rules.get",
-            "GET",
-            f"/api/v1/alert-rules/{segment(rule_id)}",
+            f"GET /alert-rules/{segment(rule_id)}",
             query={"organization_id": organization_id},
         )
 
@@ -8077,9 +7178,7 @@ class AsyncAlertRules:
         return await self._caller.ask(
             models.AlertRuleView,
             "alert_rules.set",
-            "PUT",
-            f"/api/v1/alert-rules/{segment(rule_id)}",
-            keyed=True,
+            f"PUT /alert-rules/{segment(rule_id)}",
             key=idempotency_key,
             query={"organization_id": organization_id},
             body={
@@ -8099,24 +7198,16 @@ class AsyncAlertRules:
     async def delete(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> None:
         """Delete a rule. An alert that it has raised is resolved. A built-in rule is reset to its original state."""
         await self._caller.send(
-            "alert_rules.delete",
-            "DELETE",
-            f"/api/v1/alert-rules/{segment(rule_id)}",
-            query={"organization_id": organization_id},
+            "alert_rules.delete", f"DELETE /alert-rules/{segment(rule_id)}", query={"organization_id": organization_id}
         )
 
 
-class AsyncNotificationDefaults:
+class AsyncNotificationDefaults(AsyncResource):
     """Operations on notification defaults."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def list(self) -> models.DefaultsPage:
         """List each notification type with its default timing by role. For operators and auditors of the platform."""
-        return await self._caller.ask(
-            models.DefaultsPage, "notification_defaults.list", "GET", "/api/v1/notifications/defaults"
-        )
+        return await self._caller.ask(models.DefaultsPage, "notification_defaults.list", "GET /notifications/defaults")
 
     async def set(
         self,
@@ -8132,9 +7223,7 @@ class AsyncNotificationDefaults:
         return await self._caller.ask(
             models.DefaultsView,
             "notification_defaults.set",
-            "PUT",
-            f"/api/v1/notifications/defaults/{segment(notification_type)}",
-            keyed=True,
+            f"PUT /notifications/defaults/{segment(notification_type)}",
             key=idempotency_key,
             body={"roles": roles},
         )
@@ -8142,15 +7231,12 @@ class AsyncNotificationDefaults:
     async def reset(self, notification_type: str) -> None:
         """Reset a notification type to the built-in defaults. For operators."""
         await self._caller.send(
-            "notification_defaults.reset", "DELETE", f"/api/v1/notifications/defaults/{segment(notification_type)}"
+            "notification_defaults.reset", f"DELETE /notifications/defaults/{segment(notification_type)}"
         )
 
 
-class AsyncNotifications:
+class AsyncNotifications(AsyncResource):
     """Operations on notifications."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -8171,7 +7257,7 @@ class AsyncNotifications:
             self._caller,
             models.NotificationView,
             "notifications.list",
-            "/api/v1/notifications",
+            "/notifications",
             {
                 "from": from_,
                 "to": to,
@@ -8190,9 +7276,7 @@ class AsyncNotifications:
         return await self._caller.ask(
             models.NotificationsReadView,
             "notifications.read_many",
-            "POST",
-            "/api/v1/notifications/read",
-            keyed=True,
+            "POST /notifications/read",
             key=idempotency_key,
             body={"until": until},
         )
@@ -8200,7 +7284,7 @@ class AsyncNotifications:
     async def get_preferences(self) -> models.PreferencesView:
         """Read the caller's preferences: how soon it gets each type of notification on each of its channels."""
         return await self._caller.ask(
-            models.PreferencesView, "notifications.get_preferences", "GET", "/api/v1/notifications/preferences"
+            models.PreferencesView, "notifications.get_preferences", "GET /notifications/preferences"
         )
 
     async def set_preferences(
@@ -8221,9 +7305,7 @@ class AsyncNotifications:
         return await self._caller.ask(
             models.PreferencesView,
             "notifications.set_preferences",
-            "PUT",
-            "/api/v1/notifications/preferences",
-            keyed=True,
+            "PUT /notifications/preferences",
             key=idempotency_key,
             body={
                 "language": language,
@@ -8237,9 +7319,7 @@ class AsyncNotifications:
 
     async def list_channels(self) -> models.ChannelPage:
         """List the caller's channels, at most ten. The inbox always exists and is not listed."""
-        return await self._caller.ask(
-            models.ChannelPage, "notifications.list_channels", "GET", "/api/v1/notifications/channels"
-        )
+        return await self._caller.ask(models.ChannelPage, "notifications.list_channels", "GET /notifications/channels")
 
     async def create_channel(
         self,
@@ -8253,9 +7333,7 @@ class AsyncNotifications:
         return await self._caller.ask(
             models.ChannelView,
             "notifications.create_channel",
-            "POST",
-            "/api/v1/notifications/channels",
-            keyed=True,
+            "POST /notifications/channels",
             key=idempotency_key,
             body={"kind": kind, "address": address, "url": url},
         )
@@ -8265,8 +7343,7 @@ class AsyncNotifications:
         return await self._caller.ask(
             models.ChannelView,
             "notifications.verify_channel",
-            "POST",
-            f"/api/v1/notifications/channels/{segment(channel_id)}/verify",
+            f"POST /notifications/channels/{segment(channel_id)}/verify",
             repeatable=False,
             body={"code": code},
         )
@@ -8276,35 +7353,26 @@ class AsyncNotifications:
         return await self._caller.ask(
             models.ChannelView,
             "notifications.resend_code",
-            "POST",
-            f"/api/v1/notifications/channels/{segment(channel_id)}/resend",
-            keyed=True,
+            f"POST /notifications/channels/{segment(channel_id)}/resend",
             key=idempotency_key,
         )
 
     async def delete_channel(self, channel_id: str) -> None:
         """Delete a channel permanently. Nothing more is sent to it."""
-        await self._caller.send(
-            "notifications.delete_channel", "DELETE", f"/api/v1/notifications/channels/{segment(channel_id)}"
-        )
+        await self._caller.send("notifications.delete_channel", f"DELETE /notifications/channels/{segment(channel_id)}")
 
     async def read(self, notification_id: str, *, idempotency_key: str | None = None) -> models.NotificationView:
         """Mark a notification in the caller's inbox as read. The first time counts."""
         return await self._caller.ask(
             models.NotificationView,
             "notifications.read",
-            "POST",
-            f"/api/v1/notifications/{segment(notification_id)}/read",
-            keyed=True,
+            f"POST /notifications/{segment(notification_id)}/read",
             key=idempotency_key,
         )
 
 
-class AsyncMailSuppressions:
+class AsyncMailSuppressions(AsyncResource):
     """Operations on mail suppressions."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -8325,7 +7393,7 @@ class AsyncMailSuppressions:
             self._caller,
             models.MailSuppressionView,
             "mail_suppressions.list",
-            "/api/v1/mail-suppressions",
+            "/mail-suppressions",
             {"from": from_, "to": to, "q": q, "address": address, "lifted": lifted, "limit": limit, "cursor": cursor},
         )
 
@@ -8337,18 +7405,13 @@ class AsyncMailSuppressions:
         return await self._caller.ask(
             models.MailSuppressionView,
             "mail_suppressions.lift",
-            "POST",
-            f"/api/v1/mail-suppressions/{segment(suppression_id)}/lift",
-            keyed=True,
+            f"POST /mail-suppressions/{segment(suppression_id)}/lift",
             key=idempotency_key,
         )
 
 
-class AsyncEvents:
+class AsyncEvents(AsyncResource):
     """Operations on events."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -8372,7 +7435,7 @@ class AsyncEvents:
             self._caller,
             models.OutboxEventView,
             "events.list",
-            "/api/v1/events",
+            "/events",
             {
                 "from": from_,
                 "to": to,
@@ -8387,14 +7450,11 @@ class AsyncEvents:
 
     async def list_types(self) -> models.CatalogueView:
         """List all types of events, with the JSON Schema of their data and an example."""
-        return await self._caller.ask(models.CatalogueView, "events.list_types", "GET", "/api/v1/events/catalogue")
+        return await self._caller.ask(models.CatalogueView, "events.list_types", "GET /events/catalogue")
 
 
-class AsyncChanges:
+class AsyncChanges(AsyncResource):
     """Operations on changes."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.MarksView:
         """Show the mark of each topic: a number that grows when something in the topic changes.
@@ -8402,7 +7462,7 @@ class AsyncChanges:
         Store the marks with the data that you show. When the mark of a topic differs, read its data again. Compare marks only with earlier marks of the same topic. Operators see marks of all organizations, which may grow without a change.
         """
         return await self._caller.ask(
-            models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
+            models.MarksView, "changes.get", "GET /changes", query={"organization_id": organization_id}
         )
 
     def stream(self, *, organization_id: str | Omitted = OMITTED) -> AsyncIterator[str]:
@@ -8410,14 +7470,11 @@ class AsyncChanges:
 
         First comes every topic once, so that what you read from then on is not outdated unnoticed; then what has changed. A connection that ends is made again, and what changed meanwhile comes after it.
         """
-        return self._caller.topics("changes.stream", "/api/v1/changes/stream", {"organization_id": organization_id})
+        return self._caller.topics("changes.stream", "/changes/stream", {"organization_id": organization_id})
 
 
-class AsyncWebhooks:
+class AsyncWebhooks(AsyncResource):
     """Operations on webhooks."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list_events(
         self,
@@ -8426,7 +7483,7 @@ class AsyncWebhooks:
         to: datetime | str | Omitted = OMITTED,
         provider: str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["received", "forwarded", "handled", "ignored", "unmatched"] | str] | Omitted = OMITTED,
+        status: Sequence[params.InboxStatus] | Omitted = OMITTED,
         unhandled: bool | Omitted = OMITTED,
         type: str | Omitted = OMITTED,
         payment_id: str | Omitted = OMITTED,
@@ -8441,7 +7498,7 @@ class AsyncWebhooks:
             self._caller,
             models.InboxEventView,
             "webhooks.list_events",
-            "/api/v1/webhooks/events",
+            "/webhooks/events",
             {
                 "from": from_,
                 "to": to,
@@ -8464,18 +7521,13 @@ class AsyncWebhooks:
         return await self._caller.ask(
             models.InboxEventView,
             "webhooks.retry_event",
-            "POST",
-            f"/api/v1/webhooks/events/{segment(number)}/retry",
-            keyed=True,
+            f"POST /webhooks/events/{segment(number)}/retry",
             key=idempotency_key,
         )
 
 
-class AsyncApprovals:
+class AsyncApprovals(AsyncResource):
     """Operations on approvals."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list(
         self,
@@ -8483,27 +7535,8 @@ class AsyncApprovals:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["requested", "approved", "rejected", "used", "expired"] | str] | Omitted = OMITTED,
-        action: Literal[
-            "payout.give_up",
-            "invoice.void",
-            "invoice.mark_uncollectible",
-            "invoice.credit",
-            "billing_terms.agree",
-            "marketplace.creator_share",
-            "organization.tier",
-            "billing_profile.decide",
-            "credits.grant",
-            "credits.refund",
-            "payment.refund",
-            "usage.void_charge",
-            "credits.cost",
-            "pricing.rule",
-            "contract.commission",
-            "earnings.waive",
-        ]
-        | str
-        | Omitted = OMITTED,
+        status: Sequence[params.ApprovalStatus] | Omitted = OMITTED,
+        action: params.ApprovalAction | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
         requested_by: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
@@ -8517,7 +7550,7 @@ class AsyncApprovals:
             self._caller,
             models.ApprovalView,
             "approvals.list",
-            "/api/v1/approvals",
+            "/approvals",
             {
                 "from": from_,
                 "to": to,
@@ -8536,9 +7569,7 @@ class AsyncApprovals:
         return await self._caller.ask(
             models.ApprovalView,
             "approvals.approve",
-            "POST",
-            f"/api/v1/approvals/{segment(approval_id)}/approve",
-            keyed=True,
+            f"POST /approvals/{segment(approval_id)}/approve",
             key=idempotency_key,
         )
 
@@ -8550,18 +7581,13 @@ class AsyncApprovals:
         return await self._caller.ask(
             models.ApprovalView,
             "approvals.reject",
-            "POST",
-            f"/api/v1/approvals/{segment(approval_id)}/reject",
-            keyed=True,
+            f"POST /approvals/{segment(approval_id)}/reject",
             key=idempotency_key,
         )
 
 
-class AsyncPricingRules:
+class AsyncPricingRules(AsyncResource):
     """Operations on pricing rules."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -8593,9 +7619,7 @@ class AsyncPricingRules:
         return await self._caller.ask(
             models.RuleView,
             "pricing_rules.create",
-            "POST",
-            "/api/v1/pricing/rules",
-            keyed=True,
+            "POST /pricing/rules",
             key=idempotency_key,
             body={
                 "name": name,
@@ -8618,11 +7642,7 @@ class AsyncPricingRules:
         to: datetime | str | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        type: Literal[
-            "surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"
-        ]
-        | str
-        | Omitted = OMITTED,
+        type: params.RuleType | Omitted = OMITTED,
         ended: bool | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -8637,7 +7657,7 @@ class AsyncPricingRules:
             self._caller,
             models.RuleView,
             "pricing_rules.list",
-            "/api/v1/pricing/rules",
+            "/pricing/rules",
             {
                 "from": from_,
                 "to": to,
@@ -8663,18 +7683,14 @@ class AsyncPricingRules:
         return await self._caller.ask(
             models.DryRunView,
             "pricing_rules.dry_run",
-            "POST",
-            "/api/v1/pricing/rules/dry-run",
-            keyed=True,
+            "POST /pricing/rules/dry-run",
             key=idempotency_key,
             body={"rule": rule, "replaces": replaces, "since": since, "limit": limit},
         )
 
     async def get(self, rule_id: str) -> models.RuleView:
         """Read a rule, including one that has ended. For operators and auditors of the platform."""
-        return await self._caller.ask(
-            models.RuleView, "pricing_rules.get", "GET", f"/api/v1/pricing/rules/{segment(rule_id)}"
-        )
+        return await self._caller.ask(models.RuleView, "pricing_rules.get", f"GET /pricing/rules/{segment(rule_id)}")
 
     async def change(
         self,
@@ -8707,9 +7723,7 @@ class AsyncPricingRules:
         return await self._caller.ask(
             models.RuleView,
             "pricing_rules.change",
-            "PUT",
-            f"/api/v1/pricing/rules/{segment(rule_id)}",
-            keyed=True,
+            f"PUT /pricing/rules/{segment(rule_id)}",
             key=idempotency_key,
             body={
                 "name": name,
@@ -8727,23 +7741,18 @@ class AsyncPricingRules:
 
     async def end(self, rule_id: str) -> models.RuleView:
         """End a rule permanently. Ending it again changes nothing."""
-        return await self._caller.ask(
-            models.RuleView, "pricing_rules.end", "DELETE", f"/api/v1/pricing/rules/{segment(rule_id)}"
-        )
+        return await self._caller.ask(models.RuleView, "pricing_rules.end", f"DELETE /pricing/rules/{segment(rule_id)}")
 
 
-class AsyncReconciliation:
+class AsyncReconciliation(AsyncResource):
     """Operations on reconciliation."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     def list_runs(
         self,
         *,
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
-        status: Sequence[Literal["running", "done", "failed"] | str] | Omitted = OMITTED,
+        status: Sequence[params.RunStatus] | Omitted = OMITTED,
         provider: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -8756,7 +7765,7 @@ class AsyncReconciliation:
             self._caller,
             models.ReconciliationRunView,
             "reconciliation.list_runs",
-            "/api/v1/reconciliation/runs",
+            "/reconciliation/runs",
             {"from": from_, "to": to, "status": status, "provider": provider, "limit": limit, "cursor": cursor},
         )
 
@@ -8767,9 +7776,7 @@ class AsyncReconciliation:
         return await self._caller.ask(
             models.ReconciliationRunView,
             "reconciliation.start_run",
-            "POST",
-            "/api/v1/reconciliation/runs",
-            keyed=True,
+            "POST /reconciliation/runs",
             key=idempotency_key,
             body={"provider": provider, "from": from_, "to": to},
         )
@@ -8777,10 +7784,7 @@ class AsyncReconciliation:
     async def get_run(self, run_id: str) -> models.ReconciliationRunView:
         """Show a reconciliation run: totals by currency and kind, and the clearing account."""
         return await self._caller.ask(
-            models.ReconciliationRunView,
-            "reconciliation.get_run",
-            "GET",
-            f"/api/v1/reconciliation/runs/{segment(run_id)}",
+            models.ReconciliationRunView, "reconciliation.get_run", f"GET /reconciliation/runs/{segment(run_id)}"
         )
 
     def list_differences(
@@ -8789,7 +7793,7 @@ class AsyncReconciliation:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        status: Sequence[Literal["open", "resolved"] | str] | Omitted = OMITTED,
+        status: Sequence[params.DiscrepancyStatus] | Omitted = OMITTED,
         provider: str | Omitted = OMITTED,
         kind: str | Omitted = OMITTED,
         run_id: str | Omitted = OMITTED,
@@ -8804,7 +7808,7 @@ class AsyncReconciliation:
             self._caller,
             models.DiscrepancyView,
             "reconciliation.list_differences",
-            "/api/v1/reconciliation/differences",
+            "/reconciliation/differences",
             {
                 "from": from_,
                 "to": to,
@@ -8823,8 +7827,7 @@ class AsyncReconciliation:
         return await self._caller.ask(
             models.DiscrepancyView,
             "reconciliation.get_difference",
-            "GET",
-            f"/api/v1/reconciliation/differences/{segment(difference_id)}",
+            f"GET /reconciliation/differences/{segment(difference_id)}",
         )
 
     async def resolve_difference(
@@ -8839,9 +7842,7 @@ class AsyncReconciliation:
         return await self._caller.ask(
             models.DiscrepancyView,
             "reconciliation.resolve_difference",
-            "POST",
-            f"/api/v1/reconciliation/differences/{segment(difference_id)}/resolution",
-            keyed=True,
+            f"POST /reconciliation/differences/{segment(difference_id)}/resolution",
             key=idempotency_key,
             body={"action": action, "note": note},
         )
@@ -8849,16 +7850,13 @@ class AsyncReconciliation:
     async def explain_clearing(self, provider: str) -> Sequence[models.ClearingView]:
         """Explain the balances of a provider's clearing accounts, by currency; 404 when nothing has been booked."""
         response, _ = await self._caller.send(
-            "reconciliation.explain_clearing", "GET", f"/api/v1/reconciliation/clearing/{segment(provider)}"
+            "reconciliation.explain_clearing", f"GET /reconciliation/clearing/{segment(provider)}"
         )
         return read_models(models.ClearingView, response)
 
 
-class AsyncAccounting:
+class AsyncAccounting(AsyncResource):
     """Operations on accounting."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get_trial_balance(
         self,
@@ -8874,8 +7872,7 @@ class AsyncAccounting:
         return await self._caller.ask(
             models.TrialBalanceView,
             "accounting.get_trial_balance",
-            "GET",
-            "/api/v1/accounting/trial-balance",
+            "GET /accounting/trial-balance",
             query={"start_date": start_date, "end_date": end_date, "currency": currency},
         )
 
@@ -8890,8 +7887,7 @@ class AsyncAccounting:
         return await self._caller.ask(
             models.ProfitAndLossView,
             "accounting.get_profit_and_loss",
-            "GET",
-            "/api/v1/accounting/profit-and-loss",
+            "GET /accounting/profit-and-loss",
             query={"start_date": start_date, "end_date": end_date, "currency": currency},
         )
 
@@ -8902,8 +7898,7 @@ class AsyncAccounting:
         return await self._caller.ask(
             models.BalanceSheetView,
             "accounting.get_balance_sheet",
-            "GET",
-            "/api/v1/accounting/balance-sheet",
+            "GET /accounting/balance-sheet",
             query={"date": date, "currency": currency},
         )
 
@@ -8916,7 +7911,7 @@ class AsyncAccounting:
         start_date: date | str | Omitted = OMITTED,
         end_date: date | str | Omitted = OMITTED,
         line: str | Omitted = OMITTED,
-        format_: Literal["csv", "beancount", "quickbooks", "xero"] | str | Omitted = OMITTED,
+        format_: params.Format | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.JournalTransferView]:
@@ -8930,7 +7925,7 @@ class AsyncAccounting:
             self._caller,
             models.JournalTransferView,
             "accounting.list_journal",
-            "/api/v1/accounting/journal",
+            "/accounting/journal",
             {
                 "from": from_,
                 "to": to,
@@ -8945,11 +7940,8 @@ class AsyncAccounting:
         )
 
 
-class AsyncExports:
+class AsyncExports(AsyncResource):
     """Operations on exports."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def create(
         self,
@@ -8967,9 +7959,7 @@ class AsyncExports:
         return await self._caller.ask(
             models.ExportView,
             "exports.create",
-            "POST",
-            "/api/v1/exports",
-            keyed=True,
+            "POST /exports",
             key=idempotency_key,
             body={"dataset": dataset, "from": from_, "to": to, "format": format_},
         )
@@ -8980,21 +7970,8 @@ class AsyncExports:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
-        status: Sequence[Literal["queued", "running", "done", "expired"] | str] | Omitted = OMITTED,
-        dataset: Literal[
-            "transfers",
-            "entries",
-            "usage",
-            "payments",
-            "escrows",
-            "invoices",
-            "reputation",
-            "audit",
-            "events",
-            "purchases",
-        ]
-        | str
-        | Omitted = OMITTED,
+        status: Sequence[params.ExportStatus] | Omitted = OMITTED,
+        dataset: params.Dataset | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ExportView]:
@@ -9006,7 +7983,7 @@ class AsyncExports:
             self._caller,
             models.ExportView,
             "exports.list",
-            "/api/v1/exports",
+            "/exports",
             {
                 "from": from_,
                 "to": to,
@@ -9020,26 +7997,23 @@ class AsyncExports:
 
     async def get(self, export_id: str) -> models.ExportView:
         """Show an export with its finished files: rows, sums by currency and SHA-256 of each."""
-        return await self._caller.ask(models.ExportView, "exports.get", "GET", f"/api/v1/exports/{segment(export_id)}")
+        return await self._caller.ask(models.ExportView, "exports.get", f"GET /exports/{segment(export_id)}")
 
     async def get_file(self, export_id: str, number: str) -> bytes:
         """Download a finished file of an export. It takes the permission that the dataset's list takes."""
         response, _ = await self._caller.send(
-            "exports.get_file", "GET", f"/api/v1/exports/{segment(export_id)}/files/{segment(number)}"
+            "exports.get_file", f"GET /exports/{segment(export_id)}/files/{segment(number)}"
         )
         return response.content
 
 
-class AsyncReputation:
+class AsyncReputation(AsyncResource):
     """Operations on reputation."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def get_score(self, agent_id: str) -> models.AgentScoreView:
         """Read the reputation of an agent that the caller can see."""
         return await self._caller.ask(
-            models.AgentScoreView, "reputation.get_score", "GET", f"/api/v1/reputation/score/{segment(agent_id)}"
+            models.AgentScoreView, "reputation.get_score", f"GET /reputation/score/{segment(agent_id)}"
         )
 
     async def explain_score(
@@ -9049,23 +8023,7 @@ class AsyncReputation:
         from_: datetime | str | Omitted = OMITTED,
         to: datetime | str | Omitted = OMITTED,
         q: str | Omitted = OMITTED,
-        kind: Literal[
-            "released",
-            "split",
-            "refunded",
-            "undelivered",
-            "validated",
-            "dispute_lost",
-            "in_time",
-            "late",
-            "responded",
-            "sla_kept",
-            "sla_missed",
-            "feedback",
-            "reported",
-        ]
-        | str
-        | Omitted = OMITTED,
+        kind: params.FactKind | Omitted = OMITTED,
         subject: str | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
@@ -9079,8 +8037,7 @@ class AsyncReputation:
         return await self._caller.ask(
             models.ScoreExplanationView,
             "reputation.explain_score",
-            "GET",
-            f"/api/v1/reputation/score/{segment(agent_id)}/explanation",
+            f"GET /reputation/score/{segment(agent_id)}/explanation",
             query={"from": from_, "to": to, "q": q, "kind": kind, "subject": subject, "limit": limit, "cursor": cursor},
         )
 
@@ -9101,27 +8058,24 @@ class AsyncReputation:
             self._caller,
             models.HistoryView,
             "reputation.get_history",
-            f"/api/v1/reputation/history/{segment(agent_id)}",
+            f"/reputation/history/{segment(agent_id)}",
             {"from": from_, "to": to, "limit": limit, "cursor": cursor},
         )
 
     async def get_leaderboard(
         self,
         *,
-        dimension: Literal["task_success", "response_time", "reliability", "collaboration", "quality"]
-        | str
-        | Omitted = OMITTED,
+        dimension: params.Dimension | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
-        period: Literal["7d", "30d", "90d", "all"] | str | Omitted = OMITTED,
-        minimum_evidence: int | Omitted = OMITTED,
+        period: params.Period | Omitted = OMITTED,
+        minimum_evidence: params.MinimumEvidence | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
     ) -> models.LeaderboardView:
         """List the agents that rank highest, among public agents and the caller's own."""
         return await self._caller.ask(
             models.LeaderboardView,
             "reputation.get_leaderboard",
-            "GET",
-            "/api/v1/reputation/leaderboard",
+            "GET /reputation/leaderboard",
             query={
                 "dimension": dimension,
                 "category": category,
@@ -9132,26 +8086,20 @@ class AsyncReputation:
         )
 
     async def get_distribution(
-        self,
-        *,
-        dimension: Literal["task_success", "response_time", "reliability", "collaboration", "quality"]
-        | str
-        | Omitted = OMITTED,
-        category: str | Omitted = OMITTED,
+        self, *, dimension: params.Dimension | Omitted = OMITTED, category: str | Omitted = OMITTED
     ) -> models.DistributionView:
         """Count agents with evidence by their rank score. For operators and auditors of the platform."""
         return await self._caller.ask(
             models.DistributionView,
             "reputation.get_distribution",
-            "GET",
-            "/api/v1/reputation/distribution",
+            "GET /reputation/distribution",
             query={"dimension": dimension, "category": category},
         )
 
     async def get_peers(self, agent_id: str) -> models.PeersView:
         """Read an agent's place among all agents with evidence, and among the agents of its category."""
         return await self._caller.ask(
-            models.PeersView, "reputation.get_peers", "GET", f"/api/v1/reputation/peers/{segment(agent_id)}"
+            models.PeersView, "reputation.get_peers", f"GET /reputation/peers/{segment(agent_id)}"
         )
 
     async def give_feedback(
@@ -9166,9 +8114,7 @@ class AsyncReputation:
         return await self._caller.ask(
             models.FeedbackView,
             "reputation.give_feedback",
-            "POST",
-            "/api/v1/reputation/feedback",
-            keyed=True,
+            "POST /reputation/feedback",
             key=idempotency_key,
             body={"contract_id": contract_id, "ratings": ratings, "comment": comment},
         )
@@ -9194,7 +8140,7 @@ class AsyncReputation:
             self._caller,
             models.FeedbackView,
             "reputation.list_feedback",
-            "/api/v1/reputation/feedback",
+            "/reputation/feedback",
             {
                 "from": from_,
                 "to": to,
@@ -9218,9 +8164,7 @@ class AsyncReputation:
         return await self._caller.ask(
             models.FeedbackView,
             "reputation.change_feedback",
-            "PUT",
-            f"/api/v1/reputation/feedback/{segment(feedback_id)}",
-            keyed=True,
+            f"PUT /reputation/feedback/{segment(feedback_id)}",
             key=idempotency_key,
             body={"ratings": ratings, "comment": comment},
         )
@@ -9242,9 +8186,7 @@ class AsyncReputation:
         return await self._caller.ask(
             models.ReputationEventView,
             "reputation.report_event",
-            "POST",
-            "/api/v1/reputation/events",
-            keyed=True,
+            "POST /reputation/events",
             key=idempotency_key,
             body={
                 "agent_id": agent_id,
@@ -9258,7 +8200,7 @@ class AsyncReputation:
     async def get_event(self, event_id: str) -> models.ReputationEventView:
         """Read one event of an agent, void or not. For operators and auditors of the platform."""
         return await self._caller.ask(
-            models.ReputationEventView, "reputation.get_event", "GET", f"/api/v1/reputation/events/{segment(event_id)}"
+            models.ReputationEventView, "reputation.get_event", f"GET /reputation/events/{segment(event_id)}"
         )
 
     async def void_event(
@@ -9268,16 +8210,14 @@ class AsyncReputation:
         return await self._caller.ask(
             models.ReputationEventView,
             "reputation.void_event",
-            "POST",
-            f"/api/v1/reputation/events/{segment(event_id)}/void",
-            keyed=True,
+            f"POST /reputation/events/{segment(event_id)}/void",
             key=idempotency_key,
             body={"reason": reason},
         )
 
     async def get_levels(self) -> models.LadderView:
         """Read the levels of reputation, and the terms that each level gives."""
-        return await self._caller.ask(models.LadderView, "reputation.get_levels", "GET", "/api/v1/reputation/levels")
+        return await self._caller.ask(models.LadderView, "reputation.get_levels", "GET /reputation/levels")
 
     async def set_levels(
         self, *, levels: Sequence[params.LevelBody], idempotency_key: str | None = None
@@ -9286,9 +8226,7 @@ class AsyncReputation:
         return await self._caller.ask(
             models.LadderView,
             "reputation.set_levels",
-            "PUT",
-            "/api/v1/reputation/levels",
-            keyed=True,
+            "PUT /reputation/levels",
             key=idempotency_key,
             body={"levels": levels},
         )
@@ -9296,7 +8234,7 @@ class AsyncReputation:
     async def explain_level(self, agent_id: str) -> models.AgentLevelView:
         """Explain what an agent's reputation gives it. For its organization and the platform."""
         return await self._caller.ask(
-            models.AgentLevelView, "reputation.explain_level", "GET", f"/api/v1/reputation/levels/{segment(agent_id)}"
+            models.AgentLevelView, "reputation.explain_level", f"GET /reputation/levels/{segment(agent_id)}"
         )
 
     async def get_client(self, organization_id: str) -> models.ClientView:
@@ -9305,23 +8243,20 @@ class AsyncReputation:
         The organization itself and the platform see the events. An organization whose agents are paid under its contracts sees the trust and the amount of evidence, and so does an agent's key without `read_billing`.
         """
         return await self._caller.ask(
-            models.ClientView, "reputation.get_client", "GET", f"/api/v1/reputation/clients/{segment(organization_id)}"
+            models.ClientView, "reputation.get_client", f"GET /reputation/clients/{segment(organization_id)}"
         )
 
 
-class AsyncHealth:
+class AsyncHealth(AsyncResource):
     """Operations on health."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
 
     async def live(self) -> models.Liveness:
         """Report that the process answers, without checking its dependencies."""
-        return await self._caller.ask(models.Liveness, "health.live", "GET", "/api/v1/healthz")
+        return await self._caller.ask(models.Liveness, "health.live", "GET /healthz")
 
     async def ready(self) -> models.Readiness:
         """Report whether PostgreSQL and Temporal answer. The status is 503 if PostgreSQL does not."""
-        return await self._caller.ask(models.Readiness, "health.ready", "GET", "/api/v1/readyz")
+        return await self._caller.ask(models.Readiness, "health.ready", "GET /readyz")
 
 
 class AsyncResources(AsyncCaller):

@@ -1,4 +1,4 @@
-"""What the client for threads runs on. `bursar._async._runtime` is its counterpart."""
+"""What the client for threads runs on. `bursar._asyncio` is its counterpart."""
 
 import inspect
 import threading

@@ -1,4 +1,4 @@
-"""What the asynchronous client runs on. `bursar._sync._runtime` is its counterpart."""
+"""What the asynchronous client runs on. `bursar._threads` is its counterpart."""
 
 import asyncio
 import contextlib

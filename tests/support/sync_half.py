@@ -1,0 +1,5 @@
+"""Derives the half of the Python client that git does not keep: imported before anything that imports `bursar`."""
+
+import sync_half
+
+sync_half.write()
