@@ -7,6 +7,7 @@ from starlette.responses import Response
 from api.errors import errors
 from api.idempotency import Command
 from api.routing import Resource
+from api.v1.escrows.commands import MayRepeat, MovesMoney, Sender, SenderDep, now_of
 from api.v1.escrows.schemas import (
     Approve,
     Cancel,
@@ -18,7 +19,6 @@ from api.v1.escrows.schemas import (
     Resolve,
     Validate,
 )
-from api.v1.escrows.sender import MayRepeat, MovesMoney, Sender, SenderDep, now_of
 from contracts.escrow.escrow import (
     ApproveEscrow,
     CancelEscrow,

@@ -12,8 +12,8 @@ from api.idempotency import Command
 from api.metadata import PreconditionDep, Target, update
 from api.routing import Resource
 from api.v1.escrows import commands
+from api.v1.escrows.commands import MayRepeat, MovesMoney, Sender, SenderDep, now_of
 from api.v1.escrows.schemas import CreateEscrow, EscrowUpdate, EscrowView, Fund, FundedView, view
-from api.v1.escrows.sender import MayRepeat, MovesMoney, Sender, SenderDep, now_of
 from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions
