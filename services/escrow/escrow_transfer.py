@@ -61,14 +61,14 @@ class EscrowTransfers:
             SpendLimitExceeded: a limit of the payer refuses it.
             IdempotencyConflict: the command has posted something else.
         """
-        if not message.moves:
+        if not message.outcome.moves:
             return None
-        terms = message.escrow.terms
+        terms = message.outcome.escrow.terms
         ledger = Ledger(books.driver)
         release, payee_owed = await self._release(ledger, message)
         postings = [
             posting
-            for move in message.moves
+            for move in message.outcome.moves
             for posting in (
                 release if move.kind is EscrowPostingKind.RELEASE else [self._posting(message, move, before)]
             )
@@ -80,8 +80,8 @@ class EscrowTransfers:
         paying_debts = await self._lock_debts(books, ledger, message, postings, also, payee_owed=payee_owed)
         try:
             posted = await ledger.post_compound(
-                key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
-                kind=transfer_kind(message.moves),
+                key=escrow_transfer_key(terms.escrow_id, message.outcome.event, message.command_id),
+                kind=transfer_kind(message.outcome.moves),
                 postings=postings,
                 reference=terms.escrow_id,
                 org_id=terms.payer_org_id,
@@ -97,8 +97,8 @@ class EscrowTransfers:
         if is_counted:
             await Spending(books.driver, terms.payer_org_id).count_escrow_moved(
                 terms.escrow_id,
-                spent_minor=message.escrow.paid_minor,
-                returned_minor=message.escrow.refunded_minor,
+                spent_minor=message.outcome.escrow.paid_minor,
+                returned_minor=message.outcome.escrow.refunded_minor,
                 at=message.at,
             )
         for step, org_id, source in paying_debts:
@@ -118,12 +118,12 @@ class EscrowTransfers:
 
         The row of the escrow is locked, so its lots stay as they are until they are moved.
         """
-        terms = message.escrow.terms
-        amounts = {move.kind: move.amount_minor for move in message.moves}
-        released = next((move for move in message.moves if move.kind is EscrowPostingKind.RELEASE), None)
+        terms = message.outcome.escrow.terms
+        amounts = {move.kind: move.amount_minor for move in message.outcome.moves}
+        released = next((move for move in message.outcome.moves if move.kind is EscrowPostingKind.RELEASE), None)
         if released is None:
             return [], False
-        source, destination = accounts_of(message.escrow, released)
+        source, destination = accounts_of(message.outcome.escrow, released)
         amount, commission = released.amount_minor, amounts.get(EscrowPostingKind.COMMISSION, 0)
         debt_account = accounts.org_debt(terms.payee_org_id, terms.currency)
         granted, paid, has_owed = await ledger.before_release(source, amount, commission, debt_account, message.at)
@@ -145,13 +145,13 @@ class EscrowTransfers:
         ], has_owed
 
     def _posting(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> Posting:
-        source, destination = accounts_of(message.escrow, move)
+        source, destination = accounts_of(message.outcome.escrow, move)
         lots = self._lots(message, move, before) if destination.lots else None
         return Posting(source=source, destination=destination, amount_minor=move.amount_minor, lots=lots)
 
     def _lots(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> LotTerms | None:
         renewed = move.kind is EscrowPostingKind.REFUND and self.refund_days > 0
-        if not renewed or not renews_refund(before, message.actor_detail):
+        if not renewed or not renews_refund(before, message.actor):
             return None
         return LotTerms(renew_days=self.refund_days)
 
@@ -173,7 +173,7 @@ class EscrowTransfers:
         releases are frequent, and few organizations have one. The locks come before those of accounts, in the order of
         the organizations, because their holders wait for accounts.
         """
-        terms, kinds = message.escrow.terms, {move.kind for move in message.moves}
+        terms, kinds = message.outcome.escrow.terms, {move.kind for move in message.outcome.moves}
         paying: list[tuple[str, str, Account]] = []
         if EscrowPostingKind.REFUND in kinds:
             paying.append(("debt", terms.payer_org_id, accounts.org_wallet(terms.payer_org_id, terms.currency)))

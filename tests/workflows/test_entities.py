@@ -66,7 +66,9 @@ async def told(entity: Entity, one: Any, message: Inbound) -> None:
             return {ids[0]: int((await one.state()).version)}
 
         minute, database = timedelta(seconds=60), one.stage.database
-        door: reach.Entity[Any] = reach.Entity(client, database, run, entity.result, versions, run.workflow_id, limit=minute)
+        door: reach.Entity[Any] = reach.Entity(
+            client, database, run, entity.result, versions, run.workflow_id, limit=minute
+        )
         answer = door.command(message.name, sent, update_id=new_id("upd"))
         if message.refused is not None:
             with pytest.raises(DomainError) as refused:

@@ -230,13 +230,9 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         recorded = await workflow.execute_local_activity_method(
             EscrowActivities.record_event,
             RecordEscrowEvent(
-                escrow=numbered.escrow,
-                event=numbered.event,
+                outcome=numbered,
                 command_id=command_id,
-                actor=numbered.actor,
-                actor_detail=actor,
-                moves=numbered.moves,
-                details=dict(numbered.details),
+                actor=actor,
                 at=now,
                 due_at=due_at,
                 settles=settles,
