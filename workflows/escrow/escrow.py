@@ -1,6 +1,6 @@
 """EscrowWorkflow: one escrow from award to settlement."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -86,52 +86,52 @@ class EscrowWorkflow(EscrowRun):
     @workflow.update(name="fund")
     async def fund(self, command: FundEscrow) -> CommandResult:
         """Hold the amount from the payer's account."""
-        return await self._command(command, self._fund(command))
+        return await self._command(command)
 
     @fund.validator
     def _validate_fund(self, command: FundEscrow) -> None:
-        self._validated(command, self._fund(command))
+        self._validated(command)
 
     @workflow.update(name="deliver")
     async def deliver(self, command: DeliverEscrow) -> CommandResult:
         """Submit work for review."""
-        return await self._command(command, self._deliver(command))
+        return await self._command(command)
 
     @deliver.validator
     def _validate_deliver(self, command: DeliverEscrow) -> None:
-        self._validated(command, self._deliver(command))
+        self._validated(command)
 
     @workflow.update(name="validate")
     async def validate(self, command: ValidateEscrow) -> CommandResult:
         """Record a validator's score, and release if it is high enough."""
-        return await self._command(command, self._validate(command))
+        return await self._command(command)
 
     @validate.validator
     def _validate_validate(self, command: ValidateEscrow) -> None:
-        self._validated(command, self._validate(command))
+        self._validated(command)
 
     @workflow.update(name="approve")
     async def approve(self, command: ApproveEscrow) -> CommandResult:
         """Record an approval, and release with the last one that is required."""
-        return await self._command(command, self._approve(command))
+        return await self._command(command)
 
     @approve.validator
     def _validate_approve(self, command: ApproveEscrow) -> None:
-        self._validated(command, self._approve(command))
+        self._validated(command)
 
     @workflow.update(name="dispute")
     async def dispute(self, command: DisputeEscrow) -> CommandResult:
         """Freeze the escrow."""
-        return await self._command(command, self._dispute(command))
+        return await self._command(command)
 
     @dispute.validator
     def _validate_dispute(self, command: DisputeEscrow) -> None:
-        self._validated(command, self._dispute(command))
+        self._validated(command)
 
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitEvidence) -> CommandResult:
         """Record a party's evidence."""
-        return await self._command(command, self._submit_evidence(command))
+        return await self._command(command)
 
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitEvidence) -> None:
@@ -139,34 +139,50 @@ class EscrowWorkflow(EscrowRun):
             # Whether the window is closed is known in the command's turn.
             command.check()
             return
-        self._validated(command, self._submit_evidence(command))
+        self._validated(command)
 
     @workflow.update(name="resolve")
     async def resolve(self, command: ResolveEscrow) -> CommandResult:
         """Split the held amount as the arbiter decides."""
-        return await self._command(command, self._resolve(command))
+        return await self._command(command)
 
     @resolve.validator
     def _validate_resolve(self, command: ResolveEscrow) -> None:
-        self._validated(command, self._resolve(command))
+        self._validated(command)
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundEscrow) -> CommandResult:
         """Refund the payer, on the payee's order."""
-        return await self._command(command, self._refund(command))
+        return await self._command(command)
 
     @refund.validator
     def _validate_refund(self, command: RefundEscrow) -> None:
-        self._validated(command, self._refund(command))
+        self._validated(command)
 
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelEscrow) -> CommandResult:
         """End the escrow before delivery."""
-        return await self._command(command, self._cancel(command))
+        return await self._command(command)
 
     @cancel.validator
     def _validate_cancel(self, command: CancelEscrow) -> None:
-        self._validated(command, self._cancel(command))
+        self._validated(command)
+
+    def _validated(self, command: EscrowCommand) -> None:
+        """Refuse a command that the present state refuses."""
+
+        def judge() -> None:
+            if self._state.has_done(command.command_id):
+                self._refuse_other(command.command_id, command.content())
+            else:
+                _decide(command, None, self._state, workflow.now())
+
+        self._check(command, judge)
+
+    async def _command(self, command: EscrowCommand) -> CommandResult:
+        """Decide a command in its turn, write its outcome, and answer with the state after it."""
+        decide = partial(_decide, command, None)
+        return await self._answer(lambda: self._apply(command.command_id, decide, command.actor, command.content()))
 
     # Signals of operators ---------------------------------------------------------------------------------------------
 
@@ -216,98 +232,54 @@ class EscrowWorkflow(EscrowRun):
         decide = by_signal.checked("cancel", signal, partial(by_signal.cancel, signal))
         await self._carry_out("cancel", signal, decide, "cancellation")
 
-    # Commands: decisions on the state ---------------------------------------------------------------------------------
-
-    async def _command(self, command: EscrowCommand, decide: Decision) -> CommandResult:
-        return await self._answer(lambda: self._apply(command.command_id, decide, command.actor, command.content()))
-
-    def _validated(self, command: EscrowCommand, decide: Decision) -> None:
-        def judge() -> None:
-            if self._state.has_done(command.command_id):
-                self._refuse_other(command.command_id, command.content())
-            else:
-                decide(self._state, workflow.now())
-
-        self._check(command, judge)
-
-    # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
-
-    def _fund(self, command: FundEscrow) -> Decision:
-        return lambda escrow, now: commands.fund(
-            escrow, actor=command.actor, source=command.source, now=now, amount_minor=command.amount_minor
-        )
-
     def _decision_of(self, noted: NotedCommand) -> tuple[EscrowCommand, Decision]:
-        given = noted.command
-        match noted.name:
-            case "dispute":
-                return (dispute := DisputeEscrow.model_validate(given)), self._dispute(dispute, noted.noted_at)
-            case "deliver":
-                return (delivery := DeliverEscrow.model_validate(given)), self._deliver(delivery, noted.noted_at)
-            case "approve":
-                return (approval := ApproveEscrow.model_validate(given)), self._approve(approval, noted.noted_at)
-            case "refund":
-                return (refund := RefundEscrow.model_validate(given)), self._refund(refund)
-            case "resolve":
-                return (decision := ResolveEscrow.model_validate(given)), self._resolve(decision)
-            case "submit_evidence":
-                evidence = SubmitEvidence.model_validate(given).model_copy(update={"given_at": noted.noted_at})
-                return evidence, self._submit_evidence(evidence)
-        raise ValueError(f"{noted.name} is not noted")
+        command = _NOTED[noted.name].model_validate(noted.command)
+        return command, partial(_decide, command, noted.noted_at)
 
-    def _deliver(self, command: DeliverEscrow, given_at: datetime | None = None) -> Decision:
-        return lambda escrow, now: commands.deliver(
-            escrow,
-            actor=command.actor,
-            artifacts=command.artifacts,
-            note=command.note,
-            milestone=command.milestone,
-            now=now,
-            given_at=given_at,
-        )
 
-    def _validate(self, command: ValidateEscrow) -> Decision:
-        return lambda escrow, now: commands.validate(
-            escrow,
-            actor=command.actor,
-            score_e4=command.score_e4,
-            note=command.note,
-            now=now,
-            delivery=command.delivery,
-        )
+#: The commands that are noted before a deadline, see `repositories/escrow/escrow_notice.py`.
+_NOTED: Mapping[str, type[EscrowCommand]] = {
+    "dispute": DisputeEscrow,
+    "deliver": DeliverEscrow,
+    "approve": ApproveEscrow,
+    "refund": RefundEscrow,
+    "resolve": ResolveEscrow,
+    "submit_evidence": SubmitEvidence,
+}
 
-    def _approve(self, command: ApproveEscrow, given_at: datetime | None = None) -> Decision:
-        return lambda escrow, now: commands.approve(
-            escrow,
-            signatory=signatory_name(escrow, command.actor),
-            actor=command.actor,
-            now=now,
-            delivery=command.delivery,
-            given_at=given_at,
-        )
 
-    def _dispute(self, command: DisputeEscrow, given_at: datetime | None = None) -> Decision:
-        return lambda escrow, now: commands.dispute(
-            escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at
-        )
-
-    def _submit_evidence(self, command: SubmitEvidence) -> Decision:
-        return lambda escrow, now: commands.submit_evidence(
-            escrow,
-            actor=command.actor,
-            note=command.note,
-            artifacts=command.artifacts,
-            now=now,
-            given_at=command.given_at,
-        )
-
-    def _resolve(self, command: ResolveEscrow) -> Decision:
-        return lambda escrow, now: commands.resolve(
-            escrow, actor=command.actor, payee_share_e4=command.payee_share_e4, note=command.note, now=now
-        )
-
-    def _refund(self, command: RefundEscrow) -> Decision:
-        return lambda escrow, _now: commands.refund(escrow, actor=command.actor, amount_minor=command.amount_minor)
-
-    def _cancel(self, command: CancelEscrow) -> Decision:
-        return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)
+def _decide(given: EscrowCommand, given_at: datetime | None, escrow: Escrow, now: datetime) -> Outcome:
+    """Return what a command does to the state that holds when its turn comes; with `given_at` it was given then."""
+    actor = given.actor
+    match given:
+        case FundEscrow():
+            return commands.fund(escrow, actor=actor, source=given.source, now=now, amount_minor=given.amount_minor)
+        case DeliverEscrow():
+            return commands.deliver(
+                escrow,
+                actor=actor,
+                artifacts=given.artifacts,
+                note=given.note,
+                milestone=given.milestone,
+                now=now,
+                given_at=given_at,
+            )
+        case ValidateEscrow():
+            score, note, number = given.score_e4, given.note, given.delivery
+            return commands.validate(escrow, actor=actor, score_e4=score, note=note, now=now, delivery=number)
+        case ApproveEscrow():
+            name, number = signatory_name(escrow, actor), given.delivery
+            return commands.approve(escrow, signatory=name, actor=actor, now=now, delivery=number, given_at=given_at)
+        case DisputeEscrow():
+            return commands.dispute(escrow, actor=actor, reason=given.reason, now=now, given_at=given_at)
+        case SubmitEvidence():
+            note, files, at = given.note, given.artifacts, given_at or given.given_at
+            return commands.submit_evidence(escrow, actor=actor, note=note, artifacts=files, now=now, given_at=at)
+        case ResolveEscrow():
+            share, note = given.payee_share_e4, given.note
+            return commands.resolve(escrow, actor=actor, payee_share_e4=share, note=note, now=now)
+        case RefundEscrow():
+            return commands.refund(escrow, actor=actor, amount_minor=given.amount_minor)
+        case CancelEscrow():
+            return commands.cancel(escrow, actor=actor, reason=given.reason)
+    raise ValueError(f"{type(given).__name__} is no command of an open escrow")

@@ -178,7 +178,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         """Do a command that was noted before the deadline; False if it is refused or cannot be read."""
         try:
             command, given = self._decision_of(noted)
-        except ValueError:
+        except (KeyError, ValueError):
             workflow.logger.warning("a noted command cannot be read", extra={"command": noted.name})
             return False
 
@@ -193,7 +193,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         """Return a noted command and its decision, as of the time of the note.
 
         Raises:
-            ValueError: it cannot be read, or commands of its name are not noted.
+            ValueError: it cannot be read. KeyError: commands of its name are not noted.
         """
 
     async def _done(
