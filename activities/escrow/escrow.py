@@ -41,8 +41,7 @@ from repositories.tenants import audit
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.credits.spend import refuse_frozen
-from services.escrow.escrow_after import AFTER
-from services.escrow.escrow_checks import CHECKS, Step, alert_of_outage
+from services.escrow.escrow_event import AFTER, CHECKS, Step, alert_of_outage
 from services.escrow.escrow_extension import find_evidence_extension
 from services.escrow.escrow_transfer import EscrowTransfers
 from services.payments.payment_refresh import refresh_unpaid

@@ -29,14 +29,6 @@ class EscrowInput(Message):
     signals: int = 0
 
 
-class EscrowResult(Message):
-    """The final state of the escrow."""
-
-    escrow_id: str
-    status: str
-    version: int
-
-
 class EscrowCommand(Message):
     """What every command carries: its identity, made from the caller's key, and who gives it."""
 
@@ -134,7 +126,7 @@ class CancelEscrow(EscrowCommand):
 
 
 class CommandResult(Message):
-    """The escrow's state after a command; the read model holds the rest."""
+    """The escrow's state after a command, or at its end; the read model holds the rest."""
 
     escrow_id: str
     status: str

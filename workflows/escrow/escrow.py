@@ -20,7 +20,6 @@ with workflow.unsafe.imports_passed_through():
         DisputeSignal,
         EscrowCommand,
         EscrowInput,
-        EscrowResult,
         FundEscrow,
         NotedCommand,
         OpenEscrow,
@@ -62,10 +61,10 @@ class EscrowWorkflow(EscrowRun):
         super().__init__(start)
 
     @workflow.run
-    async def run(self, start: EscrowInput) -> EscrowResult:
+    async def run(self, start: EscrowInput) -> CommandResult:
         """Open the escrow once, then act at each deadline that no command came before."""
         await self._live(start)
-        return EscrowResult(**self._result().model_dump())
+        return self._result()
 
     # Commands ---------------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,6 @@ after that the receipts in the state, and the timeline's unique command ids, giv
 the books catches up before its refusal counts.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, get_args
 
@@ -23,13 +21,20 @@ from api.idempotency import Command, idempotency
 from api.parties import is_shown_own
 from api.tenancy import refuse_other_agent
 from api.v1.escrows.schemas import EscrowView, view
-from contracts.escrow.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, SubmitEvidence
+from contracts.escrow.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, RefundEscrow, SubmitEvidence
 from contracts.runs import escrow_run
 from domain.common.access import Actor, Permission
 from domain.common.errors import DomainError, NotFound, Unavailable
 from domain.common.ids import is_id
+from domain.escrow.actions import (
+    MAX_DELIVERIES,
+    MAX_PARTIAL_REFUNDS,
+    EscrowAction,
+    deliveries_full,
+    refunds_full,
+)
 from domain.escrow.commands import has_ended
-from domain.escrow.state import Escrow, Terms
+from domain.escrow.state import Escrow, EscrowStatus, Terms
 from models.escrow.contract import Contract
 from repositories.escrow import contract as contracts
 from repositories.escrow import escrow as escrows
@@ -44,14 +49,6 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 #: The updates that are noted before they are sent.
 NOTED: dict[str, escrow_notice.Noted] = {name: name for name in get_args(escrow_notice.Noted)}
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names that operators may be shown in the Temporal UI."""
-
-    payer: str
-    agent: str
 
 
 async def seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
@@ -81,23 +78,23 @@ async def shown(deps: Deps, actor: Actor, escrow_id: str) -> tuple[Escrow, Besid
     return found
 
 
-async def names_of(deps: Deps, contract: Contract) -> Names | None:
-    """Read the names of the parties; None if the Temporal UI may not be shown any."""
+async def names_of(deps: Deps, contract: Contract) -> tuple[str, str] | None:
+    """Read the names of payer and agent; None if operators may not be shown any in the Temporal UI."""
     if not deps.settings.names_are_shown:
         return None
     async with deps.database.platform() as session:
         payer = await organizations.get(session, contract.org_id)
         agent = await agents.get(session, contract.agent_id)
-        return Names(payer=payer.name, agent=agent.name)
+        return payer.name, agent.name
 
 
-def terms_of(contract: Contract, names: Names | None = None) -> Terms:
+def terms_of(contract: Contract, names: tuple[str, str] | None = None) -> Terms:
     """Return what a contract says about its escrow."""
     return Terms(
         **contracts.agreed(contract),
         names_shown=names is not None,
-        payer_name=names.payer if names else None,
-        agent_name=names.agent if names else None,
+        payer_name=names[0] if names else None,
+        agent_name=names[1] if names else None,
     )
 
 
@@ -202,6 +199,29 @@ async def now_of(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
     return view(*await shown(deps, actor, escrow_id), actor)
 
 
+async def full(
+    deps: Deps, actor: Actor, escrow: Escrow, *, refund_minor: int | None = None, command_id: str = ""
+) -> dict[EscrowAction, DomainError]:
+    """Return the refusals of commands that the escrow has taken too often, unless the command made one of these.
+
+    The first delivery of each milestone is taken, else nobody could pay it, and so is a refund of all that is held.
+    An escrow has no more events than its version says, so most are never counted.
+    """
+    found: dict[EscrowAction, DomainError] = {}
+    if escrow.version < min(MAX_DELIVERIES, MAX_PARTIAL_REFUNDS):
+        return found
+    escrow_id = escrow.terms.escrow_id
+    async with deps.session_for(actor) as session:
+        delivered, is_delivered = await escrows.count_events(session, escrow_id, "delivered", command_id)
+        refunded, is_refunded = await escrows.count_events(session, escrow_id, "partially_refunded", command_id)
+    if delivered >= MAX_DELIVERIES and not is_delivered and escrow.status is EscrowStatus.DELIVERED:
+        found[EscrowAction.DELIVER] = deliveries_full(escrow)
+    is_part = refund_minor is not None and refund_minor < escrow.held_minor
+    if refunded >= MAX_PARTIAL_REFUNDS and not is_refunded and is_part:
+        found[EscrowAction.REFUND] = refunds_full(escrow)
+    return found
+
+
 class Sender:
     """Sends one command of one request and answers with the escrow after it."""
 
@@ -214,33 +234,20 @@ class Sender:
         permit(self.actor, permission)
         return escrow
 
-    async def is_full(self, escrow: Escrow, kind: str, limit: int, once: Command) -> bool:
-        """Return whether the escrow has as many events of a kind as it takes, and the command made none of them."""
-        if escrow.version < limit:
-            # An escrow has no more events than its version says.
-            return False
-        count, done = await self.events(escrow, kind, once)
-        return count >= limit and not done
-
     async def events(self, escrow: Escrow, kind: str, once: Command) -> tuple[int, bool]:
         """Count the escrow's events of a kind, and tell whether the command made one of them."""
         async with self.deps.session_for(self.actor) as session:
             return await escrows.count_events(session, escrow.terms.escrow_id, kind, once.command_id)
 
-    async def send(
-        self,
-        once: Command,
-        escrow: Escrow,
-        update: str,
-        command: EscrowCommand,
-        check: Callable[[], Awaitable[None]] | None = None,
-    ) -> Response:
-        """Send the command once, after a check, and answer with what the read model holds then."""
+    async def send(self, once: Command, escrow: Escrow, update: EscrowAction, command: EscrowCommand) -> Response:
+        """Send the command once, unless the escrow has taken too many, and answer with what the read model holds."""
 
         async def act() -> EscrowView:
-            if check is not None:
-                await check()
-            await send(self.deps, self.temporal, escrow, update, command)
+            part = command.amount_minor if isinstance(command, RefundEscrow) else None
+            taken = await full(self.deps, self.actor, escrow, refund_minor=part, command_id=once.command_id)
+            if update in taken:
+                raise taken[update]
+            await send(self.deps, self.temporal, escrow, update.value, command)
             return await now_of(self.deps, self.actor, escrow.terms.escrow_id)
 
         return await once.run(act)

@@ -192,7 +192,7 @@ async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: Moves
     if body.payment_id is not None:
         return await _fund_by_payment(sender, escrow, body.payment_id, once)
     command = FundEscrow(command_id=once.command_id, actor=actor, source=body.source or CREDITS)
-    return await sender.send(once, escrow, "fund", command)
+    return await sender.send(once, escrow, EscrowAction.FUND, command)
 
 
 async def _fund_by_new_payment(sender: Sender, escrow: Escrow, options: PaymentOptions, once: Command) -> Response:
