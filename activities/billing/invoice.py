@@ -120,21 +120,14 @@ class InvoiceActivities:
         Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
-        refusal = RefusalAlert(
-            database=self._database,
-            entity="invoice",
-            subject=message.collection.invoice_id,
-            event=message.event,
-            version=message.collection.version,
-            org_id=message.collection.org_id,
-        )
+        held, books = message.collection, self._database
+        refusal = RefusalAlert(books, "invoice", held.invoice_id, message.event, held.version, held.org_id)
         try:
             async with tried_again(refusal), self._database.platform() as session:
                 recorded = await self._write(session, message)
         except _Refused as refused:
             return RecordedCollection(applied=False, declined=Declined.of(refused.refusal))
         if message.event in ENDS:
-            held = message.collection
             await refresh_unpaid(self._database, self._client, held.org_id, {"invoice_id": held.invoice_id})
         return recorded
 

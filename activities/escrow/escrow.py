@@ -115,14 +115,8 @@ class EscrowActivities:
         unsealed = self._seals.declined(message.actor)
         if unsealed is not None and outcome.event != REFUSED:
             return RecordedEscrow(applied=False, declined=unsealed)
-        refused = RefusalAlert(
-            database=self._database,
-            entity="escrow",
-            subject=terms.escrow_id,
-            event=outcome.event,
-            version=outcome.escrow.version,
-            org_id=terms.payer_org_id,
-        )
+        database, event, version = self._database, outcome.event, outcome.escrow.version
+        refused = RefusalAlert(database, "escrow", terms.escrow_id, event, version, terms.payer_org_id)
         async with tried_again(refused):
             try:
                 async with self._database.platform_transaction() as books:

@@ -187,14 +187,8 @@ class WebhookEndpointActivities:
         Fails with: nothing that is final.
         """
         require_local()
-        refused = RefusalAlert(
-            database=self._database,
-            entity="webhook_endpoint",
-            subject=message.endpoint.endpoint_id,
-            event=message.event,
-            version=message.endpoint.version,
-            org_id=message.endpoint.org_id,
-        )
+        held, books, entity = message.endpoint, self._database, "webhook_endpoint"
+        refused = RefusalAlert(books, entity, held.endpoint_id, message.event, held.version, held.org_id)
         async with tried_again(refused), self._database.platform() as session:
             return await self._write(session, message)
 

@@ -74,14 +74,8 @@ class PayoutActivities:
         Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
-        refused = RefusalAlert(
-            database=self._database,
-            entity="payout",
-            subject=message.payout.payout_id,
-            event=message.event,
-            version=message.payout.version,
-            org_id=message.payout.org_id,
-        )
+        held, books = message.payout, self._database
+        refused = RefusalAlert(books, "payout", held.payout_id, message.event, held.version, held.org_id)
         async with tried_again(refused), self._database.platform() as session:
             return await self._write(session, message)
 
