@@ -1,7 +1,7 @@
 """The transfer of an escrow's event: what it moves, in which lots, and the debts that are paid by it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from contracts.escrow.escrow import RecordEscrowEvent
 from domain.common import accounts
@@ -10,7 +10,7 @@ from domain.common.errors import InsufficientFunds
 from domain.common.ids import escrow_transfer_key
 from domain.credits.lots import LotSource, LotTerms, Sharing
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
-from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
+from domain.escrow.state import Escrow, EscrowPostingKind
 from ledger.gateway import Ledger, Posting
 from ledger.spending import Spending
 from repositories.books import debt
@@ -66,15 +66,17 @@ class EscrowTransfers:
         terms = message.outcome.escrow.terms
         ledger = Ledger(books.driver)
         release, payee_owed = await self._release(ledger, message)
-        postings = [
-            posting
-            for move in message.outcome.moves
-            for posting in (
-                release if move.kind is EscrowPostingKind.RELEASE else [self._posting(message, move, before)]
-            )
-        ]
-        if lots is not None:
-            postings = [replace(each, lots=lots) if each.source.lots else each for each in postings]
+        postings = list[Posting]()
+        for move in message.outcome.moves:
+            if move.kind is EscrowPostingKind.RELEASE:
+                postings += release
+                continue
+            source, destination = accounts_of(message.outcome.escrow, move)
+            is_refund = move.kind is EscrowPostingKind.REFUND
+            renews = is_refund and self.refund_days and destination.lots and renews_refund(before, message.actor)
+            of_move = LotTerms(renew_days=self.refund_days) if renews else lots if source.lots else None
+            amount = move.amount_minor
+            postings.append(Posting(source=source, destination=destination, amount_minor=amount, lots=of_move))
         # Limits change under the balance of the payer's credits, which is locked in order with the others.
         also = [accounts.org_credits(terms.payer_org_id)] if is_counted else []
         paying_debts = await self._lock_debts(books, ledger, message, postings, also, payee_owed=payee_owed)
@@ -143,17 +145,6 @@ class EscrowTransfers:
             for account, part, lots in parts
             if part
         ], has_owed
-
-    def _posting(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> Posting:
-        source, destination = accounts_of(message.outcome.escrow, move)
-        lots = self._lots(message, move, before) if destination.lots else None
-        return Posting(source=source, destination=destination, amount_minor=move.amount_minor, lots=lots)
-
-    def _lots(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> LotTerms | None:
-        renewed = move.kind is EscrowPostingKind.REFUND and self.refund_days > 0
-        if not renewed or not renews_refund(before, message.actor):
-            return None
-        return LotTerms(renew_days=self.refund_days)
 
     async def _lock_debts(
         self,
