@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol
 
 from temporalio.client import Client
 
 from api.deps import Deps
+from api.idempotency import Command
 from contracts.payments.payment import (
     ConfirmPayment,
     CreatePaymentCommand,
@@ -68,23 +68,11 @@ async def seen(deps: Deps, actor: Actor, payment_id: str) -> Payment:
     return found
 
 
-class Intent(Protocol):
-    """The command that makes a payment: what it is made once by, and a hash of what was asked for."""
-
-    @property
-    def command_id(self) -> str:
-        """The command's id."""
-
-    @property
-    def request_hash(self) -> bytes:
-        """The SHA-256 of the request."""
-
-
 async def create(
     deps: Deps,
     client: Client,
     actor: Actor,
-    once: Intent,
+    once: Command,
     make: Callable[[], Awaitable[PaymentTerms]],
     own: Written = NOTHING,
 ) -> Payment:
