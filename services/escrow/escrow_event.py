@@ -157,7 +157,7 @@ async def _approved(step: Step) -> Found:
     return None
 
 
-async def _due(step: Step) -> Found:
+async def hold_deadline(step: Step) -> Found:
     """Hold back a deadline for the open commands that were received before it, or extend it."""
     message, session, held = step.message, step.books.session, step.before
     if message.due_at is None or held is None:
@@ -196,15 +196,15 @@ CHECKS: Mapping[str, Callable[[Step], Awaitable[Found]]] = {
     "opened": _opened,
     "funded": _funded,
     "approved": _approved,
-    "funding_expired": _due,
-    "delivery_expired": _due,
-    "review_expired": _due,
-    "decision_overdue": _due,
-    "default_applied": _due,
+    "funding_expired": hold_deadline,
+    "delivery_expired": hold_deadline,
+    "review_expired": hold_deadline,
+    "decision_overdue": hold_deadline,
+    "default_applied": hold_deadline,
 }
 
 
-async def _settled(step: Step) -> None:
+async def record_evidence(step: Step) -> None:
     """Record the result of the work, and what it says of its parties."""
     await record_escrow(step.books, step.before, step.message.outcome, now=step.message.at)
     await record_settled(step.books.driver, step.before, step.message.outcome, step.evidence, at=step.message.at)
@@ -276,15 +276,15 @@ async def _remind(step: Step) -> None:
 
 #: What follows each event, in this order. Others can end no work, and nobody waits for them.
 AFTER: Mapping[str, tuple[Callable[[Step], Awaitable[None]], ...]] = {
-    "validated": (_settled,),
-    "approved": (_settled, _signed_by_link),
-    "resolved": (_settled,),
-    "refunded": (_settled,),
-    "partially_refunded": (_settled,),
-    "cancelled": (_settled,),
-    "delivery_expired": (_settled,),
-    "review_expired": (_settled,),
-    "default_applied": (_settled,),
+    "validated": (record_evidence,),
+    "approved": (record_evidence, _signed_by_link),
+    "resolved": (record_evidence,),
+    "refunded": (record_evidence,),
+    "partially_refunded": (record_evidence,),
+    "cancelled": (record_evidence,),
+    "delivery_expired": (record_evidence,),
+    "review_expired": (record_evidence,),
+    "default_applied": (record_evidence,),
     "decision_overdue": (_alert_overdue,),
     "funding_extended": (_carry_notes_over,),
     "delivery_extended": (_carry_notes_over,),
