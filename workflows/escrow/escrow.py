@@ -1,7 +1,9 @@
 """EscrowWorkflow: one escrow from award to settlement."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -9,11 +11,14 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
+    from activities.escrow.escrow import EscrowActivities
+    from contracts.common.queues import local_activity
     from contracts.escrow.escrow import (
         ApproveEscrow,
         ApproveSignal,
         CancelEscrow,
         CancelSignal,
+        CloseEvidence,
         CommandResult,
         DeliverEscrow,
         DisputeEscrow,
@@ -21,9 +26,12 @@ with workflow.unsafe.imports_passed_through():
         EscrowCommand,
         EscrowInput,
         FundEscrow,
+        LoadEscrow,
         NotedCommand,
         OpenEscrow,
         OperatorSignal,
+        RecordedEscrow,
+        RecordEscrowEvent,
         RefundEscrow,
         ResolveEscrow,
         ResolveSignal,
@@ -31,18 +39,23 @@ with workflow.unsafe.imports_passed_through():
         ValidateEscrow,
     )
     from domain.common.access import Actor
-    from domain.common.errors import Conflict
+    from domain.common.errors import Conflict, DomainError
     from domain.escrow import commands
-    from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
+    from domain.escrow.agenda import News, Step, agenda, is_late
+    from domain.escrow.deadlines import next_deadline, timed_exit
+    from domain.escrow.outage import evidence_closes_at, evidence_extended
+    from domain.escrow.pause import extended
+    from domain.escrow.presentation import details
+    from domain.escrow.state import Decision, Escrow, Outcome
+    from workflows.common.entity import Entity
     from workflows.common.signals import NO_INPUT
-    from workflows.escrow import escrow_signals as by_signal
-    from workflows.escrow.escrow_run import EscrowRun
+    from workflows.escrow import escrow_decisions as decisions
 
 Sig = TypeVar("Sig", bound=OperatorSignal)
 
 
 @workflow.defn(name="escrow")
-class EscrowWorkflow(EscrowRun):
+class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     """One escrow. Its state is decided here and nowhere else; the books and the read model follow in one transaction.
 
     Messages:
@@ -58,7 +71,10 @@ class EscrowWorkflow(EscrowRun):
     @workflow.init
     def __init__(self, start: EscrowInput) -> None:
         """Prepare the state that `run` opens; a run that resumes reads the books."""
-        super().__init__(start)
+        self._opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
+        # The end of an evidence window that the books do not extend.
+        self._evidence_closed_at: datetime | None = None
+        super().__init__(start, self._opening.escrow)
 
     @workflow.run
     async def run(self, start: EscrowInput) -> CommandResult:
@@ -174,13 +190,13 @@ class EscrowWorkflow(EscrowRun):
             if self._state.has_done(command.command_id):
                 self._refuse_other(command.command_id, command.content())
             else:
-                _decide(command, None, self._state, workflow.now())
+                decisions.decide(command, None, self._state, workflow.now())
 
         self._check(command, judge)
 
     async def _command(self, command: EscrowCommand) -> CommandResult:
         """Decide a command in its turn, write its outcome, and answer with the state after it."""
-        decide = partial(_decide, command, None)
+        decide = partial(decisions.decide, command, None)
         return await self._answer(lambda: self._apply(command.command_id, decide, command.actor, command.content()))
 
     # Signals of operators ---------------------------------------------------------------------------------------------
@@ -188,28 +204,28 @@ class EscrowWorkflow(EscrowRun):
     @workflow.signal(name="approve")
     async def signal_approve(self, given: RawValue = NO_INPUT) -> None:
         """Approve in the name of a signatory."""
-        await self._signalled("approve", ApproveSignal, given, by_signal.approve)
+        await self._signalled("approve", ApproveSignal, given, decisions.approve)
 
     @workflow.signal(name="dispute")
     async def signal_dispute(self, given: RawValue = NO_INPUT) -> None:
         """Freeze the escrow."""
-        await self._signalled("dispute", DisputeSignal, given, by_signal.dispute)
+        await self._signalled("dispute", DisputeSignal, given, decisions.dispute)
 
     @workflow.signal(name="resolve")
     async def signal_resolve(self, given: RawValue = NO_INPUT) -> None:
         """Decide the dispute."""
-        await self._signalled("resolve", ResolveSignal, given, by_signal.resolve)
+        await self._signalled("resolve", ResolveSignal, given, decisions.resolve)
 
     @workflow.signal(name="cancel")
     async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
         """End the escrow before delivery."""
-        await self._signalled("cancel", CancelSignal, given, by_signal.cancel)
+        await self._signalled("cancel", CancelSignal, given, decisions.cancel)
 
     async def _signalled(
         self, name: str, kind: type[Sig], given: RawValue, decide: Callable[[Sig, Escrow, datetime], Outcome]
     ) -> None:
         await self._handle_signal(
-            name, kind, given, lambda signal: by_signal.checked(name, signal, partial(decide, signal))
+            name, kind, given, lambda signal: decisions.checked(name, signal, partial(decide, signal))
         )
 
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
@@ -228,57 +244,205 @@ class EscrowWorkflow(EscrowRun):
 
     async def _cancel_requested(self) -> None:
         signal = CancelSignal()
-        decide = by_signal.checked("cancel", signal, partial(by_signal.cancel, signal))
+        decide = decisions.checked("cancel", signal, partial(decisions.cancel, signal))
         await self._carry_out("cancel", signal, decide, "cancellation")
 
-    def _decision_of(self, noted: NotedCommand) -> tuple[EscrowCommand, Decision]:
-        command = _NOTED[noted.name].model_validate(noted.command)
-        return command, partial(_decide, command, noted.noted_at)
+    # Deadlines and writes ---------------------------------------------------------------------------------------------
 
-
-#: The commands that are noted before a deadline, see `repositories/escrow/escrow_notice.py`.
-_NOTED: Mapping[str, type[EscrowCommand]] = {
-    "dispute": DisputeEscrow,
-    "deliver": DeliverEscrow,
-    "approve": ApproveEscrow,
-    "refund": RefundEscrow,
-    "resolve": ResolveEscrow,
-    "submit_evidence": SubmitEvidence,
-}
-
-
-def _decide(given: EscrowCommand, given_at: datetime | None, escrow: Escrow, now: datetime) -> Outcome:
-    """Return what a command does to the state that holds when its turn comes; with `given_at` it was given then."""
-    actor = given.actor
-    match given:
-        case FundEscrow():
-            return commands.fund(escrow, actor=actor, source=given.source, now=now, amount_minor=given.amount_minor)
-        case DeliverEscrow():
-            return commands.deliver(
-                escrow,
-                actor=actor,
-                artifacts=given.artifacts,
-                note=given.note,
-                milestone=given.milestone,
-                now=now,
-                given_at=given_at,
+    async def _advance(self) -> None:
+        """Open, or wait for the next deadline or change, whichever comes first."""
+        await self._turn(lambda: self._overtaken(workflow.now()))
+        deadline, version = next_deadline(self._state), self._state.version
+        if deadline is None:
+            return
+        at, what = deadline.at, deadline.what
+        if (closes_at := self._evidence_closes_at()) is not None and closes_at < at:
+            at, what = closes_at, "then no more evidence is taken"
+        try:
+            await workflow.wait_condition(
+                lambda: self._state.version != version or self._should_continue_as_new(),
+                timeout=max(at - workflow.now(), timedelta(0)),
+                timeout_summary=f"{self._state.status}, {what}",
             )
-        case ValidateEscrow():
-            score, note, number = given.score_e4, given.note, given.delivery
-            return commands.validate(escrow, actor=actor, score_e4=score, note=note, now=now, delivery=number)
-        case ApproveEscrow():
-            name, number = signatory_name(escrow, actor), given.delivery
-            return commands.approve(escrow, signatory=name, actor=actor, now=now, delivery=number, given_at=given_at)
-        case DisputeEscrow():
-            return commands.dispute(escrow, actor=actor, reason=given.reason, now=now, given_at=given_at)
-        case SubmitEvidence():
-            note, files, at = given.note, given.artifacts, given_at or given.given_at
-            return commands.submit_evidence(escrow, actor=actor, note=note, artifacts=files, now=now, given_at=at)
-        case ResolveEscrow():
-            share, note = given.payee_share_e4, given.note
-            return commands.resolve(escrow, actor=actor, payee_share_e4=share, note=note, now=now)
-        case RefundEscrow():
-            return commands.refund(escrow, actor=actor, amount_minor=given.amount_minor)
-        case CancelEscrow():
-            return commands.cancel(escrow, actor=actor, reason=given.reason)
-    raise ValueError(f"{type(given).__name__} is no command of an open escrow")
+        except TimeoutError:
+            return
+
+    async def _open(self) -> None:
+        opening = self._opening
+        await self._write(opening, self._start.command_id, self._start.opened_by, opening.escrow.opened_at)
+
+    async def _load(self, why: str) -> Escrow:
+        return await workflow.execute_local_activity_method(
+            EscrowActivities.load, LoadEscrow(escrow_id=self._state.terms.escrow_id), **local_activity(why)
+        )
+
+    def _refuse_other(self, command_id: str, content: str | None) -> None:
+        self._state.refuse_other(command_id, content)
+
+    def _has_ended(self) -> bool:
+        return self._state.is_final
+
+    def _details(self) -> str:
+        return details(self._state)
+
+    def _result(self) -> CommandResult:
+        state = self._state
+        return CommandResult(escrow_id=state.terms.escrow_id, status=state.status.value, version=state.version)
+
+    async def _overtaken(self, now: datetime) -> bool:
+        """Apply a passed deadline, after the commands that were received before it; the caller holds the lock.
+
+        A run that was down at its deadline finds commands that were sent in time. The API has noted them in the books,
+        with their time, and the books decline the deadline's event until each is done or refused.
+        """
+        if self._may_extend_evidence(now):
+            await self._close_evidence(now)
+            return True
+        deadline = next_deadline(self._state)
+        if deadline is None or now < deadline.at:
+            return False
+        news = News(freezes=await self._freezes(now))
+        noted: tuple[NotedCommand, ...] = ()
+        refused: tuple[str, ...] = ()
+        while next_deadline(self._state) == deadline and isinstance(step := agenda(self._state, now, news), Step):
+            match step:
+                case Step.FREEZE:
+                    command_id, *_ = news.freezes
+                    wanted = self._wanted[command_id]
+                    await self._done(command_id, wanted.wish, wanted.actor, now)
+                    news = replace(news, freezes=news.freezes[1:])
+                case Step.TAKE_NOTED:
+                    refused = await self._take_noted(noted, now)
+                    news = replace(news, noted=0)
+                case Step.EXIT:
+                    noted = await self._exit(now, deadline.at, refused)
+                    if not noted:
+                        return True
+                    news = replace(news, noted=len(noted))
+        return True
+
+    def _evidence_closes_at(self) -> datetime | None:
+        """Return when the evidence window closes that the books were not asked about yet."""
+        closes_at = evidence_closes_at(self._state)
+        return None if closes_at == self._evidence_closed_at else closes_at
+
+    def _may_extend_evidence(self, now: datetime) -> bool:
+        """Return whether the evidence window has passed, and the books may extend it yet."""
+        closes_at = self._evidence_closes_at()
+        return closes_at is not None and now >= closes_at
+
+    async def _close_evidence(self, now: datetime) -> None:
+        """Close the evidence window, or extend it because the API was away; the caller holds the lock."""
+        closes_at = self._evidence_closes_at()
+        answer = await workflow.execute_local_activity_method(
+            EscrowActivities.close_evidence,
+            CloseEvidence(escrow_id=self._state.terms.escrow_id, at=now),
+            **local_activity("close the evidence window, unless the API was away"),
+        )
+        if answer.extended_until is None:
+            self._evidence_closed_at = closes_at
+            return
+        extension = evidence_extended(self._state, answer.extended_until)
+        await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
+
+    async def _freezes(self, now: datetime) -> tuple[str, ...]:
+        """Return operators' signals to freeze the escrow, if its deadline acts late."""
+        if not is_late(self._state, now):
+            return ()
+        await asyncio.sleep(0)  # let every handler of this workflow task start, and register its signal
+        return tuple(command_id for command_id, wanted in self._wanted.items() if wanted.signal == "dispute")
+
+    async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
+        """Apply the deadline; returns the commands that must be done before it, and applies nothing if there are any.
+
+        A release or a default that must wait is extended. `refused` are the noted commands that were refused.
+        """
+        outcome = timed_exit(self._state, now)
+        assert outcome is not None
+        command_id = f"timer:{outcome.event}:{self._state.version}"
+        recorded = await self._write(outcome, command_id, None, now, due_at=due_at, settles=refused)
+        if recorded.extended_until is not None:
+            extension = extended(self._state, recorded.extended_until)
+            await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
+        return recorded.noted
+
+    async def _take_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
+        """Do the commands that were noted before the deadline, in order; returns those that are refused.
+
+        An approval or delivery is for what the books showed when it was sent: an earlier note that brings another
+        delivery or milestone must not change what it is for. A dispute always counts, because it moves no money.
+        """
+        refused, before = list[str](), self._state
+        for each in noted:
+            if _is_other(each.name, before, self._state) or not await self._in_time(each, now):
+                refused.append(each.command_id)
+        return tuple(refused)
+
+    async def _in_time(self, noted: NotedCommand, now: datetime) -> bool:
+        """Do a command that was noted before the deadline; False if it is refused or cannot be read."""
+        try:
+            command, given = decisions.noted(noted)
+        except (KeyError, ValueError):
+            workflow.logger.warning("a noted command cannot be read", extra={"command": noted.name})
+            return False
+
+        def decide(escrow: Escrow, now: datetime) -> Outcome:
+            outcome = given(escrow, now)
+            return replace(outcome, details={**outcome.details, "given_at": noted.noted_at.isoformat()})
+
+        return await self._done(noted.command_id, decide, command.actor, now, command.content())
+
+    async def _done(
+        self, command_id: str, decide: Decision, actor: Actor, now: datetime, content: str | None = None
+    ) -> bool:
+        """Do a command before the deadline; False if it is refused. The caller holds the lock."""
+        try:
+            while not self._state.has_done(command_id):
+                outcome = decide(self._state, now)
+                if (await self._write(outcome, command_id, actor, now, content)).applied:
+                    break
+        except DomainError:
+            return False
+        return True
+
+    async def _write_next(
+        self, event: Outcome, command_id: str, actor: Actor | None, content: str | None = None
+    ) -> bool:
+        return (await self._write(event, command_id, actor, workflow.now(), content)).applied
+
+    async def _write(
+        self,
+        outcome: Outcome,
+        command_id: str,
+        actor: Actor | None,
+        now: datetime,
+        content: str | None = None,
+        *,
+        due_at: datetime | None = None,
+        settles: tuple[str, ...] = (),
+    ) -> RecordedEscrow:
+        """Write one event and adopt the state after it, or the books' state if they are ahead."""
+        numbered = commands.numbered(outcome, command_id=command_id, now=now, content=content)
+        recorded = await workflow.execute_local_activity_method(
+            EscrowActivities.record_event,
+            RecordEscrowEvent(
+                outcome=numbered,
+                command_id=command_id,
+                actor=actor,
+                at=now,
+                due_at=due_at,
+                settles=settles,
+                content=content,
+                decided_from=self._decided_from(),
+            ),
+            **local_activity(f"{numbered.event}: {self._state.status} → {numbered.escrow.status}"),
+        )
+        self._written(recorded, numbered.escrow if recorded.applied else None)
+        return recorded
+
+
+def _is_other(name: str, before: Escrow, now: Escrow) -> bool:
+    """Whether a noted command is for another milestone, or approves another delivery, than the present one."""
+    if before.milestones_released != now.milestones_released:
+        return name != "dispute"
+    return name == "approve" and before.delivery != now.delivery
