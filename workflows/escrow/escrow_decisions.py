@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 from contracts.escrow.escrow import (
@@ -34,14 +35,16 @@ from workflows.common.signals import check_addressed, sender
 Sig = TypeVar("Sig", bound=OperatorSignal)
 
 #: The commands that are noted before a deadline, see `repositories/escrow/escrow_notice.py`.
-_NOTED: Mapping[str, type[EscrowCommand]] = {
-    "dispute": DisputeEscrow,
-    "deliver": DeliverEscrow,
-    "approve": ApproveEscrow,
-    "refund": RefundEscrow,
-    "resolve": ResolveEscrow,
-    "submit_evidence": SubmitEvidence,
-}
+_NOTED: Mapping[str, type[EscrowCommand]] = MappingProxyType(
+    {
+        "dispute": DisputeEscrow,
+        "deliver": DeliverEscrow,
+        "approve": ApproveEscrow,
+        "refund": RefundEscrow,
+        "resolve": ResolveEscrow,
+        "submit_evidence": SubmitEvidence,
+    }
+)
 
 
 def decide(given: EscrowCommand, given_at: datetime | None, escrow: Escrow, now: datetime) -> Outcome:
