@@ -10,7 +10,7 @@ from domain.common.errors import InsufficientFunds
 from domain.common.ids import escrow_transfer_key
 from domain.credits.lots import LotSource, LotTerms, Sharing
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
-from domain.escrow.state import Escrow, EscrowPostingKind
+from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind
 from ledger.gateway import Ledger, Posting
 from ledger.spending import Spending
 from repositories.books import debt
@@ -65,10 +65,10 @@ class EscrowTransfers:
             return None
         terms = message.outcome.escrow.terms
         ledger = Ledger(books.driver)
-        release, payee_owed = await self._release(ledger, message)
-        postings = list[Posting]()
+        postings, payee_owed = list[Posting](), False
         for move in message.outcome.moves:
             if move.kind is EscrowPostingKind.RELEASE:
+                release, payee_owed = await self._release(ledger, message, move)
                 postings += release
                 continue
             source, destination = accounts_of(message.outcome.escrow, move)
@@ -115,16 +115,15 @@ class EscrowTransfers:
             await close_paid_debts(books.session, ledger, org_id, terms.currency)
         return str(posted.transfer_id)
 
-    async def _release(self, ledger: Ledger, message: RecordEscrowEvent) -> tuple[list[Posting], bool]:
+    async def _release(
+        self, ledger: Ledger, message: RecordEscrowEvent, released: EscrowPosting
+    ) -> tuple[list[Posting], bool]:
         """Return the postings of a release, and whether the payee has or ever had a debt.
 
         The row of the escrow is locked, so its lots stay as they are until they are moved.
         """
         terms = message.outcome.escrow.terms
         amounts = {move.kind: move.amount_minor for move in message.outcome.moves}
-        released = next((move for move in message.outcome.moves if move.kind is EscrowPostingKind.RELEASE), None)
-        if released is None:
-            return [], False
         source, destination = accounts_of(message.outcome.escrow, released)
         amount, commission = released.amount_minor, amounts.get(EscrowPostingKind.COMMISSION, 0)
         debt_account = accounts.org_debt(terms.payee_org_id, terms.currency)
