@@ -6,6 +6,8 @@ import asyncpg
 import sqlalchemy.exc
 from temporalio.service import RPCError, RPCStatusCode
 
+from runtime.reach import was_cut_off
+
 _UNAVAILABLE_RPC = {
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -13,20 +15,10 @@ _UNAVAILABLE_RPC = {
     RPCStatusCode.CANCELLED,
     RPCStatusCode.ABORTED,
 }
-_CUT_OFF_RPC = {RPCStatusCode.UNKNOWN, RPCStatusCode.INTERNAL}
-_CUT_OFF_MESSAGES = ("transport error", "h2 protocol error", "error reading a body from connection", "connection error")
 #: SQLSTATE classes and states after which the same request may succeed: connection, resources, operator intervention,
 #: deadlock, serialisation, lock timeout.
 _UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "57014", "40P01", "40001", "55P03")
 _NETWORK_ERRNOS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ENOENT, errno.ETIMEDOUT, errno.EHOSTUNREACH}
-
-
-def was_cut_off(error: RPCError) -> bool:
-    """Return whether a call to Temporal ended because its connection did, as when the server is killed.
-
-    The client's library has no status for that: it says unknown or internal, and what happened in words.
-    """
-    return error.status in _CUT_OFF_RPC and error.message.startswith(_CUT_OFF_MESSAGES)
 
 
 def _sqlstate(exc: BaseException) -> str:

@@ -42,9 +42,11 @@ class Entities(ABC):
 
     Attributes:
         workflow: their type.
+        versions: what the books know of them, by id: the number of the latest event.
     """
 
     workflow: ClassVar[str]
+    versions: reach.Versions
 
     def __init__(self, client: Client, database: Database) -> None:
         """Take the client to Temporal and the books."""
@@ -54,10 +56,6 @@ class Entities(ABC):
     def id_of(self, workflow_id: str) -> str:
         """Return the id of the entity whose run has that id."""
         return workflow_id.partition("/")[2]
-
-    @abstractmethod
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        """Return what the books know of them, by id: the number of the latest event."""
 
     @abstractmethod
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
@@ -70,12 +68,10 @@ class Entities(ABC):
 
 class _Escrows(Entities):
     workflow = "escrow"
+    versions = staticmethod(escrow.versions)
 
     def id_of(self, workflow_id: str) -> str:
         return escrow_id_of(super().id_of(workflow_id))
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await escrow.versions(session, ids)
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
         """Return a page of those that have a deadline, which each one has until it ends."""
@@ -93,9 +89,7 @@ class _Escrows(Entities):
 
 class _Payments(Entities):
     workflow = "payment"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await payment.versions(session, ids)
+    versions = staticmethod(payment.versions)
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
         """Return a page of those that await something of their payer, their provider or what they are for."""
@@ -115,9 +109,7 @@ class _Payments(Entities):
 
 class _Payouts(Entities):
     workflow = "payout"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await payout.versions(session, ids)
+    versions = staticmethod(payout.versions)
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
         rows = await payout.stranded(session, before=FAR, after=after, limit=PAGE)
@@ -135,9 +127,7 @@ class _Payouts(Entities):
 
 class _Subscriptions(Entities):
     workflow = "subscription"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await subscription.versions(session, ids)
+    versions = staticmethod(subscription.versions)
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
         rows = await subscription.stranded(session, before=FAR, after=after, limit=PAGE)
@@ -154,9 +144,7 @@ class _Subscriptions(Entities):
 
 class _Invoices(Entities):
     workflow = "invoice"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await invoice_collection.versions(session, ids)
+    versions = staticmethod(invoice_collection.versions)
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
         rows = await invoice_collection.page(session, after=after, limit=PAGE)
@@ -173,9 +161,7 @@ class _Invoices(Entities):
 
 class _WebhookEndpoints(Entities):
     workflow = "webhook-endpoint"
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await webhook_endpoint.versions(session, ids)
+    versions = staticmethod(webhook_endpoint.versions)
 
     async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
         """Return a page of those that are enabled or paused, which have a run until they are not."""

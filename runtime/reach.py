@@ -1,31 +1,180 @@
 """The only way to reach the runs of entities: a message goes to the open run, or starts the missing one.
 
 So no message is lost because a run is missing. An update returns when its effect is in the books; a signal is for news
-that the run then reads itself.
+that the run then reads itself. `await Entity(…).command("fund", message)` is the door for commands.
 """
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
 )
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateTimeout
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.common.base import Message
+from contracts.common.catch_up import CatchUp, take_version
 from contracts.common.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
 from contracts.runs import Run
+from domain.common.errors import Unavailable
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.interceptors import domain_error_from
 
 R = TypeVar("R")
+T = TypeVar("T")
+#: Reads the number of the latest event of each entity that the books know, by its id.
+Versions = Callable[[AsyncSession, Sequence[str]], Awaitable[Mapping[str, int]]]
 
 #: A task queue that no worker asks.
 NOBODYS_QUEUE = "nobody"
+#: How often a command is sent before a refusal counts, even if the books have advanced again.
+TRIES = 5
+#: The pause before a retry if the server is busy, or while a run continues as new.
+PAUSE = timedelta(milliseconds=100)
+MAX_PAUSE = timedelta(seconds=1)
+#: Not found: the run ended before it answered. The last one: its latest task failed, and a fixed deployment is awaited.
+_REPEATABLE = {
+    RPCStatusCode.NOT_FOUND,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.FAILED_PRECONDITION,
+}
+_CUT_OFF_RPC = {RPCStatusCode.UNKNOWN, RPCStatusCode.INTERNAL}
+_CUT_OFF_MESSAGES = ("transport error", "h2 protocol error", "error reading a body from connection", "connection error")
+
+
+class Entity(Generic[R]):
+    """One entity, as its commands reach it.
+
+    A run may be behind the books: a local activity may have committed although its workflow task was lost. Until its
+    next write the run decides on an outdated state, while callers read the later one. So a refusal says which version
+    it was decided on; if the books have a later one, the run is sent `catch_up`, and decides again.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        database: Database,
+        run: Run,
+        answer: type[R],
+        versions: Versions,
+        entity_id: str,
+        *,
+        limit: timedelta,
+    ) -> None:
+        """Take the entity's run, the type of its answers, and the reader of its version in the books.
+
+        `limit` is how long a command may take, with all its repetitions.
+        """
+        self._client, self._database, self._run, self._answer = client, database, run, answer
+        self._versions, self._id, self._limit = versions, entity_id, limit
+
+    async def command(self, name: str, message: Message, *, update_id: str) -> R:
+        """Give a command to the open run, or to one that starts from the books, and return its answer.
+
+        A validator's refusal is not stored, so the same update id is decided again. A handler's refusal is stored as
+        the result of its update id: if it comes again although the run has caught up, the command is sent under another
+        update id. The command's own id makes it happen once.
+
+        Args:
+            name: of the update.
+            message: the command.
+            update_id: repeating it attaches to the first try, as long as that run is open.
+
+        Raises:
+            DomainError: the run refused the command, and is up to date with the books.
+            Unavailable: no answer in time, or the run could not catch up; repeating the command is safe.
+            WorkflowAlreadyStartedError: the run has completed, and no new one may follow.
+        """
+        sent = partial(update, self._client, self._run, name, message, result_type=self._answer)
+        async with answered_within(self._limit, self._run.workflow.replace("-", " ")):
+            caught_up = 0
+            for left in reversed(range(TRIES)):
+                try:
+                    return await repeated(partial(sent, update_id=update_id))
+                except WorkflowUpdateFailedError as failure:
+                    refusal = domain_error_from(failure)
+                    if refusal is None:
+                        raise
+                decided_on = take_version(refusal)
+                if decided_on is None or not left or decided_on >= (held := await self._held()):
+                    raise refusal
+                if decided_on < caught_up:
+                    update_id = new_id("upd")
+                await repeated(partial(self._catch_up, held))
+                caught_up = held
+        raise AssertionError("the last try returns or raises")
+
+    async def _held(self) -> int:
+        async with self._database.platform() as session:
+            return (await self._versions(session, [self._id])).get(self._id, 0)
+
+    async def _catch_up(self, version: int) -> None:
+        """Have the run adopt the books' state; concurrent callers that see the same version send the same update."""
+        handle, update_id = self._client.get_workflow_handle(self._run.workflow_id), f"catch_up:{version}"
+        try:
+            await handle.execute_update("catch_up", CatchUp(version=version), id=update_id)
+        except RPCError as error:
+            # A run that has ended needs no update: the next run starts from the books.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        except WorkflowUpdateFailedError as failure:
+            raise Unavailable(
+                "The run could not catch up with the books. Repeat the request with the same Idempotency-Key."
+            ) from failure
+
+
+@asynccontextmanager
+async def answered_within(limit: timedelta, what: str) -> AsyncIterator[None]:
+    """Give up waiting for an entity at the time limit. `what` names it for the refusal: "escrow".
+
+    Raises:
+        Unavailable: no answer in time; repeating the key is safe.
+    """
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            yield
+    except (TimeoutError, UpdateTimeout):
+        raise Unavailable(
+            f"The {what} did not answer in time. The command may still take effect: repeat it with the same "
+            "Idempotency-Key."
+        ) from None
+
+
+async def repeated(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a call to Temporal that is safe to repeat, while the server is busy or its connection is cut off."""
+    pause = PAUSE
+    while True:
+        try:
+            return await call()
+        except RPCError as error:
+            if error.status not in _REPEATABLE and not was_cut_off(error):
+                raise
+        await asyncio.sleep(pause.total_seconds())
+        pause = min(pause * 2, MAX_PAUSE)
+
+
+def was_cut_off(error: RPCError) -> bool:
+    """Return whether a call to Temporal ended because its connection did, as when the server is killed.
+
+    The client's library has no status for that: it says unknown or internal, and what happened in words.
+    """
+    return error.status in _CUT_OFF_RPC and error.message.startswith(_CUT_OFF_MESSAGES)
 
 
 async def update(
@@ -65,25 +214,6 @@ async def update(
         result_type=result_type,
         rpc_timeout=rpc_timeout,
     )
-    return result
-
-
-async def update_running(
-    client: Client, workflow_id: str, name: str, command: Message, *, update_id: str, result_type: type[R] | None
-) -> R | None:
-    """Send a command to the open run, and return its result; None if there is no run. Starts none.
-
-    Raises:
-        WorkflowUpdateFailedError: the run refused the command.
-        RPCError: the server could not be reached.
-    """
-    handle = client.get_workflow_handle(workflow_id)
-    try:
-        result: R = await handle.execute_update(name, command, id=update_id, result_type=result_type)
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise
-        return None
     return result
 
 

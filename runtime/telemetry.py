@@ -2,9 +2,10 @@
 
 Without the setting no part of OpenTelemetry's SDK is imported, and every method here returns at once.
 
-One command is one trace: `POST /api/v1/escrows/{escrow_id}/fund` → `StartWorkflowUpdate:fund` → `HandleUpdate:fund` →
-`StartActivity:…` → `RunActivity:…` → the SQL statements, without their parameters. Spans of a workflow are written when
-they end and never again in a replay; the span of a whole run (`RunWorkflow:escrow`) therefore comes with its end.
+One command is one trace: `POST /api/v1/escrows/{escrow_id}/fund` → `StartUpdateWithStartWorkflow:escrow` →
+`HandleUpdate:fund` → `StartActivity:…` → `RunActivity:…` → the SQL statements, without their parameters. Spans of a
+workflow are written when they end and never again in a replay; the span of a whole run (`RunWorkflow:escrow`) therefore
+comes with its end.
 `OTEL_TRACES_SAMPLER` and the other standard variables hold; by default everything is traced.
 """
 

@@ -227,7 +227,7 @@ def test_few_activities_wait_for_another_entity():
         at.partition(":")[0]
         for part in ("activities", "services", "repositories")
         for at, name in calls(part)
-        if name in {"reach.update", "reach.update_running"}
+        if name in {"reach.update", "Entity"}
     }
     assert found == WAITING
 

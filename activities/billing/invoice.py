@@ -28,7 +28,6 @@ from domain.billing.invoice.collection import (
     Collection,
     CollectionStatus,
     InvoiceDue,
-    Outcome,
     Pause,
 )
 from domain.common.access import Actor, Role
@@ -119,21 +118,14 @@ class InvoiceActivities:
         Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
-        refusal = RefusalAlert(
-            database=self._database,
-            entity="invoice",
-            subject=message.collection.invoice_id,
-            event=message.event,
-            version=message.collection.version,
-            org_id=message.collection.org_id,
-        )
+        held, books = message.outcome.collection, self._database
+        refusal = RefusalAlert(books, "invoice", held.invoice_id, message.outcome.event, held.version, held.org_id)
         try:
             async with tried_again(refusal), self._database.platform() as session:
                 recorded = await self._write(session, message)
         except _Refused as refused:
             return RecordedCollection(applied=False, declined=Declined.of(refused.refusal))
-        if message.event in ENDS:
-            held = message.collection
+        if message.outcome.event in ENDS:
             await refresh_unpaid(self._database, self._client, held.org_id, {"invoice_id": held.invoice_id})
         return recorded
 
@@ -305,8 +297,8 @@ class InvoiceActivities:
     # The books --------------------------------------------------------------------------------------------------------
 
     async def _write(self, session: AsyncSession, message: RecordCollection) -> RecordedCollection:
-        after = message.collection
-        unsealed = None if message.event == REFUSED else self._seals.declined(message.actor_detail)
+        outcome, after = message.outcome, message.outcome.collection
+        unsealed = None if outcome.event == REFUSED else self._seals.declined(message.actor)
         if unsealed is not None:
             return RecordedCollection(applied=False, declined=unsealed)
         held = await collections.lock(session, after.invoice_id)
@@ -326,22 +318,22 @@ class InvoiceActivities:
         try:
             await self._effect(session, message)
         except DomainError as refusal:
-            if message.actor_detail is None or refusal.retryable or refusal.status >= 500:
+            if message.actor is None or refusal.retryable or refusal.status >= 500:
                 raise
             raise _Refused(refusal) from refusal
-        outcome = Outcome(collection=after, event=message.event, actor=message.actor, details=dict(message.details))
         await collections.write(session, outcome, command_id=message.command_id, at=message.at)
         await self._notify(session, held, message)
         return RecordedCollection(applied=True, stored=after, standing=collections.standing_of(row))
 
     async def _effect(self, session: AsyncSession, message: RecordCollection) -> None:
         """Apply the event to the invoice."""
-        after, key = message.collection, f"invoice:{message.collection.invoice_id}:event:{message.collection.version}"
-        actor = message.actor_detail or Actor(principal=PRINCIPAL, role=Role.OPERATOR)
+        outcome, after = message.outcome, message.outcome.collection
+        key = f"invoice:{after.invoice_id}:event:{after.version}"
+        actor = message.actor or Actor(principal=PRINCIPAL, role=Role.OPERATOR)
         # The run gives up by its plan; a signal is from one operator only.
-        by_plan = message.actor_detail is None
+        by_plan = message.actor is None
         by_hand = None if by_plan else self._by_hand
-        match message.event:
+        match outcome.event:
             case "given_up":
                 await invoice_end.give_up(
                     session, actor, after.invoice_id, key, message.at, by_hand=by_hand, by_plan=by_plan
@@ -352,14 +344,14 @@ class InvoiceActivities:
                 await invoice_end.resume(session, actor, after.invoice_id, message.at)
 
     async def _notify(self, session: AsyncSession, held: Collection, message: RecordCollection) -> None:
-        after = message.collection
-        if message.actor_detail is not None and message.event in {"charge_requested", REFUSED}:
+        outcome, after = message.outcome, message.outcome.collection
+        if message.actor is not None and outcome.event in {"charge_requested", REFUSED}:
             await audit.record(
                 session,
-                message.actor_detail,
-                f"invoice.{message.event}",
+                message.actor,
+                f"invoice.{outcome.event}",
                 after.invoice_id,
-                message.details,
+                outcome.details,
                 after.org_id,
             )
         await alert.close_cases(session, after.invoice_id, ("invoice.books_refused",))
@@ -382,13 +374,13 @@ class InvoiceActivities:
 
     async def _alert_failure(self, session: AsyncSession, message: RecordCollection) -> None:
         """Alert of a failed charge and its next try; resolved by the next charge, or when the invoice ends."""
-        after = message.collection
-        failed = message.event in {"declined", "not_charged", "requires_action"}
-        if failed or message.event == "received" or after.status in FINAL:
+        outcome, after = message.outcome, message.outcome.collection
+        failed = outcome.event in {"declined", "not_charged", "requires_action"}
+        if failed or outcome.event == "received" or after.status in FINAL:
             await alert.close_cases(session, after.invoice_id, (FAILED_PAYMENT,))
         if not failed:
             return
-        if message.event == "requires_action":
+        if outcome.event == "requires_action":
             then = "Its payer has to confirm the charge, and was sent a link."
         elif after.charges:
             then = f"The next try is at {after.next_at:%Y-%m-%d %H:%M} UTC."
@@ -398,7 +390,7 @@ class InvoiceActivities:
             session,
             FAILED_PAYMENT,
             subject=after.invoice_id,
-            detail=f"Invoice {after.number} could not be charged ({after.failure_code or message.event}). {then}",
+            detail=f"Invoice {after.number} could not be charged ({after.failure_code or outcome.event}). {then}",
             window=str(after.version),
             org_id=after.org_id,
         )
@@ -431,9 +423,9 @@ def _payable(row: InvoiceRow) -> Payable:
 
 async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: InvoiceDue, message: RecordCollection) -> None:
     """Queue the mail of an event, with the amount due before the event."""
-    if message.mail is None or not standing.is_open:
+    if message.outcome.mail is None or not standing.is_open:
         return
-    kind = MailKind(message.mail)
+    kind = message.outcome.mail
     issued = kind is MailKind.INVOICE_ISSUED
     data = {
         "number": row.number or row.id,
@@ -443,14 +435,14 @@ async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: InvoiceD
     days = {
         MailKind.INVOICE_ISSUED: ("due_on", row.due_at),
         MailKind.INVOICE_OVERDUE: ("due_on", row.due_at),
-        MailKind.PAYMENT_FAILED: ("next_try_on", message.collection.next_at),
+        MailKind.PAYMENT_FAILED: ("next_try_on", message.outcome.collection.next_at),
     }
     if kind in days:
         name, at = days[kind]
         data[name] = at.astimezone(await invoices.clock(session, row)).date().isoformat()
-    if message.link is not None:
-        data["link"] = message.link
-    key = invoice_mail_key(row.id) if issued else invoice_event_mail_key(row.id, message.collection.version)
+    if message.outcome.link is not None:
+        data["link"] = message.outcome.link
+    key = invoice_mail_key(row.id) if issued else invoice_event_mail_key(row.id, message.outcome.collection.version)
     await mail.queue(session, key=key, org_id=row.org_id, kind=kind, data=data)
 
 

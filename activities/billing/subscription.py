@@ -101,14 +101,8 @@ class SubscriptionActivities:
 
     async def _recorded(self, message: RecordSubscription) -> RecordedSubscription:
         after = message.subscription
-        refused = RefusalAlert(
-            database=self._database,
-            entity="subscription",
-            subject=after.subscription_id,
-            event=message.event,
-            version=after.version,
-            org_id=after.org_id,
-        )
+        books, subject = self._database, after.subscription_id
+        refused = RefusalAlert(books, "subscription", subject, message.event, after.version, after.org_id)
         async with tried_again(refused):
             unsealed = self._seals.declined(message.actor_detail)
             if unsealed is not None and message.event != "command_refused":

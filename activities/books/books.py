@@ -78,7 +78,7 @@ def is_next(held: State | None, number: int | None, decided_from: str | None, su
     return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RefusalAlert:
     """The alert `{entity}.books_refused` of one event, raised once for the version that it would make.
 

@@ -13,12 +13,10 @@ from domain.common.errors import DomainError, NotPaid
 from domain.common.ids import bounded, chargeback_command_id
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.payments.payment.terms import PaymentTerms
-from models.escrow.escrow import EscrowRow
 from repositories.escrow import escrow as escrows
 from repositories.escrow import escrow_notice
-from runtime import reach
-from runtime.catch_up import catching_up
 from runtime.database import Database
+from runtime.reach import Entity
 
 #: How long an escrow may take to answer before the call is retried.
 ESCROW_TIMEOUT = timedelta(seconds=10)
@@ -99,27 +97,14 @@ class PaymentEscrows:
     async def send(self, escrow: Escrow, name: str, command: EscrowCommand) -> DomainError | None:
         """Send a command to the escrow's run; returns the refusal of a run that is up to date with the books."""
         start = EscrowInput(terms=escrow.terms, opened_by=command.actor, command_id=command.command_id, resume=True)
-        run, attempt = escrow_run(start), activity.info().attempt
+        run, escrow_id, attempt = escrow_run(start), escrow.terms.escrow_id, activity.info().attempt
         # A run stores the result of an update, also when it is outdated, so each attempt has a new update id. The
         # command's own id makes it happen once.
         update_id = command.command_id if attempt == 1 else bounded(f"{command.command_id}:{attempt}")
-
-        async def give(update_id: str) -> CommandResult:
-            return await reach.update(
-                self._client,
-                run,
-                name,
-                command,
-                update_id=update_id,
-                result_type=CommandResult,
-                rpc_timeout=ESCROW_TIMEOUT,
-            )
-
-        async def books() -> int:
-            return (await self._escrow_row(escrow.terms.escrow_id)).version
-
+        limit, versions = ESCROW_TIMEOUT, escrows.versions
         try:
-            await catching_up(self._client, run.workflow_id, update_id, give, books)()
+            entity = Entity(self._client, self._database, run, CommandResult, versions, escrow_id, limit=limit)
+            await entity.command(name, command, update_id=update_id)
         except DomainError as refusal:
             if refusal.retryable:
                 raise
@@ -127,12 +112,10 @@ class PaymentEscrows:
         return None
 
     async def _escrow(self, terms: PaymentTerms) -> Escrow:
-        assert terms.purpose.escrow_id is not None
-        return escrows.state_of(await self._escrow_row(terms.purpose.escrow_id))
-
-    async def _escrow_row(self, escrow_id: str) -> EscrowRow:
+        escrow_id = terms.purpose.escrow_id
+        assert escrow_id is not None
         async with self._database.platform() as session:
             row = await escrows.get(session, escrow_id)
         if row is None:
             raise RuntimeError(f"the books have no {escrow_id}. Check whether they were restored from a backup.")
-        return row
+        return escrows.state_of(row)

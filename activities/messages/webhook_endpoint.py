@@ -49,7 +49,6 @@ from domain.messages.webhook.endpoint import (
     Endpoint,
     GivenUp,
     Ordering,
-    Outcome,
 )
 from models.messages.event import EventRow
 from models.messages.webhook_endpoint import WebhookEndpointRow
@@ -186,14 +185,8 @@ class WebhookEndpointActivities:
         Idempotent by: the event's number and the command's id, both unique within the endpoint, under the row's lock.
         """
         require_local()
-        refused = RefusalAlert(
-            database=self._database,
-            entity="webhook_endpoint",
-            subject=message.endpoint.endpoint_id,
-            event=message.event,
-            version=message.endpoint.version,
-            org_id=message.endpoint.org_id,
-        )
+        held, books, entity = message.outcome.endpoint, self._database, "webhook_endpoint"
+        refused = RefusalAlert(books, entity, held.endpoint_id, message.outcome.event, held.version, held.org_id)
         async with tried_again(refused), self._database.platform() as session:
             return await self._write(session, message)
 
@@ -207,8 +200,8 @@ class WebhookEndpointActivities:
             return endpoints.state_of(row)
 
     async def _write(self, session: AsyncSession, message: RecordWebhookEndpoint) -> RecordedWebhookEndpoint:
-        after = message.endpoint
-        unsealed = None if message.event == REFUSED else self._seals.declined(message.actor_detail)
+        outcome, after = message.outcome, message.outcome.endpoint
+        unsealed = None if outcome.event == REFUSED else self._seals.declined(message.actor)
         if unsealed is not None:
             return RecordedWebhookEndpoint(applied=False, declined=unsealed)
         held = await endpoints.lock(session, after.endpoint_id)
@@ -222,27 +215,26 @@ class WebhookEndpointActivities:
             # Done so long ago that it is no longer in the state, only in the timeline.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedWebhookEndpoint(applied=False, stored=replace(held, receipts=remembered))
-        if message.event == "skipped":
-            delivery_id = str(message.details.get("delivery_id"))
+        if outcome.event == "skipped":
+            delivery_id = str(outcome.details.get("delivery_id"))
             if not await deliveries.skip(session, after.endpoint_id, delivery_id):
                 refusal = NotFound(f"{deliveries.MISSING} It must wait at this endpoint.")
                 return RecordedWebhookEndpoint(applied=False, declined=Declined.of(refusal))
-        outcome = Outcome(endpoint=after, event=message.event, actor=message.actor, details=dict(message.details))
         # As when its organization enables it: the time that it was paused says nothing about the receiver.
-        afresh = _columns(Pace()) if message.event == "resumed" else {}
+        afresh = _columns(Pace()) if outcome.event == "resumed" else {}
         await endpoints.write(session, outcome, command_id=message.command_id, at=message.at, **afresh)
         await self._notify(session, message)
         return RecordedWebhookEndpoint(applied=True, stored=after)
 
     async def _notify(self, session: AsyncSession, message: RecordWebhookEndpoint) -> None:
-        after = message.endpoint
-        if message.actor_detail is not None:
-            kind = f"webhook_endpoint.{message.event}"
-            await audit.record(session, message.actor_detail, kind, after.endpoint_id, message.details, after.org_id)
+        outcome, after = message.outcome, message.outcome.endpoint
+        if message.actor is not None:
+            kind = f"webhook_endpoint.{outcome.event}"
+            await audit.record(session, message.actor, kind, after.endpoint_id, outcome.details, after.org_id)
         await alert.close_cases(session, after.endpoint_id, ("webhook_endpoint.books_refused",))
-        if message.event != "given_up":
+        if outcome.event != "given_up":
             return
-        why = WHY[GivenUp(str(message.details["why"]))]
+        why = WHY[GivenUp(str(outcome.details["why"]))]
         await alert.raise_alert(
             session,
             kind=GIVEN_UP_ALERT,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.escrow.payment_escrows import ESCROW_TIMEOUT, PaymentEscrows
@@ -52,9 +52,8 @@ from repositories.common.listing import Wanted
 from repositories.escrow import escrow as escrows
 from repositories.payments import payment as payments
 from repositories.payments import payment_command
-from runtime import reach
 from runtime.database import Database
-from runtime.interceptors import domain_error_from
+from runtime.reach import Entity
 from services.operations import probe
 from services.operations.probe import Party
 from services.payments.payment_terms import TermsMaker
@@ -241,15 +240,9 @@ class ProbeActivities:
             if await escrows.get(session, terms.escrow_id) is not None:
                 return
         start = EscrowInput(terms=terms, opened_by=payer.owner, command_id=command_id)
-        await reach.update(
-            self._client,
-            escrow_run(start),
-            "open",
-            OpenEscrow(command_id=command_id, actor=payer.owner),
-            update_id=command_id,
-            result_type=CommandResult,
-            rpc_timeout=ESCROW_TIMEOUT,
-        )
+        run, versions, escrow_id = escrow_run(start), escrows.versions, terms.escrow_id
+        entity = Entity(self._client, self._database, run, CommandResult, versions, escrow_id, limit=ESCROW_TIMEOUT)
+        await entity.command("open", OpenEscrow(command_id=command_id, actor=payer.owner), update_id=command_id)
 
     async def _give(self, escrow_id: str, name: str, command: EscrowCommand) -> None:
         """Send a command to an escrow, unless it was done; raises its refusal."""
@@ -342,21 +335,11 @@ class ProbeActivities:
         # A run stores the result of an update, also when it is outdated, so each attempt has a new update id. The
         # command's own id makes it happen once.
         update_id = command.command_id if attempt == 1 else bounded(f"{command.command_id}:{attempt}")
-        try:
-            await reach.update(
-                self._client,
-                payment_run(start),
-                name,
-                command,
-                update_id=update_id,
-                result_type=PaymentCommandResult,
-                rpc_timeout=PAYMENT_TIMEOUT,
-            )
-        except WorkflowUpdateFailedError as failure:
-            refusal = domain_error_from(failure)
-            if refusal is None:
-                raise
-            raise refusal from None
+        run, versions, payment_id = payment_run(start), payments.versions, terms.payment_id
+        entity = Entity(
+            self._client, self._database, run, PaymentCommandResult, versions, payment_id, limit=PAYMENT_TIMEOUT
+        )
+        await entity.command(name, command, update_id=update_id)
 
     async def _payment(self, payment_id: str) -> Payment:
         async with self._database.platform() as session:

@@ -135,14 +135,10 @@ class PaymentActivities:
         """
         require_local()
         first = message.events[0] if message.events else None
-        refused = RefusalAlert(
-            database=self._database,
-            entity="payment",
-            subject=message.payment_id,
-            event=first.event if first else None,
-            version=first.payment.version if first else f"news:{message.at.isoformat()}",
-            org_id=first.payment.terms.org_id if first else None,
-        )
+        event, version, org_id = None, f"news:{message.at.isoformat()}", None
+        if first:
+            event, version, org_id = first.event, str(first.payment.version), first.payment.terms.org_id
+        refused = RefusalAlert(self._database, "payment", message.payment_id, event, version, org_id)
         async with tried_again(refused):
             try:
                 async with self._database.platform() as session:

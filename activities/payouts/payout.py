@@ -19,7 +19,7 @@ from domain.common.money import format_amount
 from domain.messages.events.payout import facts
 from domain.payouts.creator import payable_to
 from domain.payouts.payable import HoldBack
-from domain.payouts.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
+from domain.payouts.payout.state import RECEIPT_WINDOW, Payout, PayoutStatus
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
@@ -74,14 +74,8 @@ class PayoutActivities:
         Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
-        refused = RefusalAlert(
-            database=self._database,
-            entity="payout",
-            subject=message.payout.payout_id,
-            event=message.event,
-            version=message.payout.version,
-            org_id=message.payout.org_id,
-        )
+        held, books = message.outcome.payout, self._database
+        refused = RefusalAlert(books, "payout", held.payout_id, message.outcome.event, held.version, held.org_id)
         async with tried_again(refused), self._database.platform() as session:
             return await self._write(session, message)
 
@@ -152,8 +146,8 @@ class PayoutActivities:
         return self._payouts
 
     async def _write(self, session: AsyncSession, message: RecordPayout) -> RecordedPayout:
-        after = message.payout
-        unsealed = None if message.event == REFUSED else self._seals.declined(message.actor_detail)
+        outcome, after = message.outcome, message.outcome.payout
+        unsealed = None if outcome.event == REFUSED else self._seals.declined(message.actor)
         if unsealed is not None:
             return RecordedPayout(applied=False, declined=unsealed)
         if after.status in {PayoutStatus.PAID, PayoutStatus.FAILED}:
@@ -170,7 +164,7 @@ class PayoutActivities:
             # Done so long ago that it is no longer in the state, only in the timeline.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedPayout(applied=False, stored=replace(held, receipts=remembered))
-        if message.event == "given_up" and not _is_left(held, message):
+        if outcome.event == "given_up" and not _is_left(held, message):
             # Anyone with access to Temporal can send the signal; a payout that may have been sent would be paid twice.
             subject, command_id = held.payout_id, message.command_id
             try:
@@ -180,7 +174,6 @@ class PayoutActivities:
             except ApprovalRequired as refusal:
                 return RecordedPayout(applied=False, declined=Declined.of(refusal))
         transfer_id = await self._book(session, held, message)
-        outcome = Outcome(payout=after, event=message.event, actor=message.actor, details=dict(message.details))
         await payout.write(session, outcome, command_id=message.command_id, transfer_id=transfer_id, at=message.at)
         if after.status is PayoutStatus.PAID and held.status is not after.status:
             await transfer_reversal.plan_owed(session, after.org_id, now=message.at)
@@ -190,7 +183,7 @@ class PayoutActivities:
 
     async def _book(self, session: AsyncSession, held: Payout, message: RecordPayout) -> UUID | None:
         """Post what an event moves, by the state in the books, not by the message."""
-        status = message.payout.status
+        status = message.outcome.payout.status
         if status is held.status or status not in {PayoutStatus.PAID, PayoutStatus.FAILED}:
             return None
         if status is PayoutStatus.FAILED:
@@ -201,22 +194,28 @@ class PayoutActivities:
         return await service.book_sent(session, held, movement, now=message.at)
 
     async def _notify(self, session: AsyncSession, held: Payout, message: RecordPayout) -> None:
-        after, changed = message.payout, message.payout.status is not held.status
+        outcome, after = message.outcome, message.outcome.payout
+        changed = after.status is not held.status
         amount = format_amount(after.amount_minor, after.currency)
-        if message.actor_detail is not None:
+        if message.actor is not None:
             await audit.record(
-                session, message.actor_detail, f"payout.{message.event}", after.payout_id, message.details, after.org_id
+                session,
+                message.actor,
+                f"payout.{outcome.event}",
+                after.payout_id,
+                outcome.details,
+                after.org_id,
             )
         await alert.close_cases(session, after.payout_id, ("payout.books_refused",))
-        if changed and message.event in ALERTED:
+        if changed and outcome.event in ALERTED:
             await alert.raise_alert(
                 session,
-                kind=f"payout.{message.event}",
+                kind=f"payout.{outcome.event}",
                 subject=after.payout_id,
-                detail=f"{ALERTED[message.event]}: {after.payout_id}, {amount} {after.currency} to {after.org_id}."
-                + (f" {message.details['detail']}" if "detail" in message.details else ""),
+                detail=f"{ALERTED[outcome.event]}: {after.payout_id}, {amount} {after.currency} to {after.org_id}."
+                + (f" {outcome.details['detail']}" if "detail" in outcome.details else ""),
                 org_id=after.org_id,
-                key=f"payout.{message.event}:{after.payout_id}:{after.version}",
+                key=f"payout.{outcome.event}:{after.payout_id}:{after.version}",
             )
         if changed and after.status in {PayoutStatus.PAID, PayoutStatus.FAILED}:
             await alert.close_cases(session, after.payout_id, _OPEN_CASES)
@@ -251,7 +250,7 @@ class PayoutActivities:
 
 def _is_left(held: Payout, message: RecordPayout) -> bool:
     """Whether nothing was sent of a payout whose run was cancelled."""
-    return held.status is PayoutStatus.WAITING_FOR_FUNDS and message.actor == CANCELLATION
+    return held.status is PayoutStatus.WAITING_FOR_FUNDS and message.outcome.actor == CANCELLATION
 
 
 def asked(sending: Payout) -> NewTransfer:

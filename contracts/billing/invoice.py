@@ -2,11 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import Field
-
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
-from domain.billing.invoice.collection import Collection, InvoiceDue
+from domain.billing.invoice.collection import Collection, InvoiceDue, Outcome
 from domain.common.access import Actor
 from domain.payments.dunning import Verdict
 
@@ -72,22 +70,14 @@ class LoadedCollection(Message):
 
 
 class RecordCollection(Message):
-    """One event to write: the state after it, and the state and the invoice's balance that it was decided from.
+    """One event to write, with the state and the invoice's balance that it was decided from."""
 
-    `mail` is the kind of mail that is queued with it, and `link` the page in the mail.
-    """
-
-    collection: Collection
-    event: str
+    outcome: Outcome
     command_id: str
-    actor: str
-    actor_detail: Actor | None = None
-    details: dict[str, object] = Field(default_factory=dict)
+    actor: Actor | None = None
     at: datetime
     decided_from: str | None = None
     standing: InvoiceDue
-    mail: str | None = None
-    link: str | None = None
 
 
 class RecordedCollection(Message):

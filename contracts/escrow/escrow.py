@@ -13,7 +13,7 @@ from contracts.common.seal import Seal
 from domain.common.access import Actor
 from domain.common.errors import DomainError, Invalid, class_of
 from domain.common.money import check_ratio
-from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
+from domain.escrow.state import Artifact, Escrow, Outcome, Terms
 from domain.privacy.data_map import TECHNICAL
 
 
@@ -29,14 +29,6 @@ class EscrowInput(Message):
     command_id: str
     resume: bool = False
     signals: int = 0
-
-
-class EscrowResult(Message):
-    """The final state of the escrow."""
-
-    escrow_id: str
-    status: str
-    version: int
 
 
 class EscrowCommand(Message):
@@ -136,7 +128,7 @@ class CancelEscrow(EscrowCommand):
 
 
 class CommandResult(Message):
-    """The escrow's state after a command; the read model holds the rest."""
+    """The escrow's state after a command, or at its end; the read model holds the rest."""
 
     escrow_id: str
     status: str
@@ -188,21 +180,17 @@ class CancelSignal(OperatorSignal):
 
 
 class RecordEscrowEvent(Message):
-    """One event to write: the state after it, its content, and its postings.
+    """One event to write: the outcome of a command or a deadline, with the number of the event.
 
-    `escrow.version` is the event's number. `at` is business time; the database adds its own. `due_at` is set for a
-    deadline's event, which is not written while noted commands from before it are open. `settles` names noted commands
-    that the run has refused. `content` is the hash of the command behind the event, None if none is stored.
+    `actor` gave the command, None for a deadline. `at` is business time; the database adds its own. `due_at` is set for
+    a deadline's event, which is not written while noted commands from before it are open. `settles` names noted
+    commands that the run has refused. `content` is the hash of the command behind the event, None if none is stored.
     `decided_from` is the hash of the state that the event was decided from, None for the first event.
     """
 
-    escrow: Escrow
-    event: str
+    outcome: Outcome
     command_id: str
-    actor: str
-    actor_detail: Actor | None = None
-    moves: tuple[EscrowPosting, ...] = ()
-    details: dict[str, object] = Field(default_factory=dict)
+    actor: Actor | None = None
     at: datetime
     due_at: datetime | None = None
     settles: tuple[str, ...] = ()

@@ -2,13 +2,11 @@
 
 from datetime import datetime
 
-from pydantic import Field
-
 from contracts.common.base import Message
 from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
 from domain.common.errors import Invalid
-from domain.messages.webhook.endpoint import Endpoint
+from domain.messages.webhook.endpoint import Endpoint, Outcome
 
 #: The longest reason that is kept.
 MAX_REASON = 500
@@ -61,14 +59,11 @@ class WebhookEndpointSignal(OperatorSignal):
 
 
 class RecordWebhookEndpoint(Message):
-    """One event to write: the state after it, and the hash of the state that it was decided from."""
+    """One event to write, and the hash of the state that it was decided from."""
 
-    endpoint: Endpoint
-    event: str
+    outcome: Outcome
     command_id: str
-    actor: str
-    actor_detail: Actor | None = None
-    details: dict[str, object] = Field(default_factory=dict)
+    actor: Actor | None = None
     at: datetime
     decided_from: str | None = None
 

@@ -10,7 +10,7 @@ from contracts.escrow.escrow import Declined, OperatorSignal
 from domain.common.access import Actor
 from domain.common.errors import Invalid
 from domain.payments.payment.snapshot import BalanceTransaction
-from domain.payouts.payout.state import Payout
+from domain.payouts.payout.state import Outcome, Payout
 
 #: The longest reason that is kept.
 MAX_REASON = 500
@@ -64,17 +64,14 @@ class FundsAvailable(Message):
 
 
 class RecordPayout(Message):
-    """One event to write: the state after it, and the hash of the state that it was decided from.
+    """One event to write, and the hash of the state that it was decided from.
 
     `movement` is the resulting movement of the provider's balance.
     """
 
-    payout: Payout
-    event: str
+    outcome: Outcome
     command_id: str
-    actor: str
-    actor_detail: Actor | None = None
-    details: dict[str, object] = Field(default_factory=dict)
+    actor: Actor | None = None
     at: datetime
     decided_from: str | None = None
     movement: BalanceTransaction | None = None

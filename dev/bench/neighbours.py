@@ -237,12 +237,8 @@ async def refund(database: Database, org: str, held: AsyncExitStack) -> Act:
         command = f"{RUN}:{next(NUMBERS)}"
         numbered = escrows.numbered(outcome, command_id=command, now=NOW)
         message = RecordEscrowEvent(
-            escrow=numbered.escrow,
-            event=numbered.event,
+            outcome=numbered,
             command_id=command,
-            actor=numbered.actor,
-            moves=numbered.moves,
-            details=dict(numbered.details),
             at=NOW,
             decided_from=None if before is None else state_hash(before),
         )

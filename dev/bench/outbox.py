@@ -63,12 +63,8 @@ class Written:
         now, command_id = datetime.now(UTC), f"cmd_bench_{next(NUMBERS)}"
         numbered = commands.numbered(outcome, command_id=command_id, now=now)
         message = RecordEscrowEvent(
-            escrow=numbered.escrow,
-            event=numbered.event,
+            outcome=numbered,
             command_id=command_id,
-            actor=numbered.actor,
-            moves=numbered.moves,
-            details=dict(numbered.details),
             at=now,
             decided_from=None if before is None else state_hash(before),
         )

@@ -3,7 +3,7 @@
 It calls the functions that execute the commands, so a page offers exactly the commands that are accepted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -111,69 +111,37 @@ def _tried(
             raise full[name]
         if escrow.is_final:
             raise commands.has_ended(escrow)
-        return Action(name=name, outcome=_TRIES[name](escrow, actor, now, parameters))
+        return Action(name=name, outcome=_outcome(name, escrow, actor, now, parameters))
     except DomainError as refusal:
         return Action(name=name, refusal=refusal)
 
 
-def _fund(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    source = commands.CREDITS if escrow.terms.currency == CREDIT else commands.BALANCE
-    return commands.fund(escrow, actor=actor, source=source, now=now)
-
-
-def _deliver(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    return commands.deliver(escrow, actor=actor, artifacts=(), note=None, milestone=None, now=now)
-
-
-def _validate(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    reviewed = _under_review(escrow)
-    return commands.validate(escrow, actor=actor, score_e4=WHOLE_E4, note=None, now=now, delivery=reviewed)
-
-
-def _under_review(escrow: Escrow) -> int | None:
-    return escrow.delivery.number if escrow.delivery else None
-
-
-def _approve(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    name, reviewed = signatory_name(escrow, actor), _under_review(escrow)
-    return commands.approve(escrow, signatory=name, actor=actor, now=now, delivery=reviewed)
-
-
-def _dispute(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    return commands.dispute(escrow, actor=actor, reason="", now=now)
-
-
-def _submit_evidence(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    # The shortest there is: what is longer may be refused where only a little room is left.
-    return commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
-
-
-def _resolve(escrow: Escrow, actor: Actor, now: datetime, parameters: Parameters) -> Outcome:
-    share_e4 = parameters.payee_share_e4
-    if share_e4 is None:
-        share_e4 = escrow.default_share_e4
-    return commands.resolve(escrow, actor=actor, payee_share_e4=share_e4, note=None, now=now)
-
-
-def _refund(escrow: Escrow, actor: Actor, _now: datetime, parameters: Parameters) -> Outcome:
-    return commands.refund(escrow, actor=actor, amount_minor=parameters.refund_minor)
-
-
-def _cancel(escrow: Escrow, actor: Actor, _now: datetime, _parameters: Parameters) -> Outcome:
-    return commands.cancel(escrow, actor=actor, reason=None)
-
-
-_TRIES: Mapping[EscrowAction, Callable[[Escrow, Actor, datetime, Parameters], Outcome]] = {
-    A.FUND: _fund,
-    A.DELIVER: _deliver,
-    A.VALIDATE: _validate,
-    A.APPROVE: _approve,
-    A.DISPUTE: _dispute,
-    A.SUBMIT_EVIDENCE: _submit_evidence,
-    A.RESOLVE: _resolve,
-    A.REFUND: _refund,
-    A.CANCEL: _cancel,
-}
+def _outcome(name: EscrowAction, escrow: Escrow, actor: Actor, now: datetime, parameters: Parameters) -> Outcome:
+    reviewed = escrow.delivery.number if escrow.delivery else None
+    match name:
+        case A.FUND:
+            source = commands.CREDITS if escrow.terms.currency == CREDIT else commands.BALANCE
+            return commands.fund(escrow, actor=actor, source=source, now=now)
+        case A.DELIVER:
+            return commands.deliver(escrow, actor=actor, artifacts=(), note=None, milestone=None, now=now)
+        case A.VALIDATE:
+            return commands.validate(escrow, actor=actor, score_e4=WHOLE_E4, note=None, now=now, delivery=reviewed)
+        case A.APPROVE:
+            signatory = signatory_name(escrow, actor)
+            return commands.approve(escrow, signatory=signatory, actor=actor, now=now, delivery=reviewed)
+        case A.DISPUTE:
+            return commands.dispute(escrow, actor=actor, reason="", now=now)
+        case A.SUBMIT_EVIDENCE:
+            # The shortest there is: what is longer may be refused where only a little room is left.
+            return commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
+        case A.RESOLVE:
+            share_e4 = parameters.payee_share_e4
+            share_e4 = escrow.default_share_e4 if share_e4 is None else share_e4
+            return commands.resolve(escrow, actor=actor, payee_share_e4=share_e4, note=None, now=now)
+        case A.REFUND:
+            return commands.refund(escrow, actor=actor, amount_minor=parameters.refund_minor)
+        case A.CANCEL:
+            return commands.cancel(escrow, actor=actor, reason=None)
 
 
 def deliveries_full(escrow: Escrow) -> Conflict:

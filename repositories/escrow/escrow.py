@@ -247,22 +247,19 @@ async def write(
     message: RecordEscrowEvent,
     transfer_id: str | None,
     *,
-    settles_all: bool,
-    closes: Collection[str],
     events: Sequence[Event],
     event_ids: Sequence[str],
 ) -> bool:
-    """Write an event and the state after it, record outbox events, settle the command's notice and resolve alerts.
+    """Write an event and the state after it, record outbox events, settle notices and resolve alerts.
 
-    Returns whether the event funds an escrow of a payer that has a frozen spend control. If the transaction has moved
-    the payer's credits, it holds the lock for writing freezes, so the answer is valid until the transaction ends.
+    A command settles its own notice; a deadline, and the end of the escrow, settle all. Returns whether the event funds
+    an escrow of a payer that has a frozen spend control. If the transaction has moved the payer's credits, it holds the
+    lock for writing freezes, so the answer is valid until the transaction ends.
 
     Args:
         connection: of the platform's role, in the transaction that has locked the row.
         message: the event.
         transfer_id: of the event's transfer.
-        settles_all: settle every notice of the escrow.
-        closes: kinds of alerts about the escrow to resolve.
         events: the outbox events of its parties.
         event_ids: the ids of these.
 
@@ -270,13 +267,14 @@ async def write(
         UniqueViolationError: the event's number or command was written before. The caller holds the row's lock to
             prevent it; two concurrent first events can still collide, and one is retried.
     """
-    escrow, terms = message.escrow, message.escrow.terms
-    deadline = next_deadline(escrow)
+    outcome, escrow, terms = message.outcome, message.outcome.escrow, message.outcome.escrow.terms
+    deadline, is_over = next_deadline(escrow), escrow.is_final
+    closes = ["escrow.books_refused", *(("escrow.decision_overdue",) if is_over else ())]
     written: list[object] = [terms.escrow_id, escrow.status.value, escrow.version]
     written += [escrow.funded_minor, escrow.released_minor, escrow.refunded_minor, escrow.commission_minor]
     written += [deadline.at if deadline else None, _STATE.dump_json(escrow).decode(), message.at]
-    written += [message.event, message.actor, message.command_id, message.content, transfer_id]
-    written += [json.dumps(message.details), settles_all, list(closes)]
+    written += [outcome.event, outcome.actor, message.command_id, message.content, transfer_id]
+    written += [json.dumps(outcome.details), message.due_at is not None or is_over, closes]
     is_first = escrow.version == 1
     if is_first:
         outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})

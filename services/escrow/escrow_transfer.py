@@ -1,7 +1,7 @@
 """The transfer of an escrow's event: what it moves, in which lots, and the debts that are paid by it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from contracts.escrow.escrow import RecordEscrowEvent
 from domain.common import accounts
@@ -61,27 +61,29 @@ class EscrowTransfers:
             SpendLimitExceeded: a limit of the payer refuses it.
             IdempotencyConflict: the command has posted something else.
         """
-        if not message.moves:
+        if not message.outcome.moves:
             return None
-        terms = message.escrow.terms
+        terms = message.outcome.escrow.terms
         ledger = Ledger(books.driver)
-        release, payee_owed = await self._release(ledger, message)
-        postings = [
-            posting
-            for move in message.moves
-            for posting in (
-                release if move.kind is EscrowPostingKind.RELEASE else [self._posting(message, move, before)]
-            )
-        ]
-        if lots is not None:
-            postings = [replace(each, lots=lots) if each.source.lots else each for each in postings]
+        postings, payee_owed = list[Posting](), False
+        for move in message.outcome.moves:
+            if move.kind is EscrowPostingKind.RELEASE:
+                release, payee_owed = await self._release(ledger, message, move)
+                postings += release
+                continue
+            source, destination = accounts_of(message.outcome.escrow, move)
+            is_refund = move.kind is EscrowPostingKind.REFUND
+            renews = is_refund and self.refund_days and destination.lots and renews_refund(before, message.actor)
+            of_move = LotTerms(renew_days=self.refund_days) if renews else lots if source.lots else None
+            amount = move.amount_minor
+            postings.append(Posting(source=source, destination=destination, amount_minor=amount, lots=of_move))
         # Limits change under the balance of the payer's credits, which is locked in order with the others.
         also = [accounts.org_credits(terms.payer_org_id)] if is_counted else []
         paying_debts = await self._lock_debts(books, ledger, message, postings, also, payee_owed=payee_owed)
         try:
             posted = await ledger.post_compound(
-                key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
-                kind=transfer_kind(message.moves),
+                key=escrow_transfer_key(terms.escrow_id, message.outcome.event, message.command_id),
+                kind=transfer_kind(message.outcome.moves),
                 postings=postings,
                 reference=terms.escrow_id,
                 org_id=terms.payer_org_id,
@@ -97,8 +99,8 @@ class EscrowTransfers:
         if is_counted:
             await Spending(books.driver, terms.payer_org_id).count_escrow_moved(
                 terms.escrow_id,
-                spent_minor=message.escrow.paid_minor,
-                returned_minor=message.escrow.refunded_minor,
+                spent_minor=message.outcome.escrow.paid_minor,
+                returned_minor=message.outcome.escrow.refunded_minor,
                 at=message.at,
             )
         for step, org_id, source in paying_debts:
@@ -113,17 +115,16 @@ class EscrowTransfers:
             await close_paid_debts(books.session, ledger, org_id, terms.currency)
         return str(posted.transfer_id)
 
-    async def _release(self, ledger: Ledger, message: RecordEscrowEvent) -> tuple[list[Posting], bool]:
+    async def _release(
+        self, ledger: Ledger, message: RecordEscrowEvent, released: EscrowPosting
+    ) -> tuple[list[Posting], bool]:
         """Return the postings of a release, and whether the payee has or ever had a debt.
 
         The row of the escrow is locked, so its lots stay as they are until they are moved.
         """
-        terms = message.escrow.terms
-        amounts = {move.kind: move.amount_minor for move in message.moves}
-        released = next((move for move in message.moves if move.kind is EscrowPostingKind.RELEASE), None)
-        if released is None:
-            return [], False
-        source, destination = accounts_of(message.escrow, released)
+        terms = message.outcome.escrow.terms
+        amounts = {move.kind: move.amount_minor for move in message.outcome.moves}
+        source, destination = accounts_of(message.outcome.escrow, released)
         amount, commission = released.amount_minor, amounts.get(EscrowPostingKind.COMMISSION, 0)
         debt_account = accounts.org_debt(terms.payee_org_id, terms.currency)
         granted, paid, has_owed = await ledger.before_release(source, amount, commission, debt_account, message.at)
@@ -144,17 +145,6 @@ class EscrowTransfers:
             if part
         ], has_owed
 
-    def _posting(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> Posting:
-        source, destination = accounts_of(message.escrow, move)
-        lots = self._lots(message, move, before) if destination.lots else None
-        return Posting(source=source, destination=destination, amount_minor=move.amount_minor, lots=lots)
-
-    def _lots(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> LotTerms | None:
-        renewed = move.kind is EscrowPostingKind.REFUND and self.refund_days > 0
-        if not renewed or not renews_refund(before, message.actor_detail):
-            return None
-        return LotTerms(renew_days=self.refund_days)
-
     async def _lock_debts(
         self,
         books: Transaction,
@@ -173,7 +163,7 @@ class EscrowTransfers:
         releases are frequent, and few organizations have one. The locks come before those of accounts, in the order of
         the organizations, because their holders wait for accounts.
         """
-        terms, kinds = message.escrow.terms, {move.kind for move in message.moves}
+        terms, kinds = message.outcome.escrow.terms, {move.kind for move in message.outcome.moves}
         paying: list[tuple[str, str, Account]] = []
         if EscrowPostingKind.REFUND in kinds:
             paying.append(("debt", terms.payer_org_id, accounts.org_wallet(terms.payer_org_id, terms.currency)))

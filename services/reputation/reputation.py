@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.escrow.escrow import RecordEscrowEvent
 from domain.common import errors as refusals
 from domain.common.access import Actor, Role
 from domain.common.errors import Forbidden, NotFound, other_request
 from domain.common.ids import escrow_id_of
 from domain.common.money import CREDIT, parse_ratio
 from domain.common.text import rfc3339
-from domain.escrow.state import Escrow
+from domain.escrow.state import Escrow, Outcome
 from domain.messages.alert.rules import FRAUD_SUSPECTED
 from domain.payments.payment.state import Payment
 from domain.reputation import conduct, facts
@@ -40,22 +39,27 @@ NO_CONTRACT = "There is no such contract."
 
 
 async def record_settled(
-    connection: asyncpg.Connection, before: Escrow | None, message: RecordEscrowEvent, policy: EvidencePolicy
+    connection: asyncpg.Connection,
+    before: Escrow | None,
+    outcome: Outcome,
+    policy: EvidencePolicy,
+    *,
+    at: datetime,
 ) -> None:
     """Record the evidence of an escrow's event, in its transaction; most events have none and cost nothing.
 
     Needs the platform's connection. `before` is the state that the books held, None before the first event.
     """
-    if (cancelled := conduct.of_cancellation(before, message.escrow)) is not None:
-        await clients.take(connection, new_id("rev"), cancelled, at=message.at, policy=policy)
+    if (cancelled := conduct.of_cancellation(before, outcome.escrow)) is not None:
+        await clients.take(connection, new_id("rev"), cancelled, at=at, policy=policy)
         return
-    score = message.details.get("score") if message.event == "validated" else None
+    score = outcome.details.get("score") if outcome.event == "validated" else None
     score_e4 = None if score is None else parse_ratio(str(score), "score")
-    found = None if before is None else settled(before, message.escrow, message.event, score_e4, actor=message.actor)
+    found = None if before is None else settled(before, outcome.escrow, outcome.event, score_e4, actor=outcome.actor)
     if found is None:
         return
-    about = _about(message.escrow, found, "escrow", message.actor, message.at, policy)
-    escrow_id, number = message.escrow.terms.escrow_id, message.escrow.version
+    about = _about(outcome.escrow, found, "escrow", outcome.actor, at, policy)
+    escrow_id, number = outcome.escrow.terms.escrow_id, outcome.escrow.version
     events = [
         Fact(
             id=new_id("rev"),

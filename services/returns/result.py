@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contracts.escrow.escrow import RecordEscrowEvent
 from domain.common.errors import other_request
 from domain.common.money import parse_ratio
-from domain.escrow.state import Escrow
+from domain.escrow.state import Escrow, Outcome
 from domain.returns.result import Result, of_escrow
 from models.returns.result import ResultRow
 from repositories.returns import result as results
@@ -49,7 +48,7 @@ async def _note(session: AsyncSession, result: Result, result_id: str, now: date
         await route.note(session, result.org_id, run_id, result.task_kind, outcome, now=now)
 
 
-async def record_escrow(books: Transaction, before: Escrow | None, message: RecordEscrowEvent) -> None:
+async def record_escrow(books: Transaction, before: Escrow | None, outcome: Outcome, *, now: datetime) -> None:
     """Record the result that an event of an escrow gives, in its transaction; most events have none and cost nothing.
 
     It costs one statement, and more only where a routing decision waits for it.
@@ -57,19 +56,20 @@ async def record_escrow(books: Transaction, before: Escrow | None, message: Reco
     Args:
         books: the transaction of the event, which is written.
         before: the state that the books held; None before the first event.
-        message: the event.
+        outcome: the event.
+        now: the time of the event.
     """
-    score = message.details.get("score") if message.event == "validated" else None
+    score = outcome.details.get("score") if outcome.event == "validated" else None
     score_e4 = None if score is None else parse_ratio(str(score), "score")
     found = None
     if before is not None:
-        found = of_escrow(before, message.escrow, message.event, score_e4, message.actor)
+        found = of_escrow(before, outcome.escrow, outcome.event, score_e4, outcome.actor)
     if found is None:
         return
-    terms = message.escrow.terms
-    added = await results.add_of_escrow(books.driver, new_id("res"), found, terms, now=message.at)
+    terms = outcome.escrow.terms
+    added = await results.add_of_escrow(books.driver, new_id("res"), found, terms, now=now)
     if added.is_routed:
-        await _note(books.session, replace(found, task_kind=added.task_kind), added.id, message.at)
-        outcome = route.Outcome(score_e6=found.score_e6, source="result", reference=added.id)
-        paid_minor = message.escrow.paid_minor
-        await route.note_contract(books.session, terms, outcome, paid_minor=paid_minor, now=message.at)
+        await _note(books.session, replace(found, task_kind=added.task_kind), added.id, now)
+        noted = route.Outcome(score_e6=found.score_e6, source="result", reference=added.id)
+        paid_minor = outcome.escrow.paid_minor
+        await route.note_contract(books.session, terms, noted, paid_minor=paid_minor, now=now)

@@ -66,7 +66,7 @@ class Case:
         message = await message_of(self.job, outcome, new_id("cmd"))
         recorded = await self.activities.record_event(message)
         assert recorded.applied, recorded
-        return message.escrow
+        return message.outcome.escrow
 
     async def released(self) -> Escrow:
         state = await self.job.state()

@@ -57,7 +57,7 @@ class Payer:
 
     async def record(self, job: Job, outcome: Outcome, command_id: str | None = None) -> RecordedEscrow:
         message = await message_of(job, outcome, command_id or new_id("cmd"))
-        message = message.model_copy(update={"actor_detail": self.actor})
+        message = message.model_copy(update={"actor": self.actor})
         return await EscrowActivities(self.database).record_event(message)
 
     async def opened(self) -> Job:

@@ -51,7 +51,7 @@ async def job(database: Database) -> Job:
 async def record(
     database: Database, job: Job, outcome: Outcome, *, by: Actor | None = None, days: int = 7, at: datetime = NOW
 ) -> None:
-    message = (await message_of(job, outcome, new_id("cmd"), at)).model_copy(update={"actor_detail": by})
+    message = (await message_of(job, outcome, new_id("cmd"), at)).model_copy(update={"actor": by})
     assert (await EscrowActivities(database, refund_days=days).record_event(message)).applied
 
 

@@ -35,7 +35,7 @@ async def test_signature_by_link_is_given_on_behalf_and_told(database: Database)
     for step in steps:
         outcome = step(await job.state()) if callable(step) else step
         actor = by_link if outcome.event == "approved" else job.procurement
-        message = (await message_of(job, outcome, new_id("cmd"))).model_copy(update={"actor_detail": actor})
+        message = (await message_of(job, outcome, new_id("cmd"))).model_copy(update={"actor": actor})
         assert (await activities.record_event(message)).applied
     (signature,) = (await job.state()).signatures or [None]
     assert signature is not None

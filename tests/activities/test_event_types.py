@@ -46,6 +46,7 @@ from domain.messages.webhook.endpoint import Ordering
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, Decline, DisputeStatus
 from domain.payments.payment.state import Dispute, PaymentStatus, Refund, RefundState
 from domain.payments.payment.state import Outcome as PaymentOutcome
+from domain.payouts.payout.state import Outcome as PayoutOutcome
 from domain.payouts.payout.state import PayoutStatus
 from domain.tenants.metadata import Precondition
 from ledger.gateway import Ledger
@@ -215,10 +216,12 @@ async def of_payouts(database: Database, _by_hand: Hand) -> Audiences:
             )  # fmt: skip
             code = "account_closed" if status is P.FAILED else None
             message = RecordPayout(
-                payout=replace(held, status=status, version=held.version + 1, failure_code=code),
-                event="moved",
+                outcome=PayoutOutcome(
+                    payout=replace(held, status=status, version=held.version + 1, failure_code=code),
+                    event="moved",
+                    actor=WRITTEN,
+                ),
                 command_id=new_id("cmd"),
-                actor=WRITTEN,
                 at=NOW,
                 decided_from=state_hash(held),
                 movement=movement if status is P.PAID else None,

@@ -264,11 +264,8 @@ class World:
         acts, environment = PayoutActivities(self.database, self.fake, hold_back=HOLD_BACK), ActivityEnvironment()
         environment.info = replace(environment.info, is_local=True)
         message = RecordPayout(
-            payout=numbered(outcome, outcome.event).payout,
-            event=outcome.event,
+            outcome=numbered(outcome, outcome.event),
             command_id=outcome.event,
-            actor="workflow",
-            details=dict(outcome.details),
             at=at,
             decided_from=state_hash(payout),
             movement=movement,

@@ -58,13 +58,9 @@ async def record(
     command_id = new_id("cmd")
     numbered = commands.numbered(outcome, command_id=command_id, now=at)
     message = RecordEscrowEvent(
-        escrow=numbered.escrow,
-        event=numbered.event,
+        outcome=numbered,
         command_id=command_id,
-        actor=numbered.actor,
-        actor_detail=actor,
-        moves=numbered.moves,
-        details=dict(numbered.details),
+        actor=actor,
         at=at,
         decided_from=await escrow_hash(database, outcome.escrow.terms.escrow_id),
     )

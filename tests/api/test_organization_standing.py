@@ -221,13 +221,9 @@ async def test_escrow_of_a_suspended_organization_is_not_funded_from_credits(
     buyer = Actor(principal="procurement", role=Role.OWNER, org_id=parties["payer"].org_id)
     outcome = commands.fund(await state(database, made), actor=buyer, source=commands.CREDITS, now=NOW)
     command_id = new_id("cmd")
-    numbered = commands.numbered(outcome, command_id=command_id, now=NOW)
     message = RecordEscrowEvent(
-        escrow=numbered.escrow,
-        event=numbered.event,
+        outcome=commands.numbered(outcome, command_id=command_id, now=NOW),
         command_id=command_id,
-        actor=numbered.actor,
-        moves=numbered.moves,
         at=NOW,
         decided_from=await escrow_hash(database, made),
     )

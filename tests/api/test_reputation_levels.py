@@ -200,14 +200,9 @@ async def fund(database: Database, escrow_id: str) -> RecordedEscrow:
     buyer = Actor(principal="procurement", role=Role.OWNER, org_id=escrow.terms.payer_org_id)
     outcome = commands.fund(escrow, actor=buyer, source=commands.CREDITS, now=escrowing.NOW)
     command_id = new_id("cmd")
-    numbered = commands.numbered(outcome, command_id=command_id, now=escrowing.NOW)
     message = RecordEscrowEvent(
-        escrow=numbered.escrow,
-        event=numbered.event,
+        outcome=commands.numbered(outcome, command_id=command_id, now=escrowing.NOW),
         command_id=command_id,
-        actor=numbered.actor,
-        moves=numbered.moves,
-        details=dict(numbered.details),
         at=escrowing.NOW,
         decided_from=await escrow_hash(database, escrow_id),
     )

@@ -26,12 +26,8 @@ async def message_of(job: "Job", outcome: Outcome, command_id: str, at: datetime
     now = at or datetime.now(UTC)
     numbered = rules.numbered(outcome, command_id=command_id, now=now)
     return RecordEscrowEvent(
-        escrow=numbered.escrow,
-        event=numbered.event,
+        outcome=numbered,
         command_id=command_id,
-        actor=numbered.actor,
-        moves=numbered.moves,
-        details=dict(numbered.details),
         at=now,
         decided_from=await escrow_hash(job.stage.database, job.terms.escrow_id),
     )

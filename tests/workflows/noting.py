@@ -34,10 +34,7 @@ DETAILS: dict[str, object] = {"command": "look", "code": "request.invalid", "det
 
 def _written(held: object, command_id: str) -> dict[str, Any]:
     return {
-        "event": "command_refused",
         "command_id": command_id,
-        "actor": BY,
-        "details": DETAILS,
         "at": datetime.now(UTC),
         "decided_from": state_hash(held),
     }
@@ -46,7 +43,7 @@ def _written(held: object, command_id: str) -> dict[str, Any]:
 async def note_payout(made: PayoutDriver) -> None:
     held, command_id = await made.state(), new_id("cmd")
     event = PayoutOutcome(payout=held, event="command_refused", actor=BY, details=DETAILS)
-    message = RecordPayout(payout=payouts.numbered(event, command_id).payout, **_written(held, command_id))
+    message = RecordPayout(outcome=payouts.numbered(event, command_id), **_written(held, command_id))
     assert (await PayoutActivities(made.stage.database, None, hold_back=HOLD_BACK).record(message)).applied
 
 
@@ -54,7 +51,7 @@ async def note_invoice(made: InvoiceDriver) -> None:
     held, command_id = await made.state(), new_id("cmd")
     event = CollectionOutcome(collection=held, event="command_refused", actor=BY, details=DETAILS)
     message = RecordCollection(
-        collection=dunning.numbered(event, command_id).collection,
+        outcome=dunning.numbered(event, command_id),
         standing=standing_of(await made.invoice()),
         **_written(held, command_id),
     )
@@ -65,7 +62,9 @@ async def note_invoice(made: InvoiceDriver) -> None:
 async def note_subscription(one: Subscriber) -> None:
     held, command_id = await one.state(), new_id("cmd")
     after = numbered(subscriptions.refused(held, actor=BY, details=DETAILS), command_id).subscription
-    message = RecordSubscription(subscription=after, **_written(held, command_id))
+    message = RecordSubscription(
+        subscription=after, event="command_refused", actor=BY, details=DETAILS, **_written(held, command_id)
+    )
     work = SubscriptionActivities(one.stage.database, one.stage.client, None, PLANS, rules=GERMAN)
     assert (await work.record(message)).applied
 
@@ -73,9 +72,7 @@ async def note_subscription(one: Subscriber) -> None:
 async def note_endpoint(one: EndpointDriver) -> None:
     held, command_id = await one.state(), new_id("cmd")
     event = EndpointOutcome(endpoint=held, event="command_refused", actor=BY, details=DETAILS)
-    message = RecordWebhookEndpoint(
-        endpoint=endpoints.numbered(event, command_id).endpoint, **_written(held, command_id)
-    )
+    message = RecordWebhookEndpoint(outcome=endpoints.numbered(event, command_id), **_written(held, command_id))
     nothing = cast("Any", None)
     work = WebhookEndpointActivities(one.stage.database, one.stage.client, nothing, nothing)
     assert (await work.record(message)).applied

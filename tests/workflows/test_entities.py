@@ -1,11 +1,12 @@
 """The contract that every entity keeps, whatever it is about: `tests/workflows/entities.py` declares each of them."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.api.common.v1 import Payload
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
@@ -14,12 +15,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from api.patience import retry_until_answered
 from contracts.common.catch_up import CatchUp
 from contracts.common.queues import local_activity
 from domain.common.errors import DomainError
 from runtime import reach
-from runtime.catch_up import catching_up
 from runtime.identity import new_id
 from tests.support.locks import somebody_waits
 from tests.support.looking import again
@@ -63,14 +62,14 @@ async def told(entity: Entity, one: Any, message: Inbound) -> None:
         await reach.signal(client, run, message.name, sent)
     else:
 
-        async def books() -> int:
-            return int((await one.state()).version)
+        async def versions(_session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+            return {ids[0]: int((await one.state()).version)}
 
-        async def give(update_id: str) -> Any:
-            return await reach.update(client, run, message.name, sent, update_id=update_id, result_type=entity.result)
-
-        attempt = catching_up(client, run.workflow_id, new_id("upd"), give, books)
-        answer = retry_until_answered(attempt, limit=timedelta(seconds=60), what=entity.name)
+        minute, database = timedelta(seconds=60), one.stage.database
+        door: reach.Entity[Any] = reach.Entity(
+            client, database, run, entity.result, versions, run.workflow_id, limit=minute
+        )
+        answer = door.command(message.name, sent, update_id=new_id("upd"))
         if message.refused is not None:
             with pytest.raises(DomainError) as refused:
                 await answer

@@ -269,10 +269,7 @@ async def test_what_was_done_leaves_no_note_behind(award):
 class Unreachable:
     """A client whose server is away: a command is noted and never sent."""
 
-    def get_workflow_handle(self, _workflow_id: str) -> "Unreachable":
-        return self
-
-    async def execute_update(self, *_: object, **__: object) -> None:
+    async def execute_update_with_start_workflow(self, *_: object, **__: object) -> None:
         raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
 
 

@@ -82,9 +82,9 @@ async def test_an_event_beyond_the_next_one_is_refused_loudly(award):
     message, activities = await committed_behind_the_run(
         job, rules.refund(await job.state(), actor=job.bot, amount_minor=1_000_000), "one"
     )
-    ahead = message.model_copy(
-        update={"escrow": replace(message.escrow, version=message.escrow.version + 5), "command_id": "five"}
-    )
+    outcome = message.outcome
+    later = replace(outcome, escrow=replace(outcome.escrow, version=outcome.escrow.version + 5))
+    ahead = message.model_copy(update={"outcome": later, "command_id": "five"})
     with pytest.raises(BooksRefused, match="cannot follow"):
         await activities.record_event(ahead)
 

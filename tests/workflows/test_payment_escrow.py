@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from activities.escrow.escrow import EscrowActivities
 from activities.payments.payment import PaymentActivities
 from contracts.payments.payment import PaymentEvent, RecordedPayment
 from domain.common.access import Actor, Role
@@ -116,10 +115,10 @@ async def test_poll_finds_that_the_escrow_has_ended_where_the_signal_was_lost(st
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
 
-    async def lost(self: EscrowActivities, terms: object) -> None:
+    async def lost(*_: object) -> None:
         """Tell nobody, as when Temporal is away."""
 
-    monkeypatch.setattr(EscrowActivities, "_refresh_payments", lost)
+    monkeypatch.setattr("activities.escrow.escrow.refresh_unpaid", lost)
     await job.send("cancel", job.procurement)
     await made.pass_time(hours=7)
     await made.until("cancelled")

@@ -201,17 +201,12 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     ) -> bool:
         following = rules.numbered(event, command_id)
         message = RecordCollection(
-            collection=following.collection,
-            event=following.event,
+            outcome=following,
             command_id=command_id,
-            actor=following.actor,
-            actor_detail=actor,
-            details=dict(following.details),
+            actor=actor,
             at=workflow.now(),
             decided_from=self._decided_from(),
             standing=self._standing,
-            mail=None if following.mail is None else following.mail.value,
-            link=following.link,
         )
         before = self._state.status.value
         recorded = await workflow.execute_local_activity_method(

@@ -7,7 +7,6 @@ steps never interleave.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -318,7 +317,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     async def _answer(self, act: Callable[[], Awaitable[None]]) -> R:
         """Do what a command asks for in its turn, and return its answer."""
-        with self._with_version():
+        with with_version(self.version):
             await self._turn(act)
         return self._result()
 
@@ -345,12 +344,9 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         """
         command.check()
         if self._state.version and not self._lock.locked():
-            with self._with_version():
+            # A caller that finds the books ahead of the version of a refusal sends `catch_up`.
+            with with_version(self.version):
                 judge()
-
-    def _with_version(self) -> AbstractContextManager[None]:
-        """Add the run's version to a refusal: a caller that finds the books ahead sends `catch_up`."""
-        return with_version(lambda: self._state.version)
 
     # Signals of facts -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """EscrowWorkflow: one escrow from award to settlement."""
 
+import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -11,22 +13,27 @@ from temporalio.common import RawValue
 from domain.common.errors import EscrowExists
 
 with workflow.unsafe.imports_passed_through():
+    from activities.escrow.escrow import EscrowActivities
+    from contracts.common.queues import local_activity
     from contracts.escrow.escrow import (
         ApproveEscrow,
         ApproveSignal,
         CancelEscrow,
         CancelSignal,
+        CloseEvidence,
         CommandResult,
         DeliverEscrow,
         DisputeEscrow,
         DisputeSignal,
         EscrowCommand,
         EscrowInput,
-        EscrowResult,
         FundEscrow,
+        LoadEscrow,
         NotedCommand,
         OpenEscrow,
         OperatorSignal,
+        RecordedEscrow,
+        RecordEscrowEvent,
         RefundEscrow,
         ResolveEscrow,
         ResolveSignal,
@@ -34,17 +41,23 @@ with workflow.unsafe.imports_passed_through():
         ValidateEscrow,
     )
     from domain.common.access import Actor
+    from domain.common.errors import DomainError
     from domain.escrow import commands
-    from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
+    from domain.escrow.agenda import News, Step, agenda, is_late
+    from domain.escrow.deadlines import next_deadline, timed_exit
+    from domain.escrow.outage import evidence_closes_at, evidence_extended
+    from domain.escrow.pause import extended
+    from domain.escrow.presentation import details
+    from domain.escrow.state import Decision, Escrow, Outcome
+    from workflows.common.entity import Entity
     from workflows.common.signals import NO_INPUT
-    from workflows.escrow import escrow_signals as by_signal
-    from workflows.escrow.escrow_run import EscrowRun
+    from workflows.escrow import escrow_decisions as decisions
 
 Sig = TypeVar("Sig", bound=OperatorSignal)
 
 
 @workflow.defn(name="escrow")
-class EscrowWorkflow(EscrowRun):
+class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     """One escrow. Its state is decided here and nowhere else; the books and the read model follow in one transaction.
 
     Messages:
@@ -60,13 +73,16 @@ class EscrowWorkflow(EscrowRun):
     @workflow.init
     def __init__(self, start: EscrowInput) -> None:
         """Prepare the state that `run` opens; a run that resumes reads the books."""
-        super().__init__(start)
+        self._opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
+        # The end of an evidence window that the books do not extend.
+        self._evidence_closed_at: datetime | None = None
+        super().__init__(start, self._opening.escrow)
 
     @workflow.run
-    async def run(self, start: EscrowInput) -> EscrowResult:
+    async def run(self, start: EscrowInput) -> CommandResult:
         """Open the escrow once, then act at each deadline that no command came before."""
         await self._live(start)
-        return EscrowResult(**self._result().model_dump())
+        return self._result()
 
     # Commands ---------------------------------------------------------------------------------------------------------
 
@@ -86,52 +102,52 @@ class EscrowWorkflow(EscrowRun):
     @workflow.update(name="fund")
     async def fund(self, command: FundEscrow) -> CommandResult:
         """Hold the amount from the payer's account."""
-        return await self._command(command, self._fund(command))
+        return await self._command(command)
 
     @fund.validator
     def _validate_fund(self, command: FundEscrow) -> None:
-        self._validated(command, self._fund(command))
+        self._validated(command)
 
     @workflow.update(name="deliver")
     async def deliver(self, command: DeliverEscrow) -> CommandResult:
         """Submit work for review."""
-        return await self._command(command, self._deliver(command))
+        return await self._command(command)
 
     @deliver.validator
     def _validate_deliver(self, command: DeliverEscrow) -> None:
-        self._validated(command, self._deliver(command))
+        self._validated(command)
 
     @workflow.update(name="validate")
     async def validate(self, command: ValidateEscrow) -> CommandResult:
         """Record a validator's score, and release if it is high enough."""
-        return await self._command(command, self._validate(command))
+        return await self._command(command)
 
     @validate.validator
     def _validate_validate(self, command: ValidateEscrow) -> None:
-        self._validated(command, self._validate(command))
+        self._validated(command)
 
     @workflow.update(name="approve")
     async def approve(self, command: ApproveEscrow) -> CommandResult:
         """Record an approval, and release with the last one that is required."""
-        return await self._command(command, self._approve(command))
+        return await self._command(command)
 
     @approve.validator
     def _validate_approve(self, command: ApproveEscrow) -> None:
-        self._validated(command, self._approve(command))
+        self._validated(command)
 
     @workflow.update(name="dispute")
     async def dispute(self, command: DisputeEscrow) -> CommandResult:
         """Freeze the escrow."""
-        return await self._command(command, self._dispute(command))
+        return await self._command(command)
 
     @dispute.validator
     def _validate_dispute(self, command: DisputeEscrow) -> None:
-        self._validated(command, self._dispute(command))
+        self._validated(command)
 
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitEvidence) -> CommandResult:
         """Record a party's evidence."""
-        return await self._command(command, self._submit_evidence(command))
+        return await self._command(command)
 
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitEvidence) -> None:
@@ -139,62 +155,78 @@ class EscrowWorkflow(EscrowRun):
             # Whether the window is closed is known in the command's turn.
             command.check()
             return
-        self._validated(command, self._submit_evidence(command))
+        self._validated(command)
 
     @workflow.update(name="resolve")
     async def resolve(self, command: ResolveEscrow) -> CommandResult:
         """Split the held amount as the arbiter decides."""
-        return await self._command(command, self._resolve(command))
+        return await self._command(command)
 
     @resolve.validator
     def _validate_resolve(self, command: ResolveEscrow) -> None:
-        self._validated(command, self._resolve(command))
+        self._validated(command)
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundEscrow) -> CommandResult:
         """Refund the payer, on the payee's order."""
-        return await self._command(command, self._refund(command))
+        return await self._command(command)
 
     @refund.validator
     def _validate_refund(self, command: RefundEscrow) -> None:
-        self._validated(command, self._refund(command))
+        self._validated(command)
 
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelEscrow) -> CommandResult:
         """End the escrow before delivery."""
-        return await self._command(command, self._cancel(command))
+        return await self._command(command)
 
     @cancel.validator
     def _validate_cancel(self, command: CancelEscrow) -> None:
-        self._validated(command, self._cancel(command))
+        self._validated(command)
+
+    def _validated(self, command: EscrowCommand) -> None:
+        """Refuse a command that the present state refuses."""
+
+        def judge() -> None:
+            if self._state.has_done(command.command_id):
+                self._refuse_other(command.command_id, command.content())
+            else:
+                decisions.decide(command, None, self._state, workflow.now())
+
+        self._check(command, judge)
+
+    async def _command(self, command: EscrowCommand) -> CommandResult:
+        """Decide a command in its turn, write its outcome, and answer with the state after it."""
+        decide = partial(decisions.decide, command, None)
+        return await self._answer(lambda: self._apply(command.command_id, decide, command.actor, command.content()))
 
     # Signals of operators ---------------------------------------------------------------------------------------------
 
     @workflow.signal(name="approve")
     async def signal_approve(self, given: RawValue = NO_INPUT) -> None:
         """Approve in the name of a signatory."""
-        await self._signalled("approve", ApproveSignal, given, by_signal.approve)
+        await self._signalled("approve", ApproveSignal, given, decisions.approve)
 
     @workflow.signal(name="dispute")
     async def signal_dispute(self, given: RawValue = NO_INPUT) -> None:
         """Freeze the escrow."""
-        await self._signalled("dispute", DisputeSignal, given, by_signal.dispute)
+        await self._signalled("dispute", DisputeSignal, given, decisions.dispute)
 
     @workflow.signal(name="resolve")
     async def signal_resolve(self, given: RawValue = NO_INPUT) -> None:
         """Decide the dispute."""
-        await self._signalled("resolve", ResolveSignal, given, by_signal.resolve)
+        await self._signalled("resolve", ResolveSignal, given, decisions.resolve)
 
     @workflow.signal(name="cancel")
     async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
         """End the escrow before delivery."""
-        await self._signalled("cancel", CancelSignal, given, by_signal.cancel)
+        await self._signalled("cancel", CancelSignal, given, decisions.cancel)
 
     async def _signalled(
         self, name: str, kind: type[Sig], given: RawValue, decide: Callable[[Sig, Escrow, datetime], Outcome]
     ) -> None:
         await self._handle_signal(
-            name, kind, given, lambda signal: by_signal.checked(name, signal, partial(decide, signal))
+            name, kind, given, lambda signal: decisions.checked(name, signal, partial(decide, signal))
         )
 
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
@@ -213,101 +245,205 @@ class EscrowWorkflow(EscrowRun):
 
     async def _cancel_requested(self) -> None:
         signal = CancelSignal()
-        decide = by_signal.checked("cancel", signal, partial(by_signal.cancel, signal))
+        decide = decisions.checked("cancel", signal, partial(decisions.cancel, signal))
         await self._carry_out("cancel", signal, decide, "cancellation")
 
-    # Commands: decisions on the state ---------------------------------------------------------------------------------
+    # Deadlines and writes ---------------------------------------------------------------------------------------------
 
-    async def _command(self, command: EscrowCommand, decide: Decision) -> CommandResult:
-        return await self._answer(lambda: self._apply(command.command_id, decide, command.actor, command.content()))
+    async def _advance(self) -> None:
+        """Open, or wait for the next deadline or change, whichever comes first."""
+        await self._turn(lambda: self._overtaken(workflow.now()))
+        deadline, version = next_deadline(self._state), self._state.version
+        if deadline is None:
+            return
+        at, what = deadline.at, deadline.what
+        if (closes_at := self._evidence_closes_at()) is not None and closes_at < at:
+            at, what = closes_at, "then no more evidence is taken"
+        try:
+            await workflow.wait_condition(
+                lambda: self._state.version != version or self._should_continue_as_new(),
+                timeout=max(at - workflow.now(), timedelta(0)),
+                timeout_summary=f"{self._state.status}, {what}",
+            )
+        except TimeoutError:
+            return
 
-    def _validated(self, command: EscrowCommand, decide: Decision) -> None:
-        def judge() -> None:
-            if self._state.has_done(command.command_id):
-                self._refuse_other(command.command_id, command.content())
-            else:
-                decide(self._state, workflow.now())
+    async def _open(self) -> None:
+        opening = self._opening
+        await self._write(opening, self._start.command_id, self._start.opened_by, opening.escrow.opened_at)
 
-        self._check(command, judge)
-
-    # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
-
-    def _fund(self, command: FundEscrow) -> Decision:
-        return lambda escrow, now: commands.fund(
-            escrow, actor=command.actor, source=command.source, now=now, amount_minor=command.amount_minor
+    async def _load(self, why: str) -> Escrow:
+        return await workflow.execute_local_activity_method(
+            EscrowActivities.load, LoadEscrow(escrow_id=self._state.terms.escrow_id), **local_activity(why)
         )
 
-    def _decision_of(self, noted: NotedCommand) -> tuple[EscrowCommand, Decision]:
-        given = noted.command
-        match noted.name:
-            case "dispute":
-                return (dispute := DisputeEscrow.model_validate(given)), self._dispute(dispute, noted.noted_at)
-            case "deliver":
-                return (delivery := DeliverEscrow.model_validate(given)), self._deliver(delivery, noted.noted_at)
-            case "approve":
-                return (approval := ApproveEscrow.model_validate(given)), self._approve(approval, noted.noted_at)
-            case "refund":
-                return (refund := RefundEscrow.model_validate(given)), self._refund(refund)
-            case "resolve":
-                return (decision := ResolveEscrow.model_validate(given)), self._resolve(decision)
-            case "submit_evidence":
-                evidence = SubmitEvidence.model_validate(given).model_copy(update={"given_at": noted.noted_at})
-                return evidence, self._submit_evidence(evidence)
-        raise ValueError(f"{noted.name} is not noted")
+    def _refuse_other(self, command_id: str, content: str | None) -> None:
+        self._state.refuse_other(command_id, content)
 
-    def _deliver(self, command: DeliverEscrow, given_at: datetime | None = None) -> Decision:
-        return lambda escrow, now: commands.deliver(
-            escrow,
-            actor=command.actor,
-            artifacts=command.artifacts,
-            note=command.note,
-            milestone=command.milestone,
-            now=now,
-            given_at=given_at,
+    def _has_ended(self) -> bool:
+        return self._state.is_final
+
+    def _details(self) -> str:
+        return details(self._state)
+
+    def _result(self) -> CommandResult:
+        state = self._state
+        return CommandResult(escrow_id=state.terms.escrow_id, status=state.status.value, version=state.version)
+
+    async def _overtaken(self, now: datetime) -> bool:
+        """Apply a passed deadline, after the commands that were received before it; the caller holds the lock.
+
+        A run that was down at its deadline finds commands that were sent in time. The API has noted them in the books,
+        with their time, and the books decline the deadline's event until each is done or refused.
+        """
+        if self._may_extend_evidence(now):
+            await self._close_evidence(now)
+            return True
+        deadline = next_deadline(self._state)
+        if deadline is None or now < deadline.at:
+            return False
+        news = News(freezes=await self._freezes(now))
+        noted: tuple[NotedCommand, ...] = ()
+        refused: tuple[str, ...] = ()
+        while next_deadline(self._state) == deadline and isinstance(step := agenda(self._state, now, news), Step):
+            match step:
+                case Step.FREEZE:
+                    command_id, *_ = news.freezes
+                    wanted = self._wanted[command_id]
+                    await self._done(command_id, wanted.wish, wanted.actor, now)
+                    news = replace(news, freezes=news.freezes[1:])
+                case Step.TAKE_NOTED:
+                    refused = await self._take_noted(noted, now)
+                    news = replace(news, noted=0)
+                case Step.EXIT:
+                    noted = await self._exit(now, deadline.at, refused)
+                    if not noted:
+                        return True
+                    news = replace(news, noted=len(noted))
+        return True
+
+    def _evidence_closes_at(self) -> datetime | None:
+        """Return when the evidence window closes that the books were not asked about yet."""
+        closes_at = evidence_closes_at(self._state)
+        return None if closes_at == self._evidence_closed_at else closes_at
+
+    def _may_extend_evidence(self, now: datetime) -> bool:
+        """Return whether the evidence window has passed, and the books may extend it yet."""
+        closes_at = self._evidence_closes_at()
+        return closes_at is not None and now >= closes_at
+
+    async def _close_evidence(self, now: datetime) -> None:
+        """Close the evidence window, or extend it because the API was away; the caller holds the lock."""
+        closes_at = self._evidence_closes_at()
+        answer = await workflow.execute_local_activity_method(
+            EscrowActivities.close_evidence,
+            CloseEvidence(escrow_id=self._state.terms.escrow_id, at=now),
+            **local_activity("close the evidence window, unless the API was away"),
         )
+        if answer.extended_until is None:
+            self._evidence_closed_at = closes_at
+            return
+        extension = evidence_extended(self._state, answer.extended_until)
+        await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
 
-    def _validate(self, command: ValidateEscrow) -> Decision:
-        return lambda escrow, now: commands.validate(
-            escrow,
-            actor=command.actor,
-            score_e4=command.score_e4,
-            note=command.note,
-            now=now,
-            delivery=command.delivery,
+    async def _freezes(self, now: datetime) -> tuple[str, ...]:
+        """Return operators' signals to freeze the escrow, if its deadline acts late."""
+        if not is_late(self._state, now):
+            return ()
+        await asyncio.sleep(0)  # let every handler of this workflow task start, and register its signal
+        return tuple(command_id for command_id, wanted in self._wanted.items() if wanted.signal == "dispute")
+
+    async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
+        """Apply the deadline; returns the commands that must be done before it, and applies nothing if there are any.
+
+        A release or a default that must wait is extended. `refused` are the noted commands that were refused.
+        """
+        outcome = timed_exit(self._state, now)
+        assert outcome is not None
+        command_id = f"timer:{outcome.event}:{self._state.version}"
+        recorded = await self._write(outcome, command_id, None, now, due_at=due_at, settles=refused)
+        if recorded.extended_until is not None:
+            extension = extended(self._state, recorded.extended_until)
+            await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
+        return recorded.noted
+
+    async def _take_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
+        """Do the commands that were noted before the deadline, in order; returns those that are refused.
+
+        An approval or delivery is for what the books showed when it was sent: an earlier note that brings another
+        delivery or milestone must not change what it is for. A dispute always counts, because it moves no money.
+        """
+        refused, before = list[str](), self._state
+        for each in noted:
+            if _is_other(each.name, before, self._state) or not await self._in_time(each, now):
+                refused.append(each.command_id)
+        return tuple(refused)
+
+    async def _in_time(self, noted: NotedCommand, now: datetime) -> bool:
+        """Do a command that was noted before the deadline; False if it is refused or cannot be read."""
+        try:
+            command, given = decisions.noted(noted)
+        except (KeyError, ValueError):
+            workflow.logger.warning("a noted command cannot be read", extra={"command": noted.name})
+            return False
+
+        def decide(escrow: Escrow, now: datetime) -> Outcome:
+            outcome = given(escrow, now)
+            return replace(outcome, details={**outcome.details, "given_at": noted.noted_at.isoformat()})
+
+        return await self._done(noted.command_id, decide, command.actor, now, command.content())
+
+    async def _done(
+        self, command_id: str, decide: Decision, actor: Actor, now: datetime, content: str | None = None
+    ) -> bool:
+        """Do a command before the deadline; False if it is refused. The caller holds the lock."""
+        try:
+            while not self._state.has_done(command_id):
+                outcome = decide(self._state, now)
+                if (await self._write(outcome, command_id, actor, now, content)).applied:
+                    break
+        except DomainError:
+            return False
+        return True
+
+    async def _write_next(
+        self, event: Outcome, command_id: str, actor: Actor | None, content: str | None = None
+    ) -> bool:
+        return (await self._write(event, command_id, actor, workflow.now(), content)).applied
+
+    async def _write(
+        self,
+        outcome: Outcome,
+        command_id: str,
+        actor: Actor | None,
+        now: datetime,
+        content: str | None = None,
+        *,
+        due_at: datetime | None = None,
+        settles: tuple[str, ...] = (),
+    ) -> RecordedEscrow:
+        """Write one event and adopt the state after it, or the books' state if they are ahead."""
+        numbered = commands.numbered(outcome, command_id=command_id, now=now, content=content)
+        recorded = await workflow.execute_local_activity_method(
+            EscrowActivities.record_event,
+            RecordEscrowEvent(
+                outcome=numbered,
+                command_id=command_id,
+                actor=actor,
+                at=now,
+                due_at=due_at,
+                settles=settles,
+                content=content,
+                decided_from=self._decided_from(),
+            ),
+            **local_activity(f"{numbered.event}: {self._state.status} → {numbered.escrow.status}"),
         )
+        self._written(recorded, numbered.escrow if recorded.applied else None)
+        return recorded
 
-    def _approve(self, command: ApproveEscrow, given_at: datetime | None = None) -> Decision:
-        return lambda escrow, now: commands.approve(
-            escrow,
-            signatory=signatory_name(escrow, command.actor),
-            actor=command.actor,
-            now=now,
-            delivery=command.delivery,
-            given_at=given_at,
-        )
 
-    def _dispute(self, command: DisputeEscrow, given_at: datetime | None = None) -> Decision:
-        return lambda escrow, now: commands.dispute(
-            escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at
-        )
-
-    def _submit_evidence(self, command: SubmitEvidence) -> Decision:
-        return lambda escrow, now: commands.submit_evidence(
-            escrow,
-            actor=command.actor,
-            note=command.note,
-            artifacts=command.artifacts,
-            now=now,
-            given_at=command.given_at,
-        )
-
-    def _resolve(self, command: ResolveEscrow) -> Decision:
-        return lambda escrow, now: commands.resolve(
-            escrow, actor=command.actor, payee_share_e4=command.payee_share_e4, note=command.note, now=now
-        )
-
-    def _refund(self, command: RefundEscrow) -> Decision:
-        return lambda escrow, _now: commands.refund(escrow, actor=command.actor, amount_minor=command.amount_minor)
-
-    def _cancel(self, command: CancelEscrow) -> Decision:
-        return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)
+def _is_other(name: str, before: Escrow, now: Escrow) -> bool:
+    """Whether a noted command is for another milestone, or approves another delivery, than the present one."""
+    if before.milestones_released != now.milestones_released:
+        return name != "dispute"
+    return name == "approve" and before.delivery != now.delivery

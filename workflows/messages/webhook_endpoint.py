@@ -147,12 +147,9 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
     ) -> bool:
         following = numbered(event, command_id)
         message = RecordWebhookEndpoint(
-            endpoint=following.endpoint,
-            event=following.event,
+            outcome=following,
             command_id=command_id,
-            actor=following.actor,
-            actor_detail=actor,
-            details=dict(following.details),
+            actor=actor,
             at=workflow.now(),
             decided_from=self._decided_from(),
         )

@@ -156,12 +156,9 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
     ) -> bool:
         following = numbered(event, command_id)
         message = RecordPayout(
-            payout=following.payout,
-            event=following.event,
+            outcome=following,
             command_id=command_id,
-            actor=following.actor,
-            actor_detail=actor,
-            details=dict(following.details),
+            actor=actor,
             at=workflow.now(),
             decided_from=self._decided_from(),
             movement=movement,

@@ -13,17 +13,13 @@ from api.fields import Amount, Exact, ResponseModel, Share
 from api.routing import Resource
 from api.v1.escrows import commands
 from domain.common.access import Actor, OperatorIssued, Permission
-from domain.common.errors import AlreadySigned, DomainError, ExposureLimit, PaymentUnderWay
+from domain.common.errors import AlreadySigned, ExposureLimit, PaymentUnderWay
 from domain.common.money import format_amount, parse_amount, parse_ratio
 from domain.escrow.actions import (
-    MAX_DELIVERIES,
-    MAX_PARTIAL_REFUNDS,
     Action,
     EscrowAction,
     Parameters,
     actions,
-    deliveries_full,
-    refunds_full,
 )
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.outage import evidence_closes_at, evidence_extended
@@ -31,7 +27,6 @@ from domain.escrow.pause import extended
 from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
 from domain.escrow.state import EscrowStatus as Status
 from domain.tenants.organization import STOPPED
-from repositories.escrow import escrow as escrows
 from repositories.tenants import organization as organizations
 from services.escrow.escrow_extension import find_evidence_extension, find_extension
 from services.escrow.signer import refuse_signature
@@ -112,7 +107,7 @@ async def list_actions(
     )
     now = datetime.now(UTC)
     escrow = await _at(deps, escrow, now)
-    full = await _full(deps, actor, escrow, parameters)
+    full = await commands.full(deps, actor, escrow, refund_minor=parameters.refund_minor)
     found = actions(escrow, actor, now, parameters, full=full)
     return EscrowActionList(
         actions=[EscrowActionView.of(await _taken_by_books(deps, actor, escrow, action)) for action in found]
@@ -133,25 +128,6 @@ async def _at(deps: Deps, escrow: Escrow, now: datetime) -> Escrow:
             )
         escrow = passed.escrow if found is None else extended(escrow, found.until).escrow
     return escrow
-
-
-async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters) -> dict[EscrowAction, DomainError]:
-    """Return the refusals of commands that the escrow has taken too often.
-
-    An escrow has no more events than its version says, so most are never counted.
-    """
-    if escrow.version < min(MAX_DELIVERIES, MAX_PARTIAL_REFUNDS):
-        return {}
-    part = parameters.refund_minor
-    async with deps.session_for(actor) as session:
-        delivered, _ = await escrows.count_events(session, escrow.terms.escrow_id, "delivered", "")
-        refunded, _ = await escrows.count_events(session, escrow.terms.escrow_id, "partially_refunded", "")
-    full: dict[EscrowAction, DomainError] = {}
-    if delivered >= MAX_DELIVERIES and escrow.status is Status.DELIVERED:
-        full[EscrowAction.DELIVER] = deliveries_full(escrow)
-    if refunded >= MAX_PARTIAL_REFUNDS and part is not None and part < escrow.held_minor:
-        full[EscrowAction.REFUND] = refunds_full(escrow)
-    return full
 
 
 async def _taken_by_books(deps: Deps, actor: Actor, escrow: Escrow, action: Action) -> Action:

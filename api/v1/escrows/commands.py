@@ -6,27 +6,35 @@ after that the receipts in the state, and the timeline's unique command ids, giv
 the books catches up before its refusal counts.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
+from typing import Annotated, get_args
 
 import asyncpg
+from fastapi import Depends
+from starlette.responses import Response
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from api.deps import Deps
+from api.auth import ActorDep, permit
+from api.deps import Deps, DepsDep, TemporalDep
+from api.idempotency import Command
 from api.parties import is_shown_own
-from api.patience import PAUSE, retry_until_answered
 from api.tenancy import refuse_other_agent
-from contracts.escrow.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, SubmitEvidence
+from api.v1.escrows.schemas import EscrowView, view
+from contracts.escrow.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, RefundEscrow, SubmitEvidence
 from contracts.runs import escrow_run
-from domain.common.access import Actor
-from domain.common.errors import DomainError, EscrowOutOfStep, NotFound
-from domain.common.ids import escrow_workflow_id, is_id
+from domain.common.access import Actor, Permission
+from domain.common.errors import DomainError, EscrowOutOfStep, NotFound, Unavailable
+from domain.common.ids import is_id
+from domain.escrow.actions import (
+    MAX_DELIVERIES,
+    MAX_PARTIAL_REFUNDS,
+    EscrowAction,
+    deliveries_full,
+    refunds_full,
+)
 from domain.escrow.commands import has_ended
-from domain.escrow.state import Escrow, Terms
+from domain.escrow.state import Escrow, EscrowStatus, Terms
 from models.escrow.contract import Contract
 from repositories.escrow import contract as contracts
 from repositories.escrow import escrow as escrows
@@ -34,22 +42,11 @@ from repositories.escrow import escrow_notice
 from repositories.escrow.party import Beside
 from repositories.marketplace import agent as agents
 from repositories.tenants import organization as organizations
-from runtime import reach
-from runtime.catch_up import catching_up
+from runtime.reach import Entity
 
-#: How often a missing run is looked for before it is taken for lost: passing to the next run takes milliseconds.
-TRIES_FOR_A_MISSING_RUN = 5
 MISSING = "There is no such escrow."
 #: The updates that are noted before they are sent.
 NOTED: dict[str, escrow_notice.Noted] = {name: name for name in get_args(escrow_notice.Noted)}
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names that operators may be shown in the Temporal UI."""
-
-    payer: str
-    agent: str
 
 
 async def seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
@@ -79,23 +76,23 @@ async def shown(deps: Deps, actor: Actor, escrow_id: str) -> tuple[Escrow, Besid
     return found
 
 
-async def names_of(deps: Deps, contract: Contract) -> Names | None:
-    """Read the names of the parties; None if the Temporal UI may not be shown any."""
+async def names_of(deps: Deps, contract: Contract) -> tuple[str, str] | None:
+    """Read the names of payer and agent; None if operators may not be shown any in the Temporal UI."""
     if not deps.settings.names_are_shown:
         return None
     async with deps.database.platform() as session:
         payer = await organizations.get(session, contract.org_id)
         agent = await agents.get(session, contract.agent_id)
-        return Names(payer=payer.name, agent=agent.name)
+        return payer.name, agent.name
 
 
-def terms_of(contract: Contract, names: Names | None = None) -> Terms:
+def terms_of(contract: Contract, names: tuple[str, str] | None = None) -> Terms:
     """Return what a contract says about its escrow."""
     return Terms(
         **contracts.agreed(contract),
         names_shown=names is not None,
-        payer_name=names.payer if names else None,
-        agent_name=names.agent if names else None,
+        payer_name=names[0] if names else None,
+        agent_name=names[1] if names else None,
     )
 
 
@@ -113,7 +110,10 @@ async def open_escrow(
     start = EscrowInput(terms=terms, opened_by=actor, command_id=command_id)
     command = OpenEscrow(command_id=command_id, actor=actor)
     with deps.metrics.escrow_command("open"):
-        return await _retry_until_answered(deps, lambda: _started(client, start, "open", command, command_id, priority))
+        try:
+            return await _entity(deps, client, start, priority).command("open", command, update_id=command_id)
+        except WorkflowAlreadyStartedError:
+            raise _out_of_step() from None
 
 
 async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand) -> CommandResult:
@@ -131,19 +131,35 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
         noted_at = await _note(deps, escrow.terms.escrow_id, NOTED[update], command)
         if isinstance(command, SubmitEvidence):
             command = command.model_copy(update={"given_at": noted_at})
+    start = EscrowInput(terms=escrow.terms, opened_by=command.actor, command_id=command.command_id, resume=True)
+    update_id = f"{command.command_id}:{command.content()[:32]}"
     with deps.metrics.escrow_command(update):
         try:
-            return await _retry_until_answered(deps, _giving(deps, client, escrow, update, command))
-        except DomainError as refusal:
+            return await _entity(deps, client, start).command(update, command, update_id=update_id)
+        except (DomainError, WorkflowAlreadyStartedError) as refusal:
             # What the present state refuses may be the repetition of a command that was done long ago.
             stored = await _stored(deps, escrow.terms.escrow_id, command)
-            if isinstance(stored, CommandResult):
+            if stored is not None:
                 return stored
+            if isinstance(refusal, WorkflowAlreadyStartedError):
+                raise _out_of_step() from None
             if update in NOTED and not refusal.retryable:
                 # Before the caller hears of the refusal: what was refused must not be done at the deadline.
                 async with deps.database.platform() as session:
                     await escrow_notice.withdraw(session, command.command_id)
             raise
+
+
+def _entity(deps: Deps, client: Client, start: EscrowInput, priority: int | None = None) -> Entity[CommandResult]:
+    run, escrow_id, limit = escrow_run(start, priority=priority), start.terms.escrow_id, deps.settings.command_timeout
+    return Entity(client, deps.database, run, CommandResult, escrows.versions, escrow_id, limit=limit)
+
+
+def _out_of_step() -> Unavailable:
+    """Return the refusal where the books were set back behind a run that has completed: a person must look first."""
+    return EscrowOutOfStep(
+        "The run of this escrow has completed, but the books do not have its end. An operator must investigate."
+    )
 
 
 async def _note(deps: Deps, escrow_id: str, update: escrow_notice.Noted, command: EscrowCommand) -> datetime | None:
@@ -155,44 +171,8 @@ async def _note(deps: Deps, escrow_id: str, update: escrow_notice.Noted, command
     return await deps.platform_pool.read(note)
 
 
-def _giving(
-    deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand
-) -> Callable[[], Awaitable[CommandResult]]:
-    """Return the attempt that gives a command to the run, or to the one that starts from the books."""
-    workflow_id = escrow_workflow_id(escrow.terms.contract_id)
-
-    async def give(update_id: str) -> CommandResult:
-        missing = 0
-        while (
-            result := await reach.update_running(
-                client, workflow_id, update, command, update_id=update_id, result_type=CommandResult
-            )
-        ) is None:
-            # The run has ended: the escrow has ended, continues as new, or the run was terminated.
-            stored = await _stored(deps, escrow.terms.escrow_id, command)
-            if isinstance(stored, CommandResult):
-                return stored
-            missing += 1
-            if missing >= TRIES_FOR_A_MISSING_RUN:
-                start = EscrowInput(
-                    terms=stored.terms, opened_by=command.actor, command_id=command.command_id, resume=True
-                )
-                return await _started(client, start, update, command, update_id)
-            await asyncio.sleep(PAUSE.total_seconds())
-        return result
-
-    async def books() -> int:
-        async with deps.database.platform() as session:
-            row = await escrows.get(session, escrow.terms.escrow_id)
-            assert row is not None
-            return row.version
-
-    update_id = f"{command.command_id}:{command.content()[:32]}"
-    return catching_up(client, workflow_id, update_id, give, books)
-
-
-async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> CommandResult | Escrow:
-    """Return the first result of a command that was done, or the state that it can still be tried on.
+async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> CommandResult | None:
+    """Return the first result of a command that was done; None if it can still be tried.
 
     Raises:
         IdempotencyConflict: another command was done under its id.
@@ -208,32 +188,67 @@ async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> Command
         return CommandResult(escrow_id=row.id, status=state.status.value, version=state.version)
     if state.is_final:
         raise has_ended(state)
-    return state
+    return None
 
 
-async def _started(
-    client: Client,
-    start: EscrowInput,
-    update: str,
-    command: EscrowCommand,
-    update_id: str,
-    priority: int | None = None,
-) -> CommandResult:
-    """Send an update to a running workflow or to one that starts with it.
+async def now_of(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
+    """Show an escrow as it is now, with what the actor has written on it."""
+    return view(*await shown(deps, actor, escrow_id), actor)
 
-    A workflow that was terminated by hand starts again from the state that the books hold; one that has completed
-    does not, because its escrow has ended.
+
+async def full(
+    deps: Deps, actor: Actor, escrow: Escrow, *, refund_minor: int | None = None, command_id: str = ""
+) -> dict[EscrowAction, DomainError]:
+    """Return the refusals of commands that the escrow has taken too often, unless the command made one of these.
+
+    The first delivery of each milestone is taken, else nobody could pay it, and so is a refund of all that is held.
+    An escrow has no more events than its version says, so most are never counted.
     """
-    return await reach.update(
-        client, escrow_run(start, priority=priority), update, command, update_id=update_id, result_type=CommandResult
-    )
+    found: dict[EscrowAction, DomainError] = {}
+    if escrow.version < min(MAX_DELIVERIES, MAX_PARTIAL_REFUNDS):
+        return found
+    escrow_id = escrow.terms.escrow_id
+    async with deps.session_for(actor) as session:
+        delivered, is_delivered = await escrows.count_events(session, escrow_id, "delivered", command_id)
+        refunded, is_refunded = await escrows.count_events(session, escrow_id, "partially_refunded", command_id)
+    if delivered >= MAX_DELIVERIES and not is_delivered and escrow.status is EscrowStatus.DELIVERED:
+        found[EscrowAction.DELIVER] = deliveries_full(escrow)
+    is_part = refund_minor is not None and refund_minor < escrow.held_minor
+    if refunded >= MAX_PARTIAL_REFUNDS and not is_refunded and is_part:
+        found[EscrowAction.REFUND] = refunds_full(escrow)
+    return found
 
 
-async def _retry_until_answered(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]) -> CommandResult:
-    try:
-        return await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="escrow")
-    except WorkflowAlreadyStartedError:
-        # Only when the books were set back behind a run that has completed: a person must look before money moves.
-        raise EscrowOutOfStep(
-            "The run of this escrow has completed, but the books do not have its end. An operator must investigate."
-        ) from None
+class Sender:
+    """Sends one command of one request and answers with the escrow after it."""
+
+    def __init__(self, deps: Deps, temporal: Client, actor: Actor) -> None:
+        self.deps, self.temporal, self.actor = deps, temporal, actor
+
+    async def find(self, escrow_id: str, permission: Permission) -> Escrow:
+        """Look the escrow up before the role is judged: 404 comes before 403."""
+        escrow = await seen(self.deps, self.actor, escrow_id)
+        permit(self.actor, permission)
+        return escrow
+
+    async def events(self, escrow: Escrow, kind: str, once: Command) -> tuple[int, bool]:
+        """Count the escrow's events of a kind, and tell whether the command made one of them."""
+        async with self.deps.session_for(self.actor) as session:
+            return await escrows.count_events(session, escrow.terms.escrow_id, kind, once.command_id)
+
+    async def send(self, once: Command, escrow: Escrow, update: EscrowAction, command: EscrowCommand) -> Response:
+        """Send the command once, unless the escrow has taken too many, and answer with what the read model holds."""
+        async with once:
+            part = command.amount_minor if isinstance(command, RefundEscrow) else None
+            taken = await full(self.deps, self.actor, escrow, refund_minor=part, command_id=once.command_id)
+            if update in taken:
+                raise taken[update]
+            await send(self.deps, self.temporal, escrow, update.value, command)
+            return once.answer(await now_of(self.deps, self.actor, escrow.terms.escrow_id))
+
+
+async def _sender(deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> Sender:
+    return Sender(deps, temporal, actor)
+
+
+SenderDep = Annotated[Sender, Depends(_sender)]

@@ -1,12 +1,11 @@
 """Commands to open escrows: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
 
-from functools import partial
-
 from starlette.responses import Response
 
 from api.errors import errors
-from api.idempotency import Command
+from api.idempotency import MayRepeat, MovesMoney
 from api.routing import Resource
+from api.v1.escrows.commands import SenderDep, now_of
 from api.v1.escrows.schemas import (
     Approve,
     Cancel,
@@ -18,7 +17,6 @@ from api.v1.escrows.schemas import (
     Resolve,
     Validate,
 )
-from api.v1.escrows.sender import MayRepeat, MovesMoney, Sender, SenderDep, now_of
 from contracts.escrow.escrow import (
     ApproveEscrow,
     CancelEscrow,
@@ -34,12 +32,8 @@ from domain.common.access import Actor, OperatorIssued
 from domain.common.errors import Forbidden
 from domain.common.money import parse_amount, parse_ratio
 from domain.escrow.actions import (
-    MAX_DELIVERIES,
-    MAX_PARTIAL_REFUNDS,
     NEEDS,
     EscrowAction,
-    deliveries_full,
-    refunds_full,
 )
 from domain.escrow.signing import DeliveryRequired
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
@@ -75,13 +69,7 @@ async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: M
         note=body.note,
         milestone=body.milestone,
     )
-    return await sender.send(once, escrow, "deliver", command, partial(_refuse_many, sender, escrow, once))
-
-
-async def _refuse_many(sender: Sender, escrow: Escrow, once: Command) -> None:
-    """Refuse one more delivery in place of another. The first of each milestone is taken: else nobody could pay it."""
-    if escrow.status is EscrowStatus.DELIVERED and await sender.is_full(escrow, "delivered", MAX_DELIVERIES, once):
-        raise deliveries_full(escrow)
+    return await sender.send(once, escrow, EscrowAction.DELIVER, command)
 
 
 @router.post(
@@ -97,7 +85,7 @@ async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, o
         note=body.note,
         delivery=body.delivery,
     )
-    return await sender.send(once, escrow, "validate", command)
+    return await sender.send(once, escrow, EscrowAction.VALIDATE, command)
 
 
 @router.post(
@@ -113,7 +101,7 @@ async def approve_delivery(
         actor=sender.actor,
         delivery=body.delivery if body else None,
     )
-    return await sender.send(once, escrow, "approve", command)
+    return await sender.send(once, escrow, EscrowAction.APPROVE, command)
 
 
 @router.post("/escrows/{escrow_id}/disputes", response_model=EscrowView, responses=_REFUSALS)
@@ -121,7 +109,7 @@ async def open_dispute(escrow_id: str, body: OpenDispute, sender: SenderDep, onc
     """Open a dispute: the escrow is frozen until an arbiter decides or the default applies."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.DISPUTE])
     command = DisputeEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason)
-    return await sender.send(once, escrow, "dispute", command)
+    return await sender.send(once, escrow, EscrowAction.DISPUTE, command)
 
 
 @router.post("/escrows/{escrow_id}/disputes/evidence", response_model=EscrowView, responses=_HEARING)
@@ -134,7 +122,7 @@ async def submit_evidence(escrow_id: str, body: Evidence, sender: SenderDep, onc
         note=body.note,
         artifacts=tuple(artifact.value() for artifact in body.artifacts),
     )
-    return await sender.send(once, escrow, "submit_evidence", command)
+    return await sender.send(once, escrow, EscrowAction.SUBMIT_EVIDENCE, command)
 
 
 @router.post("/escrows/{escrow_id}/disputes/resolution", response_model=EscrowView, responses=_REFUSALS)
@@ -147,7 +135,7 @@ async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once
         payee_share_e4=parse_ratio(body.payee_share, "payee_share"),
         note=body.note,
     )
-    return await sender.send(once, escrow, "resolve", command)
+    return await sender.send(once, escrow, EscrowAction.RESOLVE, command)
 
 
 @router.post(
@@ -162,15 +150,7 @@ async def refund_payer(escrow_id: str, sender: SenderDep, once: MovesMoney, body
         actor=sender.actor,
         amount_minor=None if amount is None else parse_amount(amount, escrow.terms.currency),
     )
-    return await sender.send(once, escrow, "refund", command, partial(_refuse_crumbs, sender, escrow, command, once))
-
-
-async def _refuse_crumbs(sender: Sender, escrow: Escrow, command: RefundEscrow, once: Command) -> None:
-    """Refuse one more refund of a part; what is held can always be given back whole."""
-    if command.amount_minor is None or command.amount_minor >= escrow.held_minor:
-        return
-    if await sender.is_full(escrow, "partially_refunded", MAX_PARTIAL_REFUNDS, once):
-        raise refunds_full(escrow)
+    return await sender.send(once, escrow, EscrowAction.REFUND, command)
 
 
 @router.post("/escrows/{escrow_id}/cancel", response_model=EscrowView, responses=_REFUSALS)
@@ -185,7 +165,7 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
         # Asking again changes nothing, and would be one more event each time.
         async with once:
             return once.answer(await now_of(sender.deps, sender.actor, escrow.terms.escrow_id))
-    return await sender.send(once, escrow, "cancel", command)
+    return await sender.send(once, escrow, EscrowAction.CANCEL, command)
 
 
 def _is_asked_for(escrow: Escrow, actor: Actor) -> bool:

@@ -8,12 +8,12 @@ from starlette.responses import Response
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.idempotency import Command
+from api.idempotency import Command, MayRepeat, MovesMoney
 from api.metadata import PreconditionDep, Target, update
 from api.routing import Resource
 from api.v1.escrows import commands
+from api.v1.escrows.commands import Sender, SenderDep, now_of
 from api.v1.escrows.schemas import CreateEscrow, EscrowUpdate, EscrowView, Fund, FundedView, view
-from api.v1.escrows.sender import MayRepeat, MovesMoney, Sender, SenderDep, now_of
 from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions
@@ -183,7 +183,7 @@ async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: Moves
     if body.payment_id is not None:
         return await _fund_by_payment(sender, escrow, body.payment_id, once)
     command = FundEscrow(command_id=once.command_id, actor=actor, source=body.source or CREDITS)
-    return await sender.send(once, escrow, "fund", command)
+    return await sender.send(once, escrow, EscrowAction.FUND, command)
 
 
 async def _fund_by_new_payment(sender: Sender, escrow: Escrow, options: PaymentOptions, once: Command) -> Response:

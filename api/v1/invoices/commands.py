@@ -8,7 +8,6 @@ from temporalio.client import Client
 
 from api.deps import Deps
 from api.idempotency import Command
-from api.patience import retry_until_answered
 from contracts.billing.invoice import ChargeInvoice, InvoiceResult
 from contracts.runs import invoice_news, invoice_run
 from domain.billing.invoice.collection import Collection, CollectionMethod
@@ -19,7 +18,7 @@ from models.billing.invoice import InvoiceRow
 from repositories.billing import invoice_collection as collections
 from repositories.billing import invoice_line
 from runtime import reach
-from runtime.catch_up import catching_up
+from runtime.reach import Entity
 from services.billing import invoice_collection
 from services.billing.outside_tax import TaxAnswer
 from services.payments import payment_refresh
@@ -32,18 +31,9 @@ async def charge(deps: Deps, client: Client, held: Collection, command: ChargeIn
         DomainError: it cannot be charged now.
         Unavailable: no answer in time; repeating the key is safe.
     """
-    run = invoice_run(held)
-
-    async def books() -> int:
-        async with deps.database.platform() as session:
-            row = await collections.get(session, held.invoice_id)
-            return 0 if row is None else row.version
-
-    async def give(update_id: str) -> InvoiceResult:
-        return await reach.update(client, run, "charge", command, update_id=update_id, result_type=InvoiceResult)
-
-    attempt = catching_up(client, run.workflow_id, command.command_id, give, books)
-    return await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="invoice")
+    limit, run = deps.settings.command_timeout, invoice_run(held)
+    entity = Entity(client, deps.database, run, InvoiceResult, collections.versions, held.invoice_id, limit=limit)
+    return await entity.command("charge", command, update_id=command.command_id)
 
 
 async def taxed(deps: Deps, drafted: InvoiceRow, command_id: str, now: datetime) -> TaxAnswer | None:

@@ -9,12 +9,12 @@ behind the books catches up before its refusal counts.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Protocol
+from functools import partial
 
 from temporalio.client import Client
 
 from api.deps import Deps
-from api.patience import PAUSE, retry_until_answered
+from api.idempotency import Command
 from contracts.payments.payment import (
     ConfirmPayment,
     CreatePaymentCommand,
@@ -38,8 +38,8 @@ from repositories.payments import payment as payments
 from repositories.payments import payment_command as intents
 from repositories.tenants import metadata
 from runtime import reach
-from runtime.catch_up import catching_up
 from runtime.identity import new_id
+from runtime.reach import PAUSE, Entity, answered_within, repeated
 from services.credits.spend import refuse_limited
 from services.payments.purposes import BOOKS
 
@@ -67,23 +67,11 @@ async def seen(deps: Deps, actor: Actor, payment_id: str) -> Payment:
     return found
 
 
-class Intent(Protocol):
-    """The command that makes a payment: what it is made once by, and a hash of what was asked for."""
-
-    @property
-    def command_id(self) -> str:
-        """The command's id."""
-
-    @property
-    def request_hash(self) -> bytes:
-        """The SHA-256 of the request."""
-
-
 async def create(
     deps: Deps,
     client: Client,
     actor: Actor,
-    once: Intent,
+    once: Command,
     make: Callable[[], Awaitable[PaymentTerms]],
     own: Written = NOTHING,
 ) -> Payment:
@@ -173,23 +161,20 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
         Conflict: `payment.not_paid`, the money is not there yet, or the escrow could not take it any more.
         Unavailable: it was not done in time; repeating the key is safe.
     """
-
-    async def fulfilled() -> None:
-        found = payment
+    found = payment
+    async with answered_within(deps.settings.command_timeout, "payment"):
         if fulfilment_due(found):
-            await _look(client, found, actor, command_id)
+            await repeated(partial(_look, client, found, actor, command_id))
         while fulfilment_due(found):
             await asyncio.sleep(PAUSE.total_seconds())
             found = await seen(deps, actor, found.terms.payment_id)
-        if found.fulfilment is not Fulfilment.DONE:
-            refusal = NotYet if found.status in AWAITING else refusals.NotPaid
-            raise refusal(
-                f"A payment that is {found.status.value} cannot fund an escrow.",
-                code=refusals.NotPaid.code,
-                extra={"state": found.status.value, "fulfilment": found.fulfilment.value},
-            )
-
-    await retry_until_answered(fulfilled, limit=deps.settings.command_timeout, what="payment")
+    if found.fulfilment is not Fulfilment.DONE:
+        refusal = NotYet if found.status in AWAITING else refusals.NotPaid
+        raise refusal(
+            f"A payment that is {found.status.value} cannot fund an escrow.",
+            code=refusals.NotPaid.code,
+            extra={"state": found.status.value, "fulfilment": found.fulfilment.value},
+        )
 
 
 #: The same message for a stored method that does not exist and for one of another customer.
@@ -236,23 +221,11 @@ async def _sent(
     deps: Deps, client: Client, terms: PaymentTerms, update: str, command: PaymentCommand, *, resume: bool
 ) -> PaymentCommandResult:
     start = PaymentInput(terms=terms, created_by=command.actor, command_id=command.command_id, resume=resume)
-    run = payment_run(start)
-
-    async def give(update_id: str) -> PaymentCommandResult:
-        return await reach.update(client, run, update, command, update_id=update_id, result_type=PaymentCommandResult)
-
-    async def books() -> int:
-        async with deps.database.platform() as session:
-            row = await payments.get(session, terms.payment_id)
-            return 0 if row is None else row.version
-
-    async def answer(update_id: str) -> PaymentCommandResult:
-        attempt = catching_up(client, run.workflow_id, update_id, give, books)
-        return await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="payment")
-
+    run, payment_id, limit = payment_run(start), terms.payment_id, deps.settings.command_timeout
+    entity = Entity(client, deps.database, run, PaymentCommandResult, payments.versions, payment_id, limit=limit)
     try:
         with deps.metrics.payment_command(update):
-            return await answer(command.command_id)
+            return await entity.command(update, command, update_id=command.command_id)
     except Unavailable as error:
         error.extra.setdefault("payment_id", terms.payment_id)
         raise
@@ -261,7 +234,7 @@ async def _sent(
             raise
         # The run remembers the answer to an update for as long as it lasts, also one that no longer holds. The command
         # itself is done once by its own id.
-        return await answer(new_id("upd"))
+        return await entity.command(update, command, update_id=new_id("upd"))
 
 
 async def _look(client: Client, payment: Payment, actor: Actor, command_id: str) -> None:

@@ -19,7 +19,6 @@ from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import MayRepeat, MovesMoney
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
-from api.patience import retry_until_answered
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.creators.schemas import CreatorAccountView
@@ -58,8 +57,8 @@ from repositories.payouts.payable import Flow
 from repositories.tenants import name
 from repositories.tenants import organization as organizations
 from runtime import reach
-from runtime.catch_up import catching_up
 from runtime.database import driver_connection
+from runtime.reach import Entity
 from services.common.provider_errors import provider_errors
 from services.payouts import creator, earnings
 from services.payouts import payout as service
@@ -270,17 +269,9 @@ async def give_up_payout(
         await two_operators(deps, actor, command, ApprovalAction.PAYOUT_GIVE_UP, payout_id, {})
         run = payout_run(PayoutInput(payout_id=payout_id), seen)
         message = GiveUpPayout(command_id=command.command_id, actor=actor, reason=body.reason)
-
-        async def give(update_id: str) -> PayoutResult:
-            return await reach.update(temporal, run, "give_up", message, update_id=update_id, result_type=PayoutResult)
-
-        async def books() -> int:
-            async with deps.database.platform() as session:
-                held = await payouts.get(session, payout_id)
-            return 0 if held is None else held.version
-
-        attempt = catching_up(temporal, run.workflow_id, command.command_id, give, books)
-        await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="payout")
+        limit = deps.settings.command_timeout
+        entity = Entity(temporal, deps.database, run, PayoutResult, payouts.versions, payout_id, limit=limit)
+        await entity.command("give_up", message, update_id=command.command_id)
         async with deps.database.platform() as session:
             after = await payouts.get(session, payout_id)
             assert after is not None

@@ -15,7 +15,6 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import Command, MovesMoney
-from api.patience import retry_until_answered
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.billing_terms.schemas import PlanName
@@ -63,8 +62,7 @@ from repositories.billing import billing_terms, subscription_bill
 from repositories.billing import subscription as subscriptions
 from repositories.tenants import api_key, contact
 from repositories.tenants import organization as organizations
-from runtime import reach
-from runtime.catch_up import catching_up
+from runtime.reach import Entity
 from services.billing import billing_profile
 from services.common.provider_errors import provider_errors
 from services.payments.customer import ensure_customer
@@ -421,18 +419,9 @@ async def _sent(
     start = SubscriptionInput(
         subscription=held, created_by=command.actor, command_id=command.command_id, resume=held.version > 0
     )
-    run = subscription_run(start)
-
-    async def give(update_id: str) -> SubscriptionResult:
-        return await reach.update(client, run, update, command, update_id=update_id, result_type=SubscriptionResult)
-
-    async def books() -> int:
-        async with deps.database.platform() as session:
-            found = await subscriptions.get(session, held.subscription_id)
-        return 0 if found is None else found.version
-
-    attempt = catching_up(client, run.workflow_id, command.command_id, give, books)
-    result = await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="subscription")
+    run, limit, held_id = subscription_run(start), deps.settings.command_timeout, held.subscription_id
+    entity = Entity(client, deps.database, run, SubscriptionResult, subscriptions.versions, held_id, limit=limit)
+    result = await entity.command(update, command, update_id=command.command_id)
     if result.declined is not None:
         raise _declined(result.declined, result.status)
     async with deps.database.platform() as session:

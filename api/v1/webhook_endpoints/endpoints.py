@@ -17,7 +17,6 @@ from api.errors import errors
 from api.fields import SearchText
 from api.idempotency import Command, MayRepeat
 from api.lists import CREATED, Asked, Items, ListOf, items_of
-from api.patience import retry_until_answered
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization
 from api.v1.webhook_endpoints.schemas import (
@@ -45,7 +44,7 @@ from repositories.messages import webhook_delivery as deliveries
 from repositories.messages import webhook_endpoint as endpoints
 from repositories.tenants import organization as organizations
 from runtime import reach
-from runtime.catch_up import catching_up
+from runtime.reach import Entity
 from services.messages import webhook_endpoint as service
 from services.messages.webhook_endpoint import NewEndpoint
 
@@ -193,23 +192,13 @@ async def _disable(
     run = webhook_endpoint_run(seen.id, seen.org_id)
     message = DisableWebhookEndpoint(command_id=f"{command.command_id}:disable", actor=actor)
 
-    async def give(update_id: str) -> WebhookEndpointResult:
-        return await reach.update(
-            temporal, run, "disable", message, update_id=update_id, result_type=WebhookEndpointResult
-        )
-
-    async def held() -> WebhookEndpointRow:
-        async with deps.database.platform() as session:
-            row = await endpoints.get(session, seen.id)
-        assert row is not None
-        return row
-
-    async def books() -> int:
-        return (await held()).version
-
-    attempt = catching_up(temporal, run.workflow_id, message.command_id, give, books)
-    await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="webhook endpoint")
-    return await held()
+    limit = deps.settings.command_timeout
+    entity = Entity(temporal, deps.database, run, WebhookEndpointResult, endpoints.versions, seen.id, limit=limit)
+    await entity.command("disable", message, update_id=message.command_id)
+    async with deps.database.platform() as session:
+        row = await endpoints.get(session, seen.id)
+    assert row is not None
+    return row
 
 
 @router.delete("/webhook-endpoints/{endpoint_id}", status_code=204)
