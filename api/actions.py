@@ -31,6 +31,5 @@ class JudgedView(ResponseModel, Generic[ActionT, EffectT]):
 
     @classmethod
     def judged(cls, action: ActionT, effect: EffectT | None, refusal: DomainError | None) -> Self:
-        """Show an action: its effect, its refusal, or both."""
         reason = None if refusal is None else ReasonView(code=refusal.error_code, detail=refusal.detail)
         return cls(action=action, allowed=refusal is None, reason=reason, effect=effect)

@@ -22,7 +22,6 @@ class Announcements(Recurring):
     """Receives announcements between `start` and `close`. Listeners are registered before."""
 
     def __init__(self, pool: StatementPool) -> None:
-        """Take what gives the connection."""
         self._pool = pool
         self._channels: dict[str, Callable[[str], None]] = {}
         self._doubts: list[Callable[[], None]] = []

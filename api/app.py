@@ -251,5 +251,4 @@ def _public_routes(*, has_private_port: bool) -> tuple[APIRoute, ...]:
 
 @cache
 def _private_routes() -> tuple[APIRoute, ...]:
-    """Return what the private port serves."""
     return tuple(routes_of((*ROOT_ROUTERS, *PRIVATE_ROOT_ROUTERS), APIRoute))

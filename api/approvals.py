@@ -17,7 +17,6 @@ from services.payments import payment_refund
 
 
 def by_hand(deps: Deps) -> ByHand:
-    """Return what decides whether credits that operators give need two of them."""
     return ByHand(two_above=deps.settings.two_operators_above, price=deps.settings.price_of_credits)
 
 
@@ -31,11 +30,7 @@ async def two_operators(
     *,
     is_used_here: bool = False,
 ) -> None:
-    """Return when another operator has approved this act; see `services.common.approval.require` for `is_used_here`.
-
-    Raises:
-        ApprovalRequired: it is not approved; an approval is requested now. Conflict: `approval.same_operator`.
-    """
+    """Return when another operator has approved this act; see `services.common.approval.require` for `is_used_here`."""
     await approval.require(
         deps.database,
         actor,
@@ -51,7 +46,6 @@ async def two_operators(
 async def override_by_two(
     deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, content: Mapping[str, object]
 ) -> None:
-    """Require two operators, if the setting is on, for an override for one organization or agent."""
     if deps.settings.two_operators_above is not None:
         await two_operators(deps, actor, once, action, subject, content, is_used_here=True)
 

@@ -130,7 +130,6 @@ ActorDep = Annotated[Actor, Depends(current_actor)]
 
 
 async def spending_key(request: Request, _actor: ActorDep) -> SpendingKey:
-    """Return the key of the request, whose actor is known, and what it is attributed to."""
     identity: Identity = request.scope["state"]["identity"]
     return identity.spending_key()
 

@@ -21,7 +21,6 @@ class Background:
     """Runs what it is given, soon."""
 
     def __init__(self, *, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
-        """Begin nothing yet."""
         self._slots = asyncio.Semaphore(at_once)
         self._most_waiting = most_waiting
         self._tasks: set[asyncio.Task[None]] = set()
@@ -37,7 +36,6 @@ class Background:
         return True
 
     async def idle(self) -> None:
-        """Return when nothing is running or waiting."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 

@@ -97,7 +97,6 @@ def parse(body: bytes) -> Any:
     Raises:
         Malformed: it is not one.
         Invalid: it holds text or a number that nothing can be done with.
-        CardNumber: it holds a card number.
     """
     try:
         text = body.decode("utf-8")
@@ -175,7 +174,6 @@ class Answered(Exception):
     """A request was answered before: its first answer, which is given again instead of running the endpoint."""
 
     def __init__(self, response: Response) -> None:
-        """Take the answer."""
         super().__init__()
         self.response = response
 

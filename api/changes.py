@@ -55,28 +55,23 @@ class Listener:
         self.ended = False
 
     def begin(self, marks: Marks) -> dict[str, int]:
-        """Take what its reader knows to begin with, and return what of it the reader may know."""
         self._credits_version = marks.credits_version
         return {topic: mark for topic, mark in marks.marks.items() if topic in self._topics}
 
     def send(self, topics: set[str]) -> None:
-        """Have it say that these topics changed."""
         self._unsaid |= topics & self._topics
         if self._unsaid:
             self._woken.set()
 
     def send_all(self) -> None:
-        """Have it say that everything may have changed."""
         self.send(set(self._topics))
 
     def send_version(self, credits_version: int) -> None:
-        """Have it say that the balance changed, if the credits account was posted to."""
         if self._credits_version is not None and credits_version > self._credits_version:
             self._credits_version = credits_version
             self.send({BALANCE})
 
     def end(self) -> None:
-        """End the stream."""
         self.ended = True
         self._woken.set()
 
@@ -105,11 +100,9 @@ class Changes(Recurring):
         self._closed = False
 
     def __len__(self) -> int:
-        """Return how many streams are open."""
         return len(self._listeners)
 
     def end_streams(self) -> None:
-        """End every stream, and take no other one."""
         self._closed = True
         for listener in self._listeners:
             listener.end()

@@ -54,7 +54,6 @@ class Session:
         self._cipher = AESGCM(secret)
 
     def seal(self, key: str, *, now: float) -> str:
-        """Return the cookie for a key."""
         nonce = secrets.token_bytes(12)
         content = f"{int(now) + SESSION_SECONDS} {key}".encode()
         return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, content, COOKIE.encode())).decode()
@@ -182,7 +181,6 @@ class CodecEndpoints:
         }
 
     async def login_page(self, request: Request) -> Response:  # noqa: ARG002
-        """Show the form that takes the key."""
         return _page(_FORM)
 
     async def login(self, request: Request) -> Response:
@@ -213,7 +211,6 @@ class CodecEndpoints:
         return response
 
     async def logout(self, request: Request) -> Response:
-        """End the session in this browser."""
         response = _page(f"<p>Signed out.</p>{_FORM}")
         response.delete_cookie(COOKIE, path=request.url.path.removesuffix("/logout"))
         return response
@@ -226,7 +223,6 @@ _FORM = (
 
 
 def _bound_to(actor: Actor, payload: Payload) -> Payload:
-    """Write into a payload that is not sealed yet who has it sealed."""
     if payload.metadata.get("encoding") == ENCODING:
         return payload
     seal = Seal(operator=actor.principal, key_id=actor.key_id, seal_id=secrets.token_hex(16))
@@ -264,9 +260,6 @@ def codec_router(settings: Settings, authenticate: Authenticate) -> APIRouter:
     Args:
         settings: namespace, UI address and encryption keys; without keys payloads pass through unchanged.
         authenticate: tells whose the `Authorization` header of a request is; `api.auth.current_actor`.
-
-    Raises:
-        MalformedKeys: the encryption keys cannot be understood.
     """
     endpoints = CodecEndpoints(settings, authenticate)
     router = APIRouter(prefix="/codec", include_in_schema=False)

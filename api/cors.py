@@ -32,12 +32,10 @@ class Cors:
     """Wraps the app; see the module."""
 
     def __init__(self, app: ASGIApp, *, origins: Iterable[str]) -> None:
-        """Take the origins, as browsers write them."""
         self._app = app
         self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self._app(scope, receive, send)
             return

@@ -24,7 +24,6 @@ class CostBook:
     """The costs of actions by organization, as PostgreSQL last announced them."""
 
     def __init__(self, database: Database, default: Mapping[str, Cost], announcements: Announcements) -> None:
-        """Take the database, the costs of the settings, and the announcements of new prices."""
         self._database = database
         self._default = default
         self._listening = announcements.listening
@@ -33,7 +32,6 @@ class CostBook:
         announcements.hear(CHANNEL, lambda _org_id: self.forget(), doubt=self.forget)
 
     async def of(self, org_id: str) -> Mapping[str, Cost]:
-        """Return what each action costs the organization."""
         kept = self._kept.get(org_id)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
@@ -50,6 +48,5 @@ class CostBook:
         return costs
 
     def forget(self) -> None:
-        """Ask again for every price."""
         self._generation += 1
         self._kept.clear()

@@ -27,17 +27,14 @@ EXPORT_PAGE = 1_000
 
 
 def wants_csv(request: Request) -> bool:
-    """Return whether the client asks for CSV instead of JSON."""
     return "text/csv" in request.headers.get("accept", "")
 
 
 def wants_lines(request: Request) -> bool:
-    """Return whether the client asks for JSON Lines."""
     return "application/jsonl" in request.headers.get("accept", "")
 
 
 def columns_of(view: type[ResponseModel]) -> list[str]:
-    """Return the names of a schema's fields, which are the columns of its lists."""
     return [field.serialization_alias or field.alias or name for name, field in view.model_fields.items()]
 
 
@@ -48,12 +45,10 @@ def whole(view: type[ResponseModel], items: Sequence[ResponseModel], name: str) 
 
 
 def download(rows: Sequence[Sequence[str]], name: str) -> Response:
-    """Answer with a file of a few rows."""
     return Response(as_lines(rows), media_type="text/csv; charset=utf-8", headers=_attached(name))
 
 
 def csv_lines(columns: Sequence[str], cells: Callable[[Any], Sequence[str]]) -> "Lines":
-    """Return a file of CSV: its columns, and the cells of one item, one for each column."""
     return Lines("csv", "text/csv; charset=utf-8", as_lines([columns]), lambda items: as_lines([*map(cells, items)]))
 
 

@@ -87,12 +87,10 @@ class Deps:
 
     @property
     def taxes(self) -> OutsideTaxes:
-        """Ask the outside tax service, where there is one."""
         return OutsideTaxes(self.database, self.providers.taxes, self.settings.invoice_rules)
 
     @property
     def terms(self) -> TermsMaker:
-        """Make the terms of payments."""
         settings = self.settings
         return TermsMaker.of(settings.payment_rules, self.providers, self.database, settings.sale_rules)
 
@@ -104,11 +102,7 @@ class Deps:
 
     @asynccontextmanager
     async def asking(self, actor: Actor, org_id: str | None) -> AsyncIterator[AsyncSession]:
-        """Open one transaction that reads figures as of one moment, in a turn of the actor's organization.
-
-        Raises:
-            RateLimited: its turns are taken, and too many wait for one.
-        """
+        """Open one transaction that reads figures as of one moment, in a turn of the actor's organization."""
         async with self.questions.turn(actor.org_id), self.database.at_one_moment(org_id) as session:
             yield session
 
@@ -124,7 +118,6 @@ class Deps:
 
 
 async def get_deps(request: Request) -> Deps:
-    """Return the app's dependencies."""
     deps: Deps = request.app.state.deps
     return deps
 
@@ -133,7 +126,6 @@ DepsDep = Annotated[Deps, Depends(get_deps)]
 
 
 async def get_settings(deps: DepsDep) -> Settings:
-    """Return the settings."""
     return deps.settings
 
 

@@ -17,16 +17,10 @@ XML_RESPONSE: dict[int | str, dict[str, Any]] = {
 
 
 def as_pdf(document: StoredDocument) -> Response:
-    """Answer with the PDF."""
     return Response(document.pdf, media_type=PDF, headers=_headers(document, "pdf"))
 
 
 def as_xml(document: StoredDocument) -> Response:
-    """Answer with the electronic invoice.
-
-    Raises:
-        Conflict: the document is none, because something lacks that one must have.
-    """
     if document.xml is None:
         raise DocumentNoEinvoice(
             "This document has no electronic invoice: its tax, or the address of the seller or the buyer, is missing."

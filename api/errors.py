@@ -148,7 +148,6 @@ def problem_body(
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:
-    """Return the id that the outermost middleware gave the request."""
     return str(scope.get("state", {}).get("request_id", ""))
 
 
@@ -168,7 +167,6 @@ def headers_of(error: DomainError) -> dict[str, str]:
 
 
 def problem(request: Request, error: DomainError, headers: Mapping[str, str] | None = None) -> ProblemResponse:
-    """Answer a request with a refusal."""
     content = problem_body(
         status=error.status,
         code=error.error_code,

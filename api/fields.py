@@ -356,7 +356,6 @@ class ResponseModel(BaseModel):
 
 @cache
 def _copied(view: type[BaseModel], *given: str) -> tuple[tuple[str, ...], Callable[[object], Iterable[object]]]:
-    """Return the fields that are copied, as they are written, and what reads them from a row."""
     copied = {
         field.alias or name: "org_id" if name == "organization_id" else name
         for name, field in view.model_fields.items()
@@ -381,5 +380,4 @@ class Page(ResponseModel, Generic[T]):
 
 
 def etag(version: int) -> Mapping[str, str]:
-    """Return the header that names the version of what an answer shows."""
     return {"ETag": f'"{version}"'}

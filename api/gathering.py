@@ -65,7 +65,6 @@ class Sharing:
     """
 
     def __init__(self) -> None:
-        """Nothing is read yet."""
         self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
         self._next: dict[Hashable, asyncio.Task[Any]] = {}
 

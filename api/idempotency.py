@@ -119,7 +119,6 @@ class Command:
 
         Raises:
             Answered: the request was answered before.
-            IdempotencyConflict: the key was used for another request.
             InFlight: the first request with this key is still running.
         """
         if self.key is None:
@@ -365,5 +364,4 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 
 
 def scope_of(actor: Actor) -> str:
-    """Return within what a key is unique: the organization, or the platform."""
     return actor.org_id or "platform"

@@ -98,7 +98,6 @@ class Identity:
         return self.key_id if self.session is None else self.session.session_id
 
     def spending_key(self) -> SpendingKey:
-        """Return the key as the rules of spending read it."""
         return SpendingKey(
             key_id=self.key_id,
             agent_id=self.agent_id,

@@ -51,7 +51,6 @@ def _slice_size(amount: int) -> int:
 
 
 def storage_at(uri: str) -> Storage:
-    """Return the store of a URI; limiters share one."""
     storage = storage_from_string(uri, implementation="redispy")
     assert isinstance(storage, Storage), "the rate limit's storage must be an async one (async+…)"
     return storage

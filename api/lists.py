@@ -93,7 +93,6 @@ def split(value: object) -> object:
 
 
 def several(of: type[StrEnum], description: str) -> Any:
-    """Return the type of a parameter that takes several words of an enumeration."""
     return Annotated[
         list[of] | None,  # type: ignore[valid-type]
         BeforeValidator(split),
@@ -122,7 +121,6 @@ class Asked:
 
     @property
     def organization_id(self) -> str | None:
-        """The organization that was named."""
         return self.given.get("organization_id")
 
     def get(self, name: str) -> Any:
@@ -278,11 +276,9 @@ class ListOf:
         return declare
 
     def made(self, items: list[Any], cursor: str | None) -> ResponseModel:
-        """Make a page."""
         return self.page(data=items, next_cursor=cursor)
 
     def cells(self, item: ResponseModel) -> list[str]:
-        """Return an item as the cells of a line."""
         if self._cells is not None:
             return self._cells(item)
         values = item.model_dump(mode="json", by_alias=True)
@@ -295,7 +291,6 @@ class ListOf:
 
     @property
     def asked(self) -> Any:
-        """The dependency that reads and checks the parameters of a request."""
         return self._dependency(
             inspect.Parameter("limit", inspect.Parameter.KEYWORD_ONLY, annotation=LimitParam, default=DEFAULT_LIMIT),
             inspect.Parameter("cursor", inspect.Parameter.KEYWORD_ONLY, annotation=CursorParam, default=None),
@@ -339,7 +334,6 @@ class ListOf:
         return Depends(read)
 
     def write_cursor(self, position: Position, scope: str) -> str:
-        """Return the cursor of a position of the list that a scope names."""
         values = (value.isoformat() if isinstance(value, date) else value for value in position)
         return encode_cursor(scope, *values)
 
@@ -364,12 +358,10 @@ def _hold(request: Request) -> AbstractContextManager[object]:
 
 
 def scope_of(name: str, narrowed: str) -> str:
-    """Name a list and what it is narrowed to, as JSON, for its cursors."""
     return f"{name}.{hashlib.sha256(narrowed.encode()).hexdigest()[:16]}"
 
 
 def items_of(found: Found[Row], show: Callable[[Row], ResponseModel]) -> Items:
-    """Return the rows of a page as they are shown."""
     return [show(row) for row in found.rows], found.following
 
 

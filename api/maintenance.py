@@ -43,7 +43,6 @@ class Maintenance(Recurring):
     """
 
     def __init__(self, database: Database, price: CreditPrice, granted: CreditPrice) -> None:
-        """Take the engines, the price of a credit, and the value of a granted one."""
         self._database = database
         self._price, self._granted = price, granted
 
@@ -63,7 +62,6 @@ class Maintenance(Recurring):
         return forgotten
 
     async def _forget(self, page: _Page, before: datetime) -> int:
-        """Forget what is older, page by page, each in a transaction of its own; returns how much."""
         forgotten = 0
         while True:
             async with self._database.platform() as session:

@@ -97,7 +97,6 @@ class WithMetadata(RequestModel):
     )
 
     def own(self) -> Written:
-        """Return both."""
         return Written(self.external_id, self.metadata)
 
 
@@ -111,7 +110,6 @@ class MetadataUpdate(RequestModel):
     )
 
     def written(self) -> dict[str, Any]:
-        """Return those of the two that the request names."""
         return {name: getattr(self, name) for name in ("external_id", "metadata") if name in self.model_fields_set}
 
 
@@ -265,7 +263,6 @@ async def own_of(deps: Deps, actor: Actor, object_id: str, org_id: str) -> Objec
 
 
 def tagged(response: Response, own: ObjectMetadata | None) -> None:
-    """Name the version of what is written on an object, as the ETag of the object."""
     response.headers.update(etag(version_of(own)))
 
 
@@ -295,9 +292,7 @@ async def update(
 
     Raises:
         PreconditionMissing: the request does not say for which version.
-        PreconditionFailed: it is for another one.
         Invalid: metadata cannot be kept.
-        ExternalIdTaken: another object has the id.
     """
     wanted = Change(
         noun=target.noun,

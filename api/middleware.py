@@ -36,13 +36,11 @@ class Edge:
     """Wraps the app; see the module."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int, metrics: ApiMetrics) -> None:
-        """Take the limit of a body and where requests are counted."""
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -195,7 +195,6 @@ def _with_codes(status: str, response: Json, examples: dict[str, Json]) -> Json:
 
 
 def _shared(status: str, response: Json, responses: dict[str, Json]) -> Json:
-    """Return a reference to a refusal that is a component, and any other as it is."""
     codes = frozenset(response["content"][MEDIA_TYPE]["examples"])
     name = _SHARED.get((status, codes))
     if name is None or len(response["content"]) > 1:

@@ -90,11 +90,6 @@ class Outgoing(Response):
         self._read_within = read_within.total_seconds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send the answer.
-
-        Raises:
-            TimeoutError: the client has not read it in time. Its connection is closed.
-        """
         async with self._held, _read_in_time(scope, self._read_within):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             for at in range(0, max(len(self.body), 1), _PART):

@@ -46,7 +46,6 @@ _LANDING = """<h1>Bursar</h1><p>The money backend of platforms where AI agents w
 
 @_read("/")
 async def landing(settings: SettingsDep) -> HTMLResponse:
-    """Show where the documentation and the Temporal UI are."""
     body = _LANDING.format(temporal=html.escape(settings.temporal_ui_url, quote=True))
     return _page("Bursar", body)
 

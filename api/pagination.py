@@ -22,7 +22,6 @@ CursorParam = Annotated[
 
 
 def encode_cursor(kind: str, *position: object) -> str:
-    """Write a position in the list of that kind as a cursor."""
     text = json.dumps([kind, *position], separators=(",", ":"), default=str)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -51,5 +50,4 @@ def decode_cursor(cursor: str, kind: str, *types: type) -> list[Any]:
 
 
 def bad_cursor() -> Invalid:
-    """Return the refusal of a cursor."""
     return Invalid("The cursor does not belong to this list and its filters.", extra={"field": "cursor"})

@@ -28,7 +28,6 @@ def named(found: Beside) -> dict[str, Any]:
 
 
 def is_shown_own(actor: Actor) -> bool:
-    """Return whether an actor is shown any ids and metadata: a tenant its own, and of the platform who may inspect."""
     return not actor.is_platform or actor.may(Permission.INSPECT)
 
 

@@ -52,12 +52,7 @@ class StatementPool:
         return self._pool
 
     async def read(self, statement: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:
-        """Run a statement that may be repeated: a connection that died since its last use costs one more try.
-
-        Raises:
-            TimeoutError: no answer in time, wherever it hangs: connecting, waiting for a free connection, the
-                statement, or its cancellation.
-        """
+        """Run a statement that may be repeated: a connection that died since its last use costs one more try."""
         async with asyncio.timeout(self._timeout):
             pool = await self.get()
             try:
@@ -66,7 +61,6 @@ class StatementPool:
                 return await statement(pool)
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
-        """Return a connection of its own, outside of the pool, for listening."""
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
             self._url, timeout=CONNECT_SECONDS, command_timeout=self._timeout, server_settings=SESSION_SETTINGS
         )

@@ -17,7 +17,6 @@ class Presence(Recurring):
     """Writes every few seconds; every web process does, and one of them suffices."""
 
     def __init__(self, database: Database) -> None:
-        """Take the engines."""
         self._database = database
 
     async def note(self) -> None:

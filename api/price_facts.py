@@ -55,9 +55,6 @@ class PriceFacts:
             buyer_id: the client's agent that asks, when it is one.
             everything: whether what no rule of now asks for is read too: for what explains a price, and for quotes, on
                 which rules are tried later.
-
-        Raises:
-            Invalid: `pricing.no_price`, the listing has no price.
         """
         if not is_id(agent_id, "agt"):
             return None

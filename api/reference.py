@@ -74,14 +74,12 @@ SwaggerUIBundle({
 
 @_read("/docs")
 async def reference() -> HTMLResponse:
-    """Show every operation, to read and to try."""
     headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
     return HTMLResponse(_PAGE, headers=headers)
 
 
 @_read("/docs/openapi.json")
 async def document(request: Request) -> Response:
-    """Serve the document with one entry for each operation."""
     return JSONResponse(folded(request.app.openapi()), headers={"Cache-Control": "no-cache"})
 
 
@@ -119,17 +117,14 @@ async def start() -> Response:
 
 @_read("/docs/assets/swagger-ui.js")
 async def script() -> FileResponse:
-    """Serve Swagger UI."""
     return FileResponse(_FILES / "swagger-ui-bundle.js", media_type="text/javascript", headers=_DAY)
 
 
 @_read("/docs/assets/swagger-ui.css")
 async def style() -> FileResponse:
-    """Serve the style of Swagger UI."""
     return FileResponse(_FILES / "swagger-ui.css", headers=_DAY)
 
 
 @_read("/docs/assets/icon.png")
 async def icon() -> FileResponse:
-    """Serve the icon of Swagger UI."""
     return FileResponse(_FILES / "favicon-32x32.png", headers=_DAY)

@@ -80,7 +80,6 @@ class ByResource:
                 self._resources.setdefault(resource, APIRouter(redirect_slashes=False)).routes.append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         router = self._router
         if scope["type"] == "http" and not scope.get("root_path"):
             scope["router"] = router

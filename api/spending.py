@@ -7,11 +7,7 @@ from repositories.credits import department as departments
 
 
 async def scope_for(deps: Deps, actor: Actor, key: SpendingKey, named: Named) -> Scope:
-    """Return for what a request of a tenant spends; one that names nothing beyond its key's own looks nothing up.
-
-    Raises:
-        Invalid: it names what does not exist, is closed, or is not the key's to use.
-    """
+    """Return for what a request of a tenant spends; one that names nothing beyond its key's own looks nothing up."""
     known = Known()
     if actor.org_id is not None and needs_known(key, named):
         async with deps.session_for(actor) as session:

@@ -28,7 +28,6 @@ class StatusSummary(ResponseModel):
 
     @classmethod
     def of(cls, found: Iterable[Counted]) -> Self:
-        """Show what was counted."""
         return cls(by_status=[StatusCount(**_shown(each)) for each in found])
 
 
@@ -45,7 +44,6 @@ class PaymentsSummary(StatusSummary):
 
     @classmethod
     def of(cls, found: Iterable[Counted]) -> Self:
-        """Show what was counted by provider."""
         by_provider = sorted(found, key=lambda each: (each.group, each.status, each.currency))
         whole: dict[tuple[str, str], Counted] = {}
         for each in by_provider:

@@ -45,7 +45,6 @@ async def known_organization(deps: Deps, actor: Actor, organization_id: str | No
     Raises:
         NotFound: a tenant named another one, or the platform one that does not exist.
         Invalid: the platform named none.
-        Forbidden: the platform's key may not operate.
     """
     org_id = acting_organization(actor, organization_id)
     if actor.is_platform:
@@ -82,7 +81,6 @@ def listed_organization(actor: Actor, organization_id: str | None) -> str | None
 
     Raises:
         NotFound: a tenant named another one.
-        Forbidden: the platform's key may not operate.
     """
     if actor.is_platform:
         permit(actor, Permission.INSPECT)

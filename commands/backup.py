@@ -65,7 +65,6 @@ def _take(folder: BackupFolder, url: str, keep: int | None) -> datetime:
 
 
 async def _place_and_time(connection: asyncpg.Connection) -> tuple[str, str, datetime]:
-    """Return the database, the role, and the server's time."""
     row = await connection.fetchrow("SELECT current_database(), current_user, clock_timestamp()")
     assert row is not None
     return row[0], row[1], row[2]

@@ -65,17 +65,13 @@ def _quoted(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BackupFolder:
-    """A folder of backups."""
-
     path: Path
 
     @property
     def wal(self) -> Path:
-        """Return where the server archives its WAL."""
         return self.path / WAL
 
     def data(self, name: str) -> Path:
-        """Return the copy of the cluster that a base is."""
         return self.path / name / DATA
 
     @contextlib.contextmanager

@@ -22,7 +22,6 @@ from services.books.accounting import Format, written
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print a report."""
     settings = read_settings()
     try:
         last = date.fromisoformat(given.last) if given.last else datetime.now(UTC).date()

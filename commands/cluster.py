@@ -26,7 +26,6 @@ MOST_LINES = 12
 
 
 def installed_programs() -> Path | None:
-    """Return the folder of the programs that a package brings, if it is installed."""
     spec = importlib.util.find_spec(PACKAGE)
     for location in (spec.submodule_search_locations or []) if spec else []:
         binaries = Path(location) / "pginstall18" / "bin"
@@ -125,7 +124,6 @@ def _run_as(account: Account | None) -> dict[str, Any]:
 
 
 def give(folder: Path, account: Account | None) -> None:
-    """Have a folder, with all that is in it, belong to an account."""
     if account is not None:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, account.uid, account.gid, follow_symlinks=False)

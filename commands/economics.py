@@ -20,7 +20,6 @@ _HEAD = (
 
 
 def run(given: argparse.Namespace) -> int:  # noqa: ARG001
-    """Print the table."""
     sys.stdout.write("\n".join(shown(read_settings())) + "\n")
     return 0
 

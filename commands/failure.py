@@ -5,7 +5,6 @@ class CommandFailed(Exception):
     """A command that ends with a line for its user, and not with a traceback."""
 
     def __init__(self, *lines: str, status: int = 2) -> None:
-        """Take the lines, and the exit status."""
         super().__init__("\n".join(lines))
         self.lines = lines
         self.status = status

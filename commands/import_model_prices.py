@@ -74,7 +74,6 @@ async def _import(found: PriceMap, digest: str) -> Imported:
 
 
 def _report(found: PriceMap, done: Imported) -> Iterator[str]:
-    """Write what was read, what was done, and everything that was not read."""
     yield (
         f"{found.version}, valid from {found.valid_from:%Y-%m-%d %H:%M} UTC: {found.entries} entries, "
         f"{len(found.prices)} prices: {done.added} new, {done.changed} changed, {done.unchanged} as before."

@@ -25,7 +25,6 @@ async def recognise(connection: asyncpg.Connection) -> int:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Book what there is, and print how much it was."""
     count = asyncio.run(connected(given.database_url or read_settings().platform_database_url, recognise))
     sys.stdout.write(f"{count} uses of lots were booked.\n")
     return 0

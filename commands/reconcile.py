@@ -169,7 +169,6 @@ def table(run: ReconciliationRun) -> list[str]:
 
 
 def described(row: ReconciliationDiscrepancy) -> str:
-    """Write a discrepancy with what a person needs to look it up."""
     return f"{row.id}  {row.kind}: {describe(row.provider, discrepancies.compared_of(row))}"
 
 

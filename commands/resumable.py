@@ -49,12 +49,10 @@ class Entities(ABC):
     versions: reach.Versions
 
     def __init__(self, client: Client, database: Database) -> None:
-        """Take the client to Temporal and the books."""
         self._client = client
         self._database = database
 
     def id_of(self, workflow_id: str) -> str:
-        """Return the id of the entity whose run has that id."""
         return workflow_id.partition("/")[2]
 
     @abstractmethod

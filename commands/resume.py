@@ -63,7 +63,6 @@ class Finding:
     mend: Callable[[], Awaitable[object]] | None = None
 
     def line(self, *, applied: bool) -> str:
-        """Write it for an operator."""
         then = f"; {'' if applied else 'to be '}{self.mended}" if self.mend else ""
         return f"{self.workflow_id}: {self.wrong}{then}"
 
@@ -114,7 +113,6 @@ async def require_books(client: Client, database: Database) -> None:
 
     Raises:
         CommandFailed: they hold nothing.
-        RPCError: Temporal does not answer.
     """
     async with database.platform() as session:
         if (await escrow.page(session, Wanted(limit=1))).rows:
@@ -151,11 +149,7 @@ async def require_worker(client: Client) -> None:
 
 
 async def findings(client: Client, database: Database) -> AsyncIterator[Finding]:
-    """Find what does not fit: runs ahead of the books or unknown to them, ends that were lost, runs that are missing.
-
-    Raises:
-        RPCError: Temporal does not answer.
-    """
+    """Find runs that are ahead of the books, unknown to them or missing, and ends that were lost."""
     for kind in KINDS:
         entities = kind(client, database)
         async for finding in _ahead(client, database, entities):
@@ -175,7 +169,6 @@ async def have_providers_looked_at(client: Client, database: Database) -> None:
 
 
 async def _ahead(client: Client, database: Database, entities: Entities) -> AsyncIterator[Finding]:
-    """Find open runs that know more than the books, that the books do not know, or that do not answer."""
     async for runs in _listed(client, f'WorkflowType = "{entities.workflow}" AND ExecutionStatus = "Running"'):
         ids = [entities.id_of(run.id) for run in runs]
         knows = await _at_once(_known(client, run) for run in runs)
@@ -193,7 +186,6 @@ async def _ahead(client: Client, database: Database, entities: Entities) -> Asyn
 def _misfit(
     run: WorkflowExecution, known: int | None, booked: int | None, again: Callable[[], Awaitable[object]]
 ) -> Finding | None:
-    """Compare what an open run knows with what the books know of it."""
     if booked is None:
         opening = known == 0 and datetime.now(UTC) - run.start_time < OPENS_WITHIN
         return None if opening else Finding(run.id, "the books do not know it", "ended", again)
@@ -211,7 +203,6 @@ async def _again(client: Client, run: WorkflowExecution, entities: Entities, ent
 
 
 async def _missing(client: Client, database: Database, entities: Entities) -> AsyncIterator[Finding]:
-    """Find what awaits something and has no run."""
     async for page in _awaiting(database, entities):
         latest = await _at_once(reach.status(client, workflow_id) for _, workflow_id in page)
         for (entity_id, workflow_id), status in zip(page, latest, strict=True):
@@ -245,7 +236,6 @@ async def _blocked(client: Client, database: Database) -> AsyncIterator[Finding]
 
 
 async def _listed(client: Client, query: str) -> AsyncIterator[list[WorkflowExecution]]:
-    """List runs by pages."""
     page: list[WorkflowExecution] = []
     async for run in client.list_workflows(query):
         page.append(run)

@@ -27,7 +27,6 @@ _NOT_YET = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION
 
 
 def run(given: argparse.Namespace) -> int:
-    """Make the build current; without a build id there is nothing to do."""
     settings = read_settings()
     build_id = given.build_id or settings.build_id
     if build_id is None:

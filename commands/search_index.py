@@ -17,7 +17,6 @@ SHOWN = 1_000
 
 
 def run(given: argparse.Namespace) -> int:
-    """Do what was asked for."""
     settings = read_settings()
     if settings.search_index_url is None:
         raise CommandFailed("There is no search index. Set BURSAR_SEARCH_INDEX_URL.")

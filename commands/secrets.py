@@ -32,11 +32,7 @@ class Rewrapped:
 
 
 async def rewrap(database: Database, wrapper: KeyWrapper, *, page: int = PAGE) -> Rewrapped:
-    """Wrap every key of a version that is not under the present key anew, page by page.
-
-    Raises:
-        BackendUnavailable: the wrapper does not answer. What was done stays; the next run goes on.
-    """
+    """Wrap every key of a version that is not under the present key anew, page by page."""
     # What a throw-away key is wrapped by is the present key, whichever wrapper it is.
     present = (await wrapper.wrap(bytes(32), Place("", "", 0))).key_id
     result, after = Rewrapped(), ("", 0)
@@ -66,7 +62,6 @@ async def _wrapped_anew(wrapper: KeyWrapper, row: secret.WrappedRow, result: Rew
 
 
 def run(given: argparse.Namespace) -> int:
-    """Do what was asked for."""
     settings = read_settings()
     with asking_the_database():
         return asyncio.run(_act(settings, given.action))

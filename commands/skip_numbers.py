@@ -26,14 +26,11 @@ MARGIN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The numbers of a series that are not given."""
-
     series: str
     first: int
     last: int
 
     def line(self) -> str:
-        """Write it for an operator."""
         if self.series == EVENTS:
             return f"Events of each subject go on at {self.last + 1}: {self.first} to {self.last} are passed over"
         first, last, after = (number_text(number, self.series) for number in (self.first, self.last, self.last + 1))
@@ -64,7 +61,6 @@ async def skip(connection: asyncpg.Connection, by: int, entities: Sequence[str] 
 
 
 def run(given: argparse.Namespace) -> int:
-    """Make the gaps, and print them."""
     if given.by < 1:
         raise CommandFailed("--by must be 1 or more.")
     settings = read_settings()

@@ -13,7 +13,6 @@ from runtime.settings import read_settings
 
 
 def run(given: argparse.Namespace) -> int:
-    """Change the number; only the owner of the database may."""
     url = given.database_url or read_settings().migration_database_url
     try:
         asyncio.run(connected(url, partial(use_stripes, number=given.number)))

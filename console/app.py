@@ -94,14 +94,12 @@ class Guard:
     """The edge of the console: it refuses forms of other sites, gives every answer its headers, what broke a page."""
 
     def __init__(self, app: ASGIApp, console: Console) -> None:
-        """Take what all requests share."""
         self._app = app
         self._console = console
         headers = HEADERS | ({"Strict-Transport-Security": HSTS} if console.site.secure else {})
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -227,7 +225,6 @@ def _going_on(request: Request, reaction: Reaction) -> tuple[str, str]:
 
 
 async def _shown(request: Request, page: ProblemPage, status: int) -> Response:
-    """Answer with the page, within the frame of the signed-in principal if that is known."""
     visit: Visit | None = request.scope.get("console.visit")
     if visit is not None:
         try:
@@ -263,7 +260,6 @@ def _plainly(request: Request, console: Console, page: ProblemPage, status: int)
 
 
 def _templates(routes: Sequence[BaseRoute]) -> frozenset[str]:
-    """Return the paths that have a page, with `{org}` for an organization."""
     return frozenset(
         f"/console{route.path}" for route in routes if isinstance(route, Route) and "GET" in (route.methods or ())
     )

@@ -16,7 +16,6 @@ from console.who import Me
 
 
 def gateway_of(request: Request, console: Console, token: str | None, *, is_background: bool = False) -> Gateway:
-    """Return the API as a request sees it."""
     return Gateway(
         console.api,
         token=token,
@@ -67,7 +66,6 @@ def _is_marked(request: Request) -> bool:
 
 
 def frame_of_nobody(request: Request, console: Console) -> Frame:
-    """Return the frame of pages without sign-in."""
     choices, notice = read_choices(console.site.read(request, CHOICES)), request.query_params.get("notice", "")
     return anonymous(
         console.settings.brand_name,

@@ -23,8 +23,6 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file under the name of its content."""
-
     name: str
     media_type: str
     content: bytes

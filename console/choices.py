@@ -42,18 +42,15 @@ class Choices:
 
     @property
     def prefs(self) -> Prefs:
-        """What `console.format` takes."""
         return Prefs(locale=self.locale, zone=self.zone or "UTC")
 
     def cookie(self) -> str:
-        """Write the value of the cookie."""
         shortcuts = "on" if self.shortcuts else "off"
         return urlencode({"theme": self.theme, "zone": self.zone or "", "locale": self.locale, "shortcuts": shortcuts})
 
 
 @lru_cache(maxsize=1)
 def zones() -> tuple[str, ...]:
-    """Return the zones that can be chosen."""
     return tuple(sorted(name for name in available_timezones() if "/" in name or name == "UTC"))
 
 
@@ -72,7 +69,6 @@ def read_choices(cookie: str | None) -> Choices:
 
 
 def choices_of(said: Mapping[str, str]) -> Choices:
-    """Take what was said where it can be chosen, and what is usual elsewhere."""
     zone = said.get("zone")
     return Choices(
         theme=said["theme"] if said.get("theme") in THEMES else "system",

@@ -26,7 +26,6 @@ class Site:
 
     @classmethod
     def of(cls, settings: Settings) -> "Site":
-        """Read it from the settings, which take plain HTTP for loopback only."""
         if settings.public_url is not None:
             parts = urlsplit(settings.public_url)
             return cls(f"{parts.scheme}://{parts.netloc}".lower(), parts.scheme == "https")
@@ -46,11 +45,9 @@ class Site:
         )
 
     def read(self, request: Request, noun: str) -> str | None:
-        """Return what the browser keeps."""
         return request.cookies.get(self.cookie_name(noun)) or None
 
     def drop(self, response: Response, noun: str) -> None:
-        """Have the browser forget it."""
         response.delete_cookie(self.cookie_name(noun), path="/", secure=self.secure, httponly=True, samesite="lax")
 
     def sent_by_us(self, request: Request) -> bool:

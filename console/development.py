@@ -29,8 +29,6 @@ PERSONAS = {
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A principal that one can continue as."""
-
     name: str
     label: str
 
@@ -44,7 +42,6 @@ def personas(request: Request, seed: Path | None) -> tuple[Persona, ...]:
 
 
 def key_of(request: Request, seed: Path | None, name: str) -> str | None:
-    """Return the key of a principal that this browser can continue as."""
     if seed is None or name not in PERSONAS or not is_loopback(request):
         return None
     return _keys(seed).get(name)

@@ -183,7 +183,6 @@ def _marks(locale: str) -> tuple[str, str, int, int]:
 
 
 def count(value: int, prefs: Prefs = DEFAULT) -> str:
-    """Write a whole number, such as `1,234`."""
     return (MINUS if value < 0 else "") + digits_of(Decimal(abs(value)), prefs)
 
 
@@ -194,7 +193,6 @@ def number(value: str, prefs: Prefs = DEFAULT) -> str:
 
 
 def percent(ratio: str, prefs: Prefs = DEFAULT) -> str:
-    """Write a ratio such as `0.125` as `12.5%`, exactly."""
     exact = decimal(ratio)
     sign, digits, exponent = exact.as_tuple()
     assert isinstance(exponent, int)
@@ -247,12 +245,10 @@ def month(value: str | date, prefs: Prefs = DEFAULT) -> str:
 
 
 def short_day(value: str | date, prefs: Prefs = DEFAULT) -> str:
-    """Write a day without its year, for the axis of a chart."""
     return format_skeleton("MMMd", _day(value, prefs), locale=prefs.locale)
 
 
 def period(start: str | date, end: str | date, prefs: Prefs = DEFAULT) -> str:
-    """Write the days from the first to the last one, both of which belong to the period."""
     first, last = _day(start, prefs), _day(end, prefs)
     if first == last:
         return day(first, prefs)

@@ -32,7 +32,6 @@ class FormRefused(Exception):
     """What was sent is no form of this page. `status` is 400 or 413; `detail` says why."""
 
     def __init__(self, detail: str, status: int = 400) -> None:
-        """Take why."""
         super().__init__(detail)
         self.detail = detail
         self.status = status
@@ -73,12 +72,10 @@ class Form:
         return f"{text}{mark}00" if group == "." and _GROUPED.fullmatch(text) else text
 
     def all(self, name: str) -> tuple[str, ...]:
-        """Return every value of a field that may come several times."""
         return self.lists.get(name, ())
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text is a number as the API takes it."""
     return re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", text) is not None
 
 
@@ -110,7 +107,6 @@ class Shown:
     way_href: str = ""
 
     def value(self, name: str, otherwise: str = "") -> str:
-        """Return a field's value."""
         return self.values.get(name, otherwise)
 
     def error(self, name: str) -> str:
@@ -119,17 +115,14 @@ class Shown:
 
 
 def new_key() -> str:
-    """Make a command key, one for each form that is shown."""
     return "con_" + secrets.token_urlsafe(18)
 
 
 def blank(**values: str) -> Shown:
-    """Return an empty form."""
     return Shown(key=new_key(), values=values)
 
 
 def query_form(values: Mapping[str, str], errors: Mapping[str, str] | None = None) -> Shown:
-    """Return a form that is sent by GET, which gives no command, with what is wrong at its fields and on top."""
     errors = errors or {}
     return Shown(key="", values=values, errors=errors, summary=tuple(errors.items()))
 
@@ -150,24 +143,20 @@ def again(form: Form, answer: Answer, names: Mapping[str, str] | None = None, *,
 
 
 def corrected(form: Form, errors: Mapping[str, str]) -> Shown:
-    """Return the form with everything kept and messages of the page itself, such as a text that is no number."""
     return Shown(key=new_key(), values=form.values, lists=form.lists, errors=errors, summary=tuple(errors.items()))
 
 
 def with_summary(shown: Shown, sentence: str) -> Shown:
-    """Return the form with this sentence on top in place of others."""
     return replace(shown, summary=(("", sentence),))
 
 
 def with_way_on(shown: Shown, label: str, href: str) -> Shown:
-    """Return the form with what one can do about the refusal."""
     return replace(shown, way_label=label, way_href=href)
 
 
 def at_fields(
     problem: Problem, known: Iterable[str], names: Mapping[str, str]
 ) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
-    """Return the messages of a problem by the form's fields, and the summary, which has those without a field too."""
     fields = set(known)
     errors: dict[str, str] = {}
     summary: list[tuple[str, str]] = []

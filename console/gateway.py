@@ -67,7 +67,6 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether the API did what was asked."""
         return self.problem is None
 
     def need(self) -> Any:
@@ -81,7 +80,6 @@ class Refused(Exception):
     """The API refused what a whole page stands on; `problems.py` says which page is shown instead."""
 
     def __init__(self, answer: Answer) -> None:
-        """Take the answer, whose problem says why."""
         assert answer.problem is not None
         super().__init__(answer.problem.code)
         self.answer = answer
@@ -113,7 +111,6 @@ class Gateway:
         read_seconds: float = 2.0,
         order_seconds: float = 25.0,
     ) -> None:
-        """Take what every call of the request has in common."""
         self._api = api
         self._token = token
         self._request_id = request_id
@@ -350,7 +347,6 @@ def _texts(value: str | int | Sequence[str] | None) -> list[str]:
 
 
 def _addressed(method: str, path: str, query: bytes, headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return the part of a scope that says what is asked of the API."""
     return {
         "method": method,
         "path": BASE + path,
@@ -398,6 +394,5 @@ async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None
 
 
 def request_id_of(request: Request) -> str:
-    """Return the name of the request, which the server in front has given it."""
     state: Mapping[str, Any] = request.scope.get("state", {})
     return str(state.get("request_id", "unnamed"))

@@ -65,7 +65,6 @@ class Asked:
 
     @property
     def ok(self) -> bool:
-        """Whether the API can be asked."""
         return not self.form.errors
 
     def address(self, **changed: str) -> str:
@@ -131,8 +130,6 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage(Page):
-    """A page with a list, and the tabs that choose between lists."""
-
     listed: Listed
     tabs: tuple[Tab, ...] = ()
 
@@ -197,7 +194,6 @@ class Found:
         )
 
     def _pager(self) -> Pager:
-        """Return the way through the list, and the address of the same choice as CSV."""
         asked, shown = self.asked, len(self.rows)
         following = self.answer.body.get("next_cursor") if self.answer is not None and self.answer.ok else None
         query = urlencode(dict(asked.given))
@@ -219,8 +215,6 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Rows that a form has to choose from, and whether there are more, of which an id is typed."""
-
     rows: tuple[Mapping[str, Any], ...]
     more: bool
 
@@ -302,7 +296,6 @@ def _named(answers: Iterable[Answer], rows: Iterable[Mapping[str, Any]], name: s
 
 
 def _currencies(rows: Iterable[Mapping[str, Any]], given: str, prefs: Prefs) -> dict[str, str]:
-    """Return the words of the usual currencies, of those of the rows, and of the one that is chosen."""
     found = [*_USUAL, *sorted({str(each["currency"]) for each in rows if each.get("currency")}), given]
     known = Locale.parse(prefs.locale).currencies
     words = {code: f"{code}, {known[code]}" if code in known else code for code in found if code}
@@ -310,7 +303,6 @@ def _currencies(rows: Iterable[Mapping[str, Any]], given: str, prefs: Prefs) -> 
 
 
 def _options(words: Mapping[str, str], given: str) -> Options:
-    """Return what a filter chooses between, with what is chosen already."""
     chosen = {given: short_id(given)} if given and given not in words else {}
     return (("", "Any"), *words.items(), *chosen.items())
 
@@ -431,7 +423,6 @@ def bound_of(day: str, zone: str, *, following: bool = True) -> str:
 
 
 def moment_of(day: str, zone: str, *, following: bool) -> str:
-    """Return when a day begins in a zone, or the one after it, as the API takes it."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
         raise ValueError(day)
     begins = date.fromisoformat(day)

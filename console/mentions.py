@@ -83,7 +83,6 @@ def shortened(text: str, prefs: Prefs, names: Mapping[str, str]) -> str:
 
 
 def _marked(text: str, prefs: Prefs) -> str:
-    """Write the amounts of a text with the marks that the reader is used to."""
     return _AMOUNT.sub(
         lambda found: f"{amount(found['value'], _CODES[found['unit']], prefs).number} {found['unit']}", text
     )

@@ -34,8 +34,6 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An entry as it is shown."""
-
     label: str
     href: str
     icon: str

@@ -6,8 +6,6 @@ from console.gateway import SILENCE, UNREADABLE, Answer, Problem, Refused
 
 
 class Reaction(StrEnum):
-    """What becomes of a refusal."""
-
     #: What was typed is at fault: the form again, everything kept, messages at the fields, a new key.
     FIELDS = "fields"
     #: The object is not as the form took it to be: the object as it is now, and "nothing was done".

@@ -12,7 +12,6 @@ from domain.common.errors import status_of
 
 
 def not_found(request: Request) -> Answer:
-    """Return the answer for every page that does not exist."""
     problem = Problem(status=404, code="not_found", title="Not found", detail="")
     return Answer(status=404, request_id=request_id_of(request), problem=problem)
 

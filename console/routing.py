@@ -41,12 +41,10 @@ def platform(path: str, page: Page, methods: Sequence[str] = _READ, *, is_backgr
 
 
 def anyone(path: str, page: Page, methods: Sequence[str] = _READ) -> Route:
-    """Return the route of a page for everybody who has signed in, below `/console`."""
     return _route(path, page, methods)
 
 
 def console_of(request: Request) -> Console:
-    """Return what all requests share."""
     console: Console = request.app.state.console
     return console
 

@@ -12,8 +12,5 @@ def unanswered(title: str, answer: Answer, again: str) -> Failed | None:
         title: of the section.
         answer: of its call.
         again: the address of the page, to try again.
-
-    Raises:
-        Refused: finally, such as by the role: the page is not for this principal.
     """
     return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

@@ -53,7 +53,6 @@ class SignInNeeded(Exception):
     """There is no session, or it has ended."""
 
     def __init__(self, *, ended: bool) -> None:
-        """Take whether there was a session."""
         super().__init__()
         self.ended = ended
 
@@ -109,12 +108,10 @@ class Visit:
 
     @property
     def reads_all(self) -> bool:
-        """Whether the reader is of an organization or inspects it. Who decides or scores work reads only a part."""
         return not self.me.is_platform or self.may(Permission.INSPECT)
 
     @property
     def reads_money(self) -> bool:
-        """Whether the reader has pages of transfers, payments and invoices."""
         return self.reads_all and (self.me.is_platform or self.may(Permission.READ_BILLING))
 
     @property
@@ -125,7 +122,6 @@ class Visit:
 
     @property
     def issues_cards(self) -> bool:
-        """Whether cards are issued to the organization."""
         return issues_to(self._console.settings.issuing, self.org_id or "")
 
     def may(self, permission: Permission) -> bool:
@@ -163,7 +159,6 @@ class Visit:
         return None if origin is None else f"{origin}{self.base}{path}"
 
     def has_page(self, path: str) -> bool:
-        """Return whether a path of the console has a page."""
         return self._console.exists(path)
 
     def link(self, id: str, org_id: str | None = None) -> str:
@@ -194,7 +189,6 @@ class Visit:
         return Naming(names=names, prefs=self.choices.prefs, href=self.link)
 
     def path(self, name: str) -> str:
-        """Return a part of the address, such as the id of the object that is shown."""
         return str(self.request.path_params[name])
 
     def chosen(self, *names: str) -> dict[str, str]:
@@ -248,7 +242,6 @@ class Visit:
         return html(self.request, self._console.environment, template, page, whole, status=status, secret=secret)
 
     async def frame(self) -> Frame:
-        """Return what stands round the page."""
         if not self._framed:
             await self.ask_all()
         url, query = self.request.url, self.request.query_params
@@ -392,15 +385,11 @@ class Visit:
 
 
 class Passed(Response):
-    """A stream of the API as the answer to the browser."""
-
     def __init__(self, api: Gateway, path: str, query: bytes, accept: str, name: str | None) -> None:
-        """Take what is asked for."""
         super().__init__()
         self._api, self._path, self._query, self._accept, self._name = api, path, query, accept, name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand it on."""
         await self._api.pass_through(
             scope, receive, send, self._path, self._query, accept=self._accept, name=self._name
         )

@@ -40,8 +40,6 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """An open alert."""
-
     at: Moment
     title: str
     kind: str
@@ -80,7 +78,6 @@ def task(
 
 
 def alert(body: Mapping[str, Any], naming: Naming) -> Alert:
-    """Return an alert of `GET /alerts`, which says the names of what it mentions."""
     return Alert(
         at=moment(body["created_at"], naming.prefs),
         title=title_of(body["kind"]),

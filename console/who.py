@@ -11,8 +11,6 @@ _PLATFORM = frozenset(role.value for role in PLATFORM_ROLES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """An organization as pages name it."""
-
     id: str
     name: str
     plan: str
@@ -36,7 +34,6 @@ class Me:
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Me":
-        """Read the answer of `GET /me`."""
         organization, agent, session = body.get("organization"), body.get("agent") or {}, body.get("session") or {}
         return cls(
             principal=body["principal"],
@@ -54,7 +51,6 @@ class Me:
 
     @property
     def is_platform(self) -> bool:
-        """Whether this is one of the platform's own."""
         return self.role in _PLATFORM
 
     def may(self, permission: Permission) -> bool:
@@ -63,7 +59,6 @@ class Me:
 
 
 def organization_of(body: dict[str, Any]) -> Organization:
-    """Read an organization of the API."""
     return Organization(id=body["id"], name=body["name"], plan=titled(str(body.get("tier", ""))))
 
 
@@ -73,5 +68,4 @@ def actor_named(actor: str) -> str:
 
 
 def role_named(role: str) -> str:
-    """Return a role in words."""
     return role.replace("_", " ") if role in set(Role) else role

@@ -24,8 +24,6 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The title of a page, and the way to it from the outside in."""
-
     title: str
     crumbs: tuple[Link, ...] = ()
 
@@ -59,8 +57,6 @@ class Tab:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
-    """One thing that a list is filtered by, and the address of the list without it."""
-
     label: str
     value: str
     remove: str

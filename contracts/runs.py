@@ -87,7 +87,6 @@ class Run:
 
 
 def escrow_run(start: EscrowInput, *, priority: int | None = None) -> Run:
-    """Return the run of an escrow. A new run may follow a lost one, but not a completed one."""
     terms = start.terms
     return Run(
         workflow="escrow",
@@ -150,7 +149,6 @@ def subscription_news(held: Subscription, *, principal: str, event_id: str) -> t
 
 
 def subscription_look(held: Subscription, *, actor: Actor) -> tuple[Run, str, SubscriptionSignal]:
-    """Return the signal on which a subscription is read again, with the standing of its organization."""
     start = SubscriptionInput(subscription=held, created_by=actor, command_id=f"look:{held.version}", resume=True)
     return subscription_run(start), "look", SubscriptionSignal()
 
@@ -189,7 +187,6 @@ def payout_news(held: Payout, *, event_id: str, place: int) -> tuple[Run, str, F
 
 
 def invoice_run(held: Collection) -> Run:
-    """Return the run of an invoice's collection; reopening the invoice starts a new one."""
     return Run(
         workflow="invoice",
         workflow_id=invoice_workflow_id(held.invoice_id),
@@ -205,7 +202,6 @@ def invoice_news(held: Collection) -> tuple[Run, str, InvoiceSignal]:
 
 
 def webhook_endpoint_run(endpoint_id: str, org_id: str) -> Run:
-    """Return the run of a webhook endpoint; enabling the endpoint starts a new one."""
     return Run(
         workflow="webhook-endpoint",
         workflow_id=webhook_endpoint_workflow_id(endpoint_id),
@@ -221,7 +217,6 @@ def webhook_endpoint_news(endpoint_id: str, org_id: str) -> tuple[Run, str, Webh
 
 
 def digest_run(start: DigestInput, org_id: str | None) -> Run:
-    """Return the run that waits for a digest; a late notification starts a new one."""
     return Run(
         workflow="digest",
         workflow_id=digest_workflow_id(start.recipient, start.digest),
@@ -295,7 +290,6 @@ def auto_topup_run(start: AutoTopUpInput) -> Run:
 
 
 def escalation_run(start: EscalationInput) -> Run:
-    """Return the run of an alert's escalation; there is only one."""
     return Run(
         workflow="escalation",
         workflow_id=escalation_workflow_id(start.alert_id),
@@ -307,7 +301,6 @@ def escalation_run(start: EscalationInput) -> Run:
 
 
 def purchase_order_run(start: PurchaseOrderInput, org_id: str, agent_id: str) -> Run:
-    """Return the run that waits for the approval of a purchase; there is only one."""
     return Run(
         workflow="purchase-order",
         workflow_id=purchase_order_workflow_id(start.order_id),
@@ -330,7 +323,6 @@ def allocation_run(start: AllocationInput, org_id: str) -> Run:
 
 
 def rotation_run(secret_id: str, org_id: str) -> Run:
-    """Return the run that rotates a secret; a new one may follow while the secret has a schedule."""
     return Run(
         workflow="secret-rotation",
         workflow_id=rotation_workflow_id(secret_id),

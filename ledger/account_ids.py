@@ -37,7 +37,6 @@ class AccountIds:
     _by_connection: ClassVar[WeakKeyDictionary[asyncpg.Connection, dict[tuple[str, str], int]]] = WeakKeyDictionary()
 
     def __init__(self, connection: asyncpg.Connection) -> None:
-        """Borrow the connection."""
         self._connection = connection
         self._known = self._by_connection.get(connection)
 

@@ -72,7 +72,6 @@ class Controls:
     """Opens and changes spend controls over one connection of the platform role, inside the caller's transaction."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
-        """Borrow the connection."""
         self._connection = connection
         self._ids = AccountIds(connection)
 

@@ -74,7 +74,6 @@ def _at(text: str) -> str:
 
 
 def _insufficient(detail: str | None, org_id: str | None) -> InsufficientFunds:
-    """Say what is needed and what is there, but only of an account of the organization that it is done for."""
     lacking = json.loads(detail or "{}")
     # What is there was read after the refusal, and may have come since.
     if org_id is None or lacking.get("org") != org_id or lacking["available"] >= lacking["needed"]:
@@ -113,7 +112,6 @@ class translated:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        """Translate what was raised, if anything was."""
         if error is None:
             return
         if isinstance(error, asyncpg.PostgresError):

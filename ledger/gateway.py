@@ -152,7 +152,6 @@ class Ledger:
     """
 
     def __init__(self, connection: asyncpg.Connection) -> None:
-        """Borrow the connection; it has to be one of the platform role."""
         self._connection = connection
         self._ids = AccountIds(connection)
 

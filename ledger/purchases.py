@@ -59,7 +59,6 @@ class Purchases:
     """Counts purchases over one connection of the platform's role, inside the caller's transaction."""
 
     def __init__(self, connection: asyncpg.Connection, org_id: str) -> None:
-        """Borrow the connection, for purchases of one organization."""
         self._connection = connection
         self._org_id = org_id
 

@@ -15,7 +15,6 @@ class Revenue:
     """Books revenue over one connection of the platform role. Raises as `ledger.gateway.Ledger` does."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
-        """Borrow the connection."""
         self._connection = connection
 
     async def mark(self, *, settle: timedelta = SETTLE) -> None:

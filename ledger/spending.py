@@ -108,7 +108,6 @@ class Spending:
     """
 
     def __init__(self, connection: asyncpg.Connection, org_id: str) -> None:
-        """Borrow the connection."""
         self._connection = connection
         self._org_id = org_id
 

@@ -117,7 +117,6 @@ class Lifted:
     window: str
 
     def __str__(self) -> str:
-        """Write it as the SQL functions read it."""
         return f"{self.control_id}/{self.window}"
 
 
@@ -146,7 +145,6 @@ class NewSpend:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it draws nothing but what there is to operate with."""
         return self.pool is Pool.OPERATING and self.on_limit is OnLimit.REFUSE
 
 

@@ -50,7 +50,6 @@ class Transfers:
     """Reads transfers over one connection, as far as its role sees them, from the side of one account."""
 
     def __init__(self, connection: asyncpg.Connection, account: Account) -> None:
-        """Borrow the connection."""
         self._connection = connection
         self._account = (account.path, account.asset)
 

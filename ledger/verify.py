@@ -57,7 +57,6 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every check passed."""
         return not any(check.violation_count for check in self.checks)
 
     def lines(self) -> list[str]:
@@ -214,7 +213,6 @@ class _Verification:
         stripes: tuple[int, int] = (LEAST_STRIPE, LAST_STRIPE),
         sums: _Sums | None = None,
     ) -> None:
-        """Check entries from a version on, and the balances that they come to."""
         bounds = (first, last, version, LAST, *stripes)
         async with self._snapshot():
             await self._of_entries(*bounds)

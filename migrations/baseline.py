@@ -29,7 +29,6 @@ def sql() -> str:
 
 @cache
 def revision() -> str:
-    """Return the revision of a database that has this schema."""
     return f"0001_baseline_{hashlib.sha256(sql().encode()).hexdigest()[:12]}"
 
 

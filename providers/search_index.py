@@ -28,7 +28,6 @@ class Busy(ProviderUnavailable):
     """
 
     def __init__(self, detail: str, retry_after: timedelta | None = None) -> None:
-        """Keep what it said."""
         super().__init__(detail)
         self.retry_after = retry_after
 

@@ -64,7 +64,6 @@ class EncryptionCodec(PayloadCodec):
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._root)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Seal every payload that is not sealed yet."""
         return [
             p if p.metadata.get("encoding") == ENCODING else self.seal_bytes(p.SerializeToString()) for p in payloads
         ]
@@ -130,14 +129,12 @@ def _bound(cipher: bytes, key_id: bytes) -> bytes:
 
 
 def with_seal(payload: Payload, seal: bytes) -> Payload:
-    """Return a payload, to be sealed, with the person who had it sealed."""
     bound = without_marks(payload)
     bound.metadata[SEAL] = seal
     return bound
 
 
 def without_marks(payload: Payload) -> Payload:
-    """Return a payload without the metadata of this codec, also if it was forged."""
     bare = Payload()
     bare.CopyFrom(payload)
     for mark in (SEAL, UNSEALED, UNOPENED):

@@ -35,7 +35,6 @@ STATEMENT_TIMEOUT = timedelta(seconds=10)
 
 
 def plain_url(url: str) -> str:
-    """Return the URL as asyncpg reads it, whatever driver it names."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
@@ -98,12 +97,10 @@ class Transaction:
         return self._session
 
     async def commit(self) -> None:
-        """Make what the session has written a part of the transaction, which goes on."""
         if self._session is not None:
             await self._session.commit()
 
     async def close(self) -> None:
-        """Close the session."""
         if self._session is not None:
             await self._session.close()
 
@@ -162,20 +159,17 @@ class Database:
 
     @asynccontextmanager
     async def tenant(self, org_id: str) -> AsyncIterator[AsyncSession]:
-        """Open one transaction that sees the rows of one organization only."""
         async with self._open(), self._tenant.begin() as session:
             await session.execute(SET_TENANT, {"org_id": org_id})
             yield session
 
     @asynccontextmanager
     async def platform(self) -> AsyncIterator[AsyncSession]:
-        """Open one transaction of the platform, which sees every organization."""
         async with self._open(), self._platform.begin() as session:
             yield session
 
     @asynccontextmanager
     async def at_one_moment(self, org_id: str | None) -> AsyncIterator[AsyncSession]:
-        """Open one transaction that reads as of one moment: the rows of one organization, or all for the platform."""
         async with self._open(), (self._platform if org_id is None else self._tenant).begin() as session:
             await one_moment(session)
             if org_id is not None:

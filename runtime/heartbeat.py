@@ -12,8 +12,6 @@ HEARTBEAT = 2.0
 
 @asynccontextmanager
 async def signs_of_life() -> AsyncIterator[None]:
-    """Heartbeat for as long as the block lasts."""
-
     async def beat() -> None:
         while True:
             activity.heartbeat()

@@ -109,7 +109,6 @@ def _with_context(headers: Headers) -> Headers:
 
 
 def _context_of(headers: Headers) -> dict[str, str]:
-    """Read the log context from the headers; empty if a header cannot be read."""
     payload = headers.get(CONTEXT_HEADER)
     if payload is None or payload.metadata.get("encoding") != b"json/plain":
         return {}
@@ -270,7 +269,6 @@ class _WorkflowOutbound(worker_api.WorkflowOutboundInterceptor):
 
 @contextmanager
 def _refusals_translated() -> Iterator[None]:
-    """Turn a refusal into an update failure; other exceptions are passed on."""
     try:
         yield
     except Exception as error:

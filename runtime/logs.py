@@ -88,7 +88,6 @@ _LONG_VALUE = re.compile(r":[A-Za-z0-9+/_-]{43}")
 
 
 def _suspect(line: str) -> bool:
-    """Whether a line may hold a secret."""
     lower = line.lower()
     return (
         any(word in lower for word in _SUSPECT_WORDS)

@@ -127,7 +127,6 @@ class ApiMetrics:
         self._in_flight += 1
 
     def end(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request out."""
         self._in_flight -= 1
         key = (method if method in METHODS else "other", route, status)
         children = self._children.get(key)
@@ -138,7 +137,6 @@ class ApiMetrics:
         children[1].observe(seconds)
 
     def count_replay(self) -> None:
-        """Count a replayed response."""
         self._replays.inc()
 
     def count_webhook(self, provider: str, outcome: str) -> None:
@@ -156,7 +154,6 @@ class ApiMetrics:
     def set_alerts_open(
         self, of_operators: Mapping[tuple[str, str], int], of_organizations: Mapping[tuple[str, str], int]
     ) -> None:
-        """Set the number of open alerts by kind and status."""
         for gauge, counts in (
             (self._alerts_open, of_operators),
             (self._organization_alerts_open, of_organizations),
@@ -181,7 +178,6 @@ class ApiMetrics:
 
     @contextmanager
     def payment_command(self, command: str) -> Iterator[None]:
-        """Count the command to a payment in the block, in the same way."""
         with _outcome(self._payment_commands, command):
             yield
 
@@ -233,11 +229,9 @@ class PaymentFailures:
     MOST_CODES = 100
 
     def __init__(self) -> None:
-        """Begin without codes."""
         self._codes: set[tuple[str, str]] = set()
 
     def count(self, meter: MetricMeter, provider: str, code: str) -> None:
-        """Count one failure; the provider's name is one of ours."""
         known = (provider, code) in self._codes
         if not known and _DECLINE_CODE.fullmatch(code) and len(self._codes) < self.MOST_CODES:
             self._codes.add((provider, code))

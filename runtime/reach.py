@@ -282,7 +282,6 @@ async def status(client: Client, workflow_id: str, run_id: str | None = None) ->
 
 
 async def end(client: Client, workflow_id: str, run_id: str, *, reason: str) -> None:
-    """Terminate a run, without its cooperation; an ended run is not affected."""
     try:
         await client.get_workflow_handle(workflow_id, run_id=run_id).terminate(reason=reason)
     except RPCError as error:

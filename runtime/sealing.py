@@ -63,11 +63,9 @@ class Sealer:
 
     @property
     def seals(self) -> bool:
-        """Whether there is a key to seal with."""
         return bool(self._ciphers)
 
     def sealed(self, value: Any) -> Any:
-        """Return a document with its client secrets sealed."""
         return each_secret(value, lambda _, secret: self.seal(secret)) if self._ciphers else value
 
     def opened(self, value: Any) -> Any:
@@ -84,7 +82,6 @@ class Sealer:
         return self.opened(value) if marked in text else value  # type: ignore[operator]
 
     def seal(self, secret: str) -> str:
-        """Return a secret as it is stored."""
         if not self._ciphers:
             return secret
         key_id, cipher = next(iter(self._ciphers.items()))

@@ -27,11 +27,9 @@ class OpenPayloadConverter(PydanticPayloadConverter):
     """The converter without encryption: no sender is verified, whatever a payload claims."""
 
     def __init__(self) -> None:
-        """Share what converts."""
         self._set_converters(*_BY_ENCODING)
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """Decode messages; a signal has no seal."""
         values = super().from_payloads(payloads, type_hints)
         return [_sealed_by(value, None) if isinstance(value, OperatorSignal) else value for value in values]
 
@@ -41,11 +39,9 @@ class UnopenedPayloadConverter(EncodingPayloadConverter):
 
     @property
     def encoding(self) -> str:
-        """The encoding of a sealed payload."""
         return ENCODING.decode()
 
     def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002
-        """Make no payload: the codec alone seals."""
         return None
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002
@@ -61,7 +57,6 @@ class SealedPayloadConverter(PydanticPayloadConverter):
     """The converter behind the codec, which has marked payloads as sealed, unsealed or not openable."""
 
     def __init__(self) -> None:
-        """Take what is sealed beside what Pydantic reads."""
         self._set_converters(*_BY_ENCODING, UnopenedPayloadConverter())
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:

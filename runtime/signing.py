@@ -34,7 +34,6 @@ class Signer:
 
     @property
     def signs(self) -> bool:
-        """Whether there is a key to sign with."""
         return bool(self._keys)
 
     def sign(self, text: str) -> str:
@@ -46,7 +45,6 @@ class Signer:
         return hmac.digest(self._keys[0], content, "sha256")
 
     def verifies(self, text: str, signature: str) -> bool:
-        """Return whether any of the keys signed the text."""
         given = signature.lower().encode(errors="replace")
         return any(hmac.compare_digest(_signature(key, text).encode(), given) for key in self._keys)
 

@@ -39,7 +39,6 @@ class Telemetry:
 
     @property
     def enabled(self) -> bool:
-        """Whether this process traces."""
         return self._provider is not None
 
     def temporal_plugins(self) -> list[Plugin]:

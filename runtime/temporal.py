@@ -59,7 +59,6 @@ class BursarPlugin(SimplePlugin):
     """
 
     def __init__(self) -> None:
-        """Take no options: every process has the same."""
         super().__init__("bursar", interceptors=[BursarInterceptor()], workflow_runner=_workflow_runner)
 
 

@@ -24,8 +24,6 @@ class _Line:
 
 
 class Turns:
-    """Gives turns in this process."""
-
     def __init__(
         self, what: str, *, each: int, overall: int, most_waiting: int = MOST_WAITING, patience: timedelta = PATIENCE
     ) -> None:

@@ -11,7 +11,6 @@ class Workers:
     """Runs several workers as one, each on its own task queue. If one fails, all end, and `run` raises."""
 
     def __init__(self, *workers: Worker) -> None:
-        """Take the workers, which have not been started."""
         self._workers = workers
 
     async def run(self) -> None:
@@ -33,7 +32,6 @@ class Workers:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let all end what they are at, at the same time."""
         ending = (worker.__aexit__(kind, error, trace) for worker in self._workers)
         for failed in await asyncio.gather(*ending, return_exceptions=True):
             if failed is not None:

@@ -153,7 +153,6 @@ class BillingRunActivities:
         return page
 
     async def _invoice_all(self, org_ids: Sequence[str], month: date, now: datetime, counted: dict[str, int]) -> None:
-        """Invoice organizations whose month is sealed."""
         async with self._database.platform() as session:
             prepared, refused = await billing_month.prepare(
                 session, org_ids, month, now, markup_e6=self._rules.cost_markup_e6

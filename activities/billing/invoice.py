@@ -202,11 +202,7 @@ class InvoiceActivities:
     # Payments ---------------------------------------------------------------------------------------------------------
 
     async def _noted(self, message: OrderCharge, command_id: str) -> PaymentTerms:
-        """Make the terms of a payment of the amount due, and store them; the first that are stored count.
-
-        Raises:
-            DomainError: no payment can be created.
-        """
+        """Make the terms of a payment of the amount due, and store them; the first that are stored count."""
         held = message.collection
         async with self._database.platform() as session:
             row = await invoice.get(session, held.invoice_id)
@@ -251,7 +247,6 @@ class InvoiceActivities:
         return made is not None and await self._ended(held, made)
 
     async def _ended(self, held: Collection, made: Payment) -> bool:
-        """Cancel a payment of the invoice; False if it goes on or was paid."""
         if made.status not in AWAITING:
             return not made.received_minor
         if is_under_way(made):
@@ -326,7 +321,6 @@ class InvoiceActivities:
         return RecordedCollection(applied=True, stored=after, standing=collections.standing_of(row))
 
     async def _effect(self, session: AsyncSession, message: RecordCollection) -> None:
-        """Apply the event to the invoice."""
         outcome, after = message.outcome, message.outcome.collection
         key = f"invoice:{after.invoice_id}:event:{after.version}"
         actor = message.actor or Actor(principal=PRINCIPAL, role=Role.OPERATOR)
@@ -402,7 +396,6 @@ async def _payment(session: AsyncSession, payment_id: str) -> Payment | None:
 
 
 async def _others(session: AsyncSession, held: Collection) -> list[Payment]:
-    """Return the open payments of the invoice that the organization made itself."""
     rows = await payment.under_way_of_invoice(session, held.org_id, held.invoice_id)
     others = [payment.state_of(row) for row in rows if row.id != held.payment_id]
     # What comes for a payment that is to be cancelled is returned.

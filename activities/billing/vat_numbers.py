@@ -15,7 +15,6 @@ class VatNumberActivities:
     """The activity of `VatConfirmationsWorkflow`. No transaction is open during a request to the register."""
 
     def __init__(self, database: Database, register: VatNumbers | None) -> None:
-        """Take the database and the register, None if there is none."""
         self._database, self._register = database, register
 
     @activity.defn

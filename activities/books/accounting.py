@@ -14,7 +14,6 @@ class AccountingActivities:
     """The activity of `AccountingDaysWorkflow`."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database."""
         self._database = database
 
     @activity.defn

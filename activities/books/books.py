@@ -47,7 +47,7 @@ class State(Protocol):
     """What the books hold of an entity."""
 
     @property
-    def version(self) -> int: ...  # noqa: D102
+    def version(self) -> int: ...
 
 
 def is_next(held: State | None, number: int | None, decided_from: str | None, subject: str) -> bool:

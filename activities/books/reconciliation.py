@@ -77,7 +77,6 @@ class ReconciliationActivities:
     """The effects of `ReconciliationWorkflow`; `manage reconcile` calls the same, without Temporal."""
 
     def __init__(self, database: Database, providers: Providers, client: Client | None) -> None:
-        """Take the database, as the platform, the providers, and what payments are refreshed with."""
         self._database = database
         self._providers = providers
         self._client = client
@@ -284,7 +283,6 @@ class ReconciliationActivities:
                         await read_again(self._database, issuer, ref, now=datetime.now(UTC))
 
     async def _unsettled(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[PaymentTerms]:
-        """Yield the payment of each balance transaction that it may still book."""
         async for page in self._compared(run, at):
             for compared in page:
                 if compared.match_status in UNSETTLED:

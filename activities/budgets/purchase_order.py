@@ -42,7 +42,6 @@ class PurchaseOrderActivities:
     def __init__(
         self, database: Database, client: Client, *, rules: PurchaseRules, sealed_signals: bool = False
     ) -> None:
-        """Take the database, as the platform, the Temporal client, and what is set for purchase orders."""
         self._database = database
         self._client = client
         self._rules = rules

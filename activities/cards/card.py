@@ -19,7 +19,6 @@ class CardActivities:
     """Activities on cards."""
 
     def __init__(self, database: Database, issuer: CardIssuer | None) -> None:
-        """Take the database, and the issuer, if one is set up."""
         self._database = database
         self._issuer = issuer
 

@@ -61,7 +61,6 @@ class Sweeps:
     """
 
     def __init__(self, database: Database, client: Client) -> None:
-        """Take the database and the Temporal client."""
         self._database = database
         self._client = client
 
@@ -141,7 +140,6 @@ class Sweeps:
     async def _page(
         self, message: SweepPage, read: Callable[..., Awaitable[Sequence[Row]]], run_of: Callable[[Row], Run]
     ) -> Swept:
-        """Read a page of rows by id, and start the missing runs."""
         async with self._database.platform() as session:
             rows = await read(session, before=message.before, after=message.after, limit=message.limit)
             runs, last = [run_of(row) for row in rows], rows[-1].id if rows else message.after

@@ -18,7 +18,6 @@ class SpendAlertActivities:
     """The activity of `SpendAlertsWorkflow`."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database, with the platform's role."""
         self._database = database
 
     @activity.defn

@@ -26,7 +26,6 @@ class PaymentEscrows:
     """Commands of a payment's run to its escrow. Each is answered, and done once."""
 
     def __init__(self, database: Database, client: Client) -> None:
-        """Take the database and the Temporal client."""
         self._database = database
         self._client = client
 

@@ -37,7 +37,6 @@ class ExportActivities:
     """The activities of `ExportWorkflow`."""
 
     def __init__(self, database: Database, files: Files, *, rows_per_file: int = ROWS_PER_FILE) -> None:
-        """Take the database, where files are kept, and the most rows of one."""
         self._database, self._files, self._rows_per_file = database, files, rows_per_file
         # As for reports: the attempt is repeated.
         self._turns = Turns("files of exports", each=1, overall=4, most_waiting=0)

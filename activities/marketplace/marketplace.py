@@ -36,7 +36,6 @@ class MarketplaceActivities:
     """The activity of `PurchaseRenewalsWorkflow`: purchases with credits are booked, others start a payment."""
 
     def __init__(self, database: Database, client: Client, terms: TermsMaker, *, sharing: Sharing = Sharing()) -> None:
-        """Take the database, as the platform, the Temporal client, and what makes payments' terms."""
         self._database, self._client, self._terms = database, client, terms
         self._sharing = sharing
 

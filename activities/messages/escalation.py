@@ -102,7 +102,6 @@ class EscalationActivities:
 
 
 async def _case_of(session: AsyncSession, row: Alert) -> Case:
-    """Return the alert's state that an escalation decides on."""
     return Case(
         alert_id=row.id,
         kind=row.kind,

@@ -153,7 +153,6 @@ class NotificationActivities:
         return FannedOut(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
 
     async def _escalate(self, row: Alert, ladder: Ladder) -> Collection[Role]:
-        """Start the escalation of an alert that has a ladder, and return the roles that its steps notify."""
         if not ladder or row.status != AlertStatus.FIRING.value:
             return ()
         await reach.start_missing(self._client, _escalation(row))

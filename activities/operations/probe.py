@@ -282,7 +282,6 @@ class ProbeActivities:
         return TidiedProbe(escrows=len(left), payments=given_back, conversions=converted)
 
     async def _end(self, escrow: Escrow, parties: Sequence[Party]) -> None:
-        """End an escrow so that its payer gets the credit back."""
         terms = escrow.terms
         payer, payee = (
             next(party for party in parties if party.org_id == org) for org in (terms.payer_org_id, terms.payee_org_id)
@@ -357,5 +356,4 @@ class ProbeActivities:
 
 
 def _parties(parties: ProbeParties) -> tuple[Party, Party]:
-    """Return the payer and the payee. The payer needs no agent, so its agent's id is empty."""
     return Party(parties.payer_org_id, ""), Party(parties.payee_org_id, parties.payee_agent_id)

@@ -35,7 +35,6 @@ class CustomerActivities:
     """Activities on customers, at Stripe and in the database."""
 
     def __init__(self, database: Database, customers: StripeCustomers | None) -> None:
-        """Take the database and Stripe, if it is set up."""
         self._database = database
         self._customers = customers
 

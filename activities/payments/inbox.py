@@ -34,7 +34,6 @@ class InboxActivities:
     """The activities of `ProviderEventWorkflow`."""
 
     def __init__(self, database: Database, client: Client) -> None:
-        """Take the database, as the platform, and the Temporal client."""
         self._database = database
         self._client = client
 

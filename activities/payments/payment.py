@@ -221,9 +221,6 @@ class PaymentActivities:
         """Return why the payment is not made, and alert operators; None if its terms are those that the API stored.
 
         The API stores the terms before it starts the run, so other terms come from a run that was started by hand.
-
-        Raises:
-            DomainError: what it pays for takes no payment now.
         """
         if message.events:
             opening = message.events[0]

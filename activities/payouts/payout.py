@@ -57,7 +57,6 @@ class PayoutActivities:
         hold_back: HoldBack,
         sealed_signals: bool = False,
     ) -> None:
-        """Take the database, as the platform, the payout provider, if one is set up, and what is held back."""
         self._database = database
         self._hold_back = hold_back
         self._payouts = payouts
@@ -249,7 +248,6 @@ class PayoutActivities:
 
 
 def _is_left(held: Payout, message: RecordPayout) -> bool:
-    """Whether nothing was sent of a payout whose run was cancelled."""
     return held.status is PayoutStatus.WAITING_FOR_FUNDS and message.outcome.actor == CANCELLATION
 
 

@@ -38,7 +38,6 @@ class PayoutScheduleActivities:
         hold_back: HoldBack,
         minimum: Amounts,
     ) -> None:
-        """Take the database, as the platform, the Temporal client, the payout provider, and the payout rules."""
         self._database, self._client, self._payouts = database, client, payouts
         self._hold_back, self._minimum = hold_back, minimum
 

@@ -31,7 +31,6 @@ class RecoveryActivities:
     """The activities of `EarningsRecoveryWorkflow`."""
 
     def __init__(self, database: Database, payouts: PayoutProvider | None, *, hold_back: HoldBack) -> None:
-        """Take the database, as the platform, the payout provider, and for how long earnings can be recovered."""
         self._database = database
         self._payouts = payouts
         self._hold_back = hold_back

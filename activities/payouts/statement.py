@@ -23,7 +23,6 @@ class StatementActivities:
     """The activity of `CreatorStatementsWorkflow`."""
 
     def __init__(self, database: Database, entities: LegalEntities) -> None:
-        """Take the database, as the platform, and the issuer of statements."""
         self._database, self._entities = database, entities
 
     @activity.defn

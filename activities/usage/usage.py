@@ -95,7 +95,6 @@ class UsageActivities:
     """The activities of the workflows on usage."""
 
     def __init__(self, database: Database, metering: Metering | None = None) -> None:
-        """Take the database, with the platform's role, and where usage comes from."""
         self._database = database
         self._metering = metering or Metering()
 
@@ -261,7 +260,6 @@ class UsageActivities:
 
 
 async def _alert(session: AsyncSession, kind: str, day: datetime, detail: str) -> None:
-    """Raise the alert of a day, or renew what it says."""
     key = f"{kind}:{SOURCE}:{day:%Y-%m-%d}"
     if not await alert.raise_alert(session, kind=kind, subject=SOURCE, key=key, detail=detail):
         await alert.renew(session, key, detail)

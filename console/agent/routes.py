@@ -35,12 +35,10 @@ async def show(visit: Visit) -> Response:
 
 
 async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
     return await lists.csv(visit, "/agents", "agents", *view.FILTERS, organization_id=visit.org_id)
 
 
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that makes an agent."""
     visit.need(Permission.MANAGE_AGENTS)
     page = view.create(form or blank(model="free", visibility="public", currency=CREDIT), _listed(visit))
     return await visit.render("agent/create.html", page, status)
@@ -53,7 +51,6 @@ def _pricing(form: Form) -> dict[str, str]:
 
 
 async def create(visit: Visit) -> Response:
-    """Make an agent."""
     names = ("name", "description", "visibility", "category", "model", "amount", "currency")
     form = await read_form(visit.request, *names)
     body: dict[str, Any] = {name: form.text(name) for name in ("name", "visibility")} | visit.scope
@@ -71,7 +68,6 @@ def _own(visit: Visit, answer: Answer) -> Answer:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one agent, with what the form of its price has to say."""
     agent_id = visit.path("id")
     wanted: dict[str, Wanted] = {
         "agent": (f"/agents/{agent_id}", {}),
@@ -98,7 +94,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def price(visit: Visit) -> Response:
-    """Change the price of an agent, of the version that was shown."""
     form = await read_form(visit.request, "model", "amount", "currency", "version")
     path = f"/agents/{visit.path('id')}"
     answer = await visit.order("PATCH", path, {"pricing": _pricing(form)}, form.key, match=form.text("version"))
@@ -108,7 +103,6 @@ async def price(visit: Visit) -> Response:
 
 
 async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that changes what the listing of an agent says."""
     visit.need(Permission.MANAGE_AGENTS)
     answer = _own(visit, await visit.ask(f"/agents/{visit.path('id')}"))
     # After a conflict the form shows the present values, not the typed ones, which were based on old values.
@@ -118,7 +112,6 @@ async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def change(visit: Visit) -> Response:
-    """Change what the listing of an agent says, of the version that was shown."""
     form = await read_form(visit.request, *selling.LISTING, selling.GRANTED, "version")
     path = f"/agents/{visit.path('id')}"
     answer = await visit.order("PATCH", path, selling.changed(form), form.key, match=form.text("version"))
@@ -128,7 +121,6 @@ async def change(visit: Visit) -> Response:
 
 
 async def ask_to_offer(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that offers an agent on the marketplace."""
     visit.need(Permission.SELL)
     agent_id = visit.path("id")
     answers = await visit.ask_all(agent=(f"/agents/{agent_id}", {}), offer=(f"/marketplace/agents/{agent_id}", {}))
@@ -143,7 +135,6 @@ async def ask_to_offer(visit: Visit, form: Shown | None = None, status: int = 20
 
 
 async def offer(visit: Visit) -> Response:
-    """Offer an agent, change the offer that was shown, or sell it no more."""
     form = await read_form(visit.request, *selling.OFFER, "version")
     path = f"/marketplace/agents/{visit.path('id')}"
     answer = await visit.order("PUT", path, selling.wanted(form), form.key, match=form.text("version"))
@@ -153,7 +144,6 @@ async def offer(visit: Visit) -> Response:
 
 
 async def ask_to_retire(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before an agent is retired."""
     visit.need(Permission.MANAGE_AGENTS)
     agent = _own(visit, await visit.ask(f"/agents/{visit.path('id')}")).body
     page = view.retiring(agent, form or blank(), visit.choices.prefs, _listed(visit))
@@ -161,7 +151,6 @@ async def ask_to_retire(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def retire(visit: Visit) -> Response:
-    """Retire an agent."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"/agents/{visit.path('id')}/retire", None, form.key)
     return await visit.concluded(

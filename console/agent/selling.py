@@ -22,8 +22,6 @@ _STATUSES = ((OfferStatus.LISTED.value, "For sale"), (OfferStatus.RETIRED.value,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change(FormPage):
-    """The form that changes what an agent's listing says, of the version that was shown."""
-
     back: str
     version: str
     visibilities: Options
@@ -60,7 +58,6 @@ def change(agent: Mapping[str, Any], version: str, form: Shown | None, key: Show
 
 
 def listing(agent: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the form of a listing has before anything is typed."""
     return {name: agent[name] or "" for name in LISTING} | {GRANTED: "on" if agent[GRANTED] else ""}
 
 

@@ -31,8 +31,6 @@ Options = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One agent of the list."""
-
     href: str
     name: str
     status: Status
@@ -44,8 +42,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agents(ListPage):
-    """The list."""
-
     states: tuple[Tab, ...]
     active: str
     visibilities: Options
@@ -55,8 +51,6 @@ class Agents(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create(FormPage):
-    """The form that makes an agent."""
-
     visibilities: Options
     models: Options
 
@@ -74,8 +68,6 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earned:
-    """What the agent has earned in one currency."""
-
     earned: Amount
     available: Amount
     pending: Amount
@@ -84,8 +76,6 @@ class Earned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent(FormPage):
-    """One agent. `…_failed` is shown in place of jobs or earnings that could not be read."""
-
     status: Status
     id: Ident
     description: str
@@ -131,12 +121,10 @@ def page(found: Found, prefs: Prefs, create: str) -> Agents:
 
 
 def state_of(agent: Mapping[str, Any]) -> Status:
-    """Return whether an agent can be hired."""
     return status_of("agent", "retired" if agent["retired_at"] else "active")
 
 
 def price_of(pricing: Mapping[str, Any], prefs: Prefs) -> str:
-    """Write a listed price in words."""
     written = money(pricing["amount"], pricing["currency"], prefs) if pricing["amount"] is not None else ""
     match pricing["model"]:
         case "monthly":
@@ -150,12 +138,10 @@ def price_of(pricing: Mapping[str, Any], prefs: Prefs) -> str:
 
 
 def granted_of(shown: Mapping[str, Any]) -> str:
-    """Say whether an agent, an offer or a contract accepts granted credits."""
     return "accepted, and not paid out" if shown["accepts_granted_credits"] else "not accepted"
 
 
 def row(agent: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
-    """Return one agent of the API as it is listed."""
     return Row(
         href=f"{path}/{agent['id']}",
         name=agent["name"],
@@ -168,7 +154,6 @@ def row(agent: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
 
 
 def create(form: Shown, listed: str) -> Create:
-    """Return the form that makes an agent."""
     return Create(
         title="New agent",
         crumbs=(Link(label=OWN, href=listed),),
@@ -260,7 +245,6 @@ def _earned(rows: Sequence[Mapping[str, Any]], agent_id: str, prefs: Prefs) -> t
 
 
 def retiring(agent: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
-    """Return the page that asks before an agent is retired."""
     back = f"{listed}/{agent['id']}"
     return Asking(
         title="Retire this agent?",

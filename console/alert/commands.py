@@ -12,7 +12,6 @@ from console.visit import ShowAgain, Visit
 
 
 def listed(visit: Visit) -> str:
-    """Return where the list of alerts is, whose commands these are."""
     return f"{visit.base}/alerts"
 
 

@@ -43,7 +43,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
     return await lists.csv(visit, _PATH, "alerts", *view.FILTERS, days=True, **_status(visit))
 
 

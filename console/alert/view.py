@@ -23,8 +23,6 @@ _SNOOZED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """A command that is one button."""
-
     form: Shown
     action: str
 

@@ -42,7 +42,6 @@ async def _objects(visit: Visit, form: Shown) -> tuple[tuple[str, str], ...]:
 
 
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form of a new rule."""
     visit.need(Permission.MANAGE_ALERT_RULES)
     answers = await visit.ask_all(metrics=(f"{_PATH}/metrics", {}), channels=_MINE)
     first = form or blank(severity="warning", enabled="on", window="1d", cool_down="1h")
@@ -53,7 +52,6 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def create(visit: Visit) -> Response:
-    """Write a rule."""
     form = await read_form(visit.request, "name", *terms.FIELDS, *terms.CALLED_FIELDS, many=(terms.CHANNELS,))
     body = {"name": form.text("name"), **terms.rule(form), **visit.scope}
     answer = await visit.order("POST", _PATH, body, form.key)
@@ -67,7 +65,6 @@ async def _found(visit: Visit) -> Mapping[str, Any]:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show a rule, and the form that changes it."""
     answers = await visit.ask_all(
         rule=(f"{_PATH}/{visit.path('id')}", visit.scope), metrics=(f"{_PATH}/metrics", {}), channels=_MINE
     )
@@ -105,7 +102,6 @@ async def switch(visit: Visit) -> Response:
 
 
 def _kept(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a rule as the API has it, to be sent again with what changes."""
     names: tuple[str, ...] = ("severity", "channels", "ladder")
     if not found["built_in"]:
         names = (*names, "metric", "filter", "window", "cool_down", "description")
@@ -116,7 +112,6 @@ def _kept(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a rule is deleted, or before one that everybody has is as it was made."""
     visit.need(Permission.MANAGE_ALERT_RULES)
     found = await _found(visit)
     page = view.deleting(found, form or blank(), await visit.naming([found], "filter"), _here(visit))

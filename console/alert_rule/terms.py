@@ -110,12 +110,10 @@ def rule(form: Form) -> dict[str, Any]:
 
 
 def switch(form: Form) -> dict[str, Any]:
-    """Return what can be said of every rule: whether it is on, how severe its alerts are, and who hears of them."""
     return {"enabled": form.text("enabled") == "on", "severity": form.text("severity"), **heard(form)}
 
 
 def typed(found: Mapping[str, Any]) -> Shown:
-    """Return a rule as form values."""
     condition = found["condition"] or {}
     values = {name: found[name] or "" for name in ("metric", "severity", "description")}
     values |= {name: period_typed(found[name] or "") for name in ("window", "cool_down")}
@@ -153,5 +151,4 @@ def words(found: Mapping[str, Any], naming: Naming) -> str:
 
 
 def figure(name: str) -> str:
-    """Return what a metric is, to go on with in a sentence."""
     return METRICS[name].sentence.removesuffix(".") if name in METRICS else name

@@ -43,8 +43,6 @@ class Rules(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What a rule can watch, for those who write one."""
-
     says: str
     unit: str
     conditions: str
@@ -207,7 +205,6 @@ def one(
     *,
     may_change: bool,
 ) -> Set:
-    """Return the page of a rule, with the form that changes it."""
     built_in, changed = found["built_in"], found["created_at"] is not None
     remove = Link(label="Set it back" if built_in else "Delete", href=f"{here}/{found['id']}/delete", kind="danger")
     return _set(
@@ -232,7 +229,6 @@ def _crumbs(base: str, here: str) -> tuple[Link, ...]:
 
 
 def deleting(found: Mapping[str, Any], form: Shown, naming: Naming, here: str) -> Asking:
-    """Return the page that asks before a rule is deleted, or before one that everybody has is as it was made."""
     back, built_in = f"{here}/{found['id']}", found["built_in"]
     return Asking(
         title="Set this rule back?" if built_in else "Delete this rule?",

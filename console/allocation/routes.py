@@ -28,7 +28,6 @@ def _need(visit: Visit) -> None:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the days that were divided, and the trials of agents."""
     _need(visit)
     trials: Wanted = (_TRIALS, {"limit": _SHOWN, **visit.scope})
     found = await lists.find(visit, _PATH, "status", days=False, beside={"trials": trials})
@@ -48,7 +47,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def accept(visit: Visit) -> Response:
-    """Accept what was proposed."""
     form, own = await read_form(visit.request), visit.path("id")
     answer = await visit.order("POST", f"{_PATH}/{own}/accept", None, form.key)
     return await visit.concluded(form, answer, f"{_here(visit)}/{own}", "allocation.accepted", show=show_one)
@@ -59,7 +57,6 @@ def _may_set(visit: Visit) -> bool:
 
 
 async def ask_to_set(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that says how a project's budget is divided."""
     visit.need(Permission.MANAGE_SPENDING)
     if not _may_set(visit):
         raise Refused(not_found(visit.request))

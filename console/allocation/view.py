@@ -33,8 +33,6 @@ _STOPPED: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """The allocation of a day."""
-
     href: str
     day: str
     project: str
@@ -97,15 +95,12 @@ class AllocationPage(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting(FormPage):
-    """The form that says how a project's budget is divided."""
-
     projects: tuple[tuple[str, str], ...]
     create: str
     modes: tuple[tuple[str, str, str], ...]
 
 
 def several(found: Found, naming: Naming, here: str, setting: str) -> Allocations:
-    """Return the list."""
     trials, chosen = found.beside["trials"], found.asked.given.get("status", "")
     return Allocations(
         title="Allocations",
@@ -146,7 +141,6 @@ def _trial(body: Mapping[str, Any], naming: Naming, here: str) -> TrialRow:
 
 
 def one(body: Mapping[str, Any], form: Shown, naming: Naming, here: str, *, may_accept: bool) -> AllocationPage:
-    """Return the page of a day."""
     own, currency, prefs, priced = _day(body, naming, here), body["currency"], naming.prefs, body["priced_at"]
     agents = f"{here.rpartition('/')[0]}/agents"
     return AllocationPage(
@@ -191,5 +185,4 @@ def setting(projects: Answer, form: Shown, here: str) -> Setting:
 
 
 def in_percent(ratio: str) -> str:
-    """Return a part as it is typed."""
     return f"{(Decimal(ratio) * 100).normalize():f}"

@@ -40,7 +40,6 @@ class EarningsOverTime(Page):
 
 
 def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
-    """Yield what mentions agents."""
     if answers["earnings"].ok:
         yield from (row["group"] for row in answers["earnings"].body["rows"])
 
@@ -95,7 +94,6 @@ def _paid(of: Chosen, answer: Answer, code: str, unit: Unit) -> Chart | None:
 
 
 def _next(schedule: Answer | None, preview: Answer, naming: Naming) -> str:
-    """Say when earnings are paid out next, and what of them waits."""
     said = list[str]()
     if schedule is not None and schedule.ok:
         on = schedule.body["next_on"]

@@ -43,13 +43,11 @@ class Chosen:
 
     @property
     def days(self) -> int:
-        """How many days the period has."""
         return (self.last - self.first).days + 1
 
     def ask(
         self, *metrics: str, by: Sequence[str] = (), over_time: bool = True, scope: Mapping[str, str] | None = None
     ) -> Wanted:
-        """Return the question about metrics, by dimensions, and over time or as sums alone."""
         body: dict[str, Any] = {
             "metrics": list(metrics),
             "by": list(by),
@@ -65,7 +63,6 @@ class Chosen:
         return "/analytics/query", Question(body)
 
     def labels(self, prefs: Prefs) -> list[str]:
-        """Return what stands below the bars."""
         return [month(each, prefs) if self.by_month else short_day(each, prefs) for each in self.starts]
 
 

@@ -17,8 +17,6 @@ METRICS = tuple(each for each in PeerMetric if each.of is MemberKind.ORGANIZATIO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where the organization stands by one figure, in a sentence."""
-
     label: str
     sentence: str
 

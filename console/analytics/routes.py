@@ -50,7 +50,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def dismiss(visit: Visit) -> Response:
-    """Have advice stay away for 90 days."""
     form = await read_form(visit.request)
     path = f"/analytics/insights/{visit.path('id')}/dismiss"
     answer = await visit.order("POST", path, None, form.key)
@@ -67,14 +66,12 @@ async def take(visit: Visit) -> Response:
 
 
 async def approve(visit: Visit) -> Response:
-    """Set the payment policy that advice has proposed."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"/analytics/insights/{visit.path('id')}/approve", None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}/payment-policies", "advice.approved", show=show)
 
 
 async def show_earnings(visit: Visit) -> Response:
-    """Show what agents earned and what was paid out, and when the next payout is."""
     visit.need(Permission.READ_BILLING)
     of = _chosen(visit, "/analytics/earnings", "UTC")
     schedule: dict[str, Wanted] = {} if visit.me.is_platform else {"schedule": ("/billing/payouts/schedule", {})}
@@ -101,7 +98,6 @@ async def show_peers(visit: Visit, form: Shown | None = None, status: int = 200)
 
 
 async def agree(visit: Visit) -> Response:
-    """Agree to be compared with others, or withdraw that."""
     form = await read_form(visit.request, "agrees")
     body = {"agrees": form.text("agrees") == "yes"}
     answer = await visit.order("PUT", f"{_PEERS}/consent", body, form.key)

@@ -56,8 +56,6 @@ _TABS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """An amount, or what is none as a text, and what there is to say of it."""
-
     text: str = ""
     amount: Amount | None = None
     note: str = ""
@@ -65,8 +63,6 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure of the top of a page, in each of its currencies."""
-
     label: str
     values: tuple[Value, ...]
 
@@ -93,8 +89,6 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class May:
-    """Whether the reader dismisses and takes advice, and approves the payment policy that it proposes."""
-
     dismiss: bool
     approve: bool
 
@@ -199,8 +193,6 @@ def page(
 
 
 def agent_name(naming: Naming, none: str = "No agent") -> Callable[[str | None], str]:
-    """Return how agents, or others, are called by their ids."""
-
     def name(id: str | None) -> str:
         return none if id is None else naming.names.get(id, id)
 
@@ -306,7 +298,6 @@ def _balance(of: Chosen, today: date, history: Answer, forecast: Answer, prefs: 
 
 
 def _runs_out(ahead: int, forecast: Answer, prefs: Prefs) -> str:
-    """Say when the balance runs out, or why that is not known."""
     if not forecast.ok:
         if forecast.status == 422 and ahead > 30:
             return f"There are too few days to forecast {ahead} days from. Choose 30 days for a shorter forecast."

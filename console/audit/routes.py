@@ -12,7 +12,6 @@ _PATH = "/audit"
 
 
 async def show(visit: Visit) -> Response:
-    """Show the acts that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS)
     naming = await visit.naming(found.rows, *view.NAMED)
     page = view.page(found, naming, tabs(visit, "/settings/audit"))

@@ -39,13 +39,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trail(ListPage):
-    """The trail."""
-
     rows: tuple[Row, ...]
 
 
 def page(found: Found, naming: Naming, tabs: tuple[Tab, ...]) -> Trail:
-    """Return the trail for what the API answered to `GET /audit`."""
     return Trail(
         title="Audit trail",
         listed=found.listed("Audit trail", LABELS),
@@ -55,7 +52,6 @@ def page(found: Found, naming: Naming, tabs: tuple[Tab, ...]) -> Trail:
 
 
 def row(entry: Mapping[str, Any], naming: Naming) -> Row:
-    """Return one entry of the API as it is shown."""
     return Row(
         at=moment(entry["at"], naming.prefs),
         principal=naming(said_by(entry)),
@@ -68,7 +64,6 @@ def row(entry: Mapping[str, Any], naming: Naming) -> Row:
 
 
 def said_by(entry: Mapping[str, Any]) -> str:
-    """Return who acted, and by whose link."""
     made_by = entry.get("made_by")
     return f"{entry['principal']}, by a link of {made_by}" if made_by else str(entry["principal"])
 

@@ -19,7 +19,6 @@ def _here(visit: Visit) -> str:
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show whether credits are bought automatically, and the form that says when and how many."""
     visit.need(Permission.PAY)
     answers = await visit.ask_all(topup=(_PATH, {}), methods=("/billing/payment-methods", visit.scope))
     found = answers["topup"].need()
@@ -32,7 +31,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def save(visit: Visit) -> Response:
-    """Set it, and switch it on or off."""
     form = await read_form(visit.request, *_FIELDS)
     body = {name: form.text(name) for name in ("below", "credits", "monthly_cap")}
     method, enabled = form.text("payment_method"), form.text("enabled") == "on"

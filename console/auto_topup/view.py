@@ -48,7 +48,6 @@ def typed(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def page(found: Mapping[str, Any], methods: Answer, form: Shown, prefs: Prefs, base: str, path: str) -> AutoTopUp:
-    """Return the page for `GET /billing/auto-topup`, with the stored methods to choose from."""
     stored = [(each["id"], words_of(each)) for each in methods.body["data"]] if methods.ok else []
     kept = form.value("payment_method")
     if kept and kept not in {method for method, _ in stored}:

@@ -144,11 +144,7 @@ def _more(plan: Mapping[str, Any], other: Mapping[str, Any], prefs: Prefs) -> li
 
 
 def subscription_of(answer: Answer) -> Mapping[str, Any] | None:
-    """Return the subscription; None if there is none, or it is not known: `answered` tells the two apart.
-
-    Raises:
-        Refused: finally.
-    """
+    """Return the subscription; None if there is none, or it is not known: `answered` tells the two apart."""
     if answer.status == 404 or not answered(answer):
         return None
     found: Mapping[str, Any] = answer.body

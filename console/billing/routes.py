@@ -29,7 +29,6 @@ def _here(visit: Visit) -> str:
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the plan, what comes next, and what was invoiced."""
     answers = await visit.ask_all(
         subscription=(_PATH, visit.scope),
         entitlements=("/billing/entitlements", visit.scope),
@@ -48,7 +47,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def compare(visit: Visit) -> Response:
-    """Show the plans side by side."""
     answers = await visit.ask_all(
         config=("/billing/config", {}),
         subscription=(_PATH, visit.scope),
@@ -66,7 +64,6 @@ async def compare(visit: Visit) -> Response:
 
 
 async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what another plan costs and brings, and the form that orders it."""
     visit.need(Permission.MANAGE_BILLING)
     names = ("plan", "interval", "seats")
     chosen = {name: form.value(name) for name in names if form.value(name)} if form else visit.chosen(*names)
@@ -140,7 +137,6 @@ async def go(visit: Visit) -> Response:
 
 
 async def ask(visit: Visit, way: str, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before the subscription is cancelled, ended or goes on."""
     visit.need(Permission.MANAGE_BILLING)
     answers = await visit.ask_all(subscription=(_PATH, {}), config=("/billing/config", {}))
     held = answers["subscription"].need()
@@ -153,7 +149,6 @@ async def ask(visit: Visit, way: str, form: Shown | None = None, status: int = 2
 
 
 async def order(visit: Visit, way: str) -> Response:
-    """Cancel, end or keep the subscription."""
     form = await read_form(visit.request)
     if way == "resume":
         answer = await visit.order("POST", f"{_PATH}/resume", None, form.key)

@@ -35,8 +35,6 @@ from domain.billing.subscription.state import CHANGEABLE, ChangeKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The subscription. Addresses are empty if there is nothing to do there, or the reader may not."""
-
     plan: str
     status: Status
     price: Amount
@@ -59,16 +57,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """An amount of the invoice to come."""
-
     label: str
     amount: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of the invoice to come."""
-
     description: str
     quantity: str
     amount: Amount
@@ -76,8 +70,6 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upcoming:
-    """What would be invoiced if the month ended now."""
-
     period: str
     lines: tuple[Line, ...]
     sums: tuple[Sum, ...]
@@ -147,7 +139,6 @@ def _failed(title: str, answer: Answer, here: str, *, absent: bool = False) -> F
 def held_of(
     held: Mapping[str, Any], config: Answer, prefs: Prefs, here: str, now: datetime, *, may_change: bool
 ) -> Held:
-    """Return the subscription as it is shown, with the commands that its state allows."""
     ways = commands_of(held) if may_change else frozenset()
     checkout, until = held["checkout_url"], held["checkout_expires_at"]
     begun = held["period_start"] and held["period_end"]

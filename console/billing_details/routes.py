@@ -16,7 +16,6 @@ _PATH = "/settings/billing"
 
 
 async def show(visit: Visit) -> Response:
-    """Show who invoices are made out to, and who gets mails about money."""
     return await _show(visit, None, None, 200)
 
 
@@ -45,7 +44,6 @@ async def _show(visit: Visit, profile: Shown | None, contacts: Shown | None, sta
 
 
 async def save_profile(visit: Visit) -> Response:
-    """Replace the profile."""
     form = await read_form(visit.request, *view.PROFILE, "language", "charges_vat")
 
     async def again(visit: Visit, shown: Shown, status: int) -> Response:
@@ -58,7 +56,6 @@ async def save_profile(visit: Visit) -> Response:
 
 
 async def save_contacts(visit: Visit) -> Response:
-    """Replace the contacts that were shown."""
     form = await read_form(visit.request, *view.PURPOSES, "mail_language", "version")
     body, names = view.contacts_of(form)
 

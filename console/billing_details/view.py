@@ -41,13 +41,11 @@ class Details(Page):
 
 
 def profile_values(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return a profile as it stands in the form."""
     values = {name: found[name] or "" for name in (*PROFILE, "language")}
     return {**values, "charges_vat": "on" if found["charges_vat"] else ""}
 
 
 def contact_values(answer: Answer) -> dict[str, str]:
-    """Return contacts as they stand in the form."""
     listed = answer.body["contacts"]
     addresses = {
         purpose: "\n".join(each["email"] for each in listed if purpose in each["purposes"]) for purpose in PURPOSES
@@ -103,7 +101,6 @@ def profile_of(form: Form) -> dict[str, Any]:
 
 
 def contacts_of(form: Form) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return what the API is sent for the contacts, and the form's field of each of its fields."""
     typed: dict[str, str] = {}
     purposes: dict[str, list[str]] = {}
     fields = {"contacts": PURPOSES[0], "language": "mail_language"}

@@ -38,7 +38,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def ask_to_move(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that moves an amount from one pool into another."""
     visit.need(Permission.MANAGE_BILLING)
     page = view.moving(
         await found(visit, _PATH), form or blank(**{"from": "reserve", "to": "operating"}), _listed(visit)
@@ -47,7 +46,6 @@ async def ask_to_move(visit: Visit, form: Shown | None = None, status: int = 200
 
 
 async def move(visit: Visit) -> Response:
-    """Move an amount from one pool into another."""
     form = await read_form(visit.request, "from", "to", "amount", "reason")
     body = {name: form.text(name) for name in ("from", "to", "reason")} | {"amount": form.number("amount")}
     answer = await visit.order("POST", f"{own(visit, _PATH)}/pools/move", body, form.key)
@@ -55,14 +53,12 @@ async def move(visit: Visit) -> Response:
 
 
 async def ask_to_declare(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that declares an emergency."""
     visit.need(Permission.MANAGE_BILLING)
     page = view.declaring(await found(visit, _PATH), form or blank(lasts="4"), _listed(visit))
     return await visit.render("budget/act.html", page, status)
 
 
 async def declare(visit: Visit) -> Response:
-    """Declare an emergency, or confirm the one whose reason and end the page shows."""
     form = await read_form(visit.request, "reason", "lasts", "until")
     until = form.maybe("until") or view.until(datetime.now(UTC), form.text("lasts"))
     body = {"reason": form.text("reason"), "until": until}
@@ -73,7 +69,6 @@ async def declare(visit: Visit) -> Response:
 
 
 async def end(visit: Visit) -> Response:
-    """End an emergency, or cancel what waits for a second person."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{own(visit, _PATH)}/emergency/end", {}, form.key)
     return await visit.concluded(form, answer, _here(visit), "budget.emergency_ended", show=show_one)

@@ -24,18 +24,15 @@ FIELDS = (
 
 
 def allowance(form: Form) -> dict[str, Any]:
-    """Return what was typed for a budget as the API takes it."""
     pools = {name: form.maybe_number(name) for name in POOLS}
     return terms.stated(form) | pools | {"pools_of": form.maybe("pools_of")}
 
 
 def names(form: Form) -> dict[str, str]:
-    """Return the form's names for the fields of the API."""
     return {"limits": "week_amount"} | terms.names(form)
 
 
 def typed(budget: Mapping[str, Any]) -> dict[str, str]:
-    """Return a budget of the API as its form has it."""
     pools = {name: written(budget[name]) for name in POOLS if budget[name] is not None}
     whose = {"pools_of": budget["pools_of"]} if budget["pools_of"] is not None else {}
     return terms.shown(budget) | pools | whose

@@ -80,8 +80,6 @@ class Emergency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget(FormPage):
-    """One budget. What the reader may not do is empty."""
-
     row: Row
     id: Ident
     subject: Sentence
@@ -106,8 +104,6 @@ class Budget(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field and its label, with a hint where it needs one."""
-
     name: str
     label: str
     hint: str = ""
@@ -138,7 +134,6 @@ class Act(FormPage):
 
 
 def page(found: Found, prefs: Prefs, create: str) -> Budgets:
-    """Return the list; `create` is where a budget is opened."""
     return Budgets(
         title="Budgets",
         listed=found.listed("Budgets", LABELS, tabbed=("open",)),
@@ -283,7 +278,6 @@ _OF = (("", "The longest period"), *terms.WINDOWS.items())
 
 
 def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
-    """Return the form that opens a budget."""
     return Set(
         title="New budget",
         lead="The amount is the most that can go. What is kept in reserve and for emergencies is a part of it.",
@@ -301,7 +295,6 @@ def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
 
 
 def change(budget: Mapping[str, Any], form: Shown, listed: str) -> Set:
-    """Return the form that changes a budget."""
     here = f"{listed}/{budget['id']}"
     return Set(
         title="Change the budget",
@@ -320,7 +313,6 @@ def change(budget: Mapping[str, Any], form: Shown, listed: str) -> Set:
 
 
 def moving(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
-    """Return the form that moves an amount from one pool into another."""
     here = f"{listed}/{budget['id']}"
     there = {"operating", *(name for name in ("reserve", "emergency") if budget[name] is not None)}
     return Act(
@@ -336,7 +328,6 @@ def moving(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
 
 
 def declaring(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
-    """Return the form that declares an emergency."""
     here = f"{listed}/{budget['id']}"
     return Act(
         title="Declare an emergency",
@@ -351,7 +342,6 @@ def declaring(budget: Mapping[str, Any], form: Shown, listed: str) -> Act:
 
 
 def freezing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a budget is frozen."""
     return asking(
         budget,
         form,
@@ -364,7 +354,6 @@ def freezing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
 
 
 def closing(budget: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a budget is ended."""
     return asking(
         budget,
         form,

@@ -29,7 +29,6 @@ def _here(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the cards that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS, days=False)
     may = visit.may(Permission.MANAGE_BILLING) and visit.issues_cards
     page = view.page(found, visit.choices.prefs, _listed(visit), f"{_listed(visit)}/new" if may else "")
@@ -37,7 +36,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one card and what merchants have asked of it."""
     found = await lists.find(
         visit,
         f"{_own(visit)}/transactions",
@@ -60,7 +58,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that issues a card."""
     visit.need(Permission.MANAGE_BILLING)
     shown = form or blank()
     agents = await lists.choice(visit, "agents", shown.value("agent_id"), organization_id=visit.org_id or "")
@@ -69,7 +66,6 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def create(visit: Visit) -> Response:
-    """Issue a card."""
     form = await read_form(visit.request, *_NAMES)
     body = {name: form.text(name) for name in _NAMES if form.maybe(name)}
     answer = await visit.order("POST", _PATH, {**body, **visit.scope}, form.key)
@@ -78,12 +74,10 @@ async def create(visit: Visit) -> Response:
 
 
 async def freeze(visit: Visit) -> Response:
-    """Decline every payment of a card."""
     return await _changed(visit, "freeze", "card.frozen")
 
 
 async def unfreeze(visit: Visit) -> Response:
-    """Have payments of a card decided again."""
     return await _changed(visit, "unfreeze", "card.unfrozen")
 
 
@@ -94,7 +88,6 @@ async def _changed(visit: Visit, act: str, notice: str) -> Response:
 
 
 async def ask_to_close(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a card is closed."""
     visit.need(Permission.MANAGE_BILLING)
     card = visit.theirs((await visit.ask(_own(visit))).need())
     page = view.closing(card, form or blank(), _listed(visit))
@@ -102,7 +95,6 @@ async def ask_to_close(visit: Visit, form: Shown | None = None, status: int = 20
 
 
 async def close(visit: Visit) -> Response:
-    """Close a card for good."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_own(visit)}/close", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "card.closed", show=ask_to_close)

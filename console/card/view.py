@@ -31,8 +31,6 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardRow:
-    """One card in the list."""
-
     name: str
     number: str
     agent: str
@@ -104,7 +102,6 @@ class Number(FormPage):
 
 
 def page(found: Found, prefs: Prefs, listed: str, create: str) -> Cards:
-    """Return the list for what the API answered."""
     return Cards(
         title="Cards",
         crumbs=(Link(label="Purchases", href=f"{listed.removesuffix('/cards')}/purchases"),),
@@ -212,7 +209,6 @@ def _payment(payment: Mapping[str, Any], prefs: Prefs) -> PaymentRow:
 
 
 def create(form: Shown, agents: Choice, listed: str) -> Create:
-    """Return the form that issues a card."""
     return Create(
         title="New card",
         crumbs=(Link(label="Cards", href=listed),),
@@ -225,7 +221,6 @@ def create(form: Shown, agents: Choice, listed: str) -> Create:
 
 
 def closing(card: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a card is closed."""
     here = f"{listed}/{card['id']}"
     return Asking(
         title=f"Close {card['name']}?",
@@ -241,7 +236,6 @@ def closing(card: Mapping[str, Any], form: Shown, listed: str) -> Asking:
 
 
 def number(card: Mapping[str, Any], script: str, key: str, form: Shown, listed: str) -> Number:
-    """Return the page on which Stripe shows the number of a card."""
     here = f"{listed}/{card['id']}"
     return Number(
         title="Card number",

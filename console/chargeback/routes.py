@@ -23,7 +23,6 @@ def _run(visit: Visit, dispute: Mapping[str, Any]) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the chargebacks that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS)
     across = not visit.org_id
     # A chargeback has no run of its own: what comes of it is booked by that of its payment.
@@ -34,7 +33,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one chargeback."""
     dispute = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     may = visit.may(Permission.CONTEST)
     now = datetime.now(UTC)
@@ -44,7 +42,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def write(visit: Visit, form: Shown | None = None, status: int = 200, text: str = "") -> Response:
-    """Show where evidence is written, or what will be sent."""
     visit.need(Permission.CONTEST)
     if status == 409:
         return await show_one(visit, form, status)
@@ -58,7 +55,6 @@ async def write(visit: Visit, form: Shown | None = None, status: int = 200, text
 
 
 async def send(visit: Visit) -> Response:
-    """Ask once more, and then send the evidence."""
     form = await read_form(visit.request, "text", "sure")
     if not form.text("text"):
         return await write(visit, corrected(form, {"text": "Write what proves it."}), 422)

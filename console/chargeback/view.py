@@ -44,8 +44,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chargebacks(ListPage):
-    """The list."""
-
     across: bool
     has_runs: bool
     statuses: tuple[tuple[str, str], ...]
@@ -103,7 +101,6 @@ def page(found: Found, naming: Naming, base: str, *, across: bool, runs: Mapping
 
 
 def row(dispute: Mapping[str, Any], naming: Naming, base: str, run: str = "") -> Row:
-    """Return one chargeback of the API as a list shows it."""
     prefs = naming.prefs
     return Row(
         href=f"{base}/disputes/{dispute['id']}",
@@ -118,7 +115,6 @@ def row(dispute: Mapping[str, Any], naming: Naming, base: str, run: str = "") ->
 
 
 def is_open(dispute: Mapping[str, Any]) -> bool:
-    """Return whether evidence can be sent."""
     return dispute["status"] in _ANSWERED_IN and dispute["evidence_submitted_at"] is None
 
 

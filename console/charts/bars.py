@@ -40,9 +40,6 @@ def stacked(
         unit: of the values.
         head: what the labels are, for the table.
         whole: ticks at whole numbers only.
-
-    Raises:
-        ValueError: more than can be drawn, or series that do not fit the labels.
     """
     checked(labels, series)
     with localcontext(EXACT):

@@ -38,9 +38,6 @@ def line(title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit
         series: at most six.
         unit: of the values.
         head: what the labels are, for the table.
-
-    Raises:
-        ValueError: more than can be drawn, or series that do not fit the labels.
     """
     checked(labels, series)
     values = [v for one in series for row in (one.values, one.low, one.high) for v in row if v is not None]
@@ -104,7 +101,6 @@ def _series(one: Series, colour: str, axis: Scale, alone: bool) -> Markup:
 
 
 def _runs(values: Sequence[Decimal | None], xs: Sequence[Decimal], axis: Scale) -> Iterator[Points]:
-    """Give the points between gaps."""
     run: Points = []
     for value, x in zip(values, xs, strict=False):
         if value is not None:

@@ -11,23 +11,18 @@ EXACT = Context(prec=120)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where values stand on an axis that begins and ends on a tick."""
-
     ticks: tuple[Decimal, ...]
 
     @property
     def low(self) -> Decimal:
-        """The first tick."""
         return self.ticks[0]
 
     @property
     def high(self) -> Decimal:
-        """The last tick."""
         return self.ticks[-1]
 
     @property
     def has_zero(self) -> bool:
-        """Whether the axis shows zero."""
         return self.low <= 0 <= self.high
 
     def at(self, value: Decimal, length: int = 1000) -> Decimal:

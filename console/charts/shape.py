@@ -113,8 +113,6 @@ class Chart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spark:
-    """A line without axes, beside the number that it belongs to."""
-
     sentence: str
     svg: Markup | None
 
@@ -145,7 +143,6 @@ def folded(series: Sequence[Series], most: int = MAX_SERIES) -> tuple[Series, ..
 
 
 def paint(number: int) -> str:
-    """Return the class of the series with that number, from zero."""
     return f"c{number + 1}"
 
 
@@ -155,7 +152,6 @@ def middle(index: int, count: int) -> Decimal:
 
 
 def height(scale: Scale, value: Decimal) -> Decimal:
-    """Return where a value stands, counted from the top."""
     return SIDE - scale.at(value, SIDE)
 
 
@@ -175,7 +171,6 @@ def along(labels: Sequence[str]) -> tuple[Label, ...]:
 
 
 def up(scale: Scale, unit: Unit) -> tuple[str, ...]:
-    """Return the labels of the axis on the left, from the top."""
     return tuple(unit.tick(tick) for tick in reversed(scale.ticks))
 
 
@@ -197,7 +192,6 @@ def plot(content: Markup) -> Markup:
 def table(
     labels: Sequence[str], series: Sequence[Series], unit: Unit, head: str
 ) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    """Return the heads and rows that say every value which is drawn."""
     heads: list[str] = [head]
     columns: list[list[str]] = []
     for one in series:

@@ -37,8 +37,6 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A field for a period, and what applies where it is left empty."""
-
     name: str
     label: str
     hint: str
@@ -46,8 +44,6 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Award(FormPage):
-    """The form."""
-
     path: str
     face: Face
     price: str

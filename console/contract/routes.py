@@ -23,7 +23,6 @@ _MOST = 200
 
 
 async def show(visit: Visit) -> Response:
-    """Show the contracts that the address asks for, those without an escrow first."""
     found, escrows, seen = await lists.find(visit, "/contracts", *view.FILTERS, others=True), None, frozenset[str]()
     if found.rows:
         # An escrow is opened after its contract was awarded.
@@ -42,7 +41,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one contract, with what the refusal of a command has to say."""
     if not visit.may(Permission.READ):
         raise Refused(forbidden(visit.request))
     contract_id = visit.path("id")
@@ -68,7 +66,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def accept(visit: Visit) -> Response:
-    """Accept the terms of a contract."""
     form = await read_form(visit.request)
     contract_id = visit.path("id")
     answer = await visit.order("POST", f"/contracts/{contract_id}/acceptance", None, form.key)
@@ -78,7 +75,6 @@ async def accept(visit: Visit) -> Response:
 
 
 async def open_escrow(visit: Visit) -> Response:
-    """Open the escrow of a contract."""
     form = await read_form(visit.request)
     contract_id = visit.path("id")
     answer = await visit.order("POST", "/escrows", {"contract_id": contract_id}, form.key)

@@ -59,8 +59,6 @@ class Contracts(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of the work with its own price."""
-
     name: str
     amount: Amount
 
@@ -218,7 +216,6 @@ def one(
 
 
 def _next(contract: Mapping[str, Any], escrow: Answer, *, in_time: bool) -> str:
-    """Say what has to happen."""
     match contract["status"]:
         case ContractStatus.PROPOSED:
             return f"{contract['payee_name']} has to accept the terms before an escrow can be opened."

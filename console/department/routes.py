@@ -24,7 +24,6 @@ def _keys(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the departments, each with its limit."""
     limits: Query = {"subject_type": "department", "open": "true", "limit": _LIMITS, **visit.scope}
     found = await lists.find(visit, _PATH, *view.FILTERS, days=False, beside={"limits": ("/spend-controls", limits)})
     ids = sorted({each for row in found.rows for each in row["path"]})
@@ -38,7 +37,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that creates a department."""
     visit.need(Permission.MANAGE_SPENDING)
     shown = form or blank()
     parents = await lists.choice(
@@ -48,7 +46,6 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def create(visit: Visit) -> Response:
-    """Create a department."""
     form = await read_form(visit.request, "name", "parent_id")
     body = {"name": form.text("name"), "parent_id": form.maybe("parent_id"), **visit.scope}
     answer = await visit.order("POST", _PATH, body, form.key)
@@ -56,7 +53,6 @@ async def create(visit: Visit) -> Response:
 
 
 async def ask_to_close(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a department is closed."""
     visit.need(Permission.MANAGE_SPENDING)
     department = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     page = view.closing(department, form or blank(), _listed(visit))
@@ -64,14 +60,12 @@ async def ask_to_close(visit: Visit, form: Shown | None = None, status: int = 20
 
 
 async def close(visit: Visit) -> Response:
-    """Close a department."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/close", {}, form.key)
     return await visit.concluded(form, answer, _listed(visit), "department.closed", show=ask_to_close)
 
 
 async def ask_to_attribute(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show for which department and project the keys of a principal spend, and the form that changes it."""
     visit.need(Permission.MANAGE_SPENDING)
     key = await lists.row_of(visit, _KEYS)
     shown = form or blank(department_id=key["department_id"] or "", project_id=key["project_id"] or "")
@@ -82,7 +76,6 @@ async def ask_to_attribute(visit: Visit, form: Shown | None = None, status: int 
 
 
 async def attribute(visit: Visit) -> Response:
-    """Set for which department and project the keys of a principal spend."""
     form = await read_form(visit.request, "department_id", "project_id")
     body = {name: form.maybe(name) for name in ("department_id", "project_id")}
     answer = await visit.order("PUT", f"{_KEYS}/{visit.path('id')}/attribution", body, form.key)

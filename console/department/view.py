@@ -47,8 +47,6 @@ class Create(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendsFor(FormPage):
-    """The form that says for which department and project the keys of a principal spend."""
-
     departments: tuple[tuple[str, str], ...]
     more_departments: bool
     projects: tuple[tuple[str, str], ...]
@@ -109,7 +107,6 @@ def _row(
 
 
 def create(form: Shown, parents: Choice, listed: str) -> Create:
-    """Return the form that creates a department."""
     return Create(
         title="New department",
         crumbs=(Link(label="Departments", href=listed),),
@@ -121,7 +118,6 @@ def create(form: Shown, parents: Choice, listed: str) -> Create:
 
 
 def closing(department: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a department is closed."""
     return Asking(
         title=f"Close {department['name']}?",
         back=listed,
@@ -136,7 +132,6 @@ def closing(department: Mapping[str, Any], form: Shown, listed: str) -> Asking:
 
 
 def spends_for(key: Mapping[str, Any], form: Shown, departments: Choice, projects: Choice, keys: str) -> SpendsFor:
-    """Return the form that says for what the keys of a principal spend."""
     return SpendsFor(
         title=f"What {key['principal']} spends for",
         crumbs=(Link(label="API keys", href=keys),),

@@ -96,7 +96,6 @@ def asking(earned: Mapping[str, Any], form: Form, prefs: Prefs, base: str) -> As
 
 
 def _earned(data: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], EarningsKind]]:
-    """Return each agent with each kind of which it has anything."""
     for agent in data:
         for kind in EarningsKind:
             if agent[kind]["amount"].strip("0."):

@@ -27,7 +27,6 @@ def _page(visit: Visit) -> Query:
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what was earned, what of it can be paid out, and the latest payouts."""
     may = visit.may(Permission.PAY_OUT)
     wanted: dict[str, Wanted] = {"earnings": ("/billing/earnings", _page(visit))}
     if visit.may(Permission.READ_BILLING):
@@ -69,7 +68,6 @@ async def ask_to_pay_out(visit: Visit, form: Shown | None = None, status: int = 
 
 
 async def pay_out(visit: Visit) -> Response:
-    """Pay out what is available in the currency that was shown."""
     form = await read_form(visit.request, "currency")
     body = {"currency": form.text("currency")} if form.maybe("currency") else {}
     answer = await visit.order("POST", "/billing/payouts", body, form.key)
@@ -77,7 +75,6 @@ async def pay_out(visit: Visit) -> Response:
 
 
 async def ask_to_convert(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what agents have earned in credits, and ask which of it becomes credits to spend."""
     visit.need(Permission.CONVERT_EARNINGS)
     earned = (await visit.ask("/credits/earnings", **_page(visit))).need()
     here = visit.chosen("cursor").get("cursor", "")
@@ -86,7 +83,6 @@ async def ask_to_convert(visit: Visit, form: Shown | None = None, status: int = 
 
 
 async def convert(visit: Visit) -> Response:
-    """Convert earnings of an agent into credits."""
     form = await read_form(visit.request, "earnings", "amount", "sure")
     agent_id, _, kind = form.text("earnings").partition(":")
     if not form.maybe("sure"):
@@ -106,7 +102,6 @@ async def convert(visit: Visit) -> Response:
 
 
 async def statement(visit: Visit) -> Response:
-    """Hand on the statement of a month, as PDF."""
     asked = visit.chosen("month", "currency")
     month = asked.get("month", "")
     if not (len(month) == 7 and month[:4].isdecimal() and month[4] == "-" and month[5:].isdecimal()):

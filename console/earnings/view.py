@@ -51,8 +51,6 @@ class Payout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The account that payouts go to, as its provider said last."""
-
     provider: str
     country: str
     ready: bool
@@ -63,8 +61,6 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earnings(Page):
-    """The page. `…_failed` is shown in place of a section that could not be read."""
-
     payable: tuple[Payable, ...]
     rows: tuple[Row, ...]
     next: str
@@ -193,7 +189,6 @@ def _pays_out(config: Answer) -> bool:
 
 
 def connect(body: Mapping[str, Any], prefs: Prefs, base: str) -> Connect:
-    """Return the page that leads on to the provider."""
     return Connect(
         title="Go on at the provider",
         crumbs=(Link(label="Earnings", href=f"{base}/earnings"),),

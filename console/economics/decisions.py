@@ -48,8 +48,6 @@ class DecisionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions(ListPage):
-    """The page."""
-
     models: str
     rows: tuple[DecisionRow, ...]
 

@@ -26,8 +26,6 @@ _DIGITS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What the address asks for."""
-
     path: str
     period: str
     by: str
@@ -37,7 +35,6 @@ class Chosen:
     value: str
 
     def address(self, **changed: str) -> str:
-        """Return the address of the page with another choice."""
         own = {"period": self.period, "by": self.by, "a": self.a, "b": self.b, "value": self.value}
         return address(self.path, [(name, text) for name, text in {**own, **changed}.items() if text])
 
@@ -69,8 +66,6 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models(FormPage):
-    """The page."""
-
     path: str
     period: str
     by: str
@@ -139,7 +134,6 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs) -> Models:
 
 
 def _notes(body: Mapping[str, Any], prefs: Prefs) -> tuple[str, ...]:
-    """Return what the figures leave out."""
     found = []
     if reported := body["self_reported"]:
         found.append(f"Not counted: {count(reported, prefs)} results that agents reported on themselves.")
@@ -224,12 +218,10 @@ def shortened(value: str) -> str:
 
 
 def percented(ratio: str, prefs: Prefs) -> str:
-    """Write a share in percent, with one decimal at most."""
     return percent(f"{round(Decimal(ratio), 3):f}", prefs)
 
 
 def _points(difference: str, prefs: Prefs) -> str:
-    """Write a difference of shares in percentage points, with one decimal at most."""
     return percented(difference, prefs).removesuffix("%")
 
 

@@ -17,7 +17,6 @@ _PROJECTS = 100
 
 
 async def show(visit: Visit) -> Response:
-    """Show the entries that the address asks for."""
     projects = await visit.ask("/projects", limit=_PROJECTS, **visit.scope)
     slugs = {each["slug"]: each["name"] for each in projects.body["data"]} if projects.ok else {}
     found = await lists.find(visit, _LOG, *view.FILTERS, choices={"project": slugs}, others=True)
@@ -26,7 +25,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_models(visit: Visit) -> Response:
-    """Show what models cost and bring, and the comparison that the address asks for."""
     visit.need(Permission.READ_BILLING)
     given = visit.chosen("period", "by", "a", "b", "value")
     of = models.chosen(given, datetime.now(UTC).date(), f"{visit.base}/economics/models")
@@ -36,7 +34,6 @@ async def show_models(visit: Visit) -> Response:
 
 
 async def show_decisions(visit: Visit) -> Response:
-    """Show the routing decisions that the address asks for."""
     found = await lists.find(visit, _DECISIONS, *decisions.FILTERS)
     naming = await visit.naming(found.rows, "agent_id", "ranking")
     to_models = f"{visit.base}/economics/models" if visit.may(Permission.READ_BILLING) else ""

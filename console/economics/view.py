@@ -68,7 +68,6 @@ class Log(ListPage):
 
 
 def page(found: Found, naming: Naming) -> Log:
-    """Return the log for what the API answered to `GET /economics/log`."""
     results = {str(each): status_of("entry", each).word for each in EntryStatus}
     listed = found.listed("Agent log", LABELS, words={"transaction_type": TYPES, "status": results})
     rows = tuple(_row(each, naming) for each in found.rows)

@@ -30,18 +30,15 @@ _SILENT = "The API does not answer at the moment, so you cannot sign in. Try aga
 
 
 async def sign_in(request: Request) -> Response:
-    """Show the form."""
     return _form(request, blank(), own_path(request.query_params.get("next")) or "")
 
 
 async def open_session(request: Request) -> Response:
-    """Turn a key into a session."""
     form = await read_form(request, "key", "next", command=False)
     return await _opened(request, form.text("key"), own_path(form.text("next")) or "")
 
 
 async def mail_link(request: Request) -> Response:
-    """Ask the API to mail a link to a person, and say the same for every address."""
     form = await read_form(request, "email", command=False)
     address = form.text("email")
     answer = await gateway_of(request, console_of(request), None).order("POST", "/sessions/mail", {"email": address})
@@ -57,7 +54,6 @@ async def mail_link(request: Request) -> Response:
 
 
 async def continue_as(request: Request) -> Response:
-    """Turn a key of the embedded stack into a session."""
     form = await read_form(request, "persona", "next", command=False)
     key = key_of(request, console_of(request).settings.console_seed, form.text("persona"))
     return await _opened(request, key or "", own_path(form.text("next")) or "")
@@ -75,7 +71,6 @@ async def preview_link(request: Request) -> Response:
 
 
 async def redeem_link(request: Request) -> Response:
-    """Open the session of a link, which is good once."""
     form = await read_form(request, "token", command=False)
     console = console_of(request)
     answer = await gateway_of(request, console, None).order("POST", "/sessions/redeem", {"token": form.text("token")})
@@ -88,12 +83,10 @@ async def redeem_link(request: Request) -> Response:
 
 
 async def start(visit: Visit) -> Response:
-    """Redirect to the principal's first page."""
     return RedirectResponse(start_of(visit.me, visit.has_page), 303)
 
 
 async def ask_to_sign_out(visit: Visit) -> Response:
-    """Show a button."""
     return await visit.render("entry/sign_out.html", view.SignOut(title="Sign out"))
 
 
@@ -160,7 +153,6 @@ def _said(name: str, sentence: str, **values: str) -> Shown:
 
 
 def _is_sendable(key: str) -> bool:
-    """Return whether a text is possible in a header."""
     return bool(key) and len(key) <= 300 and key.isascii() and key.isprintable() and " " not in key
 
 

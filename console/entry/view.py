@@ -50,17 +50,14 @@ class SignOut(Page):
 
 
 def sign_in(form: Shown, next_path: str, personas: tuple[Persona, ...], *, by_mail: bool) -> SignIn:
-    """Return the sign-in page."""
     return SignIn(title="Sign in", form=form, next=next_path, personas=personas, by_mail=by_mail)
 
 
 def mailed(email: str) -> Mailed:
-    """Return the page after an address was given, whether or not anybody signs in with it."""
     return Mailed(title="Look into your mail", email=email)
 
 
 def enter(token: str, preview: Mapping[str, Any], choices: Choices) -> Enter:
-    """Return the page of a link, by what the API says of it."""
     organization, made_by = preview.get("organization") or {}, actor_named(preview["made_by"])
     return Enter(
         title=f"Sign in to {organization.get('name', '')}" if preview["by_mail"] else "Enter by this link",
@@ -77,5 +74,4 @@ def enter(token: str, preview: Mapping[str, Any], choices: Choices) -> Enter:
 
 
 def no_entry(sentence: str) -> Enter:
-    """Return the page of a link that opens nothing."""
     return Enter(title="This link opens nothing", sentence=sentence)

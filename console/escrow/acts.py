@@ -20,8 +20,6 @@ AWAITED = frozenset({A.FUND, A.DELIVER, A.APPROVE, A.VALIDATE, A.RESOLVE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """An amount of an effect, and where it goes."""
-
     label: str
     amount: Amount
 
@@ -79,7 +77,6 @@ def acts(
 
 
 def act(escrow: Mapping[str, Any], action: Mapping[str, Any], prefs: Prefs, here: str, form: Shown) -> Act:
-    """Return one command that is allowed."""
     name, effect = action["action"], action["effect"]
     label, kind, sentence = _words(escrow, name, effect, prefs)
     pending = [each["name"] for each in escrow["milestones"] if each["status"] != "released"]
@@ -138,7 +135,6 @@ _USUAL: Mapping[str, tuple[str, str, str]] = {
 
 
 def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any], prefs: Prefs) -> tuple[str, str, str]:
-    """Return what the button says, its kind, and a sentence."""
     label, kind, sentence = _USUAL.get(name, (titled(name), "", ""))
     match name:
         case A.DELIVER if escrow["status"] == EscrowStatus.DELIVERED:
@@ -161,5 +157,4 @@ def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any], pref
 
 
 def lines_move(effect: Mapping[str, Any]) -> bool:
-    """Return whether an effect pays the agent."""
     return bool(decimal(effect["to_agent"]) or decimal(effect["commission"]))

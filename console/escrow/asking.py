@@ -126,7 +126,6 @@ def shifted(text: str, places: int) -> str:
 
 
 def outside(currency: str, ways: tuple[Way, ...]) -> tuple[Way, ...]:
-    """Return those ways to pay from outside by which an escrow in a currency can be funded."""
     if currency == CREDIT:
         return ways
     return tuple(way for way in ways if way[0] == f"{COIN}{currency}" or (currency not in COINS and COIN not in way[0]))

@@ -36,8 +36,6 @@ from domain.escrow.state import FINAL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Milestone:
-    """A part of the work with its own price."""
-
     name: str
     status: Status
     amount: Amount
@@ -53,8 +51,6 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The latest delivery, and its number among those of the escrow."""
-
     number: int
     at: Moment
     note: str
@@ -73,8 +69,6 @@ class Signatory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A party's evidence."""
-
     by: str
     at: Moment
     note: str
@@ -101,8 +95,6 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One(FormPage):
-    """One escrow. `…_failed` is shown in place of a section that could not be read."""
-
     id: Ident
     status: Status
     story: str
@@ -290,7 +282,6 @@ def _signatories(escrow: Mapping[str, Any], prefs: Prefs) -> tuple[Signatory, ..
 
 
 def dispute_of(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> Dispute:
-    """Return the dispute of an escrow that has one."""
     dispute = escrow["dispute"]
 
     def evidence(*, is_payers: bool) -> tuple[Evidence, ...]:

@@ -34,7 +34,6 @@ class Due:
 
 
 def held(escrow: Mapping[str, Any]) -> Decimal:
-    """Return the amount held in escrow now."""
     with localcontext(EXACT):
         paid = decimal(escrow["released_amount"]) + decimal(escrow["commission_amount"])
         return decimal(escrow["funded_amount"]) - paid - decimal(escrow["refunded_amount"])
@@ -82,14 +81,12 @@ def stages(escrow: Mapping[str, Any], events: Sequence[Mapping[str, Any]], prefs
 
 
 def summary(escrow: Mapping[str, Any], prefs: Prefs) -> str:
-    """Return a sentence about the money of an escrow that has not ended."""
     if escrow["status"] == EscrowStatus.OPEN:
         return "Nothing is funded yet."
     return f"{_held(escrow, prefs)} held in escrow."
 
 
 def awaited(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
-    """Say who acts next."""
     match escrow["status"]:
         case EscrowStatus.OPEN:
             return f"{escrow['payer_name']} has to fund it."
@@ -111,7 +108,6 @@ def awaited(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> str:
 
 
 def takes_evidence(escrow: Mapping[str, Any], now: datetime) -> bool:
-    """Return whether evidence can still be added to the dispute of an escrow."""
     dispute = escrow["dispute"]
     return bool(dispute) and escrow["status"] not in FINAL and seconds_until(dispute["evidence_until"], now) > 0
 

@@ -39,7 +39,6 @@ def _base(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the escrows that the address asks for."""
     counted = lists.asked(visit, *view.FILTERS).counted(*view.TABBED)
     found = await lists.find(
         visit,
@@ -61,7 +60,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one escrow, with what the refusal of a command has to say."""
     escrow_id = visit.path("id")
     contract_id = "ctr_" + escrow_id.removeprefix("esc_")
     answers = await visit.ask_all(
@@ -98,7 +96,6 @@ def _linked(visit: Visit, path: str) -> str:
 
 
 async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what a command would do, and the form that gives it."""
     if status == 409:
         return await show_one(visit, form, status)
     escrow_id, parameter, decides = visit.path("id"), asking.ASKED.get(name, ""), name is A.RESOLVE
@@ -176,7 +173,6 @@ def _named(answer: Answer, name: EscrowAction) -> dict[str, Any]:
 
 
 async def give(visit: Visit, name: EscrowAction) -> Response:
-    """Give a command."""
     command = COMMANDS[name]
     form = await read_form(visit.request, *command.fields, *(("total",) if name is A.FUND else ()))
     escrow_id, body, source = visit.path("id"), command.body(form), form.text("source")
@@ -207,7 +203,6 @@ async def queue_of(visit: Visit, kind: queue.Kind, need: Permission) -> Response
 
 
 def _acts(below: Callable[..., Route], *names: EscrowAction) -> list[Route]:
-    """Return the routes of commands, each with the page that asks for it."""
     routes = []
     for name in names:
         path = f"/escrows/{{id}}/{PATHS[name]}"

@@ -12,14 +12,11 @@ from domain.common.money import CREDIT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One term."""
-
     label: str
     value: str
 
 
 def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
-    """Return every term that applies."""
     threshold = contract["validation_threshold"]
     needed, names = contract["required_signatures"], contract["signatories"]
     pairs = [
@@ -46,5 +43,4 @@ def terms(contract: Mapping[str, Any], prefs: Prefs) -> tuple[Fact, ...]:
 
 
 def _least(paid: Mapping[str, Any] | None, prefs: Prefs) -> str:
-    """Write the least that the payee is paid out."""
     return "nothing, the agent is your own" if paid is None else amount(paid["amount"], paid["currency"], prefs).text

@@ -118,7 +118,6 @@ def _tabs(
 
 
 def row(escrow: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Row:
-    """Return one escrow of the API as a list shows it."""
     due = next_moment(escrow)
     return Row(
         href=f"{base}/{escrow['id']}",

@@ -15,7 +15,6 @@ _PATH = "/exports"
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the exports, and the form of a new one."""
     visit.need(Permission.INSPECT if visit.me.is_platform else Permission.READ_BILLING)
     found = await lists.find(visit, _PATH, days=False, at=f"{visit.base}{_PATH}")
     can_order = not _is_of_others(visit)
@@ -29,7 +28,6 @@ def _is_of_others(visit: Visit) -> bool:
 
 
 async def order(visit: Visit) -> Response:
-    """Order an export of whole days."""
     if _is_of_others(visit):
         raise Refused(not_found(visit.request))
     form = await read_form(visit.request, "dataset", "format", "from", "to")
@@ -45,7 +43,6 @@ async def order(visit: Visit) -> Response:
 
 
 async def show_one(visit: Visit) -> Response:
-    """Show how far an export is, and its files."""
     body = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
     if visit.org_id:
         visit.theirs(body)
@@ -53,7 +50,6 @@ async def show_one(visit: Visit) -> Response:
 
 
 async def download(visit: Visit) -> Response:
-    """Hand on a file."""
     return visit.stream(f"{_PATH}/{visit.path('id')}/files/{visit.path('number')}", accept="*/*")
 
 

@@ -25,8 +25,6 @@ _DATASETS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """An export, and how far it is."""
-
     href: str
     what: str
     since: Moment
@@ -107,7 +105,6 @@ def _row(body: Mapping[str, Any], here: str, prefs: Prefs) -> Row:
 
 
 def one(body: Mapping[str, Any], prefs: Prefs, base: str) -> ExportPage:
-    """Return the page of an export."""
     here = f"{base}/exports"
     export, status = _row(body, here, prefs), body["status"]
     goes_on = status in {ExportStatus.QUEUED, ExportStatus.RUNNING}

@@ -51,7 +51,6 @@ async def link_of(visit: Visit, escrow: Mapping[str, Any]) -> Link | None:
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the rating of a job, and the form to those who can give or change it."""
     escrow_id = visit.path("id")
     escrow = visit.theirs((await visit.ask(f"/escrows/{escrow_id}")).need(), *_PARTIES)
     given, until = await given_of(visit, escrow), closes_at(visit, escrow)
@@ -69,7 +68,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def give(visit: Visit) -> Response:
-    """Give a rating, or change it."""
     form = await read_form(visit.request, *view.FIELDS)
     body = view.body(form)
     if not body["ratings"]:

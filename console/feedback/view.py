@@ -27,8 +27,6 @@ _QUESTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rated:
-    """The rating of one dimension, from 1 to 5."""
-
     label: str
     stars: str
 
@@ -44,8 +42,6 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One dimension of the form."""
-
     name: str
     label: str
     hint: str
@@ -82,7 +78,6 @@ def is_settled(escrow: Mapping[str, Any]) -> bool:
 
 
 def closes_at(escrow: Mapping[str, Any], window: timedelta) -> datetime:
-    """Return when the time to rate a settled escrow ends."""
     return datetime.fromisoformat(escrow["updated_at"]) + window
 
 
@@ -141,7 +136,6 @@ def _given(feedback: Mapping[str, Any], prefs: Prefs) -> Given:
 
 
 def values(feedback: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return what the form has before anything is chosen."""
     if feedback is None:
         return {}
     ratings = {name: str(rating) for name, rating in feedback["ratings"].items()}

@@ -27,13 +27,10 @@ class Row(entries.Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options(entries.Listing):
-    """The catalogue."""
-
     rows: tuple[Row, ...]
 
 
 def row(found: Mapping[str, Any], prefs: Prefs, **addresses: str) -> Row:
-    """Show an option."""
     quota, address = found["quota"], found["address"]
     drawn = None
     if quota is not None:
@@ -49,5 +46,4 @@ def row(found: Mapping[str, Any], prefs: Prefs, **addresses: str) -> Row:
 
 
 def typed(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return an option of the API as its form has it."""
     return {name: str(found[name] or "") for name in ("name", "category", "address", "quota", "quota_window")}

@@ -13,7 +13,6 @@ from console.visit import SignInNeeded
 
 
 async def show(request: Request) -> Response:
-    """Show every status and what it means."""
     console = console_of(request)
     try:
         visit = await begin(request, console)

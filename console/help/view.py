@@ -10,8 +10,6 @@ from console.widgets import Page
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A kind of object and its statuses."""
-
     label: str
     anchor: str
     statuses: tuple[Status, ...]
@@ -19,12 +17,9 @@ class Noun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Help(Page):
-    """The help page."""
-
     nouns: tuple[Noun, ...]
 
 
 def page(statuses: Mapping[str, Mapping[str, Status]] = STATUSES) -> Help:
-    """Return the page."""
     nouns = (Noun(titled(noun), noun, tuple(each.values())) for noun, each in statuses.items())
     return Help(title="Help", nouns=tuple(nouns))

@@ -45,16 +45,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expiring:
-    """Credits that expire."""
-
     amount: Amount
     at: Moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """What there is of a currency beside credits."""
-
     available: Amount
     in_escrow: Amount
     owed: Amount
@@ -74,8 +70,6 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home(Page):
-    """Home. `…_failed` is shown in place of a section that could not be read."""
-
     cards: tuple[Card, ...]
     holdings: tuple[Holding, ...]
     expiring: tuple[Expiring, ...]
@@ -148,7 +142,6 @@ def page(
 
 
 def _own(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, has: Mapping[str, bool]) -> Home:
-    """Return home without the organization's money."""
     credits, spent, tasks, prefs = answers["credits"], answers["spent"], answers.get("tasks"), naming.prefs
     available = amount(credits.body["available"], CREDIT, prefs) if credits.ok else None
     card = () if available is None else (Card(label="Available", amount=available, href="", note="Can be spent now"),)

@@ -25,8 +25,6 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """The names of a line's fields."""
-
     description: str
     quantity: str
     unit: str
@@ -34,13 +32,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuing(FormPage):
-    """The form of a draft."""
-
     lines: tuple[Line, ...]
 
 
 def page(form: Shown, base: str) -> Issuing:
-    """Return the form."""
     return Issuing(
         title="New invoice",
         crumbs=(Link(label="Invoices", href=f"{base}/invoices"),),
@@ -69,7 +64,6 @@ def draft(form: Form) -> dict[str, Any]:
 
 
 def names(form: Form) -> dict[str, str]:
-    """Return the form's names for the fields of the API."""
     found = {"due_in": "due_days", "lines": "description_1"}
     return found | {
         f"lines.{number}.{part}": f"{part}_{at}" for number, at in enumerate(_filled(form)) for part in _PARTS
@@ -77,7 +71,6 @@ def names(form: Form) -> dict[str, str]:
 
 
 def finalizing(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str) -> Asking:
-    """Return the page that asks before an invoice is made of a draft."""
     here, net = f"{base}/invoices/{invoice['id']}", amount(invoice["subtotal"], invoice["currency"], prefs)
     return Asking(
         title="Issue this invoice?",
@@ -99,7 +92,6 @@ def finalizing(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str)
 
 
 def discarding(invoice: Mapping[str, Any], form: Shown, base: str) -> Asking:
-    """Return the page that asks before a draft is discarded."""
     here = f"{base}/invoices/{invoice['id']}"
     return Asking(
         title=f"Discard {title_of(invoice)}?",

@@ -20,7 +20,6 @@ def _here(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the invoices that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS)
     new = "" if visit.org_id or not visit.may(Permission.OPERATE) else f"{visit.base}/invoices/new"
     naming = await visit.naming(() if visit.org_id else found.rows, "organization_id")
@@ -29,7 +28,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one invoice."""
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
     page = view.one(
         visit.theirs(answer.need()),
@@ -43,12 +41,10 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def pdf(visit: Visit) -> Response:
-    """Answer with the invoice as PDF."""
     return visit.stream(f"{_PATH}/{visit.path('id')}/pdf", accept="application/pdf")
 
 
 async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what is due, and how it can be paid."""
     visit.need(Permission.PAY)
     if status == 409:
         return await show_one(visit, form, status)
@@ -66,7 +62,6 @@ async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200)
 
 
 async def pay(visit: Visit) -> Response:
-    """Begin a payment of all that is due, and lead to where it is paid."""
     form = await read_form(visit.request, "by", "total")
     path, by = f"{_PATH}/{visit.path('id')}/pay", form.text("by")
     answer = await visit.order("POST", path, options(visit, by) | seen(form, by), form.key)
@@ -76,7 +71,6 @@ async def pay(visit: Visit) -> Response:
 
 
 async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask an operator before an invoice is voided."""
     visit.need(Permission.OPERATE)
     if status == 409:
         return await show_one(visit, form, status)
@@ -86,19 +80,16 @@ async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200
 
 
 async def void(visit: Visit) -> Response:
-    """Void an invoice that has no payments."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/void", {}, form.key)
     return await visit.concluded(form, answer, _here(visit), "invoice.voided", show=ask_to_void)
 
 
 async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that begins an invoice."""
     return await visit.render("invoice/new.html", issuing.page(form or blank(currency="USD"), visit.base), status)
 
 
 async def draft(visit: Visit) -> Response:
-    """Make a draft, whose page shows what it comes to."""
     form = await read_form(visit.request, *issuing.FIELDS)
     answer = await visit.order("POST", _PATH, issuing.draft(form), form.key)
     if answer.ok:
@@ -119,24 +110,20 @@ async def _asked(visit: Visit, form: Shown | None, status: int, *, finalizes: bo
 
 
 async def ask_to_finalize(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before an invoice is made of a draft."""
     return await _asked(visit, form, status, finalizes=True)
 
 
 async def finalize(visit: Visit) -> Response:
-    """Make an invoice of a draft."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/finalize", {}, form.key)
     return await visit.concluded(form, answer, _here(visit), "invoice.issued", show=ask_to_finalize)
 
 
 async def ask_to_discard(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a draft is discarded."""
     return await _asked(visit, form, status, finalizes=False)
 
 
 async def discard(visit: Visit) -> Response:
-    """Discard a draft."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}/invoices", "invoice.discarded", show=ask_to_discard)

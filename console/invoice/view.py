@@ -44,8 +44,6 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One invoice."""
-
     href: str
     number: str
     status: Status
@@ -59,8 +57,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoices(ListPage):
-    """The list."""
-
     across: bool
     statuses: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
@@ -81,24 +77,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """An amount below the lines."""
-
     label: str
     amount: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paid:
-    """The outcome of one payment."""
-
     payment: Link
     amount: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A credit note."""
-
     number: str
     reason: str
     at: Moment
@@ -168,7 +158,6 @@ def page(found: Found, naming: Naming, base: str, *, across: bool, new: str = ""
 
 
 def title_of(invoice: Mapping[str, Any]) -> str:
-    """Return the number of an invoice, or a substitute until it has one."""
     if invoice["number"]:
         return f"Invoice {invoice['number']}"
     word = "Draft" if invoice["status"] == InvoiceStatus.DRAFT else "Invoice"
@@ -176,7 +165,6 @@ def title_of(invoice: Mapping[str, Any]) -> str:
 
 
 def row(invoice: Mapping[str, Any], prefs: Prefs, base: str, organization: Sentence = ()) -> Row:
-    """Return one invoice of the API as a list shows it."""
     currency = invoice["currency"]
     return Row(
         href=f"{base}/invoices/{invoice['id']}",
@@ -192,7 +180,6 @@ def row(invoice: Mapping[str, Any], prefs: Prefs, base: str, organization: Sente
 
 
 def one(invoice: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, *, may_pay: bool, may_void: bool) -> One:
-    """Return the page of one invoice."""
     currency, here = invoice["currency"], f"{base}/invoices/{invoice['id']}"
     status = status_of("invoice", invoice["status"])
     is_open, is_draft = invoice["status"] == InvoiceStatus.OPEN, invoice["status"] == InvoiceStatus.DRAFT
@@ -292,7 +279,6 @@ def _taxed(rate: str, category: str, prefs: Prefs) -> str:
 
 
 def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
-    """Return what stands below the lines, in the order in which it is reckoned."""
     currency = invoice["currency"]
 
     def each(label: str, value: str) -> Sum:
@@ -338,7 +324,6 @@ def asking(
     payment_options: tuple[tuple[str, str, str], ...],
     voids: bool,
 ) -> Asking:
-    """Return the page that asks before an invoice is paid, or voided."""
     here, title = f"{base}/invoices/{invoice['id']}", title_of(invoice)
     due = amount(invoice["due"], invoice["currency"], prefs)
     if voids:

@@ -21,7 +21,6 @@ def _listed(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the keys that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS)
     manages = visit.may(Permission.MANAGE_KEYS)
     page = view.page(
@@ -41,7 +40,6 @@ _ADDED = (Permission.READ_BILLING.value, Permission.ACCEPT.value, Permission.REF
 
 
 async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that issues a key."""
     visit.need(Permission.MANAGE_KEYS)
     shown = form or blank(role="member")
     agents = await lists.choice(visit, "agents", shown.value("agent_id"), organization_id=visit.org_id)
@@ -67,14 +65,12 @@ async def issue(visit: Visit) -> Response:
 
 
 async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a key is revoked."""
     visit.need(Permission.MANAGE_KEYS)
     page = view.revoking(await lists.row_of(visit, _PATH), form or blank(), visit.choices.prefs, _listed(visit))
     return await visit.render("parts/asking.html", page, status)
 
 
 async def revoke(visit: Visit) -> Response:
-    """Revoke a key, and on the next page, if asked to, those that it issued."""
     return await revoke_at(visit, _listed(visit), ask_to_revoke)
 
 

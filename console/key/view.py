@@ -48,8 +48,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys(ListPage):
-    """The list."""
-
     states: tuple[Tab, ...]
     roles: tuple[tuple[str, str], ...]
     active: str
@@ -132,7 +130,6 @@ def row(
     *,
     attributes: bool = False,
 ) -> Row:
-    """Return one key of the API as it is shown."""
     prefs = naming.prefs
     state = state_of(key, now)
     may_revoke = state == "active" and key["role"] in {role.value for role in revocable}
@@ -157,12 +154,10 @@ def row(
 
 
 def grantable_by(role: str) -> frozenset[Role]:
-    """Return the roles of an organization whose keys and links a role may issue."""
     return GRANTABLE.get(Role(role), frozenset()) - PLATFORM_ROLES
 
 
 def revocable_by(role: str) -> frozenset[Role]:
-    """Return the roles of an organization whose keys a role may revoke, and whose links and sessions it may end."""
     return REVOCABLE.get(Role(role), frozenset()) - PLATFORM_ROLES
 
 
@@ -187,7 +182,6 @@ def issue(form: Shown, grantable: Collection[Role], agents: Choice, listed: str)
 
 
 def issued(key: Mapping[str, Any], prefs: Prefs, listed: str) -> Issued:
-    """Return the page that shows a new key's secret, this once."""
     return Issued(
         title="The key is issued" if key["secret"] else "This key was issued before",
         crumbs=(Link(label="API keys", href=listed),),
@@ -201,7 +195,6 @@ def issued(key: Mapping[str, Any], prefs: Prefs, listed: str) -> Issued:
 
 
 def revoking(key: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
-    """Return the page that asks before a key is revoked."""
     used = moment(key["last_used_at"], prefs).text if key["last_used_at"] else "never"
     return Asking(
         title="Revoke this key?",

@@ -18,7 +18,6 @@ _PATH = "/marketplace/purchases"
 
 
 async def show(visit: Visit) -> Response:
-    """Show what the organization has bought."""
     found = await lists.find(visit, "/marketplace/library", days=False)
     return await visit.render("library/list.html", view.page(found, visit.choices.prefs, visit.base), found.status)
 
@@ -31,7 +30,6 @@ async def _purchase(visit: Visit) -> dict[str, Answer]:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one purchase, with what may be done about it now."""
     answers = await _purchase(visit)
     purchase = answers["purchase"].body
     offer = await visit.ask(f"/marketplace/agents/{purchase['agent_id']}")
@@ -40,7 +38,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def ask(visit: Visit, name: str, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a purchase is given back or cancelled, with what comes back."""
     if status == 409:
         return await show_one(visit, form, status)
     answers = await _purchase(visit)
@@ -54,7 +51,6 @@ async def ask(visit: Visit, name: str, form: Shown | None = None, status: int = 
 
 
 async def give(visit: Visit, name: str) -> Response:
-    """Give a purchase back, or cancel it."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/{name}", {}, form.key)
     if answer.ok:

@@ -34,8 +34,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library(ListPage):
-    """The list."""
-
     rows: tuple[Row, ...]
     marketplace: str
 
@@ -62,7 +60,6 @@ class Purchase(FormPage):
 
 
 def page(found: Found, prefs: Prefs, base: str) -> Library:
-    """Return the list for what the API has."""
     return Library(
         title="Library",
         listed=found.listed("Library", {}),
@@ -72,7 +69,6 @@ def page(found: Found, prefs: Prefs, base: str) -> Library:
 
 
 def row(purchase: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
-    """Return one purchase of the API as it is listed."""
     return Row(
         href=f"{path}/{purchase['id']}",
         name=purchase["agent_name"],
@@ -159,7 +155,6 @@ def _money(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount
 
 
 def asking(purchase: Mapping[str, Any], action: Mapping[str, Any], form: Shown, prefs: Prefs, base: str) -> Asking:
-    """Return the page that asks before a purchase is given back or cancelled."""
     name, effect, here = action["action"], action["effect"], f"{base}/library/{purchase['id']}"
     label, kind, _ = COMMANDS[name]
     facts = [("Agent", purchase["agent_name"]), ("Price", price_of(purchase, prefs))]

@@ -94,8 +94,6 @@ class Profile(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking(FormPage):
-    """The page that asks before an agent is bought."""
-
     face: Face
     back: str
     buying: Buying
@@ -200,7 +198,6 @@ def asking(
 
 
 def costs_money(offer: Mapping[str, Any]) -> bool:
-    """Return whether an offer is paid in money, by a person."""
     return offer["currency"] not in {None, CREDIT}
 
 
@@ -308,7 +305,6 @@ def _facts(agent: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...
 def _costs(
     agent: Mapping[str, Any], offer: Mapping[str, Any] | None, price: Answer | None, prefs: Prefs
 ) -> tuple[str, ...]:
-    """Say what an agent costs by the job and, where it is sold, to buy."""
     pricing, terms = agent["pricing"], agent["terms"]
     listed = "" if pricing["amount"] is None else f"Listed at {job_price(agent, prefs)}. "
     found = [f"{listed}You agree on the price of your job before any money moves."]
@@ -339,6 +335,5 @@ def _between(bounds: Mapping[str, Any], prefs: Prefs) -> str:
 
 
 def _changed(times: float, prefs: Prefs) -> str:
-    """Write a multiplier of a price as a part of it."""
     change = exact(times) - 1
     return f"{percent(f'{change.copy_abs():f}', prefs)} {'less' if change < 0 else 'more'}"

@@ -44,12 +44,10 @@ def _around(visit: Visit) -> one.Around:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the agents that can be hired, as the address asks for them."""
     return await _list(visit, "/agents", view.FILTERS, _HIRED, is_for_sale=False)
 
 
 async def show_offers(visit: Visit) -> Response:
-    """Show the agents whose use is sold, as the address asks for them."""
     return await _list(visit, _PATH, view.OFFER_FILTERS, {}, is_for_sale=True)
 
 
@@ -69,7 +67,6 @@ def _library(visit: Visit) -> dict[str, Any]:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the profile of an agent, its own organization's too."""
     agent_id = visit.path("id")
     since = (datetime.now(UTC) - _HISTORY).date().isoformat()
     # What a unit costs is the reader's own price: the platform has none.
@@ -89,7 +86,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what buying an agent does and costs, and the form that buys it."""
     if status == 409:
         return await show_one(visit, form, status)
     around = _around(visit)
@@ -120,7 +116,6 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
 
 
 async def buy(visit: Visit) -> Response:
-    """Buy an agent as it was shown."""
     form = await read_form(visit.request, *_SHOWN, "uses", "by", many=("meter",))
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/purchase", order(visit, form), form.key)
     if answer.ok:

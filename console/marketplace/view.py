@@ -97,7 +97,6 @@ class Meter:
 
 
 def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is_for_sale: bool) -> Directory:
-    """Return the directory for what the API answered to `GET /agents`, or to `GET /marketplace/agents`."""
     here = f"{base}/marketplace"
     options = {"category": tuple((each, titled(each)) for each in categories), "model": MODELS, "sort": _SORTS}
     card = offer_card if is_for_sale else agent_card
@@ -125,7 +124,6 @@ def page(found: Found, prefs: Prefs, base: str, categories: Sequence[str], *, is
 
 
 def face_of(agent_id: str, shown: Mapping[str, Any]) -> Face:
-    """Return the face of an agent, or of an offer of it."""
     words = [word for word in shown["name"].split() if word[0].isalnum()] or ["?"]
     return Face(
         initials="".join(word[0] for word in words[:2]).upper(),
@@ -136,13 +134,11 @@ def face_of(agent_id: str, shown: Mapping[str, Any]) -> Face:
 
 
 def agent_card(agent: Mapping[str, Any], prefs: Prefs, here: str) -> Card:
-    """Return the card of an agent that can be hired."""
     price = job_price(agent, prefs) if agent["can_be_hired"] else "Cannot be hired now"
     return _card(agent["id"], agent, agent["description"] or "", price, prefs, here)
 
 
 def offer_card(offer: Mapping[str, Any], prefs: Prefs, here: str) -> Card:
-    """Return the card of an agent whose use is sold."""
     return _card(offer["agent_id"], offer, offer["summary"], price_of(offer, prefs), prefs, here)
 
 
@@ -160,7 +156,6 @@ def _card(agent_id: str, shown: Mapping[str, Any], text: str, price: str, prefs:
 
 
 def counted(number: int, noun: str, prefs: Prefs) -> str:
-    """Write a number of things."""
     return f"{count(number, prefs)} {noun}{'' if number == 1 else 's'}"
 
 
@@ -178,7 +173,6 @@ def job_price(agent: Mapping[str, Any], prefs: Prefs) -> str:
 
 
 def price_of(offer: Mapping[str, Any], prefs: Prefs) -> str:
-    """Write what an offer or a purchase costs, in words."""
     written = "" if offer["price"] is None else money(offer["price"], offer["currency"], prefs)
     match offer["model"]:
         case OfferModel.MONTHLY:

@@ -33,7 +33,6 @@ async def _order(
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the inbox."""
     visit.need(Permission.BE_NOTIFIED)
     found = await lists.find(visit, _PATH, "unread", days=False, at=view.BASE)
 
@@ -46,20 +45,17 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
     visit.need(Permission.BE_NOTIFIED)
     return await lists.csv(visit, _PATH, "notifications", "unread", days=False)
 
 
 async def read(visit: Visit) -> Response:
-    """Mark one as read."""
     form = await read_form(visit.request)
     path = f"{_PATH}/{visit.path('id')}/read"
     return await _order(visit, form, "POST", path, None, (view.BASE, "notification.read"), show)
 
 
 async def read_all(visit: Visit) -> Response:
-    """Mark as read what the page has shown, and what is older."""
     form = await read_form(visit.request, "until")
     body = {"until": form.text("until")}
     return await _order(visit, form, "POST", f"{_PATH}/read", body, (view.BASE, "notification.all_read"), show)
@@ -74,7 +70,6 @@ async def _channels(visit: Visit, status: int, *, form: Shown | None = None, cod
 
 
 async def show_channels(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the channels, and the form that adds one."""
     return await _channels(visit, status, form=form)
 
 
@@ -83,7 +78,6 @@ async def _show_codes(visit: Visit, form: Shown, status: int) -> Response:
 
 
 async def add(visit: Visit) -> Response:
-    """Add a channel, which is sent a code."""
     form = await read_form(visit.request, "kind", "target")
     name = "url" if form.text("kind") == ChannelKind.SLACK else "address"
     body = {"kind": form.text("kind"), name: form.text("target")}
@@ -91,21 +85,18 @@ async def add(visit: Visit) -> Response:
 
 
 async def verify(visit: Visit) -> Response:
-    """Give the code back that the channel was sent."""
     form = await read_form(visit.request, "code")
     path, body = f"{_CHANNELS}/{visit.path('id')}/verify", {"code": form.text("code")}
     return await _order(visit, form, "POST", path, body, (view.CHANNELS, "channel.verified"), _show_codes)
 
 
 async def resend(visit: Visit) -> Response:
-    """Have another code sent."""
     form = await read_form(visit.request)
     path = f"{_CHANNELS}/{visit.path('id')}/resend"
     return await _order(visit, form, "POST", path, None, (view.CHANNELS, "channel.resent"), _show_codes)
 
 
 async def ask_to_remove(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a channel is removed."""
     visit.need(Permission.BE_NOTIFIED)
     mine = (await visit.ask(_CHANNELS)).need()["data"]
     found: Mapping[str, Any] | None = next((each for each in mine if each["id"] == visit.path("id")), None)
@@ -115,7 +106,6 @@ async def ask_to_remove(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def remove(visit: Visit) -> Response:
-    """Remove a channel."""
     form = await read_form(visit.request)
     path = f"{_CHANNELS}/{visit.path('id')}"
     return await _order(visit, form, "DELETE", path, None, (view.CHANNELS, "channel.removed"), ask_to_remove)

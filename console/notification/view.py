@@ -90,8 +90,6 @@ class Channels(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
-    """The preference for one type of notification on the channel that is shown."""
-
     name: str
     says: str
     must_reach: bool
@@ -116,7 +114,6 @@ class Preferences(FormPage):
 
 
 def tabs(current: str) -> tuple[Tab, ...]:
-    """Return the parts of these pages, with the one that is shown marked."""
     return tuple(Tab(label=label, href=href, current=href == current) for label, href in _PARTS)
 
 
@@ -176,12 +173,10 @@ def _channel(found: Mapping[str, Any], code: Shown, prefs: Prefs, refused: str) 
 
 
 def kind_named(kind: str) -> str:
-    """Return a kind of channels in words."""
     return next((word for value, word, _ in KINDS if value == kind), kind)
 
 
 def removing(found: Mapping[str, Any], form: Shown) -> Asking:
-    """Return the page that asks before a channel is removed."""
     return Asking(
         title="Remove this channel?",
         back=CHANNELS,

@@ -57,8 +57,6 @@ WHERE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """An amount of an effect."""
-
     label: str
     amount: Amount
 
@@ -128,7 +126,6 @@ _CONFIRMED = frozenset(
 
 
 def act(action: Mapping[str, Any], prefs: Prefs, here: str) -> Act:
-    """Return one command that has an effect."""
     label, kind, sentence = _WORDS[action["action"]]
     if not action["allowed"]:
         label, sentence = f"Ask to {label[0].lower()}{label[1:]}", f"{_BY_TWO} {sentence}"

@@ -67,8 +67,6 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Money on its way back."""
-
     status: Status
     amount: Amount
     taken: Amount | None
@@ -80,8 +78,6 @@ class Refund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chargeback:
-    """What a bank asks back of the payment."""
-
     label: str
     href: str
     status: Status
@@ -272,7 +268,6 @@ def _own_refund(actions: Sequence[Mapping[str, Any]], prefs: Prefs) -> tuple[tup
 
 
 def _names(payment: Mapping[str, Any], around: Around) -> Mapping[str, str]:
-    """Return the name of what is paid for, by its id."""
     ids = (payment[f"{noun}_id"] for noun in ("escrow", "invoice", "agent"))
     return {id: around.about for id in ids if id is not None and around.about}
 

@@ -39,7 +39,6 @@ _LINKS = {"escrow": "escrows", "invoice": "invoices", "dispute": "disputes", "tr
 
 
 async def show(visit: Visit) -> Response:
-    """Show the payments that the address asks for."""
     counted = lists.asked(visit, *view.FILTERS).counted("status")
     found = await lists.find(visit, _PATH, *view.FILTERS, beside={"summary": (f"{_PATH}/summary", counted)})
     across = not visit.org_id
@@ -77,7 +76,6 @@ def _around(visit: Visit, payment: Answer, about: str = "") -> one.Around:
 
 
 def _final(settings: Settings) -> dict[str, int]:
-    """Return after how many confirmations coins count."""
     on_ethereum = settings.evm_confirmations
     return {
         "BTC": settings.btc_confirmations,
@@ -88,7 +86,6 @@ def _final(settings: Settings) -> dict[str, int]:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one payment, with what the refusal of a command has to say."""
     payment_id = visit.path("id")
     answers = await visit.ask_all(
         payment=(f"{_PATH}/{payment_id}", {}),
@@ -105,13 +102,11 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def receipt(visit: Visit) -> Response:
-    """Answer with the receipt as PDF."""
     payment_id = visit.path("id")
     return visit.stream(f"{_PATH}/{payment_id}/receipt", accept="application/pdf", name=f"receipt-{payment_id}.pdf")
 
 
 async def go(visit: Visit) -> Response:
-    """Lead to the provider's page."""
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
     page = way.go(visit.theirs(answer.need()), _around(visit, answer))
     return await visit.render("payment/go.html", page)
@@ -133,7 +128,6 @@ async def come_back(visit: Visit) -> Response:
 
 
 async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what a command would do, and the form that gives it."""
     if status == 409:
         return await show_one(visit, form, status)
     payment_id, is_known = visit.path("id"), form or name not in PREVIEWED or "amount" in visit.request.query_params
@@ -201,7 +195,6 @@ _NOTICES = {
 
 
 async def give(visit: Visit, name: PaymentAction) -> Response:
-    """Give a command."""
     form = await read_form(visit.request, *_FIELDS.get(name, ()))
     body: dict[str, Any] = {each: form.text(each) for each in _FIELDS.get(name, ()) if form.maybe(each)}
     if "credit_note" in body:
@@ -226,7 +219,6 @@ async def give(visit: Visit, name: PaymentAction) -> Response:
 
 
 def _acts(below: Callable[..., Route], *names: PaymentAction) -> list[Route]:
-    """Return the routes of commands, each with the page that asks for it."""
     routes = []
     for name in names:
         path = f"{_PATH}/{{id}}/{PATHS[name]}"

@@ -52,12 +52,10 @@ PURPOSES: Mapping[str, str] = {
 
 
 def company(provider: str) -> str:
-    """Return what people call a provider."""
     return _COMPANIES.get(provider) or PROVIDERS.get(provider, provider)
 
 
 def package_named(name: str) -> str:
-    """Return what people call a package of credits."""
     return titled(name)
 
 
@@ -125,7 +123,6 @@ def _tab(asked: Asked, summary: Answer, label: str, statuses: tuple[PaymentStatu
 
 
 def row(payment: Mapping[str, Any], naming: Naming, base: str, run: str = "") -> Row:
-    """Return one payment of the API as a list shows it."""
     prefs = naming.prefs
     return Row(
         href=f"{base}/payments/{payment['id']}",

@@ -50,7 +50,6 @@ class Return(Page):
 
 
 def go(payment: Mapping[str, Any], around: Around) -> Go:
-    """Return the page that leads to the provider."""
     here = f"{around.base}/payments/{payment['id']}"
     url = payment["approval_url"] if payment["status"] in AWAITED else None
     provider = external(f"Continue to {company(payment['provider'])}", url or "")
@@ -90,7 +89,6 @@ _FOR = (
 
 
 def back(answer: Answer, base: str, prefs: Prefs) -> Return:
-    """Return the page for the returning payer, from the books."""
     payment = answer.need()
     here, status = f"{base}/payments/{payment['id']}", payment["status"]
     shown, fulfilment = status_of("payment", status), payment["fulfilment"]

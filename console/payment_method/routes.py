@@ -23,7 +23,6 @@ def _here(visit: Visit) -> str:
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the stored methods as they are at the provider now."""
     visit.need(Permission.PAY)
     of = figures.chosen({"compare": "none"}, datetime.now(UTC).date(), _here(visit), "UTC")
     counts = ("payments.succeeded", "payments.failed")
@@ -49,7 +48,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def add(visit: Visit) -> Response:
-    """Lead to the provider's page, where methods are entered."""
     form = await read_form(visit.request)
     back = visit.address_of("/payment-methods")
     answer = await visit.order("POST", "/billing/portal", {"return_url": back} if back else {}, form.key)
@@ -72,7 +70,6 @@ async def fill_in(visit: Visit, form: Shown | None = None, status: int = 200, *,
 
 
 async def open_form(visit: Visit) -> Response:
-    """Make a setup intent, and show the form that its secret opens."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", "/billing/setup-intent", None, form.key)
     if not answer.ok:
@@ -89,14 +86,12 @@ async def come_back(visit: Visit) -> Response:
 
 
 async def make_default(visit: Visit) -> Response:
-    """Have a method charged when no other one is named."""
     form = await read_form(visit.request)
     answer = await visit.order("PUT", f"{_PATH}/{visit.path('id')}/default", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "payment_method.default", show=show)
 
 
 async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a method is removed."""
     visit.need(Permission.PAY)
     answer = await visit.ask(_PATH, **visit.scope)
     found = next((each for each in answer.need()["data"] if each["id"] == visit.path("id")), None)
@@ -107,7 +102,6 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
 
 
 async def remove(visit: Visit) -> Response:
-    """Remove a method permanently."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "payment_method.removed", show=partial(ask))

@@ -50,8 +50,6 @@ class Methods(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removing(FormPage):
-    """Asks before a method is removed."""
-
     method: Method
     back: str
 
@@ -80,22 +78,18 @@ class Filling(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portal(Page):
-    """Leads to the provider's page for payment methods."""
-
     portal: External
     refresh: str
     back: str
 
 
 def words_of(method: Mapping[str, Any]) -> str:
-    """Write a stored method, such as `Visa ending in 4242`."""
     kind = method["brand"] or method["type"]
     name = _BRANDS.get(kind) or TYPES.get(kind) or titled(str(kind))
     return f"{name} ending in {method['last4']}" if method["last4"] else name
 
 
 def method(found: Mapping[str, Any], path: str) -> Method:
-    """Return one method of the API as it is shown."""
     month, year = found["exp_month"], found["exp_year"]
     return Method(
         name=words_of(found),
@@ -140,7 +134,6 @@ def page(
 
 
 def _outcomes(answer: Answer, prefs: Prefs) -> tuple[Meter, ...]:
-    """Show for each method how many of the payments by it succeeded, the most used first."""
     found = list[tuple[int, Meter]]()
     for row in answer.body["rows"] if answer.ok else ():
         named = {each["metric"]: int(Decimal(each["value"] or 0)) for each in row["values"]}
@@ -162,7 +155,6 @@ def _called(provider: str, method: str | None) -> str:
 
 
 def removing(found: Mapping[str, Any], form: Shown, path: str) -> Removing:
-    """Return the page that asks before a method is removed."""
     shown = method(found, path)
     return Removing(
         title=f"Remove {shown.name}",
@@ -191,7 +183,6 @@ def filling(script: str, key: str, secret: str, path: str, form: Shown) -> Filli
 
 
 def portal(url: str, path: str) -> Portal:
-    """Return the page that leads to the provider's."""
     link = external("Go to the provider's page", url)
     return Portal(
         title="Payment methods at the provider",

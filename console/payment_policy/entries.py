@@ -93,12 +93,9 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The list of a kind, and the forms that add, change and remove an entry."""
-
     kind: Kind
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes of these pages."""
         pages = f"/payment-policies{self.kind.part}"
         return (
             tenant(pages, self.show),
@@ -119,7 +116,6 @@ class Entries:
         return Set(form=form, crumbs=crumbs, choices=tuple(self.kind.choices.items()), **own)
 
     async def show(self, visit: Visit) -> Response:
-        """Show the list."""
         visit.need(Permission.READ_BILLING)
         answer: Answer = await visit.ask(self.kind.path, **visit.scope)
         prefs, may, here = visit.choices.prefs, visit.may(Permission.MANAGE_SPENDING), self._here(visit)
@@ -139,7 +135,6 @@ class Entries:
         return await visit.render(f"{self.kind.templates}/list.html", page)
 
     async def ask_to_add(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-        """Show the form of a new entry."""
         visit.need(Permission.MANAGE_SPENDING)
         title, label, action = f"New {self.kind.one}", f"Add the {self.kind.noun}", f"{self._here(visit)}/new"
         shown = form or blank(**self.kind.begins)
@@ -163,7 +158,6 @@ class Entries:
         return visit.theirs(found)
 
     async def ask_to_change(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-        """Show an entry in the form that changes it."""
         visit.need(Permission.MANAGE_SPENDING)
         found = await self._found(visit)
         title, label = found[self.kind.facts[0][1]], f"Change the {self.kind.noun}"
@@ -178,7 +172,6 @@ class Entries:
         return await self._put(visit, replace(form, values={**form.values, "name": found["name"]}), self.ask_to_change)
 
     async def ask_to_remove(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-        """Ask before an entry is removed."""
         visit.need(Permission.MANAGE_SPENDING)
         found, here = await self._found(visit), self._here(visit)
         page = Asking(
@@ -193,7 +186,6 @@ class Entries:
         return await visit.render("parts/asking.html", page, status)
 
     async def remove(self, visit: Visit) -> Response:
-        """Remove an entry."""
         form = await read_form(visit.request)
         answer = await visit.order("DELETE", f"{self.kind.path}/{visit.path('id')}", None, form.key)
         done = f"{self.kind.noun}.removed"

@@ -26,14 +26,12 @@ def _own(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the policies that were set."""
     found = await lists.find(visit, _PATH, days=False)
     page = view.page(found, visit.choices.prefs, _here(visit), may_change=visit.may(Permission.MANAGE_SPENDING))
     return await visit.render("payment_policy/list.html", page, found.status)
 
 
 async def ask_to_set(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that sets a policy, with the default."""
     visit.need(Permission.MANAGE_SPENDING)
     # The default is what holds where nothing is set; a policy of the organization begins what is nearer.
     default = (await visit.ask(f"{_PATH}/effective", **visit.scope)).need()
@@ -45,7 +43,6 @@ async def ask_to_set(visit: Visit, form: Shown | None = None, status: int = 200)
 
 
 async def set_it(visit: Visit) -> Response:
-    """Set a policy where there is none."""
     form = await read_form(visit.request, "subject", *terms.FIELDS)
     kind, _, chosen = form.text("subject").partition(":")
     body = {**terms.policy(form), "subject": {"type": kind, "id": chosen or None}, "version": 0, **visit.scope}
@@ -57,7 +54,6 @@ async def _found(visit: Visit) -> Mapping[str, Any]:
 
 
 async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show a policy in the form that changes it."""
     visit.need(Permission.MANAGE_SPENDING)
     found = await _found(visit)
     page = view.change(found, form or blank(**terms.typed(found)), _here(visit))
@@ -65,7 +61,6 @@ async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def change(visit: Visit) -> Response:
-    """Replace a policy, of the version that was shown."""
     form = await read_form(visit.request, "version", *terms.FIELDS)
     found, version = await _found(visit), form.text("version")
     subject = {"type": found["subject"]["type"], "id": found["subject"]["id"]}
@@ -80,14 +75,12 @@ async def _concluded(visit: Visit, form: Any, body: Mapping[str, Any], notice: s
 
 
 async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a policy is deleted."""
     visit.need(Permission.MANAGE_SPENDING)
     page = view.deleting(await _found(visit), form or blank(), _here(visit))
     return await visit.render("parts/asking.html", page, status)
 
 
 async def delete(visit: Visit) -> Response:
-    """Delete a policy."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", _own(visit), None, form.key)
     return await visit.concluded(form, answer, _here(visit), "policy.deleted", show=ask_to_delete)

@@ -57,7 +57,6 @@ def policy(form: Form) -> dict[str, Any]:
 
 
 def names() -> dict[str, str]:
-    """Return the form's names for the fields of the API."""
     found = {"subject.id": "subject", "crypto": "crypto_primary"}
     found |= {f"crypto.fallbacks.{number}": "crypto_fallbacks" for number in range(len(MethodKind))}
     for what, how in _LISTS:
@@ -66,7 +65,6 @@ def names() -> dict[str, str]:
 
 
 def typed(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return a policy of the API as its form has it."""
     crypto = found["crypto"]
     values = {name: written(found[name]) for name in AMOUNTS if found[name] is not None}
     values |= {f"{what}_{how}": "\n".join(found[what][how]) for what, how in _LISTS}
@@ -85,7 +83,6 @@ def typed(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def kinds(text: str) -> list[str]:
-    """Return the kinds in a typed list, whatever their case."""
     words = text.replace(",", " ").split()
     return [_TYPED.get(word.casefold(), word) for word in words]
 

@@ -64,7 +64,6 @@ def tabs(here: str, current: str) -> tuple[Tab, ...]:
 
 
 def page(found: Found, prefs: Prefs, here: str, *, may_change: bool) -> Policies:
-    """Return the list of policies."""
     return Policies(
         title="Payment policies",
         lead=LEAD,
@@ -114,7 +113,6 @@ def _approval(found: Mapping[str, Any], prefs: Prefs) -> str:
 
 
 def create(form: Shown, choices: Mapping[str, Choice], here: str, *, is_first: bool) -> Set:
-    """Return the form of a new policy."""
     subjects = [
         (f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each['name']}")
         for kind, choice in choices.items()
@@ -139,7 +137,6 @@ def create(form: Shown, choices: Mapping[str, Choice], here: str, *, is_first: b
 
 
 def change(found: Mapping[str, Any], form: Shown, here: str) -> Set:
-    """Return the form that changes a policy."""
     return _set(
         form,
         here,
@@ -166,7 +163,6 @@ def _set(form: Shown, here: str, **own: Any) -> Set:
 
 
 def deleting(found: Mapping[str, Any], form: Shown, here: str) -> Asking:
-    """Return the page that asks before a policy is deleted."""
     return Asking(
         title="Delete this policy?",
         back=here,

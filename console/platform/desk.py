@@ -22,7 +22,6 @@ def shown_to(need: Permission, path: str, page: Page) -> Route:
 
 
 def operators(path: str, page: Page) -> Route:
-    """Return the route of a page that operators work on and auditors of the platform read."""
     return shown_to(Permission.INSPECT, path, page)
 
 

@@ -10,7 +10,6 @@ from console.visit import Visit
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what was chosen."""
     return await visit.render("preferences/page.html", view.page(visit.choices, form), status)
 
 

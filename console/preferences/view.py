@@ -11,8 +11,6 @@ Options = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences(FormPage):
-    """The preferences page; themes and locales are values and their words."""
-
     themes: tuple[tuple[str, str, str], ...]
     zones: tuple[str, ...]
     locales: Options
@@ -20,7 +18,6 @@ class Preferences(FormPage):
 
 
 def page(choices: Choices, form: Shown | None = None) -> Preferences:
-    """Return the page with what was chosen."""
     values = {"theme": choices.theme, "zone": choices.zone or "UTC", "locale": choices.locale}
     return Preferences(
         title="Preferences",

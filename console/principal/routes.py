@@ -23,7 +23,6 @@ def _listed(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show who can act for the organization."""
     visit.need(Permission.READ_AUDIT)
     found = await lists.find(visit, _PATH, *view.FILTERS, days=False)
     manages = visit.may(Permission.MANAGE_KEYS)
@@ -39,7 +38,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
     visit.need(Permission.READ_AUDIT)
     return await lists.csv(visit, _PATH, "people", *view.FILTERS, days=False)
 
@@ -53,7 +51,6 @@ async def ask_to_invite(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def invite(visit: Visit) -> Response:
-    """Mail an invitation."""
     form = await read_form(visit.request, "email", "role")
     body = {"email": form.text("email"), "role": form.text("role"), **visit.scope}
     answer = await visit.order("POST", "/invitations", body, form.key)
@@ -61,21 +58,18 @@ async def invite(visit: Visit) -> Response:
 
 
 async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a principal is revoked."""
     visit.need(Permission.MANAGE_KEYS)
     page = view.revoking(await _person(visit), form or blank(), _listed(visit))
     return await visit.render("parts/asking.html", page, status)
 
 
 async def revoke(visit: Visit) -> Response:
-    """Revoke a principal."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", key=form.key, query=visit.scope)
     return await visit.concluded(form, answer, _listed(visit), "person.revoked", show=ask_to_revoke)
 
 
 async def _person(visit: Visit) -> Mapping[str, Any]:
-    """Return the principal of the address."""
     name = visit.path("id")
     found = (await visit.ask(_PATH, q=name, limit=lists.ROWS, **visit.scope)).need()["data"]
     person: Mapping[str, Any] | None = next((each for each in found if each["principal"] == name), None)

@@ -89,7 +89,6 @@ def row(
     grantable: Collection[Role],
     revocable: Collection[Role],
 ) -> PersonRow:
-    """Return one principal of the API as it is shown."""
     name, role = person["principal"], person["role"]
     pending = person["status"] == "invited"
     return PersonRow(
@@ -114,7 +113,6 @@ def row(
 
 
 def invite(form: Shown, grantable: Collection[Role], listed: str) -> Invite:
-    """Return the form that invites a person."""
     return Invite(
         title="Invite a person",
         crumbs=(Link(label="People", href=listed),),
@@ -125,7 +123,6 @@ def invite(form: Shown, grantable: Collection[Role], listed: str) -> Invite:
 
 
 def revoking(person: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a principal is revoked."""
     pending = person["status"] == "invited"
     return Asking(
         title="Revoke this invitation?" if pending else f"Revoke {person['principal']}?",

@@ -26,8 +26,6 @@ class Tier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeable:
-    """A project that is deployed, and where it is undeployed."""
-
     name: str
     slug: str
     undeploy: str
@@ -67,12 +65,10 @@ def left(limit: Mapping[str, Any]) -> int | None:
 
 
 def full(limits: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Return whether there is no room for another project, and whether for another deployment."""
     return left(limits["projects"]) == 0, left(limits["deployments"]) == 0
 
 
 def used(limits: Mapping[str, Any], prefs: Prefs) -> str:
-    """Say how many projects there are and may be."""
     return f"{_used(limits['projects'], prefs)} projects, {_used(limits['deployments'], prefs)} deployed."
 
 
@@ -123,7 +119,6 @@ def _title(no_project: bool, no_deployment: bool) -> str:
 
 
 def _tiers(plans: list[Mapping[str, Any]], limits: Mapping[str, Any], prefs: Prefs) -> tuple[Tier, ...]:
-    """Return the plans that have more room for what is full, without the slots that are held already."""
     slots, own = limits["slots"]["free"] + limits["slots"]["in_use"], limits["slot_price"]["currency"]
     parts = (("projects", "projects"), ("deployments", "deploys"))
     wanted = [(part, of_plan) for part, of_plan in parts if left(limits[part]) == 0]

@@ -38,7 +38,6 @@ def _ways(visit: Visit) -> dict[str, str]:
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the projects that the address asks for, and how many more there may be."""
     here = _here(visit)
     found = await lists.find(visit, _PATH, "q", at=here, beside={"limits": (_LIMITS, visit.scope)})
     keys, ways = tuple(blank() for _ in found.rows), _ways(visit)
@@ -65,7 +64,6 @@ async def show_room(visit: Visit) -> Response:
 
 
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that makes a project."""
     visit.need(Permission.MANAGE_PROJECTS)
     limits = await visit.ask(_LIMITS, **visit.scope)
     page = view.create(limits, form or blank(), visit.choices.prefs, _here(visit), _ways(visit))
@@ -73,7 +71,6 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def create(visit: Visit) -> Response:
-    """Make a project."""
     form = await read_form(visit.request, "name", "slug", "deploy_type")
     body = {name: form.text(name) for name in ("name", "slug", "deploy_type") if form.maybe(name)}
     answer = await visit.order("POST", _PATH, body, form.key)
@@ -81,21 +78,18 @@ async def create(visit: Visit) -> Response:
 
 
 async def deploy(visit: Visit) -> Response:
-    """Deploy a project."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "project.deployed", show=show)
 
 
 async def ask_to_undeploy(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a project is undeployed."""
     visit.need(Permission.MANAGE_PROJECTS)
     project = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
     return await visit.render("parts/asking.html", view.undeploying(project, form or blank(), _here(visit)), status)
 
 
 async def undeploy(visit: Visit) -> Response:
-    """Undeploy a project, which frees its place."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}/deploy", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "project.undeployed", show=ask_to_undeploy)
@@ -145,7 +139,6 @@ def _refused(answer: Answer) -> dict[str, str]:
 
 
 async def buy(visit: Visit) -> Response:
-    """Begin the payment, and lead to where it is paid."""
     form = await read_form(visit.request, "slots", "by", "total")
     typed = form.text("slots")
     # What is no number goes on as it was typed: the API says what is wrong with it.

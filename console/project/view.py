@@ -158,7 +158,6 @@ def page(
 
 
 def banner(limits: Mapping[str, Any], prefs: Prefs, ways: Mapping[str, str]) -> Banner:
-    """Say how many projects there are and may be, and warn one before a limit and at it."""
     projects, deployments = limits["projects"], limits["deployments"]
     least = min((each for each in (left(projects), left(deployments)) if each is not None), default=None)
     text = used(limits, prefs)
@@ -193,7 +192,6 @@ def _row(project: Mapping[str, Any], form: Shown, prefs: Prefs, here: str, *, ma
 
 
 def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[str, str]) -> Create:
-    """Return the page that makes a project."""
     shown = banner(limits.body, prefs, ways) if limits.ok else None
     return Create(
         title="New project",
@@ -206,7 +204,6 @@ def create(limits: Answer, form: Shown, prefs: Prefs, here: str, ways: Mapping[s
 
 
 def undeploying(project: Mapping[str, Any], form: Shown, here: str) -> Asking:
-    """Return the page that asks before a project is undeployed."""
     freed = "Its slot is free for another project." if project["occupies_slot"] else "Its place is free for another."
     return Asking(
         title="Undeploy this project?",

@@ -19,8 +19,6 @@ _WHY_NOT = {"not_connected": "Paid outside and reported"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row(entries.Row):
-    """One method."""
-
     label: str
     name: str
     kind: str
@@ -31,14 +29,11 @@ class Row(entries.Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Methods(entries.Listing):
-    """The list."""
-
     rows: tuple[Row, ...]
     measured_after: int = MEASURED_AFTER
 
 
 def row(found: Mapping[str, Any], prefs: Prefs, **addresses: str) -> Row:
-    """Show a method."""
     attempts = found["attempts"]
     good = f"{count(found['succeeded'], prefs)} of {count(attempts, prefs)} succeeded" if attempts else "None yet"
     return Row(
@@ -72,7 +67,6 @@ def fee(form: Form) -> dict[str, Any] | None:
 
 
 def typed(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return a method of the API as its form has it."""
     values = {name: str(found[name]) for name in ("name", "label", "kind")}
     given = found["fee"]
     if given is None:

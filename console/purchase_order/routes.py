@@ -29,7 +29,6 @@ def _own(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show what waits for an approval, and the purchases that the address asks for."""
     waiting: Wanted = (_PATH, {"status": "needs_approval", "limit": _WAITING, **visit.scope})
     reported: Wanted = (_PATH, {"unconfirmed": "true", "limit": _WAITING, **visit.scope})
     beside = {"waiting": waiting, "reported": reported}
@@ -58,7 +57,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def grant(visit: Visit) -> Response:
-    """Approve a purchase exactly as the page has shown it."""
     form = await read_form(visit.request, "digest", "reason", "reserve", "refusing", "lift")
     body: dict[str, Any] = {"digest": form.text("digest"), "reason": form.maybe("reason")}
     if form.text("reserve"):
@@ -76,14 +74,12 @@ async def grant(visit: Visit) -> Response:
 
 
 async def refuse(visit: Visit) -> Response:
-    """Refuse a purchase."""
     form = await read_form(visit.request, "reason")
     answer = await visit.order("POST", f"{_own(visit)}/refuse", {"reason": form.maybe("reason")}, form.key)
     return await _decided(visit, answer, form, "purchase.refused")
 
 
 async def confirm(visit: Visit) -> Response:
-    """Confirm or correct what was charged and refunded in all."""
     form = await read_form(visit.request, "digest", "charged", "refunded", "reason")
     body = {"charged": form.number("charged"), "refunded": form.number("refunded"), "reason": form.maybe("reason")}
     body["digest"] = form.text("digest")
@@ -92,7 +88,6 @@ async def confirm(visit: Visit) -> Response:
 
 
 async def cancel(visit: Visit) -> Response:
-    """End a purchase that renews."""
     form = await read_form(visit.request, "digest", "charged", "refunded", "reason")
     answer = await visit.order("POST", f"{_own(visit)}/cancel", None, form.key)
     return await _decided(visit, answer, form, "purchase.ended")

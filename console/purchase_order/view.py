@@ -79,8 +79,6 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to pay."""
-
     method: str
     status: Status
     at: Moment
@@ -90,8 +88,6 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What one person has decided."""
-
     by: str
     word: str
     at: Moment
@@ -100,8 +96,6 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """A way to pay, and how it can be used."""
-
     label: str
     use: str
 

@@ -19,7 +19,6 @@ def _one(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the reports that are made."""
     _need(visit)
     answers = await visit.ask_all(reports=(_PATH, visit.scope), templates=(_TEMPLATES, {}))
     may_create = visit.may(Permission.MANAGE_REPORTS)
@@ -34,7 +33,6 @@ def _need(visit: Visit) -> None:
 
 
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form of a new report."""
     visit.need(Permission.MANAGE_REPORTS)
     templates = await visit.ask(_TEMPLATES)
     page = view.new(templates, form or blank(format="html"), visit.base, visit.choices.zone or "UTC")
@@ -42,7 +40,6 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def create(visit: Visit) -> Response:
-    """Make a report."""
     form = await read_form(visit.request, "name", "template", "schedule", "format", "recipients")
     body = {
         "name": form.text("name"),
@@ -64,7 +61,6 @@ async def _found(visit: Visit) -> Mapping[str, Any]:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show a report with the files of its runs."""
     answers = await visit.ask_all(
         report=(_one(visit), {}),
         templates=(_TEMPLATES, {}),
@@ -83,28 +79,24 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def run(visit: Visit) -> Response:
-    """Compute a period that is over."""
     form = await read_form(visit.request, "period")
     answer = await visit.order("POST", f"{_one(visit)}/runs", {"period": form.text("period")}, form.key)
     return await visit.concluded(form, answer, f"{visit.base}{_one(visit)}", "report.running", show=show_one)
 
 
 async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a report is deleted."""
     visit.need(Permission.MANAGE_REPORTS)
     page = view.deleting(await _found(visit), form or blank(), visit.base)
     return await visit.render("parts/asking.html", page, status)
 
 
 async def delete(visit: Visit) -> Response:
-    """Delete a report."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", _one(visit), None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}{_PATH}", "report.deleted", show=ask_to_delete)
 
 
 async def download(visit: Visit) -> Response:
-    """Hand on the file of a run."""
     return visit.stream(f"{_one(visit)}/runs/{visit.path('number')}/file", accept="*/*")
 
 

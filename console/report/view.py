@@ -55,8 +55,6 @@ class Reports(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewReport(FormPage):
-    """The form of a new report."""
-
     templates: tuple[tuple[str, str, str], ...]
     schedules: tuple[tuple[str, str], ...]
     formats: tuple[tuple[str, str], ...]
@@ -92,7 +90,6 @@ class ReportPage(FormPage):
 
 
 def several(answer: Answer, templates: Answer, prefs: Prefs, base: str, *, may_create: bool) -> Reports:
-    """Return the list."""
     here, known = f"{base}/reports", _described(templates)
     return Reports(
         title="Reports",
@@ -120,7 +117,6 @@ def _row(body: Mapping[str, Any], known: Mapping[str, str], prefs: Prefs, here: 
 
 
 def new(templates: Answer, form: Shown, base: str, zone: str) -> NewReport:
-    """Return the form."""
     here = f"{base}/reports"
     return NewReport(
         title="New report",
@@ -144,7 +140,6 @@ def one(
     *,
     may_manage: bool,
 ) -> ReportPage:
-    """Return the page of a report."""
     here = f"{base}/reports"
     report = _row(body, _described(templates), prefs, here)
     following = runs.body["next_cursor"] if runs.ok else None
@@ -179,7 +174,6 @@ def _run(body: Mapping[str, Any], href: str, prefs: Prefs) -> Run:
 
 
 def _period(name: str, prefs: Prefs) -> str:
-    """Write the name of a period, such as `2026-W13`, as people say it."""
     year, _, part = name.partition("-")
     if part.startswith(("W", "Q")):
         return f"{'Week' if part[0] == 'W' else 'Quarter'} {int(part[1:])} of {year}"
@@ -187,7 +181,6 @@ def _period(name: str, prefs: Prefs) -> str:
 
 
 def deleting(body: Mapping[str, Any], form: Shown, base: str) -> Asking:
-    """Return the page that asks before a report is deleted."""
     here = f"{base}/reports/{body['id']}"
     return Asking(
         title="Delete the report?",

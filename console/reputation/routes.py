@@ -15,7 +15,6 @@ _NIGHTS, _FEEDBACK = 90, 10
 
 
 async def show(visit: Visit) -> Response:
-    """Show the score of an agent, and why it is so."""
     agent_id = visit.path("id")
     # With the three of the frame an operator's page has eight calls: what a unit costs is left to the tenant's.
     price: dict[str, Wanted] = {} if visit.me.is_platform else {"price": (f"/payments/pricing/{agent_id}", {})}

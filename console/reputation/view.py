@@ -44,8 +44,6 @@ _BEST = Decimal(10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
-    """One thing that is scored."""
-
     label: str
     score: str
     between: str
@@ -75,8 +73,6 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceLine:
-    """What one rule made of the price."""
-
     rule: str
     reason: str
     times: str
@@ -93,8 +89,6 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reputation(Page):
-    """The page. `…_failed` is shown in place of a section that could not be read."""
-
     stars: str
     score: str
     between: str
@@ -164,7 +158,6 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation
 
 
 def exact(value: float) -> Decimal:
-    """Return a score of the API as it was written."""
     return Decimal(str(value))
 
 
@@ -174,12 +167,10 @@ def points(value: float, prefs: Prefs) -> str:
 
 
 def rating(value: float, prefs: Prefs) -> str:
-    """Write a score of five stars with the one decimal that people compare."""
     return digits_of(exact(value).quantize(Decimal("0.1")), prefs, least=1)
 
 
 def signed(change: float, prefs: Prefs) -> str:
-    """Write a change of a score in points, with its sign."""
     value = exact(change)
     mark = MINUS if value < 0 else "+" if value > 0 else ""
     return mark + number(f"{value.copy_abs():f}", prefs)
@@ -192,12 +183,10 @@ def meter_of(label: str, score: Mapping[str, Any], prefs: Prefs) -> Meter:
 
 
 def bars_of(dimensions: Mapping[str, Any], prefs: Prefs) -> tuple[Meter, ...]:
-    """Return the bars of the scores by dimension."""
     return tuple(meter_of(label, dimensions[name], prefs) for name, label in DIMENSIONS.items() if name in dimensions)
 
 
 def by_dimension(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:
-    """Draw the scores by dimension and day, oldest first."""
     rows = sorted(nights, key=lambda each: str(each["day"]))
     series = tuple(
         Series(label=label, values=tuple(exact(each["dimensions"][name]) for each in rows))
@@ -246,7 +235,6 @@ def _peers(places: Mapping[str, Any]) -> str:
 
 
 def feedback_of(entry: Mapping[str, Any], prefs: Prefs) -> Feedback:
-    """Return feedback of the API as it is shown."""
     ratings = (f"{DIMENSIONS.get(name, name)} {given}" for name, given in entry["ratings"].items())
     return Feedback(
         ratings=", ".join(ratings),

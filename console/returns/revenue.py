@@ -42,8 +42,6 @@ _OWN = ("", "Choose an agent")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevenueRow:
-    """One event in a list."""
-
     title: str
     source: str
     href: str
@@ -68,8 +66,6 @@ class RevenueList(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevenueReport(FormPage):
-    """The form to report revenue."""
-
     sources: tuple[tuple[str, str], ...]
     agents: tuple[tuple[str, str], ...]
     projects: tuple[tuple[str, str], ...]
@@ -146,7 +142,6 @@ def _row(event: Mapping[str, Any], naming: Naming, listed: str) -> RevenueRow:
 
 
 def report(form: Shown, choices: Mapping[str, Answer], base: str) -> RevenueReport:
-    """Return the form."""
     return RevenueReport(
         title="Report revenue",
         crumbs=(Link(label="Returns", href=f"{base}/returns"), Link(label="Revenue", href=f"{base}/returns/revenue")),
@@ -163,7 +158,6 @@ def _named(answer: Answer) -> list[tuple[str, str]]:
 
 
 def parts(form: Form, rule: str) -> list[dict[str, Any]]:
-    """Return the parts that a form names."""
     found = []
     for number in range(1, _PARTS + 1):
         weight = form.number(f"weight{number}")
@@ -176,7 +170,6 @@ def parts(form: Form, rule: str) -> list[dict[str, Any]]:
 
 
 def wrong_weights(form: Form) -> dict[str, str]:
-    """Return what is wrong with the weights of a form, by field."""
     named = [number for number in range(1, _PARTS + 1) if form.text(f"agent{number}")]
     is_weighed = form.text("rule") == ShareRule.MANUAL
     return {
@@ -239,7 +232,6 @@ def one(
 
 
 def _paid(part: Mapping[str, Any], prefs: Prefs) -> str:
-    """Return what is left of what was paid for the credits of revenue, in a currency, without the commission."""
     amount, back, commission = (Decimal(part[name]) for name in ("amount", "reversed_amount", "commission"))
     return money(f"{amount - back - commission:f}", part["currency"], prefs)
 

@@ -22,7 +22,6 @@ _WAITING, _CHOICES = 20, 100
 
 
 async def show(visit: Visit) -> Response:
-    """Show what agents, projects or models cost and brought in."""
     visit.need(Permission.READ_BILLING)
     given = {**view.DEFAULTS, **visit.chosen("scope", "period", "currency")}
     given = {name: value if value in dict(view.CHOICES[name]) else view.DEFAULTS[name] for name, value in given.items()}
@@ -36,7 +35,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_revenue(visit: Visit) -> Response:
-    """Show what waits to be confirmed, and the revenue that the address asks for."""
     visit.need(Permission.READ_BILLING)
     waiting: Wanted = (_PATH, {"status": "reported", "limit": _WAITING, **visit.scope})
     found = await lists.find(visit, _PATH, *revenue.FILTERS, beside={"waiting": waiting})
@@ -52,13 +50,11 @@ def _may_report(visit: Visit) -> bool:
 
 
 def _need_report(visit: Visit) -> None:
-    """Refuse agents, which report by the API and read no revenue here, and operators, who report for nobody."""
     if not _may_report(visit):
         raise Refused(forbidden(visit.request))
 
 
 async def show_report(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form to report revenue from outside."""
     _need_report(visit)
     choices = await visit.ask_all(
         agents=("/agents", {"limit": _CHOICES, "organization_id": visit.org_id}),
@@ -69,7 +65,6 @@ async def show_report(visit: Visit, form: Shown | None = None, status: int = 200
 
 
 async def report(visit: Visit) -> Response:
-    """Report revenue from outside."""
     _need_report(visit)
     names = ("source", "reference", "amount", "currency", "agent_id", "project_id", "evidence")
     form = await read_form(visit.request, *names)
@@ -104,19 +99,16 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200, *
 
 
 async def confirm(visit: Visit) -> Response:
-    """Confirm reported revenue with the amount that came in."""
     form = await read_form(visit.request, "amount")
     body = {"amount": form.maybe_number("amount")}
     return await _decided(visit, form, "confirm", body, "revenue.confirmed")
 
 
 async def reject(visit: Visit) -> Response:
-    """Reject reported revenue."""
     return await _decided(visit, await read_form(visit.request, "amount"), "reject", None, "revenue.rejected")
 
 
 async def reverse(visit: Visit) -> Response:
-    """Note what of it was taken back outside."""
     form = await read_form(visit.request, "reversed_amount")
     body = {"reversed_amount": form.number("reversed_amount")}
     return await _decided(visit, form, "reverse", body, "revenue.reversed")

@@ -29,8 +29,6 @@ _FILTERS = {Scope.AGENT: "agent_id", Scope.PROJECT: "project_id"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One figure of the organization."""
-
     label: str
     value: str
     note: str
@@ -54,8 +52,6 @@ class ReturnRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returns(FormPage):
-    """The page."""
-
     path: str
     revenue: str
     allocations: str
@@ -71,7 +67,6 @@ class Returns(FormPage):
 
 
 def page(answer: Answer, naming: Naming, form: Shown, base: str, since: date, until: date) -> Returns:
-    """Return the page for what the API answered to `GET /economics/roi`."""
     body: Mapping[str, Any] = answer.body if answer.ok else {"data": [], "rows": 0}
     scope, currency, prefs = Scope(form.value("scope")), form.value("currency"), naming.prefs
     rows = body["data"]

@@ -8,7 +8,6 @@ from console.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
-    """Show what a text names."""
     text = visit.request.query_params.get("q", "").strip()
     answer = await visit.ask("/search", q=text) if text else None
     own = visit.me.organization

@@ -46,7 +46,6 @@ def _own(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the secrets that the address asks for."""
     found = await lists.find(visit, "/secrets", "q", days=False)
     # Keys of the platform see that there are secrets, and no more.
     opens = not visit.me.is_platform
@@ -57,7 +56,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_grants(visit: Visit) -> Response:
-    """Show the grants that the address asks for."""
     found = await lists.find(visit, _GRANTS, "agent_id", days=False)
     page = view.grants(
         found,
@@ -98,7 +96,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 async def ask_to_store(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that stores a secret."""
     visit.need(Permission.MANAGE_SECRETS)
     page = view.store(form or blank(path="api_keys/", kind="api_key"), _listed(visit))
     return await visit.render("secret/store.html", page, status)
@@ -117,14 +114,12 @@ async def store(visit: Visit) -> Response:
 
 
 async def ask_to_replace(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that stores a new value of a secret."""
     visit.need(Permission.MANAGE_SECRETS)
     page = view.replace(await _found(visit), form or blank(), _listed(visit))
     return await visit.render("secret/store.html", page, status)
 
 
 async def replace(visit: Visit) -> Response:
-    """Store a new value of a secret."""
     form = await read_form(visit.request, _VALUE, "grace")
     found = await _found(visit)
     body = {"kind": found["kind"], _VALUE: form.values.get(_VALUE, "")}
@@ -143,7 +138,6 @@ async def _stored(
 async def _without_value(
     visit: Visit, form: Form, answer: Answer, path: str, notice: str, show_form: ShowAgain
 ) -> Response:
-    """Make a page of the answer to a command that had a value."""
     # Whatever comes of it, the value is on no page.
     form = Form(values={**form.values, _VALUE: ""}, key=form.key, prefs=form.prefs)
     problem = answer.problem
@@ -158,7 +152,6 @@ async def _found(visit: Visit) -> Any:
 
 
 async def ask_to_open(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask what a value is shown for."""
     page = view.opening(await _found(visit), form or blank(), _listed(visit))
     return await visit.render("secret/open.html", page, status)
 
@@ -179,14 +172,12 @@ async def open_it(visit: Visit) -> Response:
 
 
 async def ask_to_destroy(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a version is destroyed."""
     visit.need(Permission.MANAGE_SECRETS)
     page = view.destroying(await _found(visit), _version(visit), form or blank(), _listed(visit))
     return await visit.render("parts/asking.html", page, status)
 
 
 async def destroy(visit: Visit) -> Response:
-    """Destroy a version."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_own(visit)}/versions/{_version(visit)}", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "secret.destroyed", show=ask_to_destroy)
@@ -209,13 +200,11 @@ async def _rotating(visit: Visit) -> Any:
 
 
 async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a value is replaced, and for the new one where somebody has set it at the target."""
     found = await _rotating(visit)
     return await visit.render("secret/rotate.html", view.rotating(found, form or blank(), _listed(visit)), status)
 
 
 async def rotate(visit: Visit) -> Response:
-    """Replace a value now."""
     form = await read_form(visit.request, _VALUE, "grace")
     body = {_VALUE: form.values[_VALUE]} if _VALUE in form.values else {}
     if form.maybe("grace"):
@@ -225,13 +214,11 @@ async def rotate(visit: Visit) -> Response:
 
 
 async def ask_to_stop(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a rotation is stopped."""
     found = await _rotating(visit)
     return await visit.render("parts/asking.html", view.stopping(found, form or blank(), _listed(visit)), status)
 
 
 async def stop(visit: Visit) -> Response:
-    """Stop a rotation."""
     form = await read_form(visit.request)
     body = {"give_up": visit.request.query_params.get("give_up") == "true"}
     answer = await visit.order("POST", f"{_own(visit)}/rotate/stop", body, form.key)
@@ -239,7 +226,6 @@ async def stop(visit: Visit) -> Response:
 
 
 async def ask_to_grant(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that grants the use of secrets."""
     visit.need(Permission.MANAGE_SECRETS)
     shown = form or Shown(
         key=blank().key,
@@ -252,7 +238,6 @@ async def ask_to_grant(visit: Visit, form: Shown | None = None, status: int = 20
 
 
 async def grant(visit: Visit) -> Response:
-    """Grant the use of secrets."""
     fields = ("agent_id", "principal", "paths", "hosts", "places", "uses_per_day", "price", "meter", "ends_at")
     form = await read_form(visit.request, *fields, many=("verbs", "methods"))
     body: dict[str, Any] = {
@@ -277,7 +262,6 @@ async def grant(visit: Visit) -> Response:
 
 
 async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a grant is revoked."""
     visit.need(Permission.MANAGE_SECRETS)
     found = await lists.row_of(visit, _GRANTS)
     naming = await visit.naming([found], "agent_id")
@@ -286,7 +270,6 @@ async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 2
 
 
 async def revoke(visit: Visit) -> Response:
-    """Revoke a grant."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_GRANTS}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, f"{_listed(visit)}/grants", "secret.revoked", show=ask_to_revoke)

@@ -97,8 +97,6 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of the access log."""
-
     at: Moment
     who: Sentence
     verb: str
@@ -149,23 +147,17 @@ class One(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store(FormPage):
-    """The form that stores a value; without `kinds` it is of a secret that is there."""
-
     label: str
     kinds: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open(FormPage):
-    """The form that asks what a value is shown for."""
-
     back: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened(Page):
-    """A value, this once."""
-
     version: int
     value: str
     back: str
@@ -204,17 +196,14 @@ def name_of(path: str) -> str:
 
 
 def path_of(name: str) -> str:
-    """Return the path that a part of an address names."""
     return name.replace("~", "/")
 
 
 def words(text: str) -> list[str]:
-    """Return the words that were typed, apart by spaces, commas or lines."""
     return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
 def apart(text: str) -> list[str]:
-    """Return what was typed between commas."""
     return list(dict.fromkeys(filter(None, (each.strip() for each in text.split(",")))))
 
 
@@ -258,7 +247,6 @@ def _row(secret: Mapping[str, Any], prefs: Prefs, here: str) -> Row:
 
 
 def grants(found: Found, naming: Naming, here: str, now: datetime, *, manages: bool) -> Grants:
-    """Return the list of grants for what the API answered."""
     return Grants(
         title="Secrets",
         lead=LEAD,
@@ -389,7 +377,6 @@ def _entry(entry: Mapping[str, Any], naming: Naming) -> Entry:
 
 
 def store(form: Shown, here: str) -> Store:
-    """Return the form of a new secret."""
     return Store(
         title="New secret",
         crumbs=(Link(label="Secrets", href=here),),
@@ -406,7 +393,6 @@ def _crumbs(secret: Mapping[str, Any], listed: str) -> tuple[Link, ...]:
 
 
 def replace(secret: Mapping[str, Any], form: Shown, listed: str) -> Store:
-    """Return the form of a new value."""
     return Store(
         title="New value",
         crumbs=_crumbs(secret, listed),
@@ -418,7 +404,6 @@ def replace(secret: Mapping[str, Any], form: Shown, listed: str) -> Store:
 
 
 def opening(secret: Mapping[str, Any], form: Shown, listed: str) -> Open:
-    """Return the page that asks before a value is shown."""
     here = f"{listed}/{name_of(secret['path'])}"
     return Open(
         title=f"Show {secret['path']}?", crumbs=_crumbs(secret, listed), action=f"{here}/open", back=here, form=form
@@ -426,7 +411,6 @@ def opening(secret: Mapping[str, Any], form: Shown, listed: str) -> Open:
 
 
 def opened(value: Mapping[str, Any], listed: str) -> Opened:
-    """Return the page that shows a value, this once."""
     return Opened(
         title=value["path"],
         crumbs=_crumbs(value, listed),
@@ -437,7 +421,6 @@ def opened(value: Mapping[str, Any], listed: str) -> Opened:
 
 
 def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a version is destroyed."""
     here = f"{listed}/{name_of(secret['path'])}"
     effect = ["The value and its key are deleted for good. This cannot be undone."]
     if secret["current_version"] == number:
@@ -457,7 +440,6 @@ def destroying(secret: Mapping[str, Any], number: int, form: Shown, listed: str)
 
 
 def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a rotation is stopped, or what failed is given up."""
     here, stop = f"{listed}/{name_of(secret['path'])}", stops(secret["rotation"]) != "give_up"
     effect = (
         ("The target is put back to the value in use, and then the new value is destroyed.",)
@@ -479,7 +461,6 @@ def stopping(secret: Mapping[str, Any], form: Shown, listed: str) -> Asking:
 
 
 def rotating(secret: Mapping[str, Any], form: Shown, listed: str) -> Rotate:
-    """Return the page that asks before a value is replaced, or for the value that was set by hand."""
     here = f"{listed}/{name_of(secret['path'])}"
     return Rotate(
         title=f"Replace {secret['path']} now?",
@@ -492,7 +473,6 @@ def rotating(secret: Mapping[str, Any], form: Shown, listed: str) -> Rotate:
 
 
 def granting(form: Shown, agents: Choice, listed: str) -> Granting:
-    """Return the form of a grant."""
     return Granting(
         title="New grant",
         crumbs=(Link(label="Secrets", href=listed), Link(label="Grants", href=f"{listed}/grants")),
@@ -509,7 +489,6 @@ def granting(form: Shown, agents: Choice, listed: str) -> Granting:
 
 
 def revoking(grant: Mapping[str, Any], form: Shown, naming: Naming, listed: str) -> Asking:
-    """Return the page that asks before a grant is revoked."""
     who = naming.names.get(grant["agent_id"] or "", "") or grant["principal"] or grant["agent_id"]
     return Asking(
         title="Revoke this grant?",

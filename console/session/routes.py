@@ -67,14 +67,12 @@ async def end(visit: Visit) -> Response:
 
 
 async def show_links(visit: Visit) -> Response:
-    """Show the links that open something still."""
     found = await lists.find(visit, _LINKS, *view.FILTERS)
     shown = view.links(found, visit.choices.prefs, tabs(visit, "/settings/links"), _endable(visit))
     return await visit.render("session/links.html", shown, found.status)
 
 
 async def ask_to_make(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that makes a link."""
     visit.need(Permission.MANAGE_KEYS)
     shown = form or blank(role="member", expires_in="PT15M", path=visit.base)
     page = view.make(shown, grantable_by(visit.me.role), _at(visit, "/settings/links"), visit.base)
@@ -94,7 +92,6 @@ async def make(visit: Visit) -> Response:
 
 
 async def ask_to_end_link(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a link is ended."""
     found = await lists.row_of(visit, _LINKS)
     _need_to_end(visit, found)
     page = view.ending_link(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/links"))
@@ -102,7 +99,6 @@ async def ask_to_end_link(visit: Visit, form: Shown | None = None, status: int =
 
 
 async def end_link(visit: Visit) -> Response:
-    """End a link."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_LINKS}/{visit.path('id')}", key=form.key)
     return await visit.concluded(form, answer, _at(visit, "/settings/links"), "link.ended", show=ask_to_end_link)

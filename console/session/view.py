@@ -44,8 +44,6 @@ class Sessions(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
-    """One unused link."""
-
     id: Ident
     principal: str
     role: str
@@ -58,8 +56,6 @@ class LinkRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links(ListPage):
-    """The links that open a session still."""
-
     make: str
     rows: tuple[LinkRow, ...]
 
@@ -115,7 +111,6 @@ def page(
 
 
 def row(session: Mapping[str, Any], prefs: Prefs, path: str, *, may_end: bool) -> Row:
-    """Return one session of the API as it is shown."""
     end = address(f"{path}/{session['id']}/end", [("q", session["principal"])])
     return Row(
         principal=session["principal"],
@@ -132,7 +127,6 @@ def row(session: Mapping[str, Any], prefs: Prefs, path: str, *, may_end: bool) -
 
 
 def ending(session: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
-    """Return the page that asks before a session is ended."""
     own = ("This is the session that you look with: you are signed out.",) if session["current"] else ()
     return Asking(
         title="End this session?",
@@ -152,7 +146,6 @@ def ending(session: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -
 
 
 def links(found: Found, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection[Role]) -> Links:
-    """Return the links for what the API answered to `GET /sessions/links`."""
     ends = {role.value for role in endable}
     return Links(
         title="Links",
@@ -178,7 +171,6 @@ def links(found: Found, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection
 
 
 def make(form: Shown, grantable: Collection[Role], listed: str, base: str) -> Make:
-    """Return the form that makes a link. An agent's needs its agent, which has a key instead."""
     return Make(
         title="Create a link",
         crumbs=(Link(label="Links", href=listed),),
@@ -193,7 +185,6 @@ def make(form: Shown, grantable: Collection[Role], listed: str, base: str) -> Ma
 
 
 def made(link: Mapping[str, Any], prefs: Prefs, listed: str) -> Made:
-    """Return the page that shows a link's address, this once."""
     return Made(
         title="The link is made" if link["url"] else "This link was made before",
         crumbs=(Link(label="Links", href=listed),),
@@ -206,7 +197,6 @@ def made(link: Mapping[str, Any], prefs: Prefs, listed: str) -> Made:
 
 
 def ending_link(link: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> Asking:
-    """Return the page that asks before a link is ended."""
     return Asking(
         title="End this link?",
         back=listed,

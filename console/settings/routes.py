@@ -8,7 +8,6 @@ from console.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
-    """Show the organization, and who one is in it."""
     organization = (await visit.ask(f"/organizations/{visit.org_id}")).need()
     me = visit.me
     page = view.page(

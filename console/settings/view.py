@@ -42,14 +42,12 @@ class Settings(Page):
 
 
 def tabs(visit: Visit, current: str) -> tuple[Tab, ...]:
-    """Return the parts of the settings that the role may read, with the one that is shown marked."""
     shown = parts(visit.base, current, visit.may)
     # Who decides or scores work reads no secrets of the organization.
     return tuple(each for each in shown if visit.reads_all or each.href != f"{visit.base}/secrets")
 
 
 def parts(base: str, current: str, may: Callable[[Permission], bool]) -> tuple[Tab, ...]:
-    """Return the tabs for what `may` tells."""
     return tuple(
         Tab(label=label, href=base + path, current=path == current)
         for label, path, need in PARTS
@@ -68,7 +66,6 @@ def page(
     ends: str | None,
     operator: bool,
 ) -> Settings:
-    """Return the overview for what `GET /organizations/{id}` and `GET /me` say."""
     return Settings(
         title="Settings",
         tabs=shown,

@@ -58,7 +58,6 @@ class Kind:
 
 
 def own(visit: Visit, path: str) -> str:
-    """Return the path of the control in the API that the page is about."""
     return f"{path}/{visit.path('id')}"
 
 
@@ -76,18 +75,14 @@ def named_in(answers: Mapping[str, Answer]) -> list[Mapping[str, Any]]:
 
 
 async def found(visit: Visit, path: str) -> Mapping[str, Any]:
-    """Return the control that the page is about."""
     return visit.theirs((await visit.ask(own(visit, path))).need())
 
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """The list of a kind, and its forms and commands."""
-
     kind: Kind
 
     def routes(self) -> tuple[Route, ...]:
-        """Return the routes of their pages."""
         pages = self.kind.pages
         return (
             tenant(pages, self.show),
@@ -111,19 +106,16 @@ class Acts:
         return f"{self._listed(visit)}/{visit.path('id')}"
 
     async def show(self, visit: Visit) -> Response:
-        """Show those that the address asks for, the open ones where it says nothing."""
         listed = await lists.find(visit, self.kind.path, *self.kind.filters, days=False, fixed=_open(visit))
         create = f"{self._listed(visit)}/new" if visit.may(Permission.MANAGE_SPENDING) else ""
         page = self.kind.page(listed, visit.choices.prefs, create)
         return await visit.render(f"{self.kind.templates}/list.html", page, listed.status)
 
     async def download(self, visit: Visit) -> Response:
-        """Answer with all of them as CSV."""
         name = self.kind.pages.removeprefix("/")
         return await lists.csv(visit, self.kind.path, name, *self.kind.filters, days=False, **_open(visit))
 
     async def ask_to_create(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-        """Show the form of a new one."""
         visit.need(Permission.MANAGE_SPENDING)
         zone = visit.choices.zone or "UTC"
         asked = {"currency": CREDIT, "time_zone": zone, "thresholds": terms.THRESHOLDS, **visit.chosen("subject")}
@@ -151,14 +143,12 @@ class Acts:
         return await visit.refused(form, answer, self.ask_to_create, self.kind.names(form))
 
     async def ask_to_change(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-        """Show the form that changes it, with what it allows now."""
         visit.need(Permission.MANAGE_SPENDING)
         control = await found(visit, self.kind.path)
         page = self.kind.change(control, form or blank(**self.kind.typed(control)), self._listed(visit))
         return await visit.render(f"{self.kind.templates}/set.html", page, status)
 
     async def change(self, visit: Visit) -> Response:
-        """Replace what it allows, of the version that was shown."""
         form = await read_form(visit.request, *terms.KEPT, *self.kind.fields)
         body = self.kind.allowance(form) | {name: form.maybe(name) for name in ("starts_at", "ends_at", "parent_id")}
         body["version"] = terms.version(form)
@@ -167,11 +157,9 @@ class Acts:
         return await visit.concluded(form, answer, self._here(visit), done, show=self.ask_to_change, names=names)
 
     async def ask_to_freeze(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-        """Ask before everything under it is refused."""
         return await self._ask(visit, self.kind.freezing, form, status)
 
     async def ask_to_close(self, visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-        """Ask before it is ended."""
         return await self._ask(visit, self.kind.closing, form, status)
 
     async def _ask(
@@ -186,16 +174,13 @@ class Acts:
         return await visit.render("parts/asking.html", page, status)
 
     async def freeze(self, visit: Visit) -> Response:
-        """Refuse everything that is spent under it."""
         form = await read_form(visit.request, "version")
         return await self._set(visit, form, "freeze", {"version": terms.version(form)}, "frozen", self.ask_to_freeze)
 
     async def unfreeze(self, visit: Visit) -> Response:
-        """Allow spending under it again."""
         return await self._set(visit, await read_form(visit.request), "unfreeze", {}, "unfrozen", self.kind.show_one)
 
     async def close(self, visit: Visit) -> Response:
-        """End it."""
         form = await read_form(visit.request, "version")
         return await self._set(visit, form, "close", {"version": terms.version(form)}, "closed", self.ask_to_close)
 

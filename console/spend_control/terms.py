@@ -51,7 +51,6 @@ def stated(form: Form) -> dict[str, Any]:
 
 
 def allowance(form: Form) -> dict[str, Any]:
-    """Return what was typed for a limit as the API takes it."""
     found = stated(form)
     for limit in found["limits"]:
         limit["hard"] = form.text(f"{limit['window']}_soft") != "on"
@@ -59,7 +58,6 @@ def allowance(form: Form) -> dict[str, Any]:
 
 
 def names(form: Form) -> dict[str, str]:
-    """Return the form's names for the fields of the API."""
     found = {"subject.id": "subject_id", "subject.type": "subject"}
     for number, window in enumerate(_windows(form)):
         found |= {f"limits.{number}.{part}": f"{window}_{part}" for part in ("amount", "uses")}
@@ -73,12 +71,10 @@ def subject(form: Form) -> dict[str, Any]:
 
 
 def version(form: Form) -> int | str | None:
-    """Return the version that a change is made for."""
     return whole(form.maybe("version"))
 
 
 def shown(control: Mapping[str, Any]) -> dict[str, str]:
-    """Return what any control of the API states, as its form has it."""
     found = {name: str(control[name]) for name in KEPT if control[name] is not None}
     for limit in control["limits"]:
         window = limit["window"]
@@ -91,7 +87,6 @@ def shown(control: Mapping[str, Any]) -> dict[str, str]:
 
 
 def typed(control: Mapping[str, Any]) -> dict[str, str]:
-    """Return a limit of the API as its form has it."""
     soft = {f"{limit['window']}_soft": "on" for limit in control["limits"] if not limit["hard"]}
     return shown(control) | soft
 

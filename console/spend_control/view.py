@@ -103,8 +103,6 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """What the limit allowed from a change on."""
-
     number: str
     at: Moment
     by: str
@@ -147,8 +145,6 @@ class Limit(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """The fields of one window."""
-
     label: str
     amount: str
     uses: str
@@ -185,7 +181,6 @@ def tabs(found: Found) -> tuple[Tab, ...]:
 
 
 def page(found: Found, prefs: Prefs, create: str) -> Limits:
-    """Return the list; `create` is where a limit is set."""
     return Limits(
         title="Limits",
         listed=found.listed("Limits", LABELS, tabbed=("open",)),
@@ -284,7 +279,6 @@ def history(answers: Mapping[str, Answer], naming: Naming, here: str) -> History
 
 
 def counted(spend: Mapping[str, Any], currency: str, naming: Naming) -> CountedSpend:
-    """Show what counts in a control."""
     return CountedSpend(
         at=moment(spend["at"], naming.prefs),
         what=_WHAT.get(spend["type"], spend["action"]),
@@ -297,13 +291,11 @@ def counted(spend: Mapping[str, Any], currency: str, naming: Naming) -> CountedS
 
 
 def _by(spend: Mapping[str, Any], naming: Naming) -> Sentence:
-    """Name the agent that spends, or whose key it was where the agent has no name here."""
     agent_id = spend["agent_id"]
     return naming(agent_id if agent_id in naming.names else spend["principal"] or agent_id)
 
 
 def refusal(refused: Mapping[str, Any], currency: str, naming: Naming) -> Refusal:
-    """Show what a control refused."""
     prefs = naming.prefs
 
     def written(value: str | None) -> str:
@@ -324,7 +316,6 @@ def refusal(refused: Mapping[str, Any], currency: str, naming: Naming) -> Refusa
 
 
 def version(made: Mapping[str, Any], currency: str, prefs: Prefs) -> Version:
-    """Show a version of a control."""
     parts = []
     for limit in made["limits"]:
         window = terms.WINDOWS.get(limit["window"], limit["window"]).lower()
@@ -360,7 +351,6 @@ def _windows() -> tuple[Field, ...]:
 
 
 def _has_more(form: Shown) -> bool:
-    """Return whether anything is set beyond the short form, and what it begins with."""
     short = {*dict(_USUAL), "thresholds", "reason"}
     return any(form.value(name) for name in (*terms.FIELDS, "subject_id") if name not in short)
 
@@ -377,7 +367,6 @@ def subjects(choices: Mapping[str, Choice]) -> tuple[tuple[str, str], ...]:
 
 
 def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
-    """Return the form that sets a limit."""
     return Set(
         title="New limit",
         lead="A charge is declined if it would exceed any limit that applies.",
@@ -394,7 +383,6 @@ def create(form: Shown, choices: Mapping[str, Choice], listed: str) -> Set:
 
 
 def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
-    """Return the form that changes a limit."""
     here = f"{listed}/{control['id']}"
     kept = tuple((name, form.value(name)) for name in terms.KEPT)
     return Set(
@@ -430,7 +418,6 @@ def asking(control: Mapping[str, Any], form: Shown, listed: str, noun: str, verb
 
 
 def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a limit is frozen."""
     return asking(
         control,
         form,
@@ -443,11 +430,9 @@ def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
 
 
 def closing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:
-    """Return the page that asks before a limit is ended."""
     effect = ("It limits nothing any more. Another one can be set.", "This cannot be undone.")
     return asking(control, form, listed, "limit", "close", *effect)
 
 
 def maybe(at: str | None, prefs: Prefs) -> Moment | None:
-    """Show a time, if there is one."""
     return moment(at, prefs) if at else None

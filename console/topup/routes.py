@@ -76,7 +76,6 @@ def _refused(answer: Answer) -> dict[str, str]:
 
 
 async def begin(visit: Visit) -> Response:
-    """Begin the payment, and lead to where it is paid."""
     form = await read_form(visit.request, *_FIELDS, "total")
     path, body = order(form, visit.address_of("/payments/{PAYMENT_ID}/return"))
     answer = await visit.order("POST", path, body, form.key)

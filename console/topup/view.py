@@ -19,8 +19,6 @@ Option = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What the choice costs now."""
-
     credits: Amount
     subtotal: Amount
     fee: Amount | None
@@ -112,7 +110,6 @@ def _packages(
 
 
 def quote(quoted: Mapping[str, Any], by: str, chosen: str, prefs: Prefs) -> Quote:
-    """Return what a choice costs."""
     currency, tax, rate = quoted["currency"], quoted["tax"], quoted["rate"]
     if chosen.startswith(STORED):
         note = "It is charged now."

@@ -95,8 +95,6 @@ _AGAINST = frozenset({"invoiced", "owed"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """An amount that a fact moved, and where to, if that has to be said."""
-
     amount: Amount
     note: str
 
@@ -128,8 +126,6 @@ class Activity(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """Where the objects of an organization have their pages, for whoever looks."""
-
     base: str
     org_id: str
     has_page: Callable[[str], bool]
@@ -144,7 +140,6 @@ class Pages:
 
 
 def page(found: Found, pages: Pages, prefs: Prefs) -> Activity:
-    """Return the list for what the API answered to `GET /billing/activity`."""
     listed = found.listed("Activity", LABELS)
     chips = tuple(replace(chip, value=CATEGORIES.get(chip.value, chip.value)) for chip in listed.chips)
     return Activity(
@@ -157,7 +152,6 @@ def page(found: Found, pages: Pages, prefs: Prefs) -> Activity:
 
 
 def row(fact: Mapping[str, Any], pages: Pages, prefs: Prefs) -> FactRow:
-    """Return one fact of the API as it is shown."""
     transfer, about = f"{pages.base}/transactions/{fact['id']}", pages.of(fact["object"])
     return FactRow(
         href=about or transfer,

@@ -93,7 +93,6 @@ def _cause(transfer: Mapping[str, Any], org_id: str, has_page: Callable[[str], b
 
 
 def _for_operators(transfer: Mapping[str, Any], org_id: str, has_page: Callable[[str], bool]) -> str:
-    """Return the page of what a transfer was for, whichever organization of the transfer has it."""
     kind, id = transfer["cause"]["type"], transfer["cause"]["id"]
     if kind in _OF_ALL:
         return f"/console/platform/{kind}s/{id}"

@@ -15,12 +15,10 @@ def _shows_entries(visit: Visit) -> bool:
 
 
 def pages_of(visit: Visit) -> facts.Pages:
-    """Return where the objects of facts have their pages."""
     return facts.Pages(base=visit.base, org_id=visit.org_id, has_page=visit.has_page, is_platform=visit.me.is_platform)
 
 
 async def show(visit: Visit) -> Response:
-    """Show the facts that the address asks for, or with `show=entries` the entries of the ledger."""
     if _shows_entries(visit):
         return await _show_entries(visit)
     found = await lists.find(visit, _FACTS, *facts.FILTERS)
@@ -36,14 +34,12 @@ async def _show_entries(visit: Visit) -> Response:
 
 
 async def download(visit: Visit) -> Response:
-    """Answer with all of them as CSV."""
     if _shows_entries(visit):
         return await lists.csv(visit, _ENTRIES, "entries", *view.FILTERS, show=None)
     return await lists.csv(visit, _FACTS, "activity", *facts.FILTERS)
 
 
 async def show_one(visit: Visit) -> Response:
-    """Show one transfer, with its entries that the reader may see."""
     transfer = (await visit.ask(f"/ledger/transfers/{visit.path('id')}")).need()
     naming = await visit.naming([transfer], "cause", "reference", "entries")
     page = one.page(

@@ -61,7 +61,6 @@ def page(found: Found, naming: Naming, href: str) -> Transactions:
 
 
 def row(movement: Mapping[str, Any], naming: Naming, href: str) -> Row:
-    """Return one movement of the API as it is shown."""
     prefs = naming.prefs
     return Row(
         id=ident(movement["id"]),
@@ -90,5 +89,4 @@ def _is_of_buyer(id: str) -> bool:
 
 
 def words_of(kind: str) -> str:
-    """Write a kind of movement, such as `escrow.release`, in words."""
     return kind.replace(".", ": ").replace("_", " ").capitalize()

@@ -22,7 +22,6 @@ _NAMES = 100
 
 
 def _by_agent_only(visit: Visit) -> bool:
-    """Return whether the reader reads the usage of one agent."""
     return visit.me.agent_id is not None and not visit.may(Permission.READ_BILLING)
 
 
@@ -55,7 +54,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def download(visit: Visit) -> Response:
-    """Answer with the lines of the page as CSV."""
     chosen = _chosen(visit)
     await visit.frame()
     query = {**chosen.days, "group_by": chosen.by, **visit.scope}
@@ -63,7 +61,6 @@ async def download(visit: Visit) -> Response:
 
 
 async def show_runs(visit: Visit) -> Response:
-    """Show what a run cost, and which runs there were lately."""
     chosen, name = _chosen(visit), visit.chosen("run").get("run", "")
     wanted: dict[str, Wanted] = {"log": (_LOG, {**chosen.days, "limit": run.LATEST, **visit.scope})}
     if name:
@@ -76,7 +73,6 @@ async def show_runs(visit: Visit) -> Response:
 
 
 async def show_log(visit: Visit) -> Response:
-    """Show the usage events that the address asks for."""
     found = await lists.find(visit, _LOG, *log.FILTERS)
     naming = await visit.naming(found.rows, "agent_id")
     page = log.page(found, naming, f"{visit.base}/usage")
@@ -84,7 +80,6 @@ async def show_log(visit: Visit) -> Response:
 
 
 async def show_uses(visit: Visit) -> Response:
-    """Show the uses of credits that the address asks for."""
     found = await lists.find(visit, _USES, *use.FILTERS)
     naming = await visit.naming(found.rows, "agent_id")
     page = use.listed(found, naming, f"{visit.base}/usage")
@@ -92,7 +87,6 @@ async def show_uses(visit: Visit) -> Response:
 
 
 async def show_use(visit: Visit) -> Response:
-    """Show one use, with its refunds."""
     path = f"/credits/spends/{visit.path('id')}"
     answers = await visit.ask_all(spend=(path, {}), refunds=(f"{path}/refunds", {"limit": _REFUNDS}))
     spend = visit.theirs(answers["spend"].need())
@@ -102,7 +96,6 @@ async def show_use(visit: Visit) -> Response:
 
 
 async def sync(visit: Visit) -> Response:
-    """Pull usage from the proxy, which is for operators."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/sync", None, form.key)
     return await visit.concluded(form, answer, f"{visit.base}/usage", "usage.syncing", show=show)

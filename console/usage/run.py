@@ -139,7 +139,6 @@ def _cost(cost: Mapping[str, Any], prefs: Prefs) -> Cost:
 
 
 def _latest(events: Sequence[Mapping[str, Any]], of: Chosen, prefs: Prefs) -> tuple[Latest, ...]:
-    """Return the runs of events, the latest first, each once."""
     found: dict[str, str] = {}
     for each in events:
         if each["run_id"]:

@@ -26,8 +26,6 @@ _SHOWN = frozenset({"model", "meter", "payee_agent_id", "usage_event"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseRow:
-    """One use."""
-
     href: str
     action: str
     status: Status
@@ -39,8 +37,6 @@ class UseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uses(ListPage):
-    """The list."""
-
     states: tuple[tuple[str, str], ...]
     rows: tuple[UseRow, ...]
 

@@ -41,11 +41,9 @@ class Chosen:
 
     @property
     def days(self) -> dict[str, str]:
-        """The days as the API takes them."""
         return {"start_date": self.first.isoformat(), "end_date": self.last.isoformat()}
 
     def address(self, **changed: str) -> str:
-        """Return the address of the page with another choice."""
         return address(self.path, list({"month": self.month, "by": self.by, **changed}.items()))
 
 

@@ -26,7 +26,6 @@ def _own(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the endpoints."""
     found = await lists.find(visit, _PATH, days=False)
     create = f"{_listed(visit)}/endpoints/new" if visit.may(Permission.MANAGE_WEBHOOKS) else ""
     page = view.page(found, visit.choices.prefs, f"{visit.base}/alerts", create)
@@ -34,13 +33,11 @@ async def show(visit: Visit) -> Response:
 
 
 async def download_log(visit: Visit) -> Response:
-    """Answer with all deliveries to one endpoint as CSV."""
     visit.theirs((await visit.ask(_own(visit))).need())
     return await lists.csv(visit, f"{_own(visit)}/deliveries", "deliveries", "status", days=False, organization_id=None)
 
 
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that makes an endpoint."""
     visit.need(Permission.MANAGE_WEBHOOKS)
     page = view.create(form or blank(types="*"), _listed(visit))
     return await visit.render("webhook_endpoint/create.html", page, status)
@@ -63,7 +60,6 @@ async def create(visit: Visit) -> Response:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show an endpoint, with the log of what was sent and is to be sent."""
     # The log is of one endpoint, so the API takes no organization beside it.
     found = await lists.find(
         visit,
@@ -87,12 +83,10 @@ async def _act(visit: Visit, form: Form, path: str, notice: str) -> Response:
 
 
 async def test(visit: Visit) -> Response:
-    """Send a webhook about the endpoint itself."""
     return await _act(visit, await read_form(visit.request), f"{_own(visit)}/test", "endpoint.tested")
 
 
 async def retry(visit: Visit) -> Response:
-    """Try a delivery again."""
     form = await read_form(visit.request, "delivery")
     if not is_id(form.text("delivery"), "whd"):
         raise FormRefused("The form names no delivery.")
@@ -111,12 +105,10 @@ async def pause(visit: Visit) -> Response:
 
 
 async def resume(visit: Visit) -> Response:
-    """Send again, what has waited first."""
     return await _set(visit, "enabled", "endpoint.resumed")
 
 
 async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a new secret is made."""
     visit.need(Permission.MANAGE_WEBHOOKS)
     endpoint = visit.theirs((await visit.ask(_own(visit))).need())
     return await visit.render("parts/asking.html", view.rotating(endpoint, form or blank(), _page(visit)), status)
@@ -133,14 +125,12 @@ async def rotate(visit: Visit) -> Response:
 
 
 async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before an endpoint is deleted."""
     visit.need(Permission.MANAGE_WEBHOOKS)
     endpoint = visit.theirs((await visit.ask(_own(visit))).need())
     return await visit.render("parts/asking.html", view.deleting(endpoint, form or blank(), _page(visit)), status)
 
 
 async def delete(visit: Visit) -> Response:
-    """Delete an endpoint."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", _own(visit), key=form.key)
     return await visit.concluded(form, answer, _listed(visit), "endpoint.deleted", show=ask_to_delete)

@@ -16,8 +16,6 @@ _TABS = (("", "All"), ("pending", "Pending"), ("failed", "Failed"), ("delivered"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One endpoint."""
-
     url: str
     href: str
     types: str
@@ -69,8 +67,6 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """A command that is one button."""
-
     form: Shown
     action: str
     label: str
@@ -101,7 +97,6 @@ class Endpoint(ListPage):
 
 
 def types_of(text: str) -> list[str]:
-    """Return the types of events that were typed, apart by spaces, commas or lines."""
     return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
@@ -140,7 +135,6 @@ def _row(endpoint: Mapping[str, Any], prefs: Prefs, path: str) -> Row:
 
 
 def create(form: Shown, listed: str) -> Create:
-    """Return the form that makes an endpoint."""
     return Create(
         title="New webhook endpoint",
         crumbs=(Link(label="Webhook endpoints", href=listed),),
@@ -150,7 +144,6 @@ def create(form: Shown, listed: str) -> Create:
 
 
 def made(endpoint: Mapping[str, Any], listed: str, *, rotated: bool = False) -> Made:
-    """Return the page that shows a new secret, this once."""
     secret = endpoint["secret"] or ""
     title = "The secret is new" if rotated else "The endpoint is made"
     return Made(
@@ -239,7 +232,6 @@ def _delivery(delivery: Mapping[str, Any], naming: Naming, *, retries: bool) -> 
 
 
 def rotating(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
-    """Return the page that asks before a new secret is made."""
     return Asking(
         title="Make a new secret?",
         back=back,
@@ -256,7 +248,6 @@ def rotating(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
 
 
 def deleting(endpoint: Mapping[str, Any], form: Shown, back: str) -> Asking:
-    """Return the page that asks before an endpoint is deleted."""
     return Asking(
         title="Delete this endpoint?",
         back=back,

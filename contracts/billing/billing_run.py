@@ -80,13 +80,10 @@ class BillingRun(Message):
         )
 
     def is_last(self, done: InvoicedPage) -> bool:
-        """Whether this was the last page."""
         return done.done
 
 
 class ConcludeBillingRun(Message):
-    """Closes the run of a month whose pages were all invoiced."""
-
     now: datetime
     month: date
 

@@ -28,8 +28,6 @@ class ChargeInvoice(Message):
 
 
 class InvoiceResult(Message):
-    """The state of an invoice's collection."""
-
     invoice_id: str
     status: str
     version: int

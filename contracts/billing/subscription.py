@@ -58,14 +58,11 @@ class ChangeSubscription(SubscriptionCommand):
     most_minor: int | None = None
 
     def check(self) -> None:
-        """Refuse terms that match no plan."""
         if self.terms.plan not in {plan.name for plan in self.plans.all} or self.terms.price_id is None:
             raise Invalid("The terms must be those of a plan with a price.", extra={"field": "plan"})
 
 
 class CancelSubscription(SubscriptionCommand):
-    """Cancels it now, or at the end of its period."""
-
     at_period_end: bool = True
 
 
@@ -132,14 +129,10 @@ class RecordedSubscription(Message):
 
 
 class LoadSubscription(Message):
-    """Reads the state of a subscription in the books."""
-
     subscription_id: str
 
 
 class SubscriptionRequest(Message):
-    """Sends the request to the provider, or reads the subscription there."""
-
     subscription: Subscription
     key: str
 

@@ -11,7 +11,5 @@ class ConfirmedVatNumbers(Handled):
 
 
 class VatConfirmations(Handling):
-    """Progress of the batch."""
-
     confirmed: int = 0
     refused: int = 0

@@ -17,8 +17,6 @@ class ReconciliationInput(Message):
 
 
 class BeginReconciliation(Message):
-    """Records the start of the run."""
-
     start: ReconciliationInput
     at: datetime
 
@@ -76,8 +74,6 @@ class ReconciliationResult(Message):
 
 
 class PlanReconciliations(Message):
-    """Plans tonight's runs."""
-
     now: datetime
 
 
@@ -89,6 +85,4 @@ class PlannedReconciliations(Message):
 
 
 class NightlyReconciliationResult(Message):
-    """The results of a night's runs."""
-
     runs: tuple[ReconciliationResult, ...]

@@ -25,8 +25,6 @@ class PurchaseOrderResult(Message):
 
 
 class LoadPurchase(Message):
-    """Reads an order."""
-
     order_id: str
 
 
@@ -70,14 +68,10 @@ class DecideOnPurchase(Message):
 
 
 class DecidedOnPurchase(Message):
-    """The outcome of a decision."""
-
     declined: Declined | None = None
 
 
 class PurchaseSweep(Stepping):
-    """Progress of the sweep."""
-
     counters: ClassVar[Mapping[str, str]] = {
         "holds": "expired",
         "renewals": "renewed",

@@ -8,8 +8,6 @@ from contracts.common.base import Message
 
 
 class Counted(Message):
-    """The number of items of a page."""
-
     count: int
 
 
@@ -57,7 +55,6 @@ class Batch(Counting):
 
     @property
     def page(self) -> BatchPage:
-        """The next page."""
         return BatchPage(now=self.now, limit=self.limit, settle_seconds=self.settle_seconds)
 
 
@@ -77,8 +74,6 @@ class Handled(Message):
 
 
 class HandledStep(Handled):
-    """Such a page of a batch in steps: of what was found, the number that was done."""
-
     done: int
 
 
@@ -89,7 +84,6 @@ class _Due(Message):
 
     @property
     def page(self) -> DuePage:
-        """The next page."""
         return DuePage(now=self.now, limit=self.limit, after=self.after)
 
 

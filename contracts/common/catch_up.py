@@ -18,7 +18,6 @@ class CatchUp(Message):
 
 @contextmanager
 def with_version(version: Callable[[], int]) -> Iterator[None]:
-    """Add the version of the state that a refusal was decided on."""
     try:
         yield
     except DomainError as refusal:

@@ -26,14 +26,11 @@ class Swept(Message):
 
 
 class SweepProgress(Message):
-    """Progress of a sweep: its next page, and the counts so far."""
-
     page: SweepPage
     found: int = 0
     started: int = 0
 
     def plus(self, swept: Swept) -> "SweepProgress":
-        """Return the progress after a page."""
         return SweepProgress(
             page=self.page.model_copy(update={"after": swept.last}),
             found=self.found + swept.found,

@@ -45,7 +45,6 @@ class EscrowCommand(Message):
         """
 
     def content(self) -> str:
-        """Return the hash of the command's content."""
         return content_of(self)
 
 
@@ -65,8 +64,6 @@ class FundEscrow(EscrowCommand):
 
 
 class DeliverEscrow(EscrowCommand):
-    """Delivers work for review."""
-
     artifacts: tuple[Artifact, ...] = ()
     note: str | None = None
     milestone: str | None = None
@@ -80,7 +77,6 @@ class ValidateEscrow(EscrowCommand):
     delivery: int | None = None
 
     def check(self) -> None:
-        """Refuse a value that is not a score."""
         check_ratio(self.score_e4, "score")
 
 
@@ -91,8 +87,6 @@ class ApproveEscrow(EscrowCommand):
 
 
 class DisputeEscrow(EscrowCommand):
-    """Freezes the escrow."""
-
     reason: str
 
 
@@ -111,7 +105,6 @@ class ResolveEscrow(EscrowCommand):
     note: str | None = None
 
     def check(self) -> None:
-        """Refuse a value that is not a share."""
         check_ratio(self.payee_share_e4, "payee_share")
 
 
@@ -217,7 +210,6 @@ class Declined(Message):
 
     @classmethod
     def of(cls, refusal: DomainError) -> "Declined":
-        """Return a refusal as a result for the caller."""
         return cls(code=refusal.error_code, detail=refusal.detail, status=refusal.status, extra=refusal.extra)
 
     def error(self, *, state: str) -> DomainError:
@@ -243,8 +235,6 @@ class RecordedEscrow(Message):
 
 
 class LoadEscrow(Message):
-    """Reads the state that the books hold."""
-
     escrow_id: str
 
 
@@ -256,6 +246,4 @@ class CloseEvidence(Message):
 
 
 class EvidenceClosed(Message):
-    """The answer: it is closed, or extended until a time."""
-
     extended_until: datetime | None = None

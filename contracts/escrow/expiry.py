@@ -10,6 +10,4 @@ class ExpireContracts(Message):
 
 
 class ExpiredContracts(Message):
-    """The number of contracts expired."""
-
     count: int

@@ -26,7 +26,6 @@ class ExportInput(Message):
         return self.model_copy(update={"number": self.number + written, "rows": self.rows + done.rows})
 
     def is_last(self, done: "WrittenFile") -> bool:
-        """Whether this was the last file."""
         return done.last
 
 
@@ -44,8 +43,6 @@ class SettledExport(Message):
 
 
 class WriteExportFile(Message):
-    """Writes one file."""
-
     export_id: str
     number: int
 
@@ -65,14 +62,10 @@ class FinishExport(Message):
 
 
 class ExpireExport(Message):
-    """Deletes the files of an export whose time is over."""
-
     export_id: str
     now: datetime
 
 
 class ExportResult(Message):
-    """What an export came to."""
-
     files: int = 0
     rows: int = 0

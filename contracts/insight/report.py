@@ -47,7 +47,5 @@ class ReportsStarted(Handled):
 
 
 class ReportSweep(Handling):
-    """Progress of the sweep."""
-
     started: int = 0
     forgotten: int = 0

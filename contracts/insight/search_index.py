@@ -4,8 +4,6 @@ from contracts.common.base import Message
 
 
 class IndexEvents(Message):
-    """Indexes new events for some seconds."""
-
     seconds: int
 
 

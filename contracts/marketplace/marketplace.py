@@ -12,8 +12,6 @@ class RenewedPurchases(Handled):
 
 
 class PurchaseRenewals(Handling):
-    """Progress of the sweep."""
-
     renewed: int = 0
     asked: int = 0
     failed: int = 0

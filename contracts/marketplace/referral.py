@@ -13,8 +13,6 @@ class LookedAtReferrals(Handled):
 
 
 class ReferralRewards(Handling):
-    """Progress of the sweep."""
-
     rewarded: int = 0
     refused: int = 0
     taken_back: int = 0

@@ -24,8 +24,6 @@ class EscalationResult(Message):
 
 
 class LookAtAlert(Message):
-    """Reads an alert."""
-
     alert_id: str
 
 
@@ -36,21 +34,15 @@ class SeenAlert(Message):
 
 
 class TakeStep(Message):
-    """Notifies the recipients of the named step."""
-
     alert_id: str
     step: str
 
 
 class TookStep(Message):
-    """Whether the alert was still unanswered."""
-
     called: bool = False
 
 
 class AcknowledgeAlert(Message):
-    """Acknowledges the alert for an operator."""
-
     alert_id: str
     actor: Actor
 

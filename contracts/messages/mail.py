@@ -11,7 +11,5 @@ class SentMails(Handled):
 
 
 class MailSweep(Handling):
-    """Progress of the sweep."""
-
     sent: int = 0
     failed: int = 0

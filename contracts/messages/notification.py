@@ -14,8 +14,6 @@ class FanOut(Message):
 
 
 class FannedOut(Message):
-    """The number of reads, what was found, and how many digests were started that had no run."""
-
     looks: int
     events: int = 0
     alerts: int = 0

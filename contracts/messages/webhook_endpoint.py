@@ -21,8 +21,6 @@ class WebhookEndpointInput(Message):
 
 
 class DisableWebhookEndpoint(Message):
-    """Disables an endpoint until it is enabled again."""
-
     command_id: str
     actor: Actor
     reason: str = ""
@@ -34,8 +32,6 @@ class DisableWebhookEndpoint(Message):
 
 
 class WebhookEndpointResult(Message):
-    """The state of an endpoint."""
-
     endpoint_id: str
     status: str
     version: int
@@ -59,8 +55,6 @@ class WebhookEndpointSignal(OperatorSignal):
 
 
 class RecordWebhookEndpoint(Message):
-    """One event to write, and the hash of the state that it was decided from."""
-
     outcome: Outcome
     command_id: str
     actor: Actor | None = None
@@ -77,8 +71,6 @@ class RecordedWebhookEndpoint(Message):
 
 
 class LoadWebhookEndpoint(Message):
-    """Reads the state that the books hold."""
-
     endpoint_id: str
 
 

@@ -41,8 +41,6 @@ class ProbeStepDone(Message):
 
 
 class TidyProbe(Message):
-    """Cleans up everything of the probe."""
-
     run: str
 
 
@@ -55,16 +53,12 @@ class TidiedProbe(Message):
 
 
 class ReportProbe(Message):
-    """The result of a run: the failed step and why, or neither."""
-
     run: str
     step: str | None = None
     why: str | None = None
 
 
 class ReportedProbe(Message):
-    """Whether a new alert was raised."""
-
     raised: bool
 
 
@@ -76,8 +70,6 @@ class ProbeStepTime(Message):
 
 
 class ProbeResult(Message):
-    """How long each step took, and which one failed and why."""
-
     steps: tuple[ProbeStepTime, ...]
     failed: str | None = None
     why: str | None = None

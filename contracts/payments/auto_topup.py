@@ -14,8 +14,6 @@ class AutoTopUpInput(Message):
 
 
 class AutoTopUpResult(Message):
-    """The outcome of a fall."""
-
     outcome: str
     payment_id: str | None = None
     why: str | None = None
@@ -80,8 +78,6 @@ class StartedAutoTopUps(Message):
 
 
 class FallsPage(Message):
-    """The outcome of a page: what was found, and how many runs were started."""
-
     falls: FoundFalls
     started: int
 

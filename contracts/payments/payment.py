@@ -33,8 +33,6 @@ class PaymentInput(Message):
 
 
 class PaymentResult(Message):
-    """The payment's state when its run ends."""
-
     payment_id: str
     status: str
     version: int
@@ -54,7 +52,6 @@ class PaymentCommand(Message):
         """
 
     def content(self) -> str:
-        """Return the hash of the command's content."""
         return content_of(self)
 
 
@@ -74,12 +71,9 @@ class ConfirmPayment(PaymentCommand):
 
 
 class CapturePayment(PaymentCommand):
-    """Captures the authorized amount, or a part of it."""
-
     amount_minor: int | None = None
 
     def check(self) -> None:
-        """Refuse an amount that is not positive."""
         _check_amount(self.amount_minor)
 
 
@@ -105,7 +99,6 @@ class RefundPayment(PaymentCommand):
     credit_note: bool = False
 
     def check(self) -> None:
-        """Refuse an amount that is not positive."""
         _check_amount(self.amount_minor)
 
 
@@ -121,8 +114,6 @@ class GiveUpRefund(PaymentCommand):
 
 
 class SubmitDisputeEvidence(PaymentCommand):
-    """Submits evidence for a chargeback."""
-
     dispute_ref: str
     text: str
 
@@ -230,8 +221,6 @@ class RecordedPayment(Message):
 
 
 class LoadPayment(Message):
-    """Reads the state that the books hold."""
-
     payment_id: str
 
 
@@ -253,8 +242,6 @@ class ProviderRequest(Message):
 
 
 class RefundRequest(Message):
-    """Makes a refund at a provider, or looks up one that may have been made."""
-
     terms: PaymentTerms
     ref: str
     refund_id: str
@@ -302,8 +289,6 @@ class RefundResponse(Message):
 
 
 class FundEscrowFromPayment(Message):
-    """Funds the escrow from its payment; with `only_look`, only reads whether it was funded."""
-
     terms: PaymentTerms
     only_look: bool = False
 

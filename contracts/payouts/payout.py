@@ -38,8 +38,6 @@ class GiveUpPayout(Message):
 
 
 class PayoutResult(Message):
-    """The state of a payout."""
-
     payout_id: str
     status: str
     version: int
@@ -86,14 +84,10 @@ class RecordedPayout(Message):
 
 
 class LoadPayout(Message):
-    """Reads the state that the books hold."""
-
     payout_id: str
 
 
 class SendPayout(Message):
-    """Sends a payout, or looks it up at its provider."""
-
     payout: Payout
 
 
@@ -114,12 +108,8 @@ class SentPayout(Message):
 
 
 class ScheduledPayouts(Handled):
-    """A page of organizations: how many were paid out."""
-
     paid: int
 
 
 class PayScheduled(Handling):
-    """Progress of paying out organizations that are due."""
-
     paid: int = 0

@@ -7,8 +7,6 @@ from contracts.common.batch import Stepping
 
 
 class EarningsRecovery(Stepping):
-    """Progress of the batch: recoveries, then reversals of what payouts have sent."""
-
     counters: ClassVar[Mapping[str, str]] = {"recoveries": "recovered", "reversals": "reversed"}
 
     step: str = "recoveries"

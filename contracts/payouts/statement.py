@@ -11,7 +11,5 @@ class MadeStatements(Handled):
 
 
 class CreatorStatements(Handling):
-    """Progress of the batch."""
-
     made: int = 0
     failed: int = 0

@@ -42,8 +42,6 @@ class TakeNight(Message):
 
 
 class TookNight(Message):
-    """The number of agents and pages done, the last agent, and whether it was the last of all."""
-
     agents: int
     pages: int
     last: str

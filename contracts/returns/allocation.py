@@ -53,28 +53,20 @@ class AllocationSeen(Message):
 
 
 class AcceptSignal(OperatorSignal):
-    """What operators send to accept an allocation: its id."""
-
     accept: object = None
 
 
 class AcceptAllocation(Message):
-    """Accepts an allocation for an operator."""
-
     allocation_id: str
     actor: Actor
     now: datetime
 
 
 class AcceptedAllocation(Message):
-    """The outcome of an acceptance."""
-
     declined: Declined | None = None
 
 
 class AllocationSweep(Stepping):
-    """Progress of the sweep: nights, then trials."""
-
     counters: ClassVar[Mapping[str, str]] = {"nights": "started", "trials": "paid"}
 
     step: str = "nights"

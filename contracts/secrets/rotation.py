@@ -19,8 +19,6 @@ class RotationNews(Message):
 
 
 class RotationResult(Message):
-    """Why the run has ended."""
-
     outcome: str
 
 
@@ -51,8 +49,6 @@ class SeenRotation(Message):
 
 
 class TakeRotationStep(Message):
-    """Takes a step, if it is still due."""
-
     secret_id: str
     number: int
     step: Step
@@ -110,6 +106,4 @@ class CommandRotation(Message):
 
 
 class CommandedRotation(Message):
-    """The outcome of an operator's command."""
-
     declined: Declined | None = None

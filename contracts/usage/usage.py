@@ -80,7 +80,6 @@ class UsageSync(Message):
         return self.model_copy(update={**counts, **place, "why": self.why or done.why})
 
     def is_last(self, done: SyncedPage) -> bool:
-        """Whether this was the last page."""
         return done.following is None
 
 

@@ -45,7 +45,6 @@ class CreditNote:
 
     @property
     def credits_minor(self) -> int:
-        """All returned credits."""
         return self.prepaid_credits_minor + self.granted_credits_minor + self.taxed_credits_minor
 
 

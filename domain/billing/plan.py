@@ -43,7 +43,6 @@ class Interval(StrEnum):
 
     @property
     def months(self) -> int:
-        """The length in months."""
         return 12 if self is Interval.YEAR else 1
 
 

@@ -70,7 +70,6 @@ class Usage:
 
     @property
     def slots_needed(self) -> int:
-        """The slots that the present deployments need."""
         return self.slots_for(self.deployments)
 
 

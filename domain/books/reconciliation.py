@@ -100,12 +100,10 @@ class Compared:
 
     @property
     def ours(self) -> dict[str, Effect]:
-        """The booked effect, by currency."""
         return effects(self.booked)
 
     @property
     def theirs(self) -> dict[str, Effect]:
-        """The listed effect, by currency."""
         return effects(self._listed())
 
     def _listed(self) -> tuple[BalanceTransaction, ...]:

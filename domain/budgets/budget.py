@@ -155,7 +155,6 @@ class WindowState:
 
     @property
     def operating(self) -> PoolState:
-        """The operating pool."""
         return self.pools[Pool.OPERATING]
 
     @property

@@ -187,5 +187,4 @@ def _named(currency: str) -> str:
 
 
 def _plain(label: str) -> str:
-    """Return a label as one line."""
     return " ".join("".join(each if each.isprintable() else " " for each in label).split())[:80]

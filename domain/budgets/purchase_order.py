@@ -97,7 +97,6 @@ class Term(StrEnum):
 
     @property
     def months(self) -> int:
-        """How many months it has."""
         return {Term.MONTH: 1, Term.QUARTER: 3, Term.YEAR: 12}[self]
 
 

@@ -280,7 +280,6 @@ class Actor:
 
     @property
     def is_platform(self) -> bool:
-        """Whether the actor belongs to the platform and not to a tenant."""
         return self.org_id is None
 
     @property

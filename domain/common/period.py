@@ -21,12 +21,10 @@ class Period:
     end: datetime
 
     def __post_init__(self) -> None:
-        """Refuse a period without a duration."""
         if not self.start < self.end:
             raise ValueError(f"a period that starts at {self.start} cannot end at {self.end}")
 
     def __contains__(self, at: datetime) -> bool:
-        """Return whether a moment is in it; its end is in the next one."""
         return self.start <= at < self.end
 
     def seconds_left(self, at: datetime) -> tuple[int, int]:

@@ -79,7 +79,6 @@ def evidence_extended(escrow: Escrow, until: datetime) -> Outcome:
 
 
 def _heard(escrow: Escrow) -> Dispute | None:
-    """Return the dispute of which operators were not alerted yet."""
     if escrow.status is not EscrowStatus.DISPUTED or escrow.dispute is None or escrow.dispute.overdue_alerted:
         return None
     return escrow.dispute

@@ -230,7 +230,6 @@ class Escrow:
 
     @property
     def held_minor(self) -> int:
-        """The amount held in escrow now."""
         return self.funded_minor - self.released_minor - self.refunded_minor - self.commission_minor
 
     @property

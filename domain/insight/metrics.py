@@ -102,7 +102,6 @@ class Measure:
 
     @property
     def sum(self) -> Sum:
-        """How it comes together."""
         if f"{self.source}.{self.name}" in _STOCKS:
             return Sum.STOCK
         return Sum.DISTINCT if self.source is Source.ACTIVITY else Sum.FLOW
@@ -150,7 +149,6 @@ class Metric:
 
     @property
     def measures(self) -> frozenset[Measure]:
-        """The measures of the formula."""
         return _measures(self.formula)
 
     @property

@@ -42,13 +42,11 @@ class PeerMetric(StrEnum):
 
     @property
     def of(self) -> MemberKind:
-        """Whose figure it is."""
         agents = {PeerMetric.PRICE_PER_USE, PeerMetric.DISPUTE_RATE}
         return MemberKind.AGENT if self in agents else MemberKind.ORGANIZATION
 
     @property
     def words(self) -> str:
-        """What it is called in a sentence."""
         return _WORDS[self]
 
 

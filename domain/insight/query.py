@@ -175,7 +175,6 @@ def bounds_of(query: Query) -> list[datetime]:
 
 
 def _end(grain: Grain, at: datetime, zone: ZoneInfo) -> datetime:
-    """Return when the interval ends that holds a moment."""
     if grain is Grain.YEAR:
         year = at.astimezone(zone).year + 1
         return FOREVER if year >= FOREVER.year else first_moment(date(year, 1, 1), zone)

@@ -223,7 +223,6 @@ class Definition:
 
     @property
     def asked(self) -> tuple[Question, ...]:
-        """The questions, of the template where there is one."""
         return self.questions if self.template is None else TEMPLATES[self.template].questions
 
     def due_at(self, period: Period, late: timedelta) -> datetime:

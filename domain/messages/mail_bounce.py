@@ -116,7 +116,6 @@ def read_report(raw: bytes) -> Report | None:
 
 
 def _is_readable(raw: bytes) -> bool:
-    """Return whether a report is not crafted to be slow to parse."""
     return (
         len(raw) <= MAX_REPORT
         # Lines, and parameters of a header.
@@ -133,7 +132,6 @@ def _blocks(part: Message) -> Iterator[Message]:
 
 
 def _returned(parts: list[Message]) -> list[str]:
-    """Return the recipients of the bounced mail, from its own headers."""
     found = []
     for part in parts:
         payload = part.get_payload()

@@ -70,7 +70,6 @@ class Change:
 
     @property
     def total(self) -> int:
-        """Add up all parts."""
         return sum(self.parts.values())
 
 

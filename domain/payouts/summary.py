@@ -97,7 +97,6 @@ class Earnings:
 
     @property
     def total(self) -> int:
-        """Add up all of it."""
         return self.available + self.pending + self.frozen + self.granted + self.own_work
 
 

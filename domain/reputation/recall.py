@@ -22,7 +22,6 @@ class BillPayment:
 
     @property
     def stands_minor(self) -> int:
-        """The paid amount that did not go back."""
         return min(self.paid_minor, max(0, self.received_minor - self.gone_minor))
 
 

@@ -24,7 +24,6 @@ class Stakes:
     unit_commission_minor: int = 2_50
 
     def __post_init__(self) -> None:
-        """Refuse a scale that is not positive."""
         if self.typical_minor <= 0 or self.unit_commission_minor <= 0:
             raise ValueError("a typical value and the commission of a unit are positive")
 

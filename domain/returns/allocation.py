@@ -63,13 +63,13 @@ class Evidence(Protocol):
     """What an agent, or no agent, cost and brought on a day, in minor units of one currency."""
 
     @property
-    def agent_id(self) -> str | None: ...  # noqa: D102
+    def agent_id(self) -> str | None: ...
     @property
-    def day(self) -> date: ...  # noqa: D102
+    def day(self) -> date: ...
     @property
-    def cost_minor(self) -> int: ...  # noqa: D102
+    def cost_minor(self) -> int: ...
     @property
-    def revenue_minor(self) -> int: ...  # noqa: D102
+    def revenue_minor(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

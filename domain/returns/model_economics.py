@@ -79,7 +79,6 @@ class Sums:
     value_minor: int = 0
 
     def __add__(self, other: "Sums") -> "Sums":
-        """Add two."""
         return Sums(**{name: getattr(self, name) + getattr(other, name) for name in SUMMED})
 
 
@@ -153,7 +152,6 @@ class Line:
 
     @property
     def per_call_pico(self) -> int | None:
-        """Return the cost of a call; None without calls or a cost."""
         return self._each(self.sums.cost_pico, self.sums.calls)
 
     @property
@@ -193,7 +191,6 @@ class Choice(NamedTuple):
         return cls(name, Mode(mode)) if name and mode in set(Mode) else cls(text)
 
     def __str__(self) -> str:
-        """Write what `of` reads."""
         return self.model if self.mode is None else f"{self.model}:{self.mode}"
 
     def meets(self, other: "Choice") -> bool:
@@ -269,7 +266,6 @@ def lines(calls: Iterable[Cell], runs: Iterable[Cell], by: Iterable[Grouping]) -
 
 
 def _of_results(sums: Sums) -> Sums:
-    """Return what runs say of their results, without their calls, which are among all calls already."""
     return Sums(**{name: getattr(sums, name) for name in SUMMED[SUMMED.index("runs") :]})
 
 

@@ -135,7 +135,6 @@ def divided(
 
 
 def _allocated(amount_minor: int, weights: Sequence[int]) -> list[int]:
-    """Divide an amount, which may be below zero."""
     return [each if amount_minor >= 0 else -each for each in allocate(abs(amount_minor), weights)]
 
 

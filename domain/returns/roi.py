@@ -81,12 +81,10 @@ class Revenue:
 
     @property
     def net_minor(self) -> int | Fraction:
-        """What counts."""
         return self.amount_minor - self.reversed_minor if self.counts else 0
 
     @property
     def paid_minor(self) -> int | Fraction:
-        """The commission of what counts, which is a cost."""
         return self.commission_minor if self.counts else 0
 
 
@@ -144,17 +142,14 @@ class Roi:
 
     @property
     def revenue_minor(self) -> int:
-        """What counts."""
         return self.revenue[RevenueStatus.CONFIRMED]
 
     @property
     def cost_minor(self) -> int:
-        """All costs."""
         return sum(self.costs.values())
 
     @property
     def margin_minor(self) -> int:
-        """Revenue less costs."""
         return self.revenue_minor - self.cost_minor
 
 
@@ -377,7 +372,6 @@ def lower_bound(by_day: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
 
 
 def _near(value: Fraction) -> float:
-    """Return the float of a fraction: a bound is no money."""
     return value.numerator / value.denominator
 
 

@@ -104,7 +104,6 @@ class Plan:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Plan":
-        """Read the document that a secret keeps."""
         rotator = RotatorName(document["rotator"])
         return cls(
             rotator=rotator,
@@ -154,12 +153,10 @@ class Rotation:
 
     @property
     def due_at(self) -> datetime:
-        """When the value has to be replaced by the schedule."""
         return self.since + self.plan.every
 
     @property
     def overdue_at(self) -> datetime:
-        """When the rotation counts as overdue."""
         return self.due_at + self.plan.deadline
 
 

@@ -43,7 +43,6 @@ class Written:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Return whether either is set."""
         return self.external_id is not None or bool(self.metadata)
 
 

@@ -42,7 +42,6 @@ class SessionEnded(Unauthenticated):
     code = "session.ended"
 
     def __init__(self) -> None:
-        """Say what to do."""
         super().__init__("The session has ended. Sign in again.")
 
 

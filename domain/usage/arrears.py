@@ -49,7 +49,6 @@ class Unpaid:
 
     @property
     def total_minor(self) -> int:
-        """Return all that is not paid."""
         return self.unbilled_minor + self.invoiced_minor
 
     @property
@@ -59,12 +58,10 @@ class Unpaid:
 
     @property
     def is_reached(self) -> bool:
-        """Whether the limit is exceeded."""
         return self.total_minor > self.limit_minor
 
     @property
     def sentence(self) -> str:
-        """What is not paid, and how much may be."""
         unbilled, invoiced, limit = (
             f"{format_amount(minor, self.currency)} {self.currency}"
             for minor in (self.unbilled_minor, self.invoiced_minor, self.limit_minor)
@@ -214,7 +211,6 @@ class Unbilled:
 
     @property
     def most_pico(self) -> int:
-        """The maximum of the total."""
         return MAX_AMOUNT_MINOR * minor_pico(self.currency) * 999 // 1_000
 
     def is_far_from_full(self, after_pico: int) -> bool:

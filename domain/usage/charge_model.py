@@ -76,7 +76,6 @@ class Package:
     free_units: Decimal = ZERO
 
     def __post_init__(self) -> None:
-        """Check that the size is positive."""
         if self.size <= 0:
             raise Invalid("price.size must be greater than zero.", extra={"field": "price.size"})
 

@@ -144,7 +144,6 @@ def _id(request_id: object) -> object:
 
 
 def _attributed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the caller of the proxy said of a call."""
     said = _said(row)
     data: dict[str, Any] = {name: said[name] for name in _NAMED if said.get(name) is not None}
     # Events are refused for what else is named and cannot be stored. The secret is no attribute, and nobody reads it.
@@ -216,7 +215,6 @@ _PICTURES = frozenset({"image_generation", "image_edit", "image_variation"})
 
 
 def _is_inference(row: Mapping[str, Any]) -> bool:
-    """Return whether a row is a call of a model, or the cost of a batch of them."""
     kind = row.get("call_type")
     return not isinstance(kind, str) or not (kind in _MANAGEMENT or (kind in _BATCH and not _has_used(row)))
 
@@ -251,7 +249,6 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counts(document: Mapping[str, Any], deep: int = 2) -> dict[str, Any]:
-    """Return the counts of a document and of the objects in it, without all that is no count."""
     objects = {name: _counts(value, deep - 1) for name, value in document.items() if deep and _mapping(value)}
     numbers = {name: _number(document[name]) for name in document}
     return objects | {name: found for name, found in numbers.items() if found is not None and found <= MAX_QUANTITY}
@@ -293,7 +290,6 @@ def _said(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _metadata(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the metadata, which some answers have as a text of JSON: as such the proxy writes it."""
     value = row.get("metadata")
     if isinstance(value, str):
         try:

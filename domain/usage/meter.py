@@ -134,7 +134,6 @@ def check_readings(meters: Mapping[str, Sequence[Meter]], event_types: Sequence[
 
 
 def _values_read(meters: Iterable[Meter]) -> int:
-    """Return the number of values read of one event: for each meter one, and one more for each of its dimensions."""
     return sum(1 + len(meter.dimensions) for meter in meters)
 
 

@@ -117,7 +117,6 @@ class PriceMap:
 
     @property
     def entries(self) -> int:
-        """Return how many entries the file has."""
         return len(self.prices) + len(self.refused) + len(self.unpriced)
 
 
@@ -355,7 +354,6 @@ def _off_peak(table: object, found: Found) -> tuple[Hours, ...]:
 
 
 def _searches(entry: Mapping[str, Any], found: Found) -> None:
-    """Read the price of a search; where it goes by the size of its context, that of the medium one."""
     sizes = entry.get("search_context_cost_per_query")
     if isinstance(sizes, Mapping) and sizes.get("search_context_size_medium") is not None:
         price = parse_price(sizes["search_context_size_medium"], "search_context_cost_per_query")

@@ -45,7 +45,6 @@ class RatedLine(NamedTuple):
 
     @property
     def amount(self) -> Decimal:
-        """Return what the line costs."""
         return unscaled(self.quantity * self.scaled_price, self.places)
 
 

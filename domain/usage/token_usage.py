@@ -145,12 +145,10 @@ class TokenUsage:
 
     @property
     def prompt_tokens(self) -> int:
-        """Return all tokens of the prompt."""
         return sum(_prompt(self))
 
     @property
     def mode(self) -> Mode:
-        """Return whether the call reasoned, by its tokens or by what its answer shows."""
         return Mode.THINKING if self.is_thinking or self.reasoning_tokens else Mode.NORMAL
 
     def quantities(self) -> dict[str, int]:

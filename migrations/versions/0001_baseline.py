@@ -11,7 +11,6 @@ down_revision: str | None = None
 
 
 def upgrade() -> None:
-    """Make all tables, and what protects them, in the transaction of the migration."""
     bind = op.get_bind()
     # The driver sends several statements at once only outside of its prepared protocol, and SQLAlchemy begins the
     # driver's transaction with its own first statement.

@@ -39,7 +39,6 @@ class Node:
         timeout: timedelta = TIMEOUT,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Keep the client, which the caller closes, and what goes with every request."""
         self._client = client
         self._base = base_url.rstrip("/")
         self._headers = dict(headers or {})

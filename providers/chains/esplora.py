@@ -63,7 +63,6 @@ def _height(tx: Any) -> int:
 
 
 def _received(tx: Any, address: str) -> list[ChainDeposit]:
-    """List the outputs of a transaction that pay the address."""
     status = field(tx, "status")
     confirmed = flag(field(status, "confirmed"))
     return [

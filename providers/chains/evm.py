@@ -116,7 +116,6 @@ class EvmWatcher:
         return ChainView(tip=tip, scanned=last, deposits=tuple(found), complete=last == tip)
 
     async def _tokens(self, address: str, first: int, last: int) -> list[ChainDeposit]:
-        """List the token's transfers to the address."""
         found: dict[tuple[str, int], ChainDeposit] = {}
         topic = "0x" + address[2:].lower().rjust(64, "0")
         for begin in range(first, last + 1, self._log_range):
@@ -148,7 +147,6 @@ class EvmWatcher:
     def _add_tokens(
         self, found: dict[tuple[str, int], ChainDeposit], topic: str, start: int, end: int, logs: Sequence[Any]
     ) -> None:
-        """Add the transfers among the logs of a range of blocks."""
         for log in logs:
             topics = items(field(log, "topics"), 4)
             if field(log, "removed") is True:
@@ -175,7 +173,6 @@ class EvmWatcher:
         )
 
     async def _coins(self, address: str, first: int, last: int) -> list[ChainDeposit]:
-        """List the transfers of ETH to the address that were not reverted."""
         async with self._scanning:  # everyone who asks at once shares the blocks of the first
             blocks = await self._chain(first, last)
         sent = [(block, tx, wei) for block in blocks for tx, wei in block.transfers.get(address, ())]

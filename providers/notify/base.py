@@ -46,7 +46,6 @@ class Throttled(ProviderUnavailable):
     """Nothing can be sent to this address before `retry_after` is over."""
 
     def __init__(self, detail: str, retry_after: timedelta) -> None:
-        """Set how long to wait."""
         super().__init__(detail)
         self.retry_after = retry_after
 

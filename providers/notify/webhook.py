@@ -164,7 +164,6 @@ class HttpWebhookSender:
 
     @asynccontextmanager
     async def _line(self, target: Target) -> AsyncIterator[httpcore2.AsyncConnectionPool]:
-        """Lend the connections to an address."""
         await self._close_idle()
         line = self._lines.get(target)
         if line is None:

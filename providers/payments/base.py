@@ -33,7 +33,6 @@ class ProviderError(Exception):
     """A provider did not do what it was asked. `code` and `detail` are for people; they never hold secrets."""
 
     def __init__(self, detail: str, *, code: str = "provider.error") -> None:
-        """Keep the sentence and a stable word for it."""
         super().__init__(detail)
         self.detail = detail
         self.code = code
@@ -66,7 +65,6 @@ class StatementIncomplete(ProviderUnavailable):
     """What could be read of a statement was listed; `unread` says what could not."""
 
     def __init__(self, unread: Sequence[UnreadPlace]) -> None:
-        """Keep what could not be read."""
         places = ", ".join(f"{place.subject} ({place.why})" for place in unread[:10])
         more = f" and {len(unread) - 10} more" if len(unread) > 10 else ""
         super().__init__(f"These places could not be read: {places}{more}.", code="statement.incomplete")
@@ -85,7 +83,6 @@ class ProviderNotFound(ProviderRefused):
     """The provider has no such object, or keeps it no longer."""
 
     def __init__(self, detail: str) -> None:
-        """Say what is not there; the code is the same at every provider."""
         super().__init__(detail, code=NOT_FOUND)
 
 

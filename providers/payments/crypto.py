@@ -219,7 +219,6 @@ class CryptoProvider:
     async def _sweep_shared(
         self, shared: Mapping[tuple[str, str], list[DepositRecord]], since: datetime, unread: "_Unread"
     ) -> AsyncIterator[BalanceTransaction]:
-        """Update the records of shared addresses, and return deposits there that belong to no payment."""
         for (asset, address), sharing in shared.items():
             chain, memos = self._chain(asset), {record.memo for record in sharing}
             try:
@@ -344,7 +343,6 @@ class CryptoProvider:
         )
 
     def _action(self, record: DepositRecord, missing_minor: int) -> NextAction:
-        """Return where to send the missing amount."""
         return NextAction(
             deposit=Deposit(
                 chain=record.chain,
@@ -378,7 +376,6 @@ async def _replaced(watcher: Watcher, receipt: Receipt) -> bool:
 async def _views(
     watcher: Watcher, asset: str, address: str, *, since_height: int, since_at: datetime
 ) -> AsyncIterator[ChainView]:
-    """Return views of an address, one behind the other, until one is complete."""
     while True:
         view = await watcher.deposits(asset, address, since_height=since_height, since_at=since_at)
         yield view

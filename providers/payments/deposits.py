@@ -40,7 +40,6 @@ class Receipt:
 
     @property
     def key(self) -> str:
-        """The key of its movement."""
         return movement_key(self.asset, self.tx, self.index, self.generation)
 
     def movements(self) -> list[BalanceTransaction]:
@@ -97,7 +96,6 @@ class DepositRecord:
 
     @property
     def place(self) -> Place:
-        """The deposit address."""
         return Place(self.address, self.memo)
 
 
@@ -112,7 +110,6 @@ class Findings:
 
     @property
     def of_money(self) -> bool:
-        """Whether a receipt changes at all."""
         return bool(self.confirmed or self.moved or self.reversed)
 
 

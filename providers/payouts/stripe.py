@@ -41,7 +41,6 @@ class StripeConnect:
     name = "stripe"
 
     def __init__(self, client: stripe.StripeClient) -> None:
-        """Share the process's client."""
         self._client = client
 
     async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
@@ -163,7 +162,6 @@ class StripeConnect:
 
 @contextmanager
 def _shortage() -> Iterator[None]:
-    """Tell a balance that is short from every other refusal."""
     try:
         yield
     except ProviderRefused as error:
@@ -194,7 +192,6 @@ def _snapshot(account: stripe.Account, listed: Sequence[object]) -> AccountSnaps
 
 
 def _destination(banks: Sequence[object]) -> str | None:
-    """Return a fingerprint of where money goes: each currency has a bank of its own, and a payout is in any of them."""
     prints = sorted((str(field(each, "currency")), str(field(each, "fingerprint") or id_of(each))) for each in banks)
     if len(prints) < 2:
         return prints[0][1] if prints else None
@@ -203,7 +200,6 @@ def _destination(banks: Sequence[object]) -> str | None:
 
 @contextmanager
 def _made() -> Iterator[None]:
-    """Read what Stripe has made: what cannot be read was made all the same, and is looked for again."""
     try:
         yield
     except (ProviderRefused, Invalid) as error:

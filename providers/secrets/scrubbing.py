@@ -180,7 +180,6 @@ def _text_units(value: str) -> list[bytes]:
 
 @lru_cache(maxsize=4096)
 def _text_unit(char: str, escape: bytes = rb"\\+") -> bytes:
-    """Return a pattern of all ways to write a character."""
     cases = dict.fromkeys((char, char.lower(), char.upper())) if char.isascii() else {char: None}
     ways = [re.escape(each.encode()) for each in cases]
     if not char.isascii():

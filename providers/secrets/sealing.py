@@ -59,7 +59,6 @@ class PostgresBackend:
     name = "postgres"
 
     def __init__(self, wrapper: KeyWrapper) -> None:
-        """Take what wraps the keys of versions."""
         self.wrapper = wrapper
 
     async def store(self, place: Place, value: bytes) -> Stored:

@@ -76,7 +76,6 @@ class VaultClient:
         return answer
 
     async def _signed_in(self, lost: "_Token | None") -> "_Token":
-        """Return a token that is good by its lease and is not the one that was lost."""
         async with self._lock:
             token = self._token
             if token is None or token is lost or (token.until is not None and token.until <= self._clock()):

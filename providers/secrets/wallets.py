@@ -98,7 +98,6 @@ def _is_valid(of: object, words: str) -> bool:
 
 @cache
 def _lists() -> tuple[tuple[object, frozenset[str]], ...]:
-    """Return each list of words, as the library has it and as the words that texts are compared with."""
     lists = [wallycore.bip39_get_wordlist(language) for language in wallycore.bip39_get_languages().split()]
     size = wallycore.BIP39_WORDLIST_LEN
     return tuple(

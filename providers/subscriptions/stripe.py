@@ -48,7 +48,6 @@ class StripeSubscriptions:
     name = "stripe"
 
     def __init__(self, client: stripe.StripeClient) -> None:
-        """Share the process's client."""
         self._client = client
 
     async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
@@ -198,7 +197,6 @@ class StripeSubscriptions:
         )
 
     async def _made_price(self, terms: Terms) -> str | None:
-        """Return the price that stands for the terms, if it was made."""
         key = lookup_key(terms)
         with translated(changes=False):
             found = await self._client.v1.prices.list_async({"lookup_keys": [key], "active": True, "limit": 1})
@@ -411,7 +409,6 @@ async def _is_ending(found: stripe.Subscription) -> bool:
 
 @contextmanager
 def _declines() -> Iterator[None]:
-    """Say of a payment that was declined, or needs its holder, that it was."""
     try:
         yield
     except Declined as error:

@@ -27,7 +27,6 @@ async def find(session: AsyncSession, org_id: str) -> BillingProfile | None:
 
 
 async def of(session: AsyncSession, org_ids: Collection[str]) -> dict[str, BillingProfile]:
-    """Return the profiles that the session may see; organizations without one are left out."""
     rows = await session.scalars(select(BillingProfile).where(BillingProfile.org_id.in_(org_ids)))
     return {row.org_id: row for row in rows}
 

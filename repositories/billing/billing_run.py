@@ -212,10 +212,6 @@ async def invoice(connection: asyncpg.Connection, document: Mapping[str, object]
         connection: of the platform's role. The statement is a transaction of its own where none is open.
         document: what `billing_run_invoice` reads, see `repositories/sql/billing/billing_runs.sql`.
         org_id: whose.
-
-    Raises:
-        InsufficientFunds: the credits that it takes are not there.
-        Unavailable: an item or a bill was invoiced by another transaction since it was read, or the database failed.
     """
     with translated(connection, lambda: None, org_id):
         done: bool = await connection.fetchval("SELECT billing_run_invoice($1)", json.dumps(document))
@@ -273,7 +269,6 @@ async def run_of(session: AsyncSession, month: date) -> BillingRunRow:
 
 
 async def is_finished(session: AsyncSession, month: date) -> bool:
-    """Return whether a month's run has processed every organization."""
     found = await session.get(BillingRunRow, month)
     return found is not None and found.finished_at is not None
 
@@ -316,7 +311,6 @@ async def runs(session: AsyncSession, wanted: Wanted) -> Found[BillingRunRow]:
 
 
 async def failures(session: AsyncSession, month: date, limit: int) -> Sequence[BilledPeriod]:
-    """Return organizations that could not be invoiced for a month."""
     query = select(BilledPeriod).where(BilledPeriod.month == month, BilledPeriod.status == "failed")
     return (await session.scalars(query.order_by(BilledPeriod.org_id).limit(limit))).all()
 
@@ -341,7 +335,6 @@ async def oldest_open_month(session: AsyncSession) -> date | None:
 
 
 async def add_item(session: AsyncSession, row: InvoiceItemRow) -> None:
-    """Insert an item."""
     session.add(row)
     await session.flush()
 

@@ -23,7 +23,6 @@ from models.billing.billing_terms import BillingTermsRow
 def as_row(
     org_id: str, version: TermsVersion, *, reason: str | None, created_by: str, command_id: str
 ) -> BillingTermsRow:
-    """Write a version as its row."""
     terms = version.terms
     return BillingTermsRow(
         org_id=org_id,
@@ -50,7 +49,6 @@ def as_row(
 
 
 def version_of(row: BillingTermsRow) -> TermsVersion:
-    """Read the version of a row."""
     terms = BillingTerms(
         mode=UsageMode(row.mode),
         currency=row.currency,
@@ -71,7 +69,6 @@ def _agreed(plan: str, interval: str, **price: Any) -> AgreedPrice:
 
 
 async def add(session: AsyncSession, row: BillingTermsRow) -> None:
-    """Insert a version."""
     session.add(row)
     await session.flush()
 
@@ -116,7 +113,6 @@ async def holding_while_open(session: AsyncSession, org_id: str, at: datetime) -
 
 
 async def of_month(session: AsyncSession, org_ids: Collection[str], month: date) -> dict[str, TermsVersion]:
-    """Return the version that a month of each organization is invoiced by; those without one have the usual terms."""
     row = BillingTermsRow
     query = (
         select(row)
@@ -147,5 +143,4 @@ async def clock(session: AsyncSession, org_id: str, at: datetime) -> ZoneInfo:
 
 
 async def time_zones(session: AsyncSession) -> set[str]:
-    """Return the time zones that any terms have."""
     return set(await session.scalars(select(BillingTermsRow.time_zone).distinct()))

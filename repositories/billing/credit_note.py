@@ -46,6 +46,5 @@ async def credits_returned_since(session: AsyncSession, org_id: str, since: date
 
 
 async def add(session: AsyncSession, row: CreditNoteRow) -> None:
-    """Insert a note; in the transaction of its transfer."""
     session.add(row)
     await session.flush()

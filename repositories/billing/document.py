@@ -12,13 +12,11 @@ from models.billing.document import StoredDocument
 
 
 async def latest(session: AsyncSession, subject: str) -> StoredDocument | None:
-    """Return the latest document of a subject; None if there is none."""
     query = select(StoredDocument).where(StoredDocument.subject == subject).order_by(StoredDocument.version.desc())
     return (await session.scalars(query.limit(1))).one_or_none()
 
 
 async def subjects(session: AsyncSession, wanted: Collection[str]) -> set[str]:
-    """Return the subjects that have a document."""
     query = select(StoredDocument.subject).where(StoredDocument.subject.in_(wanted))
     return set(await session.scalars(query))
 
@@ -34,7 +32,6 @@ async def add(
     pdf: bytes,
     xml: bytes | None,
 ) -> StoredDocument:
-    """Store a document, or return the stored one of the same version. Needs a platform session."""
     await session.execute(
         insert(StoredDocument)
         .values(

@@ -36,7 +36,6 @@ _ASKED = ("org_id", "currency", "note", "created_by", "includes_tax", "applies_c
 
 
 def balance_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
-    """Return the balance of an invoice from its row."""
     return InvoiceBalance(
         status=InvoiceStatus(row.status),
         total_minor=row.total_minor,
@@ -57,9 +56,6 @@ async def made_before(
         wanted: the invoice that the command requests now.
         edited: whether the existing invoice may have been changed since, as a draft can be.
         due_by_terms: whether the time to pay is that of the billing terms, which may have changed since.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
     """
     await command.lock_command(session, wanted.command_id)
     found = await command.made_before(session, wanted, ("org_id", "currency") if edited else _ASKED)
@@ -92,8 +88,6 @@ async def discard(connection: asyncpg.Connection, row: InvoiceRow, at: datetime)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finalised:
-    """The columns and the postings of an invoice that is finalised."""
-
     columns: Mapping[str, Any]
     postings: Sequence[InvoicePosting]
     key: str
@@ -103,12 +97,7 @@ class Finalised:
 
 
 async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalised) -> None:
-    """Finalise a draft, whose lock the caller holds, and post its transfer, in one statement.
-
-    Raises:
-        InsufficientFunds: the credits that it takes were spent.
-        Unavailable: a deadlock or a lost connection; retry the whole transaction.
-    """
+    """Finalise a draft, whose lock the caller holds, and post its transfer, in one statement."""
     accounts_of, postings = _moved(end.postings)
     columns = dict(end.columns)
     sums = {
@@ -299,7 +288,6 @@ async def next_number(session: AsyncSession, name: str) -> int:
 
 
 async def add(session: AsyncSession, row: InvoiceRow) -> None:
-    """Insert an invoice; in the transaction of its transfer."""
     session.add(row)
     await session.flush()
 
@@ -318,7 +306,6 @@ async def get(session: AsyncSession, invoice_id: str, *, locked: bool = False) -
 
 
 async def made_by(session: AsyncSession, command_id: str) -> InvoiceRow:
-    """Return the invoice that a command made."""
     return (await session.scalars(select(InvoiceRow).where(InvoiceRow.command_id == command_id))).one()
 
 
@@ -396,11 +383,7 @@ async def write_balance(
 
 
 async def voided_before(session: AsyncSession, row: InvoiceRow, command_id: str) -> bool:
-    """Return whether the command voided the invoice already; the caller holds its lock.
-
-    Raises:
-        IdempotencyConflict: the command voided another one.
-    """
+    """Return whether the command voided the invoice already; the caller holds its lock."""
     return await _done_before(session, InvoiceRow.void_command_id, row, command_id)
 
 
@@ -413,11 +396,7 @@ async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, 
 
 
 async def written_off_before(session: AsyncSession, row: InvoiceRow, command_id: str) -> bool:
-    """Return whether the command has written the invoice off before; the caller holds its lock.
-
-    Raises:
-        IdempotencyConflict: the command has written off another one.
-    """
+    """Return whether the command has written the invoice off before; the caller holds its lock."""
     return await _done_before(session, InvoiceRow.write_off_command_id, row, command_id)
 
 

@@ -22,12 +22,10 @@ _FINAL = [status.value for status in FINAL]
 
 
 def state_of(row: InvoiceCollectionRow) -> Collection:
-    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
 def standing_of(row: InvoiceRow) -> InvoiceDue:
-    """Return the facts about an invoice that its collection decides by."""
     return InvoiceDue(
         status=InvoiceStatus(row.status),
         due_minor=invoice.balance_of(row).due_minor,
@@ -52,7 +50,6 @@ async def has_done(session: AsyncSession, invoice_id: str, command_id: str) -> b
 
 
 async def get(session: AsyncSession, invoice_id: str) -> InvoiceCollectionRow | None:
-    """Return the collection of an invoice when the session may see it."""
     return await session.get(Row, invoice_id, populate_existing=True)
 
 
@@ -64,7 +61,6 @@ async def timeline(session: AsyncSession, invoice_id: str) -> Sequence[InvoiceCo
 
 
 async def versions(session: AsyncSession, invoice_ids: Sequence[str]) -> dict[str, int]:
-    """Return the number of the latest event of each collection that is there, by the invoice's id."""
     query = select(Row.invoice_id, Row.version).where(Row.invoice_id.in_(invoice_ids))
     return {row.invoice_id: row.version for row in (await session.execute(query)).all()}
 
@@ -76,7 +72,6 @@ async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[Inv
 
 
 async def waiting(session: AsyncSession, invoice_ids: Sequence[str]) -> Sequence[Collection]:
-    """Return the collections of these invoices that have work to do."""
     query = select(Row.state).where(Row.invoice_id.in_(invoice_ids), Row.wake_at.is_not(None))
     return [_STATE.validate_python(state) for state in (await session.scalars(query)).all()]
 

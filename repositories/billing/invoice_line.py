@@ -16,7 +16,6 @@ _USUAL = {field.name: field.default for field in fields(InvoiceLine)}
 
 
 def as_stored(lines: Sequence[InvoiceLine]) -> list[dict[str, Any]]:
-    """Return lines as stored in the row, without default values."""
     return [
         {
             name: value.isoformat() if isinstance(value, datetime) else value
@@ -28,7 +27,6 @@ def as_stored(lines: Sequence[InvoiceLine]) -> list[dict[str, Any]]:
 
 
 def lines_of(row: InvoiceRow) -> list[InvoiceLine]:
-    """Read the lines of a row."""
     return [line_of(line) for line in row.lines]
 
 
@@ -44,7 +42,6 @@ def line_of(stored: Mapping[str, Any]) -> InvoiceLine:
 
 
 def discounts_of(row: InvoiceRow) -> list[Discount]:
-    """Read the requested discounts."""
     return [
         Discount(**{name: found[name] for name in ("description", "amount_minor", "share_e4") if name in found})
         for found in row.discounts
@@ -52,7 +49,6 @@ def discounts_of(row: InvoiceRow) -> list[Discount]:
 
 
 def discounts_as_stored(discounts: Sequence[Discount]) -> list[dict[str, Any]]:
-    """Return discounts as stored in the row."""
     return [{name: value for name, value in asdict(each).items() if value is not None} for each in discounts]
 
 
@@ -69,7 +65,6 @@ def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
 def finalised_as_stored(
     lines: Sequence[InvoiceLine], nets: Sequence[int], taxes: Sequence[AppliedTax]
 ) -> list[dict[str, Any]]:
-    """Return the lines of a finalised invoice as stored, each with its net amount and its tax."""
     return [
         {**stored, "net_minor": net, "tax": tax.code, "category": tax.category.value, "rate_e6": tax.rate_e6}
         for stored, net, tax in zip(as_stored(lines), nets, taxes, strict=True)

@@ -18,11 +18,6 @@ _ASKED = ("org_id", "slug", "created_by")
 
 
 async def made_before(session: AsyncSession, wanted: Project) -> Project | None:
-    """Return the project that this one's command made, if it did.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
-    """
     found = await command.made_before(session, wanted, _ASKED)
     # If the name was changed since, the first one is not known and cannot be compared.
     if found is not None and not await metadata.has_changed(session, found.id, found.org_id):
@@ -31,14 +26,12 @@ async def made_before(session: AsyncSession, wanted: Project) -> Project | None:
 
 
 async def add(session: AsyncSession, project: Project) -> Project:
-    """Insert a project."""
     session.add(project)
     await session.flush()
     return project
 
 
 async def find(session: AsyncSession, org_id: str, slug: str) -> Project | None:
-    """Return the organization's project of that slug, as it is now."""
     if not SLUG.fullmatch(slug):
         return None
     query = select(Project).where(Project.org_id == org_id, Project.slug == slug)
@@ -76,7 +69,6 @@ async def page(session: AsyncSession, wanted: Wanted, *, deployed: bool = False)
 
 
 async def counts(session: AsyncSession, org_id: str) -> tuple[int, int]:
-    """Count the organization's projects, and those of them that are deployed."""
     query = select(func.count(), func.count(Project.deployed_at)).where(Project.org_id == org_id)
     projects, deployments = (await session.execute(query)).one()
     return projects, deployments
@@ -104,7 +96,6 @@ async def occupy_slots(session: AsyncSession, org_id: str, slots: int) -> None:
 
 
 async def event_of(session: AsyncSession, command_id: str) -> DeploymentEvent | None:
-    """Return the event of a command; None if there is none."""
     query = select(DeploymentEvent).where(DeploymentEvent.command_id == command_id)
     return (await session.scalars(query)).one_or_none()
 
@@ -116,13 +107,11 @@ async def newest_event(session: AsyncSession, org_id: str) -> DeploymentEvent | 
 
 
 async def next_number(session: AsyncSession, org_id: str) -> int:
-    """Return the number of the organization's next event."""
     query = select(func.coalesce(func.max(DeploymentEvent.number), 0) + 1).where(DeploymentEvent.org_id == org_id)
     return (await session.scalars(query)).one()
 
 
 async def add_event(session: AsyncSession, event: DeploymentEvent) -> None:
-    """Append an event."""
     session.add(event)
     await session.flush()
 

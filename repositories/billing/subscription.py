@@ -27,7 +27,6 @@ _STATE: TypeAdapter[Subscription] = TypeAdapter(Subscription)
 
 
 def state_of(row: SubscriptionRow) -> Subscription:
-    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
@@ -39,7 +38,6 @@ async def lock(session: AsyncSession, subscription_id: str) -> Subscription | No
 
 
 async def get(session: AsyncSession, subscription_id: str) -> Subscription | None:
-    """Return a subscription that the session may see."""
     row = await session.get(SubscriptionRow, subscription_id)
     return None if row is None else state_of(row)
 
@@ -66,7 +64,6 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
 
 
 async def tried_by(session: AsyncSession, wanting: Subscription) -> Sequence[str]:
-    """Return which have had a trial: this organization, or another one with the same card."""
     had = SubscriptionTrial.org_id == wanting.org_id
     if wanting.trial_card is not None:
         had = or_(had, SubscriptionTrial.card == wanting.trial_card)
@@ -74,11 +71,6 @@ async def tried_by(session: AsyncSession, wanting: Subscription) -> Sequence[str
 
 
 async def note_trial(session: AsyncSession, trying: Subscription, at: datetime) -> None:
-    """Record a trial.
-
-    Raises:
-        IntegrityError: the organization or the card has had one.
-    """
     row = {"org_id": trying.org_id, "card": trying.trial_card, "subscription_id": trying.subscription_id}
     await session.execute(insert(SubscriptionTrial).values(**row, began_at=at))
 
@@ -100,7 +92,6 @@ async def forget_trial(session: AsyncSession, subscription_id: str) -> None:
 
 
 async def versions(session: AsyncSession, subscription_ids: Sequence[str]) -> dict[str, int]:
-    """Return the number of the latest event of each subscription that the books know."""
     query = select(SubscriptionRow.id, SubscriptionRow.version).where(SubscriptionRow.id.in_(subscription_ids))
     return {row.id: row.version for row in await session.execute(query)}
 
@@ -123,7 +114,6 @@ async def declined_why(session: AsyncSession, ordered: SubscriptionEventRow) -> 
 
 
 async def held(session: AsyncSession, org_id: str) -> Subscription | None:
-    """Return the one subscription of an organization that has not ended."""
     query = select(SubscriptionRow).where(
         SubscriptionRow.org_id == org_id, SubscriptionRow.status != SubscriptionStatus.ENDED.value
     )

@@ -52,7 +52,6 @@ async def net_of(session: AsyncSession, subscription_id: str, amount_minor: int)
 
 
 async def requested(session: AsyncSession, invoice_id: str) -> tuple[str, Subscription] | None:
-    """Return the unpaid bill that the provider requests for an invoice, and its subscription."""
     query = (
         select(SubscriptionBill.bill_ref, SubscriptionRow)
         .join(SubscriptionRow, SubscriptionRow.id == SubscriptionBill.subscription_id)
@@ -269,20 +268,17 @@ async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[Lo
 
 
 async def mirrored(session: AsyncSession, provider: str, bill_refs: Sequence[str]) -> Sequence[PaymentRow]:
-    """Return the payments that mirror bills."""
     query = select(PaymentRow).join(SubscriptionBill, SubscriptionBill.payment_id == PaymentRow.id)
     of_bills = SubscriptionBill.provider == provider, SubscriptionBill.bill_ref.in_(bill_refs)
     return (await session.scalars(query.where(*of_bills))).all()
 
 
 async def add(session: AsyncSession, row: SubscriptionBill | SubscriptionGrant) -> None:
-    """Insert a bill or a grant."""
     session.add(row)
     await session.flush()
 
 
 async def grant(session: AsyncSession, subscription_id: str, key: str) -> SubscriptionGrant | None:
-    """Return the grant with a key."""
     return await session.get(SubscriptionGrant, (subscription_id, key))
 
 

@@ -12,13 +12,11 @@ from repositories.common.listing import Found, Listing, Wanted
 
 
 async def of(session: AsyncSession, countries: Collection[str]) -> list[TaxRate]:
-    """Return all rates of some countries, whenever they are valid."""
     rows = await session.scalars(select(TaxRateRow).where(TaxRateRow.country.in_(sorted(countries))))
     return [rate_of(row) for row in rows]
 
 
 def rate_of(row: TaxRateRow) -> TaxRate:
-    """Read the rate of a row."""
     return TaxRate(
         code=row.code,
         country=row.country,

@@ -161,8 +161,6 @@ ORDER BY a.id
 
 @dataclass(frozen=True, slots=True)
 class StatedAccount:
-    """An account with its id in the ledger and its asset."""
-
     id: int
     asset: str
 
@@ -188,7 +186,6 @@ class AccountBalance:
 
 
 async def find(session: AsyncSession, org_id: str, path: str, asset: str | None) -> StatedAccount | None:
-    """Return an account of an organization by its path, and by its asset if that is given; None if there is none."""
     found = (await session.execute(text(_ACCOUNT), {"path": path, "asset": asset, "org_id": org_id})).one_or_none()
     return None if found is None else StatedAccount(*found)
 

@@ -102,7 +102,6 @@ async def lines(session: AsyncSession, first: date, last: date, asset: str | Non
 
 
 async def by_day(session: AsyncSession, first: date, last: date, asset: str) -> list[tuple[date, list[LineSum]]]:
-    """Return the movements of each day in one asset, by line."""
     rows = await session.execute(text(_BY_DAY), {"first": first, "last": last, "asset": asset})
     return [(day, [_sum(*row[1:]) for row in of_day]) for day, of_day in groupby(rows, key=lambda row: row[0])]
 

@@ -27,7 +27,6 @@ class BalanceRow:
 
 
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, asset: str) -> BalanceRow:
-    """Read the balance as the organization itself sees it; zeros when it has no account."""
     row = await pool.fetchrow(_VIEW, org_id, asset)
     assert row is not None
     posted, pending_out, owed, due, amounts, expiries = row

@@ -81,7 +81,6 @@ async def settle(
     at: datetime,
     kind: MatchStatus | None = None,
 ) -> Sequence[ReconciliationDiscrepancy]:
-    """Resolve the open discrepancies of these keys as matched, and return them."""
     statement = update(ReconciliationDiscrepancy).where(
         ReconciliationDiscrepancy.provider == provider,
         ReconciliationDiscrepancy.key.in_(keys),
@@ -107,7 +106,6 @@ def compared_of(row: ReconciliationDiscrepancy, now_booked: Iterable[BalanceTran
 async def open_elsewhere(
     session: AsyncSession, provider: str, run_id: str, *, after: str, limit: int
 ) -> Sequence[ReconciliationDiscrepancy]:
-    """Return open discrepancies of a provider that a run did not see, by id."""
     query = (
         select(ReconciliationDiscrepancy)
         .where(
@@ -149,7 +147,6 @@ async def get(session: AsyncSession, difference_id: str, *, lock: bool = False) 
 async def add_corrections(
     session: AsyncSession, row: ReconciliationDiscrepancy, corrections: Sequence[Correction], transfer_id: UUID
 ) -> None:
-    """Write the correcting movements of a discrepancy, in the transaction of their transfer."""
     query = select(func.count()).where(
         ReconciliationCorrection.provider == row.provider, ReconciliationCorrection.key == row.key
     )

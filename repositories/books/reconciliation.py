@@ -27,13 +27,11 @@ _MOVEMENT: TypeAdapter[BalanceTransaction] = TypeAdapter(BalanceTransaction)
 
 
 def dumped(movement: BalanceTransaction) -> dict[str, Any]:
-    """Write a movement as JSON, without empty fields."""
     value: dict[str, Any] = _MOVEMENT.dump_python(movement, mode="json", exclude_none=True)
     return {"fee_minor": None, **value}
 
 
 def loaded(value: Mapping[str, Any]) -> BalanceTransaction:
-    """Read a movement back."""
     return _MOVEMENT.validate_python(value)
 
 
@@ -68,7 +66,6 @@ async def begin(
 
 
 async def get_run(session: AsyncSession, run_id: str) -> ReconciliationRun | None:
-    """Return a run."""
     return await session.get(ReconciliationRun, run_id)
 
 
@@ -113,7 +110,6 @@ async def running_since(session: AsyncSession, before: datetime) -> Sequence[Rec
 
 
 async def failed_within(session: AsyncSession, provider: str, window: Window) -> Sequence[str]:
-    """Return the runs of a provider that were not done and whose window lies within another one."""
     query = select(ReconciliationRun.id).where(
         ReconciliationRun.provider == provider,
         ReconciliationRun.status != "done",
@@ -124,7 +120,6 @@ async def failed_within(session: AsyncSession, provider: str, window: Window) ->
 
 
 async def alerted_before(session: AsyncSession, provider: str, kind: str, *, but: str) -> Sequence[str]:
-    """Return the other runs of a provider about which an alert of a kind is not resolved."""
     query = select(ReconciliationRun.id).join(Alert, Alert.subject == ReconciliationRun.id)
     return (
         await session.scalars(
@@ -183,7 +178,6 @@ async def fail(session: AsyncSession, run_id: str, why: str, at: datetime) -> No
 
 
 def lines_of(report: Report) -> list[dict[str, Any]]:
-    """Write the lines of a report as JSON, by currency and kind."""
     lines = []
     for (currency, kind), line in sorted(report.lines.items()):
         values = asdict(line)
@@ -192,7 +186,6 @@ def lines_of(report: Report) -> list[dict[str, Any]]:
 
 
 def report_of(run: ReconciliationRun) -> Report:
-    """Read the report of a run back."""
     report = Report()
     # The JSON of reports names the counts `verdicts`.
     for item in (run.report or {"lines": []})["lines"]:
@@ -203,7 +196,6 @@ def report_of(run: ReconciliationRun) -> Report:
 
 
 def clearing_of(run: ReconciliationRun) -> list[Clearing]:
-    """Read back the clearing accounts as of the end of a run."""
     return [Clearing(**item) for item in (run.report or {"clearing": []})["clearing"]]
 
 
@@ -265,7 +257,6 @@ _LINES = text(
 
 
 async def _known(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> dict[str, KnownKey]:
-    """Return the known lines of keys, from discrepancies of earlier runs and from booked movements."""
     provider = (
         await session.execute(select(ReconciliationRun.provider).where(ReconciliationRun.id == run_id))
     ).scalar_one()
@@ -344,7 +335,6 @@ async def booked(session: AsyncSession, provider: str, keys: Sequence[str]) -> d
 
 
 def movement_of(row: PaymentBalanceTransaction) -> BalanceTransaction:
-    """Return a booked movement as the domain reads it."""
     return BalanceTransaction(
         key=row.key,
         kind=BalanceTransactionKind(row.kind),

@@ -18,7 +18,6 @@ _LONGEST = MAX_VALID_FOR + timedelta(days=3)
 
 
 def rate_of(row: SpendRate) -> ExchangeRate:
-    """Return the rate of a row that is too old some day."""
     assert row.ends_at is not None
     return ExchangeRate(
         base=row.base,

@@ -48,7 +48,6 @@ async def find(session: AsyncSession, transfer_id: UUID) -> Transfer | None:
 
 
 async def visible(session: AsyncSession, transfer_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Return those transfers that have an entry which the session may see."""
     found = await session.execute(_VISIBLE, {"ids": list(transfer_ids)}) if transfer_ids else ()
     return frozenset(row.transfer_id for row in found)
 

@@ -18,7 +18,6 @@ Counts = dict[Window, dict[Pool, PoolCount]]
 
 
 def pools_of(row: SpendControl) -> Pools:
-    """Read the pools of a budget back."""
     return Pools(
         reserve_minor=row.reserve,
         emergency_minor=row.emergency,
@@ -29,14 +28,12 @@ def pools_of(row: SpendControl) -> Pools:
 
 
 def calendar_of(row: SpendControl) -> Calendar:
-    """Return when the windows of a budget begin."""
     return Calendar(zone=row.zone, week_starts=row.week_starts)
 
 
 async def states(
     session: AsyncSession, budgets: Sequence[SpendControl], at: datetime
 ) -> Mapping[UUID, list[WindowState]]:
-    """Return the windows of budgets with their pools at a moment, by the id of the budget."""
     found: dict[UUID, Counts] = {row.id: defaultdict(dict) for row in budgets}
     current = (SpendCounter.starts_at <= at, SpendCounter.ends_at > at)
     query = select(SpendCounter).where(SpendCounter.control_id.in_(found), *current)

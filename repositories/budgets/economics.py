@@ -62,7 +62,6 @@ class _Log:
     holder: Holder | None
 
     def shows(self, entry: Entry) -> bool:
-        """Return whether an entry is of a wanted type and status."""
         return (not self.types or entry.transaction_type in self.types) and (
             not self.statuses or entry.status in self.statuses
         )
@@ -112,7 +111,6 @@ async def page(
 
 
 def _merged(reads: Sequence[_Read], limit: int) -> Found[Entry]:
-    """Merge lists as far as all of them were read."""
     end = max((following[0] for _, following in reads if following is not None), default=None)
     rows = sorted((row for rows, _ in reads for row in rows), key=lambda row: row.place, reverse=True)
     shown = [row for row in rows if end is None or row.place >= end]

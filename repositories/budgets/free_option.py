@@ -14,11 +14,6 @@ MISSING = "There is no such free option."
 
 
 async def get(session: AsyncSession, option_id: str) -> FreeOptionRow:
-    """Return an option.
-
-    Raises:
-        NotFound: there is none that the session may see.
-    """
     return await required(session, FreeOptionRow, option_id, "fro", MISSING)
 
 
@@ -31,7 +26,6 @@ async def listed(session: AsyncSession, org_id: str, *, lock: bool = False) -> S
 
 
 def option_of(row: FreeOptionRow, at: datetime) -> FreeOption:
-    """Return the option of a row, with its use in the window that holds a moment."""
     return FreeOption(
         name=row.name,
         category=row.category,

@@ -24,16 +24,10 @@ _NEAREST = (PolicyScope.AGENT, PolicyScope.PROJECT, PolicyScope.ORGANIZATION)
 
 
 async def get(session: AsyncSession, policy_id: str) -> PaymentPolicy:
-    """Return a policy as it is now.
-
-    Raises:
-        NotFound: there is none that the session may see.
-    """
     return await required(session, PaymentPolicy, policy_id, "pol", MISSING, fresh=True)
 
 
 async def of_subject(session: AsyncSession, org_id: str, scope: PolicyScope, subject_id: str) -> PaymentPolicy | None:
-    """Return the policy of one subject, as it is now."""
     query = select(PaymentPolicy).where(
         PaymentPolicy.org_id == org_id, PaymentPolicy.scope == scope, PaymentPolicy.subject_id == subject_id
     )
@@ -68,7 +62,6 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[PaymentPolicy]:
 
 
 def fill(row: PaymentPolicy, policy: Policy) -> None:
-    """Write a policy into a row."""
     crypto = policy.crypto
     row.currency, row.free_first, row.free_first_above = (
         policy.currency,
@@ -90,7 +83,6 @@ def fill(row: PaymentPolicy, policy: Policy) -> None:
 
 
 def policy_of(row: PaymentPolicy) -> Policy:
-    """Return the policy of a row."""
     crypto = row.crypto
     return Policy(
         currency=row.currency,

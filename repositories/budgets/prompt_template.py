@@ -11,6 +11,5 @@ async def get(session: AsyncSession, org_id: str, *, lock: bool = False) -> Prom
 
 
 async def put(session: AsyncSession, row: PromptTemplate) -> None:
-    """Set the template of an organization."""
     await session.merge(row)
     await session.flush()

@@ -13,22 +13,15 @@ MISSING = "There is no such purchase method."
 
 
 async def get(session: AsyncSession, method_id: str) -> PurchaseMethod:
-    """Return a method.
-
-    Raises:
-        NotFound: there is none that the session may see.
-    """
     return await required(session, PurchaseMethod, method_id, "pmd", MISSING)
 
 
 async def listed(session: AsyncSession, org_id: str) -> Sequence[PurchaseMethod]:
-    """Return all methods of an organization, by rank and name."""
     query = select(PurchaseMethod).where(PurchaseMethod.org_id == org_id)
     return (await session.scalars(query.order_by(PurchaseMethod.rank, PurchaseMethod.name))).all()
 
 
 async def count_attempt(session: AsyncSession, org_id: str, name: str, *, succeeded: bool) -> None:
-    """Count an attempt that has ended; nothing happens if the organization has no such method."""
     counted = update(PurchaseMethod).where(PurchaseMethod.org_id == org_id, PurchaseMethod.name == name)
     await session.execute(
         counted.values(

@@ -26,16 +26,11 @@ PREFIX = "por"
 
 
 async def get(session: AsyncSession, order_id: str, *, lock: bool = False) -> PurchaseOrder:
-    """Return an order as it is now; with `lock` it is locked until the transaction ends.
-
-    Raises:
-        NotFound: there is none, or it is not the session's to see.
-    """
+    """Return an order as it is now; with `lock` it is locked until the transaction ends."""
     return await required(session, PurchaseOrder, order_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def attempts(session: AsyncSession, order_ids: Sequence[str]) -> Sequence[PurchaseAttempt]:
-    """Return the attempts of orders, in their order."""
     if not order_ids:
         return []
     row = PurchaseAttempt

@@ -53,7 +53,6 @@ class BudgetLeft:
     resets_at: datetime | None
 
     def shown(self) -> str:
-        """Write what is left as a decimal string."""
         return format_amount(self.remaining_minor, self.asset)
 
 
@@ -85,7 +84,6 @@ class Remaining:
 
     @property
     def reserve(self) -> BudgetLeft | None:
-        """The reserve of the nearest budget that has one."""
         return next((left for left in self.budgets if left.pool is Pool.RESERVE and left.amount_minor > 0), None)
 
     @property
@@ -107,7 +105,6 @@ _ABOVE = text("""
 
 
 async def remaining(session: AsyncSession, org_id: str, spender: Spender, *, at: datetime) -> Remaining:
-    """Return what is left of the budgets above a spender at a moment. Needs a platform session."""
     values = {
         "org": org_id,
         "agent": spender.agent_id,

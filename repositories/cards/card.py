@@ -16,11 +16,7 @@ _LIST = Listing(of=Card, order=[Card.id], prefix=PREFIX, searched=("name", "last
 
 
 async def get(session: AsyncSession, card_id: str, *, lock: bool = False) -> Card:
-    """Return a card as it is now; with `lock` it is locked until the transaction ends.
-
-    Raises:
-        NotFound: there is none, or it is not the session's to see.
-    """
+    """Return a card as it is now; with `lock` it is locked until the transaction ends."""
     return await required(session, Card, card_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 

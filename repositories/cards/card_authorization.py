@@ -73,7 +73,6 @@ async def in_ledger(session: AsyncSession, org_id: str, spend_ids: Sequence[UUID
 
 
 def part_of(row: CardSpend) -> Part:
-    """Return a spend as the rules read it."""
     return Part(
         spend_id=row.spend_id,
         amount_minor=row.amount_minor,

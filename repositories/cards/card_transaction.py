@@ -50,11 +50,6 @@ async def is_moved(session: AsyncSession, provider: str, key: str) -> bool:
 async def write_movement(
     session: AsyncSession, provider: str, org_id: str, movement: BalanceTransaction, transfer_id: UUID
 ) -> None:
-    """Write a movement of the provider's balance that was booked with this transfer.
-
-    Raises:
-        IntegrityError: it is booked already.
-    """
     await session.execute(
         insert(PaymentBalanceTransaction).values(
             provider=provider,

@@ -43,7 +43,6 @@ _OUTAGE = text(f"""
 
 
 async def note(session: AsyncSession) -> None:
-    """Note that the API is there, and since when it was away if it was."""
     await session.execute(_NOTE, {"away_after": AWAY_AFTER, "longest": LONGEST})
 
 

@@ -20,7 +20,6 @@ async def lock_for(session: AsyncSession, action: str, subject: str) -> None:
 
 
 async def open_for(session: AsyncSession, action: str, subject: str, digest: str) -> Approval | None:
-    """Return the approval of an act that is requested, or approved and not used."""
     query = select(Approval).where(
         Approval.action == action, Approval.subject == subject, Approval.digest == digest, Approval.status.in_(_OPEN)
     )

@@ -5,7 +5,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 async def rows_changed(session: AsyncSession, statement: Delete | Update) -> int:
-    """Execute a statement that returns no rows, and return how many it has deleted or updated."""
     result = await session.execute(statement)
     assert isinstance(result, CursorResult)
     return result.rowcount

@@ -21,9 +21,6 @@ async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tup
         session: of the client or the platform.
         row: the new row of a table with a unique `command_id`; `created_at` is the database's.
         asked: the columns that the request determines; the others may differ when it is repeated.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
     """
     model: Any = type(row)
     values = {
@@ -54,11 +51,6 @@ async def made_by(session: AsyncSession, model: type[Row], command_id: str) -> R
 
 
 async def made_before(session: AsyncSession, row: Row, asked: Iterable[str]) -> Row | None:
-    """Return the row that this row's command made, if it did.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
-    """
     wanted: Any = row
     found = await made_by(session, type(row), wanted.command_id)
     if found is not None:
@@ -71,9 +63,6 @@ def refuse_other(found: Base, asked: Base, names: Iterable[str]) -> None:
 
     The response to a key is deleted after a while, but the row stays. So a key that is reused for something else finds
     the row of its first use, which must not be returned for the new request.
-
-    Raises:
-        IdempotencyConflict: one of the named columns differs.
     """
     if any(getattr(found, name) != getattr(asked, name) for name in names):
         raise other_request()

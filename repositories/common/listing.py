@@ -325,7 +325,6 @@ def _position(row: Base, order: Order) -> Position:
 
 
 def first_id(prefix: str, moment: datetime) -> str:
-    """Return the lowest id that can be made at a time."""
     return make_id(prefix, unix_ms=max(0, int(moment.timestamp() * 1000)), entropy=bytes(10))
 
 
@@ -371,7 +370,6 @@ def newest_keys(parts: Iterable[Part], order: Order, *, after: Sequence[object] 
 def _newest_keys(
     parts: list[Part], order: Order, besides: Sequence[Any], *, after: Sequence[object] | None, limit: int
 ) -> Select[Any]:
-    """Select the keys, and the conditions that are the same for all parts."""
     if len(parts) == 1:
         return _narrowed(select(*besides, *order), parts[0], order, after, limit)
     merged = union(*(_narrowed(select(*order), part, order, after, limit) for part in parts)).subquery()

@@ -33,11 +33,6 @@ async def prices(connection: "asyncpg.Connection[asyncpg.Record]", org_id: str |
 
 
 async def made_before(session: AsyncSession, wanted: ActionCost) -> ActionCost | None:
-    """Return the price that this one's command set, if it did.
-
-    Raises:
-        IdempotencyConflict: the command set another one.
-    """
     await command.lock_command(session, wanted.command_id)
     return await command.made_before(session, wanted, _ASKED)
 

@@ -33,9 +33,6 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
     """Return the lot that this lot's command made, if it did.
 
     The command is locked until the transaction ends, so a concurrent repetition waits here and then finds the lot.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
     """
     await command.lock_command(session, lot.command_id)
     return await command.made_before(session, lot, _ASKED)
@@ -90,7 +87,6 @@ async def granted_since(session: AsyncSession, org_id: str, since: datetime, *, 
 
 
 async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:
-    """Insert a lot; in the transaction of its transfer."""
     values = {name: getattr(lot, name) for name in _COLUMNS} | {"debt_minor": lot.debt_minor or 0}
     statement = insert(CreditLot).values(values).returning(CreditLot)
     return (await session.scalars(statement)).one()

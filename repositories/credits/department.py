@@ -22,16 +22,10 @@ _ASKED = ("org_id", "name", "parent_id", "created_by")
 
 
 async def made_before(session: AsyncSession, wanted: Department) -> Department | None:
-    """Return the department that this one's command made, if it did.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
-    """
     return await command.made_before(session, wanted, _ASKED)
 
 
 async def add(session: AsyncSession, department: Department) -> Department:
-    """Insert a department."""
     session.add(department)
     await session.flush()
     await session.refresh(department)
@@ -39,7 +33,6 @@ async def add(session: AsyncSession, department: Department) -> Department:
 
 
 async def find(session: AsyncSession, department_id: str, org_id: str) -> Department | None:
-    """Return the organization's department as it is now."""
     query = select(Department).where(Department.id == department_id, Department.org_id == org_id)
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
@@ -57,12 +50,10 @@ async def named(session: AsyncSession, org_id: str, name: str) -> Department | N
 
 
 def parts_of(org_id: str | InstrumentedAttribute[str] | None, department_id: str) -> Select[str]:
-    """Return the query for the ids of a department and its parts."""
     return select(Department.id).where(Department.org_id == org_id, Department.path.contains([department_id]))
 
 
 async def ids_of_parts(session: AsyncSession, org_id: str | None, department_id: str) -> Sequence[str]:
-    """Return the ids of a department and its parts."""
     return (await session.scalars(parts_of(org_id, department_id))).all()
 
 
@@ -81,7 +72,6 @@ def within(
 
 
 async def has_agent(session: AsyncSession, agent: Agent, attribution: Attribution) -> bool:
-    """Return whether an agent is of a department, with its parts, and of a project."""
     query = select(Agent.id).where(Agent.id == agent.id, *within(Agent, agent.org_id, attribution))
     return await session.scalar(query) is not None
 
@@ -120,7 +110,6 @@ async def close(session: AsyncSession, department_id: str) -> None:
 
 
 async def attribute(session: AsyncSession, to: type[Agent] | type[ApiKey], id_: str, attribution: Attribution) -> None:
-    """Set the attribution of an agent or a key."""
     await session.execute(
         update(to)
         .where(to.id == id_)
@@ -130,7 +119,6 @@ async def attribute(session: AsyncSession, to: type[Agent] | type[ApiKey], id_: 
 
 
 async def project_exists(session: AsyncSession, org_id: str, project_id: str) -> bool:
-    """Return whether the organization has that project."""
     query = select(Project.id).where(Project.org_id == org_id, Project.id == project_id)
     return (await session.scalars(query)).one_or_none() is not None
 

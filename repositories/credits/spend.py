@@ -51,7 +51,6 @@ class Asked:
     on_limit: OnLimit = OnLimit.REFUSE
 
     def spend(self, amount_minor: int) -> NewSpend:
-        """Return the requested spend."""
         return NewSpend(
             key=self.key,
             action=self.action or UNNAMED,
@@ -92,7 +91,6 @@ async def find_by_key(session: AsyncSession, org_id: str, key: str) -> First | N
 
 
 def shown_id(spend_id: UUID) -> str:
-    """Write the id of a spend as `spd_…`."""
     return uuid_id("spd", spend_id)
 
 
@@ -170,12 +168,10 @@ async def has_expired(session: AsyncSession, row: Spend) -> bool:
 
 
 async def of_purchase(session: AsyncSession, org_id: str, spend_id: UUID) -> Spend:
-    """Return the spend that has paid a sale on the marketplace."""
     return (await session.scalars(select(Spend).where(Spend.org_id == org_id, Spend.id == spend_id))).one()
 
 
 async def of_key(session: AsyncSession, org_id: str, key: str) -> Spend | None:
-    """Return the charge or reservation of the organization's key."""
     query = select(Spend).where(Spend.idempotency_key == f"use:{org_id}:{key}")
     return (await session.scalars(query)).one_or_none()
 
@@ -187,14 +183,12 @@ async def refunds(session: AsyncSession, wanted: Wanted, *, spend_id: UUID) -> F
 
 
 async def refund_of_command(session: AsyncSession, org_id: str, command_id: str) -> SpendChange:
-    """Return the refund that a command made."""
     found = await find_refund(session, org_id, command_id)
     assert found is not None
     return found
 
 
 async def find_refund(session: AsyncSession, org_id: str, command_id: str) -> SpendChange | None:
-    """Return the refund that a command has made, if it has."""
     query = select(SpendChange).where(SpendChange.idempotency_key == _refund_key(org_id, command_id))
     return (await session.scalars(query)).one_or_none()
 

@@ -44,14 +44,12 @@ async def get(session: AsyncSession, control_id: str, kind: ControlKind | None =
 
 
 def missing(kind: ControlKind | None) -> NotFound:
-    """Return the refusal where there is no such control of a kind."""
     return NotFound("There is no such budget." if kind is ControlKind.BUDGET else MISSING)
 
 
 async def of_subject(
     session: AsyncSession, org_id: str, kind: SubjectKind, subject_id: str, asset: str
 ) -> SpendControl | None:
-    """Return the subject's control in an asset that is not closed, as it is now."""
     query = select(SpendControl).where(
         SpendControl.org_id == org_id,
         SpendControl.kind == "limit",
@@ -64,7 +62,6 @@ async def of_subject(
 
 
 async def has_open(session: AsyncSession, org_id: str, kind: SubjectKind, subject_id: str) -> bool:
-    """Return whether the subject has a control that is not closed, in any asset."""
     query = select(SpendControl.id).where(
         SpendControl.org_id == org_id,
         SpendControl.subject_kind == kind.value,
@@ -177,7 +174,6 @@ async def lock(session: AsyncSession, control_ids: Collection[UUID]) -> set[UUID
 async def counted(
     session: AsyncSession, controls: Sequence[SpendControl], at: datetime
 ) -> Mapping[UUID, Mapping[Window, Counted]]:
-    """Return what counts in the windows that contain a time, in all pools; windows without a counter are left out."""
     query = select(SpendCounter).where(
         SpendCounter.control_id.in_([control.id for control in controls]),
         SpendCounter.starts_at <= at,

@@ -357,7 +357,6 @@ def _start(day: date) -> datetime:
 
 
 def _last_id(day: date) -> UUID:
-    """Return an id above those of the spends of a day."""
     return first_id(_start(day) + timedelta(days=1) + 2 * _LATE)
 
 

@@ -24,8 +24,6 @@ _MARGIN = timedelta(hours=1)
 
 
 class Kind(StrEnum):
-    """The values by which spends can be found."""
-
     ALL = "all"
     ACTION = "action"
     AGENT = "agent"
@@ -78,7 +76,6 @@ GROUP BY d.org_id
 
 
 def first_id(since: datetime) -> UUID:
-    """Return an id below those of all spends made since a time."""
     unix_ms = max(0, int((since - _MARGIN).timestamp() * 1000))
     return uuid_of(make_id("spd", unix_ms=unix_ms, entropy=bytes(10)))
 

@@ -32,9 +32,6 @@ async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -
         session: of the client or the platform.
         contract: the new row.
         asked: the columns that the request determines; the others come from settings, which may have changed since.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
     """
     return await add_once(session, contract, asked)
 
@@ -45,13 +42,11 @@ async def get(session: AsyncSession, contract_id: str) -> Contract:
 
 
 async def clients_of(session: AsyncSession, contract_ids: Collection[str]) -> dict[str, str]:
-    """Return the client's organization of each contract, by the contract's id."""
     found = await session.execute(select(Contract.id, Contract.org_id).where(Contract.id.in_(contract_ids)))
     return {row.id: row.org_id for row in found}
 
 
 async def is_paid_by(session: AsyncSession, payee_org_id: str | None, org_id: str) -> bool:
-    """Return whether an organization is the payee of a contract of another one that the session may see."""
     query = select(Contract.id).where(Contract.payee_org_id == payee_org_id, Contract.org_id == org_id)
     return await session.scalar(query.limit(1)) is not None
 
@@ -80,7 +75,6 @@ async def read(
 
 
 async def find(session: AsyncSession, contract_id: str) -> Contract | None:
-    """Return the contract when the session may see it."""
     return await session.get(Contract, contract_id)
 
 

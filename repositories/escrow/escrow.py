@@ -37,7 +37,6 @@ _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
 
 
 def state_of(row: EscrowRow) -> Escrow:
-    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
@@ -171,7 +170,6 @@ async def read_shown(
 
 
 async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
-    """Return the escrow when the session may see it."""
     return await session.get(EscrowRow, escrow_id)
 
 
@@ -183,23 +181,17 @@ async def lock_state(session: AsyncSession, escrow_id: str) -> Escrow | None:
 
 
 async def of_contract(session: AsyncSession, contract_id: str) -> Escrow | None:
-    """Return the escrow of a contract, when the session may see it."""
     row = await session.scalar(select(EscrowRow).where(EscrowRow.contract_id == contract_id))
     return None if row is None else state_of(row)
 
 
 def refuse_other(kept: str | None, asked: str | None) -> None:
-    """Refuse a command whose id was used with other content; an unknown content counts as the same.
-
-    Raises:
-        IdempotencyConflict: the contents differ.
-    """
+    """Refuse a command whose id was used with other content; an unknown content counts as the same."""
     if None not in (kept, asked) and kept != asked:
         raise other_request()
 
 
 async def event_of_command(session: AsyncSession, escrow_id: str, command_id: str) -> EscrowEventRow | None:
-    """Return the event that a command caused, if it was done."""
     return await session.scalar(
         select(EscrowEventRow).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.command_id == command_id)
     )
@@ -262,10 +254,6 @@ async def write(
         transfer_id: of the event's transfer.
         events: the outbox events of its parties.
         event_ids: the ids of these.
-
-    Raises:
-        UniqueViolationError: the event's number or command was written before. The caller holds the row's lock to
-            prevent it; two concurrent first events can still collide, and one is retried.
     """
     outcome, escrow, terms = message.outcome, message.outcome.escrow, message.outcome.escrow.terms
     deadline, is_over = next_deadline(escrow), escrow.is_final
@@ -285,7 +273,6 @@ async def write(
 
 
 async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str, int]:
-    """Return the number of the latest event of each escrow that the books know."""
     query = select(EscrowRow.id, EscrowRow.version).where(EscrowRow.id.in_(escrow_ids))
     return {row.id: row.version for row in await session.execute(query)}
 
@@ -302,7 +289,6 @@ async def timeline_page(
 
 
 async def count_events(session: AsyncSession, escrow_id: str, kind: str, command_id: str) -> tuple[int, bool]:
-    """Count the events of a kind of an escrow, and return whether the command made one of them."""
     made = func.coalesce(func.bool_or(EscrowEventRow.command_id == command_id), False)
     query = select(func.count(), made).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind == kind)
     count, done = (await session.execute(query)).one()

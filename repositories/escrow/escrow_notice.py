@@ -79,10 +79,6 @@ async def note(
         name: of the update.
         command: the update's message.
         bounded: whether the number of notices is limited.
-
-    Raises:
-        IdempotencyConflict: the command was used with other content.
-        RateLimited: `escrow.too_many_waiting`, the sender or its side has reached the maximum.
     """
     actor = command.actor
     about = (command.command_id, escrow_id, name, actor.principal, actor.org_id)
@@ -155,7 +151,6 @@ async def settle(session: AsyncSession, command_ids: Collection[str]) -> None:
 
 
 async def carry_over(session: AsyncSession, escrow_id: str, deadline_at: datetime, extended_to: datetime) -> None:
-    """Have open notices for a deadline count for the time that it is extended to; what they are about is the same."""
     of_deadline = (EscrowNotice.escrow_id == escrow_id, EscrowNotice.deadline_at == deadline_at)
     await session.execute(
         update(EscrowNotice).where(*of_deadline, EscrowNotice.settled_at.is_(None)).values(deadline_at=extended_to)

@@ -21,8 +21,6 @@ Condition = Callable[[Row], ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A task in one state of escrows: its name, and the condition of the rows that have it."""
-
     kind: str
     status: EscrowStatus
     holds: Condition
@@ -47,7 +45,6 @@ def waiting_for(actor: Actor) -> list[Waiting]:
 
 
 def any_of(waiting: list[Waiting]) -> Condition:
-    """Return the condition that a row has any of these tasks."""
     return lambda row: or_(*(and_(row.status == each.status.value, each.holds(row)) for each in waiting))
 
 
@@ -61,7 +58,6 @@ def _unscored(row: Row) -> ColumnElement[bool]:
 
 
 def _argued(row: Row) -> ColumnElement[bool]:
-    """Return the condition that no evidence can come any more: until then a dispute waits for its parties."""
     return cast(row.state["dispute"]["evidence_until"].astext, DateTime(timezone=True)) <= func.now()
 
 

@@ -55,7 +55,6 @@ class Beside:
 
 
 def found(columns: dict[str, Any]) -> Beside:
-    """Build a `Beside` from the columns of `READ_AS` or `READ`."""
     names = {name: columns.pop(name) for name in _COLUMNS}
     pairs = columns.pop("metadata")
     own = None

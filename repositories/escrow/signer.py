@@ -63,7 +63,6 @@ _LINKS = text(
 
 
 async def makers_of_links(session: AsyncSession, escrow_id: str) -> frozenset[str]:
-    """Return who is behind the signatures by link of an escrow: the makers of the links, and their keys' lines."""
     found = set[str]()
     for row in (await session.execute(_LINKS, {"escrow_id": escrow_id})).all():
         issued = await api_keys.issued(session, row.key_id, first_is_own=True)
@@ -89,7 +88,6 @@ async def signed(session: AsyncSession, escrow_id: str) -> dict[str, frozenset[s
 
 
 async def _behind(session: AsyncSession, key_ids: Mapping[str, bool]) -> Mapping[str, frozenset[str]]:
-    """Return the people behind keys; each key comes with whether a link was made with it."""
     found: dict[str, set[str]] = {}
     by_link = [key_id for key_id, is_link in key_ids.items() if is_link]
     for row in await session.execute(_PEOPLE, {"keys": list(key_ids), "by_link": by_link}):

@@ -66,7 +66,6 @@ class Task:
 
     @property
     def position(self) -> Position:
-        """Its position in the list."""
         return self.deadline_at or NEVER, self.kind, self.object_id
 
 
@@ -174,7 +173,6 @@ def _of_tenants(actor: Actor) -> list[Select[Any]]:
 
 
 def _revenue(org_id: str) -> Select[Any]:
-    """Return the revenue of an organization that was reported and waits to be confirmed."""
     row = RevenueEvent
     task = _task("to_confirm", row.id, row.org_id, row.reference, null(), row.currency, row.amount_minor)
     return _some(task.where(row.org_id == org_id, row.status == RevenueStatus.REPORTED.value), row.id)

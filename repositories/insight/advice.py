@@ -35,7 +35,6 @@ class Month:
 
     @property
     def first(self) -> date:
-        """The first day."""
         return self.since.date()
 
     @property
@@ -144,7 +143,6 @@ ORDER BY o.id DESC LIMIT {AGENTS}
 
 
 async def paid_outside(session: AsyncSession, org_id: str, month: Month) -> dict[str, int]:
-    """Return what agents paid outside, by currency."""
     rows = await session.execute(_PAID_OUTSIDE, {"org_id": org_id, **month.asked})
     return {row.asset: row.paid for row in rows}
 
@@ -177,7 +175,6 @@ async def refused(session: AsyncSession, org_id: str, month: Month) -> list[Refu
 async def raises(
     session: AsyncSession, org_id: str, month: Month, controls: Sequence[UUID], within: timedelta
 ) -> dict[str, list[datetime]]:
-    """Return when limits of controls were raised or removed, from the beginning of the month on."""
     found: dict[str, list[datetime]] = {}
     asked = {"org_id": org_id, "controls": list(controls), "late": month.until + within, **month.asked}
     for control_id, at in await session.execute(_RAISED, asked):
@@ -242,12 +239,10 @@ async def alternatives(session: AsyncSession, org_id: str, to: Kept) -> list[Alt
 
 
 async def meters(session: AsyncSession, org_id: str, month: Month) -> bool:
-    """Return whether an organization reported any usage event of the month."""
     return bool(await session.scalar(_METERED, {"org_id": org_id, **month.asked}))
 
 
 async def was_used(session: AsyncSession, org_id: str, agent_id: str, month: Month) -> bool:
-    """Return whether a usage event of the month names the agent."""
     return bool(await session.scalar(_USED_DAYS, {"org_id": org_id, "agent_id": agent_id, **month.asked}))
 
 
@@ -269,7 +264,6 @@ async def idle_orders(session: AsyncSession, org_id: str, month: Month) -> list[
 
 
 async def dismissed(session: AsyncSession, org_id: str, since: datetime) -> frozenset[str]:
-    """Return the ids of advice that was dismissed since a time."""
     row = InsightDismissal
     found = await session.scalars(select(row.insight_id).where(row.org_id == org_id, row.dismissed_at > since))
     return frozenset(found)

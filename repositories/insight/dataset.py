@@ -44,14 +44,11 @@ def _id(prefix: str, of: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name in the file, its SQL, and how it is written."""
-
     name: str
     sql: str
     kind: str = _PLAIN
 
     def written(self, form: ExportFormat) -> str:
-        """Return the SQL of a cell."""
         sql = self.sql
         if self.kind == _TIME:
             sql = f"replace(({sql} AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z'"
@@ -338,7 +335,6 @@ class Extract:
     last: Sequence[Any] | None = None
 
     def statement(self, columns: str, rest: str = "") -> tuple[str, list[Any]]:
-        """Return a statement of these rows, and its values."""
         source, values = SOURCES[self.dataset], list[Any]()
 
         def value(given: Any, type: str) -> str:

@@ -115,7 +115,6 @@ async def read(wanted: Wanted) -> list[Part]:
 
 
 def _grouped(wanted: Wanted, measure: str, rows: list[tuple[int, str, int]]) -> list[Part]:
-    """Return the rows of the values that are wanted; without a dimension they are added up."""
     only = next(iter(wanted.where.values()), None)
     return [
         Part(place, (name,) if wanted.by else (), measure, "", value)

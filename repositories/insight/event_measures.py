@@ -78,7 +78,6 @@ def asked(wanted: Wanted, measures: Iterable[str]) -> dict[str, Any]:
 
 
 def whose(wanted: Wanted) -> str:
-    """Return the condition that sums are of the organization."""
     return "" if wanted.org_id is None else "AND m.org_id = :org_id"
 
 
@@ -130,7 +129,6 @@ async def _recurring(wanted: Wanted) -> list[Part]:
 
 
 def _dimensions(wanted: Wanted) -> tuple[str, str, dict[str, list[str]]]:
-    """Return the columns, the condition and its parameters."""
     columns = "".join(f", {_column(name)}" for name in wanted.by)
     filters = [f"{_column(name)} = ANY (CAST(:of_{name} AS text[]))" for name in wanted.where]
     once = [] if "role" in (*wanted.by, *wanted.where) else [_ONCE]

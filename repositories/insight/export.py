@@ -21,11 +21,6 @@ _OLDEST = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
 
 async def get(session: AsyncSession, export_id: str) -> ExportRow:
-    """Return an export.
-
-    Raises:
-        NotFound: there is none that the session may see.
-    """
     return await required(session, ExportRow, export_id, "exp", MISSING)
 
 
@@ -50,7 +45,6 @@ async def files(session: AsyncSession, export_id: str) -> Sequence[ExportFileRow
 
 
 async def file(session: AsyncSession, export_id: str, number: int) -> ExportFileRow | None:
-    """Return one finished file."""
     return await session.get(ExportFileRow, (export_id, number))
 
 
@@ -74,7 +68,6 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
 
 
 async def note(session: AsyncSession, export_id: str, **changed: object) -> None:
-    """Change an export."""
     await session.execute(update(ExportRow).where(ExportRow.id == export_id).values(**changed))
 
 

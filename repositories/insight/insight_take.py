@@ -10,7 +10,6 @@ from models.insight.insight_take import InsightTake
 
 
 async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[InsightTake]:
-    """Return the advice about a month that was taken."""
     row = InsightTake
     return (await session.scalars(select(row).where(row.org_id == org_id, row.month == month))).all()
 

@@ -159,7 +159,6 @@ async def free(session: AsyncSession, org_id: str, month: Month) -> list[Free]:
 
 
 async def declared(session: AsyncSession, org_id: str) -> list[Declared]:
-    """Return the declared methods."""
     return [
         Declared(
             name=row.name,
@@ -206,6 +205,5 @@ class OwnOffer:
 
 
 async def own_offers(session: AsyncSession, org_id: str) -> Sequence[OwnOffer]:
-    """Return the organization's own offers."""
     rows = await session.execute(_OWN_OFFERS, {"org_id": org_id})
     return [OwnOffer(**row._mapping) for row in rows]

@@ -114,7 +114,6 @@ async def members(session: AsyncSession, metric: PeerMetric, category: str, mont
 
 
 async def traits(session: AsyncSession, org_ids: Sequence[str], exempt: Sequence[str]) -> list[tuple[str, str]]:
-    """Return what each organization may share with others of one hand."""
     rows = await session.execute(_TRAITS, {"org_ids": list(org_ids), "exempt": list(exempt)})
     return [(row.org_id, row.trait) for row in rows]
 
@@ -122,7 +121,6 @@ async def traits(session: AsyncSession, org_ids: Sequence[str], exempt: Sequence
 async def position(
     session: AsyncSession, metric: PeerMetric, category: str, member_id: str, month: date
 ) -> PeerPosition | None:
-    """Return where a member stood in a month."""
     return await session.get(PeerPosition, (month, metric.value, category, member_id))
 
 
@@ -136,7 +134,6 @@ async def is_computed(session: AsyncSession, metric: PeerMetric, category: str, 
 
 
 async def add(session: AsyncSession, metric: PeerMetric, category: str, month: date, found: Sequence[Position]) -> None:
-    """Write where the members of a group stood."""
     rows = [
         {
             "month": month,

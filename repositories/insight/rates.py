@@ -34,7 +34,6 @@ class Rates:
     """The rates into one currency, as they were at each moment; rates that are too old count."""
 
     def __init__(self, session: AsyncSession, currency: str) -> None:
-        """Take the session and the currency."""
         self.currency, self._session = currency, session
         # Minor units of the currency for a minor unit of an asset.
         self._rates: dict[tuple[str, datetime], Fraction] = {}
@@ -47,9 +46,6 @@ class Rates:
         Args:
             wanted: the assets and moments.
             leaves_out: an asset without a rate is noted in `left_out`, and `known` says no.
-
-        Raises:
-            Invalid: there is no rate; with `leaves_out` none of the currency itself.
         """
         missing = {key for key in wanted if key not in self._rates and key[0] != self.currency}
         prices: dict[tuple[str, datetime], Fraction] = {}
@@ -73,7 +69,6 @@ class Rates:
             self._rates[asset, at] = target / source
 
     def known(self, asset: str, at: datetime) -> bool:
-        """Return whether an asset can be converted at a moment that was loaded."""
         return asset == self.currency or (asset, at) in self._rates
 
     def converted(self, value: int | Fraction, asset: str, at: datetime) -> int | Fraction:

@@ -37,7 +37,6 @@ async def listed(session: AsyncSession, org_id: str | None) -> Sequence[Report]:
 
 
 async def add(session: AsyncSession, row: Report) -> Report:
-    """Insert a report."""
     session.add(row)
     await session.flush()
     await session.refresh(row)
@@ -69,7 +68,6 @@ async def looked_at(session: AsyncSession, report_id: str, period: str) -> None:
 async def advance(
     session: AsyncSession, report_id: str, definition: Definition, *, period_from: datetime, due_at: datetime
 ) -> None:
-    """Set the period of the next run, and what it is made by."""
     values = {"definition": definition.stored(), "next_definition": None, "period_from": period_from, "due_at": due_at}
     await session.execute(update(Report).where(Report.id == report_id).values(**values))
 
@@ -87,7 +85,6 @@ async def last_number(session: AsyncSession, report_id: str) -> int:
 
 
 async def keep(session: AsyncSession, file: bytes, **values: Any) -> ReportRun:
-    """Insert a run with its file."""
     row = ReportRun(**values, file=file, sha256=hashlib.sha256(file).hexdigest())
     session.add(row)
     await session.flush()

@@ -32,5 +32,4 @@ async def lots(session: AsyncSession, org_id: str, now: datetime) -> Sequence[tu
 
 
 async def owed(session: AsyncSession, org_id: str) -> int:
-    """Return the debt in credits, which the next credits pay."""
     return int(await session.scalar(_OWED, {"org_id": org_id, "asset": CREDIT}) or 0)

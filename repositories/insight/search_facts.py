@@ -86,7 +86,6 @@ async def entries(
 
 
 async def others(session: AsyncSession, since: datetime, until: datetime) -> Sequence[RowMapping]:
-    """Return the other facts of a window."""
     ids = {
         f"{prefix}_{end}": first_id(prefix, each)
         for prefix in ("rvn", "alo")

@@ -17,7 +17,6 @@ BEGINNING = Position(0, "")
 
 
 async def place(session: AsyncSession) -> Position:
-    """Return the position up to which the outbox was read."""
     row = NotificationCursor
     return Position(*(await session.execute(select(row.read_in, row.read_id).where(row.name == _NAME))).one())
 
@@ -70,7 +69,6 @@ async def last_sent(session: AsyncSession, place: Position) -> datetime | None:
 
 
 async def refuse(session: AsyncSession, refused: Mapping[str, tuple[str, str]]) -> None:
-    """Keep the index and the reason of refused events, by their ids."""
     if refused:
         rows = [{"event_id": id, "index_name": index, "reason": why} for id, (index, why) in refused.items()]
         made = insert(SearchRefusal).values(rows)

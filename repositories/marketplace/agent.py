@@ -36,11 +36,6 @@ _CHANGEABLE = (
 
 
 async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
-    """Insert the agent, or find the one that this command made; the second value tells which.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
-    """
     found, is_new = await add_once(session, agent, _ASKED)
     # Columns that were changed since cannot be compared with the request any more.
     if not is_new and not await metadata.has_changed(session, found.id, found.org_id):
@@ -54,7 +49,6 @@ async def get(session: AsyncSession, agent_id: str) -> Agent:
 
 
 async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, str]:
-    """Return the names of agents by their ids, of those that the session sees."""
     query = select(Agent.id, Agent.name).where(Agent.id.in_(agent_ids))
     return {row.id: row.name for row in await session.execute(query)}
 
@@ -105,7 +99,6 @@ async def lock(session: AsyncSession, agent_id: str) -> Agent:
 
 
 async def accepts_granted(session: AsyncSession, agent_id: str) -> bool:
-    """Return whether an agent takes credits that nobody paid for."""
     return bool(await session.scalar(select(Agent.accepts_granted).where(Agent.id == agent_id)))
 
 
@@ -121,7 +114,6 @@ async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
 
 
 def retired(at: datetime) -> Conflict:
-    """Return the error that an agent is retired."""
     return AgentRetired("The agent was retired, so nothing new can begin with it.", extra={"retired_at": rfc3339(at)})
 
 

@@ -30,14 +30,11 @@ _LISTED = MarketplaceOffer.status == literal_column("'listed'")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """An offer with its agent: the name, and whether it accepts granted credits."""
-
     offer: MarketplaceOffer
     name: str
     accepts_granted: bool
 
     def as_offer(self) -> Offer:
-        """Return the offer as the domain reads it."""
         row = self.offer
         return Offer(
             agent_id=row.agent_id,
@@ -70,7 +67,6 @@ async def get(session: AsyncSession, agent_id: str) -> Listing:
 
 
 async def lock_offer(session: AsyncSession, agent_id: str) -> MarketplaceOffer | None:
-    """Lock and return the offer of an agent."""
     return await session.get(MarketplaceOffer, agent_id, with_for_update=True)
 
 
@@ -121,7 +117,6 @@ async def page(
 
 
 async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:
-    """Set the category of an agent's offer to that of the agent."""
     offer = MarketplaceOffer
     await session.execute(update(offer).where(offer.agent_id == agent_id).values(category=category))
 
@@ -161,7 +156,6 @@ async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -
 
 
 async def has_refunded(session: AsyncSession, org_id: str, agent_id: str) -> bool:
-    """Return whether an organization had a purchase of an agent refunded."""
     row = MarketplacePurchase
     query = select(row.id).where(row.org_id == org_id, row.agent_id == agent_id, row.status == "refunded")
     return (await session.scalars(query.limit(1))).one_or_none() is not None
@@ -184,7 +178,6 @@ async def get_purchase(session: AsyncSession, purchase_id: str, *, lock: bool = 
 
 
 async def paid_by(session: AsyncSession, payment_id: str) -> MarketplacePurchase | None:
-    """Return the purchase that a payment has paid."""
     query = select(MarketplacePurchase).where(MarketplacePurchase.payment_id == payment_id)
     return (await session.scalars(query)).one_or_none()
 
@@ -229,7 +222,6 @@ async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) ->
 
 
 async def is_paid_by_spend(session: AsyncSession, spend_id: UUID) -> bool:
-    """Return whether a spend has paid a purchase. Needs the platform's session."""
     query = select(MarketplacePurchase.id).where(MarketplacePurchase.spend_id == spend_id)
     return (await session.scalars(query)).one_or_none() is not None
 
@@ -266,14 +258,12 @@ class BoughtBySpend:
 
 
 async def bought_by(session: AsyncSession, spend: Spend) -> BoughtBySpend | None:
-    """Return what a spend has paid on the marketplace, or what it is reserved for."""
     own = {"org_id": spend.org_id, "spend_id": spend.id}
     row = (await session.execute(_BOUGHT_BY, own)).one_or_none()
     return None if row is None else BoughtBySpend(row.purchase_id, row.agent_id, row.meter, row.name)
 
 
 async def reserved_use(session: AsyncSession, spend_id: UUID) -> MarketplaceAgreedUse | None:
-    """Return the use of an agent for which a reservation was made."""
     query = select(MarketplaceAgreedUse).where(MarketplaceAgreedUse.spend_id == spend_id)
     return (await session.scalars(query)).one_or_none()
 

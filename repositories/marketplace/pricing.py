@@ -230,7 +230,6 @@ def _columns(row: asyncpg.Record) -> dict[str, Any]:
 
 
 def rule_of(row: PricingRule, compiler: Compile) -> Rule:
-    """Return a row as the domain reads it."""
     return Rule(
         id=row.id,
         name=row.name,
@@ -253,7 +252,6 @@ async def next_version(session: AsyncSession) -> int:
 
 
 async def in_force(session: AsyncSession) -> Sequence[PricingRule]:
-    """Return all rules that are not ended."""
     return (await session.scalars(select(PricingRule).where(PricingRule.ended_at.is_(None)))).all()
 
 
@@ -279,7 +277,6 @@ async def terms_of_agent(session: AsyncSession, agent_id: str) -> PricingAgent |
 
 
 async def set_terms_of_agent(session: AsyncSession, row: PricingAgent) -> PricingAgent:
-    """Set the terms of the agent's organization."""
     changed = {name: getattr(row, name) for name in ("capacity", "calls_per_day", "bears_discounts", "updated_by")}
     statement = (
         insert(PricingAgent)
@@ -291,11 +288,6 @@ async def set_terms_of_agent(session: AsyncSession, row: PricingAgent) -> Pricin
 
 
 async def add_quote(session: AsyncSession, quote: PricingQuote) -> tuple[PricingQuote, bool]:
-    """Insert the quote, or return the one that this command made; the second value is whether it is new.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
-    """
     return await add_once(session, quote, _QUOTED)
 
 
@@ -328,7 +320,6 @@ async def past_quotes(
 
 
 def details_of(row: PricingRule) -> dict[str, Any]:
-    """Return a rule as the audit trail records it."""
     names = ("name", "type", "priority", "stacking", "agent_id", "org_id", "floor_bps", "ceiling_bps", "terms")
     times = {
         name: None if (it := getattr(row, name)) is None else it.isoformat() for name in ("valid_from", "valid_until")

@@ -105,13 +105,11 @@ _PAID = text(
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """Return the referred organizations whose referral is due, by id."""
     query = select(Referral.org_id).where(Referral.next_at <= now, Referral.org_id > after)
     return (await session.scalars(query.order_by(Referral.org_id).limit(limit))).all()
 
 
 async def lock(session: AsyncSession, org_id: str) -> Referral | None:
-    """Lock and return the referral of a referred organization."""
     return await session.get(Referral, org_id, with_for_update=True, populate_existing=True)
 
 
@@ -133,12 +131,10 @@ async def first_standing(session: AsyncSession, org_id: str) -> tuple[str, datet
 
 
 async def payment_of(session: AsyncSession, payment_id: str) -> Payment:
-    """Return the state of a payment."""
     return state_of((await session.scalars(select(PaymentRow).where(PaymentRow.id == payment_id))).one())
 
 
 async def owes(session: AsyncSession, org_id: str) -> bool:
-    """Return whether an organization has a debt in any asset."""
     return bool(await session.scalar(_OWES, {"org": org_id}))
 
 

@@ -137,13 +137,11 @@ async def last_raised(session: AsyncSession, kind: str, subject: str) -> datetim
 
 
 async def is_unresolved(session: AsyncSession, kind: str, subject: str) -> bool:
-    """Return whether an alert of a kind about a subject is not resolved."""
     query = select(Alert.id).where(Alert.kind == kind, Alert.subject == subject, Alert.resolved_at.is_(None))
     return await session.scalar(select(query.exists())) is True
 
 
 async def resolved_among(session: AsyncSession, keys: Collection[str]) -> set[str]:
-    """Return those of some keys whose alerts were resolved, whoever has done so."""
     query = select(Alert.key).where(Alert.key.in_(keys), Alert.resolved_at.is_not(None))
     return {*await session.scalars(query)}
 
@@ -155,7 +153,6 @@ async def unresolved_subjects(session: AsyncSession, kind: str, *, limit: int) -
 
 
 async def close_other_windows(session: AsyncSession, kind: str, window: str) -> None:
-    """Resolve the alerts of a rule in other windows than this one."""
     await session.execute(_resolution(BOOKS).where(Alert.kind == kind, Alert.window != window))
 
 
@@ -305,7 +302,6 @@ async def snooze(
 
     Raises:
         NotFound: there is no such alert that the session may see.
-        AlreadyResolved: it is resolved.
     """
     ends = Alert.org_snoozed_until if for_organization else Alert.snoozed_until
     statement = update(Alert).where(Alert.resolved_at.is_(None), ends.is_distinct_from(until)).values({ends: until})
@@ -316,7 +312,6 @@ async def snooze(
 
 
 async def _change(session: AsyncSession, alert_id: str, statement: Update) -> tuple[Alert, bool]:
-    """Return the alert, and whether the statement has changed it."""
     if not is_id(alert_id, "alr"):
         raise NotFound("There is no such alert.")
     options: dict[str, Any] = {"populate_existing": True}

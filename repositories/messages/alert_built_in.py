@@ -133,13 +133,11 @@ class Earner:
 
 
 async def earners(session: AsyncSession, now: datetime, *, since: datetime) -> list[Earner]:
-    """Return the organizations whose returns are looked at in this minute."""
     now = now.astimezone(UTC)
     rows = await session.execute(text(_EARNERS), {"since": since, "minute": (now.hour * 60 + now.minute) % 360})
     return [Earner(**row._mapping) for row in rows]
 
 
 async def currencies(session: AsyncSession, orgs: Collection[str], *, since: datetime) -> dict[str, str]:
-    """Return the currency of the latest revenue of organizations; credits without any."""
     rows = await session.execute(text(_CURRENCIES), {"orgs": sorted(orgs), "since": since})
     return {row.org_id: row.currency for row in rows}

@@ -33,7 +33,6 @@ async def get(session: AsyncSession, rule_id: str) -> AlertRule:
 
 
 async def named(session: AsyncSession, org_id: str | None, name: str) -> AlertRule | None:
-    """Return the rule of that name, or the changes of the built-in rule of that name."""
     return (await session.scalars(_of(org_id).where(AlertRule.name == name))).one_or_none()
 
 
@@ -43,13 +42,11 @@ async def listed(session: AsyncSession, org_id: str | None) -> Sequence[AlertRul
 
 
 async def count(session: AsyncSession, org_id: str | None) -> int:
-    """Count rules that are not built in."""
     query = select(func.count()).select_from(_of(org_id).where(AlertRule.metric.is_not(None)).subquery())
     return int((await session.execute(query)).scalar_one())
 
 
 async def add(session: AsyncSession, row: AlertRule) -> AlertRule:
-    """Insert a rule."""
     session.add(row)
     await session.flush()
     await session.refresh(row)
@@ -85,7 +82,6 @@ async def put_standing(
     org_id: str | None,
     alert_key: str | None,
 ) -> None:
-    """Write the firing state of a rule."""
     values = {
         "org_id": org_id,
         "phase": standing.phase.value,
@@ -98,13 +94,11 @@ async def put_standing(
 
 
 async def hours(session: AsyncSession, rules: Collection[str]) -> dict[str, Hours]:
-    """Return the hourly figures that are kept of rules."""
     rows = await session.scalars(select(AlertRuleHours).where(AlertRuleHours.rule.in_(rules)))
     return {row.rule: Hours(row.until, tuple(row.figures)) for row in rows}
 
 
 async def put_hours(session: AsyncSession, rule: str, hours: Hours, *, org_id: str | None) -> None:
-    """Write the hourly figures of a rule."""
     values = {"org_id": org_id, "until": hours.until, "figures": list(hours.figures)}
     statement = insert(AlertRuleHours).values(rule=rule, **values)
     await session.execute(statement.on_conflict_do_update(index_elements=["rule"], set_=values))
@@ -124,7 +118,6 @@ async def forget(session: AsyncSession, rule: str, *, org_id: str | None = None)
 
 
 async def end(session: AsyncSession, rule_id: str) -> None:
-    """End a rule for good."""
     ended = update(AlertRule).where(AlertRule.id == rule_id, AlertRule.ended_at.is_(None))
     await session.execute(ended.values(ended_at=func.now(), due_at=None, enabled=False))
 
@@ -138,7 +131,6 @@ Raised = tuple[str | None, str]
 
 
 async def channels(session: AsyncSession, raised: Collection[Raised]) -> dict[Raised, frozenset[str]]:
-    """Return the notification channels that rules name, by the organization and the rule of an alert."""
     rows = await _that_raised(session, raised, AlertRule.channels.is_not(None))
     return {of: frozenset(each for row in found for each in row.channels or ()) for of, found in rows.items()}
 

@@ -112,7 +112,6 @@ class Round:
 
 
 async def marks(session: AsyncSession, org_id: str | None) -> Marks:
-    """Read the marks of an organization, or those of all, which only the platform may."""
     bound = {"types": list(TOPICS_OF), **({} if org_id is None else {"org_id": org_id})}
     rows = (await session.execute(_MARKS_OF_ALL if org_id is None else _MARKS, bound)).all()
     version = rows[0].version

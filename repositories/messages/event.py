@@ -32,8 +32,6 @@ _MARGIN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A position in the outbox: the transaction that wrote an event, and the event."""
-
     written_in: int
     id: str
 
@@ -90,9 +88,6 @@ def values_of(events: Sequence[Event], ids: Sequence[str]) -> list[object]:
     Args:
         events: the events.
         ids: their ids, in ascending order.
-
-    Raises:
-        UnknownEvent: an event does not match the catalogue.
     """
     values = list[object]()
     for (event, number), event_id in zip(_numbered(events), ids, strict=True):
@@ -125,10 +120,6 @@ async def record(session: Writes, events: Iterable[Event], ids: Sequence[str] | 
         session: in the transaction of the fact.
         events: the events; for none nothing is executed.
         ids: their ids, in ascending order; by default the database makes them, which is slower.
-
-    Raises:
-        UnknownEvent: an event does not match the catalogue.
-        IntegrityError: another transaction has recorded events of the same subject.
     """
     given = list(events)
     if given:
@@ -218,7 +209,6 @@ async def written_after(session: AsyncSession, moment: datetime) -> int | None:
 
 
 async def position_of(session: AsyncSession, event_id: str) -> Position | None:
-    """Return the position of an event that the session may see."""
     query = select(EventRow.written_in, EventRow.id).where(EventRow.id == event_id)
     row = (await session.execute(query)).one_or_none()
     return None if row is None else Position(row.written_in, row.id)

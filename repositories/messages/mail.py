@@ -98,7 +98,6 @@ async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence
 
 
 async def address(session: AsyncSession, mail_id: str, language: str, recipients: Sequence[str]) -> None:
-    """Set the addresses of a mail that had no contacts when it was queued."""
     values = {"language": language, "recipients": list(recipients)}
     await session.execute(update(QueuedMail).where(QueuedMail.id == mail_id).values(values))
 
@@ -111,7 +110,6 @@ async def note(session: AsyncSession, mail_id: str, *, reached: Sequence[str], p
 
 
 async def end(session: AsyncSession, mail_id: str, status: MailStatus, *, now: datetime) -> None:
-    """Record that a mail was sent, or given up."""
     sent_at = now if status is MailStatus.SENT else None
     await session.execute(
         update(QueuedMail).where(QueuedMail.id == mail_id).values(status=status.value, sent_at=sent_at)
@@ -125,5 +123,4 @@ async def give_up(session: AsyncSession, *, queued_before: datetime, limit: int,
 
 
 def is_over(row: QueuedMail, *, now: datetime, give_up_after: timedelta) -> bool:
-    """Return whether a mail has been tried for long enough."""
     return now - row.queued_at >= give_up_after

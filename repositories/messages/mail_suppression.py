@@ -30,7 +30,6 @@ _TOLD = text("""
 
 
 async def among(session: AsyncSession, addresses: Collection[str]) -> set[str]:
-    """Return which of the addresses are suppressed."""
     folded = {address.casefold(): address for address in addresses}
     held = select(MailSuppression.address).where(
         MailSuppression.address.in_(folded), MailSuppression.lifted_at.is_(None)
@@ -49,7 +48,6 @@ async def add(session: AsyncSession, suppression_id: str, address: str, status: 
 
 
 async def organizations_with(session: AsyncSession, address: str) -> list[str]:
-    """Return the organizations that have the address among their contacts."""
     return list((await session.execute(_TOLD, {"address": address.casefold(), "most": MOST_TOLD})).scalars())
 
 

@@ -37,7 +37,6 @@ _SET_PRINCIPAL = text("SELECT set_config('bursar.principal', :principal, true)")
 
 
 def recipient(actor: Actor) -> str:
-    """Return the recipient that an actor is."""
     return recipient_of(actor.org_id, actor.principal)
 
 
@@ -47,7 +46,6 @@ async def as_principal(session: AsyncSession, actor: Actor) -> None:
 
 
 async def time_of(session: AsyncSession) -> datetime:
-    """Return when the transaction began, for callers without a time."""
     now: datetime = (await session.execute(select(func.now()))).scalar_one()
     return now
 
@@ -74,14 +72,12 @@ async def channel(session: AsyncSession, recipient: str, channel_id: str) -> Not
 
 
 async def channels_by_id(session: AsyncSession, ids: Collection[str]) -> dict[str, NotificationChannel]:
-    """Return the channels of these ids that are in use."""
     row = NotificationChannel
     query = select(row).where(row.id.in_(ids), row.status != ChannelStatus.DELETED.value)
     return {each.id: each for each in await session.scalars(query)}
 
 
 async def add_channel(session: AsyncSession, values: Mapping[str, Any]) -> NotificationChannel:
-    """Insert a channel."""
     statement = insert(NotificationChannel).values(dict(values)).returning(NotificationChannel)
     return (await session.scalars(statement)).one()
 
@@ -104,7 +100,6 @@ async def codes_sent(session: AsyncSession, *, recipient: str, target_digest: st
 
 
 def preferences_of(settings: Mapping[str, Any] | None) -> Preferences:
-    """Return the preferences in a row; the defaults without one."""
     if settings is None:
         return Preferences()
     quiet = settings.get("quiet_hours")
@@ -124,7 +119,6 @@ def preferences_of(settings: Mapping[str, Any] | None) -> Preferences:
 
 
 def settings_of(preferences: Preferences) -> dict[str, Any]:
-    """Return preferences as columns of a row."""
     clock = preferences.clock
     quiet = clock.quiet
     return {
@@ -141,7 +135,6 @@ def settings_of(preferences: Preferences) -> dict[str, Any]:
 
 
 async def preferences(session: AsyncSession, recipient: str) -> Preferences:
-    """Return the preferences of a principal."""
     row = await session.get(NotificationPreferences, recipient, populate_existing=True)
     return replace(preferences_of(None if row is None else row.settings), defaults=await defaults(session))
 
@@ -156,7 +149,6 @@ async def defaults(session: AsyncSession) -> Defaults:
 
 
 async def put_defaults(session: AsyncSession, kind: str, cadences: Mapping[Role, Cadence], *, now: datetime) -> None:
-    """Set the default cadence of each role for a type."""
     roles = {role.value: INBOX if cadence is Cadence.OFF else cadence.value for role, cadence in cadences.items()}
     values = {"roles": roles, "updated_at": now}
     await session.execute(
@@ -175,7 +167,6 @@ async def drop_defaults(session: AsyncSession, kind: str) -> bool:
 async def put_preferences(
     session: AsyncSession, *, org_id: str | None, principal: str, wanted: Preferences, now: datetime
 ) -> None:
-    """Set the preferences of a principal."""
     values = {"settings": settings_of(wanted), "updated_at": now}
     await session.execute(
         insert(NotificationPreferences)
@@ -292,7 +283,6 @@ class New:
 
 
 async def add(session: AsyncSession, rows: Iterable[New]) -> int:
-    """Write notifications, and return how many of them are new."""
     values = [
         {
             **{name: getattr(each, name) for name in New.__slots__},
@@ -369,8 +359,6 @@ async def note(session: AsyncSession, notification_id: str, **changed: object) -
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A digest with waiting notifications."""
-
     recipient: str
     digest: str
     org_id: str | None
@@ -397,13 +385,11 @@ async def lock_waiting(session: AsyncSession, recipient: str, digest: str) -> Se
 
 
 async def end_waiting(session: AsyncSession, ids: Collection[str], *, status: str, digest: str | None) -> None:
-    """Record the outcome of notifications that waited for a digest."""
     row = NotificationRow
     await session.execute(update(row).where(row.id.in_(ids)).values(status=status, digest=digest))
 
 
 async def put_off(session: AsyncSession, ids: Collection[str], until: datetime) -> None:
-    """Set when the digest of waiting notifications is due."""
     await session.execute(update(NotificationRow).where(NotificationRow.id.in_(ids)).values(due_at=until))
 
 

@@ -45,8 +45,6 @@ _PENDING = DeliveryStatus.PENDING.value
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery that is due, with its event."""
-
     id: str
     subject: str
     subject_seq: int
@@ -57,8 +55,6 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The result of one try of a delivery."""
-
     due: Due
     answer: Answer
     next: Next
@@ -76,7 +72,6 @@ class Left:
 
 
 async def get(session: AsyncSession, delivery_id: str) -> WebhookDeliveryRow | None:
-    """Return a delivery when the session may see it."""
     return await session.get(D, delivery_id, populate_existing=True) if is_id(delivery_id, "whd") else None
 
 
@@ -148,7 +143,6 @@ async def _add(
     make_id: Callable[[], str],
     now: datetime,
 ) -> None:
-    """Insert pending deliveries, for events without one."""
     wanted = [row for row in rows if row.type != TEST or row.subject == endpoint.id]
     if wanted:
         connection = await session.connection()
@@ -206,7 +200,6 @@ async def has_pending(session: AsyncSession, endpoint_id: str, number: int) -> b
 
 
 async def left(session: AsyncSession, endpoint_id: str, ordering: Ordering) -> Left:
-    """Return the waiting deliveries of an endpoint."""
     pending = and_(D.endpoint_id == endpoint_id, D.status == _PENDING)
     waiting, since = (await session.execute(select(func.count(), func.min(D.created_at)).where(pending))).one()
     if not waiting:

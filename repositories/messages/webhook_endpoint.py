@@ -25,12 +25,10 @@ LOST_AFTER = timedelta(minutes=2)
 
 
 def state_of(row: WebhookEndpointRow) -> Endpoint:
-    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
 def pace_of(row: WebhookEndpointRow) -> Pace:
-    """Return the pace of the endpoint."""
     return Pace(slow_until=row.slow_until, slowed=row.slowed, failing_since=row.failing_since)
 
 
@@ -42,7 +40,6 @@ async def lock(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
 
 
 async def of(session: AsyncSession, org_id: str) -> Sequence[WebhookEndpointRow]:
-    """Return the endpoints of an organization that are not deleted."""
     row = WebhookEndpointRow
     query = select(row).where(row.org_id == org_id, row.status != EndpointStatus.DELETED.value).order_by(row.id)
     return (await session.scalars(query)).all()
@@ -59,7 +56,6 @@ async def lock_of(session: AsyncSession, org_id: str) -> list[Endpoint]:
 
 
 async def get(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow | None:
-    """Return an endpoint when the session may see it, also a deleted one."""
     if not is_id(endpoint_id, "whe"):
         return None
     return await session.get(WebhookEndpointRow, endpoint_id, populate_existing=True)
@@ -83,7 +79,6 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[WebhookEndpointRo
 
 
 async def versions(session: AsyncSession, endpoint_ids: Sequence[str]) -> dict[str, int]:
-    """Return the number of the latest event of each endpoint that the books know."""
     query = select(WebhookEndpointRow.id, WebhookEndpointRow.version).where(WebhookEndpointRow.id.in_(endpoint_ids))
     return {row.id: row.version for row in await session.execute(query)}
 
@@ -192,7 +187,6 @@ async def begin(
 
 
 async def _places(session: AsyncSession, org_id: str) -> dict[str, Place]:
-    """Return the drains of an organization's enabled endpoints."""
     row = WebhookEndpointRow
     query = select(row.id, row.lease, row.waits_since, row.seen_at, func.clock_timestamp())
     found = await session.execute(query.where(row.org_id == org_id, row.status == EndpointStatus.ENABLED.value))

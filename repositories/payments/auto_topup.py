@@ -109,7 +109,6 @@ async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[str
 
 
 async def due(session: AsyncSession, org_ids: Sequence[str], *, now: datetime) -> list[Stand]:
-    """Return what is due for these organizations, without those for which nothing is."""
     rows = (await session.execute(_DUE, {"which": list(org_ids), "now": now})).all()
     return [Stand(*row) for row in rows]
 
@@ -176,5 +175,4 @@ async def cross(
 
 
 async def crossing(session: AsyncSession, org_id: str, number: int) -> AutoTopUpCrossing:
-    """Return a recorded fall."""
     return await session.get_one(AutoTopUpCrossing, (org_id, number), populate_existing=True)

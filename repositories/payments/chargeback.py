@@ -17,7 +17,6 @@ from repositories.common.together import Writes
 
 
 async def get(session: AsyncSession, dispute_id: str) -> tuple[ChargebackRow, PaymentRow] | None:
-    """Return a chargeback when the session may see it."""
     query = select(ChargebackRow, PaymentRow).join(PaymentRow, PaymentRow.id == ChargebackRow.payment_id)
     found = (await session.execute(query.where(ChargebackRow.id == dispute_id))).one_or_none()
     return None if found is None else (found[0], found[1])
@@ -43,7 +42,6 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[tuple[ChargebackR
 
 
 async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetime) -> None:
-    """Write the state of a chargeback."""
     changing = {"status": dispute.status.value, "amount_minor": dispute.amount_minor, "updated_at": at}
     statement = insert(ChargebackRow).values(
         id=dispute.dispute_id,

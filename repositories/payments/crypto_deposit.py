@@ -31,7 +31,6 @@ async def add(session: AsyncSession, values: Mapping[str, Any]) -> CryptoDeposit
 
 
 async def get(session: AsyncSession, payment_id: str) -> CryptoDepositRow | None:
-    """Return the deposit address of a payment."""
     return await session.get(CryptoDepositRow, payment_id)
 
 
@@ -69,7 +68,6 @@ async def received(
 
 
 async def advance(session: AsyncSession, payment_id: str, version: int, scanned_height: int) -> bool:
-    """Increment the version; False, without any effect, if it is not the one that the caller knows."""
     place = CryptoDepositRow
     step = (
         update(place)
@@ -88,7 +86,6 @@ async def cancel(session: AsyncSession, payment_id: str, at: datetime) -> None:
 
 
 async def add_receipts(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert receipts that became final."""
     if rows:
         await session.execute(insert(CryptoReceiptRow), [dict(row) for row in rows])
 

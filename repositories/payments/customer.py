@@ -10,13 +10,11 @@ from models.payments.customer import ProviderCustomer
 
 
 async def ref_of(session: AsyncSession, org_id: str, provider: str) -> str | None:
-    """Return the provider's id of an organization, if it is a customer there."""
     row = await session.get(ProviderCustomer, (org_id, provider))
     return None if row is None else row.customer_ref
 
 
 async def organization_of(session: AsyncSession, provider: str, refs: Sequence[str]) -> str | None:
-    """Return the organization that is a customer of the provider under one of these ids."""
     query = select(ProviderCustomer.org_id).where(
         ProviderCustomer.provider == provider, ProviderCustomer.customer_ref.in_(refs)
     )

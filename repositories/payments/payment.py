@@ -26,7 +26,6 @@ _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
 
 
 def state_of(row: PaymentRow) -> Payment:
-    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
@@ -99,7 +98,6 @@ async def read_any(
 
 
 async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
-    """Return the payment when the session may see it."""
     return await session.get(PaymentRow, payment_id)
 
 
@@ -110,7 +108,6 @@ async def asked_by(session: AsyncSession, payment_id: str) -> str:
 
 
 async def versions(session: AsyncSession, payment_ids: Sequence[str]) -> dict[str, int]:
-    """Return the number of the latest stored event of each payment."""
     query = select(PaymentRow.id, PaymentRow.version).where(PaymentRow.id.in_(payment_ids))
     return {row.id: row.version for row in await session.execute(query)}
 
@@ -161,7 +158,6 @@ async def write(session: Writes, event: PaymentEvent, transfer_id: UUID | None) 
 
 
 async def write_fee(session: Writes, payment: Payment, booked: Booked) -> None:
-    """Write the fee of a movement that was booked without one."""
     await session.execute(
         update(PaymentBalanceTransaction)
         .where(
@@ -175,11 +171,6 @@ async def write_fee(session: Writes, payment: Payment, booked: Booked) -> None:
 
 
 async def write_movement(session: Writes, payment: Payment, booked: Booked, transfer_id: UUID | None) -> None:
-    """Write a movement that is booked with this transfer.
-
-    Raises:
-        IntegrityError: another payment has booked it.
-    """
     terms = payment.terms
     await session.execute(
         insert(PaymentBalanceTransaction).values(

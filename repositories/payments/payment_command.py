@@ -33,11 +33,7 @@ class Asked:
 async def asked(
     pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, command_id: str, request_hash: bytes
 ) -> Asked | None:
-    """Return the first request of a command; None if the command is new.
-
-    Raises:
-        IdempotencyConflict: it was for something else.
-    """
+    """Return the first request of a command; None if the command is new."""
     row = await pool.fetchrow("SELECT * FROM tenant_payment_command($1, $2)", org_id, command_id)
     return None if row is None else _same(row, request_hash)
 
@@ -48,10 +44,6 @@ async def ask(
     """Store the request of a command of the paying organization, once, and return the stored one.
 
     For payments with credits the requester is stored too, because a frozen spend control of theirs stops the payment.
-
-    Raises:
-        IdempotencyConflict: the command was used for another request.
-        OrganizationSuspended, OrganizationClosed: the organization cannot start payments.
     """
     asker = None
     if terms.provider == CREDITS:
@@ -94,11 +86,7 @@ async def find(session: AsyncSession, command_id: str) -> PaymentTerms | None:
 
 
 async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms: PaymentTerms) -> PaymentTerms:
-    """Store the terms that a command requests, once, and return the stored ones.
-
-    Raises:
-        IdempotencyConflict: the command was used for another request.
-    """
+    """Store the terms that a command requests, once, and return the stored ones."""
     row = PaymentCommand(
         command_id=command_id,
         org_id=terms.org_id,
@@ -111,11 +99,6 @@ async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms
 
 
 async def note(session: AsyncSession, command_id: str, payment_id: str, content_hash: str) -> bool:
-    """Store the command of a change of a payment; return whether it is new. Needs a platform session.
-
-    Raises:
-        IdempotencyConflict: the command was used for another change, or another payment.
-    """
     row = PaymentCommandContent(command_id=command_id, payment_id=payment_id, content_hash=content_hash)
     _, is_new = await add_once(session, row, ("payment_id", "content_hash"))
     return is_new

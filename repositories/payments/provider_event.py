@@ -51,8 +51,6 @@ _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The status of an event, and the terms of the payment that it names; None if there is no such payment."""
-
     status: str
     terms: PaymentTerms | None
 
@@ -101,13 +99,11 @@ async def previous_attributes(session: AsyncSession, number: int) -> Mapping[str
 
 
 async def balance(session: AsyncSession, number: int) -> object:
-    """Return the balance in a Stripe event, as it was sent; empty without one."""
     query = select(ProviderEventRow.payload["data"]["object"]).where(ProviderEventRow.id == number)
     return (await session.scalars(query)).one_or_none()
 
 
 async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEventRow | None:
-    """Return an event of the inbox without its payload."""
     query = (
         select(ProviderEventRow)
         .options(defer(ProviderEventRow.payload, raiseload=True))

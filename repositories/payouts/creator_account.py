@@ -12,19 +12,16 @@ from models.payouts.creator_account import CreatorAccountRow
 
 
 def account_of(row: CreatorAccountRow) -> CreatorAccount:
-    """Return what a row holds."""
     values = {field.name: getattr(row, field.name) for field in fields(CreatorAccount)}
     return CreatorAccount(**{**values, "requirements_due": tuple(row.requirements_due)})
 
 
 async def find(session: AsyncSession, org_id: str) -> CreatorAccount | None:
-    """Return an organization's account, if it has one."""
     row = await session.get(CreatorAccountRow, org_id, populate_existing=True)
     return None if row is None else account_of(row)
 
 
 async def organization_of(session: AsyncSession, provider: str, refs: Sequence[str]) -> str | None:
-    """Return the organization that one of a provider's ids is the account of."""
     query = select(CreatorAccountRow.org_id).where(
         CreatorAccountRow.provider == provider, CreatorAccountRow.ref.in_(refs)
     )
@@ -32,7 +29,6 @@ async def organization_of(session: AsyncSession, provider: str, refs: Sequence[s
 
 
 async def locked(session: AsyncSession, provider: str, ref: str) -> CreatorAccountRow | None:
-    """Lock and return an account of a provider."""
     query = select(CreatorAccountRow).where(CreatorAccountRow.provider == provider, CreatorAccountRow.ref == ref)
     return (await session.scalars(query.with_for_update())).one_or_none()
 

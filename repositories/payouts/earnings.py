@@ -87,8 +87,6 @@ _LOTS = text(
 
 @dataclass(frozen=True, slots=True)
 class EarnedLot:
-    """A lot of credits that an agent has earned, and whether some of its agent's can be converted into credits."""
-
     agent_id: str
     lot_id: UUID
     amount: int
@@ -183,8 +181,6 @@ class Earned:
 
 @dataclass(frozen=True, slots=True)
 class AgentEarnings:
-    """What an agent has earned in credits, by kind."""
-
     id: str
     earned: Mapping[EarningsKind, Earned]
 

@@ -269,7 +269,6 @@ class Flow:
 
 
 async def earners(session: AsyncSession, org_id: str) -> Sequence[str]:
-    """Return the agents of an organization that have earnings."""
     return (await session.scalars(_AGENTS, {"org_id": org_id})).all()
 
 

@@ -23,7 +23,6 @@ MISSING = "There is no such payout."
 
 
 def state_of(row: PayoutRow) -> Payout:
-    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
@@ -43,14 +42,12 @@ async def has_done(session: AsyncSession, payout_id: str, command_id: str) -> bo
 
 
 async def asked_of(session: AsyncSession, payout_id: str) -> dict[str, Any]:
-    """Return the request of a payout."""
     query = select(PayoutEventRow.details).where(PayoutEventRow.payout_id == payout_id, PayoutEventRow.number == 1)
     details: dict[str, Any] = (await session.scalars(query)).one()
     return details
 
 
 async def get(session: AsyncSession, payout_id: str) -> PayoutRow | None:
-    """Return a payout when the session may see it."""
     return await session.get(PayoutRow, payout_id, populate_existing=True)
 
 
@@ -95,7 +92,6 @@ async def waiting_for_funds(
 
 
 async def versions(session: AsyncSession, payout_ids: Sequence[str]) -> dict[str, int]:
-    """Return the number of the latest stored event of each payout."""
     query = select(PayoutRow.id, PayoutRow.version).where(PayoutRow.id.in_(payout_ids))
     return {row.id: row.version for row in await session.execute(query)}
 
@@ -145,11 +141,6 @@ async def write(
 async def write_movement(
     session: AsyncSession, payout: Payout, movement: BalanceTransaction, transfer_id: UUID
 ) -> None:
-    """Write the movement of the provider's balance for a payout or its reversal, booked with this transfer.
-
-    Raises:
-        IntegrityError: it is booked already, for something else.
-    """
     await session.execute(
         insert(PaymentBalanceTransaction).values(
             provider=payout.provider,

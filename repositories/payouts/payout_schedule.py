@@ -12,7 +12,6 @@ from models.payouts.payout import PayoutScheduleRow
 
 
 def schedule_of(row: PayoutScheduleRow) -> PayoutSchedule:
-    """Return the schedule in a row."""
     return PayoutSchedule(
         interval=PayoutInterval(row.interval), weekly_anchor=row.weekly_anchor, monthly_anchor=row.monthly_anchor
     )
@@ -29,7 +28,6 @@ async def find(session: AsyncSession, org_id: str, *, lock: bool = False) -> Pay
 async def put(
     session: AsyncSession, org_id: str, schedule: PayoutSchedule, *, next_on: date | None, by: str, at: datetime
 ) -> None:
-    """Write an organization's schedule."""
     values = {
         "interval": schedule.interval.value,
         "weekly_anchor": schedule.weekly_anchor,
@@ -57,7 +55,6 @@ async def passed(
     payout_id: str | None,
     refusal: str | None,
 ) -> None:
-    """Record the result of a scheduled day, and the next day."""
     await session.execute(
         update(PayoutScheduleRow)
         .where(PayoutScheduleRow.org_id == org_id)

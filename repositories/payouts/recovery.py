@@ -139,7 +139,6 @@ async def open_page(session: AsyncSession, *, after: str, limit: int) -> Sequenc
 
 
 async def find(session: AsyncSession, recovery_id: str) -> Recovery | None:
-    """Return a case."""
     return await session.get(Recovery, recovery_id)
 
 
@@ -216,7 +215,6 @@ async def sale(session: AsyncSession, payment_id: str) -> tuple[Priced, str] | N
 async def taken_by(
     session: AsyncSession, payment_id: str, transfer_id: UUID, currency: str, *, outcome: str
 ) -> list[Priced]:
-    """Return the credits of other payments that a transfer has taken for a payment: uses of lots with the outcome."""
     values = {"payment": payment_id, "transfer": transfer_id, "currency": currency, "outcome": outcome}
     return _priced(await session.execute(_TAKEN_BY, values))
 
@@ -257,7 +255,6 @@ _TAKEN_OF_SALE = text(
 
 
 async def has_taken(session: AsyncSession, transfer_id: UUID) -> bool:
-    """Return whether a recovery has taken earnings that a transfer of credits brought."""
     return bool(await session.scalar(_TAKEN_OF_SALE, {"transfer": transfer_id}))
 
 

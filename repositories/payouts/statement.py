@@ -293,7 +293,6 @@ async def moved(
 
 
 async def _reversed(session: AsyncSession, values: Mapping[str, object]) -> list[Moved]:
-    """Return reversed payouts, which reduce the payouts, and the earnings that they take back."""
     found = list[Moved]()
     for row in await session.execute(_REVERSED, values):
         back = Moved(
@@ -334,7 +333,6 @@ async def _taken(
 
 
 async def currencies(session: AsyncSession, org_id: str, *, since: datetime) -> Sequence[str]:
-    """Return the currencies in which movements of an organization's earnings since a time have a value."""
     return (await session.scalars(_CURRENCIES, {"org_id": org_id, "since": since})).all()
 
 
@@ -365,14 +363,12 @@ async def lock(session: AsyncSession, org_id: str, *, waits: bool) -> bool:
 
 
 async def months_after(session: AsyncSession, org_id: str, month: date, currency: str) -> Sequence[date]:
-    """Return the later months that have a statement in a currency."""
     row = CreatorStatement
     query = select(row.month).where(row.org_id == org_id, row.month > month, row.currency == currency)
     return (await session.scalars(query.order_by(row.month))).all()
 
 
 async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[CreatorStatement]:
-    """Return the statements of a month that the session may see, one for each currency."""
     row = CreatorStatement
     query = select(row).where(row.org_id == org_id, row.month == month).order_by(row.currency)
     return (await session.scalars(query)).all()
@@ -400,13 +396,11 @@ async def correction(
 
 
 async def add(session: AsyncSession, row: CreatorStatement | CreatorCorrection) -> None:
-    """Insert a statement, or a correction of one."""
     session.add(row)
     await session.flush()
 
 
 async def quarters(session: AsyncSession, *, since: datetime, until: datetime) -> Sequence[QuarterTotal]:
-    """Return the payouts to every creator in a period, by quarter and currency."""
     return [
         QuarterTotal(
             org_id=row.org_id,

@@ -109,8 +109,6 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveEscrow:
-    """An escrow that holds money, and whether the organization pays, one of its agents earns, or both."""
-
     id: str
     contract_id: str
     agent_id: str

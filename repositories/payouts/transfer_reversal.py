@@ -78,7 +78,6 @@ async def owed_by_chargebacks(session: AsyncSession, debts: Account, payment_id:
 
 
 async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) -> list[Sent]:
-    """Return the payouts that included the earnings of a share, without a reversal for it."""
     share = {"recovery": case.id, "source": source}
     if case.asset == CREDIT:
         rows = await session.execute(_SENT_CREDITS, {**share, "payment": case.payment_id})
@@ -94,7 +93,6 @@ async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) 
 async def owed_shares(
     session: AsyncSession, org_id: str, assets: Collection[str]
 ) -> list[tuple[Recovery, RecoveryShare, int]]:
-    """Return the shares in some assets that a creator owed, each with the amount that no reversal covers."""
     planned = (
         select(func.coalesce(func.sum(TransferReversal.goods_minor), 0))
         .where(
@@ -120,7 +118,6 @@ async def due_reversals(session: AsyncSession, *, now: datetime, after: str, lim
 
 
 async def reversal(session: AsyncSession, reversal_id: str, *, lock: bool = False) -> TransferReversal:
-    """Return a reversal; with `lock` it is locked."""
     query = select(TransferReversal).where(TransferReversal.id == reversal_id)
     if lock:
         query = query.with_for_update()

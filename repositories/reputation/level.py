@@ -69,12 +69,10 @@ _UNSETTLED = text(
 
 
 def stored(levels: Sequence[Level]) -> list[dict[str, Any]]:
-    """Return levels as JSON."""
     return [asdict(level) | {"entitlements": list(level.entitlements)} for level in levels]
 
 
 def ladder_of(document: str | Mapping[str, Any] | None) -> Ladder:
-    """Return the levels of a row; an empty ladder without one."""
     if document is None:
         return Ladder()
     found = json.loads(document) if isinstance(document, str) else document

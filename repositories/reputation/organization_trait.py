@@ -53,12 +53,10 @@ async def seen(session: AsyncSession, org_id: str, kind: TraitKind, digest: str)
 
 
 async def put(session: AsyncSession, org_id: str, kind: TraitKind, digest: str, *, holds: bool) -> None:
-    """Set or end a trait of an organization."""
     await session.execute(_SET, {"org_id": org_id, "kind": kind.value, "digest": digest, "holds": holds})
 
 
 async def refer(session: AsyncSession, org_id: str, referrer_org_id: str) -> None:
-    """Give a referred organization and its referrer the trait of that referrer; an id needs no secret digest."""
     shared = digest(b"", TraitKind.REFERRER, referrer_org_id)
     for each in (org_id, referrer_org_id):
         await seen(session, each, TraitKind.REFERRER, shared)

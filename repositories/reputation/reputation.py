@@ -277,7 +277,6 @@ def _standing(agent_id: str, found: "asyncpg.Record") -> Standing:
 
 
 def evidence_of(row: Mapping[str, Any]) -> Evidence:
-    """Return the evidence in a row that was read as JSON."""
     since, through = (date.fromisoformat(row[name]) for name in ("since", "through"))
     beta = Beta(row["good_e6"], row["bad_e6"], since)
     return Evidence(beta, row["held_e6"], row["earned_e6"], row["prior_e6"], through)
@@ -413,7 +412,6 @@ async def event(session: AsyncSession, event_id: str) -> ReputationEventRow:
 
 
 async def reported(session: AsyncSession, key: str) -> ReputationEventRow:
-    """Return the event that operators reported under a key, which exists."""
     row = ReputationEventRow
     return (await session.scalars(select(row).where(row.source == "operator", row.key == key))).one()
 
@@ -424,13 +422,11 @@ async def feedback(session: AsyncSession, feedback_id: str) -> ReputationFeedbac
 
 
 async def feedback_by(session: AsyncSession, command_id: str) -> ReputationFeedbackRow | None:
-    """Return the feedback that a command gave."""
     row = ReputationFeedbackRow
     return await session.scalar(select(row).where(row.command_id == command_id))
 
 
 async def feedback_on(session: AsyncSession, contract_id: str) -> ReputationFeedbackRow | None:
-    """Return the feedback on a contract."""
     row = ReputationFeedbackRow
     return await session.scalar(select(row).where(row.contract_id == contract_id))
 

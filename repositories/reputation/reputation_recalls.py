@@ -38,7 +38,6 @@ async def passed_on(connection: asyncpg.Connection, payment_id: str) -> list[Pas
 
 
 async def payees_of(connection: asyncpg.Connection, escrow_ids: Sequence[str]) -> set[str]:
-    """Return who was paid by escrows."""
     rows = await connection.fetch("SELECT DISTINCT payee_org_id FROM escrows WHERE id = ANY ($1)", list(escrow_ids))
     return {row["payee_org_id"] for row in rows}
 
@@ -132,7 +131,6 @@ async def hold(connection: asyncpg.Connection, escrow_id: str) -> None:
 
 
 async def stale(connection: asyncpg.Connection, *, after: str = "", limit: int) -> list[str]:
-    """Return stale agents, by id."""
     rows = await connection.fetch(
         "SELECT agent_id FROM reputation_agents WHERE stale_at IS NOT NULL AND agent_id > $1"
         " ORDER BY agent_id LIMIT $2",

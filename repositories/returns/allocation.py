@@ -45,29 +45,22 @@ async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -
 
 
 async def get(session: AsyncSession, allocation_id: str, *, lock: bool = False) -> Allocation:
-    """Return an allocation; with `lock` it is locked until the transaction ends.
-
-    Raises:
-        NotFound: there is none that the session may see.
-    """
+    """Return an allocation; with `lock` it is locked until the transaction ends."""
     return await required(session, Allocation, allocation_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
 async def of_night(session: AsyncSession, project_id: str, night: date) -> Allocation | None:
-    """Return a project's allocation of a night."""
     query = select(Allocation).where(Allocation.project_id == project_id, Allocation.night == night)
     return (await session.scalars(query)).one_or_none()
 
 
 async def expire(session: AsyncSession, project_id: str) -> None:
-    """End what is proposed for a project."""
     row = Allocation
     query = update(row).where(row.project_id == project_id, row.status == AllocationStatus.PROPOSED.value)
     await session.execute(query.values(status=AllocationStatus.EXPIRED.value, answer_by=None))
 
 
 async def add(session: AsyncSession, row: Allocation) -> Allocation:
-    """Insert an allocation."""
     session.add(row)
     await session.flush()
     return row
@@ -83,7 +76,6 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[Allocation]:
 
 
 async def reinvested_minor(session: AsyncSession, project_id: str, since: date) -> int:
-    """Return what was reinvested by the nights that were applied from a date on."""
     row = Allocation
     query = select(func.coalesce(func.sum(row.reinvested_minor), 0)).where(
         row.project_id == project_id, row.night >= since, row.status == AllocationStatus.APPLIED.value
@@ -127,7 +119,6 @@ async def agents_of(session: AsyncSession, org_id: str, project_id: str, *, limi
 async def budgets_of(
     session: AsyncSession, org_id: str, kind: SubjectKind, subject_ids: Collection[str], currency: str
 ) -> Mapping[str, SpendControl]:
-    """Return the budgets of subjects in a currency that are not closed, by subject."""
     row = SpendControl
     query = select(row).where(
         row.org_id == org_id,

@@ -33,7 +33,6 @@ _OF_ESCROW = """
 
 
 async def add(session: AsyncSession, result_id: str, result: Result, *, now: datetime) -> tuple[ResultRow, bool]:
-    """Insert a result, and return the row of its source and reference, and whether it is new."""
     made = insert(ResultRow).values(id=result_id, recorded_at=now, **asdict(result))
     names = ["org_id", "source", "reference"]
     row = (await session.scalars(made.on_conflict_do_nothing(index_elements=names).returning(ResultRow))).one_or_none()
@@ -44,8 +43,6 @@ async def add(session: AsyncSession, result_id: str, result: Result, *, now: dat
 
 
 class AddedOfEscrow(NamedTuple):
-    """A result of an escrow: its id and kind, and whether a routing decision is named by its contract or its run."""
-
     id: str
     task_kind: str
     is_routed: bool

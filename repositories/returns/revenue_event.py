@@ -18,11 +18,7 @@ PREFIX = "rvn"
 
 
 async def get(session: AsyncSession, event_id: str, *, lock: bool = False) -> RevenueEvent:
-    """Return a revenue event as it is now; with `lock` it is locked until the transaction ends.
-
-    Raises:
-        NotFound: there is none, or it is not the session's to see.
-    """
+    """Return a revenue event as it is now; with `lock` it is locked until the transaction ends."""
     return await required(session, RevenueEvent, event_id, PREFIX, MISSING, fresh=True, lock=lock)
 
 
@@ -44,7 +40,6 @@ async def attributions(session: AsyncSession, events: Collection[RevenueEvent]) 
 
 
 async def projects_of(session: AsyncSession, org_id: str, agent_ids: Collection[str | None]) -> dict[str | None, str]:
-    """Return the project of each of an organization's own agents that has one."""
     query = select(Agent.id, Agent.project_id).where(
         Agent.org_id == org_id, Agent.id.in_([each for each in agent_ids if each]), Agent.project_id.is_not(None)
     )
@@ -52,7 +47,6 @@ async def projects_of(session: AsyncSession, org_id: str, agent_ids: Collection[
 
 
 async def own_projects(session: AsyncSession, org_id: str, ids: Collection[str]) -> set[str]:
-    """Return which of the projects are an organization's own."""
     return {*await session.scalars(select(Project.id).where(Project.org_id == org_id, Project.id.in_(ids)))}
 
 

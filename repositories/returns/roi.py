@@ -108,9 +108,6 @@ async def costs(session: AsyncSession, org_id: str, since: date, until: date, *,
 
     Commission of sales is with the revenue that it is a part of, see `revenue`. With `in_money` credits are what was
     paid for them.
-
-    Raises:
-        TooMuch: a statement has too many rows.
     """
     days = [_start(since) + at * _DAY for at in range((until - since).days + 1)]
     columns = ("action", "agent_id", "project_id", "model")
@@ -160,9 +157,6 @@ async def revenue(
     """Return what an organization's agents brought in on the same days, by the shares that hold now.
 
     With `in_money` earnings in credits are what was paid for them; credits that were reported stay credits.
-
-    Raises:
-        TooMuch: there are too many rows.
     """
     found = []
     for row in await _read(session, _REVENUE, _asked(org_id, since, until, in_money=in_money)):
@@ -189,7 +183,6 @@ async def _read(session: AsyncSession, query: TextClause, asked: Mapping[str, ob
 
 
 def _all(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
-    """Refuse rows that are cut off."""
     if len(rows) >= MOST:
         raise QueryTooLarge(
             f"There are more than {MOST:,} sums to add up. Ask for fewer days.", extra={"field": "from"}

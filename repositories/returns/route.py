@@ -45,7 +45,6 @@ async def get(session: AsyncSession, decision_id: str, *, lock: bool = False) ->
 
 
 async def lock_named(session: AsyncSession, org_id: str, name: str) -> RoutingDecision | None:
-    """Return the decision of an organization with an id, locked; None if a text is no such id."""
     if not is_id(name, PREFIX):
         return None
     return await _one(session, (RoutingDecision.id == name) & (RoutingDecision.org_id == org_id), lock=True)
@@ -118,7 +117,6 @@ async def sums(
 
 
 async def add_to_sums(session: AsyncSession, org_id: str, candidate: str, kinds: Iterable[str], added: Sums) -> None:
-    """Add outcomes to the sums of a candidate."""
     counted = {
         "results": added.results,
         "score_e6": added.score_e6,
@@ -133,7 +131,6 @@ async def add_to_sums(session: AsyncSession, org_id: str, candidate: str, kinds:
 
 
 async def used_models(session: AsyncSession, org_id: str, *, since: date, limit: int) -> Sequence[str]:
-    """Return the models with the most calls since a day."""
     row = UsageDay
     query = select(row.value).where(
         row.org_id == org_id, row.dimension == "model", row.day >= since, row.value != "", row.currency != ""
@@ -159,7 +156,6 @@ class AgentTerms(NamedTuple):
 
 
 async def agent_terms(session: AsyncSession, org_id: str, ids: Collection[str]) -> Mapping[str, AgentTerms]:
-    """Return the agents that an organization may see, with its active purchases of them."""
     if not ids:
         return {}
     agent, bought = Agent, MarketplacePurchase
@@ -189,14 +185,12 @@ async def costs_of_run(session: AsyncSession, org_id: str, run_id: str, choice: 
 
 
 async def agents_of_run(session: AsyncSession, org_id: str, run_id: str) -> Collection[str]:
-    """Return the agents that the usage of a run names."""
     row = UsageEventRow
     query = select(row.agent_id).where(row.org_id == org_id, row.run_id == run_id, row.agent_id.is_not(None))
     return [each for each in await session.scalars(query.distinct()) if each is not None]
 
 
 async def has_other_models(session: AsyncSession, org_id: str, run_id: str, model: str) -> bool:
-    """Return whether a run has called models, and not this one."""
     row = UsageEventRow
     is_one = func.bool_or(_plain(row.model) == plain_name(model))
     query = select(is_one).where(row.org_id == org_id, row.run_id == run_id, row.model.is_not(None))

@@ -25,8 +25,6 @@ Place = tuple[int, int]
 
 
 class Entry(NamedTuple):
-    """An entry as it is sealed."""
-
     written_in: int
     number: int
     canonical: str
@@ -44,7 +42,6 @@ async def lock_seals(session: AsyncSession) -> None:
 
 
 async def last_seal(session: AsyncSession) -> SecretAccessSeal | None:
-    """Return the last seal."""
     query = select(SecretAccessSeal).order_by(SecretAccessSeal.number.desc()).limit(1)
     return (await session.scalars(query)).one_or_none()
 
@@ -76,6 +73,5 @@ async def entries(
 
 
 async def unsealed(session: AsyncSession, after: Place) -> int:
-    """Count the entries behind a place."""
     place = tuple_(SecretAccess.written_in, SecretAccess.number)
     return (await session.scalars(select(func.count()).where(place > tuple_(*after)))).one()

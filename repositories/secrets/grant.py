@@ -50,7 +50,6 @@ async def count(session: AsyncSession, org_id: str, now: datetime) -> int:
 
 
 async def of_actor(session: AsyncSession, actor: Actor, now: datetime) -> Sequence[SecretGrant]:
-    """Return the grants in force to an actor."""
     query = select(SecretGrant).where(*_to(actor), *_in_force(now)).order_by(SecretGrant.id)
     return (await session.scalars(query)).all()
 

@@ -35,7 +35,6 @@ async def of(session: AsyncSession, secret_id: str) -> tuple[Secret, Rotation] |
 
 
 def state_of(row: SecretRotation, plan: Plan) -> Rotation:
-    """Return a row as the rules read it."""
     return Rotation(
         plan=plan,
         status=RotationStatus(row.status),
@@ -52,7 +51,6 @@ def state_of(row: SecretRotation, plan: Plan) -> Rotation:
 
 
 async def write(session: AsyncSession, secret: Secret, held: Rotation, now: datetime) -> None:
-    """Write where the rotation of a secret stands."""
     values = {
         "secret_id": secret.id,
         "org_id": secret.org_id,

@@ -78,7 +78,6 @@ async def rewrap(session: AsyncSession, row: WrappedRow, *, key_id: str, wrapped
 
 
 async def find(session: AsyncSession, org_id: str, path: str) -> Secret | None:
-    """Return the secret at a path that the session may see."""
     query = select(Secret).where(Secret.org_id == org_id, Secret.path == path)
     return (await session.scalars(query)).one_or_none()
 
@@ -133,26 +132,22 @@ async def versions(session: AsyncSession, secret_id: str) -> Sequence[SecretVers
 
 
 async def version(session: AsyncSession, secret_id: str, number: int) -> SecretVersion | None:
-    """Return one version, without what is sealed."""
     return await session.get(SecretVersion, (secret_id, number), populate_existing=True)
 
 
 async def in_status(session: AsyncSession, secret_id: str, status: VersionStatus) -> SecretVersion | None:
-    """Return the version of a secret that is pending, current or previous."""
     row = SecretVersion
     query = select(row).where(row.secret_id == secret_id, row.status == status.value)
     return (await session.scalars(query)).one_or_none()
 
 
 async def kept(session: AsyncSession, secret_id: str) -> int:
-    """Count the versions of a secret that are not destroyed."""
     row = SecretVersion
     query = select(func.count()).where(row.secret_id == secret_id, row.status != VersionStatus.DESTROYED.value)
     return (await session.scalars(query)).one()
 
 
 async def made_by(session: AsyncSession, command_id: str) -> SecretVersion | None:
-    """Return the version that a command made."""
     query = select(SecretVersion).where(SecretVersion.command_id == command_id)
     return (await session.scalars(query)).one_or_none()
 

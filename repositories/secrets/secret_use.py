@@ -17,13 +17,11 @@ LOST = "lost"
 
 
 async def add(session: AsyncSession, values: dict[str, object]) -> bool:
-    """Write a use, or return whether its command has one already."""
     query = insert(SecretUse).values(values).on_conflict_do_nothing(index_elements=["command_id"])
     return (await session.scalars(query.returning(SecretUse.id))).one_or_none() is not None
 
 
 async def of_command(session: AsyncSession, command_id: str) -> SecretUse | None:
-    """Return the use that a command made."""
     return (await session.scalars(select(SecretUse).where(SecretUse.command_id == command_id))).one_or_none()
 
 

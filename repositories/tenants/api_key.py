@@ -98,8 +98,6 @@ async def add(
 
     Raises:
         IdempotencyConflict: the command made another key, or one that is revoked or in use by now.
-        Conflict: `principal.exists`, the principal has as many active keys, or one of another role;
-            `api_key.limit_reached`, the organization has as many.
     """
     await lock(session, key.org_id)
     whose = ApiKey.org_id == key.org_id if key.org_id else ApiKey.org_id.is_(None)
@@ -190,14 +188,12 @@ async def invited(session: AsyncSession, org_id: str, principal: str) -> ApiKey 
 
 
 async def people_at(session: AsyncSession, address: str) -> Sequence[ApiKey]:
-    """Return the keys of the people who sign in with an address, in all organizations; needs a platform session."""
     who = (ApiKey.secret_hash.is_(None), func.lower(ApiKey.principal) == address.lower())
     found = select(ApiKey).where(*who, ApiKey.accepted_at.is_not(None), *_active())
     return (await session.scalars(found.order_by(ApiKey.id))).all()
 
 
 async def invite_until(session: AsyncSession, key_id: str, until: datetime) -> ApiKey:
-    """Set the end of an invitation, and return the key."""
     change = update(ApiKey).where(ApiKey.id == key_id).values(expires_at=until).returning(ApiKey)
     return (await session.scalars(change, execution_options={"populate_existing": True})).one()
 
@@ -211,7 +207,6 @@ async def sign_in(session: AsyncSession, key_id: str) -> bool:
 
 
 async def active_with(session: AsyncSession, org_id: str, roles: Collection[Role]) -> Sequence[str]:
-    """Return the ids of the active keys of an organization with one of these roles."""
     whose = (ApiKey.org_id == org_id, ApiKey.role.in_([role.value for role in roles]))
     return (await session.scalars(select(ApiKey.id).where(*whose, *_active()).order_by(ApiKey.id))).all()
 
@@ -231,7 +226,6 @@ async def seats(session: AsyncSession, org_id: str) -> int:
 
 
 async def has_had_any(session: AsyncSession, org_id: str, *, besides: str) -> bool:
-    """Return whether an organization has or had another key, or has a payment; people without a key can begin one."""
     key = select(ApiKey.id).where(ApiKey.org_id == org_id, ApiKey.id != besides).exists()
     paid = select(PaymentRow.id).where(PaymentRow.org_id == org_id).exists()
     return bool(await session.scalar(select(or_(key, paid))))
@@ -273,14 +267,12 @@ async def issued_with(session: AsyncSession, key_id: str, *, besides: str | None
 
 
 async def revoke_of_agent(session: AsyncSession, org_id: str, agent_id: str) -> list[str]:
-    """End all keys of an agent for good, and return their ids."""
     whose = (ApiKey.org_id == org_id, ApiKey.agent_id == agent_id, ApiKey.revoked_at.is_(None))
     ended = await session.scalars(update(ApiKey).where(*whose).values(revoked_at=func.now()).returning(ApiKey.id))
     return sorted(ended)
 
 
 async def revoke_all(session: AsyncSession, org_id: str) -> None:
-    """End all keys of an organization for good."""
     whose = (ApiKey.org_id == org_id, ApiKey.revoked_at.is_(None))
     await session.execute(update(ApiKey).where(*whose).values(revoked_at=func.now()))
 

@@ -37,7 +37,6 @@ async def put(
     now: datetime,
     command_id: str | None = None,
 ) -> OrganizationContacts:
-    """Set the organization's contacts in place of those that it had, and return them."""
     values = {
         "language": language,
         "contacts": [
@@ -57,7 +56,6 @@ async def put(
 
 
 def contacts_of(row: OrganizationContacts | None) -> tuple[Contact, ...]:
-    """Return the contacts that a row holds."""
     return tuple(
         Contact(address=each["email"], purposes=frozenset(Purpose(purpose) for purpose in each["purposes"]))
         for each in (row.contacts if row else ())
@@ -65,7 +63,6 @@ def contacts_of(row: OrganizationContacts | None) -> tuple[Contact, ...]:
 
 
 async def recipients(session: AsyncSession, org_id: str, purpose: Purpose) -> tuple[str, tuple[str, ...]]:
-    """Return the language and the addresses for mails to an organization."""
     row = await get(session, org_id)
     found = tuple(each.address for each in contacts_of(row) if purpose in each.purposes)
     return row.language if row else LANGUAGES[0], found

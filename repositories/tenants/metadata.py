@@ -98,7 +98,6 @@ async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: Writ
 
     Raises:
         ExternalIdTaken: another object has the id.
-        IdempotencyConflict: the command made another row.
     """
     if not own:
         return None
@@ -116,7 +115,6 @@ async def lock(session: AsyncSession, model: Any, object_id: str) -> None:
 
 
 async def lock_contract(session: AsyncSession, contract_id: str) -> None:
-    """Do what `lock` does for a contract."""
     await session.execute(select(func.lock_contract(contract_id)))
 
 
@@ -201,7 +199,6 @@ async def _unbegun(session: AsyncSession, payment_id: str | None) -> datetime | 
 
 
 async def _taken(session: AsyncSession, object_id: str, org_id: str, external_id: str) -> Conflict:
-    """Return the error that another object has the external id, with that object's id."""
     row, prefix = ObjectMetadata, object_id.partition("_")[0]
     query = select(row.object_id).where(row.prefix == prefix, row.external_id == external_id)
     first = await session.scalar(_owned(query, row.org_id, None if prefix == _ORGANIZATION else org_id))

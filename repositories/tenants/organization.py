@@ -24,11 +24,6 @@ _STATUSES = "SELECT id, organization_status(id) AS status FROM unnest($1::text[]
 
 
 async def add(session: AsyncSession, organization: Organization) -> tuple[Organization, bool]:
-    """Insert the organization, or return the one that this command made; the second value is whether it is new.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
-    """
     found, is_new = await add_once(session, organization, _ASKED)
     # If the name or the tier was changed since, the first value is not known and cannot be compared.
     if not is_new and not await metadata.has_changed(session, found.id, found.id):
@@ -51,7 +46,6 @@ async def get(session: AsyncSession, organization_id: str) -> Organization:
 
 
 async def exists(session: AsyncSession, organization_id: str) -> bool:
-    """Return whether there is such an organization that the session may see."""
     query = select(Organization.id).where(Organization.id == organization_id)
     return (await session.scalars(query)).one_or_none() is not None
 
@@ -113,7 +107,6 @@ def require_active(organization: Organization) -> None:
     """Check that an organization whose lock the caller holds is active.
 
     Raises:
-        OrganizationSuspended: until an operator resumes it.
         OrganizationClosed: for good.
     """
     refusal = stopped(OrganizationStatus(organization.status), organization.id)
@@ -131,7 +124,6 @@ async def refuse_stopped(session: AsyncSession, *organization_ids: str) -> None:
     """Check that organizations are active, and lock their status until the transaction ends.
 
     Raises:
-        OrganizationSuspended: one of them is.
         OrganizationClosed: one of them is.
     """
     ids = sorted(set(organization_ids))
@@ -145,7 +137,6 @@ async def refuse_stopped_as(
     """Do what `refuse_stopped` does, on a connection; on a pool it checks without locking.
 
     Raises:
-        OrganizationSuspended: one of them is.
         OrganizationClosed: one of them is.
     """
     rows = await connection.fetch(_STATUSES, sorted(set(organization_ids)))
@@ -156,7 +147,6 @@ def refuse_one_of(statuses: Iterable[tuple[str, str | None]]) -> None:
     """Check the statuses of organizations that are to begin something; one without a status does not exist.
 
     Raises:
-        OrganizationSuspended: one of them is.
         OrganizationClosed: one of them is.
     """
     for organization_id, status in statuses:

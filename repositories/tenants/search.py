@@ -169,8 +169,6 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAlert:
-    """An alert that is not resolved."""
-
     id: str
     kind: str
     severity: str

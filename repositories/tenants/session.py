@@ -186,21 +186,18 @@ async def end_link(session: AsyncSession, link_id: str, by: str) -> bool:
 
 
 async def mailed(session: AsyncSession, *, org_id: str, since: datetime) -> Sequence[tuple[datetime, str]]:
-    """Return when links were mailed to the people of an organization since a time, and to whom."""
     made = (SessionLink.org_id == org_id, SessionLink.id >= first_id("lnk", since - MARGIN), SessionLink.by_mail)
     query = select(SessionLink.created_at, SessionLink.principal).where(*made, SessionLink.created_at > since)
     return [(row.created_at, row.principal) for row in await session.execute(query)]
 
 
 async def end_mailed(session: AsyncSession, key_id: str, by: str) -> None:
-    """End the unused links that were mailed to a person."""
     unused = (SessionLink.key_id == key_id, SessionLink.by_mail, SessionLink.used_at.is_(None))
     gone = update(SessionLink).where(*unused, SessionLink.ended_at.is_(None))
     await session.execute(gone.values(ended_at=func.now(), ended_by=by))
 
 
 async def roles_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[Role]:
-    """Return the roles in which a principal acts, or may: by its keys, sessions and links."""
     by_key = select(ApiKey.role).where(
         ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower(), ApiKey.revoked_at.is_(None)
     )
@@ -214,7 +211,6 @@ async def roles_of(session: AsyncSession, org_id: str, principal: str) -> Sequen
 
 
 async def end_of_principal(session: AsyncSession, org_id: str, principal: str, by: str) -> list[str]:
-    """End every session and link of a principal, and return the ids of the sessions; needs a platform session."""
     ended = list[str]()
     for row in (SessionLink, Session):
         whose = (row.org_id == org_id, func.lower(row.principal) == principal.lower(), row.ended_at.is_(None))
@@ -224,14 +220,12 @@ async def end_of_principal(session: AsyncSession, org_id: str, principal: str, b
 
 
 async def end_all(session: AsyncSession, org_id: str, by: str) -> None:
-    """End every session and link of an organization; needs a platform session."""
     for row in (SessionLink, Session):
         whose = (row.org_id == org_id, row.ended_at.is_(None))
         await session.execute(update(row).where(*whose).values(ended_at=func.now(), ended_by=by))
 
 
 async def end_of_agent(session: AsyncSession, org_id: str, agent_id: str, by: str) -> None:
-    """End every session and link of an agent; needs a platform session."""
     for row in (SessionLink, Session):
         whose = (row.org_id == org_id, row.agent_id == agent_id, row.ended_at.is_(None))
         await session.execute(update(row).where(*whose).values(ended_at=func.now(), ended_by=by))
@@ -291,7 +285,6 @@ async def guests(session: AsyncSession, org_id: str, *, besides: str) -> int:
 
 
 async def delete_ended_before(session: AsyncSession, before: datetime) -> int:
-    """Delete sessions and links that had ended at a time; returns the number of sessions. Needs a platform session."""
     gone = await session.scalars(
         delete(Session).where(or_(Session.expires_at < before, Session.ended_at < before)).returning(Session.id)
     )

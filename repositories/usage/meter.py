@@ -28,12 +28,6 @@ MOST = 50
 
 
 async def add(session: AsyncSession, row: MeterRow) -> tuple[MeterRow, bool]:
-    """Insert a meter, or return the one that this command made; the second value is whether it is new.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
-        Conflict: `meter.exists`, there is an open one of that name, or `meter.limit_reached`.
-    """
     found = await made_before(session, row, _ASKED)
     if found is not None:
         return found, False
@@ -78,7 +72,6 @@ async def page(session: AsyncSession, wanted: Wanted) -> Found[MeterRow]:
 
 
 async def close(session: AsyncSession, meter_id: str, at: datetime, *, may_be_charged: bool) -> bool:
-    """Close a meter, and return whether this call has closed it; a charged one only if it `may_be_charged`."""
     ending = update(MeterRow).where(MeterRow.id == meter_id, MeterRow.closed_at.is_(None)).values(closed_at=at)
     if not may_be_charged:
         ending = ending.where(MeterRow.charged_at.is_(None))
@@ -94,12 +87,10 @@ async def mark_charged(session: AsyncSession, meter_id: str, at: datetime) -> bo
 
 
 async def numbered(session: AsyncSession, numbers: Collection[int]) -> dict[int, MeterRow]:
-    """Return meters by their numbers, closed ones too."""
     return {row.number: row for row in await session.scalars(select(MeterRow).where(MeterRow.number.in_(numbers)))}
 
 
 async def counting(session: AsyncSession, org_id: str, event_types: Collection[str]) -> list[Meter]:
-    """Return the open meters that read an organization's events of these types."""
     query = select(MeterRow).where(
         MeterRow.closed_at.is_(None),
         MeterRow.event_type.in_(event_types),
@@ -109,7 +100,6 @@ async def counting(session: AsyncSession, org_id: str, event_types: Collection[s
 
 
 def as_meter(row: MeterRow) -> Meter:
-    """Return a row as the domain reads it."""
     return Meter(
         number=row.number,
         name=row.name,
@@ -127,8 +117,6 @@ def as_meter(row: MeterRow) -> Meter:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The count of a meter in one group."""
-
     group: str
     events: int
     quantity: Decimal

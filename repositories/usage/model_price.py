@@ -39,11 +39,6 @@ class PriceBook:
         self._kept: dict[str, tuple[ModelPrice, ...]] = {}
 
     async def price_of(self, session: AsyncSession, *, model: str, provider: str | None, at: datetime) -> ModelPrice:
-        """Return the price in force at a time, or the default price.
-
-        Raises:
-            Invalid: `usage.model_unknown`: no list has the model, or none at that time, and there is no default.
-        """
         wanted = Wanted(model, provider, at)
         found = (await self.prices_of(session, [wanted]))[wanted]
         if found is None:
@@ -78,7 +73,6 @@ class PriceBook:
 
 
 def unknown(wanted: Wanted) -> Invalid:
-    """Return the error that a model has no price."""
     served = f" of {wanted.provider}" if wanted.provider else ""
     return UsageModelUnknown(
         f"There is no price for the model {wanted.model[:200]!r}{served} at {wanted.at:%Y-%m-%d %H:%M} UTC. "
@@ -93,7 +87,6 @@ async def lock_imports(session: AsyncSession) -> None:
 
 
 async def in_force(session: AsyncSession, at: datetime) -> dict[str, ModelPrice]:
-    """Return the price of every model at a time, by its key."""
     rows = await session.scalars(
         select(ModelPriceRow)
         .ext(distinct_on(ModelPriceRow.model))
@@ -112,7 +105,6 @@ async def add(
     valid_from: datetime,
     entries: int,
 ) -> int:
-    """Insert an import and its prices, and return the number of the import."""
     rows = [
         {
             "model": price.model,

@@ -270,7 +270,6 @@ async def open_months(connection: asyncpg.Connection, since: datetime, until: da
 async def that_began(
     session: AsyncSession, org_id: str, asked: Collection[tuple[UUID, datetime]]
 ) -> frozenset[tuple[UUID, datetime]]:
-    """Return which events of an organization, given by digest and time, exist."""
     row = UsageEventRow
     # Filtered by time first, which is part of the primary key; there is no index by digest.
     query = select(row.digest, row.occurred_at).where(
@@ -280,7 +279,6 @@ async def that_began(
 
 
 async def agents(session: AsyncSession, ids: Collection[str]) -> dict[str, Agent]:
-    """Return the agents that exist, of any organization."""
     if not ids:
         return {}
     return {agent.id: agent for agent in await session.scalars(select(Agent).where(Agent.id.in_(ids)))}

@@ -55,8 +55,6 @@ async def open_for(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledAs:
-    """The outcome of the bill of an event."""
-
     status: BilledStatus
     invoice_id: str | None = None
     billed_at: datetime | None = None

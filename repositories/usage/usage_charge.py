@@ -112,7 +112,6 @@ async def due_uses(session: AsyncSession, org_id: str, due_before: datetime, lim
 
 
 async def agreed_for(session: AsyncSession, org_id: str, event: UUID) -> MarketplaceAgreedUse:
-    """Return the use of an agent that an event reports."""
     row, agreed = UsageChargeRow, MarketplaceAgreedUse
     query = select(agreed).join(row, row.use_id == agreed.id).where(row.org_id == org_id, row.event == event)
     return (await session.scalars(query)).one()
@@ -135,7 +134,6 @@ async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_befo
 async def charged_before(
     session: AsyncSession, org_id: str, meters: Collection[int], months: Collection[date]
 ) -> dict[tuple[int, date], Decimal]:
-    """Return the quantity of each meter and month that is charged."""
     query = select(MeterMonth.meter, MeterMonth.month, MeterMonth.charged).where(
         MeterMonth.org_id == org_id, MeterMonth.meter.in_(meters), MeterMonth.month.in_(months)
     )
@@ -143,7 +141,6 @@ async def charged_before(
 
 
 async def write_months(session: AsyncSession, org_id: str, charged: Mapping[tuple[int, date], Decimal]) -> None:
-    """Write the charged quantity of each meter and month."""
     if charged:
         rows = [
             {"meter": meter, "org_id": org_id, "month": month, "charged": quantity}
@@ -190,7 +187,6 @@ def _of(org_id: str, events: Sequence[UUID]) -> Any:
 async def of_events(
     session: AsyncSession, org_id: str, events: Collection[UUID], *, lock: bool = False
 ) -> dict[UUID, UsageChargeRow]:
-    """Return the charges of an organization's events that the session may see; events without one are left out."""
     row = UsageChargeRow
     query = select(row).where(row.org_id == org_id, row.event.in_(events))
     if lock:
@@ -201,7 +197,6 @@ async def of_events(
 async def charged_event(
     session: AsyncSession, org_id: str, event: UUID, spend_id: UUID
 ) -> tuple[UsageEventRow, UsageChargeRow] | None:
-    """Return an event of an organization and its charge, if that is by this spend."""
     charge, row = UsageChargeRow, UsageEventRow
     query = (
         select(row, charge)
@@ -213,14 +208,12 @@ async def charged_event(
 
 
 async def is_use(session: AsyncSession, org_id: str, event: UUID) -> bool:
-    """Return whether an event reports the use of an agent."""
     row = UsageChargeRow
     query = select(row.use_id).where(row.org_id == org_id, row.event == event)
     return (await session.scalars(query)).one_or_none() is not None
 
 
 async def has_closed_party(session: AsyncSession, use_id: str) -> bool:
-    """Return whether the buyer or the seller of a use is closed, which is for good."""
     agreed, closed = MarketplaceAgreedUse, Organization.status == OrganizationStatus.CLOSED.value
     parties = Organization.id.in_([agreed.org_id, agreed.payee_org_id])
     query = select(Organization.id).join(agreed, parties).where(agreed.id == use_id, closed).limit(1)

@@ -23,8 +23,6 @@ from models.usage.usage import UsageEventRow
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A position in the feed: the transaction that wrote an event, and the event."""
-
     transaction: int
     event: UUID
 
@@ -48,9 +46,6 @@ async def following(session: AsyncSession, after: Place, *, limit: int) -> FeedP
         session: of the platform.
         after: the position of the previous page, or `BEGINNING`.
         limit: the maximum number of events.
-
-    Raises:
-        Conflict: `usage.foreign_place`, the position is of another cluster.
     """
     row, snapshot = UsageEventRow, func.pg_current_snapshot()
     newest = await session.scalar(select(_number(func.pg_snapshot_xmax(snapshot))))

@@ -114,7 +114,6 @@ Lots = Mapping[UUID, Sequence[PaidCredits]]
 
 
 async def lots(connection: asyncpg.Connection, org_id: str, spends: Collection[UUID]) -> Lots:
-    """Return the credits that were paid for of those that spends have captured, by spend."""
     found = defaultdict[UUID, list[PaidCredits]](list)
     for row in await connection.fetch(_LOTS, org_id, list(spends)) if spends else ():
         money = Fraction(row["amount"] * row["paid"], row["of"])

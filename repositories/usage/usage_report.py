@@ -94,8 +94,6 @@ async def run_parts(
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The sums of events in one group and currency."""
-
     group: str
     currency: str
     counted: Mapping[str, Any]

@@ -79,7 +79,6 @@ class OnBill:
 
 
 async def on_bill(session: AsyncSession, org_id: str, event: UUID) -> OnBill | None:
-    """Return the bill of an event of an organization; None where it is on none, or there is no such event."""
     row = UsageEventRow
     came_in = datetime.fromtimestamp(min(event.int >> 80, _LATEST_MS) / 1000, UTC)
     # The time is a part of the key, and says in which months to look.
@@ -97,7 +96,6 @@ async def on_bill(session: AsyncSession, org_id: str, event: UUID) -> OnBill | N
 
 
 async def of_events(session: AsyncSession, org_id: str, events: Collection[UUID]) -> frozenset[UUID]:
-    """Return those of the events of an organization that are void."""
     query = select(UsageVoid.event).where(UsageVoid.org_id == org_id, UsageVoid.event.in_(events))
     return frozenset(await session.scalars(query))
 
@@ -109,12 +107,10 @@ async def keep_open(connection: asyncpg.Connection, org_id: str, found: OnBill) 
 
 
 async def write(connection: asyncpg.Connection, org_id: str, event: UUID, at: datetime) -> bool:
-    """Write that an event is void; False where it was already."""
     return await connection.fetchval(_VOID, org_id, event, at) is not None
 
 
 async def take_off(connection: asyncpg.Connection, org_id: str, event: UUID, found: OnBill) -> bool:
-    """Take what an event has added from the sums of its open bill; False where they do not hold it."""
     taken: bool = await connection.fetchval(_TAKE, org_id, event, found.occurred_at)
     return taken
 

@@ -21,8 +21,6 @@ from runtime.settings.part import AmountsSetting, Part
 
 
 class BillingSettings(Part):
-    """Settings of invoices, taxes, documents and mail."""
-
     unpaid_usage_limit: AmountsSetting = amounts_from("10000.00")
     usage_invoice_day: int = Field(default=1, ge=1, le=28)
     dunning_days: str = ",".join(str(day) for day in DAYS)
@@ -151,7 +149,6 @@ class BillingSettings(Part):
     @field_validator("mail_sender")
     @classmethod
     def _mail_has_a_sender(cls, value: str | None) -> str | None:
-        """Refuse a sender that is no address."""
         try:
             return None if value is None else checked_address(value)
         except Invalid as error:
@@ -200,7 +197,6 @@ class BillingSettings(Part):
 
     @model_validator(mode="after")
     def _sales_are_taxed_somewhere(self) -> Self:
-        """Refuse to tax sales without saying where the seller is."""
         if self.credits_taxed_at == "sale" and self.tax_country is None:
             raise ValueError("BURSAR_CREDITS_TAXED_AT=sale needs BURSAR_TAX_COUNTRY, the seller's country.")
         return self

@@ -59,8 +59,6 @@ def logo_of(path: Path) -> str:
 
 
 class ConsoleSettings(Part):
-    """Settings of the web console."""
-
     console: Literal["on", "off"] = "on"
     console_seed: Path | None = None
     console_read_timeout: timedelta = Field(default=timedelta(seconds=2), gt=timedelta())
@@ -79,7 +77,6 @@ class ConsoleSettings(Part):
 
     @property
     def look(self) -> Look:
-        """How documents look."""
         return Look(logo_of(self.brand_logo) if self.brand_logo else "", self.brand_accent or "")
 
     @model_validator(mode="after")

@@ -15,8 +15,6 @@ LEAST_RATE_E4, MOST_RATE_E4 = 5_000, 9_950
 
 
 class EscrowSettings(Part):
-    """Settings of contracts, their escrows, and reputation."""
-
     commission_bps: int = Field(default=500, ge=0, le=10_000)
     platform_discount_bps: int | None = Field(default=None, ge=0, le=10_000)
     fund_within: timedelta = timedelta(days=3)
@@ -65,7 +63,6 @@ class EscrowSettings(Part):
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """What agents can be listed under."""
         return tuple(name.strip() for name in self.agent_categories.split(",") if name.strip())
 
     @model_validator(mode="after")

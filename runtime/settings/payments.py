@@ -24,8 +24,6 @@ _STRIPE_JS_PATH = "/endive/stripe.js"
 
 
 class PaymentSettings(Part):
-    """Settings of payments and their providers."""
-
     payment_return_url: str | None = None
     payment_expiry: timedelta = Field(default=timedelta(hours=23), ge=timedelta(minutes=31), le=timedelta(hours=24))
     first_poll: timedelta = Field(default=timedelta(seconds=15), ge=timedelta(seconds=1))
@@ -103,7 +101,6 @@ class PaymentSettings(Part):
 
     @property
     def _coins(self) -> dict[str, str | None]:
-        """The coins that are taken, and where their nodes are."""
         nodes = {"btc": self.esplora_url, "evm": self.evm_rpc_url, "ton": self.ton_api_url}
         takers = {"btc": self.btc_xpub, "evm": self.eth_xpub, "ton": self.ton_address}
         return {coin: nodes[coin] for coin, taker in takers.items() if taker}
@@ -146,7 +143,6 @@ class PaymentSettings(Part):
 
     @model_validator(mode="after")
     def _probe_pays_nothing_real(self) -> Self:
-        """Refuse a payment of the probe where one could be real."""
         if self.probe_url is not None and self.probe is None:
             raise ValueError("BURSAR_PROBE_URL is where the probe asks: set BURSAR_PROBE as well.")
         if self.probe_payment is None:

@@ -25,8 +25,6 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 
 class ProcessSettings(Part):
-    """Settings of the processes: databases, Temporal, addresses, limits and logs."""
-
     secrets_dir: Path | None = None
 
     database_url: str = Field(default="postgresql://bursar_api@127.0.0.1:5432/bursar", repr=False)
@@ -126,7 +124,6 @@ class ProcessSettings(Part):
 
     @model_validator(mode="after")
     def _sealing_takes_keys(self) -> Self:
-        """Refuse to require seals without keys to make them."""
         if self.sealed_signals and not self._has_keys:
             raise ValueError("BURSAR_SEALED_SIGNALS=true needs BURSAR_ENCRYPTION_KEYS to seal with.")
         return self

@@ -47,7 +47,6 @@ class WrongSettings(Exception):
     """Settings that cannot be right. Each line names one and what to do, and holds no secret."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        """Take the lines."""
         super().__init__("\n".join(lines))
         self.lines = tuple(lines)
 
@@ -99,7 +98,6 @@ def _with_others(settings: Settings, first: Mapping[str, Any], environment: Mapp
 
 @contextmanager
 def ended_by_wrong_settings() -> Iterator[None]:
-    """End the process with a line for each setting that is wrong, and not with a traceback."""
     try:
         yield
     except WrongSettings as wrong:
@@ -119,7 +117,6 @@ def _unknown(name: str, names: Mapping[str, str]) -> str:
 
 
 def _described(error: Mapping[str, Any]) -> list[str]:
-    """Write an error of pydantic as lines, without a value that may be secret."""
     lines = [" ".join(line.split()) for line in error["msg"].removeprefix("Value error, ").splitlines()]
     if not error["loc"]:
         return lines

@@ -27,8 +27,6 @@ from runtime.settings.part import AmountsSetting, Part
 
 
 class SalesSettings(Part):
-    """Settings of what is sold and paid out: credits, slots, plans, agents and usage."""
-
     usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
@@ -96,7 +94,6 @@ class SalesSettings(Part):
 
     @property
     def price_of_credits(self) -> CreditPrice:
-        """What one credit costs."""
         return credit_price(self.credit_price, self.credit_currency)
 
     @property
@@ -139,7 +136,6 @@ class SalesSettings(Part):
 
     @property
     def referral_rewards(self) -> Rewards:
-        """What both sides of a referral are granted."""
         return Rewards(
             referrer_minor=parse_amount(self.referral_bonus_referrer, CREDIT, zero=True),
             referred_minor=parse_amount(self.referral_bonus_referred, CREDIT, zero=True),
@@ -192,7 +188,6 @@ class SalesSettings(Part):
 
     @property
     def price_of_slots(self) -> SlotPrice:
-        """What one slot for deployments costs."""
         price = slot_price(self.slot_price, self.slot_currency)
         if self.additional_deploy_price is None:
             return price

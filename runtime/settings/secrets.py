@@ -14,8 +14,6 @@ _ROTATION_HOST = re.compile(r"(org_[0-9A-Za-z]+)/([^/\s]+:[0-9]{1,5})")
 
 
 class SecretSettings(Part):
-    """Settings of secrets."""
-
     secret_keys: SecretStr | None = None
     agents_read_secrets: bool = False
     rotation_hosts: str | None = None

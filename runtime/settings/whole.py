@@ -55,7 +55,6 @@ class Settings(
 
     @property
     def sealing_keys(self) -> SecretStr | None:
-        """What wraps the keys of secrets."""
         return self.secret_keys or self.encryption_keys
 
     @property
@@ -72,7 +71,6 @@ class Settings(
 
     @property
     def key_rules(self) -> KeyRules:
-        """What is set for API keys."""
         return KeyRules(
             quota=self.api_keys_per_organization,
             plans=self.plan_book if self.limit_seats else None,
@@ -80,7 +78,6 @@ class Settings(
 
     @property
     def arrears_rules(self) -> ArrearsRules:
-        """What usage in arrears may come to, and what it costs beyond the cost of calls."""
         return ArrearsRules(unpaid_limit=self.unpaid_usage_limit, markup_e6=self.cost_markup_e6)
 
     @property
@@ -122,7 +119,6 @@ class Settings(
 
     @property
     def payment_rules(self) -> PaymentRules:
-        """How payments are taken."""
         return PaymentRules(
             credit=self.price_of_credits,
             slot=self.price_of_slots,

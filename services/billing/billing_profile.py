@@ -172,7 +172,6 @@ async def decide(
     """Record an operator's decision about an organization's taxes; needs the platform's role.
 
     Raises:
-        NotFound: there is no such organization.
         Invalid: there is no such country.
     """
     await organization.get(session, org_id)

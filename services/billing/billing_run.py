@@ -74,12 +74,7 @@ async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceR
 
 
 async def treated(service: TaxService, prepared: Prepared, page: Basis, now: datetime) -> Treatment:
-    """Return the outside service's tax for an organization's invoice; call it outside of any transaction.
-
-    Raises:
-        ProviderUnavailable: it did not answer in time.
-        ProviderRefused: it refused, or its answer is for other lines.
-    """
+    """Return the outside service's tax for an organization's invoice; call it outside of any transaction."""
     question = TaxQuestion(
         key=billed_period_key(prepared.org_id, month_text(prepared.period.month)),
         org_id=prepared.org_id,
@@ -105,10 +100,6 @@ async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis,
         prepared: the contents of the invoice.
         page: the taxes and credits of the page that the organization was read with.
         now: the time.
-
-    Raises:
-        Unavailable: an item or a bill was invoiced by another transaction since it was read, or the database failed.
-        DomainError: no invoice can be made of it.
     """
     try:
         # A savepoint, so a refusal does not abort the caller's transaction.
@@ -268,10 +259,6 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
     """Return what an organization would be invoiced for the current month if it ended now; nothing is written.
 
     No outside tax service is asked.
-
-    Raises:
-        NotFound: there is no such organization.
-        DomainError: no invoice can be made of it.
     """
     await organization.get(session, org_id)
     held = await billing_terms.holding(session, org_id, now)
@@ -290,12 +277,7 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
 
 
 async def order_run(session: AsyncSession, actor: Actor, month: date, now: datetime) -> tuple[BillingRunRow, bool]:
-    """Return the run of a month, and whether there is something left to do for it.
-
-    Raises:
-        NotEnded: the month is not over in every time zone, or late usage is still waited for.
-        Conflict: `billing_run.earlier_first`, a month before it was not run.
-    """
+    """Return the run of a month, and whether there is something left to do for it."""
     ready = ready_at(month, await billing_terms.time_zones(session))
     if now < ready:
         raise MonthNotEnded(

@@ -27,13 +27,7 @@ async def agree(
     command_id: str,
     now: datetime,
 ) -> TermsVersion:
-    """Write new terms and return their version; the same terms as the newest change nothing.
-
-    Raises:
-        NotFound: there is no such organization.
-        Invalid: the terms cannot be billed by, or no provider can count the price of a plan.
-        IdempotencyConflict: the command agreed others.
-    """
+    """Write new terms and return their version; the same terms as the newest change nothing."""
     check_terms(terms)
     with provider_errors():
         for each in terms.plan_prices:

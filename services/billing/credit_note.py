@@ -135,14 +135,6 @@ async def issue(
     (`restores`).
 
     `by_hand` holds the setting above which two operators have to approve the note; None for no limit. See `for_two`.
-
-    Raises:
-        ApprovalRequired: no other operator has approved it.
-        NotFound: there is no such invoice.
-        WrongInvoiceState: the invoice is a draft, void or uncollectible.
-        Invalid: the amount is not positive, or it leaves a part due that no provider can charge.
-        ExceedsRemainder: the amount is more than is left; `remaining` says how much is left.
-        IdempotencyConflict: the command issued another one.
     """
     org_id = (await invoice.get(session, invoice_id)).org_id
     if by_hand is not None:

@@ -50,7 +50,6 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
 
     Raises:
         WrongInvoiceState: it has no number yet.
-        Conflict: no seller is configured.
     """
     number = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
@@ -81,7 +80,6 @@ async def of_paid_invoice(session: AsyncSession, row: InvoiceRow, seller: Party 
 
     Raises:
         WrongInvoiceState: it has no number yet.
-        Conflict: no seller is configured.
     """
     issued = await of_invoice(session, row, seller)
     zone = await invoice.clock(session, row)
@@ -94,7 +92,6 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
 
     Raises:
         WrongInvoiceState: its invoice has no number yet, and the document has to name it.
-        Conflict: no seller is configured.
     """
     reference = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
@@ -139,11 +136,7 @@ def _number_of(row: InvoiceRow) -> str:
 
 
 async def of_payment(session: AsyncSession, payment: Payment, seller: Party | None) -> Document:
-    """Return the contents of a payment's receipt: what was received, before refunds and disputes.
-
-    Raises:
-        Conflict: nothing was received, or no seller is configured.
-    """
+    """Return the contents of a payment's receipt: what was received, before refunds and disputes."""
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
         raise DocumentNothingReceived("Nothing has been received for this payment yet.")
@@ -163,11 +156,7 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
 
 
 async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentTerms, seller: Party | None) -> Document:
-    """Return the contents of a sale's tax document: what was received with its tax, or what of it was refunded.
-
-    Raises:
-        Conflict: no seller is configured.
-    """
+    """Return the contents of a sale's tax document: what was received with its tax, or what of it was refunded."""
     zone = await billing_terms.clock(session, row.org_id, row.issued_at)
     buyer = await buyer_of(session, row.org_id, zone, row.party)
     came_in = row.gross_minor > 0
@@ -190,7 +179,6 @@ async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentT
 
 
 def _sold(terms: PaymentTerms, language: str) -> str:
-    """Return what a payment is for: its own description, or else one in the language of the receipt."""
     purpose = terms.purpose
     if purpose.goods_asset != CREDIT or terms.description != Credits().describe(purpose):
         return terms.description
@@ -198,11 +186,7 @@ def _sold(terms: PaymentTerms, language: str) -> str:
 
 
 def known(seller: Party | None) -> Party:
-    """Return the seller.
-
-    Raises:
-        Conflict: `document.no_seller`, none is configured.
-    """
+    """Return the seller."""
     if seller is None:
         raise DocumentNoSeller(
             "No seller is configured, so no documents can be made. Ask the operator to set BURSAR_SELLER_NAME."

@@ -41,13 +41,7 @@ async def seat_limit(session: AsyncSession, org_id: str, plan: Plan) -> int | No
 async def check(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement, number: int = 1
 ) -> Standing:
-    """Check that the limit of the plan allows a number of further projects, deployments or other units.
-
-    Raises:
-        LimitReached: of projects or deployments.
-        EntitlementMissing: of anything else.
-        Invalid: the number is out of bounds.
-    """
+    """Check that the limit of the plan allows a number of further projects, deployments or other units."""
     plan = plans.of(organization.tier)
     if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
         usage = await project.usage_of(session, organization, plans)
@@ -63,9 +57,6 @@ async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, princ
 
     People who act by a link and have no key take a seat as well. The caller holds the lock of the organization's keys,
     and passes how many people have a seat.
-
-    Raises:
-        EntitlementMissing: all seats of the plan are taken.
     """
     used = await api_key.seats(session, org_id)
     if used > before:

@@ -66,12 +66,6 @@ async def draft(
         command_id: what makes it one.
         now: when it is made.
         own: what is written on it.
-
-    Raises:
-        NotFound: there is no such organization.
-        ExternalIdTaken: another invoice of it has the id.
-        Invalid: lines, discounts, currency or entity cannot be.
-        IdempotencyConflict: the command began one for another organization or in another currency.
     """
     await organization.get(session, org_id)
     row = unsaved(
@@ -107,13 +101,7 @@ async def edit(
     note: str | None = None,
     now: datetime,
 ) -> InvoiceRow:
-    """Replace all lines, discounts and the note of a draft; doing so twice is doing it once.
-
-    Raises:
-        NotFound: there is no such invoice.
-        WrongInvoiceState: it is no draft any more; `extra["due"]` says what is left to pay.
-        Invalid: lines or discounts cannot be.
-    """
+    """Replace all lines, discounts and the note of a draft; doing so twice is doing it once."""
     row = await invoice.get(session, invoice_id, locked=True)
     _require_draft(row)
     check_lines(lines, row.currency)
@@ -144,12 +132,6 @@ async def finalise(
 
     `answer` is what an outside tax service said before this transaction; without a service the rates that are kept
     decide.
-
-    Raises:
-        NotFound: there is no such invoice.
-        TaxUnavailable: there is a service, and no answer of these lines.
-        WrongInvoiceState: another command finalised it; `extra["due"]` says what is left to pay.
-        Invalid: it has no lines.
     """
     row = await invoice.get(session, invoice_id, locked=True)
     if row.finalise_command_id == command_id:
@@ -161,12 +143,7 @@ async def finalise(
 
 
 async def discard(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
-    """Discard a draft, so that it can no longer be finalised. It gets no invoice number. Repeating it changes nothing.
-
-    Raises:
-        NotFound: there is no such invoice.
-        WrongInvoiceState: it is finalised; `extra["due"]` says what is left to pay.
-    """
+    """Discard a draft, so that it can no longer be finalised. It gets no invoice number. A repeat changes nothing."""
     row = await invoice.get(session, invoice_id, locked=True)
     if row.discarded_at is None:
         _require_draft(row)
@@ -225,12 +202,6 @@ async def issue(
 
     The number is taken last, because it blocks other transactions that want one until this one ends. `answer` is as for
     `finalise`.
-
-    Raises:
-        NotFound: there is no such organization.
-        TaxUnavailable: there is a tax service, and no answer of these lines.
-        Invalid: the lines do not come to a total that can be paid.
-        IdempotencyConflict: the command issued another one.
     """
     await organization.get(session, org_id)
     total_of(lines, currency)
@@ -298,11 +269,7 @@ def unsaved(
     command_id: str,
     now: datetime,
 ) -> InvoiceRow:
-    """Return the row of a draft that is not written yet; arguments as for `draft`.
-
-    Raises:
-        Invalid: lines, discounts, currency or entity cannot be.
-    """
+    """Return the row of a draft that is not written yet; arguments as for `draft`."""
     check_lines(lines, currency)
     check_discounts(discounts)
     amount = sum(line.amount_minor for line in lines)

@@ -89,7 +89,6 @@ async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
 
 
 def _is_coming(mirror: Payment) -> bool:
-    """Return whether a payment of the invoice is still to be read at its provider and booked."""
     return mirror.fulfilment is Fulfilment.PENDING and mirror.status in AWAITING | {PaymentStatus.SUCCEEDED}
 
 
@@ -106,9 +105,7 @@ async def begin_later(
     """Start collecting an invoice that the organization was expected to pay by itself; idempotent for the command.
 
     Raises:
-        NotFound: there is no such invoice.
         WrongInvoiceState: nothing is due of it, or it is a subscription's.
-        Conflict: `invoice.collected_already`.
     """
     before = await invoice_collection.lock(session, invoice_id)
     if before is not None:

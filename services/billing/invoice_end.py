@@ -43,13 +43,6 @@ async def void(
     """Void an invoice: reverse all that it booked, and refund its credits; a repeated command finds it void.
 
     `by_hand` holds the setting above which two operators have to approve it; None for no limit.
-
-    Raises:
-        ApprovalRequired: no other operator has approved it.
-        NotFound: there is no such invoice.
-        WrongInvoiceState: something is paid or credited on it, another command has voided it, or it is a
-            subscription's; `extra["due"]` is what is left to pay.
-        IdempotencyConflict: the command voided another one.
     """
     if by_hand is not None:
         await credit_lot.lock_grants(session, (await invoice.get(session, invoice_id)).org_id)
@@ -98,11 +91,7 @@ async def give_up(
     processing payments already.
 
     Raises:
-        ApprovalRequired: no other operator has approved it.
         ChargeUnderWay: a payment of it is processing, and would be returned.
-        NotFound: there is no such invoice.
-        WrongInvoiceState: nothing is due on it, or another command gave it up.
-        IdempotencyConflict: the command gave up another one.
     """
     row = await invoice.get(session, invoice_id, locked=True)
     if await invoice.written_off_before(session, row, command_id):
@@ -138,11 +127,7 @@ async def give_up(
 
 
 async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
-    """Resume charges and dunning of an invoice that a refund or a chargeback has reopened. Idempotent.
-
-    Raises:
-        NotFound: there is no such invoice.
-    """
+    """Resume charges and dunning of an invoice that a refund or a chargeback has reopened. Idempotent."""
     row = await invoice.get(session, invoice_id, locked=True)
     if row.paused_for is not None:
         details = {"number": row.number, "paused_for": row.paused_for}

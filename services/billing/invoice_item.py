@@ -16,14 +16,7 @@ MOST_ITEMS = 100
 
 
 async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> InvoiceItemRow:
-    """Add an item to the organization's next monthly invoice, or return the one that the command added.
-
-    Raises:
-        NotFound: there is no such organization.
-        OrganizationClosed: it has been closed.
-        Conflict: `invoice_item.limit_reached`.
-        IdempotencyConflict: the command added another one.
-    """
+    """Add an item to the organization's next monthly invoice, or return the one that the command added."""
     await organization.lock(session, row.org_id)
     done = await made_before(
         session, row, ("org_id", "currency", "description", "quantity", "unit_minor", "created_by")
@@ -42,12 +35,7 @@ async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> Invoi
 
 
 async def remove(session: AsyncSession, actor: Actor, item_id: str, now: datetime) -> InvoiceItemRow:
-    """Remove an item, so that it is not charged. Idempotent.
-
-    Raises:
-        NotFound: there is no such item.
-        Conflict: `invoice_item.not_open`, it is on an invoice.
-    """
+    """Remove an item, so that it is not charged. Idempotent."""
     removed = await runs.remove_item(session, item_id, now)
     row = await runs.item(session, item_id)
     if row.invoice_id is not None:

@@ -77,14 +77,7 @@ async def create(
     deploy_type: DeployType = DeployType.DEVELOPMENT,
     own: Written = NOTHING,
 ) -> Project:
-    """Create a project with its metadata, or return the one that its command created.
-
-    Raises:
-        ExternalIdTaken: another project has the id.
-        IdempotencyConflict: the command made another one.
-        Conflict: `project.exists`, the organization has one of that slug.
-        LimitReached: it has as many projects as it may.
-    """
+    """Create a project with its metadata, or return the one that its command created."""
     organization = await organizations.lock(session, order.org_id)
     wanted = Project(
         id=new_id("prj"),
@@ -111,13 +104,7 @@ async def create(
 
 
 async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
-    """Deploy a project, which uses a slot if the tier includes no more deployments; idempotent.
-
-    Raises:
-        NotFound: there is no such project.
-        IdempotencyConflict: the command did something else.
-        LimitReached: the tier includes no more deployments, and no slot is free.
-    """
+    """Deploy a project, which uses a slot if the tier includes no more deployments; idempotent."""
     organization = await _lock(session, order)
     project = await projects.get(session, order.org_id, slug)
     if await _was_done(session, order, "deployed", project):
@@ -137,12 +124,7 @@ async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
 
 
 async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
-    """Undeploy a project, which frees its slot if it used one; idempotent.
-
-    Raises:
-        NotFound: there is no such project.
-        IdempotencyConflict: the command did something else.
-    """
+    """Undeploy a project, which frees its slot if it used one; idempotent."""
     organization = await _lock(session, order)
     project = await projects.get(session, order.org_id, slug)
     if await _was_done(session, order, "undeployed", project):
@@ -160,11 +142,6 @@ async def change_tier(session: AsyncSession, order: Order, tier: str) -> Organiz
     """Set the tier of an organization. A higher one frees slots that are no longer needed.
 
     A lower one takes none and stops nothing: deployments continue, and new ones wait for a free place.
-
-    Raises:
-        Invalid: there is no plan of that name.
-        NotFound: there is no such organization.
-        IdempotencyConflict: the command did something else.
     """
     order.plans.get(tier)
     organization = await _lock(session, order)
@@ -191,9 +168,6 @@ async def _was_done(session: AsyncSession, order: Order, kind: str, project: Pro
     """Return whether the command did this before, or found that there was nothing to do.
 
     Its event is kept after the response to its key is deleted. Without it, a repeat would act on a later state.
-
-    Raises:
-        IdempotencyConflict: it did something else.
     """
     event = await projects.event_of(session, order.command_id)
     if event is None:
@@ -253,7 +227,6 @@ async def _record(
 async def _record_nothing(
     session: AsyncSession, order: Order, organization: Organization, kind: str, project: Project | None
 ) -> None:
-    """Write that a command found nothing to do, so that its repeat does nothing either."""
     if not order.may_repeat:
         return
     # The slots in use are those of the newest event before, so its plan and share go on.

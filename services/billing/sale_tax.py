@@ -26,9 +26,6 @@ class SaleTaxes:
         """Return the tax that an organization is charged with a sale, in a transaction of its own.
 
         None if the purpose is not taxed when it is paid. `key` identifies the sale, so a retry asks the same question.
-
-        Raises:
-            TaxUnavailable, TaxRefused: nothing may be sold.
         """
         includes_tax = self._includes_tax.get(kind.value)
         if includes_tax is None:

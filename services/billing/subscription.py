@@ -230,11 +230,7 @@ async def _invoice(
 async def tax_answers(
     database: Database, outside: OutsideTaxes, outcome: Outcome, plans: Plans, *, at: datetime, within: timedelta
 ) -> Mapping[str, TaxAnswer]:
-    """Ask the outside tax service for the bills of an event that have no invoice yet, before `write`; by bill.
-
-    Raises:
-        TaxUnavailable, TaxRefused: nothing of the event may be written.
-    """
+    """Ask the outside tax service for the bills of an event that have no invoice yet, before `write`; by bill."""
     after, answers = outcome.subscription, dict[str, TaxAnswer]()
     bills: list[Settled | Billed] = [] if outside.service is None else [*outcome.billed, *outcome.settled]
     for asked in bills:

@@ -152,12 +152,10 @@ async def _day(session: AsyncSession, after: Subscription, moment: datetime, at:
 
 
 def _end_of(after: Subscription) -> datetime | None:
-    """Return when the running period ends, or when the subscription has ended."""
     running = after.period.end if after.period else after.trial_end
     return after.ended_at if after.status is SubscriptionStatus.ENDED else running
 
 
 def _priced(terms: Terms, plans: Plans) -> dict[str, str]:
-    """Return the values of a mail about what a plan costs."""
     amount = format_amount(terms.amount_minor, terms.currency)
     return {"plan": plans.of(terms.plan).title, "amount": amount, "currency": terms.currency}

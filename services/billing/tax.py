@@ -35,11 +35,7 @@ class Assessor:
     rates: Mapping[str, Sequence[TaxRate]]
 
     def rules_of(self, org_id: str) -> InvoiceRules:
-        """Return the rules of the legal entity that sells to an organization.
-
-        Raises:
-            UnknownEntity: the settings do not have it any more.
-        """
+        """Return the rules of the legal entity that sells to an organization."""
         return rules_of(self.profiles.get(org_id), self.rules)
 
     def assess(
@@ -82,11 +78,7 @@ def tax_points(lines: Sequence[InvoiceLine], now: datetime) -> list[tuple[str, d
 
 
 def rules_of(profile: BillingProfile | None, rules: InvoiceRules) -> InvoiceRules:
-    """Return the rules of the legal entity that sells to an organization of this profile.
-
-    Raises:
-        UnknownEntity: the settings do not have it any more.
-    """
+    """Return the rules of the legal entity that sells to an organization of this profile."""
     return rules.of(None if profile is None else profile.legal_entity)
 
 

@@ -15,13 +15,7 @@ _ASKED = ("code", "country", "region", "product", "rate_e6", "valid_from", "vali
 
 
 async def add(session: AsyncSession, actor: Actor, rate: TaxRate, command_id: str) -> TaxRateRow:
-    """Add a rate, or return the one that the command added.
-
-    Raises:
-        Invalid: the rate is not valid; `field` names what is wrong.
-        Conflict: `tax.rate_exists`, the place and product have another rate from this time on.
-        IdempotencyConflict: the command added another one.
-    """
+    """Add a rate, or return the one that the command added."""
     check_rate(rate)
     row = TaxRateRow(
         id=new_id("txr"),

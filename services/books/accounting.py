@@ -49,7 +49,6 @@ async def written(
 
     Raises:
         Invalid: daily sums need one currency; a beancount file needs all lines and assets; both need whole days.
-        NotMapped: a line of an export for Xero has no account code.
     """
     if form is not Format.CSV and (wanted.since, wanted.until) != (None, None):
         field = "from" if wanted.since is not None else "to"

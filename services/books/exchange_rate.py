@@ -46,11 +46,7 @@ async def note_granted(session: AsyncSession, value: CreditPrice, at: datetime) 
 
 
 async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: CreditPrice) -> SpendRate:
-    """Add an exchange rate, and with it the value of a credit. Idempotent: the same rate is returned.
-
-    Raises:
-        Conflict: `exchange_rate.exists`, the pair has another rate from that very time on.
-    """
+    """Add an exchange rate, and with it the value of a credit. Idempotent: the same rate is returned."""
     connection = await driver_connection(session)
     was_set = await spend_rate.begins_at(session, wanted.base, wanted.quote, wanted.starts_at)
     await _note(connection, wanted)
@@ -94,7 +90,6 @@ async def _note(connection: asyncpg.Connection, rate: ExchangeRate) -> None:
 async def _note_worth(
     connection: asyncpg.Connection, rate: ExchangeRate, price: CreditPrice, starts_at: datetime
 ) -> None:
-    """Note what a credit costs in another currency at an exchange rate."""
     credits_minor, quote_minor = rate.of_credits(price)
     await set_credit_rate(
         connection,

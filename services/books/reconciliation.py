@@ -29,11 +29,7 @@ def alert_key(row: ReconciliationDiscrepancy) -> str:
 async def begin(
     session: AsyncSession, actor: Actor, provider: str, window: Window, command_id: str, now: datetime
 ) -> ReconciliationRun:
-    """Record the start of a run that an operator requested, or return the one that the command started.
-
-    Raises:
-        IdempotencyConflict: the command started another one.
-    """
+    """Record the start of a run that an operator requested, or return the one that the command started."""
     row = await books.begin(
         session,
         run_id=reconciliation_run_id(command_id),
@@ -67,7 +63,6 @@ async def resolve(
 
     Raises:
         NotFound: there is no such discrepancy.
-        Resolved: somebody else, or a run, resolved it.
         NotBookable: it cannot be corrected by a booking.
     """
     row = await discrepancies.get(session, difference_id, lock=True) if is_id(difference_id, "dif") else None

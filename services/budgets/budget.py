@@ -36,8 +36,6 @@ async def move(
 
     Raises:
         Invalid: the pools are the same, or the budget has none of one of them; there is no reason.
-        Conflict: `budget.pool_too_small`, `spend_control.closed`.
-        IdempotencyConflict: the command stands for another move.
     """
     stated = {Pool.OPERATING: budget.pools_of, Pool.RESERVE: budget.reserve, Pool.EMERGENCY: budget.emergency}
     for name, pool in (("from", source), ("to", target)):
@@ -72,9 +70,6 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
     Raises:
         Forbidden: the caller is of the platform, or has signed in by a link of somebody else.
         Invalid: the end is not within seven days from now; there is no reason.
-        Conflict: `budget.pool_closed`, the budget has no emergency pool; `approval.same_operator`, the same person has
-            declared it, or a key that one of the two has issued; `spend_control.closed`.
-        IdempotencyConflict: the command stands for another declaration.
     """
     actor, reason = order.actor, order.reason
     assert reason is not None
@@ -128,11 +123,7 @@ async def declare_emergency(session: AsyncSession, order: Order, budget: SpendCo
 
 
 async def end_emergency(session: AsyncSession, order: Order, budget: SpendControl) -> SpendControl:
-    """End an emergency before its time, and cancel what waits for a second person; one person suffices.
-
-    Raises:
-        Conflict: `spend_control.closed`. IdempotencyConflict: the command stands for something else.
-    """
+    """End an emergency before its time, and cancel what waits for a second person; one person suffices."""
     await lock_command(session, f"budget_emergency:{budget.id}")
     for each in (await emergencies.open_of(session, [budget.id], at=order.at)).get(budget.id, ()):
         each.ended_by, each.ended_at = order.actor.qualified(), order.at
@@ -148,7 +139,6 @@ async def _open(session: AsyncSession, order: Order, control_id: UUID, until: da
 
 
 async def _person(session: AsyncSession, order: Order) -> Issued:
-    """Return who declares or confirms."""
     refuse_by_link(order.actor, "declare an emergency")
     person = None
     if not order.actor.is_platform and order.actor.key_id is not None:

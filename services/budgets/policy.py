@@ -160,9 +160,7 @@ async def set_policy(
     """Set the policy of an organization, a project or an agent; it replaces the one before as a whole.
 
     Raises:
-        Invalid: a name or the reasoning holds what free text may not.
         NotFound: the organization has no such project or agent.
-        Conflict: `payment_policy.version`, another version stands than the expected one; 0 expects none.
     """
     policy.check_texts()
     subject = await check_subject(session, org_id, scope, subject_id)
@@ -209,12 +207,7 @@ async def _end_proposals(session: AsyncSession, row: PaymentPolicy) -> None:
 async def set_option(
     session: AsyncSession, actor: Actor, org_id: str, option: FreeOption, *, now: datetime
 ) -> FreeOptionRow:
-    """Add a free option to the catalogue, or replace the one of that name. What was counted of its window stays.
-
-    Raises:
-        Invalid: a text holds what free text may not.
-        Conflict: `free_option.limit_reached`.
-    """
+    """Add a free option to the catalogue, or replace the one of that name. What was counted of its window stays."""
     for field in ("name", "category", "address"):
         text = getattr(option, field)
         if text is not None:
@@ -260,12 +253,7 @@ async def delete_option(session: AsyncSession, actor: Actor, option_id: str) -> 
 async def set_method(
     session: AsyncSession, actor: Actor, org_id: str, declared: Declared, *, now: datetime
 ) -> PurchaseMethod:
-    """Declare a method, or replace the one of that name. What was counted of its attempts stays.
-
-    Raises:
-        Invalid: the label holds what free text may not.
-        Conflict: `purchase_method.limit_reached`.
-    """
+    """Declare a method, or replace the one of that name. What was counted of its attempts stays."""
     check(declared.label, "label")
     await organization.get(session, org_id)
     await lock_command(session, f"purchase_methods:{org_id}")
@@ -311,7 +299,6 @@ async def delete_method(session: AsyncSession, actor: Actor, method_id: str) -> 
 
 
 def _shown(row: PaymentPolicy) -> dict[str, object]:
-    """Return a policy as the audit trail keeps it."""
     left_out = {"id", "org_id", "updated_by", "updated_at"}
     columns = PaymentPolicy.__table__.columns
     return {column.name: getattr(row, column.name) for column in columns if column.name not in left_out}

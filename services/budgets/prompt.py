@@ -53,11 +53,7 @@ async def prompt_of(session: AsyncSession, org_id: str, spender: Spender, *, at:
 
 
 async def set_template(session: AsyncSession, actor: Actor, org_id: str, template: str | None, at: datetime) -> None:
-    """Set an organization's template, or with None the standard one. The same again changes nothing.
-
-    Raises:
-        Invalid: it is too long, has an unknown placeholder or holds what free text may not.
-    """
+    """Set an organization's template, or with None the standard one. The same again changes nothing."""
     if template is not None:
         check_template(template)
         check(template, "template")

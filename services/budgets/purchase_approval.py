@@ -67,12 +67,7 @@ async def grant(
     Once for each command: a repetition returns the order.
 
     Raises:
-        IdempotencyConflict: the command has made another decision.
         NotFound: there is no such order, or a window to be lifted is of no budget of the organization.
-        WrongState, Stale, Forbidden, Conflict: as `domain.budgets.purchase_order.check_grant`.
-        OperatorIssued: of the actor's key.
-        SpendLimitExceeded: it does not fit into a window that is not lifted.
-        Conflict: `budget.pool_closed`. Unavailable: `rate.unavailable`.
     """
     order = await _decided_by(session, actor, order_id)
     made = await _made(session, actor, order, command_id, granted=True, reason=given.reason)
@@ -127,9 +122,7 @@ async def refuse(
     """Refuse a purchase that waits for an approval. Once for each command: a repetition returns the order.
 
     Raises:
-        IdempotencyConflict: the command has made another decision.
         NotFound: there is no such order. WrongState: it does not wait for an approval.
-        Conflict: `approval.decided`, the person has approved it before.
     """
     order = await _decided_by(session, actor, order_id)
     if await _made(session, actor, order, command_id, granted=False, reason=reason) is not None:
@@ -194,7 +187,6 @@ async def _decided_by(session: AsyncSession, actor: Actor, order_id: str) -> Pur
 async def _made(
     session: AsyncSession, actor: Actor, order: PurchaseOrder, command_id: str, *, granted: bool, reason: str | None
 ) -> PurchaseGrant | None:
-    """Return the decision that a command has made, if it did."""
     made = await made_by(session, PurchaseGrant, command_id)
     same = (order.id, actor.qualified().lower(), granted, reason)
     if made is not None and (made.order_id, made.principal, made.granted, made.reason) != same:
@@ -262,7 +254,6 @@ async def _granter(session: AsyncSession, row: PurchaseGrant) -> Person:
 
 
 async def _issued(session: AsyncSession, key_id: str | None, org_id: str | None) -> keys.Issued | None:
-    """Return how a key was issued; with an organization, by whom of it: the platform issues keys to all of them."""
     found = await keys.issued(session, key_id, people_are_own=True)
     if found is None or org_id is None:
         return found

@@ -65,12 +65,6 @@ async def confirm(
     """Make budgets count the amounts that a person confirms as charged and refunded in all, whatever was reported.
 
     Once: a repetition changes nothing. The caller has checked that the actor confirms.
-
-    Raises:
-        Stale: something was tried, counted or reported since the person read the `digest`.
-        Invalid: more is refunded than charged; the figures are not those that were reported, and there is no reason.
-        AttemptOpen: an attempt has no result. WrongState: nothing was ever held or charged.
-        OperatorIssued: of the actor's key.
     """
     refuse_operator_issued(actor, await keys.line_of(session, actor), "confirm purchases")
     order = await orders.get(session, order_id, lock=True)
@@ -99,9 +93,6 @@ async def correct(
     """Make budgets count all that was charged after a person corrected one attempt; other reports still wait.
 
     The caller has checked that the actor confirms, holds the order's lock, and has written the attempt.
-
-    Raises:
-        Invalid, AttemptOpen: as `confirm`.
     """
     return await _count(session, actor, order, charged_minor, order.refunded_minor, reason=reason, now=now, only=number)
 

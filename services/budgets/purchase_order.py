@@ -78,12 +78,6 @@ async def propose(
         command_id: of the request.
         rules: what is set for purchase orders.
         now: the time.
-
-    Raises:
-        Unavailable: `rate.unavailable`, the amount cannot be compared with a budget or a policy.
-        Conflict: `budget.pool_closed`.
-        OrganizationSuspended, OrganizationClosed: nothing can be bought.
-        ExternalIdTaken, IdempotencyConflict: as ever.
     """
     order = _new(proposal, command_id, now)
     await command.lock_command(session, command_id)
@@ -150,13 +144,7 @@ def purchase_of(order: PurchaseOrder, **differing: object) -> NewPurchase:
 
 
 def refuse_uncountable(spent: Spent) -> Refusal | None:
-    """Return the budget's refusal of a purchase; None if it was counted.
-
-    Raises:
-        Unavailable: `rate.unavailable`.
-        Conflict: `budget.pool_closed`.
-        OrganizationSuspended, OrganizationClosed: it is stopped.
-    """
+    """Return the budget's refusal of a purchase; None if it was counted."""
     match spent.outcome:
         case Outcome.SUSPENDED | Outcome.CLOSED:
             refusal = stopped(OrganizationStatus(spent.outcome.value))

@@ -76,10 +76,7 @@ async def attempt(
     After one that only an agent reported as declined, the amount is held once more: both may have paid.
 
     Raises:
-        SpendLimitExceeded: it does not fit once more. Unavailable: `rate.unavailable`.
-        WrongState, AttemptOpen, Conflict: as `domain.budgets.purchase_order.check_attempt`.
         Invalid: the organization has methods, but no such one, or the policy does not allow it.
-        IdempotencyConflict: the command has noted another attempt.
     """
     order = await orders.get(session, order_id, lock=True)
     before = await orders.attempts(session, [order.id])
@@ -228,9 +225,6 @@ async def abandon(
 
     What is held is released, but of an order that was attempted only where a person gives it up.
     An alternative that names a free option of the catalogue counts as a use of its quota.
-
-    Raises:
-        WrongState, AttemptOpen: as `domain.budgets.purchase_order.check_abandon`.
     """
     order = await orders.get(session, order_id, lock=True)
     if order.status == PurchaseOrderStatus.ABANDONED:
@@ -311,7 +305,6 @@ async def refund(
 
     Raises:
         Invalid: it is more than was paid and not refunded yet.
-        IdempotencyConflict: the command has recorded another refund.
     """
     await lock_command(session, command_id)
     made = await orders.refund_of(session, command_id)
@@ -352,9 +345,6 @@ async def cancel(session: AsyncSession, actor: Actor, order_id: str, *, now: dat
     """End the term of a purchase that renews. Once: a repetition changes nothing.
 
     Where an agent says so, the renewals go on to count until a person who approves purchases cancels it.
-
-    Raises:
-        WrongState: it does not renew.
     """
     order = await orders.get(session, order_id, lock=True)
     if order.status == PurchaseOrderStatus.CANCELLED:

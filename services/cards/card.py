@@ -50,11 +50,6 @@ async def create(
     A card of a purchase takes its agent and currency, and its amount as the limit of one authorization.
 
     Raises:
-        NotFound: there is no such agent or purchase.
-        Conflict: `card.no_address`, the billing profile has none; `card.no_rate`, credits have no price in the
-            currency; `card.order`, the purchase is not approved, renews, draws a reserve or has a card.
-        AgentRetired, OrganizationSuspended, OrganizationClosed: it cannot pay.
-        IdempotencyConflict: the command made another card.
         Unavailable, Invalid: the issuer did not answer, or refused; the command may be repeated.
     """
     async with database.platform() as session:
@@ -119,11 +114,6 @@ async def change(
 
     A freeze and a close decline from their commit here on, whether the issuer answers or not; a card is used again only
     after the issuer has said so.
-
-    Raises:
-        NotFound: there is no such card.
-        Conflict: `card.closed`, or `card.pending`: the issuer has not made it yet.
-        Unavailable: the issuer did not answer; the command may be repeated.
     """
     after, is_safe = AFTER[what], what is not CardChange.UNFREEZE
     async with database.platform() as session:
@@ -149,14 +139,7 @@ async def change(
 
 
 async def display(database: Database, issuer: CardIssuer, actor: Actor, card_id: str, nonce: str) -> str:
-    """Return a key by which the issuer shows the card's number in the browser that made the nonce, and write it down.
-
-    Raises:
-        NotFound: there is no such card.
-        Conflict: `card.closed` or `card.pending`.
-        Unavailable: the issuer did not answer.
-        OperatorIssued: of the actor's key.
-    """
+    """Return a key by which the issuer shows the card's number in the nonce's browser, and record that it did."""
     async with database.platform() as session:
         refuse_operator_issued(actor, await api_key.line_of(session, actor), "see card numbers")
         row = await cards.get(session, card_id)

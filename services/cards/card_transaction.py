@@ -149,9 +149,6 @@ async def read_again(database: Database, issuer: CardIssuer, ref: str, *, now: d
         issuer: asked.
         ref: the id of a card, an authorization, a transaction or a dispute.
         now: the time.
-
-    Raises:
-        ProviderError: the issuer was not read.
     """
     disputed, alone, authorized = None, None, ref if ref.startswith("iauth_") else None
     if ref.startswith("ic_"):
@@ -342,7 +339,6 @@ async def _match_earlier_refunds(
 async def _capture(
     books: _Books, row: CardAuthorization, snapshot: TransactionSnapshot, holds: Sequence[CardSpend]
 ) -> tuple[int, list[CardSpend]]:
-    """Capture from the holds, and force what is beyond them; returns that, and the spend of it."""
     rows = {each.spend_id: each for each in holds}
     taken, beyond = capture(
         [authorizations.part_of(each) for each in holds if not each.is_forced], snapshot.amount_minor

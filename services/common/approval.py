@@ -52,7 +52,6 @@ async def require(
 
     Raises:
         ApprovalRequired: no other operator has approved it; the approval is requested now.
-        Conflict: `approval.same_operator`.
     """
     async with database.platform() as session:
         await approval.lock_for(session, action.value, subject)
@@ -172,10 +171,6 @@ async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, appro
     """Approve or reject another operator's request; the one who made it can only reject it.
 
     An approval that is not used yet can still be rejected, in case it was given by mistake or with a stolen key.
-
-    Raises:
-        NotFound: there is no such approval.
-        Conflict: `approval.decided`, or `approval.same_operator`.
     """
     row = await approval.get(session, approval_id, lock=True)
     now_is = _status(row, now)

@@ -13,12 +13,7 @@ log = structlog.get_logger("bursar.api")
 
 @contextmanager
 def provider_errors() -> Iterator[None]:
-    """Turn what a provider's adapter raises into the refusal that a client gets.
-
-    Raises:
-        Unavailable: `provider.unavailable`, it did not answer; repeating the same key is safe.
-        Invalid: `provider.refused`, in the provider's own words.
-    """
+    """Turn what a provider's adapter raises into the refusal that a client gets."""
     try:
         yield
     except CredentialsRefused as error:

@@ -39,10 +39,6 @@ async def change(
         cost_minor: of one action, zero for free; None removes the price.
         note: why.
         command_id: of the request.
-
-    Raises:
-        NotFound: there is no such organization.
-        IdempotencyConflict: the command set another price.
     """
     if org_id is not None:
         await organization.get(session, org_id)

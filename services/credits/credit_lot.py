@@ -55,10 +55,7 @@ async def grant(
     """Grant credits to an organization, with what is written on the grant, or return the lot that the command made.
 
     Raises:
-        ExternalIdTaken: another grant to it has the id.
         Invalid: the credits would already have expired.
-        NotFound: there is no such organization.
-        IdempotencyConflict: the command made another grant.
     """
     await organization.get(session, org_id)
     lot = CreditLot(
@@ -158,11 +155,7 @@ async def use_approval(
     command_id: str,
     now: datetime,
 ) -> None:
-    """Use up the approval of a grant in its own transaction, where it takes one.
-
-    Raises:
-        ApprovalRequired: no other operator has approved this very grant.
-    """
+    """Use up the approval of a grant in its own transaction, where it takes one."""
     await credit_lot.lock_grants(session, org_id)
     content = await content_for_two(
         session,

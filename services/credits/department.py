@@ -40,9 +40,6 @@ async def create(session: AsyncSession, actor: Actor, wanted: NewDepartment) -> 
     """Make a department, or return the one that its command made.
 
     Raises:
-        NotFound: there is no such organization.
-        IdempotencyConflict: the command made another one.
-        Conflict: `department.exists`, the organization has an open one of that name.
         Invalid: the parent is not an open department of the organization, or there are too many levels.
     """
     await organizations.lock(session, wanted.org_id)
@@ -72,12 +69,7 @@ async def create(session: AsyncSession, actor: Actor, wanted: NewDepartment) -> 
 
 
 async def close(session: AsyncSession, actor: Actor, department_id: str) -> Department:
-    """Close a department for good: nothing can be spent for it any more. Idempotent.
-
-    Raises:
-        NotFound: there is no such department.
-        Conflict: `department.in_use`, a part of it is open, or agents or keys belong to it.
-    """
+    """Close a department for good: nothing can be spent for it any more. Idempotent."""
     org_id = (await departments.get(session, department_id)).org_id
     await organizations.lock(session, org_id)
     row = await departments.get(session, department_id)
@@ -99,7 +91,6 @@ async def attribute_agent(session: AsyncSession, actor: Actor, agent_id: str, wa
     """Set for which department and project an agent spends from now on.
 
     Raises:
-        NotFound: there is no such agent.
         Invalid: the department is not an open one of the agent's organization, or the project is not its.
     """
     org_id = (await agents.get(session, agent_id)).org_id
@@ -119,8 +110,6 @@ async def attribute_key(
     Their agent's own attribution does not count then. One that has expired counts too: a session by link spends as it.
 
     Raises:
-        NotFound: there is no such key.
-        Conflict: `api_key.revoked`.
         Invalid: as for an agent, or the key is the platform's.
     """
     row = await keys.get(session, key_id)

@@ -197,12 +197,7 @@ async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> N
 
 
 def changeable(spend: Spend) -> Spend:
-    """Return a reservation that its holder may capture, release or extend.
-
-    Raises:
-        Conflict: `spend.secret_use`, it pays for the use of a secret that is under way, and settles by its outcome. Its
-            user could otherwise take the money back before the answer is there. `spend.card`, it pays for a card.
-    """
+    """Return a reservation that its holder may capture, release or extend."""
     _refuse_card(spend)
     if is_of_secret_use(_own_key(spend)):
         raise refusals.SpendSecretUse("This reservation pays for the use of a secret, and settles by its outcome.")
@@ -234,13 +229,6 @@ async def refund(
     """Refund a part of what was charged or captured, or all that is left of it, or return what the command refunded.
 
     Credits that would end sooner get `renew_days`; with 0 they keep their end. Needs the platform's session.
-
-    Raises:
-        NotFound: there is no such spend.
-        Conflict: `spend.refunded`, less than the amount is left to be refunded; `spend.purchase`, it paid for an agent
-            on the marketplace, and can be refunded with the purchase only; `spend.card`, it pays for a card.
-        IdempotencyConflict: the command made another refund.
-        OrganizationClosed: the organization is closed and cannot be refunded.
     """
     spend = await spends.get(session, spend_id)
     if await marketplace.is_paid_by_spend(session, spend.id):

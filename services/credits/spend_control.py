@@ -71,8 +71,6 @@ async def create(
 
     Raises:
         Invalid: the organization has no such subject, or no such parent.
-        Conflict: `spend_control.exists`.
-        IdempotencyConflict: the key was used for another command.
     """
     if await made_by(session, SpendControlVersion, order.command_id) is None:
         # A repeated command returns its control, even if the subject was closed or revoked since.
@@ -112,9 +110,6 @@ async def limit_department(
 
     Raises:
         NotFound: the organization has no such open department.
-        Conflict: `spend_control.version`, somebody else changed it meanwhile; `spend_control.exists`, the control does
-            not apply at this time, so these limits would not either.
-        IdempotencyConflict: the key was used for another command.
     """
     short = {Window.DAY: daily_minor, Window.MONTH: monthly_minor}
     made = await made_by(session, SpendControlVersion, order.command_id)
@@ -149,11 +144,7 @@ async def limit_department(
 async def set_amount(
     session: AsyncSession, order: Order, control: SpendControl, window: Window, amount_minor: int
 ) -> SpendControl:
-    """Set the amount of one window of a control, which keeps its other windows and its pools.
-
-    Raises:
-        Conflict, IdempotencyConflict: as `ledger.controls.Controls.write`.
-    """
+    """Set the amount of one window of a control, which keeps its other windows and its pools."""
     there = {each.window: each for each in limits_of(control.windows, control.amounts, control.uses, control.hard)}
     limit = replace(there.get(window, Limit(window=window, amount_minor=0)), amount_minor=amount_minor)
     wanted = Allowance(limits=tuple({**there, window: limit}.values())).columns()
@@ -170,11 +161,7 @@ def applies(control: SpendControl, at: datetime) -> bool:
 async def _made_before(
     session: AsyncSession, made: SpendControlVersion, department_id: str, short: dict[Window, int | None]
 ) -> SpendControl:
-    """Return the control that the command limited like this before.
-
-    Raises:
-        IdempotencyConflict: it did something else.
-    """
+    """Return the control that the command limited like this before."""
     row = await controls.get(session, uuid_id("ctl", made.control_id))
     amounts = dict(zip(made.windows, made.amounts, strict=True))
     if row.subject_id != department_id or any(amounts.get(window) != amount for window, amount in short.items()):

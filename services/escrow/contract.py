@@ -38,13 +38,6 @@ async def award(
         asked: the columns that the request determines; the others come from settings, which may have changed since.
         level: the agent's, which limits what it may be awarded; None where there are no levels.
         quote: the quote that the contract is made with, locked.
-
-    Raises:
-        OrganizationSuspended, OrganizationClosed: the client or the payee.
-        AgentRetired: the agent.
-        AboveLimit: the price is too large for the agent's level.
-        ExternalIdTaken: another contract has the id.
-        IdempotencyConflict: the command made another contract.
     """
     made = await metadata.begin(session, wanted, asked, own)
     row, is_new = (made, False) if made else await contract.add(session, wanted, asked)
@@ -61,13 +54,7 @@ async def award(
 
 
 async def accept(session: AsyncSession, actor: Actor, contract_id: str) -> Contract:
-    """Accept a proposed contract for the payee. Idempotent.
-
-    Raises:
-        NotFound: there is no such contract that the session may see.
-        Conflict: `contract.expired`.
-        OrganizationSuspended, OrganizationClosed: the client or the payee.
-    """
+    """Accept a proposed contract for the payee. Idempotent."""
     row, now = await contract.lock(session, contract_id)
     if judge_acceptance(row.accept_by, row.accepted_at, now):
         await organizations.refuse_stopped(session, row.org_id, row.payee_org_id)

@@ -64,7 +64,6 @@ class Step:
 
     @property
     def before(self) -> Escrow | None:
-        """The state that the books hold."""
         return None if self.known is None else self.known.escrow
 
     @property

@@ -58,8 +58,6 @@ class EscrowTransfers:
 
         Raises:
             InsufficientFunds: the payer, or the escrow, has less.
-            SpendLimitExceeded: a limit of the payer refuses it.
-            IdempotencyConflict: the command has posted something else.
         """
         if not message.outcome.moves:
             return None

@@ -13,10 +13,6 @@ async def refuse_signature(session: AsyncSession, held: Escrow, actor: Actor) ->
     """Refuse a signature by a key that an operator issued, and a second one by a person, in another's name.
 
     Operators, and their links, sign as themselves on behalf of a signatory. Needs the platform's session.
-
-    Raises:
-        OperatorIssued: of the actor's key, or of the key that made the link.
-        AlreadySigned: the person may have signed.
     """
     refuse_operator_issued(actor, await api_key.line_of(session, actor), "sign")
     if held.signatures:

@@ -196,7 +196,6 @@ async def _tried(session: AsyncSession, org_id: str, month: Month, now: datetime
 
 
 def _ran(held: Subscription, month: Month) -> bool:
-    """Return whether a subscription ran all month, and goes on unchanged."""
     return (
         held.status in CHANGEABLE
         and held.anchor is not None
@@ -362,7 +361,6 @@ async def _offered(
 async def _earned_by_agent(
     session: AsyncSession, org_id: str, month: Month, currency: str, now: datetime
 ) -> dict[str | None, int]:
-    """Return what each own agent earned, in a currency; in money, credits are what was paid for them."""
     asked = Query(metrics=("earnings",), since=month.since, until=month.until, by=("agent",), currency=currency)
     return {
         row.group["agent"]: sum(int(each.value or 0) for each in row.figures if each.asset == currency)

@@ -14,12 +14,7 @@ from repositories.tenants import audit
 
 
 async def order(session: AsyncSession, actor: Actor, row: ExportRow) -> ExportRow:
-    """Order an export, or return the one that the command ordered.
-
-    Raises:
-        Conflict: `export.limit_reached`.
-        IdempotencyConflict: the command ordered another one.
-    """
+    """Order an export, or return the one that the command ordered."""
     # One lock for all orders of an organization, so that the limit holds.
     await lock_command(session, f"exports:{row.org_id or 'platform'}")
     done = await made_before(session, row, ("org_id", "dataset", "format", "created_by"))

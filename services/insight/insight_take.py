@@ -52,12 +52,6 @@ async def take(
         command_id: of the request.
         rules: what is set for purchase orders.
         now: the time.
-
-    Raises:
-        Forbidden: a session that a link opened.
-        TakenElsewhere: it proposes neither an order nor a policy.
-        OrderRefused: the payment policy refuses the order.
-        Unavailable, Conflict, OrganizationSuspended, OrganizationClosed: as `services.budgets.purchase_order.propose`.
     """
     refuse_by_link(actor, "take advice")
     if insight.proposes is None:
@@ -111,9 +105,7 @@ async def approve(session: AsyncSession, actor: Actor, org_id: str, insight_id: 
     """Set the payment policy that advice proposed last, of whatever month. Once: a repetition changes nothing.
 
     Raises:
-        Forbidden: a session that a link opened.
         NotFound: nobody has taken the advice, or it proposes no policy.
-        Conflict: `payment_policy.version`, the policy was changed since.
     """
     refuse_by_link(actor, "approve advice")
     await lock_command(session, f"insight_takes:{org_id}:{insight_id}")

@@ -76,9 +76,7 @@ async def ask(session: AsyncSession, query: Query, *, org_id: str | None, now: d
         now: the time that the figures are of.
 
     Raises:
-        Unknown: there is no such metric or dimension for the caller.
         Invalid: the period does not suit the metrics, or there is no rate for a conversion.
-        TooMuch: there are too many rows or values.
     """
     metrics = checked(query, platform=org_id is None)
     bounds = bounds_of(query)
@@ -137,7 +135,6 @@ def checked(query: Query, *, platform: bool) -> list[Metric]:
     """Return the metrics of a question, checked with their dimensions.
 
     Raises:
-        Unknown: there is no such metric or dimension for the caller.
         Invalid: metrics and dimensions do not go together.
     """
     metrics = [metric_of(name, platform=platform) for name in query.metrics]
@@ -208,7 +205,6 @@ async def _period(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None
 async def _sums(
     asked: _Asked, measures: frozenset[Measure], bounds: Sequence[datetime], rates: Rates | None
 ) -> dict[tuple[int, _Group], _Sums]:
-    """Return the sums of measures by interval and group; those without dimensions are in every group."""
     query = asked.query
     found: dict[tuple[int, _Group], _Sums] = defaultdict(lambda: defaultdict(dict))
     whole: dict[int, _Sums] = defaultdict(lambda: defaultdict(dict))

@@ -55,8 +55,6 @@ async def create(
 
     Raises:
         Invalid: a field is wrong; it is named. Metrics: `analytics.unknown`.
-        Conflict: `report.limit_reached`.
-        IdempotencyConflict: the command made another one.
     """
     await lock_command(session, f"reports:{org_id or 'platform'}")
     wanted = await _checked(session, org_id, wanted, now)
@@ -116,7 +114,6 @@ def checked_period(row: Report, name: str, *, late: timedelta, now: datetime) ->
     Raises:
         NotFound: the report was deleted.
         Invalid: the report has no such period.
-        Conflict: `report.period_open`, it or its late window is not over.
     """
     if row.ended_at is not None:
         raise NotFound(reports.MISSING)

@@ -69,9 +69,6 @@ async def compute(
         period_name: of the period.
         late: how long after the period what belongs to it may be booked.
         now: the time.
-
-    Raises:
-        Invalid: the report has no such period.
     """
     row = await reports.get(session, report_id)
     if row.ended_at is not None:
@@ -175,7 +172,6 @@ async def keep(
 async def _notify(
     session: AsyncSession, row: Report, computed: Computed, number: int, now: datetime
 ) -> tuple[list[str], dict[str, str]]:
-    """Notify the recipients who may read the report now; return them, and the others with the reason."""
     data: Mapping[str, Any] = event.data(row.id, computed.period.name, computed.paper.version, number)
     if row.org_id is not None:
         await events.record(session, [event.ready(row.org_id, row.id, data)])

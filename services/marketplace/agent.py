@@ -21,13 +21,7 @@ from repositories.tenants import session as sessions
 
 
 async def create(session: AsyncSession, actor: Actor, agent: Agent, own: Written) -> Agent:
-    """Insert the agent with its external id and metadata, or return the one that this command made.
-
-    Raises:
-        NotFound: there is no such organization.
-        ExternalIdTaken: another agent has the id.
-        IdempotencyConflict: the command made another agent.
-    """
+    """Insert the agent with its external id and metadata, or return the one that this command made."""
     await organizations.get(session, agent.org_id)
     row, is_new = await agents.add(session, agent)
     if is_new:
@@ -37,11 +31,7 @@ async def create(session: AsyncSession, actor: Actor, agent: Agent, own: Written
 
 
 async def categorise(session: AsyncSession, actor: Actor, agent_id: str, category: str | None) -> Agent:
-    """List the agent under a category, or under none; its evidence moves with it. Needs the platform's session.
-
-    Raises:
-        NotFound: there is no such agent.
-    """
+    """List the agent under a category, or under none; its evidence moves with it. Needs the platform's session."""
     row = await agents.get(session, agent_id)
     if row.category != category:
         await agents.categorise(session, row, category)
@@ -54,9 +44,6 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
 
     Its keys, sessions and links end; its organization's members deliver what is left. Making a contract or listing an
     offer takes the agent's lock too, so either comes before or after. Needs the platform's session.
-
-    Raises:
-        NotFound: there is no such agent.
     """
     # Before the agent, as in everything that issues a key or a link.
     await keys.lock(session, (await agents.get(session, agent_id)).org_id)
@@ -97,11 +84,7 @@ async def rename_offer(session: AsyncSession, agent: Agent) -> None:
 
 
 async def refuse_listed(session: AsyncSession, agent_id: str) -> None:
-    """Refuse to hide an agent that is for sale; the caller holds its lock, and so does whoever lists an offer.
-
-    Raises:
-        Conflict: `agent.listed`.
-    """
+    """Refuse to hide an agent that is for sale; the caller holds its lock, and so does whoever lists an offer."""
     offer = await marketplace.lock_offer(session, agent_id)
     if offer is not None and offer.status == OfferStatus.LISTED.value:
         raise AgentListed("The agent is listed on the marketplace. Retire its offer first.")

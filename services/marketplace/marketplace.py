@@ -94,11 +94,7 @@ async def offer_agent(
         now: the time.
 
     Raises:
-        NotFound: there is no such agent.
-        PreconditionFailed: the offer is of another version, or there is none.
         Invalid: the price does not fit the model or cannot be charged, or the agent is private.
-        AgentRetired: it was retired, and is no longer sold.
-        IdempotencyConflict: the command has offered it otherwise.
     """
     agent = await agents.lock(session, agent_id)
     row = await marketplace.lock_offer(session, agent_id)
@@ -175,13 +171,7 @@ async def buy(
     refusal is recorded. Needs the platform's session.
 
     Raises:
-        AgentRetired: the agent was retired meanwhile.
-        OrganizationSuspended, OrganizationClosed: buyer or seller was stopped.
-        Conflict: `marketplace.retired`, `marketplace.suspended`, or `marketplace.offer_changed`: the offer is not the
-            one that the caller has seen.
         Invalid: the caller is an agent, and states no price.
-        Forbidden: the caller is an agent, and would accept other prices for the whole organization.
-        IdempotencyConflict: the command has bought another agent.
     """
     org_id = actor.org_id
     assert org_id is not None
@@ -242,9 +232,6 @@ async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str)
 
     It reads payments and not the states of purchases: of several months that are charged back after they ended, at most
     one purchase is suspended, and the others stay ended. Needs the platform's session.
-
-    Raises:
-        Conflict: `marketplace.suspended`.
     """
     if await is_charged_back(session, org_id, agent_id):
         raise MarketplaceSuspended(
@@ -360,11 +347,6 @@ async def refund(
     A repeated command returns its purchase. The used part of the price is not refunded. If the agent has less than its
     share, its organization owes the rest, and with `reverses` its payouts are reversed for it. Needs the platform's
     session.
-
-    Raises:
-        NotFound: there is no such purchase.
-        Conflict: see `check_refundable` and `domain.marketplace.metered.UsedUp`.
-        OrganizationClosed: the buyer is closed and cannot be refunded.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     if seen.price_minor is not None:

@@ -165,12 +165,7 @@ async def tried(session: AsyncSession, due: Due, *, now: datetime) -> None:
 
 
 async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> MarketplacePurchase:
-    """End a purchase with the period that was paid, or at once if it is priced by usage. Needs the platform's session.
-
-    Raises:
-        NotFound: there is no such purchase.
-        Conflict: `marketplace.not_renewing`.
-    """
+    """End a purchase with the period that was paid, or at once if it is priced by usage. Needs a platform session."""
     seen = await marketplace.get_purchase(session, purchase_id)
     await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
     row = await marketplace.get_purchase(session, purchase_id, lock=True)
@@ -182,11 +177,7 @@ async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> Marke
 
 
 def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
-    """Return the status of a purchase after it is cancelled.
-
-    Raises:
-        Conflict: `marketplace.not_renewing`.
-    """
+    """Return the status of a purchase after it is cancelled."""
     status = standing(row)
     if row.model == OfferModel.USAGE.value and status is PurchaseStatus.ACTIVE:
         return PurchaseStatus.ENDED
@@ -209,7 +200,6 @@ async def _later(session: AsyncSession, row: MarketplacePurchase, now: datetime)
 
 
 async def _stop(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:
-    """Stop renewing: the purchase ends with the period that was paid."""
     row.renews_at = None
     if is_over(row.ends_at, now):
         row.status = PurchaseStatus.ENDED.value

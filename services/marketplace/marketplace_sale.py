@@ -75,10 +75,6 @@ async def capture(session: AsyncSession, sale: MarketplaceUse, *, key: str, shar
     """Capture the price from the reservation `sale.spend_id`, share it, release the rest, or return the first answer.
 
     The caller holds the lock of what the seller owes.
-
-    Raises:
-        Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
-        IdempotencyConflict: the key was used for another command.
     """
     connection = await driver_connection(session)
     ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
@@ -132,9 +128,6 @@ async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
     """Refuse a refund if a recovery has taken the creator's share, because the payment for the credits was reversed.
 
     The caller holds the locks of both organizations' debts, which a recovery takes as well.
-
-    Raises:
-        Conflict: `marketplace.suspended`.
     """
     if sale.transfer_id is not None and await recovery.has_taken(session, sale.transfer_id):
         raise MarketplaceSuspended(
@@ -226,7 +219,6 @@ def _ends(sold: Sequence[SharedLot], owed_minor: int) -> Counter[datetime | None
 
 
 def _missing(sold: Sequence[SharedLot], owed_minor: int) -> list[tuple[SharedLot, int]]:
-    """Return the lots that an owed amount is missing from, and how much of each."""
     found, left = list[tuple[SharedLot, int]](), owed_minor
     for lot in sold:
         part = min(lot.brought_minor - lot.free_minor, left)
@@ -245,7 +237,6 @@ def _sales(sale: Sale) -> Account:
 
 
 def _shared_accounts(sale: Sale) -> tuple[Account, Account, Account]:
-    """Return the accounts of a creator's paid credits and granted credits, and of the commission."""
     return (
         accounts.agent_earnings(sale.agent_id, CREDIT, sale.payee_org_id),
         accounts.agent_granted_earnings(sale.agent_id, sale.payee_org_id),

@@ -128,8 +128,6 @@ async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseT
     The caller also commits if a spend control refuses, because the refusal is recorded. Needs the platform's session.
 
     Raises:
-        NotFound: there is no such agent on the marketplace.
-        IdempotencyConflict: the key stands for something else.
         Forbidden, Conflict, Invalid: see `domain.marketplace.use`.
     """
     offer = (await marketplace.get(session, wanted.agent_id)).as_offer()
@@ -204,9 +202,6 @@ async def capture(
 
     Raises:
         Invalid: more is captured than was reserved.
-        Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
-        OrganizationClosed: the seller is closed, so its earnings could not be paid out.
-        IdempotencyConflict: the key stands for something else.
     """
     if quantity is not None and quantity > agreed.quantity:
         raise Invalid(f"Only {agreed.quantity} units are reserved.", extra={"field": "quantity"})
@@ -273,11 +268,7 @@ def _agreed(org_id: str, wanted: NewUse, sold: Priced, now: datetime) -> Marketp
 
 
 async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, now: datetime) -> DomainError | None:
-    """Return the refusal that a key got before, whatever the use costs now; None for a new key.
-
-    Raises:
-        IdempotencyConflict: the refused request was for something else.
-    """
+    """Return the refusal that a key got before, whatever the use costs now; None for a new key."""
     first = await spends.find_by_key(session, org_id, wanted.spend.key)
     if first is None:
         return None
@@ -292,9 +283,6 @@ async def charge_agreed(
     """Charge a reported use as agreed, or return why not: a limit or the credits do not allow it, or a party is closed.
 
     The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
-
-    Raises:
-        OrganizationSuspended: a party is, until an operator resumes it.
     """
     try:
         await organizations.refuse_stopped(session, agreed.org_id, agreed.payee_org_id)
@@ -379,9 +367,6 @@ async def refund(
 
     Raises:
         Invalid: a partial refund is requested.
-        Conflict: `spend.refunded`, or `marketplace.suspended`, see `refuse_recovered`.
-        IdempotencyConflict: the command made another refund.
-        OrganizationClosed: the buyer is closed and cannot be refunded.
     """
     seen = await marketplace.use_of(session, spend.id)
     assert seen is not None

@@ -51,10 +51,7 @@ async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: st
     """Add a rule, or return the one that the command added.
 
     Raises:
-        Invalid: `pricing.*`.
         NotFound: there is no such agent or organization.
-        Conflict: `pricing.too_many_rules`.
-        IdempotencyConflict: the command added another one.
     """
     rule.check()
     row = PricingRule(
@@ -76,7 +73,6 @@ async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) 
     """Replace a rule. It applies to prices that are requested later; quotes stay as they are.
 
     Raises:
-        Invalid: `pricing.*`.
         NotFound: there is no such rule in force, agent or organization.
     """
     rule.check()
@@ -179,7 +175,6 @@ async def try_rule(
         limit: how many, `MAX_TRIED` at most.
 
     Raises:
-        Invalid: `pricing.*`, as when it were written.
         NotFound: the rule that it replaces does not exist.
     """
     rule.check()
@@ -243,11 +238,7 @@ class Asked:
         return max(by_level, usual_bps) if is_other and self.facts.is_related else by_level
 
     def price(self, usual_bps: int, most_bps: int | None) -> Price:
-        """Return the price, of which the platform gives its commission for discounts, and `most_bps` at most.
-
-        Raises:
-            Invalid: the amount is more than the books hold.
-        """
+        """Return the price, of which the platform gives its commission for discounts, and `most_bps` at most."""
         borne = borne_bps(self.commission_bps(usual_bps), most_bps, bears_discounts=self.bears_discounts)
         return self.book.price(self.facts, borne_bps=borne)
 
@@ -272,10 +263,6 @@ async def make_quote(
         usual_bps: the platform's usual commission.
         most_bps: how much of a price the platform gives for discounts; None for its commission.
         command_id: of the request.
-
-    Raises:
-        Invalid: the amount is more than the books hold.
-        IdempotencyConflict: the command made another one.
     """
     facts, level, commission_bps = asked.facts, asked.level, asked.commission_bps(usual_bps)
     price = asked.price(usual_bps, most_bps)
@@ -317,8 +304,6 @@ async def quote_to_use(
 
     Raises:
         NotFound: there is no such quote, or it belongs to another organization.
-        Invalid: `pricing.quote_mismatch`, it is for another agent or quantity.
-        QuoteUsed, QuoteExpired: it cannot be used any more. The command that used it may be repeated.
     """
     quote = await rows.get_quote(session, quote_id, lock=True)
     if quote.org_id != org_id:

@@ -33,11 +33,7 @@ class NewRefund:
 
 
 async def for_two(session: AsyncSession, by_hand: ByHand, new: NewRefund, *, now: datetime) -> dict[str, object] | None:
-    """Return what two operators approve of a refund; None where one is enough, or where `refund` refuses it anyway.
-
-    Raises:
-        NotFound: there is no such spend.
-    """
+    """Return what two operators approve of a refund; None where one is enough, or where `refund` refuses it anyway."""
     spend = await spends.get(session, new.spend_id)
     left = spend.captured - spend.refunded
     amount_minor = left if new.amount_minor is None else new.amount_minor
@@ -62,8 +58,6 @@ async def refund(
     creator owes then. Needs the platform's session.
 
     Raises:
-        ApprovalRequired: no other operator has approved this very refund.
-        NotFound, Conflict, Invalid, IdempotencyConflict: see `services.credits.spend.refund` and
         `marketplace_use.refund`.
     """
     spend = await spends.get(session, new.spend_id)

@@ -191,7 +191,6 @@ async def _look(
     held: AlertRuleStanding | None,
     now: datetime,
 ) -> bool:
-    """Raise or resolve the alert of one figure, and return whether the rule is firing for it."""
     before = alert_rule.standing_of(held)
     after, act = firing.look(_terms(row, rule, figure), before, rule.condition.is_bad(figure.reading, now), now)
     key = None if held is None else held.alert_key

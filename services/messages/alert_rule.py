@@ -65,9 +65,6 @@ async def create(
 
     Raises:
         Invalid: a field is wrong; it is named.
-        Conflict: `alert_rule.exists`, `alert_rule.limit_reached`.
-        NotFound: the organization, or what the rule filters by, does not exist.
-        IdempotencyConflict: the command made another one.
     """
     rules.check_name(name)
     await _lock(session, org_id)
@@ -125,7 +122,6 @@ async def change_built_in(
 
     Raises:
         Invalid: the request has a field that a built-in rule does not have.
-        NotFound: there is no such organization.
     """
     for field in ("metric", "filters", "condition", "window", "cool_down", "description"):
         if getattr(wanted, field) is not None:
@@ -163,11 +159,7 @@ async def change_built_in(
 
 
 async def delete(session: AsyncSession, actor: Actor, rule_id: str) -> None:
-    """Delete a rule; an alert that it has raised is resolved.
-
-    Raises:
-        NotFound: there is none.
-    """
+    """Delete a rule; an alert that it has raised is resolved."""
     org_id = (await alert_rule.get(session, rule_id)).org_id
     await _lock(session, org_id)
     row = await alert_rule.get(session, rule_id)

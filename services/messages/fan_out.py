@@ -278,7 +278,6 @@ class Contacts:
     """The addresses that get a mail about the same event, read once for each organization and purpose."""
 
     def __init__(self, session: AsyncSession) -> None:
-        """Take the session of the platform."""
         self._session = session
         self._contacts: dict[tuple[str, Purpose], frozenset[str]] = {}
 

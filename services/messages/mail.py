@@ -43,9 +43,6 @@ async def queue(
         also: addresses besides those of the contacts.
         to: the only address, instead of the contacts.
         sealer: seals the link, which nobody but the recipient may know.
-
-    Raises:
-        ValueError: the values are not those of the kind.
     """
     values = checked_values(kind, data)
     language, contacts = await contact.recipients(session, org_id, purpose_of(kind))
@@ -94,11 +91,6 @@ async def set_contacts(
 
     Returns:
         The contacts as they are then.
-
-    Raises:
-        PreconditionFailed: the contacts are of another version.
-        IdempotencyConflict: the command has set others.
-        RateLimited: `organization.contacts_exhausted`.
     """
     row = await contact.lock(session, org_id)
     if row is not None and row.command_id == command_id:

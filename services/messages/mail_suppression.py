@@ -29,7 +29,6 @@ class Bounces:
     """Makes the return addresses of mails, and reads the bounce reports that arrive there."""
 
     def __init__(self, mailbox: str, signer: Signer) -> None:
-        """Take the address that gets a suffix for each mail, and what signs that."""
         self._mailbox, self._signer = mailbox, signer
 
     @classmethod
@@ -72,7 +71,6 @@ class SuppressingNotifier:
     """Sends mails except to suppressed addresses, and suppresses those that the server reports as gone."""
 
     def __init__(self, carrier: Notifier, database: Database) -> None:
-        """Take who carries mails; the platform's role reads and writes suppressions."""
         self._carrier, self._database = carrier, database
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
@@ -121,11 +119,7 @@ async def suppress(session: AsyncSession, address: str, status: str, *, sent_on:
 
 
 async def lift(session: AsyncSession, actor: Actor, suppression_id: str, now: datetime) -> MailSuppression:
-    """Send mail to an address again, and resolve the alerts about it.
-
-    Raises:
-        NotFound: there is no such suppression.
-    """
+    """Send mail to an address again, and resolve the alerts about it."""
     row, changed = await suppressions.lift(session, suppression_id, actor.principal, now)
     if changed:
         await alert.close_cases(session, suppression_id, [GONE])

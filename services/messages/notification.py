@@ -65,11 +65,7 @@ async def create_channel(
     """Create a channel and queue its code; idempotent for the command. `hooks`: what URLs of Slack begin with.
 
     Raises:
-        Invalid: nothing can be sent there.
         KeysMissing: no key is set to seal with.
-        Conflict: `notification.limit_reached`, `notification.channel_exists`.
-        RateLimited: `notification.codes_exhausted`.
-        IdempotencyConflict: the command made another one.
     """
     target = checked_target(wanted.kind, wanted.target, hooks=hooks)
     if not sealer.seals:
@@ -114,8 +110,6 @@ async def resend_code(
 
     Raises:
         NotFound: the caller has no such channel.
-        Conflict: `notification.verified`, there is nothing to verify.
-        RateLimited: `notification.codes_exhausted`.
     """
     row = await _own(session, actor, channel_id)
     if row.status == ChannelStatus.VERIFIED.value:
@@ -169,12 +163,7 @@ async def delete_channel(session: AsyncSession, actor: Actor, channel_id: str, *
 
 
 async def set_preferences(session: AsyncSession, actor: Actor, wanted: Preferences, *, now: datetime) -> Preferences:
-    """Replace the caller's preferences.
-
-    Raises:
-        Invalid: a type or channel that the caller does not have.
-        OnlyRecipient: nobody of the organization would be notified of what somebody must be notified of.
-    """
+    """Replace the caller's preferences."""
     own = await notifications.channels(session, notifications.recipient(actor))
     wanted = replace(wanted, choices=checked_choices(wanted.choices, actor.role, [each.id for each in own]))
     return await _set(session, actor.org_id, actor.principal, wanted, now=now)
@@ -194,7 +183,6 @@ async def set_defaults(
 
     Raises:
         NotFound: there is no such type.
-        Invalid: see `checked_defaults`.
     """
     cadences = checked_defaults(type_named(kind), cadences)
     before = (await notifications.defaults(session)).get(kind)
@@ -246,7 +234,6 @@ async def unsubscribe(
 
     Raises:
         NotFound: the principal has no such channel any more, or there is no such type.
-        OnlyRecipient: nobody else would get the type, or any type of the digest, and somebody must.
     """
     row = await notifications.channel(session, recipient_of(org_id, principal), channel_id)
     if row is None or kind not in {*BY_NAME, *DIGESTS}:
@@ -323,11 +310,7 @@ async def notify_first(session: AsyncSession, alert_id: str, *, by_operator: boo
 async def _set(
     session: AsyncSession, org_id: str | None, principal: str, wanted: Preferences, *, now: datetime
 ) -> Preferences:
-    """Write preferences under a lock of the organization, so two people cannot both leave a type without a recipient.
-
-    Raises:
-        OnlyRecipient: nobody would get a type that must reach somebody.
-    """
+    """Write preferences under a lock of the organization: two people cannot both leave a type without a recipient."""
     await lock_command(session, f"notifications:{org_id or 'platform'}")
     wanted = replace(wanted, defaults=await notifications.defaults(session))
     before = (await notifications.people(session, [org_id]))[org_id]
@@ -369,11 +352,6 @@ async def _lock(session: AsyncSession, recipient: str, target_digest: str) -> No
 async def _send_code(
     session: AsyncSession, row: NotificationChannel, sealer: Sealer, now: datetime
 ) -> NotificationChannel:
-    """Make a code and queue it for the channel; the worker sends it, like every notification.
-
-    Raises:
-        RateLimited: `notification.codes_exhausted`.
-    """
     to_target, to_principal = await notifications.codes_sent(
         session, recipient=row.recipient, target_digest=row.target_digest
     )

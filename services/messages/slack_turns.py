@@ -10,7 +10,6 @@ class SharedTurns:
     """Assigns turns of hooks in the database, each in a transaction of its own, and never waits inside one."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role reads and writes turns."""
         self._database = database
 
     async def take(self, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:

@@ -40,12 +40,10 @@ class Unsubscribing:
     """Makes the links, and reads their tokens."""
 
     def __init__(self, public_url: str | None, signer: Signer) -> None:
-        """Take where the API is reached from outside, and what signs."""
         self._base, self._signer = (public_url or "").rstrip("/"), signer
 
     @classmethod
     def of(cls, public_url: str | None, keys: SecretStr | None) -> "Unsubscribing":
-        """Return the one of a deployment."""
         return cls(public_url, Signer(keys, purpose=PURPOSE))
 
     def link(self, wanted: Unsubscription) -> str | None:

@@ -76,10 +76,7 @@ async def create(
     """Create an endpoint for events from now on; a repeated command returns it without its keys.
 
     Raises:
-        SecretMissing: no encryption key is set to seal its keys with.
         OrganizationClosed: its organization was closed meanwhile.
-        Conflict: `webhook.limit_reached`.
-        IdempotencyConflict: the command made another one, or one that is deleted by now.
     """
     held = await organization.lock(session, wanted.org_id)
     asked = {
@@ -151,7 +148,6 @@ async def change(
         NotFound: there is none.
         WrongEndpointState: an operator paused it.
         OrganizationClosed: it is to be enabled, and its organization was closed.
-        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
     asked = {"fields": sorted(changed), _ASKED: _digest(**changed, status=status)}
@@ -178,8 +174,6 @@ async def rotate(
 
     Raises:
         NotFound: there is none.
-        SecretMissing: no encryption key is set to seal its keys with.
-        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
     if await _done(session, endpoint_id, command_id, ("secret_rotated",)) is not None:
@@ -204,7 +198,6 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
 
     Raises:
         NotFound: there is none.
-        IdempotencyConflict: the command did something else.
     """
     held = await endpoints.lock(session, endpoint_id)
     if await _done(session, endpoint_id, command_id, ("deleted",)) is not None:
@@ -236,8 +229,6 @@ async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, comm
     Raises:
         NotFound: there is none.
         WrongEndpointState: nothing is sent to it now.
-        RateLimited: `webhook.requests_exhausted`.
-        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
     if await _done(session, endpoint_id, command_id, ("tested",)) is None:
@@ -255,10 +246,7 @@ async def retry(
     """Retry a delivery now, and count its tries from one again; idempotent for the command.
 
     Raises:
-        Conflict: `webhook.delivered`.
         WrongEndpointState: nothing is sent to the endpoint now.
-        RateLimited: `webhook.requests_exhausted`.
-        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, delivery.endpoint_id)
     row = await deliveries.get(session, delivery.id)
@@ -296,9 +284,6 @@ async def replay(
         NotFound: there is no such endpoint.
         Invalid: the time lies in the future, more than 30 days back, or has too many events.
         WrongEndpointState: nothing is sent to the endpoint now.
-        Conflict: `webhook.too_many_waiting`.
-        RateLimited: `webhook.requests_exhausted`.
-        IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
     asked = {
@@ -374,11 +359,7 @@ async def _locked(session: AsyncSession, endpoint_id: str) -> Endpoint:
 async def _done(
     session: AsyncSession, endpoint_id: str, command_id: str, kinds: Sequence[str], asked: Mapping[str, object] = {}
 ) -> WebhookEndpointEventRow | None:
-    """Return the event of a command; None if the command is new. The endpoint is locked.
-
-    Raises:
-        IdempotencyConflict: the event is of another kind, or the request had other content.
-    """
+    """Return the event of a command; None if the command is new. The endpoint is locked."""
     found = await endpoints.event_of(session, endpoint_id, command_id)
     if found is None:
         return None

@@ -57,12 +57,10 @@ class Party:
 
     @property
     def owner(self) -> Actor:
-        """Who pays and signs for it."""
         return Actor(principal=PRINCIPAL, role=Role.OWNER, org_id=self.org_id)
 
     @property
     def agent(self) -> Actor:
-        """Who delivers and refunds for it."""
         return Actor(principal=PRINCIPAL, role=Role.AGENT, org_id=self.org_id, agent_id=self.agent_id)
 
 

@@ -20,7 +20,6 @@ class PostgresDepositBook:
     """A `DepositBook`. Each method is one transaction of the platform; none waits for a chain."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database."""
         self._database = database
 
     async def allocate(

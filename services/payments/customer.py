@@ -11,12 +11,7 @@ PROVIDER = "stripe"
 
 
 async def ensure_customer(database: Database, customers: StripeCustomers, org_id: str) -> str:
-    """Return the organization's customer at Stripe, made now if there is none; one customer, however often and at once.
-
-    Raises:
-        NotFound: there is no such organization.
-        ProviderError: see `providers.payments.base`; trying again is safe.
-    """
+    """Return the organization's customer at Stripe, made now if there is none; calls at once make one customer."""
     async with database.platform() as session:
         known = await customer.ref_of(session, org_id, PROVIDER)
         if known is not None:

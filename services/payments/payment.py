@@ -95,7 +95,6 @@ async def resolve(
 
     Raises:
         InsufficientFunds: what a refund takes was spent.
-        DomainError: the subject that has a share cannot be paid any more.
     """
     postings: list[Posting] = []
     owes = 0
@@ -248,7 +247,6 @@ def _issues(event: PaymentEvent) -> bool:
 async def _moved(
     ledger: Ledger, event: PaymentEvent, move: PaymentPosting, earnings: Sequence[Account]
 ) -> tuple[list[booking.Transfer], int]:
-    """Return the transfers of a move, and the debt that it leaves the organization with."""
     terms = event.payment.terms
     match move.kind:
         case PaymentPostingKind.CLAW_BACK:

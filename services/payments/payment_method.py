@@ -8,12 +8,7 @@ from services.common.provider_errors import provider_errors
 
 
 async def default_method(providers: Providers, customer: str | None) -> str:
-    """Return a customer's default payment method at Stripe, or the only one that it has. No transaction may be open.
-
-    Raises:
-        Conflict: `payment.no_method`, there is none, or several and no default; or the organization is no customer.
-        Unavailable: `provider.unavailable`, Stripe did not answer.
-    """
+    """Return a customer's default payment method at Stripe, or the only one that it has. No transaction may be open."""
     stored = providers.customers
     if customer is not None and stored is not None:
         with provider_errors():
@@ -28,10 +23,6 @@ async def stored_method(providers: Providers, customer: str | None, method: str,
     """Return a customer's stored payment method that can be charged later. No transaction may be open.
 
     Without a provider of stored methods nothing is checked; then nothing can be charged either.
-
-    Raises:
-        Invalid: `payment_method.unknown`, the customer has not stored it; `payment_method.expired`, the card has.
-        Unavailable: `provider.unavailable`, Stripe did not answer.
     """
     stored = providers.customers
     if stored is None:

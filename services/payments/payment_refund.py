@@ -157,9 +157,6 @@ async def use_approval(session: AsyncSession, by_hand: ByHand | None, event: Pay
     """Use up the approval of a refund, if it needs one, in the transaction of its request; other events pass.
 
     Every refund is checked here, including those requested by signals from the Temporal UI.
-
-    Raises:
-        ApprovalRequired: no other operator has approved exactly this refund.
     """
     if event.event != "refund_requested" or event.command_id is None or by_hand is None or by_hand.two_above is None:
         return

@@ -46,7 +46,6 @@ class TermsMaker:
 
     @property
     def market(self) -> Market:
-        """What is for sale, and which coins are taken."""
         return Market(credit=self.rules.credit, slot=self.rules.slot, coins=self.providers.assets)
 
     async def credits(

@@ -33,9 +33,6 @@ async def ensure_account(
     """Return the organization's account as the provider has it now; it is created if there is none.
 
     An account that was deleted there is replaced. That is a change of the destination, and holds payouts for `hold`.
-
-    Raises:
-        ProviderError: see `providers.payments.base`; trying again is safe.
     """
     async with database.platform() as session:
         known = await creator_account.find(session, account.org_id)
@@ -59,7 +56,6 @@ async def ensure_account(
 async def _made(
     provider: PayoutProvider, account: NewAccount, replaces: str | None, asked_at: datetime
 ) -> AccountSnapshot:
-    """Return the account that an earlier call created without recording it, or create one."""
     found = await provider.find_account(account.org_id, since=asked_at - LOOKS_BACK)
     if found is not None and found.ref != replaces:
         return found
@@ -90,11 +86,7 @@ async def _replace(
 async def refresh(
     database: Database, provider: PayoutProvider, ref: str, *, hold: timedelta, asked_at: datetime
 ) -> CreatorAccount | None:
-    """Read an account again at its provider, and write what has changed; None for one that is not ours.
-
-    Raises:
-        ProviderError: see `providers.payments.base`; trying again is safe.
-    """
+    """Read an account again at its provider, and write what has changed; None for one that is not ours."""
     snapshot = await provider.retrieve_account(ref)
     async with database.platform() as session:
         return await write(session, provider.name, snapshot, hold=hold, asked_at=asked_at)

@@ -74,10 +74,7 @@ async def convert(
 
     Raises:
         NotFound: the organization has no such agent.
-        OrganizationSuspended, OrganizationClosed: nothing is converted for it.
-        Conflict: `payout.debt_open`, it is `paid` earnings and the organization owes money, which credits do not pay.
         InsufficientFunds: less than the amount can be converted, or nothing.
-        IdempotencyConflict: the command converted something else.
     """
     agent = await agents.get(session, agent_id)
     if agent.org_id != org_id:

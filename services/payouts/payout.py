@@ -57,10 +57,6 @@ async def request(
 
     Raises:
         OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
-        Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing`,
-            `payout.destination_held`, `payout.currency_unsupported`, `payout.debt_open`, `payout.above_available` or
-            `payout.below_minimum`.
-        IdempotencyConflict: the command asked for something else.
         Invalid: the currency is not money, or the amount has more decimals than can be paid out.
     """
     payout_id, said = payout_id_of(command_id), asked_for(currency, amount_minor)
@@ -115,11 +111,7 @@ def usual_currency(account: CreatorAccount) -> str:
 
 
 def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, amount_minor: int) -> Payout:
-    """Return a payout to an account before anything is taken out; by default in the currency of its destination.
-
-    Raises:
-        Conflict: `payout.currency_unsupported`.
-    """
+    """Return a payout to an account before anything is taken out; by default in the currency of its destination."""
     currency = currency or usual_currency(account)
     if currency not in MONEY:
         raise refusals.PayoutCurrencyUnsupported(
@@ -139,11 +131,7 @@ def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, am
 
 
 async def refuse_debtor(ledger: Ledger, org_id: str) -> None:
-    """Refuse to pay out to an organization that has a debt in any asset.
-
-    Raises:
-        Conflict: `payout.debt_open`.
-    """
+    """Refuse to pay out to an organization that has a debt in any asset."""
     debts = await owed_in_all(ledger, org_id)
     if debts:
         asset, owed = next(iter(debts.items()))
@@ -173,11 +161,7 @@ async def is_suspended(session: AsyncSession, org_id: str) -> bool:
 
 
 async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBack, *, now: datetime) -> None:
-    """Refuse to send earnings whose payment was charged back since the request.
-
-    Raises:
-        Conflict: `payout.frozen`.
-    """
+    """Refuse to send earnings whose payment was charged back since the request."""
     agents = sorted({line.agent_id for line in payout.lines})
     if await payable.is_frozen(session, payout, await windows(session, agents, hold_back, now=now)):
         raise refusals.PayoutFrozen("The payment for these earnings is being charged back.")
@@ -189,9 +173,6 @@ def refuse_amount(
     """Refuse an amount above what is available, or below the minimum.
 
     `judged_minor` is compared with the minimum instead, if the amount is a part of a larger payout.
-
-    Raises:
-        Conflict: `payout.above_available` or `payout.below_minimum`.
     """
     least = minimum.written(currency)
     shown = {"available": format_amount(there_minor, currency), "currency": currency, "minimum": least}

@@ -58,11 +58,6 @@ async def issue(
         entities: the legal entities; the one that sells to the creator issues them, in the creator's name.
         now: when they are issued.
         waits: whether to wait for another request that makes statements of this organization.
-
-    Raises:
-        BeingMade: another request makes them, and `waits` is false.
-        Conflict: `statement.not_over`, the month ended less than an hour ago or has not ended; `document.no_seller`, no
-            seller is configured.
     """
     if now < begin(next_month(month)) + SETTLED_AFTER:
         raise StatementNotOver("This month has not ended. There is a statement of it an hour after it has.")
@@ -139,7 +134,6 @@ async def _content(
     *,
     now: datetime,
 ) -> Document:
-    """Return the contents of the statement of a month in a currency, without its number."""
     following = next_month(month)
     creator, profile = await buyer_of(session, org_id, ZoneInfo("UTC")), await billing_profile.find(session, org_id)
     supplier = Supplier(
@@ -171,7 +165,6 @@ async def _content(
 async def _older(
     session: AsyncSession, org_id: str, month: date, months: Mapping[str, Sequence[Moved]]
 ) -> list[tuple[CreatorStatement, date, Sequence[Moved]]]:
-    """Return statements of which a month may have taken something back, with that month and what moved in it."""
     found = list[tuple[CreatorStatement, date, Sequence[Moved]]]()
     for currency, moved in months.items():
         for earned_in in {each.earned_in for each in moved if each.earned_in and each.earned_in < month}:
@@ -265,7 +258,6 @@ def _sums(moved: Sequence[Moved], earned_in: date | None, language: str, *kinds:
 
 
 def _earned(moved: Sequence[Moved], month: date, language: str) -> dict[str, int]:
-    """Return earnings of a month by line, less the part that the same month has taken back."""
     return _sums(moved, month, language, BalanceKind.EARNED, BalanceKind.TAKEN_BACK)
 
 

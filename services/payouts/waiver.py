@@ -69,17 +69,14 @@ class Wanted:
 
     @property
     def key(self) -> str:
-        """The key of the transfer."""
         return earnings_key(self.org_id, "waive", self.command_id)
 
     @property
     def income(self) -> Account:
-        """Where waived earnings go."""
         return accounts.platform("breakage", self.currency)
 
     @property
     def metadata(self) -> dict[str, object]:
-        """What the transfer says of the request."""
         asked: dict[str, object] = {"currency": self.currency, "asked": self.amount_minor}
         return asked if self.kind is EarningsKind.PAID else asked | {"kind": self.kind.value}
 
@@ -125,11 +122,8 @@ async def waive(session: AsyncSession, actor: Actor, wanted: Wanted, rules: Waiv
     Needs the platform's session.
 
     Raises:
-        ApprovalRequired: it is above the limit, and no operator has approved it.
         NotWaivable: the amount differs; or of `paid` some is held back or frozen, or it is enough for a payout; or
             credits can be converted.
-        OrganizationSuspended, OrganizationClosed: nothing is waived for it.
-        IdempotencyConflict: the command waived something else.
         Invalid: there are no such earnings, or they can only be converted or paid out.
     """
     # Whoever takes earnings holds it, so they only grow until this ends.
@@ -175,7 +169,6 @@ def _above(wanted: Wanted, by_hand: ByHand) -> dict[str, object] | None:
 
 
 async def _transfer(session: AsyncSession, wanted: Wanted) -> Transfer | None:
-    """Return the transfer that the command has made."""
     return await Transfers(await driver_connection(session), wanted.income).by_key(wanted.key)
 
 
@@ -211,7 +204,6 @@ def _postings(
 async def _expired(
     session: AsyncSession, org_id: str, kind: EarningsKind, income: Account, days: int | None, now: datetime
 ) -> list[Posting]:
-    """Return the postings of credits that have expired as earnings, all that is left of a kind."""
     found = await earnings.lots(session, org_id, kind, days=days, at=now)
     if any(lot.is_convertible for lot in found):
         raise NotWaivable(f"Some of these {CREDIT} can be converted. Convert them first, and waive the rest.")

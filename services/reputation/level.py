@@ -27,10 +27,6 @@ async def write(
     """Write the next version of the levels, or return the one that the command wrote.
 
     It applies to quotes and contracts that are made later, and at once to what may be funded.
-
-    Raises:
-        Invalid: `reputation.levels_invalid`.
-        IdempotencyConflict: the command wrote another one.
     """
     check(tuple(levels), usual_commission_bps, usual_hold_back)
     await lock_command(session, command_id)
@@ -56,9 +52,6 @@ async def refuse_exposure(session: AsyncSession, terms: Terms, *, lock: bool) ->
 
     With `lock` no other escrow for that payee is funded until the transaction ends, so that concurrent ones cannot pass
     the limit together; without it the answer is preliminary. Needs the platform's role.
-
-    Raises:
-        ExposureLimit: with the limit, and what is left of it.
     """
     held_to = await level.of_organization(session, terms.payee_org_id)
     if held_to is None or terms.currency not in held_to.exposure_limits:

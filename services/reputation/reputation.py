@@ -207,11 +207,6 @@ async def give_feedback(
 
     Raises:
         NotFound: there is no such contract for the actor, or an agent's key is not named in it.
-        Conflict: `reputation.own_agent`, `reputation.related`, `reputation.not_settled`, `reputation.already_given`,
-            `reputation.window_closed`.
-        OrganizationSuspended, OrganizationClosed: the client's organization.
-        Invalid: a rating or a dimension, see `facts.feedback`.
-        IdempotencyConflict: the command gave another one.
     """
     said = facts.feedback(ratings)
     contract = await contracts.find(session, contract_id)
@@ -294,10 +289,6 @@ async def change_feedback(
     Raises:
         NotFound: there is no such feedback of the actor's organization, or an agent's key is not named in its contract.
         Forbidden: an agent's key would replace a person's feedback.
-        Conflict: `reputation.window_closed`, its window is over, it was changed before, or it was voided.
-        OrganizationSuspended, OrganizationClosed: the client's organization.
-        Invalid: a rating or a dimension, see `facts.feedback`.
-        IdempotencyConflict: the command changed it otherwise.
     """
     said = facts.feedback(ratings)
     row = await reputation.feedback(session, feedback_id)
@@ -337,11 +328,7 @@ async def change_feedback(
 async def report(
     session: AsyncSession, actor: Actor, agent_id: str, agent_org_id: str, fact: Fact, *, at: datetime
 ) -> ReputationEventRow:
-    """Record an operator's report about an agent, once by its key. Needs the platform's session.
-
-    Raises:
-        IdempotencyConflict: something else was reported under this key.
-    """
+    """Record an operator's report about an agent, once by its key. Needs the platform's session."""
     about = About(
         agent_id=agent_id,
         agent_org_id=agent_org_id,

@@ -91,7 +91,6 @@ async def put(
     What is proposed by what was set before expires.
 
     Raises:
-        Conflict: `allocation.no_budget`, the project has no open budget in the currency.
         Invalid: its budget is on the lowest level, so no agent's can be below it.
     """
     await lock_command(session, f"allocation:{project_id}")
@@ -226,13 +225,7 @@ async def end_raise(session: AsyncSession, actor: Actor, project_id: str, *, bef
 
 
 async def accept(session: AsyncSession, actor: Actor, allocation_id: str, *, now: datetime) -> Allocation:
-    """Apply what was proposed; what was applied before is returned.
-
-    Raises:
-        NotFound: there is none.
-        Conflict: `allocation.expired`, its time to be accepted is over; `allocation.stale`, a budget was changed since;
-            `allocation.no_budget`.
-    """
+    """Apply what was proposed; what was applied before is returned."""
     row = await allocations.get(session, allocation_id, lock=True)
     if row.status == AllocationStatus.APPLIED:
         return row
@@ -341,7 +334,6 @@ async def _divided(
 async def _spent(
     session: AsyncSession, budgets: Sequence[SpendControl], day: tuple[datetime, datetime], now: datetime
 ) -> set[UUID]:
-    """Return which budgets have nothing left in a longer window, all day."""
     return {
         control_id
         for control_id, states in (await budget_states(session, budgets, now)).items()
@@ -431,9 +423,6 @@ async def _apply(session: AsyncSession, actor: Actor, row: Allocation, now: date
     """Write a version of each budget that changes, in the caller's transaction, whose lock of the row makes it once.
 
     Agents that have left the project since get nothing.
-
-    Raises:
-        Conflict: `allocation.no_budget`; `allocation.stale`, a budget is not what it was when the day was divided.
     """
     # As every writer of controls, before they are read: nobody changes them meanwhile.
     credits = accounts.org_credits(row.org_id)
@@ -503,11 +492,7 @@ def _kept_back(budget: SpendControl) -> int:
 
 
 async def project_budget(session: AsyncSession, org_id: str, project_id: str, currency: str) -> SpendControl:
-    """Return the open budget of a project in a currency.
-
-    Raises:
-        Conflict: `allocation.no_budget`.
-    """
+    """Return the open budget of a project in a currency."""
     found = await allocations.budgets_of(session, org_id, SubjectKind.PROJECT, [project_id], currency)
     if project_id not in found:
         raise AllocationNoBudget(_NO_BUDGET.format(currency=currency))

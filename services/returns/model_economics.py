@@ -88,7 +88,6 @@ async def compare(
 
 
 def _pairs(runs: Iterable[Cell], currency: str) -> list[tuple[Choice, Choice]]:
-    """Return each pair of the models with the most runs, both ways."""
     counted: dict[str, int] = {}
     for cell in runs:
         if cell.model is not None and cell.currency == currency:

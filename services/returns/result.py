@@ -28,9 +28,6 @@ async def record(session: AsyncSession, result: Result, *, now: datetime) -> Rec
     """Record a result once for its organization, source and reference. Needs the platform's role.
 
     It is the outcome of the routing decision of its run, unless an agent has reported it.
-
-    Raises:
-        IdempotencyConflict: another result has its reference.
     """
     recorded = Recorded(*await results.add(session, new_id("res"), result, now=now))
     if not recorded.is_new and any(getattr(recorded.row, name) != value for name, value in asdict(result).items()):

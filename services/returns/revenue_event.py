@@ -89,7 +89,6 @@ async def report(session: AsyncSession, actor: Actor, wanted: Report, *, now: da
     Raises:
         Invalid: of the books, or of another time.
         NotFound: the organization has no such agent or project.
-        Conflict: `revenue.exists`, something else was reported under the reference.
     """
     check_report(wanted.source, wanted.occurred_at, now)
     await _check_whose(session, wanted.org_id, [(wanted.agent_id, wanted.project_id)])
@@ -140,8 +139,6 @@ async def confirm(
 
     Raises:
         NotFound: there is none.
-        NotReported: it does not wait for it.
-        Forbidden: `approval.own`, `session.by_link`.
     """
     row = await _decided(session, actor, event_id, RevenueStatus.CONFIRMED, amount_minor)
     if row.status == RevenueStatus.CONFIRMED:
@@ -166,9 +163,7 @@ async def take_back(session: AsyncSession, actor: Actor, event_id: str, *, rever
 
     Raises:
         NotFound: there is none.
-        NotReported: it is not confirmed, or of the books, which take back by themselves.
         Invalid: more than came in.
-        Forbidden: `session.by_link`.
     """
     refuse_by_link(actor, "change revenue")
     row = await _of(session, actor, event_id)
@@ -191,7 +186,6 @@ async def settle(
 
     Raises:
         Invalid: of the books; a reference is there twice, or more is taken back than came in.
-        Forbidden: `approval.own`, `session.by_link`; then no line is taken.
     """
     refuse_by_link(actor, "confirm revenue")
     check_source(source)
@@ -234,9 +228,7 @@ async def share(
 
     Raises:
         NotFound: there is none, or the organization has no such agent or project.
-        Conflict: `revenue.stale`, the shares were set meanwhile.
         Invalid: as `domain.returns.revenue_event.shares`.
-        Forbidden: `session.by_link`.
     """
     refuse_by_link(actor, "share revenue")
     row = await _of(session, actor, event_id)

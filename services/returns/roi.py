@@ -40,9 +40,6 @@ async def nights(
         until: the day after the last one. The caller leaves out days that can still be refunded.
         currency: of the amounts, in minor units.
         now: the time: today is converted at its rate.
-
-    Raises:
-        Invalid: `analytics.no_rate`, of the currency itself; `analytics.too_much`; the period is too long.
     """
     costs, revenue, left_out = await _rows(session, org_id, since, until, currency, now, decides=True)
     return roi.nights(costs, revenue, project_id=project_id), left_out
@@ -62,9 +59,6 @@ async def figures(
     """Return the figures of each agent, project or model, or of the organization, by margin, the highest first.
 
     The period is that of `nights`, and so is the revenue. `weekly` says whether the trend is by week or by day.
-
-    Raises:
-        Invalid: as `nights`.
     """
     costs, revenue, _ = await _rows(session, org_id, since, until, currency, now, decides=True)
     return await aside(roi.figures, scope, costs, revenue, of=org_id, since=since, until=until, weekly=weekly)
@@ -143,9 +137,6 @@ async def unrated(rates: Rates, wanted: Iterable[tuple[str, datetime]]) -> tuple
     """Load the rates of assets at moments, and return the assets that have none: amounts in them are left out.
 
     Credits have none in money: their list price is not what was paid for them.
-
-    Raises:
-        Invalid: `analytics.no_rate`, there is no rate for the currency itself.
     """
     moments, left_out = defaultdict[str, set[datetime]](set), list[str]()
     for asset, at in wanted:

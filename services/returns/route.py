@@ -97,11 +97,6 @@ async def decide(
     The rows read are those of the candidates, the budgets, the lots that the dearest candidate would take, and one
     earlier decision, however many decisions there were. All amounts are converted at one price of a credit. No money
     moves. Needs the platform's session.
-
-    Raises:
-        Conflict: `routing.run_decided`, the agent, or nobody, has a decision for the run and this kind of task.
-        Invalid: `analytics.no_rate`, what is left of the budget cannot be converted.
-        IdempotencyConflict: the command stands for another question.
     """
     row = _new(question, decided_by, command_id, now)
     await lock_command(session, command_id)
@@ -142,9 +137,6 @@ async def record_outcome(session: AsyncSession, row: RoutingDecision, outcome: O
     """Write the outcome of a decision and add it to the sums, once; the same one again changes nothing.
 
     The caller has locked the decision.
-
-    Raises:
-        Conflict: `routing.no_choice`, nothing was chosen; `routing.outcome_exists`, it has another outcome.
     """
     if row.choice is None:
         raise RoutingNoChoice("The decision has no choice, so it has no outcome.")

@@ -51,8 +51,6 @@ async def create(
 
     Raises:
         Invalid: the stages are wrong; it names the field.
-        Conflict: `spend_control.exists`, the agent has a budget in the currency.
-        IdempotencyConflict: the command began another one.
     """
     await lock_command(session, command_id)
     checked(wanted.stages, wanted.amount_minor)
@@ -143,7 +141,6 @@ def stages_of(row: Trial) -> Sequence[Stage]:
 
 
 async def _shown(session: AsyncSession, row: Trial, stage: Stage, matures: timedelta, now: datetime) -> Shown:
-    """Read what a stage asks for, and no more."""
     results, lower = 0, None
     if stage.results:
         results = await trials.results(session, row.org_id, row.agent_id, row.created_at)

@@ -127,7 +127,6 @@ async def _all_seals(session: AsyncSession) -> AsyncIterator[SecretAccessSeal]:
 
 
 def _ends(last: SecretAccessSeal | None) -> tuple[int, Place, bytes]:
-    """Return the number, the place and the hash that the next seal follows."""
     if last is None:
         return 0, FIRST_PLACE, FIRST_HASH
     return last.number, (last.last_written_in, last.last_number), last.hash

@@ -44,9 +44,6 @@ async def create(
 
     Raises:
         Invalid: what is asked for is wrong, or nobody in the organization is called so; it names the field.
-        Conflict: `secret.limit_reached`.
-        IdempotencyConflict: the command made another one.
-        OperatorIssued: of the actor's key.
     """
     refuse_operator_issued(actor, await api_key.line_of(session, actor), "grant secrets")
     await lock_command(session, command_id)
@@ -98,11 +95,7 @@ async def create(
 
 
 async def revoke(session: AsyncSession, actor: Actor, org_id: str, grant_id: str, *, now: datetime) -> SecretGrant:
-    """End a grant now. Repeating it changes nothing.
-
-    Raises:
-        NotFound: the organization has no such grant.
-    """
+    """End a grant now. Repeating it changes nothing."""
     row = await grants.locked(session, org_id, grant_id)
     if row.revoked_at is None:
         row.revoked_at, row.revoked_by = now, actor.qualified()

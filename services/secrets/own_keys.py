@@ -26,7 +26,6 @@ class OwnKeys:
     """Rotates an API key of Bursar. It needs no target."""
 
     def __init__(self, database: Database, rules: KeyRules) -> None:
-        """Take the database, as the platform, and what the platform sets for keys."""
         self._database = database
         self._rules = rules
 

@@ -34,7 +34,6 @@ async def change(
 
     Raises:
         NotRotated: the secret has no rotation.
-        DomainError: what `decide` refuses.
     """
     secret = await secrets.locked(session, secret_id)
     held = await rotations.state(session, secret)
@@ -73,9 +72,7 @@ async def supply(
     """Take the value that a person has set at the target, as a pending version. A repeated command changes nothing.
 
     Raises:
-        OperatorIssued: of the actor's key.
         RotationUnderWay, Invalid, NotRotated: see `domain.secrets.rotation.supplied`.
-        Conflict: `secret.limit_reached`, `secret.not_configured`. Unavailable: `secret.unavailable`.
     """
     wanted = service.Wanted(org_id=row.org_id, path=row.path, kind=SecretKind(row.kind))
     async with database.platform() as session:
@@ -238,22 +235,14 @@ async def fail(
 
 
 async def stop(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> None:
-    """Give up the value that is on its way, for the secret's owner; the target is put back by the run.
-
-    Raises:
-        RotationUnderWay: no value is on its way.
-    """
+    """Give up the value that is on its way, for the secret's owner; the target is put back by the run."""
     await change(session, secret_id, lambda _, held: rules.stopped(held, "It was stopped on request.", now), now)
     secret = await secrets.locked(session, secret_id)
     await audit.record(session, actor, "secret.rotation_stopped", secret_id, {"path": secret.path}, secret.org_id)
 
 
 async def give_up(session: AsyncSession, actor: Actor, secret_id: str, now: datetime) -> None:
-    """Destroy what cannot be put back or revoked, because a person has done it; the step that is due then ends it.
-
-    Raises:
-        RotationUnderWay: nothing has failed.
-    """
+    """Destroy what cannot be put back or revoked, because a person has done it; the step that is due then ends it."""
     after = await change(session, secret_id, lambda _, held: rules.given_up(held, now), now)
     secret = await secrets.locked(session, secret_id)
     await audit.record(session, actor, "secret.rotation_given_up", secret_id, {"path": secret.path}, secret.org_id)
@@ -265,10 +254,6 @@ async def destroy(session: AsyncSession, actor: Actor, secret_id: str, number: i
     """Destroy a version for its owner; None where it is revoked at the target first: see `rules.ended_early`.
 
     The caller then has the backend destroy the returned place, or the run read the books.
-
-    Raises:
-        RotationUnderWay: the rotation needs the version.
-        NotFound: the secret has no such version.
     """
     secret = await secrets.locked(session, secret_id)
     held = await rotations.state(session, secret)

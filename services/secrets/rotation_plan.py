@@ -17,11 +17,7 @@ from repositories.secrets import rotation as rotations
 
 
 def check(document: Mapping[str, Any], kind: SecretKind, hosts: Collection[str]) -> None:
-    """Refuse a document that does not fit a secret.
-
-    Raises:
-        Invalid: see `domain.secrets.rotation_plan.check_plan`.
-    """
+    """Refuse a document that does not fit a secret."""
     if document != OFF:
         check_plan(Plan.of(document), kind, hosts)
 
@@ -36,12 +32,7 @@ async def stored(session: AsyncSession, secret: Secret, now: datetime) -> None:
 
 
 async def plan(session: AsyncSession, secret: Secret, document: Mapping[str, Any], now: datetime) -> None:
-    """Set how a secret is rotated, or with `OFF` that it is not; the caller has locked it, and set its hosts.
-
-    Raises:
-        RotationUnderWay: a value is on its way, or the version before is not revoked yet.
-        Invalid: the plan does not fit the secret.
-    """
+    """Set how a secret is rotated, or with `OFF` that it is not; the caller has locked it, and set its hosts."""
     held = await rotations.state(session, secret)
     if held is not None and dict(document) == secret.rotation:
         return

@@ -116,23 +116,13 @@ class Opened:
     stored: Stored
 
     def require(self) -> Place:
-        """Return the place of what was opened. Call it after the transaction, or the refusal has no entry.
-
-        Raises:
-            DomainError: the refusal that the outcome is.
-        """
+        """Return the place of what was opened. Call it after the transaction, or the refusal has no entry."""
         if self.place is None:
             raise refusal(self.outcome)
         return self.place
 
     async def value(self, secrets: Secrets) -> bytes:
-        """Return the value. Call it after the transaction: the backend may be outside.
-
-        Raises:
-            DomainError: the refusal that the outcome is.
-            Conflict: `secret.unopened`, it cannot be opened here; `secret.not_configured`.
-            BackendUnavailable: `secret.unavailable`.
-        """
+        """Return the value. Call it after the transaction: the backend may be outside."""
         place = self.require()
         try:
             return await secrets.backend(self.backend).read(place, self.stored)
@@ -169,10 +159,6 @@ async def put(
 
     Raises:
         Invalid: the path or the kind is wrong, or there is no value of a secret that is new.
-        Conflict: `secret.limit_reached`, `secret.not_configured`.
-        BackendUnavailable: `secret.unavailable`.
-        IdempotencyConflict: the command made a version of another secret.
-        OperatorIssued: of the actor's key: hosts and the target of a rotation are ways to the value.
     """
     async with database.platform() as session:
         refuse_operator_issued(actor, await api_key.line_of(session, actor), "change secrets")
@@ -218,8 +204,6 @@ async def reserve(
 
     Raises:
         Invalid: the path or the kind is wrong, or is not the kind of the secret there.
-        Conflict: `secret.limit_reached`, of secrets of the organization or of versions of the secret.
-        IdempotencyConflict: the command made a version of another secret.
     """
     check_path(wanted.path)
     check_kind(wanted.path, wanted.kind)
@@ -327,11 +311,7 @@ async def _make_room(session: AsyncSession, secret: Secret, number: int, usable_
 async def promote(
     session: AsyncSession, secret_id: str, number: int, *, usable_until: datetime, now: datetime
 ) -> Secret:
-    """Make a version the current one; the one before can be opened until a time. Repeating it changes nothing.
-
-    Raises:
-        Conflict: `secret.no_version`, there is no such version, or it is retired or destroyed.
-    """
+    """Make a version the current one; the one before can be opened until a time. Repeating it changes nothing."""
     secret = await rows.locked(session, secret_id)
     row = await rows.version(session, secret_id, number)
     if row is None or row.status in (VersionStatus.RETIRED.value, VersionStatus.DESTROYED.value):
@@ -346,11 +326,7 @@ async def promote(
 
 
 async def retire(session: AsyncSession, secret_id: str, number: int, *, now: datetime) -> None:  # noqa: ARG001
-    """End the use of a version that is pending or previous. Repeating it changes nothing.
-
-    Raises:
-        Conflict: `secret.current`, it is the current one.
-    """
+    """End the use of a version that is pending or previous. Repeating it changes nothing."""
     await rows.locked(session, secret_id)
     row = await rows.version(session, secret_id, number)
     if row is None or row.status in (VersionStatus.RETIRED.value, VersionStatus.DESTROYED.value):

@@ -66,10 +66,6 @@ async def begin(session: AsyncSession, asked: Opening, *, command_id: str, now: 
     """Open a secret for a use, whose id is `asked.reference`, and write the use.
 
     A refusal is a result, which has its entry once the transaction commits. The session is the platform's.
-
-    Raises:
-        Used: the command has used a secret before. The caller rolls back, so that nothing is counted twice.
-        OrganizationSuspended, OrganizationClosed: the organization is, so that it calls nobody, also where it is free.
     """
     await organization.refuse_stopped(session, asked.org_id)
     opened = await secret.open(session, asked, now=now)
@@ -97,11 +93,7 @@ async def begin(session: AsyncSession, asked: Opening, *, command_id: str, now: 
 
 
 async def refuse_used(session: AsyncSession, command_id: str) -> None:
-    """Refuse a command that has used a secret before.
-
-    Raises:
-        Used: it has; `state`, `status_code` and `cost` say what is known.
-    """
+    """Refuse a command that has used a secret before."""
     row = await uses.of_command(session, command_id)
     if row is not None:
         raise SecretUsed(

@@ -36,13 +36,8 @@ async def issue(session: AsyncSession, actor: Actor, key: ApiKey, rules: KeyRule
 
     Raises:
         NotFound: there is no such organization, or no such agent of it.
-        OrganizationClosed: it has been closed.
-        AgentRetired: the agent is retired.
         Unauthenticated, SessionEnded: the actor's own key or session has ended.
         Forbidden: the key would outlive the actor's own, or avoid its spend control.
-        Conflict: `principal.exists` or `api_key.limit_reached`.
-        EntitlementMissing: all seats of the plan are taken.
-        IdempotencyConflict: the command made another one.
     """
     org_id = key.org_id
     await _check_references(session, org_id, key.agent_id)
@@ -143,7 +138,6 @@ async def _refuse_beside_limited(session: AsyncSession, actor: Actor) -> None:
 
 
 async def _alert_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
-    """Alert the organization of a key that another person made for a signatory; returns whether it is one."""
     if key.org_id is None or not await signatories.is_named(session, key.org_id, key.principal):
         return False
     await alert.raise_alert(

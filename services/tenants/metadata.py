@@ -71,12 +71,6 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
         actor: who changes it, and may.
         wanted: the change.
         row: the object where it counts its changes itself.
-
-    Raises:
-        PreconditionFailed: the object is of another version.
-        Invalid: the metadata is not allowed.
-        ExternalIdTaken: another object has the id.
-        IdempotencyConflict: the command has made another change.
     """
     own = await written.get(session, wanted.object_id, wanted.org_id)
     if own is not None and own.command_id == wanted.command_id:
@@ -113,7 +107,6 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
 
 
 def _is_as(wanted: Change, own: ObjectMetadata, row: Versioned | None) -> bool:
-    """Return whether an object already is as a change would make it."""
     written = wanted.written
     return (
         written.get("external_id", own.external_id) == own.external_id
@@ -123,7 +116,6 @@ def _is_as(wanted: Change, own: ObjectMetadata, row: Versioned | None) -> bool:
 
 
 def _set(row: Versioned | None, columns: Mapping[str, Any]) -> bool:
-    """Set columns of a row, and return whether one of them was different."""
     different = [name for name, value in columns.items() if getattr(row, name) != value]
     for name in different:
         setattr(row, name, columns[name])

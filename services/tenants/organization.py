@@ -45,13 +45,7 @@ async def create(
     referred_by: str | None,
     now: datetime,
 ) -> tuple[Organization, bool]:
-    """Insert an organization with its signup bonus, or return the one that this command made; and whether it is new.
-
-    Raises:
-        Invalid: there is no such referring organization.
-        ExternalIdTaken: another organization has the id.
-        IdempotencyConflict: the command made another organization.
-    """
+    """Insert an organization with its signup bonus, or return the one that this command made; and whether it is new."""
     row, is_new = await add(session, actor, wanted)
     if is_new:
         await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus_minor, now=now)
@@ -62,11 +56,7 @@ async def create(
 
 
 async def add(session: AsyncSession, actor: Actor, wanted: Organization) -> tuple[Organization, bool]:
-    """Insert an organization that has nothing yet, or return the one that this command made; and whether it is new.
-
-    Raises:
-        IdempotencyConflict: the command made another organization.
-    """
+    """Insert an organization that has nothing yet, or return the one that this command made; and whether it is new."""
     row, is_new = await organizations.add(session, wanted)
     if is_new:
         await audit.record(session, actor, "organization.create", row.id, {"name": row.name, "tier": row.tier}, row.id)
@@ -90,7 +80,6 @@ async def suspend(
     `await_charges` after the commit. Needs a session of the platform that does nothing else.
 
     Raises:
-        NotFound: there is no such organization.
         OrganizationClosed: it has been closed.
     """
     row = await organizations.lock_whole(session, organization_id)
@@ -114,7 +103,6 @@ async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, n
     """Resume a suspended organization. Idempotent. Needs the platform's session.
 
     Raises:
-        NotFound: there is no such organization.
         OrganizationClosed: it has been closed.
     """
     row = await organizations.lock_whole(session, organization_id)
@@ -136,7 +124,6 @@ async def close(
     the platform's session.
 
     Raises:
-        NotFound: there is no such organization.
         OrganizationNotEmpty: something is left.
     """
     # The first lock, as in every deployment or new endpoint; rows that refer to the organization can still be written.

@@ -52,8 +52,6 @@ async def invite(
         now: the time.
 
     Raises:
-        Conflict: `principal.exists`, there is a principal of that name, or it was invited with another role.
-        RateLimited: `invitation.exhausted`.
         Unauthenticated, SessionEnded, NotFound, OrganizationClosed, EntitlementMissing, IdempotencyConflict: as for a
             key.
     """

@@ -64,10 +64,6 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
 
     Raises:
         NotFound: there is no such organization, or no such agent of it.
-        OrganizationClosed: it has been closed.
-        AgentRetired: the agent is retired.
-        Conflict: `principal.exists`.
-        EntitlementMissing: the principal has no key, and all seats of the plan are taken.
     """
     organization = await organizations.get(session, link.org_id)
     await organizations.refuse_closed(session, link.org_id)
@@ -121,8 +117,6 @@ async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple
     Raises:
         Unauthenticated: there is no such link.
         LinkGone: it was used, has expired or was ended.
-        OrganizationClosed: its organization has been closed.
-        Conflict: `principal.exists`, its principal has got a key of another role or agent.
     """
     link = await sessions.link(session, link_id)
     if link is None:
@@ -143,8 +137,6 @@ async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetim
     Raises:
         Unauthenticated: there is no such link.
         LinkGone: it was used, has expired or was ended.
-        OrganizationClosed: its organization has been closed.
-        Conflict: `principal.exists`, its principal has got a key of another role or agent.
     """
     link, _ = await open_link(session, link_id, now)
     # Locked, because a key of another role could be issued meanwhile, or a person be revoked.

@@ -17,12 +17,7 @@ DEFAULT_NAME = "Calls of models at cost"
 
 
 async def create(session: AsyncSession, actor: Actor, row: MeterRow) -> MeterRow:
-    """Insert a meter, or return the one that this command made.
-
-    Raises:
-        IdempotencyConflict: the command made another one.
-        Conflict: `meter.exists`, there is an open one of that name, or `meter.limit_reached`.
-    """
+    """Insert a meter, or return the one that this command made."""
     made, is_new = await meter.add(session, row)
     if is_new:
         await audit.record(session, actor, "meter.create", made.id, {"name": made.name}, actor.org_id)
@@ -55,12 +50,7 @@ async def charge_by_default(session: AsyncSession, actor: Actor, event_type: str
 
 
 async def charge(session: AsyncSession, actor: Actor, meter_id: str, *, now: datetime) -> MeterRow:
-    """Charge what a meter counts from now on. Idempotent.
-
-    Raises:
-        NotFound: there is no such meter.
-        Conflict: `meter.closed`.
-    """
+    """Charge what a meter counts from now on. Idempotent."""
     is_new = await meter.mark_charged(session, meter_id, now)
     row = await meter.get(session, meter_id)
     if is_new:
@@ -74,7 +64,6 @@ async def close(session: AsyncSession, actor: Actor, meter_id: str, *, now: date
     """Close a meter: it counts nothing more. Idempotent.
 
     Raises:
-        NotFound: there is no such meter.
         Forbidden: it is charged, and the actor is no operator.
     """
     if await meter.close(session, meter_id, now, may_be_charged=actor.is_platform):

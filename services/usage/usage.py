@@ -63,10 +63,6 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
         session: of the platform.
         delivery: the sender.
         documents: parsed CloudEvents.
-
-    Raises:
-        OrganizationClosed: the organization is closed. An open one is not closed before the transaction ends.
-        TooManyReadings: the meters of the organization would read too many values of them. Send fewer.
     """
     sent = [_read(delivery, document) for document in documents]
     digests = [

@@ -248,7 +248,6 @@ async def _paid(
 
 
 def _rest(work: _Charging, due: Due, charge: EventCharge) -> EventCharge:
-    """Return what spends have not paid of a charge."""
     paid = None if due.digest is None else work.paid.get(due.digest)
     if paid is None:
         return charge
@@ -348,7 +347,6 @@ async def void(
 
     Raises:
         NotFound: the organization has no such event that is charged.
-        NotVoidable: it does not wait for an operator, or reports the use of an agent that can still be charged.
     """
     # The lock that `charge_due` takes, so no run is charging the event now. Uses of agents are charged under the lock
     # of their row only.

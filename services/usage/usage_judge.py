@@ -126,12 +126,7 @@ class Context:
 async def context_of(
     session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
 ) -> Context:
-    """Read the context of all events of one request. The organization cannot be closed before the transaction ends.
-
-    Raises:
-        OrganizationClosed: the organization is closed.
-        TooManyReadings: the meters of the organization would read too much of them.
-    """
+    """Read the context of all events of one request. The organization cannot be closed before the transaction ends."""
     held = await billing_terms.holding_while_open(session, delivery.org_id, delivery.at)
 
     attributes = [each.attributes for each in events]

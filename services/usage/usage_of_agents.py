@@ -108,11 +108,7 @@ async def unpaid_agents(
 
 
 def reported_use(event: UsageEvent, sold: Mapping[str, Priced | DomainError]) -> ReportedUse | None:
-    """Return the use that an event reports; None if it reports none, or a spend has paid it already.
-
-    Raises:
-        Invalid, NotFound, Forbidden, Conflict: the agent is not sold to the organization, or has no such meter.
-    """
+    """Return the use that an event reports; None if it reports none, or a spend has paid it already."""
     agent_id = event.get(PAYEE)
     if agent_id is None or event.get("spend_id") is not None:
         return None

@@ -116,7 +116,6 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         self._events = [each for each in self._events if each not in marked]
 
     async def _look(self) -> None:
-        """Read the subscription at the provider, and book what is new."""
         events = tuple(self._events)
         self._look_wanted = False
         says = await self._asked(SubscriptionActivities.look, "ask the provider how it stands")

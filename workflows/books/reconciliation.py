@@ -77,7 +77,6 @@ class ReconciliationWorkflow:
         return result
 
     async def _fetch(self, start: ReconciliationInput) -> FetchedStatement:
-        """Read the statement, or return why it cannot be read."""
         try:
             return await workflow.execute_activity_method(
                 ReconciliationActivities.fetch_statement,

@@ -36,7 +36,6 @@ class ReferenceRatesWorkflow:
 
 
 def _details(noted: NotedReferenceRates) -> str:
-    """Render the result for operators."""
     if noted.day is None:
         return "No file is set up: BURSAR_REFERENCE_RATES_URL."
     if not noted.count:

@@ -57,7 +57,6 @@ async def _batch(
 
 
 async def _step(method: Callable[[A, BatchStep], Awaitable[BatchDone]], summary: str, result: str) -> BatchDone:
-    """Do a batch that takes one step: the next run finds the rest."""
     options = local_activity(summary, timeout=timedelta(seconds=30))
     done = await workflow.execute_local_activity_method(method, BatchStep(now=workflow.now()), **options)
     workflow.set_current_details(result.format(count=done.count))

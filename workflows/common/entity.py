@@ -33,10 +33,10 @@ class Input(Protocol):
     """What starts or continues a run."""
 
     @property
-    def resume(self) -> bool: ...  # noqa: D102
+    def resume(self) -> bool: ...
 
     @property
-    def signals(self) -> int: ...  # noqa: D102
+    def signals(self) -> int: ...
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self: ...  # noqa: D102
 
@@ -45,10 +45,10 @@ class State(Protocol):
     """What the books hold; version 0 is the state before the first event."""
 
     @property
-    def version(self) -> int: ...  # noqa: D102
+    def version(self) -> int: ...
 
     @property
-    def status(self) -> StrEnum: ...  # noqa: D102
+    def status(self) -> StrEnum: ...
 
     def has_done(self, command_id: str) -> bool: ...  # noqa: D102
 
@@ -57,7 +57,7 @@ class Command(Protocol):
     """What the update of a command carries."""
 
     @property
-    def command_id(self) -> str: ...  # noqa: D102
+    def command_id(self) -> str: ...
 
     def check(self) -> None: ...  # noqa: D102
 
@@ -69,10 +69,10 @@ class Recorded(Protocol[StateCo]):
     """The outcome of a write."""
 
     @property
-    def declined(self) -> Declined | None: ...  # noqa: D102
+    def declined(self) -> Declined | None: ...
 
     @property
-    def stored(self) -> StateCo | None: ...  # noqa: D102
+    def stored(self) -> StateCo | None: ...
 
 
 In = TypeVar("In", bound=Input)
@@ -316,7 +316,6 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         return self._result()
 
     async def _answer(self, act: Callable[[], Awaitable[None]]) -> R:
-        """Do what a command asks for in its turn, and return its answer."""
         with with_version(self.version):
             await self._turn(act)
         return self._result()

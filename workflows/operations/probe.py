@@ -46,7 +46,6 @@ class ProbeWorkflow:
     """
 
     def __init__(self) -> None:
-        """Begin with nothing done."""
         self._steps: list[ProbeStepTime] = []
         self._failed: str | None = None
         self._why: str | None = None

@@ -144,7 +144,6 @@ class PaymentAtProvider(PaymentRecord):
         return ProviderActivities.retrieve, "look", "ask the provider"
 
     async def _take_approved(self) -> None:
-        """Capture what the payer has approved at the provider. Each approval has a key of its own."""
         ask = self._ask("take", str(self._state.version))
         answer = await errand.ask(
             ProviderActivities.confirm, ask, "capture what the payer approved", give_up_after=LOOK_GIVES_UP_AFTER
@@ -186,7 +185,6 @@ class PaymentAtProvider(PaymentRecord):
             await self._record([commands.request_cancel(self._state, by=WORKFLOW, at=workflow.now(), why=why)])
 
     async def _book(self, answer: ProviderResponse, *, handled: Sequence[str], ended_by: Cancellation | None) -> None:
-        """Write the events that bring the books from any state to the snapshot."""
         assert answer.snapshot is not None
         self._lookups = 0
         self._polled_at = now = workflow.now()

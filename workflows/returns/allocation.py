@@ -123,7 +123,6 @@ class AllocationWorkflow:
 
 
 def _details(start: AllocationInput, seen: AllocationSeen, refused: str | None) -> str:
-    """Render the allocation for operators."""
     lines = [f"**{seen.outcome}** · {seen.total or 'nothing'} for {start.night}, project {start.project_id}", ""]
     lines += [f"- {as_markdown(line)}" for line in seen.lines]
     if seen.agents > len(seen.lines):

@@ -41,7 +41,6 @@ class UsageChargesWorkflow:
 
 
 def _details(progress: UsageCharging) -> str:
-    """Render the run's progress for operators."""
     return "\n".join(
         (
             f"Usage events due at {progress.due_before:%H:%M:%S} UTC",

@@ -19,7 +19,6 @@ class CounterpartyView(ResponseModel):
 
     @classmethod
     def of(cls, name: str) -> Self:
-        """Show a counterparty."""
         return cls(type="own", account=name) if "/" in name else cls(type=name, account=None)
 
 
@@ -48,7 +47,6 @@ class StatementLineView(ResponseModel):
 
     @classmethod
     def of(cls, line: StatementLine, asset: str) -> Self:
-        """Show a line."""
         return cls.from_row(
             line,
             id=line.transfer_id,
@@ -86,7 +84,6 @@ class AccountBalanceView(ResponseModel):
 
     @classmethod
     def of(cls, found: AccountBalance) -> Self:
-        """Show a balance."""
         return cls(account=found.path, currency=found.asset, balance=format_amount(found.balance, found.asset))
 
 

@@ -30,7 +30,6 @@ class TrialBalanceLineView(ResponseModel):
 
     @classmethod
     def of(cls, one: LineSum, first: date, last: date) -> Self:
-        """Show a line."""
         opening, closing = debit_credit(one.opening_minor), debit_credit(one.closing_minor)
         asked = {"start_date": first, "end_date": last, "line": one.line, "currency": one.asset}
         return cls(
@@ -60,7 +59,6 @@ class TrialBalanceTotalView(ResponseModel):
 
     @classmethod
     def of(cls, sums: Sequence[LineSum], asset: str) -> Self:
-        """Add up the lines of an asset."""
         ours = [one for one in sums if one.asset == asset]
         opening = [debit_credit(one.opening_minor) for one in ours]
         closing = [debit_credit(one.closing_minor) for one in ours]
@@ -85,7 +83,6 @@ class TrialBalanceView(ResponseModel):
 
     @classmethod
     def of(cls, first: date, last: date, sums: Sequence[LineSum]) -> Self:
-        """Show the sums of a period."""
         return cls(
             start_date=first,
             end_date=last,
@@ -109,7 +106,6 @@ class SectionView(ResponseModel):
 
     @classmethod
     def of(cls, section: Section, asset: str) -> Self:
-        """Show a section."""
         lines = [
             StatementSectionLineView(line=line, amount=format_amount(minor, asset)) for line, minor in section.lines
         ]
@@ -176,7 +172,6 @@ class BalanceSheetView(ResponseModel):
 
     @classmethod
     def of(cls, day: date, sums: Sequence[LineSum]) -> Self:
-        """Show the sums up to a day."""
         found = [(asset, balance_sheet(sums, asset)) for asset in assets_of(sums)]
         shown = [
             CurrencySheetView(
@@ -214,7 +209,6 @@ class JournalTransferView(ResponseModel):
 
     @classmethod
     def of(cls, transfer: JournalTransfer) -> Self:
-        """Show a transfer."""
         entries = []
         for entry in transfer.entries:
             debit, credit = debit_credit(entry.amount_minor)

@@ -38,7 +38,6 @@ class ActionCostView(ResponseModel):
 
     @classmethod
     def of(cls, cost: Cost) -> "ActionCostView":
-        """Show a cost."""
         return cls.from_row(cost, cost=format_amount(cost.cost_minor, CREDIT))
 
 
@@ -65,7 +64,6 @@ class CostVersionView(ResponseModel):
 
     @classmethod
     def of(cls, row: ActionCost, *, with_author: bool) -> "CostVersionView":
-        """Show a row."""
         return cls.from_row(
             row,
             cost=None if row.cost_minor is None else format_amount(row.cost_minor, CREDIT),

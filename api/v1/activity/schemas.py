@@ -33,8 +33,6 @@ class ChangeOfAssetView(ResponseModel):
 
     @classmethod
     def of(cls, change: Change) -> Self:
-        """Show a change."""
-
         def shown(amount_minor: int) -> str:
             return format_amount(amount_minor, change.asset)
 
@@ -67,7 +65,6 @@ class FactObjectView(ResponseModel):
 
     @classmethod
     def of(cls, cause: Cause) -> Self:
-        """Show what a fact was about."""
         priced = cause.amount_minor is not None and cause.currency is not None
         return cls.from_row(
             cause,
@@ -98,7 +95,6 @@ class FactView(ResponseModel):
 
     @classmethod
     def of(cls, fact: Fact) -> Self:
-        """Show a fact."""
         payee = None if fact.cause is None else fact.cause.payee_agent_id
         return cls.from_row(
             fact,

@@ -119,7 +119,6 @@ class ShareBounds(RequestModel):
     max: Share | None = None
 
     def bounds(self) -> Bounds:
-        """Return the bounds in ten-thousandths."""
         least, most = (None if share is None else parse_ratio(share, "A share") for share in (self.min, self.max))
         return Bounds(least, most)
 
@@ -131,7 +130,6 @@ class CountBounds(RequestModel):
     max: Whole | None = Field(default=None, ge=0, le=100)
 
     def bounds(self) -> Bounds:
-        """Return the bounds."""
         return Bounds(self.min, self.max)
 
 
@@ -304,7 +302,6 @@ MinStars = Annotated[
 
 
 def stars_e6(stars: Decimal | None) -> int | None:
-    """Return a score of five stars in millionths."""
     return None if stars is None else int(stars * STAR_E6)
 
 

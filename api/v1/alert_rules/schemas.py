@@ -53,7 +53,6 @@ class ConditionSet(RequestModel):
     period: Period | None = Field(default=None, description="For `absent_for` and `runs_out_within`: the time.")
 
     def asked(self) -> Asked:
-        """Return it for the domain to judge."""
         return Asked(
             type=self.type,
             threshold=self.threshold,
@@ -78,7 +77,6 @@ class LadderStep(RequestModel):
     model_config = example(role="admin", after="PT30M")
 
     def step(self) -> Step:
-        """Return it for the domain to judge."""
         return Step(role=self.role, after=self.after or timedelta())
 
 
@@ -90,7 +88,6 @@ class LadderStepView(ResponseModel):
 
     @classmethod
     def of_step(cls, name: str) -> "LadderStepView":
-        """Show the step of a name."""
         step = Step.named(name)
         return cls(role=step.role, after=period_text(int(step.after.total_seconds())) if step.after else None)
 
@@ -144,7 +141,6 @@ class AlertRuleSet(RequestModel):
     enabled: Flag = True
 
     def wanted(self) -> Wanted:
-        """Return it for the service to judge."""
         return Wanted(
             metric=self.metric,
             filters=self.filter,
@@ -185,7 +181,6 @@ class ConditionView(ResponseModel):
 
     @classmethod
     def of_condition(cls, condition: Condition, metric: Metric, asset: str | None) -> "ConditionView":
-        """Show a condition."""
         timed, turns = bool(condition.period_seconds), {ConditionType.CROSSES, ConditionType.CHANGES_BY}
         measured = not timed and condition.type is not ConditionType.UNUSUAL
         return cls.from_row(
@@ -223,7 +218,6 @@ class AlertRuleView(ResponseModel):
 
     @classmethod
     def of(cls, row: AlertRule) -> "AlertRuleView":
-        """Show a custom rule."""
         assert row.metric is not None
         assert row.condition is not None
         metric = METRICS[row.metric]
@@ -239,7 +233,6 @@ class AlertRuleView(ResponseModel):
 
     @classmethod
     def of_built_in(cls, rule: BuiltIn, org_id: str | None, row: AlertRule | None) -> "AlertRuleView":
-        """Show a built-in rule, with what was changed about it."""
         return cls(
             id=rule.name,
             name=rule.name,
@@ -272,7 +265,6 @@ class MetricView(ResponseModel):
 
     @classmethod
     def of(cls, metric: Metric) -> "MetricView":
-        """Show a metric."""
         return cls.from_row(
             metric,
             description=metric.sentence,

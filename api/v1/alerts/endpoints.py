@@ -150,11 +150,6 @@ async def _names(session: AsyncSession, actor: Actor, rows: Iterable[Alert]) -> 
 
 
 async def _notify_first(deps: Deps, actor: Actor, alert_id: str, silences: Callable[[Alert], bool]) -> None:
-    """Notify the organization of an alert that the actor silences, if it was not: the alert may be about them.
-
-    Raises:
-        Forbidden: it is about a key that leads back to the actor.
-    """
     async with deps.session_for(actor) as session:
         seen = await alerts.find(session, alert_id) if is_id(alert_id, "alr") else None
     if seen is not None:

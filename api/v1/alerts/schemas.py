@@ -71,7 +71,6 @@ class AlertView(ResponseModel):
 
 
 def mentioned(row: Alert) -> frozenset[str]:
-    """Return the ids that an alert mentions, with that of its organization."""
     return ids_in((row.subject, row.detail, row.org_id or ""))
 
 

@@ -107,7 +107,6 @@ class AllocationSettingView(ResponseModel):
 
     @classmethod
     def of(cls, row: AllocationSetting) -> "AllocationSettingView":
-        """Show the settings."""
         return cls.from_row(
             row,
             daily_amount=format_amount(row.daily_minor, row.currency),
@@ -138,7 +137,6 @@ class AllocationLineView(ResponseModel):
 
     @classmethod
     def of(cls, line: Line, name: str, currency: str) -> "AllocationLineView":
-        """Show a line."""
         terms = line.terms
         return cls.from_row(
             line,
@@ -177,7 +175,6 @@ class AllocationView(ResponseModel):
 
     @classmethod
     def of(cls, row: Allocation, **more: Any) -> Self:
-        """Show a row, and what more its view has."""
         return cls.from_row(
             row,
             total=format_amount(row.total_minor, row.currency),
@@ -207,7 +204,6 @@ class TrialStageSet(RequestModel):
     )
 
     def stage(self) -> Stage:
-        """Return it for the service to judge."""
         return Stage(
             due_at=self.due_at,
             share_bps=parse_ratio(self.share, "stages.share"),
@@ -235,7 +231,6 @@ class TrialCreate(RequestModel):
     stages: list[TrialStageSet] = Field(min_length=1, max_length=MAX_STAGES, description="The first due comes first.")
 
     def wanted(self) -> WantedTrial:
-        """Return it for the service to judge."""
         return WantedTrial(
             currency=self.currency,
             amount_minor=parse_amount(self.amount, self.currency),
@@ -275,7 +270,6 @@ class TrialView(ResponseModel):
 
     @classmethod
     def of(cls, row: Trial, name: str, budget_id: str) -> "TrialView":
-        """Show a trial."""
         return cls.from_row(
             row,
             agent_name=name,

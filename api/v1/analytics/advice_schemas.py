@@ -43,7 +43,6 @@ class InsightTakeView(ResponseModel):
 
     @classmethod
     def of(cls, row: InsightTake) -> "InsightTakeView":
-        """Show what was proposed."""
         policy = row.policy
         return cls.from_row(
             row,
@@ -82,7 +81,6 @@ class InsightView(ResponseModel):
 
     @classmethod
     def of(cls, insight: Insight, org_id: str, taken: InsightTake | None = None) -> "InsightView":
-        """Show advice for an organization."""
         takes: Literal["purchase_order", "payment_policy"] = (
             "purchase_order" if isinstance(insight.proposes, OrderProposal) else "payment_policy"
         )
@@ -116,7 +114,6 @@ class InsightsView(ResponseModel):
 
     @classmethod
     def of(cls, org_id: str, advice: Advice) -> "InsightsView":
-        """Show the advice for an organization."""
         spending = sorted(advice.spending.items())
         return cls(
             organization_id=org_id,

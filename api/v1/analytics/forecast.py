@@ -85,7 +85,6 @@ class ForecastView(ResponseModel):
     def of(
         cls, found: Forecasts, metric: Forecasted, *, org_id: str | None, agent_id: str | None, as_of: datetime
     ) -> Self:
-        """Show a forecast."""
         scale = SCORE_SCALE if metric is Forecasted.REPUTATION else 1
 
         def shown(value: int) -> str:

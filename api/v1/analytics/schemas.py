@@ -26,7 +26,6 @@ class MetricDefinitionView(ResponseModel):
 
     @classmethod
     def of(cls, metric: Metric) -> Self:
-        """Show a metric."""
         return cls.from_row(metric, description=metric.sentence, utc_days=metric.is_by_utc_day)
 
 
@@ -79,7 +78,6 @@ class ValueView(ResponseModel):
 
     @classmethod
     def of(cls, figure: Figure) -> Self:
-        """Show a figure."""
         return cls(
             metric=figure.metric,
             currency=figure.asset,
@@ -97,7 +95,6 @@ class AnswerRowView(ResponseModel):
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """Show a row."""
         return cls(at=row.at, group=dict(row.group), values=[ValueView.of(figure) for figure in row.figures])
 
 
@@ -111,7 +108,6 @@ class RateUsedView(ResponseModel):
 
     @classmethod
     def of(cls, used: RateUsed) -> Self:
-        """Show a rate."""
         return cls.from_row(used, base=used.asset, quote=used.currency)
 
 
@@ -132,7 +128,6 @@ class AnswerView(ResponseModel):
 
     @classmethod
     def of(cls, answer: Answer, org_id: str | None, since: datetime, until: datetime) -> Self:
-        """Show an answer."""
         return cls.from_row(
             answer,
             organization_id=org_id,

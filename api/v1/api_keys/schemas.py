@@ -46,7 +46,6 @@ class ApiKeyView(ResponseModel):
 
     @classmethod
     def of(cls, row: ApiKey) -> "ApiKeyView":
-        """Show a row."""
         return cls.from_row(row, by_mail=row.secret_hash is None)
 
 
@@ -57,7 +56,6 @@ class ApiKeyCreated(ApiKeyView):
 
     @classmethod
     def with_secret(cls, row: ApiKey, secret: str) -> "ApiKeyCreated":
-        """Show a row and the secret that was made for it."""
         return cls.from_row(row, by_mail=row.secret_hash is None, secret=secret)
 
 

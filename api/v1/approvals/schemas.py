@@ -25,5 +25,4 @@ class ApprovalView(ResponseModel):
 
     @classmethod
     def of(cls, row: Approval, now: datetime) -> Self:
-        """Show a row in its present state."""
         return cls.from_row(row, status=status_of(ApprovalStatus(row.status), row.expires_at, now).value)

@@ -41,7 +41,6 @@ class AutoTopUpView(ResponseModel):
 
 
 def auto_topup_view(org_id: str, row: AutoTopUp | None, bought_minor: int) -> AutoTopUpView:
-    """Show a row, or that there is none."""
     return AutoTopUpView(
         organization_id=org_id,
         enabled=row is not None and row.enabled,

@@ -48,7 +48,6 @@ class MovementView(ResponseModel):
 
     @classmethod
     def of(cls, row: RowMapping) -> "MovementView":
-        """Show a row."""
         return cls(
             id=transfer_id(row["transfer_id"]),
             kind=row["kind"],

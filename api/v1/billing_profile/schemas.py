@@ -43,7 +43,6 @@ class ProfileUpdate(RequestModel):
     )
 
     def profile(self) -> Profile:
-        """Read what is said."""
         return Profile(**self.model_dump())
 
 
@@ -89,7 +88,6 @@ class ProfileView(ResponseModel):
 
 
 def view(org_id: str, row: BillingProfile | None) -> ProfileView:
-    """Show a profile, an empty one where nothing was said yet."""
     names = [name for name in ProfileView.model_fields if name not in {"organization_id", "proven_country"}]
     kept = {name: getattr(row, name, None) for name in names} | {"charges_vat": row is not None and row.charges_vat}
     return ProfileView(organization_id=org_id, proven_country=party_of(row).proven_country, **kept)

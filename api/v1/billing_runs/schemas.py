@@ -48,7 +48,6 @@ class BillingRunView(ResponseModel):
 
     @classmethod
     def of(cls, row: BillingRunRow, failures: Sequence[BilledPeriod] = ()) -> "BillingRunView":
-        """Show a row."""
         return cls.from_row(
             row,
             period=month_text(row.month),
@@ -91,7 +90,6 @@ class InvoiceItemView(ResponseModel):
 
     @classmethod
     def of(cls, row: InvoiceItemRow) -> "InvoiceItemView":
-        """Show a row."""
         return cls.from_row(
             row,
             unit_amount=format_amount(row.unit_minor, row.currency),
@@ -140,7 +138,6 @@ class UpcomingInvoiceView(ResponseModel):
 
     @classmethod
     def of(cls, coming: Upcoming) -> "UpcomingInvoiceView":
-        """Show what was collected, and what it comes to."""
         prepared, columns = coming.prepared, coming.columns
         found, period, currency = prepared.found, prepared.period, prepared.version.terms.currency
 

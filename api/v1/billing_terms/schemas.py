@@ -44,7 +44,6 @@ class PlanPriceSet(RequestModel):
     )
 
     def agreed(self) -> AgreedPrice:
-        """Return what it is by the rules."""
         return AgreedPrice(
             plan=self.plan,
             price=PlanPrice(
@@ -93,7 +92,6 @@ class BillingTermsSet(RequestModel):
     reason: Note | None = None
 
     def terms(self) -> BillingTerms:
-        """Return what they are by the rules."""
         return BillingTerms(
             mode=self.mode,
             currency=self.currency,
@@ -152,7 +150,6 @@ class TermsVersionView(ResponseModel):
 
     @classmethod
     def of(cls, version: TermsVersion) -> "TermsVersionView":
-        """Show a version."""
         terms, agreed = version.terms, version.number > 0
         return cls.from_row(
             terms,

@@ -55,7 +55,6 @@ class LeftView(ResponseModel):
 
     @classmethod
     def of(cls, left: Left | None) -> "LeftView | None":
-        """Show a pool."""
         if left is None:
             return None
         amount, remaining = (format_amount(each, left.currency) for each in (left.amount_minor, left.remaining_minor))
@@ -77,7 +76,6 @@ class PromptView(ResponseModel):
 
     @classmethod
     def of(cls, agent_id: str, made: Prompt) -> "PromptView":
-        """Show a prompt."""
         figures = made.figures
         return cls.from_row(
             figures,
@@ -202,7 +200,6 @@ async def _template(session: AsyncSession, org_id: str) -> PromptTemplateView:
 
 
 async def _spender(deps: Deps, actor: Actor, key: SpendingKey, agent: Agent) -> Spender:
-    """Return for what the agent spends: by its own key as that key does, else as it is attributed."""
     if key.agent_id == agent.id:
         scope = await scope_for(deps, actor, key, Named())
         return Spender(

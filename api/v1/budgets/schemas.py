@@ -116,7 +116,6 @@ class PoolView(ResponseModel):
 
     @classmethod
     def of(cls, state: PoolState, currency: str) -> "PoolView":
-        """Show a pool."""
         amounts = (state.amount_minor, state.held_minor, state.spent_minor, state.remaining_minor)
         amount, held, spent, remaining = (format_amount(each, currency) for each in amounts)
         return cls(amount=amount, held=held, spent=spent, remaining=remaining)
@@ -141,7 +140,6 @@ class BudgetWindowView(ResponseModel):
 
     @classmethod
     def of(cls, state: WindowState, currency: str) -> "BudgetWindowView":
-        """Show a window."""
         pools = {pool.value: PoolView.of(each, currency) for pool, each in state.pools.items()}
         return cls.from_row(
             state,
@@ -166,7 +164,6 @@ class EmergencyView(ResponseModel):
 
     @classmethod
     def of(cls, row: BudgetEmergency) -> "EmergencyView":
-        """Show a row."""
         return cls.from_row(row, until=row.ends_at)
 
 
@@ -209,7 +206,6 @@ class BudgetVersionView(ControlVersionView, PoolTermsView):
 
     @classmethod
     def of(cls, row: SpendControlVersion, currency: str, **more: Any) -> Self:
-        """Show a row with its pools."""
         return super().of(row, currency, **pools_shown(row, currency), **more)
 
 

@@ -109,7 +109,6 @@ class CardView(ResponseModel):
 
     @classmethod
     def of(cls, row: Card, agent_name: str) -> Self:
-        """Show a row."""
         return cls.from_row(
             row,
             agent_name=agent_name,
@@ -173,7 +172,6 @@ class CardPaymentView(ResponseModel):
 
     @classmethod
     def of(cls, row: CardAuthorization, spends: Sequence[CardSpend], transactions: Sequence[CardTransaction]) -> Self:
-        """Show a row with what belongs to it."""
         currency = row.currency
         return cls.from_row(
             row,

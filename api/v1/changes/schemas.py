@@ -35,5 +35,4 @@ class MarksView(ResponseModel):
 
     @classmethod
     def of(cls, marks: Mapping[str, int], topics: Collection[str]) -> Self:
-        """Show the marks that the caller may follow."""
         return cls(**{topic: mark if topic in topics else 0 for topic, mark in marks.items()})

@@ -44,7 +44,6 @@ class ChargebackView(ResponseModel):
 
 
 def view(payment: Payment, dispute: Dispute) -> ChargebackView:
-    """Show a chargeback of a payment."""
     terms, goods = payment.terms, payment.terms.purpose.goods_asset
     return ChargebackView.from_row(
         dispute,

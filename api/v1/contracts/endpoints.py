@@ -141,7 +141,6 @@ async def create_contract(
 async def _shown(
     deps: Deps, session: AsyncSession, actor: Actor, row: Contract, written: ObjectMetadata | None = None
 ) -> ContractView:
-    """Show a contract to an actor, with what was just written on it where that is named."""
     beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
     return ContractView.of(row, beside if written is None else replace(beside, own=written), deps.settings)
 

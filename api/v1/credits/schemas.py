@@ -56,7 +56,6 @@ class LotView(MetadataView):
 
     @classmethod
     def of(cls, row: CreditLot, own: ObjectMetadata | None) -> "LotView":
-        """Show a row, and what is written on it."""
         return cls.from_row(
             row, amount=format_amount(row.amount_minor, CREDIT), transfer_id=transfer_id(row.transfer_id), **shown(own)
         )
@@ -82,7 +81,6 @@ class CreditLotView(ResponseModel):
 
     @classmethod
     def of(cls, lot: Lot) -> Self:
-        """Show a lot."""
         return cls.from_row(
             lot,
             amount=format_amount(lot.amount, CREDIT),

@@ -32,7 +32,6 @@ class PaymentMethodView(ResponseModel):
 
     @classmethod
     def of(cls, method: MethodView) -> "PaymentMethodView":
-        """Show what Stripe tells."""
         return cls.from_row(method)
 
 

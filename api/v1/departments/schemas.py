@@ -36,7 +36,6 @@ class DepartmentView(ResponseModel):
 
     @classmethod
     def of(cls, row: Department) -> "DepartmentView":
-        """Show a row."""
         return cls.from_row(row)
 
 
@@ -49,7 +48,6 @@ class AttributionSet(RequestModel):
     project_id: ProjectId | None = None
 
     def attribution(self) -> Attribution:
-        """Return the same as a rule reads it."""
         return Attribution(department_id=self.department_id, project_id=self.project_id)
 
 
@@ -62,5 +60,4 @@ class AttributionView(ResponseModel):
 
     @classmethod
     def of(cls, row: Agent | ApiKey) -> "AttributionView":
-        """Show a row."""
         return cls.from_row(row)

@@ -47,7 +47,6 @@ class EarningsView(ResponseModel):
 
     @classmethod
     def of(cls, row: AgentEarnings, name: str, refunds: timedelta) -> Self:
-        """Show what an agent of that name has."""
         shown = {kind.value: EarnedView.of(row.earned[kind], refunds) for kind in EarningsKind}
         return cls(agent_id=row.id, agent_name=name, **shown)
 
@@ -78,7 +77,6 @@ class ConversionView(ResponseModel):
 
     @classmethod
     def of(cls, made: Conversion) -> Self:
-        """Show a conversion."""
         return cls.from_row(
             made,
             id=transfer_id(made.transfer_id),
@@ -101,7 +99,6 @@ class WaiverCreate(RequestModel):
     amount: Amount = Field(description="Exactly what is left of the kind. It states the organization's consent.")
 
     def wanted(self, org_id: str, command_id: str) -> Wanted:
-        """Return what an organization wants to waive."""
         amount_minor = parse_amount(self.amount, self.currency)
         return Wanted(
             org_id=org_id, currency=self.currency, amount_minor=amount_minor, kind=self.kind, command_id=command_id
@@ -120,7 +117,6 @@ class WaiverView(ResponseModel):
 
     @classmethod
     def of(cls, made: Waiver) -> Self:
-        """Show a waiver."""
         return cls.from_row(
             made,
             id=transfer_id(made.transfer_id),

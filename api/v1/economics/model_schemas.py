@@ -51,7 +51,6 @@ class ModelFigureView(ResponseModel):
 
     @classmethod
     def of(cls, line: Line, found: ModelClass | None) -> Self:
-        """Show a line, with the class of its model."""
         sums, success = line.sums, line.success_e6
         return cls.from_row(
             line,

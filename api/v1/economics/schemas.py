@@ -56,7 +56,6 @@ class EconomicEntryView(ResponseModel):
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
-        """Show an entry."""
         return cls.from_row(
             entry,
             id=uuid_id("ent", entry.place),

@@ -51,7 +51,6 @@ class EscrowEffectView(ResponseModel):
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
-        """Show the effect of an outcome."""
         after, moved = outcome.escrow, dict.fromkeys(Kind, 0)
         for move in outcome.moves:
             moved[move.kind] += move.amount_minor
@@ -72,7 +71,6 @@ class EscrowActionView(JudgedView[EscrowAction, EscrowEffectView]):
 
     @classmethod
     def of(cls, action: Action) -> Self:
-        """Show an action."""
         effect = None if action.outcome is None else EscrowEffectView.of(action.outcome)
         return cls.judged(action.name, effect, action.refusal)
 
@@ -131,7 +129,6 @@ async def _at(deps: Deps, escrow: Escrow, now: datetime) -> Escrow:
 
 
 async def _taken_by_books(deps: Deps, actor: Actor, escrow: Escrow, action: Action) -> Action:
-    """Refuse what the rules allow and the books do not."""
     if action.outcome is None:
         return action
     match action.name:

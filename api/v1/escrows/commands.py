@@ -87,7 +87,6 @@ async def names_of(deps: Deps, contract: Contract) -> tuple[str, str] | None:
 
 
 def terms_of(contract: Contract, names: tuple[str, str] | None = None) -> Terms:
-    """Return what a contract says about its escrow."""
     return Terms(
         **contracts.agreed(contract),
         names_shown=names is not None,
@@ -102,10 +101,6 @@ async def open_escrow(
     """Start the contract's workflow, or find it running, and wait until the escrow is open.
 
     `priority` is that of its tasks while queues are long, the smaller one first; None is the usual one.
-
-    Raises:
-        Conflict: `escrow.exists`, another command opened it.
-        Unavailable: no answer in time; repeating the key is safe.
     """
     start = EscrowInput(terms=terms, opened_by=actor, command_id=command_id)
     command = OpenEscrow(command_id=command_id, actor=actor)
@@ -121,11 +116,6 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
 
     What a deadline would make too late is noted first. The note stands until the command is done or refused: a caller
     who got no answer finds the command done at the latest by the deadline, unless the rules refuse it then.
-
-    Raises:
-        DomainError: the workflow refused it.
-        WrongState: the escrow has ended.
-        Unavailable: no answer in time; repeating the key is safe.
     """
     if update in NOTED and not escrow.is_final:
         noted_at = await _note(deps, escrow.terms.escrow_id, NOTED[update], command)
@@ -172,12 +162,7 @@ async def _note(deps: Deps, escrow_id: str, update: escrow_notice.Noted, command
 
 
 async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> CommandResult | None:
-    """Return the first result of a command that was done; None if it can still be tried.
-
-    Raises:
-        IdempotencyConflict: another command was done under its id.
-        WrongState: the escrow has ended.
-    """
+    """Return the first result of a command that was done; None if it can still be tried."""
     async with deps.database.platform() as session:
         row = await escrows.get(session, escrow_id)
         assert row is not None
@@ -192,7 +177,6 @@ async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> Command
 
 
 async def now_of(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
-    """Show an escrow as it is now, with what the actor has written on it."""
     return view(*await shown(deps, actor, escrow_id), actor)
 
 
@@ -232,7 +216,6 @@ class Sender:
         return escrow
 
     async def events(self, escrow: Escrow, kind: str, once: Command) -> tuple[int, bool]:
-        """Count the escrow's events of a kind, and tell whether the command made one of them."""
         async with self.deps.session_for(self.actor) as session:
             return await escrows.count_events(session, escrow.terms.escrow_id, kind, once.command_id)
 

@@ -70,7 +70,6 @@ _FUNDING = errors(
 
 
 async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract, bool]:
-    """Return the contract when the actor may see it, and whether it has an escrow."""
     if is_id(contract_id, "ctr"):
         pool, org_id = deps.pool if actor.org_id is not None else deps.platform_pool, actor.org_id
         found = await pool.read(lambda pool: contracts.read(pool, contract_id, org_id=org_id))
@@ -83,9 +82,6 @@ async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once:
     """Write what the payer has on an escrow before it is opened, so that its first event has the id.
 
     An opening that failed may have written before: what is asked for now counts, also where that is nothing.
-
-    Raises:
-        ExternalIdTaken: another escrow of the payer has the id.
     """
     own, escrow_id, org_id = body.own(), escrow_id_of(contract.id), contract.org_id
     async with deps.database.platform() as session:
@@ -205,7 +201,6 @@ async def _fund_by_new_payment(sender: Sender, escrow: Escrow, options: PaymentO
 
 
 async def _fund_by_payment(sender: Sender, escrow: Escrow, payment_id: str, once: Command) -> Response:
-    """Have a payment hand its money to the escrow that it was made for."""
     deps, actor = sender.deps, sender.actor
     if not is_payer(escrow, actor):
         raise Forbidden("Only the paying organization may fund an escrow.")

@@ -80,7 +80,6 @@ class ArtifactBody(RequestModel):
     sha256: Sha256 | None = None
 
     def value(self) -> Artifact:
-        """Return the domain's value."""
         return Artifact(uri=self.uri, sha256=self.sha256.lower() if self.sha256 else None)
 
 
@@ -403,7 +402,6 @@ def view(escrow: Escrow, found: Beside, viewer: Actor) -> EscrowView:
 
 
 def event_view(row: EscrowEventRow, terms: Terms, viewer: Actor) -> EscrowEventView:
-    """Show a step to a client."""
     actor, details = shown_step(terms, viewer, kind=row.kind, actor=row.actor, details=row.details)
     return EscrowEventView.from_row(
         row, actor=actor, transfer_id=transfer_id(row.transfer_id) if row.transfer_id else None, details=details

@@ -24,7 +24,6 @@ class OutboxEventView(ResponseModel):
 
     @classmethod
     def of(cls, row: EventRow) -> "OutboxEventView":
-        """Show a row."""
         return cls(**row.document())
 
 
@@ -38,7 +37,6 @@ class EventTypeView(ResponseModel):
 
     @classmethod
     def of(cls, each: EventType) -> "EventTypeView":
-        """Show a type of the catalogue."""
         return cls.from_row(each, description=each.sentence, data_schema=each.schema)
 
 

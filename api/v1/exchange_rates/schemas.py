@@ -36,6 +36,5 @@ class ExchangeRateView(ResponseModel):
 
     @classmethod
     def of(cls, row: SpendRate) -> "ExchangeRateView":
-        """Show a row."""
         rate = spend_rate.rate_of(row)
         return cls.from_row(rate, rate=format_rate(rate.rate))

@@ -39,7 +39,6 @@ class ExportFileView(ResponseModel):
 
     @classmethod
     def of(cls, row: ExportRow, file: ExportFileRow) -> "ExportFileView":
-        """Show a row."""
         return cls.from_row(
             file,
             name=file_name(row.dataset, file.number, row.format),
@@ -68,7 +67,6 @@ class ExportView(ResponseModel):
 
     @classmethod
     def of(cls, row: ExportRow, files: Sequence[ExportFileRow] = ()) -> "ExportView":
-        """Show a row and its files."""
         sums: dict[str, int] = {}
         for each in files:
             for asset, minor in each.sums.items():

@@ -102,7 +102,6 @@ async def _batches(deps: Deps) -> None:
 
 
 async def _archive(deps: Deps) -> None:
-    """Keep for how long PostgreSQL fails to archive its WAL."""
     deps.metrics.set_archive_failing(await _age(deps, wal_archive.failing_since, unknown="archive.unknown"))
 
 

@@ -25,23 +25,14 @@ from services.payments import payment_refresh
 
 
 async def charge(deps: Deps, client: Client, held: Collection, command: ChargeInvoice) -> InvoiceResult:
-    """Have an invoice charged now, by its run, which is started where there is none.
-
-    Raises:
-        DomainError: it cannot be charged now.
-        Unavailable: no answer in time; repeating the key is safe.
-    """
+    """Have an invoice charged now, by its run, which is started where there is none."""
     limit, run = deps.settings.command_timeout, invoice_run(held)
     entity = Entity(client, deps.database, run, InvoiceResult, collections.versions, held.invoice_id, limit=limit)
     return await entity.command("charge", command, update_id=command.command_id)
 
 
 async def taxed(deps: Deps, drafted: InvoiceRow, command_id: str, now: datetime) -> TaxAnswer | None:
-    """Ask the outside tax service for a draft; None if there is no service, or it is a draft no more.
-
-    Raises:
-        TaxUnavailable, TaxRefused: it may not be finalised.
-    """
+    """Ask the outside tax service for a draft; None if there is no service, or it is a draft no more."""
     if drafted.finalise_command_id is not None:
         return None
     return await deps.taxes.of_invoice(
@@ -64,7 +55,6 @@ async def collect(
     method: CollectionMethod | None,
     now: datetime,
 ) -> Collection | None:
-    """Have an invoice collected in the transaction that makes it, where that is asked for."""
     if method is None:
         return None
     days, command_id = deps.settings.dunned_on, once.command_id
@@ -86,7 +76,6 @@ def refresh_unpaid(deps: Deps, row: InvoiceRow) -> None:
 
 
 def signal_run(deps: Deps, held: Collection | None) -> None:
-    """Signal the run of a changed invoice; if that fails, the sweep does."""
     if held is not None and deps.temporal is not None:
         run, name, news = invoice_news(held)
         deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, news))

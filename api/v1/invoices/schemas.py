@@ -76,7 +76,6 @@ class DiscountCreate(RequestModel):
     share: Share | None = None
 
     def discount(self, currency: str) -> Discount:
-        """Read the discount."""
         return Discount(
             description=self.description,
             amount_minor=None if self.amount is None else parse_amount(self.amount, currency),
@@ -284,7 +283,6 @@ class InvoiceDetail(InvoiceView):
 
 
 def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> InvoiceView:
-    """Show an invoice to a client, and what is written on it."""
     balance = invoices.balance_of(row)
 
     def own(amount_minor: int) -> str:
@@ -353,7 +351,6 @@ def detail(
     written: ObjectMetadata | None,
     party: Party,
 ) -> InvoiceDetail:
-    """Show an invoice with who is billed, what each payment has paid of it, and what was taken back."""
     payments = [
         PaidView(payment_id=each.payment_id, amount=format_amount(each.amount_minor, row.currency)) for each in paid
     ]
@@ -367,7 +364,6 @@ def detail(
 
 
 def note_view(row: CreditNoteRow) -> CreditNoteView:
-    """Show a credit note to a client."""
     return CreditNoteView.from_row(
         row,
         amount=format_amount(row.amount_minor, row.currency),
@@ -406,7 +402,6 @@ class CollectionView(ResponseModel):
 
 
 def collection_view(held: Collection, events: Iterable[InvoiceCollectionEventRow]) -> CollectionView:
-    """Show how an invoice is collected."""
     return CollectionView.from_row(
         held,
         collection_method=held.method,

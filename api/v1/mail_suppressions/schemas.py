@@ -20,5 +20,4 @@ class MailSuppressionView(ResponseModel):
 
     @classmethod
     def of(cls, row: MailSuppression) -> "MailSuppressionView":
-        """Show a row."""
         return cls.from_row(row)

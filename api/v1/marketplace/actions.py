@@ -48,7 +48,6 @@ class PurchaseActionView(JudgedView[PurchaseAction, PurchaseEffectView]):
 
     @classmethod
     def of(cls, action: PurchaseAction, found: PurchaseEffectView | DomainError) -> Self:
-        """Show an action: its effect or its refusal."""
         if isinstance(found, DomainError):
             return cls.judged(action, None, found)
         return cls.judged(action, found, None)

@@ -434,7 +434,6 @@ def _view(deps: Deps, row: MarketplacePurchase, names: Mapping[str, str]) -> Age
 
 
 def buying(deps: Deps, listing: Listing) -> Buying:
-    """Return what a payment for an offer buys."""
     return Buying(offer=listing.as_offer(), creator_bps=_creator_bps(deps, listing))
 
 

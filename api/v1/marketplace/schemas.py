@@ -60,7 +60,6 @@ class OfferSet(RequestModel):
     )
 
     def wanted(self) -> NewOffer:
-        """Return the offer by the rules."""
         price = None if self.price is None else parse_amount(self.price, self.currency)
         return NewOffer(
             model=self.model,
@@ -73,7 +72,6 @@ class OfferSet(RequestModel):
         )
 
     def creator_bps(self) -> int | None:
-        """Return the creator's share in basis points."""
         return None if self.creator_share is None else parse_ratio(self.creator_share, "creator_share")
 
 
@@ -197,7 +195,6 @@ class AgentPurchase(PaymentOptions, WithMetadata):
         return self
 
     def seen(self) -> SeenOffer:
-        """Return what the buyer has seen of the offer."""
         prices = prices_in(self.prices)
         return SeenOffer(
             model=self.model,
@@ -256,7 +253,6 @@ class AgentPurchaseView(ResponseModel):
 
     @classmethod
     def of(cls, row: MarketplacePurchase, agent_name: str, window: timedelta, now: datetime) -> "AgentPurchaseView":
-        """Show a purchase, which can be refunded within the window."""
         status = PurchaseStatus(row.status)
         return cls.from_row(
             row,

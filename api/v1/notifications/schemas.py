@@ -38,7 +38,6 @@ class NotificationView(ResponseModel):
 
     @classmethod
     def of(cls, row: NotificationRow, language: str, formats: Formats, names: Mapping[str, str]) -> Self:
-        """Show a row in a language."""
         words = written(row.kind, row.fact, row.subject, row.data, language, formats)
         return cls.from_row(
             row,
@@ -119,7 +118,6 @@ class ChannelView(ResponseModel):
 
     @classmethod
     def of(cls, row: NotificationChannel) -> Self:
-        """Show a row."""
         return cls.from_row(row, target=row.shown)
 
 
@@ -200,7 +198,6 @@ class PreferencesView(ResponseModel):
 
     @classmethod
     def of(cls, wanted: Preferences, role: Role, channels: list[str]) -> Self:
-        """Show preferences as they apply to a role and its channels."""
         clock, quiet = wanted.clock, wanted.clock.quiet
         return cls(
             language=wanted.language,
@@ -257,7 +254,6 @@ class DefaultsView(ResponseModel):
 
     @classmethod
     def of(cls, kind: NotificationType, defaults: Defaults) -> Self:
-        """Show the defaults of a type, by those that operators set."""
         cadences = defaults.get(kind.name, kind.defaults)
         shown: dict[Role, Any] = {
             role: INBOX if cadence is Cadence.OFF else cadence.value for role, cadence in cadences.items()

@@ -92,7 +92,6 @@ class OrganizationView(MetadataView):
 
     @classmethod
     def of(cls, row: Organization, own: ObjectMetadata | None) -> "OrganizationView":
-        """Show a row, and what is written on it."""
         return cls.from_row(row, status_changed_at=row.status_at, **shown(own))
 
 
@@ -103,7 +102,6 @@ class ContactSet(RequestModel):
     purposes: Annotated[list[Purpose], Field(min_length=1, max_length=len(Purpose))]
 
     def contact(self) -> Contact:
-        """Return it as the rules take it."""
         return Contact(address=self.email, purposes=frozenset(self.purposes))
 
 
@@ -150,7 +148,6 @@ class ContactsView(ResponseModel):
 
     @classmethod
     def of(cls, org_id: str, row: OrganizationContacts | None) -> "ContactsView":
-        """Show a row, or that there is none."""
         return cls(
             organization_id=org_id,
             language=row.language if row else LANGUAGES[0],

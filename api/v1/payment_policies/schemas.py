@@ -321,7 +321,6 @@ class FreeOptionView(ResponseModel):
 
     @classmethod
     def of(cls, row: FreeOptionRow, at: datetime) -> "FreeOptionView":
-        """Show a row at a moment."""
         return cls.from_row(row, used=option_of(row, at).used)
 
 
@@ -406,7 +405,6 @@ class PurchaseMethodView(ResponseModel):
 
     @classmethod
     def of(cls, row: PurchaseMethod) -> "PurchaseMethodView":
-        """Show a row."""
         fee = None
         if row.fee_share_e4 is not None:
             fixed = None

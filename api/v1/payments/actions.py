@@ -40,7 +40,6 @@ class PaymentEffectView(ResponseModel):
 
     @classmethod
     def of(cls, effect: Effect, payment: Payment) -> Self:
-        """Show an effect on a payment."""
         currency = payment.terms.currency
         return cls(
             captured=format_amount(effect.captured_minor, currency),
@@ -61,7 +60,6 @@ class PaymentActionView(JudgedView[PaymentAction, PaymentEffectView]):
 
     @classmethod
     def of(cls, action: Action, payment: Payment) -> Self:
-        """Show an action."""
         effect = None if action.effect is None else PaymentEffectView.of(action.effect, payment)
         return cls.judged(action.name, effect, action.refusal)
 

@@ -88,13 +88,7 @@ async def create(
         own: what is written on it.
 
     Raises:
-        IdempotencyConflict: the command asked for something else before.
-        ExternalIdTaken: another payment has the id.
-        PaymentUnderWay: another payment is under way for the same escrow, invoice or agent.
-        SpendLimitExceeded: it is made with credits, and the caller's spending is frozen or limited.
         PaymentDeclined: the payment was declined, and is recorded as failed.
-        Invalid: `provider.refused`, the provider did not make the payment; it has been recorded as failed.
-        Unavailable: no answer in time; repeating the key is safe.
     """
     command_id, request_hash, org_id = once.command_id, once.request_hash, actor.org_id
     assert org_id is not None
@@ -135,11 +129,6 @@ async def send(
 
     What it asks for is noted first and kept for as long as the payment. Answers to keys are forgotten some day; then
     another command under the same id would be answered with what the first one did.
-
-    Raises:
-        IdempotencyConflict: the command asked for something else before.
-        DomainError: the workflow refused it.
-        Unavailable: no answer in time; repeating the key is safe.
     """
     async with deps.database.platform() as session:
         is_new = await intents.note(session, command.command_id, payment.terms.payment_id, command.content())
@@ -156,10 +145,6 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
     """Wait until the payment's run has handed its money to the escrow that it is for.
 
     The run does so by itself, and it alone, so that the money is never given twice; a run that is gone is started.
-
-    Raises:
-        Conflict: `payment.not_paid`, the money is not there yet, or the escrow could not take it any more.
-        Unavailable: it was not done in time; repeating the key is safe.
     """
     found = payment
     async with answered_within(deps.settings.command_timeout, "payment"):
@@ -182,12 +167,7 @@ MISSING_METHOD = "There is no such payment method."
 
 
 async def confirm(deps: Deps, client: Client, payment: Payment, command: ConfirmPayment) -> None:
-    """Confirm a payment; the answer does not say why the provider refuses a named method.
-
-    Raises:
-        DomainError: the workflow or the provider refused it.
-        Unavailable: no answer in time; repeating the key is safe.
-    """
+    """Confirm a payment; the answer does not say why the provider refuses a named method."""
     try:
         await send(deps, client, payment, "confirm", command)
     except PaymentRefused:

@@ -112,7 +112,6 @@ async def payment_of(deps: Deps, actor: Actor, payment_id: str, permission: Perm
 
 
 def shown(payment: Payment, actor: Actor, own: ObjectMetadata | None = None) -> PaymentView:
-    """Show a payment to an actor, with what is written on it; nothing is on one that another object has just made."""
     return view(payment, for_payer=actor.may(Permission.PAY), written=own)
 
 

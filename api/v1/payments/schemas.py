@@ -329,7 +329,6 @@ class PaymentTimeline(ResponseModel):
 
 
 def money(amount_minor: int, currency: str) -> MoneyView:
-    """Show an amount with its currency."""
     return MoneyView(amount=format_amount(amount_minor, currency), currency=currency)
 
 
@@ -379,7 +378,6 @@ def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -
 
 
 def refund_view(payment: Payment, refund: Refund) -> RefundView:
-    """Show one refund of a payment."""
     terms = payment.terms
     return RefundView.from_row(
         refund,
@@ -432,7 +430,6 @@ class TaxReceiptView(ResponseModel):
 
     @classmethod
     def of(cls, row: TaxReceipt) -> Self:
-        """Show a tax document."""
         return cls.from_row(
             row,
             amount=format_amount(row.gross_minor, row.currency),

@@ -17,11 +17,7 @@ from services.payments.purposes import BOOKS
 
 
 async def subject_of(deps: Deps, actor: Actor, kind: PurposeKind, named: object) -> object:
-    """Return what a request names, as the actor sees it: an escrow that can be funded, an invoice that can be paid.
-
-    Raises:
-        DomainError: there is none that the actor sees, or it cannot be paid now.
-    """
+    """Return what a request names, as the actor sees it: an escrow that can be funded, an invoice that can be paid."""
     books = BOOKS[kind]
     async with deps.session_for(actor) as session:
         subject = await books.subject(session, actor, named)
@@ -40,11 +36,6 @@ class Terms:
     key: str
 
     async def of(self, body: PaymentCreate, actor: Actor) -> PaymentTerms:
-        """Return the terms of a payment that was asked for as such.
-
-        Raises:
-            DomainError: what it is for cannot be paid by the actor now, or the parts of the request do not go together.
-        """
         named = {kind: getattr(body, rules.named_by) for kind, rules in RULES.items() if rules.named_by is not None}
         subjects = {
             kind: await subject_of(self.deps, actor, kind, value) for kind, value in named.items() if value is not None
@@ -69,12 +60,6 @@ class Terms:
         description: str | None = None,
         manual_capture: bool = False,
     ) -> PaymentTerms:
-        """Return the terms of a payment for a subject, at the price that its purpose has.
-
-        Raises:
-            Invalid: the parts of the request do not go together.
-            Conflict: the subject is for another amount or currency.
-        """
         rules, market = rules_for(kind), self._maker.market
         options = self._options(manual_capture=manual_capture)
         order = Order(options=options, amount=amount, currency=currency, subject=subject)
@@ -87,13 +72,11 @@ class Terms:
         return self._maker.make(self.org_id, options, charge, purpose, described, now=now, tax=tax)
 
     async def credits(self, credits_minor: int) -> PaymentTerms:
-        """Return the terms of a payment for that many credits, at the price of one."""
         return await self._maker.credits(
             self.org_id, self._options(), credits_minor, key=self.key, now=datetime.now(UTC)
         )
 
     async def package(self, package: Package) -> PaymentTerms:
-        """Return the terms of a payment for a package of credits."""
         bought, now = credits_bought(package.credits_minor, package.name), datetime.now(UTC)
         return await self._maker.sold(
             self.org_id, self._options(), package.price_minor, package.currency, bought, key=self.key, now=now

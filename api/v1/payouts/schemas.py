@@ -28,8 +28,6 @@ class PayableView(ResponseModel):
 
     @classmethod
     def of(cls, currency: str, shares: Sequence[Share]) -> Self:
-        """Add up shares of one currency."""
-
         def worth(state: PayableState) -> str:
             return format_amount(sum(share.worth_minor for share in shares if share.state is state), currency)
 
@@ -42,7 +40,6 @@ class PayableView(ResponseModel):
 
 
 def payables(shares: Sequence[Share]) -> list[PayableView]:
-    """Show shares by the currency in which they leave."""
     currencies = sorted({share.currency for share in shares if share.currency is not None})
     return [
         PayableView.of(currency, [share for share in shares if share.currency == currency]) for currency in currencies
@@ -67,8 +64,6 @@ class AgentEarningsView(ResponseModel):
 
     @classmethod
     def of(cls, agent_id: str, name: str, asset: str, shares: Sequence[Share], flow: Flow, granted_minor: int) -> Self:
-        """Show the earnings of an agent of that name in an asset."""
-
         def amount(state: PayableState) -> int:
             return sum(share.amount_minor for share in shares if share.state is state)
 
@@ -137,12 +132,10 @@ class PayoutView(ResponseModel):
 
     @classmethod
     def of(cls, row: PayoutRow, reversed_minor: int = 0) -> Self:
-        """Show a row, and what of it was taken back."""
         return cls.at(state_of(row), row.created_at, row.updated_at, reversed_minor)
 
     @classmethod
     def at(cls, payout: Payout, created_at: datetime, updated_at: datetime, reversed_minor: int) -> Self:
-        """Show a payout."""
         return cls.from_row(
             payout,
             id=payout.payout_id,
@@ -242,7 +235,6 @@ class PayoutPreview(ResponseModel):
         minimum: str,
         why: Mapping[str, str],
     ) -> Self:
-        """Show what there is, and why nothing is paid out of it where that is so."""
         return cls(
             organization_id=org_id,
             account=account,

@@ -26,7 +26,6 @@ class PlanPriceView(ResponseModel):
 
     @classmethod
     def of(cls, plan: Plan, price: PlanPrice) -> "PlanPriceView":
-        """Show a price without its id at the provider."""
         part = plan.for_credits_minor(price)
         return cls(
             interval=price.interval,
@@ -46,7 +45,6 @@ class TierLimitsView(ResponseModel):
 
     @classmethod
     def of(cls, plan: Plan) -> "TierLimitsView":
-        """Show what a plan includes."""
         return cls.from_row(plan, deploys=plan.deployments)
 
 
@@ -63,7 +61,6 @@ class PlanView(ResponseModel):
 
     @classmethod
     def of(cls, plan: Plan) -> "PlanView":
-        """Show a plan."""
         return cls(
             id=plan.name,
             name=plan.title,
@@ -92,7 +89,6 @@ class EntitlementView(ResponseModel):
 
     @classmethod
     def of(cls, standing: Standing) -> "EntitlementView":
-        """Show it; a feature has no numbers."""
         counted = standing.entitlement not in FEATURES
         return cls(
             entitlement=standing.entitlement,

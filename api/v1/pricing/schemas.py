@@ -76,7 +76,6 @@ class PriceView(ResponseModel):
 
     @classmethod
     def of(cls, price: Price, currency: str) -> "PriceView":
-        """Show a price."""
         return cls(
             base_price=format_amount(price.base_minor, currency),
             adjusted_price=format_amount(price.adjusted_minor, currency),
@@ -114,7 +113,6 @@ class PriceExplanationView(PriceView):
 
     @classmethod
     def explain(cls, price: Price, asked: Asked, settings: Settings) -> "PriceExplanationView":
-        """Show a price with all that it was made from."""
         facts = asked.facts
         view = PriceView.of(price, facts.currency)
         return cls.from_row(
@@ -200,7 +198,6 @@ class PriceQuoteView(PriceView):
 
     @classmethod
     def show(cls, row: PricingQuote) -> "PriceQuoteView":
-        """Show a row."""
         lines: list[dict[str, Any]] = row.adjustments
         return cls.from_row(
             row,
@@ -246,11 +243,6 @@ class RuleWrite(RequestModel):
     valid_until: Moment | None = Field(default=None, description="The rule applies before this time.")
 
     def rule(self) -> Rule:
-        """Return what the domain judges by.
-
-        Raises:
-            Invalid: `pricing.*`.
-        """
         floor, ceiling = (
             None if text is None else parse_bps(text, name)
             for name, text in (("floor", self.floor), ("ceiling", self.ceiling))
@@ -293,7 +285,6 @@ class RuleView(ResponseModel):
 
     @classmethod
     def of(cls, row: PricingRule) -> "RuleView":
-        """Show a row."""
         return cls.from_row(
             row,
             terms=shown(rule_of(row, COMPILE).terms),
@@ -347,7 +338,6 @@ class DryRunView(ResponseModel):
 
     @classmethod
     def of(cls, tried: list[Tried]) -> "DryRunView":
-        """Show what was tried."""
         changed = [one for one in tried if one.before_minor != one.after_minor]
         return cls(
             quotes=len(tried),
@@ -401,7 +391,6 @@ class AgentPricingView(ResponseModel):
 
     @classmethod
     def of(cls, agent_id: str, row: PricingAgent | None) -> "AgentPricingView":
-        """Show a row, or what holds without one."""
         return cls(
             agent_id=agent_id,
             capacity=None if row is None else row.capacity,

@@ -44,12 +44,10 @@ class SurgeTerms(RequestModel):
     full: Ratio = Field(default="1.00", description="The demand at which the maximum is reached.")
 
     def terms(self) -> Surge:
-        """Return what the domain judges by."""
         return Surge(_bps(self.threshold, "threshold"), _bps(self.maximum, "maximum"), _bps(self.full, "full"))
 
     @classmethod
     def of(cls, terms: Surge) -> "SurgeTerms":
-        """Show them."""
         shown = {name: format_ratio(getattr(terms, f"{name}_bps")) for name in ("threshold", "maximum", "full")}
         return cls(type="surge", **shown)
 
@@ -65,13 +63,11 @@ class ReputationTerms(RequestModel):
     least_evidence: Annotated[Whole, Field(ge=1, le=1_000_000)] = 10
 
     def terms(self) -> Reputation:
-        """Return what the domain judges by."""
         scores = _bps(self.from_score, "from_score"), _bps(self.full_score, "full_score")
         return Reputation(self.whose, _bps(self.multiplier, "multiplier"), *scores, self.least_evidence)
 
     @classmethod
     def of(cls, terms: Reputation) -> "ReputationTerms":
-        """Show them."""
         return cls(
             type="reputation",
             whose="seller" if terms.whose == "seller" else "client",
@@ -101,7 +97,6 @@ class TimeOfDayTerms(RequestModel):
     )
 
     def terms(self) -> TimeOfDay:
-        """Return what the domain judges by."""
         begins, ends = time.fromisoformat(self.begins), time.fromisoformat(self.ends)
         return TimeOfDay(
             self.zone, _bps(self.multiplier, "multiplier"), tuple(sorted(set(self.weekdays))), begins, ends
@@ -109,7 +104,6 @@ class TimeOfDayTerms(RequestModel):
 
     @classmethod
     def of(cls, terms: TimeOfDay) -> "TimeOfDayTerms":
-        """Show them."""
         return cls(
             type="time_of_day",
             zone=terms.zone,
@@ -134,12 +128,10 @@ class BulkTerms(RequestModel):
     steps: Annotated[list[BulkStep], Field(min_length=1, max_length=MAX_STEPS)]
 
     def terms(self) -> Bulk:
-        """Return what the domain judges by."""
         return Bulk(tuple(Step(step.quantity, _bps(step.multiplier, "steps")) for step in self.steps))
 
     @classmethod
     def of(cls, terms: Bulk) -> "BulkTerms":
-        """Show them."""
         steps = [BulkStep(quantity=step.least, multiplier=format_ratio(step.bps)) for step in terms.steps]
         return cls(type="bulk", steps=steps)
 
@@ -159,13 +151,11 @@ class VolumeTerms(RequestModel):
     steps: Annotated[list[VolumeStep], Field(min_length=1, max_length=MAX_STEPS)]
 
     def terms(self) -> Volume:
-        """Return what the domain judges by."""
         steps = (Step(parse_amount(it.amount, self.currency), _bps(it.multiplier, "steps")) for it in self.steps)
         return Volume(self.currency, tuple(steps))
 
     @classmethod
     def of(cls, terms: Volume) -> "VolumeTerms":
-        """Show them."""
         steps = [
             VolumeStep(amount=format_amount(step.least, terms.currency), multiplier=format_ratio(step.bps))
             for step in terms.steps
@@ -181,12 +171,10 @@ class TierTerms(RequestModel):
     multiplier: Ratio
 
     def terms(self) -> Tier:
-        """Return what the domain judges by."""
         return Tier(self.tier, _bps(self.multiplier, "multiplier"))
 
     @classmethod
     def of(cls, terms: Tier) -> "TierTerms":
-        """Show them."""
         return cls(type="tier", tier=terms.tier, multiplier=format_ratio(terms.multiplier_bps))
 
 
@@ -198,12 +186,10 @@ class ContractPriceTerms(RequestModel):
     currency: Currency = CREDIT
 
     def terms(self) -> ContractPrice:
-        """Return what the domain judges by."""
         return ContractPrice(parse_amount(self.unit_price, self.currency), self.currency)
 
     @classmethod
     def of(cls, terms: ContractPrice) -> "ContractPriceTerms":
-        """Show them."""
         price = format_amount(terms.unit_minor, terms.currency)
         return cls(type="contract_price", unit_price=price, currency=terms.currency)
 
@@ -217,12 +203,10 @@ class CustomTerms(RequestModel):
     )
 
     def terms(self) -> Custom:
-        """Return what the domain judges by; the expression is compiled and tried."""
         return custom(self.expression, COMPILE)
 
     @classmethod
     def of(cls, terms: Custom) -> "CustomTerms":
-        """Show them."""
         return cls(type="custom", expression=terms.expression)
 
 
@@ -237,7 +221,6 @@ class BoundsTerms(RequestModel):
     currency: Currency | None = None
 
     def terms(self) -> Bounds:
-        """Return what the domain judges by."""
         floor, ceiling = (
             None if text is None else _bps(text, name)
             for name, text in (("floor", self.floor), ("ceiling", self.ceiling))
@@ -250,7 +233,6 @@ class BoundsTerms(RequestModel):
 
     @classmethod
     def of(cls, terms: Bounds) -> "BoundsTerms":
-        """Show them."""
         floor, ceiling = (None if it is None else format_ratio(it) for it in (terms.floor_bps, terms.ceiling_bps))
         least, most = (
             None if it is None or terms.currency is None else format_amount(it, terms.currency)
@@ -281,7 +263,6 @@ RuleTerms = Annotated[
 
 
 def shown(terms: Terms) -> RuleTerms:
-    """Return terms as they are shown."""
     match terms:
         case Surge():
             return SurgeTerms.of(terms)

@@ -41,11 +41,6 @@ async def send_now(deps: Deps) -> None:
 
 
 def refuse_without_mail(deps: Deps) -> None:
-    """Refuse where no link can be mailed.
-
-    Raises:
-        Conflict: `session.no_mail`.
-    """
     if not deps.settings.mails_links:
         raise SessionNoMail(
             "The platform cannot mail links. Ask the operator to set BURSAR_PUBLIC_URL, BURSAR_MAIL_HOST and "

@@ -37,7 +37,6 @@ class PrincipalView(ResponseModel):
 
     @classmethod
     def of(cls, found: Principal) -> "PrincipalView":
-        """Show a principal."""
         is_pending = found.invited_until is not None and found.accepted_at is None
         return cls.from_row(
             found,
@@ -73,7 +72,6 @@ class InvitationView(ResponseModel):
 
     @classmethod
     def of(cls, row: ApiKey) -> "InvitationView":
-        """Show the key of a person."""
         assert row.org_id is not None
         return cls.from_row(row, email=row.principal, invited_by=row.created_by)
 

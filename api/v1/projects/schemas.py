@@ -69,7 +69,6 @@ class ProjectView(MetadataView):
 
     @classmethod
     def of(cls, row: Project, own: ObjectMetadata | None) -> "ProjectView":
-        """Show a row, and what is written on it."""
         return cls.from_row(
             row, deployed=row.deployed_at is not None, is_deployed=row.deployed_at is not None, **written_on(own)
         )
@@ -124,7 +123,6 @@ class SlotPurchaseView(PaymentView):
 
 
 def limits_view(org_id: str, usage: Usage, price: SlotPrice) -> LimitsView:
-    """Show what an organization may have and what it uses."""
     return LimitsView(
         organization_id=org_id,
         tier=usage.plan.name,
@@ -136,6 +134,5 @@ def limits_view(org_id: str, usage: Usage, price: SlotPrice) -> LimitsView:
 
 
 def purchase_view(payment: PaymentView, limits: LimitsView) -> SlotPurchaseView:
-    """Show a purchase of slots by the payment that was made for it."""
     shown: dict[str, Any] = {name: getattr(payment, name) for name in type(payment).model_fields}
     return SlotPurchaseView(**shown, slots=int(payment.goods.amount), limits=limits)

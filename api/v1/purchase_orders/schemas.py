@@ -78,7 +78,6 @@ class PurchaseAlternativeSet(RequestModel):
     why: _Reason | None = Field(default=None, description="Why it fits or not.")
 
     def alternative(self, currency: str) -> Alternative:
-        """Return the same as a rule reads it."""
         cost = None if self.cost is None else parse_amount(self.cost, currency, zero=True)
         return Alternative(name=self.name, url=self.url, cost_minor=cost, fits=self.fits, why=self.why or "")
 
@@ -141,7 +140,6 @@ class PurchaseAttemptResult(RequestModel):
     reason: _Reason | None = Field(default=None, description="Of a person who corrects a result that was reported.")
 
     def read(self, currency: str) -> Result:
-        """Return the same as a rule reads it."""
         return Result(
             status=AttemptStatus(self.result),
             charged_minor=None if self.amount is None else parse_amount(self.amount, currency),
@@ -201,7 +199,6 @@ class PurchaseGrantCreate(RequestModel):
     reason: _Reason | None = None
 
     def grant(self) -> Grant:
-        """Return the same as a rule reads it."""
         lifts = None
         if self.lifts is not None:
             lifts = tuple(Lift(budget_id=each.budget_id, window=each.window) for each in self.lifts)
@@ -234,7 +231,6 @@ class PurchaseDecisionView(ResponseModel):
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "PurchaseDecisionView":
-        """Show a stored decision."""
         remaining, currency = stored.get("remaining_minor"), stored.get("currency")
         return cls(
             code=stored["code"],
@@ -297,7 +293,6 @@ class PurchaseAttemptView(ResponseModel):
 
     @classmethod
     def of(cls, row: PurchaseAttempt, currency: str) -> "PurchaseAttemptView":
-        """Show a row."""
         return cls.from_row(
             row,
             amount=_exact(row.charged_minor, currency),
@@ -317,7 +312,6 @@ class PurchaseGrantView(ResponseModel):
 
     @classmethod
     def of(cls, row: PurchaseGrant) -> "PurchaseGrantView":
-        """Show a row."""
         return cls.from_row(row, principal=row.principal.rpartition("/")[2])
 
 
@@ -383,7 +377,6 @@ class PurchaseOrderView(MetadataView):
         grants: Sequence[PurchaseGrant],
         own: ObjectMetadata | None,
     ) -> "PurchaseOrderView":
-        """Show a row with what belongs to it."""
         return cls.from_row(
             row,
             agent_name=agent_name,

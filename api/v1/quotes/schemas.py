@@ -48,7 +48,6 @@ class BillingQuoteView(ResponseModel):
 
     @classmethod
     def of(cls, terms: PaymentTerms, package: str | None) -> Self:
-        """Show the terms of a payment that is not made."""
         goods, taxed, quote = terms.purpose.goods_asset, terms.tax, terms.quote
         tax_minor = 0 if taxed is None else taxed.amount_minor
 

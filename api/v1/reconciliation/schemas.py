@@ -69,7 +69,6 @@ class SideView(ResponseModel):
 
     @classmethod
     def of(cls, movement: BalanceTransaction) -> "SideView":
-        """Show a movement."""
         fee = movement.fee_minor
         return cls.from_row(
             movement,
@@ -89,7 +88,6 @@ class DiscrepancyCorrectionView(ResponseModel):
 
     @classmethod
     def of(cls, one: Correction) -> "DiscrepancyCorrectionView":
-        """Show a correction."""
         return cls(
             amount=format_amount(one.amount_minor, one.currency),
             fee=format_amount(one.fee_minor, one.currency),
@@ -130,7 +128,6 @@ class DiscrepancyView(ResponseModel):
 
     @classmethod
     def of(cls, row: ReconciliationDiscrepancy) -> "DiscrepancyView":
-        """Show a row."""
         one = books.loaded(row.movement)
         return cls.from_row(
             row,
@@ -171,7 +168,6 @@ class ClearingView(ResponseModel):
 
     @classmethod
     def of(cls, account: clearing.Clearing) -> "ClearingView":
-        """Show an account."""
         return cls(
             currency=account.currency,
             held=format_amount(account.held_minor, account.currency),
@@ -202,7 +198,6 @@ class ReconciliationRunView(ResponseModel):
 
     @classmethod
     def of(cls, row: ReconciliationRun) -> "ReconciliationRunView":
-        """Show a row."""
         lines = [
             ReconciliationLineView(
                 currency=currency,

@@ -30,7 +30,6 @@ class ReferralView(ResponseModel):
 
     @classmethod
     def of(cls, row: Referral) -> "ReferralView":
-        """Show a row."""
         return cls.from_row(
             row,
             referrer_id=row.referrer_org_id,

@@ -41,7 +41,6 @@ class ReportQuery(QuestionBody):
     limit: int = Field(default=100, ge=1, le=MAX_ROWS, strict=True, description="The most rows; totals count all.")
 
     def question(self) -> Question:
-        """Return it for the domain to judge."""
         return Question(
             title=self.title or "",
             metrics=tuple(self.metrics),
@@ -82,7 +81,6 @@ class ReportSet(RequestModel):
         return self
 
     def wanted(self) -> Wanted:
-        """Return it for the service to judge."""
         schedule = self.schedule or TEMPLATES[self.template or ""].schedule
         definition = Definition(
             name=self.name,
@@ -132,7 +130,6 @@ class ReportQueryView(ResponseModel):
 
     @classmethod
     def of(cls, question: Question) -> "ReportQueryView":
-        """Show a question."""
         return cls(**question.stored())
 
 
@@ -157,7 +154,6 @@ class ReportView(ResponseModel):
 
     @classmethod
     def of(cls, row: Report) -> "ReportView":
-        """Show a report."""
         next_one = Definition.kept(row.definition)
         held = next_one if row.next_definition is None else Definition.kept(row.next_definition)
         return cls.from_row(
@@ -191,7 +187,6 @@ class ReportRunView(ResponseModel):
 
     @classmethod
     def of(cls, row: ReportRun) -> "ReportRunView":
-        """Show a run."""
         return cls.from_row(row, format=ReportFormat(row.definition["format"]), notified=row.told)
 
 
@@ -205,7 +200,6 @@ class ReportTemplateView(ResponseModel):
 
     @classmethod
     def of(cls, template: Template) -> "ReportTemplateView":
-        """Show a template."""
         return cls.from_row(
             template, description=template.sentence, query=[ReportQueryView.of(each) for each in template.questions]
         )

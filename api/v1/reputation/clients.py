@@ -46,7 +46,6 @@ class ClientEventView(ResponseModel):
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "ClientEventView":
-        """Show an event."""
         kind = ClientFact(row["kind"])
         return cls(
             id=row["id"],

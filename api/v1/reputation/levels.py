@@ -72,7 +72,6 @@ class LevelBody(RequestModel):
     )
 
     def level(self) -> Level:
-        """Return what the domain judges by."""
         return Level(
             name=self.name,
             from_e6=int(Decimal(self.from_score) * 100_000),
@@ -87,7 +86,6 @@ class LevelBody(RequestModel):
 
     @classmethod
     def of(cls, level: Level) -> "LevelBody":
-        """Show a level."""
         return cls(
             name=level.name,
             from_score=points(level.from_e6),
@@ -132,7 +130,6 @@ class LadderView(ResponseModel):
 
     @classmethod
     def of(cls, row: ReputationLadderRow | None) -> "LadderView":
-        """Show a row, or that there is none."""
         if row is None:
             return cls(version=0, levels=[], created_by=None, created_at=None)
         ladder = store.ladder_of({"version": row.version, "levels": row.levels})

@@ -27,7 +27,6 @@ def points(share_e6: int) -> float:
 
 
 def change(share_e6: int) -> float:
-    """Return a change of a share as points, to the thousandth."""
     return round(share_e6 / 100_000, 3)
 
 
@@ -71,7 +70,6 @@ class AgentScoreView(ResponseModel):
 
     @classmethod
     def of(cls, found: Standing, today: date) -> "AgentScoreView":
-        """Show what is known on a day."""
         scores = dict.fromkeys(Dimension, UNKNOWN)
         scores |= {each: stars(row, found.rate_e4) for each, row in found.rows.items()}
         whole = overall(scores)
@@ -210,7 +208,6 @@ class HistoryView(ResponseModel):
 
     @classmethod
     def of(cls, row: "Mapping[str, Any]") -> "HistoryView":
-        """Show a row."""
         return cls(
             day=row["day"],
             score=points(row["stars_e6"]),
@@ -240,7 +237,6 @@ class PlaceView(ResponseModel):
 
     @classmethod
     def of(cls, rows: "Sequence[Mapping[str, Any]]") -> "PlaceView":
-        """Show the rows of one category."""
         places = {row["dimension"]: place(row["below"], row["equal"], row["peers"]) for row in rows}
         return cls(
             peers=next((row["peers"] for row in rows if row["dimension"] == "overall"), 0),
@@ -400,7 +396,6 @@ _WHY = {
 
 
 def sentence(row: ReputationEventRow) -> str:
-    """Say what an event did to the score, and by which rule."""
     fact = f"{SENTENCES[FactKind(row.kind)]} ({row.subject})"
     if row.voided_at is not None:
         return f"{fact}; it was voided by {row.voided_by}: {row.void_reason}"
@@ -435,7 +430,6 @@ class ReputationEventView(ResponseModel):
 
     @classmethod
     def of(cls, row: ReputationEventRow) -> "ReputationEventView":
-        """Show a row."""
         return cls.from_row(
             row,
             counterparty_organization_id=row.counterparty_org_id,

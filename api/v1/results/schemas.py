@@ -37,11 +37,6 @@ class ResultCreate(RequestModel):
         return self
 
     def result(self, actor: Actor, org_id: str, reference: str) -> Result:
-        """Return the result that an actor reports.
-
-        Raises:
-            Invalid: the value is no amount of the currency.
-        """
         score_e6 = parse_ratio(self.score, "score") * 100
         return Result(
             org_id=org_id,
@@ -80,7 +75,6 @@ class ResultView(ResponseModel):
 
     @classmethod
     def of(cls, row: ResultRow) -> Self:
-        """Show a row."""
         is_valued = row.value_minor is not None and row.currency is not None
         return cls.from_row(
             row,

@@ -281,7 +281,6 @@ async def get_roi(
 
 
 def made_of(scope: Scope, of: Roi, since: date, until: date) -> list[MadeOfView]:
-    """Return where what made each figure is listed, as far as it is listed by that."""
     whose = {"agent_id": of.id} if scope is Scope.AGENT else {"project_id": of.id} if scope is Scope.PROJECT else {}
     if scope is Scope.MODEL or None in whose.values():
         return []

@@ -100,7 +100,6 @@ class StatementLineSet(RequestModel):
     )
 
     def line(self) -> Line:
-        """Return the same as the service reads it."""
         back = None if self.reversed_amount is None else parse_amount(self.reversed_amount, self.currency, zero=True)
         return Line(
             reference=self.reference,
@@ -152,7 +151,6 @@ class RevenueSharesSet(RequestModel):
     )
 
     def wanted(self) -> list[PartWanted]:
-        """Return the parts as the rules read them."""
         return [
             PartWanted(agent_id=part.agent_id, project_id=part.project_id, weight=part.weight) for part in self.parts
         ]
@@ -207,7 +205,6 @@ class RevenueView(ResponseModel):
 
     @classmethod
     def of(cls, row: RevenueEvent, shared: Attribution | None) -> Self:
-        """Show an event."""
         own = [{"agent_id": row.agent_id, "project_id": row.project_id, "bps": ALL_BPS}]
         reported = None if row.reported_minor is None else format_amount(row.reported_minor, row.currency)
         return cls.from_row(
@@ -298,8 +295,6 @@ class RoiView(ResponseModel):
 
     @classmethod
     def of(cls, roi: Roi, currency: str, made_of: Sequence[MadeOfView]) -> Self:
-        """Show figures."""
-
         def shown(minor: int) -> str:
             return format_amount(minor, currency)
 

@@ -142,7 +142,6 @@ class RoutingDecisionView(ResponseModel):
 
     @classmethod
     def of(cls, row: RoutingDecision) -> Self:
-        """Show a decision."""
         wish: dict[str, Any] = row.wish
         outcome = None
         if row.outcome_at is not None:

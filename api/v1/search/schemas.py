@@ -52,7 +52,6 @@ class OpenAlertView(ResponseModel):
 
     @classmethod
     def of(cls, found: OpenAlert) -> Self:
-        """Show an alert."""
         return cls.from_row(found)
 
 
@@ -97,7 +96,6 @@ class SearchHitView(ResponseModel):
 
     @classmethod
     def of(cls, hit: Hit, workflow_url: str | None, customer: WhereaboutsView | None) -> Self:
-        """Show a hit."""
         has_amount = hit.amount_minor is not None and hit.currency is not None
         return cls.from_row(
             hit,
@@ -118,5 +116,4 @@ class SearchView(ResponseModel):
 
     @classmethod
     def of(cls, hits: Sequence[SearchHitView], limit: int) -> Self:
-        """Show hits, of which there is one more than the limit where there are more."""
         return cls(data=list(hits[:limit]), shortened=len(hits) > limit)

@@ -112,7 +112,6 @@ class SecretRotationPut(RequestModel):
         return self
 
     def document(self) -> Mapping[str, Any]:
-        """Return it as a secret keeps it."""
         if self.rotator == OFF["rotator"]:
             return OFF
         target: RequestModel | None = self.postgres or self.http
@@ -144,7 +143,6 @@ class SecretRotationView(ResponseModel):
 
     @classmethod
     def of(cls, held: Rotation, now: datetime) -> Self:
-        """Show where a rotation stands."""
         plan, waits = held.plan, held.status is RotationStatus.WAITING
         return cls.from_row(
             held,
@@ -229,7 +227,6 @@ class SecretVersionView(ResponseModel):
 
     @classmethod
     def of(cls, row: SecretVersion) -> Self:
-        """Show a row."""
         return cls.from_row(row)
 
 
@@ -298,11 +295,6 @@ class SecretGrantCreate(RequestModel):
     ends_at: Moment = Field(description="At most 366 days from now.")
 
     def new(self) -> NewGrant:
-        """Return what is asked for.
-
-        Raises:
-            Invalid: the price is no amount.
-        """
         price = None if self.price is None else parse_amount(self.price.amount, CREDIT)
         return NewGrant(
             principal=self.principal,
@@ -346,7 +338,6 @@ class SecretGrantView(ResponseModel):
 
     @classmethod
     def of(cls, row: SecretGrant, uses_today: int) -> Self:
-        """Show a row."""
         return cls.from_row(
             row,
             verbs=[Verb(verb) for verb in row.verbs],
@@ -383,7 +374,6 @@ class SecretView(ResponseModel):
         versions: list[SecretVersionView] | None = None,
         rotation: SecretRotationView | None = None,
     ) -> Self:
-        """Show a row, with the grants of who asks."""
         return cls.from_row(row, versions=versions, rotation=rotation, grants=grants)
 
 
@@ -425,7 +415,6 @@ class SecretAccessView(ResponseModel):
 
     @classmethod
     def of(cls, row: SecretAccess) -> Self:
-        """Show a row."""
         return cls.from_row(row)
 
 
@@ -467,7 +456,6 @@ class SecretPlaceCreate(RequestModel):
     )
 
     def placement(self) -> Placement:
-        """Return what is asked for."""
         return Placement(part=self.part, name=self.name, prefix=self.prefix)
 
 

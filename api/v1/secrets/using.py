@@ -165,7 +165,6 @@ class _Making:
             raise
 
     async def reply(self, ready: Placed) -> tuple[Reply, int | None]:
-        """Make the request, and settle its cost."""
         try:
             reply = await self._deps.secret_caller.call(ready, self._meter, self._turn)
         except CallFailed as failed:

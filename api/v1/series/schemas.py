@@ -52,7 +52,6 @@ class SeriesView(ResponseModel):
         zone: str,
         grouping: str | None,
     ) -> Self:
-        """Show what was read."""
         asset = currency if metric.unit is MetricUnit.AMOUNT else None
         return cls(
             metric=metric.name,

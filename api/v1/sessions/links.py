@@ -37,7 +37,6 @@ router = Resource(tags=["session_links"])
 
 
 def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
-    """Judge what a link asks for, and return what its address begins with."""
     if body.role in PLATFORM_ROLES:
         raise Forbidden(
             "A link cannot open a session of a platform role. Platform roles sign in with a key of their own."

@@ -90,7 +90,6 @@ class SessionView(ResponseModel):
 
     @classmethod
     def of(cls, row: Session, actor: Actor) -> "SessionView":
-        """Show a row to an actor."""
         span = Span(expires_at=row.expires_at, idle=timedelta(seconds=row.idle_seconds))
         return cls.from_row(row, idle_at=idle_at(span, row.last_used_at), current=row.id == actor.session_id)
 
@@ -138,7 +137,6 @@ class LinkView(ResponseModel):
 
     @classmethod
     def of(cls, row: SessionLink) -> "LinkView":
-        """Show a row."""
         return cls.from_row(row)
 
 
@@ -149,7 +147,6 @@ class LinkCreated(LinkView):
 
     @classmethod
     def with_url(cls, row: SessionLink, url: str) -> "LinkCreated":
-        """Show a row and the address that was made for it."""
         return cls.from_row(row, url=url)
 
 

@@ -95,21 +95,17 @@ class Kind:
 
     @property
     def path(self) -> str:
-        """The path of all of them."""
         return f"/{self.noun.replace('_', '-')}s"
 
     @property
     def one(self) -> str:
-        """The path of one."""
         return f"{self.path}/{{{self.parameter}}}"
 
     @property
     def parameter(self) -> str:
-        """The name of the id in the paths."""
         return f"{self.word}_id"
 
     async def shown(self, session: AsyncSession, row: SpendControl) -> ControlTermsView:
-        """Return a control as it is answered."""
         return (await self.show(session, [row]))[0]
 
     async def write(
@@ -243,7 +239,6 @@ def _setting(kind: Kind, status: ControlStatus) -> Callable[..., Awaitable[Respo
 
 
 def add_lists(router: Resource, kind: Kind) -> None:
-    """Add the lists of one control: its versions, what counts in it, and what it refused."""
     versions = ListOf(f"{kind.word}-versions", kind.version, *CREATED, order=[Int32], changed_by=_CHANGED_BY)
     counted = ListOf(kind.counted, CountedSpendView, *_BY_AMOUNT, order=[UUID], status=SpendStatus, **_OF_SPENDS)
     refused = ListOf(kind.refused, RefusalView, *_BY_AMOUNT, order=[UUID], **_OF_SPENDS)
@@ -317,11 +312,6 @@ def add_lists(router: Resource, kind: Kind) -> None:
 async def readable(
     session: AsyncSession, actor: Actor, key: SpendingKey, control_id: str, kind: ControlKind
 ) -> SpendControl:
-    """Return a control that the actor may read.
-
-    Raises:
-        NotFound: there is none of the kind, or it is not the key's own. Forbidden: the role reads none.
-    """
     row, of = await controls.get(session, control_id, kind), confined(actor, key)
     if of is not None and not await controls.is_own(session, row, of):
         raise controls.missing(kind)
@@ -346,7 +336,6 @@ async def changeable(
 def order_of(
     actor: Actor, org_id: str, once: Command, body: TermsSet | StatusChange, kind: ControlKind = ControlKind.LIMIT
 ) -> Order:
-    """Return the command to write a version, as a request gives it."""
     return Order(
         actor=actor,
         org_id=org_id,

@@ -70,7 +70,6 @@ class WindowSet(RequestModel):
     uses: _Uses | None = Field(default=None, description="The number of spends; 0 allows none, null sets no limit.")
 
     def limit(self, currency: str) -> Limit:
-        """Return the same as a rule reads it."""
         amount = None if self.amount is None else parse_amount(self.amount, currency, zero=True)
         return Limit(window=self.window, amount_minor=amount, uses=self.uses)
 
@@ -81,7 +80,6 @@ class LimitSet(WindowSet):
     hard: Flag = Field(default=True, description="Whether the limit refuses spends. If not, it only raises alerts.")
 
     def limit(self, currency: str) -> Limit:
-        """Return the same as a rule reads it."""
         return replace(super().limit(currency), hard=self.hard)
 
 
@@ -102,11 +100,6 @@ class TermsSet(RequestModel):
     reason: Note | None = Field(default=None, description="Stored with the version.")
 
     def allowing(self, limits: Iterable[WindowSet], currency: str) -> Allowance:
-        """Return what it allows in some windows, as a rule reads it.
-
-        Raises:
-            Invalid: it contradicts itself, or an amount is none of the currency.
-        """
         return Allowance(
             limits=tuple(limit.limit(currency) for limit in limits),
             per_spend_minor=None if self.per_spend is None else parse_amount(self.per_spend, currency, zero=True),
@@ -116,7 +109,6 @@ class TermsSet(RequestModel):
         )
 
     def parent(self) -> UUID | None:
-        """Return the parent as it is stored."""
         return None if self.parent_id is None else uuid_of(self.parent_id)
 
 
@@ -146,11 +138,6 @@ class NewSet(RequestModel):
     organization_id: OrganizationId | None = None
 
     def new(self, org_id: str, kind: ControlKind = ControlKind.LIMIT) -> NewControl:
-        """Return the same as a rule reads it.
-
-        Raises:
-            Invalid: there is no such time zone, or the currency is not spent.
-        """
         subject_id = self.subject.id
         if subject_id is None:
             subject_id = org_id if self.subject.type is SubjectKind.ORGANIZATION else ""
@@ -225,7 +212,6 @@ class SpendLimitView(LimitTermsView):
 
     @classmethod
     def of(cls, state: LimitState, currency: str) -> "SpendLimitView":
-        """Show a limit."""
         return cls.from_row(
             state,
             window=state.limit.window,
@@ -260,7 +246,6 @@ class ControlTermsView(ResponseModel):
 
     @classmethod
     def with_terms(cls, row: SpendControl, name: str | None, **more: Any) -> Self:
-        """Show a row with the name of its subject, and what more its view has."""
         return cls.from_row(
             row,
             id=uuid_id("ctl", row.id),
@@ -282,7 +267,6 @@ class ControlView(ControlTermsView):
 
     @classmethod
     def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime, name: str | None) -> "ControlView":
-        """Show a row, with what counts at a moment, and the name of its subject."""
         limits = [SpendLimitView.of(state, row.asset) for state in states_of(row, counters, at)]
         return cls.with_terms(row, name, limits=limits)
 
@@ -304,7 +288,6 @@ class ControlVersionView(ResponseModel):
 
     @classmethod
     def of(cls, row: SpendControlVersion, currency: str, **more: Any) -> Self:
-        """Show a row, and what more its view has."""
         return cls.from_row(
             row,
             parent_id=shown_parent(row.parent_id),
@@ -366,7 +349,6 @@ class CountedSpendView(ResponseModel):
 
     @classmethod
     def of(cls, row: Spend | EscrowCount | PurchaseCount, counted_minor: int, currency: str) -> "CountedSpendView":
-        """Show a row."""
         own: dict[str, Any]
         asset = CREDIT
         if isinstance(row, Spend):
@@ -417,8 +399,6 @@ class RefusalView(ResponseModel):
 
     @classmethod
     def of(cls, row: SpendRefusal, currency: str) -> "RefusalView":
-        """Show a row."""
-
         def shown(number: int | None) -> str | None:
             return str(number) if row.reason == "uses" and number is not None else shown_amount(number, currency)
 
@@ -470,7 +450,6 @@ class DepartmentLimitsView(ResponseModel):
     def of(
         cls, department_id: str, row: SpendControl | None, counters: Mapping[Window, Counted], at: datetime
     ) -> "DepartmentLimitsView":
-        """Show the control of a department."""
         states = [] if row is None else states_of(row, counters, at)
         shown = {state.limit.window: _department_limit(state) for state in states}
         return cls(
@@ -482,7 +461,6 @@ class DepartmentLimitsView(ResponseModel):
 
 
 def states_of(row: SpendControl, counters: Mapping[Window, Counted], at: datetime) -> list[LimitState]:
-    """Return the limits of a row with what counts at a moment."""
     limits = limits_of(row.windows, row.amounts, row.uses, row.hard)
     return limit_states(limits, counters, row.zone, row.week_starts, at)
 
@@ -501,5 +479,4 @@ def _department_limit(state: LimitState) -> DepartmentLimitView | None:
 
 
 def shown_parent(parent_id: UUID | None) -> str | None:
-    """Show the id of a parent."""
     return None if parent_id is None else uuid_id("ctl", parent_id)

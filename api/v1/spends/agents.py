@@ -49,8 +49,6 @@ async def use_agent(deps: Deps, actor: Actor, key: SpendingKey, body: UseCreate,
 
     Raises:
         Invalid: an amount is named, or a meter without a price.
-        NotFound, Forbidden, Conflict: the agent is not there, or not the organization's to use.
-        InsufficientFunds, SpendLimitExceeded: the books refused it.
     """
     asked = asked_by(actor, key, body, spend_key)
     document, replayed = await used(deps, actor, Completing(deps, actor, key), body.payee_agent_id, asked)
@@ -110,8 +108,6 @@ async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureRes
 
     Raises:
         Invalid: an amount is named, the rest is to be kept, or there are more units than were reserved.
-        Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
-        OrganizationClosed: the seller is.
     """
     if body.amount is not None:
         raise Invalid("The use of an agent is captured in units. Send quantity.", extra={"field": "amount"})

@@ -67,7 +67,6 @@ class Answer:
 
 
 def asked_by(actor: Actor, key: SpendingKey, body: SpendCreate, spend_key: str) -> Asked:
-    """Return what a request says itself."""
     return Asked(
         key=spend_key,
         action=body.action,
@@ -94,7 +93,6 @@ class Completing:
     """
 
     def __init__(self, deps: Deps, actor: Actor, key: SpendingKey) -> None:
-        """Take whose requests they are."""
         self._deps = deps
         self._actor = actor
         self._key = key
@@ -105,7 +103,6 @@ class Completing:
 
         Raises:
             Invalid: the action has no cost, or the key may not spend for what the request names.
-            UnpaidLimit: the organization is invoiced for its usage, and may owe no more.
         """
         assert self._actor.org_id is not None
         await self._deps.unpaid.check(self._actor.org_id)
@@ -150,7 +147,6 @@ async def answered(
 
     Raises:
         Invalid: as `Completing.complete`.
-        IdempotencyConflict: the key was used for another request. InsufficientFunds, SpendLimitExceeded: the books
         refused it.
     """
     org_id = actor.org_id

@@ -61,7 +61,6 @@ def part_of(key: SpendingKey | None) -> Part:
 
 
 async def of_others(session: AsyncSession, actor: Actor, key: SpendingKey, ids: Collection[str]) -> frozenset[str]:
-    """Return those of the ids that are of spends and spend controls which are not the key's own."""
     of = confined(actor, key)
     if of is None:
         return frozenset()
@@ -79,10 +78,5 @@ async def reads_spend(session: AsyncSession, actor: Actor, key: SpendingKey, spe
 
 
 async def readable(session: AsyncSession, actor: Actor, key: SpendingKey, spend_id: str) -> Spend:
-    """Return a use or a reservation that the actor may read.
-
-    Raises:
-        NotFound: there is none, or it is not the key's own.
-    """
     holder = reader(actor, key)
     return await (spends.get(session, spend_id) if holder is None else spends.get_own(session, spend_id, holder))

@@ -229,7 +229,6 @@ class ChangeView(ResponseModel):
 
     @classmethod
     def of(cls, changed: Changed) -> "ChangeView":
-        """Show what a change left."""
         return cls.from_row(
             changed,
             id=uuid_id("hold", changed.spend_id),
@@ -257,7 +256,6 @@ class SpendView(_SpendView):
 
     @classmethod
     def of(cls, row: Spend) -> "SpendView":
-        """Show a row."""
         return cls.from_row(
             row,
             id=public_id(row),
@@ -288,7 +286,6 @@ class SpendDetail(SpendView):
 
     @classmethod
     def ended(cls, row: Spend, *, expired: bool, bought: BoughtBySpend | None, event: UsageEventView | None) -> Self:
-        """Show a row, and whether it expired."""
         unit, rest = divmod(row.amount, row.quantity)
         return cls(
             **SpendView.of(row).model_dump(),
@@ -317,7 +314,6 @@ class SpendRefundView(ResponseModel):
 
     @classmethod
     def of(cls, spend: Spend, row: SpendChange) -> "SpendRefundView":
-        """Show a refund of a spend."""
         assert row.transfer_id is not None
         return cls(
             id=uuid_id("rfd", row.id),

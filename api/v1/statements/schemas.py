@@ -39,7 +39,6 @@ class CorrectionView(ResponseModel):
 
     @classmethod
     def of(cls, row: CreatorCorrection) -> Self:
-        """Show a correction."""
         return cls.from_row(
             row,
             month=month_text(row.month),
@@ -71,7 +70,6 @@ class StatementView(ResponseModel):
 
     @classmethod
     def of(cls, stored: StoredDocument, corrections: Sequence[CreatorCorrection]) -> Self:
-        """Show a statement as it was made."""
         said = stored.content
         currency, tax_code = said["currency"], said.get("stated_tax")
         return cls.from_row(

@@ -238,7 +238,6 @@ async def _done(
     Answers to keys are forgotten some day, and runs forget what they answered; the timeline does not.
 
     Raises:
-        IdempotencyConflict: the command asked for something else.
         PaymentDeclined: the provider declined what it ordered.
     """
     async with deps.database.platform() as session:
@@ -263,8 +262,6 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     """Return the subscription that is asked for, as it is before its run begins.
 
     Raises:
-        SubscriptionRefused: `subscription.exists`, `subscription.seats_in_use`, or `subscription.contact_missing`.
-        Conflict: `payment.no_method`.
         Invalid: the plan is not sold, or not so; it has no trial, there is no way back from a page, or the organization
             is billed in another currency.
     """
@@ -412,7 +409,6 @@ async def _sent(
     """Give a command to the subscription's run, and return how it stands then.
 
     Raises:
-        DomainError: the run refused it.
         PaymentDeclined: the provider did.
         Unavailable: no answer in time; repeating the key is safe.
     """

@@ -66,7 +66,6 @@ class SubscriptionTermsView(ResponseModel):
 
     @classmethod
     def of(cls, terms: Terms) -> "SubscriptionTermsView":
-        """Show terms."""
         return cls.from_row(
             terms,
             price=money(terms.amount_minor, terms.currency),
@@ -100,7 +99,6 @@ class SubscriptionView(SubscriptionTermsView):
 
     @classmethod
     def shown(cls, held: Subscription) -> "SubscriptionView":
-        """Show a subscription."""
         change, period = held.change, held.period
         pending = change and PendingChangeView(
             **SubscriptionTermsView.of(change.terms).model_dump(), kind=change.kind, acts_at=change.acts_at

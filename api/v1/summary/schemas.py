@@ -31,7 +31,6 @@ class EarningsSummaryView(ResponseModel):
 
     @classmethod
     def of(cls, earned: Earnings) -> Self:
-        """Show what was earned."""
         return cls(**_earned(earned))
 
 
@@ -43,7 +42,6 @@ class AgentEarningsSummaryView(EarningsSummaryView):
 
     @classmethod
     def of(cls, earned: Earnings) -> Self:
-        """Show what an agent earned."""
         return cls(agent_id=earned.agent_id, currency=earned.asset, **_earned(earned))
 
 
@@ -73,7 +71,6 @@ class AssetSummaryView(ResponseModel):
 
     @classmethod
     def of(cls, found: AssetSummary, pending: Pending | None) -> Self:
-        """Show what an organization has of an asset."""
         names = (
             *("available", "held", "expired", "in_use", "in_escrow", "in_payments", "in_payouts"),
             *("owed", "invoiced", "total"),
@@ -102,7 +99,6 @@ class EscrowSummaryView(ResponseModel):
 
     @classmethod
     def of(cls, found: LiveEscrow) -> Self:
-        """Show an escrow."""
         role = "both" if found.pays and found.earns else "payer" if found.pays else "payee"
         return cls.from_row(found, role=role, amount=_written(found.held, found.currency), until=found.next_deadline_at)
 
@@ -127,7 +123,6 @@ class DueInvoiceView(ResponseModel):
 
     @classmethod
     def of(cls, found: DueInvoice) -> Self:
-        """Show an invoice."""
         return cls.from_row(
             found, total=_written(found.total_minor, found.currency), due=_written(found.due_minor, found.currency)
         )
@@ -150,7 +145,6 @@ class SummaryView(ResponseModel):
 
     @classmethod
     def of(cls, found: Summary) -> Self:
-        """Show a summary."""
         row = found.row
         pending = {each.asset: each for each in row.pending}
         # An organization may earn of an asset that it never had.

@@ -34,7 +34,6 @@ class TaskView(ResponseModel):
 
     @classmethod
     def of(cls, task: tasks.Task) -> Self:
-        """Show a task."""
         kind, amount = TaskKind(task.kind), None
         if task.currency is not None and task.amount_minor is not None:
             amount = format_amount(task.amount_minor, task.currency)

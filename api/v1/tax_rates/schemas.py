@@ -29,7 +29,6 @@ class TaxRateCreate(RequestModel):
     valid_until: Moment | None = None
 
     def tax_rate(self) -> TaxRate:
-        """Read the rate."""
         return TaxRate(
             code=self.code,
             country=self.country,
@@ -55,7 +54,6 @@ class TaxRateView(ResponseModel):
 
 
 def view(row: TaxRateRow) -> TaxRateView:
-    """Show a rate."""
     return TaxRateView.from_row(
         row, region=row.region or None, product=row.product or None, rate=format_rate(row.rate_e6)
     )

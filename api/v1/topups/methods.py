@@ -10,21 +10,11 @@ from services.payments.payment_method import default_method, stored_method
 
 
 async def method_of(deps: Deps, actor: Actor) -> str:
-    """Return the default payment method of the actor's organization, or the only one that it has.
-
-    Raises:
-        Conflict: `payment.no_method`, it has none, or several and no default.
-    """
     return await default_method(deps.providers, await _customer_of(deps, actor))
 
 
 async def stored_method_of(deps: Deps, actor: Actor, method: str, *, now: datetime) -> str:
-    """Return a payment method of the actor's organization that can be charged while nobody is there.
-
-    Raises:
-        Invalid: `payment_method.unknown`, the organization has not stored it; `payment_method.expired`, it is a card
-            that has expired.
-    """
+    """Return a payment method of the actor's organization that can be charged while nobody is there."""
     return await stored_method(deps.providers, await _customer_of(deps, actor), method, now=now)
 
 

@@ -48,7 +48,6 @@ class PackageChoice(Seen, WithMetadata):
 
     @property
     def name(self) -> str:
-        """The package's name."""
         name = self.package or self.package_id
         assert name is not None
         return name
@@ -70,7 +69,6 @@ class PurchasePackage(PackageChoice):
 
     @property
     def method(self) -> str | None:
-        """The payment method that was named, if one was."""
         return self.payment_method or self.payment_method_id
 
 
@@ -145,7 +143,6 @@ class PurchaseView(ResponseModel):
 
     @classmethod
     def of(cls, row: CreditLot) -> "PurchaseView":
-        """Show a row."""
         paid = None if row.paid_minor is None or row.paid_currency is None else money(row.paid_minor, row.paid_currency)
         return cls.from_row(
             row,
@@ -156,7 +153,6 @@ class PurchaseView(ResponseModel):
 
 
 def package_view(package: Package) -> PackageView:
-    """Show a package."""
     return PackageView(
         id=package.name,
         name=package.name,
@@ -167,7 +163,6 @@ def package_view(package: Package) -> PackageView:
 
 
 def topup_view(payment: PaymentView) -> TopUpView:
-    """Show a purchase of credits by the payment that was made for it."""
     return TopUpView(
         payment_id=payment.id,
         package=payment.package,
@@ -181,7 +176,6 @@ def topup_view(payment: PaymentView) -> TopUpView:
 
 
 def checkout_view(payment: PaymentView) -> CheckoutView:
-    """Show where the payer goes."""
     return CheckoutView(
         payment_id=payment.id,
         package=payment.package or "",

@@ -60,7 +60,6 @@ class TransferView(ResponseModel):
 
     @classmethod
     def of(cls, found: Transfer, cause_id: str | None) -> Self:
-        """Show a transfer."""
         row, kind = found.row, CAUSES.get((cause_id or "").rpartition("_")[0])
         return cls(
             id=transfer_id(row["id"]),

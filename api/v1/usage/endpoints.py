@@ -109,7 +109,6 @@ async def send_usage_events(
 
 
 def _documents(body: Any) -> tuple[list[object], bool]:
-    """Return the events of a body, and whether it is a single one."""
     if body is None:
         raise Malformed("Send an event, a list of events, or one event a line.")
     if not isinstance(body, list):

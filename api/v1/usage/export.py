@@ -25,7 +25,6 @@ EVENT_COLUMNS = (*_EVENT_TEXTS, *_TOKENS, *_EVENT_MONEY)
 
 
 def summary_lines(found: Sequence[Total]) -> list[Sequence[str]]:
-    """Return the columns, and a line for each group and currency."""
     lines: list[Sequence[str]] = [SUMMARY_COLUMNS]
     for total in found:
         counts = [str(total.counted[name]) for name in ("events", *_TOKENS)]
@@ -34,7 +33,6 @@ def summary_lines(found: Sequence[Total]) -> list[Sequence[str]]:
 
 
 def event_cells(view: UsageEventView) -> list[str]:
-    """Return an event as the cells of a line."""
     shown = view.model_dump(mode="json")
     tokens = shown["usage"] or {}
     return [

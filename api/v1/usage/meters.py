@@ -83,7 +83,6 @@ class MeterView(ResponseModel):
 
     @classmethod
     def of(cls, row: MeterRow) -> "MeterView":
-        """Show a row."""
         return cls.from_row(row)
 
 

@@ -106,11 +106,6 @@ async def get_usage(
 
 
 def _dimension_of(key: SpendingKey, asked: str) -> str:
-    """Return the dimension that adds up what is a key's own.
-
-    Raises:
-        Forbidden: the key is confined to more than one dimension, or another one is asked for.
-    """
     own = key.attribution
     if key.agent_id is not None:
         name = "agent"

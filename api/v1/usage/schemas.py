@@ -96,7 +96,6 @@ class EventResult(ResponseModel):
 
     @classmethod
     def of(cls, outcome: Outcome) -> "EventResult":
-        """Show an outcome."""
         error = outcome.error
         return cls.from_row(
             outcome, code=None if error is None else error.error_code, detail=None if error is None else error.detail
@@ -218,7 +217,6 @@ class EventChargeView(ResponseModel):
 
     @classmethod
     def of(cls, row: UsageChargeRow) -> "EventChargeView":
-        """Show a row."""
         return cls.from_row(
             row,
             status=_charge_status(row),
@@ -286,7 +284,6 @@ class UsageEventView(ResponseModel):
 
     @classmethod
     def of(cls, row: UsageEventRow, charge: UsageChargeRow | None, billed: BilledAs) -> "UsageEventView":
-        """Show a row, with the outcome of its charge or its billing."""
         money = {
             shown: None if pico is None else format_pico(int(pico))
             for shown, pico in zip(_SHARES, (row.cost_pico, row.creator_pico, row.platform_pico), strict=True)
@@ -314,7 +311,6 @@ class RunCostView(ResponseModel):
 
     @classmethod
     def of(cls, cost: RunTotal) -> "RunCostView":
-        """Show a cost."""
         costs = {currency: format_pico(pico) for currency, pico in sorted(cost.pico.items())}
         return cls.from_row(cost, costs=costs)
 
@@ -345,7 +341,6 @@ class UsageRunView(ResponseModel):
 
     @classmethod
     def of(cls, run_id: str, run: RunCost) -> "UsageRunView":
-        """Show a run."""
         return cls(
             run_id=run_id,
             total=RunCostView.of(run.total),
@@ -417,7 +412,6 @@ class EstimateView(ResponseModel):
 
     @classmethod
     def of(cls, cost: Cost, call: ModelCall | None, taken: LotPrice | None) -> "EstimateView":
-        """Show a cost, and what one in money takes."""
         in_credits = to_minor(cost.cost_pico, CREDIT) if cost.currency == CREDIT else None
         credits_minor = in_credits if taken is None else taken.credits_minor
         priced_at = None if taken is None else shown_of(taken)

@@ -70,7 +70,6 @@ class WebhookEndpointView(ResponseModel):
 
     @classmethod
     def of(cls, row: WebhookEndpointRow) -> Self:
-        """Show a row."""
         return cls.from_row(row, reason=row.state["reason"], slowed_until=row.slow_until)
 
 
@@ -86,7 +85,6 @@ class WebhookEndpointCreated(WebhookEndpointView):
 
     @classmethod
     def with_keys(cls, row: WebhookEndpointRow, keys: SigningKeys | None) -> Self:
-        """Show a row with keys that were just made."""
         return cls.from_row(
             row,
             reason=row.state["reason"],
@@ -144,5 +142,4 @@ class WebhookDeliveryView(ResponseModel):
 
     @classmethod
     def of(cls, row: WebhookDeliveryRow) -> Self:
-        """Show a row."""
         return cls.from_row(row, next_try_at=row.next_at, last_try_at=row.tried_at)

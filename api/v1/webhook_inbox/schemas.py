@@ -41,5 +41,4 @@ class InboxEventView(ResponseModel):
 
     @classmethod
     def of(cls, row: ProviderEventRow) -> Self:
-        """Show a row."""
         return cls.from_row(row, id=str(row.id), references=row.refs)

@@ -17,7 +17,6 @@ from domain.common.access import Permission
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the alerts that the address asks for."""
     found = await lists.find(visit, "/alerts", *FILTERS, at=PLACE, choices={"kind": KINDS})
     page = view.page(
         found,

@@ -30,16 +30,12 @@ _SNOOZED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """A command that is one button."""
-
     form: Shown
     action: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One alert, with what can be done about it."""
-
     id: str
     at: Moment
     title: str

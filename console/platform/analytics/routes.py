@@ -12,7 +12,6 @@ from console.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
-    """Show the figures of the platform in a period, and how they have changed."""
     given = visit.chosen("period", "compare")
     of = figures.chosen(given, datetime.now(UTC).date(), PLACE, "UTC")
     answers = await visit.ask_all(

@@ -34,7 +34,6 @@ class Overview(Page):
 
 
 def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
-    """Yield what mentions organizations."""
     if answers["customers"].ok:
         yield from (row["group"] for row in answers["customers"].body["rows"])
 
@@ -80,7 +79,6 @@ def page(of: Chosen, answers: Mapping[str, Answer], naming: Naming) -> Overview:
 
 
 def _codes(answer: Answer, metric: str) -> list[str]:
-    """Return the currencies that are drawn."""
     return [code for code, each in figures.totals(answer, metric).items() if code and each.value][:_DRAWN]
 
 

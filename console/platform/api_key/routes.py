@@ -18,7 +18,6 @@ _FIELDS = ("principal", "role", "organization_id", "agent_id")
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the keys that the address asks for."""
     found = await lists.find(visit, "/api-keys", *FILTERS, at=PLACE)
     naming = await visit.naming(found.rows, "organization_id", "agent_id")
     page = view.page(found, form or blank(), naming, datetime.now(UTC), manages=visit.may(Permission.MANAGE_KEYS))
@@ -26,12 +25,10 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that issues a key."""
     return await visit.render("platform/api_key/new.html", view.new(form or blank(role="owner")), status)
 
 
 async def issue(visit: Visit) -> Response:
-    """Issue a key, and show its secret this once."""
     form = await read_form(visit.request, *_FIELDS)
     body = {name: form.maybe(name) for name in _FIELDS}
     answer = await visit.order("POST", "/api-keys", body, form.key)
@@ -41,7 +38,6 @@ async def issue(visit: Visit) -> Response:
 
 
 async def revoke(visit: Visit) -> Response:
-    """Revoke a key permanently."""
     return await revoke_at(visit, lists.back(visit, PLACE), show)
 
 

@@ -44,8 +44,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys(ListPage):
-    """The list."""
-
     roles: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
     new_href: str
@@ -54,8 +52,6 @@ class Keys(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New(FormPage):
-    """The form that issues a key."""
-
     roles: tuple[tuple[str, str], ...]
 
 
@@ -87,12 +83,10 @@ def page(found: Found, form: Shown, naming: Naming, now: datetime, *, manages: b
 
 
 def new(form: Shown) -> New:
-    """Return the form that issues a key."""
     return New(title="Issue a key", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", roles=ROLES)
 
 
 def issued(body: Mapping[str, Any]) -> Issued:
-    """Return the page that shows a key's secret, this once."""
     return Issued(
         title="The key is issued",
         crumbs=CRUMBS,

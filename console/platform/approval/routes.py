@@ -13,7 +13,6 @@ from domain.common.access import Permission
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show what waits for a second operator, and what was decided."""
     found = await lists.find(visit, "/approvals", days=False, at=PLACE)
     naming = await visit.naming(found.rows, "subject", "content")
     page = view.page(found, form or blank(), visit.me.principal, naming, may=visit.may(Permission.OPERATE))
@@ -21,12 +20,10 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def approve(visit: Visit) -> Response:
-    """Approve what another operator asked for."""
     return await _decide(visit, "approve", "approval.approved")
 
 
 async def reject(visit: Visit) -> Response:
-    """Reject it, or take back what one asked for."""
     return await _decide(visit, "reject", "approval.rejected")
 
 

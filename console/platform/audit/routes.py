@@ -12,7 +12,6 @@ from domain.common.access import Permission
 
 
 async def show(visit: Visit) -> Response:
-    """Show the entries that the address asks for."""
     found = await lists.find(visit, "/audit", *FILTERS)
     naming = await visit.naming(found.rows, *NAMED)
     return await visit.render("platform/audit/list.html", view.page(found, naming), found.status)

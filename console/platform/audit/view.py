@@ -39,13 +39,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit(ListPage):
-    """The trail."""
-
     rows: tuple[Row, ...]
 
 
 def page(found: Found, naming: Naming) -> Audit:
-    """Return the trail."""
     rows = tuple(_row(each, naming) for each in found.rows)
     return Audit(title="Audit trail", listed=found.listed("Audit trail", LABELS), rows=rows)
 

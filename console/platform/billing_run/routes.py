@@ -17,7 +17,6 @@ _PATH = "/billing/runs"
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the runs, the latest month first."""
     found = await lists.find(visit, _PATH, days=False, at=PLACE)
     page = view.several(found, form or blank(), visit.choices.prefs, may_run=visit.may(Permission.OPERATE))
     return await visit.render("platform/billing_run/list.html", page, found.status if status == 200 else status)
@@ -33,7 +32,6 @@ async def start(visit: Visit) -> Response:
 
 
 async def show_run(visit: Visit) -> Response:
-    """Show what a run is doing, and what came of it."""
     body = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
     naming = await visit.naming(body["failures"], "organization_id")
     page = view.one(body, blank(), naming, datetime.now(UTC), may_run=visit.may(Permission.OPERATE))

@@ -25,8 +25,6 @@ _PARTLY = Status(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingRunRow:
-    """The run of a month."""
-
     href: str
     month: str
     status: Status
@@ -60,7 +58,6 @@ class BillingRunPage(FormPage):
 
 
 def several(found: Found, form: Shown, prefs: Prefs, *, may_run: bool) -> BillingRuns:
-    """Return the list."""
     return BillingRuns(
         title="Billing runs",
         crumbs=CRUMBS[:1],
@@ -72,7 +69,6 @@ def several(found: Found, form: Shown, prefs: Prefs, *, may_run: bool) -> Billin
 
 
 def row(body: Mapping[str, Any], prefs: Prefs) -> BillingRunRow:
-    """Return one run of the API."""
     is_running = body["status"] == BillingRunStatus.RUNNING
     return BillingRunRow(
         href=f"{PLACE}/{body['period']}",
@@ -84,7 +80,6 @@ def row(body: Mapping[str, Any], prefs: Prefs) -> BillingRunRow:
 
 
 def one(body: Mapping[str, Any], form: Shown, naming: Naming, now: datetime, *, may_run: bool) -> BillingRunPage:
-    """Return the page of a run."""
     prefs, here = naming.prefs, row(body, naming.prefs)
     working, result = ("", ""), ""
     if body["status"] == BillingRunStatus.RUNNING:

@@ -14,7 +14,6 @@ _ENDINGS = {"beancount": "beancount"}
 
 
 async def show(visit: Visit) -> Response:
-    """Show the books of a period."""
     given = visit.chosen(*FILTERS)
     answers = await visit.ask_all(
         trial=("/accounting/trial-balance", given), profit=("/accounting/profit-and-loss", given)
@@ -30,7 +29,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def download(visit: Visit) -> Response:
-    """Answer with the journal of the period as a file."""
     given = visit.chosen(*FILTERS, "format")
     kind = given.get("format", "csv")
     days = [given[name] for name in ("start_date", "end_date") if name in given]

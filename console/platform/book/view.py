@@ -41,16 +41,12 @@ class Balance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """Revenue or expenses."""
-
     lines: tuple[tuple[str, Amount], ...]
     total: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """Profit and loss in one currency."""
-
     currency: str
     revenue: Section
     expenses: Section
@@ -59,8 +55,6 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books(FormPage):
-    """The page."""
-
     path: str
     lead: str
     balances: tuple[Balance, ...]

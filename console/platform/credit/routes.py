@@ -23,7 +23,6 @@ async def show(visit: Visit) -> Response:
 
 
 async def grant(visit: Visit) -> Response:
-    """Grant credits."""
     form = await read_form(visit.request, *_GRANT, "sure")
     if not form.maybe("sure") and is_number(form.number("amount")):
         naming = await visit.naming([{"organization_id": form.text("receiver")}], "organization_id")
@@ -42,7 +41,6 @@ async def grant(visit: Visit) -> Response:
 
 
 async def set_cost(visit: Visit) -> Response:
-    """Set what an action costs from now on."""
     form = await read_form(visit.request, "action", "cost", "cost_note")
     action = form.text("action")
     # It becomes part of the API's path, where an impossible one is not found.

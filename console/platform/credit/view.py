@@ -27,8 +27,6 @@ SOURCES = (("promotion", "Promotion"), ("reward", "Reward"), ("adjustment", "Adj
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One grant."""
-
     id: Ident
     at: Moment
     organization: Sentence
@@ -40,8 +38,6 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """Credits that came at one time, and what is left of them."""
-
     at: Moment
     source: str
     amount: Amount
@@ -54,8 +50,6 @@ class Lot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What an action costs."""
-
     action: str
     cost: Amount
     source: str
@@ -63,8 +57,6 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credits(ListPage):
-    """The page. Lots are shown of the organization that is chosen."""
-
     grants: tuple[Grant, ...]
     chosen: bool
     lots: tuple[Lot, ...]

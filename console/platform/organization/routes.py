@@ -33,7 +33,6 @@ _PAGES = (
 
 
 async def show(visit: Visit) -> Response:
-    """Show the organizations that the address asks for."""
     plans = await visit.ask(_PLANS[0])
     names = {each["id"]: each["name"] for each in plans.body["data"]} if plans.ok else {}
     found = await lists.find(visit, "/organizations", *FILTERS, choices={"tier": names})
@@ -43,13 +42,11 @@ async def show(visit: Visit) -> Response:
 
 
 async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the form that creates an organization."""
     plans = await visit.ask(_PLANS[0])
     return await visit.render("platform/organization/new.html", view.new(form or blank(tier="free"), plans), status)
 
 
 async def create(visit: Visit) -> Response:
-    """Create an organization."""
     form = await read_form(visit.request, "name", "tier", "external_id")
     body = {name: form.text(name) for name in ("name", "tier", "external_id") if form.text(name)}
     answer = await visit.order("POST", "/organizations", body, form.key)
@@ -59,27 +56,22 @@ async def create(visit: Visit) -> Response:
 
 
 async def show_one(visit: Visit) -> Response:
-    """Show an organization."""
     return await _one(visit, {}, 200)
 
 
 async def change_tier(visit: Visit) -> Response:
-    """Move an organization to another plan."""
     return await _act(visit, "tier", "PUT", "organization.tier", "tier")
 
 
 async def suspend(visit: Visit) -> Response:
-    """Have nothing new begin with an organization."""
     return await _act(visit, "suspend", "POST", "organization.suspended", "reason", "timed_exits")
 
 
 async def resume(visit: Visit) -> Response:
-    """Let things begin again."""
     return await _act(visit, "resume", "POST", "organization.resumed")
 
 
 async def close(visit: Visit) -> Response:
-    """Close an organization permanently."""
     return await _act(visit, "close", "POST", "organization.closed", "closing_reason")
 
 

@@ -27,8 +27,6 @@ Options = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One organization of the list."""
-
     id: Ident
     href: str
     name: str
@@ -39,8 +37,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organizations(ListPage):
-    """The list."""
-
     statuses: Options
     new_href: str
     rows: tuple[Row, ...]
@@ -48,15 +44,11 @@ class Organizations(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New(FormPage):
-    """The form that creates one."""
-
     tiers: Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """What there is of one currency."""
-
     available: Amount
     held: Amount
     in_escrow: Amount
@@ -83,8 +75,6 @@ class Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One(Page):
-    """An organization as operators see it."""
-
     id: Ident
     status: Status
     tier: str
@@ -126,7 +116,6 @@ def several(found: Found, prefs: Prefs, new_href: str) -> Organizations:
 
 
 def new(form: Shown, plans: Answer) -> New:
-    """Return the form that creates an organization."""
     return New(title="New organization", crumbs=CRUMBS, form=form, action=f"{PLACE}/new", tiers=tiers_of(plans, "free"))
 
 
@@ -187,7 +176,6 @@ def one(
 
 
 def tiers_of(plans: Answer, current: str) -> Options:
-    """Return the plans to choose from, the present one in any case."""
     known = {each["id"]: each["name"] for each in plans.body["data"]} if plans.ok else {}
     return tuple(({current: titled(current)} | known).items())
 

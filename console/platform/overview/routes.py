@@ -14,7 +14,6 @@ _PAGES = ("escrows", "payments", "webhooks", "escrows/{id}", "disputes/{id}", "r
 
 
 async def show(visit: Visit) -> Response:
-    """Show how the platform stands."""
     now = datetime.now(UTC)
     since = (now - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
     answers = await visit.ask_all(

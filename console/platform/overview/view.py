@@ -30,8 +30,6 @@ _HOLDING = {EscrowStatus.FUNDED.value, EscrowStatus.DELIVERED.value, EscrowStatu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What escrows hold in one currency and state."""
-
     status: Status
     number: str
     amount: Amount
@@ -40,8 +38,6 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How many payments ended in one way, and what they come to."""
-
     status: Status
     number: str
     amount: Amount
@@ -71,8 +67,6 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview(Page):
-    """The overview. `…_failed` is shown in place of a section that could not be read."""
-
     held: tuple[Held, ...]
     held_href: str
     held_failed: Failed | None

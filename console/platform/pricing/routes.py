@@ -26,7 +26,6 @@ def _zone(visit: Visit) -> str:
 
 
 async def show(visit: Visit) -> Response:
-    """Show the rules that the address asks for, those that are not ended where it says nothing."""
     found = await lists.find(visit, _PATH, *FILTERS, days=False, at=PLACE)
     naming = await visit.naming(found.rows, *view.NAMED)
     page = view.page(found, naming, datetime.now(UTC), may_write=visit.may(Permission.OPERATE))
@@ -39,7 +38,6 @@ async def _rule(visit: Visit) -> Mapping[str, Any]:
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show one rule."""
     may_write = visit.may(Permission.OPERATE)
     rule = await _rule(visit)
     naming = await visit.naming([rule], *view.NAMED)
@@ -50,7 +48,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 async def show_new(
     visit: Visit, form: Shown | None = None, status: int = 200, tried: view.Tried | None = None
 ) -> Response:
-    """Show the form of a new rule, with what trying it came to."""
     asked = form.value("type") if form else visit.request.query_params.get("type", "")
     page = view.new(terms.kind_of(asked), form, _zone(visit), tried)
     return await visit.render("platform/pricing/write.html", page, status)
@@ -59,7 +56,6 @@ async def show_new(
 async def show_change(
     visit: Visit, form: Shown | None = None, status: int = 200, tried: view.Tried | None = None
 ) -> Response:
-    """Show the form that changes a rule, with what trying it came to."""
     visit.need(Permission.OPERATE)
     page = view.change(await _rule(visit), form, _zone(visit), tried)
     return await visit.render("platform/pricing/write.html", page, status)
@@ -81,12 +77,10 @@ def _kept(form: Form) -> Shown:
 
 
 async def make(visit: Visit) -> Response:
-    """Make a rule, or try it on past quotes."""
     return await _write(visit, "POST", _PATH, None, show_new, "price_rule.made")
 
 
 async def change(visit: Visit) -> Response:
-    """Replace what a rule says, or try that on past quotes."""
     rule_id = visit.path("id")
     return await _write(visit, "PUT", f"{_PATH}/{rule_id}", rule_id, show_change, "price_rule.changed")
 
@@ -107,14 +101,12 @@ async def _write(
 
 
 async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a rule is ended."""
     visit.need(Permission.OPERATE)
     page = view.ending(await _rule(visit), form or blank(), visit.choices.prefs)
     return await visit.render("parts/asking.html", page, status)
 
 
 async def end(visit: Visit) -> Response:
-    """End a rule permanently."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, f"{PLACE}/{visit.path('id')}", "price_rule.ended", show=ask_to_end)

@@ -40,7 +40,6 @@ class Field:
 
     @property
     def name(self) -> str:
-        """Its name in the form."""
         return f"{_OF}{self.of}"
 
 
@@ -211,14 +210,11 @@ def typed(body: Mapping[str, Any], zone: str) -> tuple[dict[str, str], dict[str,
 
 
 def initial(kind: str) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """Return the initial form of a new rule."""
     values = {field.name: field.value for field in KINDS[kind].fields if field.value}
     return {**values, "stacking": Stacking.MULTIPLY.value}, {WEEKDAYS: _EVERY_DAY}
 
 
 def says(kind: str, said: Mapping[str, Any], prefs: Prefs) -> str:
-    """Say in a sentence what the terms of a rule do."""
-
     def times(name: str) -> str:
         return f"{number(said[name], prefs)} times"
 
@@ -278,7 +274,6 @@ def _whole(text: str) -> int | str:
 
 
 def _moment(text: str, zone: str) -> str | None:
-    """Return a moment of the reader's clocks as the API takes it."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).isoformat() if text else None
     except ValueError:

@@ -53,8 +53,6 @@ class Rules(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """What all quotes in one currency come to, by the rules of now and with the rule."""
-
     quotes: str
     before: Amount
     after: Amount
@@ -63,8 +61,6 @@ class Total:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A quote whose price would be another one."""
-
     id: Ident
     base: Amount
     before: Amount
@@ -73,8 +69,6 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What a rule would have made of past quotes."""
-
     quotes: str
     changed: str
     nothing: bool
@@ -126,7 +120,6 @@ class One(Page):
 
 
 def page(found: Found, naming: Naming, now: datetime, *, may_write: bool) -> Rules:
-    """Return the list for what the API answered."""
     return Rules(
         title="Pricing",
         listed=found.listed("Rules", LABELS),
@@ -137,7 +130,6 @@ def page(found: Found, naming: Naming, now: datetime, *, may_write: bool) -> Rul
 
 
 def one(body: Mapping[str, Any], form: Shown, naming: Naming, now: datetime, *, may_write: bool) -> One:
-    """Return the page of one rule."""
     here, open_, prefs = f"{PLACE}/{body['id']}", may_write and body["ended_at"] is None, naming.prefs
     moments = {
         name: moment(body[of], prefs) if body[of] else None
@@ -172,7 +164,6 @@ def one(body: Mapping[str, Any], form: Shown, naming: Naming, now: datetime, *, 
 
 
 def new(type_: str, form: Shown | None, zone: str, tried: Tried | None) -> Writing:
-    """Return the form of a new rule of a kind."""
     tabs = tuple(
         Tab(label=kind.word, href=f"{PLACE}/new?type={name}", current=name == type_) for name, kind in KINDS.items()
     )
@@ -181,7 +172,6 @@ def new(type_: str, form: Shown | None, zone: str, tried: Tried | None) -> Writi
 
 
 def change(body: Mapping[str, Any], form: Shown | None, zone: str, tried: Tried | None) -> Writing:
-    """Return the form that changes a rule."""
     here = f"{PLACE}/{body['id']}"
     return replace(
         _writing(body["type"], form, terms.typed(body, zone), zone, tried),
@@ -193,7 +183,6 @@ def change(body: Mapping[str, Any], form: Shown | None, zone: str, tried: Tried 
 
 
 def ending(body: Mapping[str, Any], form: Shown, prefs: Prefs) -> Asking:
-    """Return the page that asks before a rule is ended."""
     here = f"{PLACE}/{body['id']}"
     return Asking(
         title=f"End {body['name']}?",
@@ -210,8 +199,6 @@ def ending(body: Mapping[str, Any], form: Shown, prefs: Prefs) -> Asking:
 
 
 def tried(body: Mapping[str, Any], prefs: Prefs) -> Tried:
-    """Return what a dry run came to."""
-
     def total(each: Mapping[str, Any]) -> Total:
         code, before, after = each["currency"], each["before"], each["after"]
         return Total(

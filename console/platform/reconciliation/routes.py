@@ -19,7 +19,6 @@ _DAYS = ("since", "until")
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the discrepancies and the runs."""
     chosen = "resolved" if visit.chosen("status").get("status") == "resolved" else "open"
     found = await lists.find(
         visit,
@@ -54,7 +53,6 @@ async def start(visit: Visit) -> Response:
 
 
 async def show_run(visit: Visit) -> Response:
-    """Show a run, and what is still open of its provider."""
     body = (await visit.ask(f"/reconciliation/runs/{visit.path('id')}")).need()
     query = {"provider": body["provider"], "status": "open"}
     differences = await visit.ask("/reconciliation/differences", **query)
@@ -63,7 +61,6 @@ async def show_run(visit: Visit) -> Response:
 
 
 async def show_difference(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show a discrepancy with both sides."""
     answer = await visit.ask(f"/reconciliation/differences/{visit.path('id')}")
     has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
     page = view.one_difference(
@@ -77,7 +74,6 @@ async def show_difference(visit: Visit, form: Shown | None = None, status: int =
 
 
 async def resolve(visit: Visit) -> Response:
-    """Book what is missing, or accept a discrepancy as it is."""
     form = await read_form(visit.request, "action", "note")
     body = {"action": form.text("action"), "note": form.maybe("note")}
     path = f"/reconciliation/differences/{visit.path('id')}"
@@ -88,7 +84,6 @@ async def resolve(visit: Visit) -> Response:
 
 
 async def show_clearing(visit: Visit) -> Response:
-    """Show what explains a provider's clearing accounts."""
     provider = visit.path("id")
     answer = await visit.ask(f"/reconciliation/clearing/{provider}")
     page = view.clearing(provider, answer.need(), visit.choices.prefs)

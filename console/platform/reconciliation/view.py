@@ -37,8 +37,6 @@ _RESOLUTIONS: Mapping[str, Status] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run."""
-
     id: Ident
     href: str
     provider: str
@@ -51,8 +49,6 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One discrepancy in a list."""
-
     href: str
     key: str
     provider: str
@@ -66,8 +62,6 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation(ListPage):
-    """Open discrepancies, the form of a run, and the runs so far."""
-
     is_running: bool
     differences: tuple[Difference, ...]
     more: bool
@@ -81,8 +75,6 @@ class Reconciliation(ListPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """The movements of one kind in one currency, on both sides."""
-
     movement: str
     booked: Amount
     listed: Amount
@@ -103,8 +95,6 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneRun(Page):
-    """A run with what it found."""
-
     run: Run
     started: Moment
     finished: Moment | None
@@ -121,8 +111,6 @@ class OneRun(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """A movement on one side."""
-
     key: str
     amount: Amount
     fee: Amount | None
@@ -132,8 +120,6 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What booking would book in one currency."""
-
     amount: Amount
     fee: Amount
     net: Amount
@@ -167,8 +153,6 @@ class OneDifference(FormPage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clearing(Page):
-    """What a provider's clearing accounts hold, and why."""
-
     accounts: tuple[Account, ...]
 
 
@@ -202,7 +186,6 @@ def several(found: Found, status: str, form: Shown, prefs: Prefs, *, may_run: bo
 
 
 def run(body: Mapping[str, Any], prefs: Prefs) -> Run:
-    """Return one run."""
     return Run(
         id=ident(body["id"]),
         href=f"{PLACE}/{body['id']}",
@@ -297,14 +280,12 @@ def one_difference(
 
 
 def clearing(provider: str, body: list[Mapping[str, Any]], prefs: Prefs) -> Clearing:
-    """Return what explains a provider's clearing accounts."""
     return Clearing(
         title=f"Clearing at {company(provider)}", crumbs=CRUMBS, accounts=tuple(account(each, prefs) for each in body)
     )
 
 
 def account(body: Mapping[str, Any], prefs: Prefs) -> Account:
-    """Return one clearing account."""
     code = body["currency"]
     return Account(
         currency=code,

@@ -17,7 +17,6 @@ _LEADERS, _ALERTS = 50, 10
 
 
 async def show(visit: Visit) -> Response:
-    """Show how agents stand, by the choice in the address."""
     chosen = visit.chosen(*CHOICES)
     among: Query = {name: chosen[name] for name in ("dimension", "category") if name in chosen}
     answers = await visit.ask_all(
@@ -55,7 +54,6 @@ async def show_one(visit: Visit) -> Response:
 
 
 async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask why an event should not count."""
     visit.need(Permission.OPERATE)
     body = (await visit.ask(f"/reputation/events/{visit.path('id')}")).need()
     agent = await visit.ask(f"/agents/{body['agent_id']}")

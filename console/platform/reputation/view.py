@@ -27,8 +27,6 @@ CRUMBS = (Link(label="Reputation", href=PLACE),)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A place on the leaderboard."""
-
     rank: str
     href: str
     name: str
@@ -39,8 +37,6 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """What agents have from a score on."""
-
     name: str
     from_score: str
     evidence: str
@@ -52,8 +48,6 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing(FormPage):
-    """The page. `…_failed` is shown in place of a section that could not be read."""
-
     path: str
     dimensions: tuple[tuple[str, str], ...]
     periods: tuple[tuple[str, str], ...]
@@ -84,8 +78,6 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence(Page):
-    """Why one agent has its score."""
-
     agent: Ident
     score: str
     rules: tuple[str, ...]
@@ -95,8 +87,6 @@ class Evidence(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voiding(FormPage):
-    """Asks for the reason before an event is voided."""
-
     back: str
     agent: str
     sentence: Sentence
@@ -152,7 +142,6 @@ def evidence(
 
 
 def voiding(body: Mapping[str, Any], name: str, form: Shown, prefs: Prefs, href: Linked) -> Voiding:
-    """Return the page that asks before an event of an agent of that name is voided."""
     here = f"{PLACE}/{body['agent_id']}"
     return Voiding(
         title="Void this event?",

@@ -16,7 +16,6 @@ _PATH = "/webhooks/events"
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Show the events that the address asks for."""
     found = await lists.find(visit, _PATH, *FILTERS, at=PLACE, choices={"provider": PROVIDERS})
     has_payment = visit.has_page(f"{BASE}/payments/{{id}}")
     may_retry = visit.may(Permission.OPERATE)
@@ -25,7 +24,6 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
 
 async def retry(visit: Visit) -> Response:
-    """Start the handling of an event again."""
     form = await read_form(visit.request)
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/retry", None, form.key)
     return await visit.concluded(form, answer, lists.back(visit, PLACE), "webhook.retried", show=show)

@@ -103,7 +103,6 @@ class Collected:
 
     @property
     def total_minor(self) -> int:
-        """The sum of the lines."""
         return sum(line.amount_minor for line in self.lines)
 
 

@@ -98,7 +98,6 @@ class Line:
 
     @property
     def amount_minor(self) -> int:
-        """The amount shown in the line."""
         return self.net_minor if self.shown_minor is None else self.shown_minor
 
 
@@ -207,27 +206,22 @@ class Document:
 
     @property
     def lines_minor(self) -> int:
-        """The sum of the shown amounts of the lines."""
         return sum(line.amount_minor for line in self.lines)
 
     @property
     def subtotal_minor(self) -> int:
-        """The lines, without tax."""
         return sum(line.net_minor for line in self.lines)
 
     @property
     def tax_minor(self) -> int:
-        """All taxes."""
         return sum(each.tax_minor for each in self.taxes)
 
     @property
     def total_minor(self) -> int:
-        """With tax."""
         return self.subtotal_minor + self.tax_minor
 
     @property
     def due_minor(self) -> int:
-        """The amount due when the document was made."""
         return self.total_minor - self.prepaid_minor - self.paid_minor - self.rounded_minor
 
     def as_stored(self) -> dict[str, Any]:

@@ -59,22 +59,18 @@ class InvoiceSums:
 
     @property
     def subtotal_minor(self) -> int:
-        """The lines' sum, without tax."""
         return sum(self.net_minor)
 
     @property
     def tax_minor(self) -> int:
-        """All taxes."""
         return sum(each.tax_minor for each in self.taxes)
 
     @property
     def total_minor(self) -> int:
-        """With tax."""
         return self.subtotal_minor + self.tax_minor
 
     @property
     def due_minor(self) -> int:
-        """The amount due, in money."""
         return self.total_minor - self.prepaid_minor - self.rounded_minor
 
 
@@ -128,7 +124,6 @@ def sums_of(
 
 
 def _taxed(amounts: Sequence[int], taxes: Sequence[AppliedTax], includes_tax: bool) -> tuple[list[int], list[TaxSum]]:
-    """Return the net amounts of lines, and one sum for each rate."""
     nets = list(amounts)
     found: list[TaxSum] = []
     for tax in dict.fromkeys(taxes):

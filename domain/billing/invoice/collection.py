@@ -79,7 +79,6 @@ class InvoiceDue:
 
     @property
     def is_open(self) -> bool:
-        """Whether anything is due."""
         return self.status is InvoiceStatus.OPEN and self.due_minor > 0
 
 
@@ -130,7 +129,6 @@ class Collection:
 
     @property
     def charges(self) -> bool:
-        """Whether the next step is a charge."""
         return self.charge_now or self.method is CollectionMethod.CHARGE_AUTOMATICALLY
 
 

@@ -50,7 +50,6 @@ class InvoiceBalance:
 
     @property
     def due_minor(self) -> int:
-        """The amount due."""
         return self.unpaid_minor if self.status is InvoiceStatus.OPEN else 0
 
     @property

@@ -52,7 +52,6 @@ class Preview:
 
     @property
     def due_minor(self) -> int:
-        """What is to be paid now."""
         return 0 if self.proration is None else self.proration.due_minor
 
 

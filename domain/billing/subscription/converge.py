@@ -311,7 +311,6 @@ def _settle_late(step: _Step, bill: Bill) -> _Step:
 
 
 def _paid_for(upgraded: Subscription, change: Change, bill: Bill) -> Period | None:
-    """Return what an upgrade was paid for: the period that it began, or what was left of the one that was paid."""
     period = upgraded.period
     if period is None or upgraded.paid_bill == bill.ref:
         return period

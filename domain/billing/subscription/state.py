@@ -201,7 +201,6 @@ class YearBill:
 
     @property
     def granted_minor(self) -> int:
-        """What its grants have cost so far."""
         return self.paid_minor - self.left_minor
 
 

@@ -125,7 +125,6 @@ def is_own(key: SpendingKey, principal: str, made: MadeBy) -> bool:
 
 
 def _agent(key: SpendingKey, named: Named, known: Known) -> tuple[str | None, Attribution]:
-    """Return the agent that spends and what it is attributed to; of the key's own agent, the key already knows."""
     if named.agent_id in {None, key.agent_id}:
         return key.agent_id, Attribution()
     assert named.agent_id is not None

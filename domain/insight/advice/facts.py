@@ -106,12 +106,10 @@ class Tried:
 
     @property
     def name(self) -> str:
-        """What it is called."""
         return self.provider if self.method is None else f"{self.provider} {self.method}"
 
     @property
     def failing(self) -> Fraction:
-        """The share of payments that failed."""
         return Fraction(self.failed, self.succeeded + self.failed)
 
 
@@ -146,7 +144,6 @@ class Purchase:
 
     @property
     def goods(self) -> tuple[str, str, str, str]:
-        """What two purchases of the same have in common: agent, vendor, item and currency."""
         return self.agent_id, same(self.vendor), same(self.item), self.currency
 
     @property

@@ -79,7 +79,6 @@ class Insight:
 
     @property
     def id(self) -> str:
-        """The same advice has the same id in every month."""
         return f"{self.kind.value}-{self.subject}"
 
 

@@ -61,7 +61,6 @@ class PolicyProposal:
 
     @property
     def sentence(self) -> str:
-        """What changes."""
         if self.methods is not None:
             return f"Methods of the kind {self.methods[0]} go before those of the kind {self.methods[1]}."
         if self.refused is not None:

@@ -94,7 +94,6 @@ class Facts:
 
     @cached_property
     def volume_shown(self) -> str:
-        """The volume, formatted for people."""
         return f"{format_amount(self.volume_minor, self.currency)} {self.currency}"
 
     @cached_property

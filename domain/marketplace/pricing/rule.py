@@ -110,12 +110,10 @@ class Rule:
 
     @property
     def type(self) -> RuleType:
-        """The type, which follows from the terms."""
         return TYPES[type(self.terms)]
 
     @property
     def phase(self) -> Phase:
-        """The stage at which it is evaluated."""
         return {RuleType.CONTRACT_PRICE: Phase.BASE, RuleType.BOUNDS: Phase.BOUND}.get(self.type, Phase.ADJUST)
 
     def check(self) -> None:

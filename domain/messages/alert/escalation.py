@@ -36,11 +36,9 @@ class Step:
 
     @property
     def is_ours(self) -> bool:
-        """Return whether it notifies people of the platform."""
         return self.role in PLATFORM_ROLES
 
     def __str__(self) -> str:
-        """Describe the step to operators."""
         hours, seconds = divmod(int(self.after.total_seconds()), 3600)
         return f"{self.role.value} after {hours}:{seconds // 60:02} h"
 

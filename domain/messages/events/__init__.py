@@ -66,12 +66,10 @@ class EventType:
 
     @property
     def example(self) -> dict[str, JSON]:
-        """Data as an event of this type may have them."""
         return {name: self.shown.get(name, value.example) for name, value in self.fields.items()}
 
     @property
     def times(self) -> tuple[str, ...]:
-        """The fields of the data that are times."""
         return tuple(name for name, value in self.fields.items() if value.schema.get("format") == "date-time")
 
     @property

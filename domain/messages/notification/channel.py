@@ -43,7 +43,6 @@ class KeysMissing(Conflict):
     code = "notification.keys_missing"
 
     def __init__(self) -> None:
-        """Set the message."""
         super().__init__("The platform has no key to seal channels with. The operator sets BURSAR_ENCRYPTION_KEYS.")
 
 

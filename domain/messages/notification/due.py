@@ -139,7 +139,6 @@ def _digest_day(cadence: Cadence, at: datetime, clock: Clock, zone: ZoneInfo) ->
 
 
 def _after_quiet(at: datetime, clock: Clock, zone: ZoneInfo) -> datetime:
-    """Return the end of the quiet hours that contain a time, or the time itself."""
     quiet = clock.quiet
     if quiet is None:
         return at

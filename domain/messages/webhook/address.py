@@ -31,7 +31,6 @@ class UrlRefused(Invalid):
     code = "webhook.url_refused"
 
     def __init__(self, detail: str) -> None:
-        """Make the error with a sentence that says what is wrong."""
         super().__init__(detail, extra={"field": "url"})
 
 

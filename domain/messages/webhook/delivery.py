@@ -181,10 +181,10 @@ class Queued(Protocol):
     """What waits for its turn."""
 
     @property
-    def subject(self) -> str: ...  # noqa: D102
+    def subject(self) -> str: ...
 
     @property
-    def subject_seq(self) -> int: ...  # noqa: D102
+    def subject_seq(self) -> int: ...
 
 
 Q = TypeVar("Q", bound=Queued)

@@ -83,7 +83,6 @@ class SecretMissing(Conflict):
     code = "webhook.secret_missing"
 
     def __init__(self) -> None:
-        """Make the error; its text says which setting is missing."""
         super().__init__(
             "Webhook secrets cannot be stored, because no key is set to seal them with. The operator of the platform "
             "sets BURSAR_ENCRYPTION_KEYS."

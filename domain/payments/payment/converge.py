@@ -322,7 +322,6 @@ def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | Non
 
 
 def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Record a new status of the payment itself."""
     observed = _observed(payment, snapshot)
     if observed == payment or observed.provider_status is None:
         return None

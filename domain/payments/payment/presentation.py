@@ -124,7 +124,6 @@ def _evidence(dispute: Dispute) -> str:
 
 
 def _next(payment: Payment) -> str:
-    """Say what the run does by itself, in the words of its timers."""
     item = agenda(payment, payment.updated_at, News(polled_at=payment.updated_at))
     if isinstance(item, Wait):
         return item.why
@@ -132,7 +131,6 @@ def _next(payment: Payment) -> str:
 
 
 def _signals(payment: Payment) -> list[tuple[str, dict[str, object]]]:
-    """Return the signals that are taken now and what to send with each."""
     taken: list[tuple[str, dict[str, object]]] = [("look", {})]
     if payment.status in AWAITING and not payment.cancel_requested:
         taken.append(("cancel", {}))

@@ -71,7 +71,6 @@ class Charge:
 
     @property
     def worth_minor(self) -> int:
-        """What it is worth in the money that its quote is in, or in its own currency."""
         return self.amount_minor if self.quote is None else self.quote.amount_minor
 
 

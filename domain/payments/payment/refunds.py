@@ -147,7 +147,6 @@ def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
 
 
 def _amount_to_refund(payment: Payment, amount_minor: int | None) -> int:
-    """Return the amount of a refund: the given one, or all that is left."""
     left = left_to_refund(payment)
     if not left:
         raise refusals.NotRefundable(

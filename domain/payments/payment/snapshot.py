@@ -83,7 +83,6 @@ class BalanceTransaction:
 
     @property
     def paid_minor(self) -> int:
-        """What it is in the payment's own currency."""
         return self.amount_minor if self.payment_amount_minor is None else self.payment_amount_minor
 
     @property

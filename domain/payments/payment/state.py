@@ -142,7 +142,6 @@ class Refund:
 
     @property
     def gross_minor(self) -> int:
-        """What it takes of the payment: the amount, and the fee that is kept of it."""
         return self.amount_minor + self.fee_minor
 
     @property
@@ -152,7 +151,6 @@ class Refund:
 
     @property
     def counts(self) -> bool:
-        """Whether it lessens what can still be refunded."""
         return self.state is not RefundState.FAILED
 
 
@@ -188,7 +186,6 @@ class Dispute:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still undecided."""
         return self.status not in {DisputeStatus.WON, DisputeStatus.LOST}
 
     @property
@@ -267,22 +264,18 @@ class Payment:
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether it is to be cancelled, and what was paid is to be returned."""
         return self.cancel_requested_by is not None
 
     @property
     def refunded_minor(self) -> int:
-        """What was refunded or is being refunded."""
         return sum(refund.amount_minor for refund in self.refunds if refund.counts)
 
     @property
     def kept_minor(self) -> int:
-        """The provider's fees that were kept of what was refunded."""
         return sum(refund.fee_minor for refund in self.refunds if refund.counts)
 
     @property
     def disputed_minor(self) -> int:
-        """What disputes hold or took."""
         return sum(dispute.amount_minor for dispute in self.disputes if dispute.counts)
 
     @property
@@ -292,7 +285,6 @@ class Payment:
 
     @property
     def refundable_minor(self) -> int:
-        """What can still be refunded."""
         gone = self.reversed_minor + self.refunded_minor + self.kept_minor + self.disputed_minor
         return max(0, self.received_minor - gone)
 

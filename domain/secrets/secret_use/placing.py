@@ -57,14 +57,12 @@ class Placement:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        """Check the prefix."""
         if self.prefix and (self.part is not Part.HEADER or self.prefix.lower() not in _ALLOWED):
             known = ", ".join(prefix.strip() for prefix in PREFIXES)
             raise _refused(f"A prefix stands in a header only, and is one of {known}, with a space behind it.")
 
     @property
     def place(self) -> str:
-        """The place as grants name it."""
         if self.part is Part.BASIC:
             return Part.BASIC.value
         return f"{self.part.value}:{self.name.lower() if self.part is Part.HEADER else self.name}"

@@ -45,7 +45,6 @@ class ToolRequest:
 
     @property
     def further_headers(self) -> tuple[str, ...]:
-        """The headers that the grant has to name."""
         return tuple(self.headers.keys() - ALLOWED)
 
     @property

@@ -62,7 +62,6 @@ def read_content(answer: Answer) -> ModelCall:
 
 
 def _modalities(usage: Answer, name: str) -> dict[str, int]:
-    """Return a list of modalities as tokens by modality; documents and text are text."""
     listed = usage.get(name)
     if listed is None:
         return {}
@@ -76,7 +75,6 @@ def _modalities(usage: Answer, name: str) -> dict[str, int]:
 
 
 def _searches(answer: Answer) -> int:
-    """Count the different queries that grounding made."""
     candidates = answer.get("candidates")
     queries = set[str]()
     for candidate in candidates if isinstance(candidates, list) else ():

@@ -122,7 +122,6 @@ def searches_of(answer: Answer, usage: Answer) -> int:
 
 
 def _pictures(answer: Answer, tier: str) -> tuple[ModelCall, ...]:
-    """Return the call of the image tool, which has a model and tokens of its own."""
     made = section(section(answer, "tool_usage"), "image_gen")
     if not any(count(made, name) for name in ("input_tokens", "output_tokens", "total_tokens")):
         return ()

@@ -34,7 +34,6 @@ class PayPalRefused(ProviderRefused):
     """PayPal's own refusal: `code` is the issue it names, `links` are where it sends the payer on, by relation."""
 
     def __init__(self, detail: str, *, code: str, links: Mapping[str, str]) -> None:
-        """Keep the issue and the links."""
         super().__init__(detail, code=code)
         self.links = links
 

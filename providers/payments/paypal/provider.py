@@ -347,12 +347,10 @@ def order_request(payment: CreatePayment) -> Json:
 
 
 def _line(text: str, limit: int) -> str:
-    """Return a text on one line, as PayPal takes it, cut to its limit."""
     return " ".join(text.split())[:limit]
 
 
 def _authorization(order: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the authorization that can be captured or voided."""
     held = payments(order["purchase_units"][0], "authorizations")
     return next((authorization for authorization in held if authorization["status"] == "CREATED"), None)
 

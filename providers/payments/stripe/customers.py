@@ -47,7 +47,6 @@ class StripeCustomers:
     """Keeps one customer an organization at Stripe. Errors are those of `providers.payments.base`."""
 
     def __init__(self, client: stripe.StripeClient) -> None:
-        """Share the process's client."""
         self._client = client
 
     async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:

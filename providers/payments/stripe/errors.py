@@ -49,7 +49,6 @@ class Declined(ProviderRefused):
     """A card or bank refused to pay. `intent_ref` names the PaymentIntent that was left behind, if there is one."""
 
     def __init__(self, decline: Decline, intent_ref: str | None) -> None:
-        """Keep why, and what it was about."""
         super().__init__(decline.detail, code=decline.code)
         self.decline = decline
         self.intent_ref = intent_ref

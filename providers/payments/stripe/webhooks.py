@@ -121,7 +121,6 @@ def _refs(thing: dict[str, Any]) -> Iterator[str]:
 
 
 def _named(thing: dict[str, Any]) -> Iterator[object]:
-    """Return what the fields of an object hold that name others."""
     for path in REFERENCES.get(str(thing.get("object")), ()):
         value: object = thing
         for name in path.split("."):

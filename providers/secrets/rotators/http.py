@@ -128,7 +128,6 @@ def _filled_in(value: Any, texts: Mapping[str, str]) -> Any:
 
 
 def _filled(text: str, texts: Mapping[str, str]) -> str:
-    """Fill placeholders in one pass, so that a value that has one in it is not filled again."""
     parts = text.split("{{")
     filled = [parts[0]]
     for part in parts[1:]:

@@ -133,9 +133,6 @@ async def refuse_beside_others(
     """Refuse to pay for a subject, such as an `escrow_id`, while a payment of it is under way, other than `besides`.
 
     Whoever has locked the subject can rely on it until the transaction ends.
-
-    Raises:
-        PaymentUnderWay: one is.
     """
     for other in await payment.open_for(session, org_id, subject, besides=besides):
         refuse_beside(other)

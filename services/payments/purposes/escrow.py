@@ -27,8 +27,6 @@ class EscrowBooks(Alone):
 
         Raises:
             NotFound: there is none that the actor sees.
-            Forbidden: another organization pays for it.
-            WrongState: it is not open.
         """
         row = await escrow.get(session, str(named))
         if row is None:
@@ -38,23 +36,13 @@ class EscrowBooks(Alone):
         return found
 
     async def refuse(self, session: AsyncSession, subject: object) -> None:
-        """Check that an escrow can be funded now; it is checked again when the money arrives.
-
-        Raises:
-            OrganizationSuspended: who pays or who is paid is; OrganizationClosed in the same way.
-            ExposureLimit: the payee may not have that much unsettled.
-        """
+        """Check that an escrow can be funded now; it is checked again when the money arrives."""
         assert isinstance(subject, Escrow)
         await organization.refuse_stopped(session, subject.terms.payer_org_id, subject.terms.payee_org_id)
         await refuse_exposure(session, subject.terms, lock=False)
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
-        """Lock the escrow, which is funded by one payment.
-
-        Raises:
-            WrongState: it is not open any more.
-            PaymentUnderWay: another payment is under way for it.
-        """
+        """Lock the escrow, which is funded by one payment."""
         escrow_id = terms.purpose.escrow_id
         assert escrow_id is not None
         held = await escrow.lock_state(session, escrow_id)

@@ -222,12 +222,7 @@ class InvoiceBooks(Alone):
     shares = True
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> Payable:  # noqa: ARG002
-        """Return an invoice of the actor's organization on which something is due.
-
-        Raises:
-            NotFound: there is none that the actor sees.
-            Conflict: `invoice.wrong_state`, nothing is due.
-        """
+        """Return an invoice of the actor's organization on which something is due."""
         row = await invoice.get(session, str(named))
         due = require_payable(invoice.balance_of(row))
         await invoice_collection.require_not_requested(session, row)
@@ -238,7 +233,6 @@ class InvoiceBooks(Alone):
 
         Raises:
             WrongInvoiceState: nothing is due any more.
-            PaymentUnderWay: another payment is under way for it.
         """
         invoice_id = terms.purpose.invoice_id
         assert invoice_id is not None

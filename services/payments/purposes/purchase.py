@@ -285,11 +285,7 @@ class PurchaseBooks(Alone):
     is_followed = False
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
-        """Lock the sale of the agent to the organization, which pays for it once. The next month is not refused.
-
-        Raises:
-            PaymentUnderWay: another payment is under way for it.
-        """
+        """Lock the sale of the agent to the organization, which pays for it once. The next month is not refused."""
         agent_id = terms.purpose.agent_id
         if agent_id is None or terms.purpose.renews is not None:
             return
