@@ -110,10 +110,7 @@ Ratio = Annotated[
     BeforeValidator(_amount),
     JsonSchema(
         {
-            "anyOf": [
-                {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,4})?$"},
-                {"type": "number", "minimum": 0},
-            ],
+            "anyOf": [{"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,4})?$"}, {"type": "number", "minimum": 0}],
             "examples": ["1.20"],
         }
     ),

@@ -44,14 +44,7 @@ async def frozen(
     It is that of the organization, or of the agent, department, project or key that is named, or of what stands above.
     """
     row = await connection.fetchrow(
-        _FROZEN,
-        org_id,
-        spender.agent_id,
-        spender.department_id,
-        spender.project_id,
-        spender.key_id,
-        at,
-        or_limited,
+        _FROZEN, org_id, spender.agent_id, spender.department_id, spender.project_id, spender.key_id, at, or_limited
     )
     if row is None:
         return None

@@ -221,12 +221,7 @@ class BillingRunActivities:
             return [*await runs.waiting(session, month, billing_run.TAX_WAITS, after=after, limit=ASKED_AGAIN)]
 
     async def _invoice(
-        self,
-        connection: asyncpg.Connection,
-        prepared: Prepared,
-        basis: Basis,
-        now: datetime,
-        counted: dict[str, int],
+        self, connection: asyncpg.Connection, prepared: Prepared, basis: Basis, now: datetime, counted: dict[str, int]
     ) -> None:
         try:
             if await self._issue(connection, prepared, basis, now):

@@ -341,12 +341,7 @@ class InvoiceActivities:
         outcome, after = message.outcome, message.outcome.collection
         if message.actor is not None and outcome.event in {"charge_requested", REFUSED}:
             await audit.record(
-                session,
-                message.actor,
-                f"invoice.{outcome.event}",
-                after.invoice_id,
-                outcome.details,
-                after.org_id,
+                session, message.actor, f"invoice.{outcome.event}", after.invoice_id, outcome.details, after.org_id
             )
         await alert.close_cases(session, after.invoice_id, ("invoice.books_refused",))
         await self._alert_failure(session, message)

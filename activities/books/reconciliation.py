@@ -58,11 +58,7 @@ UNSETTLED = DISCREPANCIES - {MatchStatus.MISSING_THERE}
 OVERDUE = timedelta(hours=20)
 #: What a card that was issued does to the balance.
 OF_CARDS = frozenset(
-    {
-        BalanceTransactionKind.CARD_CAPTURE,
-        BalanceTransactionKind.CARD_REFUND,
-        BalanceTransactionKind.CARD_DISPUTE,
-    }
+    {BalanceTransactionKind.CARD_CAPTURE, BalanceTransactionKind.CARD_REFUND, BalanceTransactionKind.CARD_DISPUTE}
 )
 PRINCIPAL = "reconciliation"
 #: How often a statement is read before its unread parts count as unreadable.

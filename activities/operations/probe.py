@@ -160,9 +160,7 @@ class ProbeActivities:
             "deliver": (
                 "deliver",
                 DeliverEscrow(
-                    command_id=command_id,
-                    actor=payee.agent,
-                    artifacts=(Artifact(uri="https://example.com/probe"),),
+                    command_id=command_id, actor=payee.agent, artifacts=(Artifact(uri="https://example.com/probe"),)
                 ),
             ),
             "release": ("approve", ApproveEscrow(command_id=command_id, actor=payer.owner)),
@@ -266,8 +264,7 @@ class ProbeActivities:
                 for status in _UNDER_WAY
                 for row in (
                     await escrows.page(
-                        session,
-                        Wanted(org_id=parties[0].org_id, statuses=(status.value,), limit=LATEST),
+                        session, Wanted(org_id=parties[0].org_id, statuses=(status.value,), limit=LATEST)
                     )
                 ).rows
             ]

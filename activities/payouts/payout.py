@@ -50,12 +50,7 @@ class PayoutActivities:
     """The effects of `PayoutWorkflow` on the books and at the provider."""
 
     def __init__(
-        self,
-        database: Database,
-        payouts: PayoutProvider | None,
-        *,
-        hold_back: HoldBack,
-        sealed_signals: bool = False,
+        self, database: Database, payouts: PayoutProvider | None, *, hold_back: HoldBack, sealed_signals: bool = False
     ) -> None:
         self._database = database
         self._hold_back = hold_back
@@ -198,12 +193,7 @@ class PayoutActivities:
         amount = format_amount(after.amount_minor, after.currency)
         if message.actor is not None:
             await audit.record(
-                session,
-                message.actor,
-                f"payout.{outcome.event}",
-                after.payout_id,
-                outcome.details,
-                after.org_id,
+                session, message.actor, f"payout.{outcome.event}", after.payout_id, outcome.details, after.org_id
             )
         await alert.close_cases(session, after.payout_id, ("payout.books_refused",))
         if changed and outcome.event in ALERTED:

@@ -71,11 +71,7 @@ class PayoutScheduleActivities:
             return True
         try:
             await creator.refresh(
-                self._database,
-                self._payouts,
-                account.ref,
-                hold=self._hold_back.destination,
-                asked_at=datetime.now(UTC),
+                self._database, self._payouts, account.ref, hold=self._hold_back.destination, asked_at=datetime.now(UTC)
             )
         except ProviderError as error:
             if isinstance(error, ProviderRefused) and error.code not in ABOUT_US:
@@ -129,14 +125,7 @@ class PayoutScheduleActivities:
         for part in range(2, service.PARTS + 1):
             async with self._database.platform() as session:
                 more = await service.pay_out_more(
-                    session,
-                    org_id,
-                    currency,
-                    part,
-                    day=day,
-                    hold_back=self._hold_back,
-                    minimum=self._minimum,
-                    now=now,
+                    session, org_id, currency, part, day=day, hold_back=self._hold_back, minimum=self._minimum, now=now
                 )
             if more is None:
                 break

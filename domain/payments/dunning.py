@@ -202,12 +202,7 @@ def needs_payer(
 ) -> Outcome:
     """Wait for the payer, who was sent a link; this is no step of dunning."""
     after = replace(
-        _settled(held),
-        status=S.REQUIRES_ACTION,
-        payment_id=payment_id,
-        next_at=now,
-        failure_code=code,
-        failure=detail,
+        _settled(held), status=S.REQUIRES_ACTION, payment_id=payment_id, next_at=now, failure_code=code, failure=detail
     )
     return Outcome(
         collection=after,

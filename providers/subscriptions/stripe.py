@@ -13,12 +13,7 @@ from typing import Any
 import stripe
 
 from domain.billing.subscription.commands import PRICE_CHANGED
-from domain.billing.subscription.snapshot import (
-    CheckoutPage,
-    ProviderState,
-    Quote,
-    SubscriptionSnapshot,
-)
+from domain.billing.subscription.snapshot import CheckoutPage, ProviderState, Quote, SubscriptionSnapshot
 from domain.billing.subscription.state import Terms
 from domain.common.period import Period
 from providers.payments.base import ProviderNotFound, ProviderRefused
@@ -181,11 +176,7 @@ class StripeSubscriptions:
         return await self._quoted(held, changed, terms.interval.value, at)
 
     async def _quoted(self, held: stripe.Subscription, changed: dict[str, Any], interval: str, at: datetime) -> Quote:
-        details: Any = {
-            "items": [changed],
-            "proration_behavior": "always_invoice",
-            **counted_from(held, interval, at),
-        }
+        details: Any = {"items": [changed], "proration_behavior": "always_invoice", **counted_from(held, interval, at)}
         with translated(changes=False):
             asked: Any = {"subscription": held.id, "subscription_details": details}
             invoice = await self._client.v1.invoices.create_preview_async(asked)

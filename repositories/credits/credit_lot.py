@@ -78,10 +78,7 @@ async def granted_since(session: AsyncSession, org_id: str, since: datetime, *, 
     """Return the credits that an organization was granted since a time by other commands than `besides`."""
     row = CreditLot
     query = select(func.coalesce(func.sum(row.amount_minor), 0)).where(
-        row.org_id == org_id,
-        _GRANTED,
-        row.created_at > since,
-        row.command_id != besides,
+        row.org_id == org_id, _GRANTED, row.created_at > since, row.command_id != besides
     )
     return int(await session.scalar(query) or 0)
 

@@ -213,11 +213,7 @@ async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, kept: Map
         vat_id=kept.get("vat_id"),
         email=kept.get("email"),
     )
-    return Buyer(
-        party=party,
-        language=language if language in LANGUAGES else LANGUAGES[0],
-        zone=zone,
-    )
+    return Buyer(party=party, language=language if language in LANGUAGES else LANGUAGES[0], zone=zone)
 
 
 def _taxes(row: InvoiceRow) -> tuple[Sequence[Tax | None], tuple[TaxSum, ...]]:

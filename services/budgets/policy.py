@@ -9,16 +9,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.free_text import check, same
-from domain.budgets.policy import (
-    FreeOption,
-    Method,
-    MethodKind,
-    Policy,
-    PolicyScope,
-    nearly_used,
-    quota_began,
-    ranked,
-)
+from domain.budgets.policy import FreeOption, Method, MethodKind, Policy, PolicyScope, nearly_used, quota_began, ranked
 from domain.common import errors as refusals
 from domain.common.access import Actor
 from domain.common.errors import NotFound

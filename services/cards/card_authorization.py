@@ -165,12 +165,7 @@ def new_authorization(
 
 def merchant_of(merchant: Merchant) -> dict[str, str | None]:
     """Return a merchant as it is kept."""
-    return {
-        "name": merchant.name,
-        "category": merchant.category,
-        "country": merchant.country,
-        "city": merchant.city,
-    }
+    return {"name": merchant.name, "category": merchant.category, "country": merchant.country, "city": merchant.city}
 
 
 def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_minor: int) -> NewSpend:

@@ -217,12 +217,7 @@ async def book_alone(session: AsyncSession, snapshot: TransactionSnapshot, provi
 
 
 async def book_dispute(
-    session: AsyncSession,
-    snapshot: CardDisputeSnapshot,
-    card_ref: str,
-    provider: str,
-    *,
-    now: datetime,
+    session: AsyncSession, snapshot: CardDisputeSnapshot, card_ref: str, provider: str, *, now: datetime
 ) -> bool:
     """Book what a dispute has moved at the issuer; once it is won, its amount is given back in credits.
 
@@ -378,8 +373,7 @@ async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSna
     """Charge what no hold covers. It has happened, so nothing refuses it, and any rate counts."""
     agent = await agents.get(books.session, books.card.agent_id)
     spent = await books.spending.force(
-        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor),
-        at=books.now,
+        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor), at=books.now
     )
     assert spent.spend_id is not None
     forced = CardSpend(

@@ -58,10 +58,7 @@ def refusal_of(spent: Spent, *, paid_only: bool = False) -> DomainError | None:
                     f"The agent accepts no granted credits. {needed} {CREDIT} are required, but of those that were "
                     f"paid for only {available} {CREDIT} are available."
                 )
-            return InsufficientFunds(
-                why,
-                extra={"needed": needed, "available": available, "currency": CREDIT},
-            )
+            return InsufficientFunds(why, extra={"needed": needed, "available": available, "currency": CREDIT})
         case Outcome.REFUSED:
             assert spent.refusal is not None
             return limit_exceeded(spent.refusal)

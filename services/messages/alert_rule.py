@@ -205,13 +205,7 @@ async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name
     rules.check_times(metric, condition, window, cool_down)
     await _check_called(session, actor, org_id, wanted)
     return Rule(
-        name=name,
-        metric=metric,
-        filters=filters,
-        condition=condition,
-        window=window,
-        cool_down=cool_down,
-        asset=asset,
+        name=name, metric=metric, filters=filters, condition=condition, window=window, cool_down=cool_down, asset=asset
     )
 
 

@@ -167,12 +167,7 @@ def _conversion(
     transfer_id: UUID, org_id: str, agent_id: str, kind: EarningsKind, amount_minor: int, at: datetime
 ) -> Conversion:
     return Conversion(
-        transfer_id=transfer_id,
-        org_id=org_id,
-        agent_id=agent_id,
-        kind=kind,
-        amount_minor=amount_minor,
-        converted_at=at,
+        transfer_id=transfer_id, org_id=org_id, agent_id=agent_id, kind=kind, amount_minor=amount_minor, converted_at=at
     )
 
 

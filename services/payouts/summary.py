@@ -62,9 +62,5 @@ def _added_up(org_id: str, row: SummaryRow, now: datetime) -> Summary:
         raise NotFound(organizations.MISSING)
     earned = rules.earnings(row.standings, row.shares, now)
     return Summary(
-        org_id=org_id,
-        at=now,
-        assets=rules.assets(row.standings, earned, row.expired_minor),
-        earnings=earned,
-        row=row,
+        org_id=org_id, at=now, assets=rules.assets(row.standings, earned, row.expired_minor), earnings=earned, row=row
     )

@@ -39,12 +39,7 @@ NO_CONTRACT = "There is no such contract."
 
 
 async def record_settled(
-    connection: asyncpg.Connection,
-    before: Escrow | None,
-    outcome: Outcome,
-    policy: EvidencePolicy,
-    *,
-    at: datetime,
+    connection: asyncpg.Connection, before: Escrow | None, outcome: Outcome, policy: EvidencePolicy, *, at: datetime
 ) -> None:
     """Record the evidence of an escrow's event, in its transaction; most events have none and cost nothing.
 

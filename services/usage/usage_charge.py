@@ -96,13 +96,7 @@ class _Charging:
 
 
 async def charge_due(
-    session: AsyncSession,
-    org_id: str,
-    *,
-    due_before: datetime,
-    at: datetime,
-    rules: CostRules,
-    limit: int,
+    session: AsyncSession, org_id: str, *, due_before: datetime, at: datetime, rules: CostRules, limit: int
 ) -> Charged:
     """Charge the due usage events of an organization.
 

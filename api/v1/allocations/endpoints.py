@@ -174,11 +174,7 @@ async def create_trial(
 
 
 _TRIALS = ListOf(
-    "trials",
-    TrialView,
-    *(*CREATED, "organization_id", "agent_id"),
-    order=[trials.PREFIX],
-    status=TrialStatus,
+    "trials", TrialView, *(*CREATED, "organization_id", "agent_id"), order=[trials.PREFIX], status=TrialStatus
 )
 
 

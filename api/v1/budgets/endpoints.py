@@ -11,21 +11,8 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
 from api.routing import Resource
-from api.v1.budgets.schemas import (
-    BudgetChange,
-    BudgetCreate,
-    BudgetVersionView,
-    BudgetView,
-    EmergencyDeclare,
-    PoolMove,
-)
-from api.v1.spend_controls.kinds import (
-    CHANGING,
-    Kind,
-    add_controls,
-    add_lists,
-    changeable,
-)
+from api.v1.budgets.schemas import BudgetChange, BudgetCreate, BudgetVersionView, BudgetView, EmergencyDeclare, PoolMove
+from api.v1.spend_controls.kinds import CHANGING, Kind, add_controls, add_lists, changeable
 from api.v1.spend_controls.schemas import StatusChange
 from domain.common import errors as refusals
 from domain.common.access import OperatorIssued, Permission

@@ -148,11 +148,7 @@ async def update_grant(
 
     # Rows of grants are never locked, because nothing of them changes.
     target = Target(
-        noun="grant",
-        object_id=row.id,
-        org_id=row.org_id,
-        lock=lambda session: lock_command(session, row.id),
-        show=show,
+        noun="grant", object_id=row.id, org_id=row.org_id, lock=lambda session: lock_command(session, row.id), show=show
     )
     return await update(deps, actor, command, expected, body, target)
 

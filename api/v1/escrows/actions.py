@@ -15,12 +15,7 @@ from api.v1.escrows import commands
 from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import AlreadySigned, ExposureLimit, PaymentUnderWay
 from domain.common.money import format_amount, parse_amount, parse_ratio
-from domain.escrow.actions import (
-    Action,
-    EscrowAction,
-    Parameters,
-    actions,
-)
+from domain.escrow.actions import Action, EscrowAction, Parameters, actions
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.outage import evidence_closes_at, evidence_extended
 from domain.escrow.pause import extended

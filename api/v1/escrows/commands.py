@@ -26,13 +26,7 @@ from contracts.runs import escrow_run
 from domain.common.access import Actor, Permission
 from domain.common.errors import DomainError, EscrowOutOfStep, NotFound, Unavailable
 from domain.common.ids import is_id
-from domain.escrow.actions import (
-    MAX_DELIVERIES,
-    MAX_PARTIAL_REFUNDS,
-    EscrowAction,
-    deliveries_full,
-    refunds_full,
-)
+from domain.escrow.actions import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS, EscrowAction, deliveries_full, refunds_full
 from domain.escrow.commands import has_ended
 from domain.escrow.state import Escrow, EscrowStatus, Terms
 from models.escrow.contract import Contract

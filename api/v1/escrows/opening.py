@@ -101,13 +101,7 @@ async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once:
 
 
 @router.post("/escrows", status_code=201, response_model=EscrowView, responses=_OPENING)
-@router.post(
-    "/payments/escrow/create",
-    status_code=201,
-    response_model=EscrowView,
-    responses=_OPENING,
-    deprecated=True,
-)
+@router.post("/payments/escrow/create", status_code=201, response_model=EscrowView, responses=_OPENING, deprecated=True)
 async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
     """Open the escrow of an accepted contract. A contract has one escrow, which can be funded immediately."""
     deps, actor = sender.deps, sender.actor

@@ -111,8 +111,7 @@ class Fund(RequestModel):
     return_url: ReturnUrl | None = None
     asset: Coin | None = None
     total: Amount | None = Field(
-        default=None,
-        description="The total with tax that you have seen. If the total has changed, nothing is paid.",
+        default=None, description="The total with tax that you have seen. If the total has changed, nothing is paid."
     )
 
     @field_validator("source", mode="before")

@@ -14,14 +14,7 @@ from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
 from api.metadata import seen, tagged
 from api.routing import Resource
 from api.tenancy import listed_organization
-from api.v1.invoices.schemas import (
-    CollectionView,
-    InvoiceDetail,
-    InvoiceView,
-    collection_view,
-    detail,
-    view,
-)
+from api.v1.invoices.schemas import CollectionView, InvoiceDetail, InvoiceView, collection_view, detail, view
 from domain.billing.invoice.collection import Collection
 from domain.billing.invoice.state import InvoiceStatus
 from domain.common.access import Actor, Permission

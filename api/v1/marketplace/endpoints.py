@@ -79,11 +79,7 @@ _OFFERS = ListOf(
     min_stars=MinStars,
 )
 _LIBRARY = ListOf(
-    "library",
-    AgentPurchaseView,
-    *(*CREATED, "organization_id", "agent_id"),
-    order=["pur"],
-    status=PurchaseStatus,
+    "library", AgentPurchaseView, *(*CREATED, "organization_id", "agent_id"), order=["pur"], status=PurchaseStatus
 )
 _BUYING = errors(
     refusals.MarketplaceOwnAgent,

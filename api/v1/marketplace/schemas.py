@@ -162,8 +162,7 @@ class AgentPurchase(PaymentOptions, WithMetadata):
         description="The price that you have seen, with its `currency`. If it has changed, nothing is bought.",
     )
     currency: Currency | None = Field(
-        default=None,
-        description="The currency of the price that you have seen. If it has changed, nothing is bought.",
+        default=None, description="The currency of the price that you have seen. If it has changed, nothing is bought."
     )
     total: Amount | None = Field(
         default=None,

@@ -99,11 +99,7 @@ async def get_notification_preferences(
         return await _preferences(session, actor, await notifications.preferences(session, own))
 
 
-@router.put(
-    "/notifications/preferences",
-    response_model=PreferencesView,
-    responses=errors(refusals.OnlyRecipient),
-)
+@router.put("/notifications/preferences", response_model=PreferencesView, responses=errors(refusals.OnlyRecipient))
 async def set_notification_preferences(
     body: PreferencesSet, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:

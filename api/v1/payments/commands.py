@@ -189,11 +189,7 @@ def refuse_declined(payment: Payment) -> None:
     if decline is not None and (payment.status is PaymentStatus.FAILED or waits_for_payer):
         raise PaymentDeclined(
             decline.detail,
-            extra={
-                "payment_id": payment.terms.payment_id,
-                "decline_code": decline.code,
-                "state": payment.status.value,
-            },
+            extra={"payment_id": payment.terms.payment_id, "decline_code": decline.code, "state": payment.status.value},
         )
 
 

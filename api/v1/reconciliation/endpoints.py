@@ -113,10 +113,7 @@ async def list_reconciliation_differences(
     return await asked.rows(deps.session_for(actor), discrepancies.page, wanted, DiscrepancyView.of)
 
 
-@router.get(
-    "/reconciliation/differences/{difference_id}",
-    summary="Get Reconciliation Discrepancy",
-)
+@router.get("/reconciliation/differences/{difference_id}", summary="Get Reconciliation Discrepancy")
 async def get_reconciliation_difference(
     difference_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> DiscrepancyView:

@@ -170,10 +170,7 @@ async def reverse_revenue(
 
 
 @router.post(
-    "/revenue/confirm",
-    response_model=RevenueSettledView,
-    responses=errors(*_OTHERS),
-    operation_id="revenue.settle",
+    "/revenue/confirm", response_model=RevenueSettledView, responses=errors(*_OTHERS), operation_id="revenue.settle"
 )
 async def settle_revenue(
     body: RevenueSettle, deps: DepsDep, once: MovesMoney, actor: Actor = require(_DECIDES)

@@ -106,11 +106,7 @@ async def list_secret_grants(deps: DepsDep, asked: Asked, actor: Actor = require
         return await _grants_shown(session, found.rows, datetime.now(UTC)), found.following
 
 
-@router.delete(
-    "/secrets/grants/{grant_id}",
-    responses=errors(refusals.SessionByLink),
-    tags=["secret_grants"],
-)
+@router.delete("/secrets/grants/{grant_id}", responses=errors(refusals.SessionByLink), tags=["secret_grants"])
 async def revoke_secret_grant(
     grant_id: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> SecretGrantView:
@@ -157,8 +153,7 @@ async def list_secret_access(
 
 
 @router.post(
-    "/secrets/{path:path}/open",
-    responses=errors(refusals.SessionByLink, *_OPENED, refusals.SecretNoVersion, *_BACKEND),
+    "/secrets/{path:path}/open", responses=errors(refusals.SessionByLink, *_OPENED, refusals.SecretNoVersion, *_BACKEND)
 )
 async def open_secret(
     path: str, body: SecretOpen, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)

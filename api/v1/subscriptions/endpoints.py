@@ -19,12 +19,7 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.billing_terms.schemas import PlanName
 from api.v1.payments.commands import PaymentDeclined
-from api.v1.subscriptions.schemas import (
-    ChangePreview,
-    SubscriptionChange,
-    SubscriptionCreate,
-    SubscriptionView,
-)
+from api.v1.subscriptions.schemas import ChangePreview, SubscriptionChange, SubscriptionCreate, SubscriptionView
 from api.v1.topups.methods import method_of
 from contracts.billing.subscription import (
     CancelSubscription,

@@ -74,7 +74,7 @@ EVENTS_BODY: dict[str, Any] = {
         "`application/cloudevents-batch+json` and, with one event a line, `application/x-ndjson` are accepted as "
         "well.",
         "content": {
-            "application/json": {"schema": {"anyOf": [EVENT, {"type": "array", "items": EVENT, "maxItems": 5000}]}},
+            "application/json": {"schema": {"anyOf": [EVENT, {"type": "array", "items": EVENT, "maxItems": 5000}]}}
         },
     }
 }

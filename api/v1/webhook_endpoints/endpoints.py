@@ -115,11 +115,7 @@ async def create_webhook_endpoint(
 
 
 _LIST = ListOf(
-    "webhook-endpoints",
-    WebhookEndpointView,
-    *(*CREATED, "organization_id", "q"),
-    order=["whe"],
-    status=EndpointStatus,
+    "webhook-endpoints", WebhookEndpointView, *(*CREATED, "organization_id", "q"), order=["whe"], status=EndpointStatus
 )
 
 
@@ -293,9 +289,7 @@ _DELIVERIES = ListOf(
 
 
 @_DELIVERIES.get(
-    router,
-    "/webhook-endpoints/{endpoint_id}/deliveries",
-    operation_id="webhook_endpoints.list_deliveries",
+    router, "/webhook-endpoints/{endpoint_id}/deliveries", operation_id="webhook_endpoints.list_deliveries"
 )
 async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Asked) -> Items:
     """List the past and pending deliveries to a webhook endpoint, newest first."""
