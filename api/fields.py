@@ -19,9 +19,9 @@ from pydantic import (
     Strict,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema as JsonSchema,
     model_validator,
 )
-from pydantic import WithJsonSchema as JsonSchema
 
 from domain.budgets import free_text
 from domain.common.errors import Invalid

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query
-from pydantic import BeforeValidator, Field, JsonValue
-from pydantic import WithJsonSchema as JsonSchema
+from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema as JsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response

@@ -8,8 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.common import accounts
-from domain.common import errors as refusals
+from domain.common import accounts, errors as refusals
 from domain.common.errors import DomainError, Invalid, NotFound, other_request
 from domain.credits.spend.control import MAX_LEVELS
 from ledger.account_ids import AccountIds

@@ -32,8 +32,7 @@ from domain.tenants.organization import STOPPED, OrganizationStatus
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
-from repositories.billing import subscription as subscriptions
-from repositories.billing import subscription_bill
+from repositories.billing import subscription as subscriptions, subscription_bill
 from repositories.messages import alert
 from repositories.payments import provider_event
 from repositories.tenants import organization

@@ -40,9 +40,7 @@ from domain.payments.payment.terms import PaymentTerms
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import CredentialsRefused, ProviderRefused, StatementIncomplete
 from providers.payments.registry import Providers
-from repositories.books import clearing
-from repositories.books import discrepancy as discrepancies
-from repositories.books import reconciliation as books
+from repositories.books import clearing, discrepancy as discrepancies, reconciliation as books
 from repositories.messages import alert
 from repositories.payments import payment
 from runtime import reach

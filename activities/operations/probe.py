@@ -50,8 +50,7 @@ from models.payments.payment import PaymentRow
 from providers.front_door import FrontDoor
 from repositories.common.listing import Wanted
 from repositories.escrow import escrow as escrows
-from repositories.payments import payment as payments
-from repositories.payments import payment_command
+from repositories.payments import payment as payments, payment_command
 from runtime.database import Database
 from runtime.reach import Entity
 from services.operations import probe

@@ -25,8 +25,7 @@ from activities.books.books import (
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payments.payment import LoadPayment, PaymentEvent, RecordedPayment, RecordPayment
-from domain.common import accounts
-from domain.common import errors as refusals
+from domain.common import accounts, errors as refusals
 from domain.common.access import Actor, Role
 from domain.common.accounts import Account
 from domain.common.errors import InsufficientFunds
@@ -40,8 +39,7 @@ from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from repositories.common.together import Writes, together
 from repositories.marketplace import referral
-from repositories.messages import alert
-from repositories.messages import event as outbox
+from repositories.messages import alert, event as outbox
 from repositories.payments import chargeback, payment, payment_command, provider_event
 from repositories.tenants import audit
 from runtime import reach

@@ -24,15 +24,13 @@ from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
 from repositories.books import debt
-from repositories.messages import alert
-from repositories.messages import event as outbox
+from repositories.messages import alert, event as outbox
 from repositories.payouts import payout
 from repositories.tenants import audit
 from runtime.database import Database, driver_connection
 from services.common import approval
 from services.messages import mail
-from services.payouts import creator, transfer_reversal
-from services.payouts import payout as service
+from services.payouts import creator, payout as service, transfer_reversal
 
 #: Alerts for operators, by event; resolved when the payout ends.
 ALERTED = {

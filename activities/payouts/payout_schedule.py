@@ -20,8 +20,7 @@ from repositories.messages import alert
 from repositories.payouts import creator_account, payout_schedule
 from runtime import reach
 from runtime.database import Database
-from services.payouts import creator
-from services.payouts import payout_schedule as service
+from services.payouts import creator, payout_schedule as service
 
 log = structlog.get_logger("bursar.payouts")
 

@@ -19,8 +19,7 @@ from domain.common.period import Period
 from providers.payments.base import ProviderNotFound, ProviderRefused
 from providers.payments.stripe.amounts import to_stripe
 from providers.payments.stripe.errors import Declined, translated
-from providers.payments.stripe.fields import at as time_of
-from providers.payments.stripe.fields import field, id_of, metadata_of
+from providers.payments.stripe.fields import at as time_of, field, id_of, metadata_of
 from providers.payments.stripe.keys import under_key
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
 from providers.subscriptions.stripe_bills import EXPANDED, bill_of, minor_of, moment_of

@@ -19,8 +19,7 @@ from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceOffe
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
 from models.reputation.reputation import ReputationAgentRow
-from repositories.common.listing import Found, Wanted, in_states
-from repositories.common.listing import Listing as Pages
+from repositories.common.listing import Found, Listing as Pages, Wanted, in_states
 
 MISSING = "There is no such agent on the marketplace."
 MISSING_PURCHASE = "There is no such purchase."

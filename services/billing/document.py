@@ -20,10 +20,14 @@ from domain.payments.payment.terms import PaymentTerms
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from models.billing.tax_receipt import TaxReceipt
 from providers.formats import formats_of
-from repositories.billing import billing_profile, billing_terms, invoice_line
-from repositories.billing import credit_note as credit_notes
-from repositories.billing import invoice as invoices
-from repositories.billing import tax_receipt as tax_receipts
+from repositories.billing import (
+    billing_profile,
+    billing_terms,
+    credit_note as credit_notes,
+    invoice as invoices,
+    invoice_line,
+    tax_receipt as tax_receipts,
+)
 from repositories.tenants import contact, organization
 from services.billing import invoice
 from services.billing.tax import frozen

@@ -20,8 +20,7 @@ from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.marketplace.agent import Agent
 from providers.cards.base import AuthorizationRequest, Merchant, Question
 from repositories.budgets import purchase_order as orders
-from repositories.cards import card as cards
-from repositories.cards import card_authorization as authorizations
+from repositories.cards import card as cards, card_authorization as authorizations
 from repositories.credits import lot_price
 from repositories.marketplace import agent as agents
 from runtime.database import driver_connection

@@ -32,14 +32,12 @@ from providers.cards.base import (
     CardDisputeStatus,
     CardIssuer,
     CardSnapshot,
+    CardStatus as IssuerStatus,
     CardTransactionKind,
     TransactionSnapshot,
 )
-from providers.cards.base import CardStatus as IssuerStatus
 from repositories.books import debt
-from repositories.cards import card as cards
-from repositories.cards import card_authorization as authorizations
-from repositories.cards import card_transaction as transactions
+from repositories.cards import card as cards, card_authorization as authorizations, card_transaction as transactions
 from repositories.marketplace import agent as agents
 from repositories.messages import alert
 from runtime.database import Database, driver_connection

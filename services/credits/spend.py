@@ -21,8 +21,7 @@ from ledger.spends import NewSpend, Outcome, Pool, Refusal, RefusalReason, Spend
 from models.credits.spend import Spend, SpendChange
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
-from repositories.tenants import api_key, audit, organization
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key, audit, organization, session as sessions
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts
 

@@ -38,9 +38,7 @@ from domain.messages.slack import HOOKS
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel
 from repositories.common.command import lock_command, made_by
-from repositories.messages import alert as alerts
-from repositories.messages import alert_rule
-from repositories.messages import notification as notifications
+from repositories.messages import alert as alerts, alert_rule, notification as notifications
 from repositories.messages.notification import New
 from repositories.tenants import audit
 from runtime.identity import new_id

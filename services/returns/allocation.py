@@ -46,8 +46,7 @@ from domain.returns.roi import Night
 from ledger.gateway import Ledger
 from models.credits.spend_control import SpendControl
 from models.returns.allocation import Allocation, AllocationSetting
-from repositories.budgets.budget import pools_of
-from repositories.budgets.budget import states as budget_states
+from repositories.budgets.budget import pools_of, states as budget_states
 from repositories.common.command import lock_command
 from repositories.insight.own_rates import OwnRates
 from repositories.returns import allocation as allocations

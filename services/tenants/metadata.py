@@ -12,8 +12,7 @@ from domain.messages.events import Event
 from domain.tenants.metadata import Precondition, merged
 from models.tenants.metadata import ObjectMetadata
 from repositories.messages import event
-from repositories.tenants import audit
-from repositories.tenants import metadata as written
+from repositories.tenants import audit, metadata as written
 
 
 class Versioned(Protocol):

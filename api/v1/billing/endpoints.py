@@ -22,8 +22,7 @@ from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
-from repositories.books import balance as balances
-from repositories.books import movement as movements
+from repositories.books import balance as balances, movement as movements
 
 router = Resource(tags=["billing"])
 

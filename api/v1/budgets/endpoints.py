@@ -21,8 +21,7 @@ from domain.common.ids import uuid_id
 from domain.common.money import parse_amount
 from domain.credits.spend.control import ControlKind, Pool
 from models.credits.spend_control import SpendControl
-from repositories.budgets import budget as budgets
-from repositories.budgets import budget_emergency as emergencies
+from repositories.budgets import budget as budgets, budget_emergency as emergencies
 from repositories.tenants import name
 from services.budgets import budget
 from services.credits.spend_control import Order

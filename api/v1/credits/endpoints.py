@@ -28,10 +28,8 @@ from domain.credits.lots import LotSource
 from models.credits.credit_lot import CreditLot
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command, made_by
-from repositories.credits import credit_lot as grants
-from repositories.credits import lot as lots
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.credits import credit_lot as grants, lot as lots
+from repositories.tenants import metadata, organization as organizations
 from services.credits import credit_lot
 from services.tenants.metadata import version_of
 

@@ -30,9 +30,7 @@ from domain.escrow.actions import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS, EscrowAct
 from domain.escrow.commands import has_ended
 from domain.escrow.state import Escrow, EscrowStatus, Terms
 from models.escrow.contract import Contract
-from repositories.escrow import contract as contracts
-from repositories.escrow import escrow as escrows
-from repositories.escrow import escrow_notice
+from repositories.escrow import contract as contracts, escrow as escrows, escrow_notice
 from repositories.escrow.party import Beside
 from repositories.marketplace import agent as agents
 from repositories.tenants import organization as organizations

@@ -35,10 +35,8 @@ from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowRow
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command
-from repositories.escrow import contract as contracts
-from repositories.escrow import escrow as escrows
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.escrow import contract as contracts, escrow as escrows
+from repositories.tenants import metadata, organization as organizations
 from services.payments.purposes import BOOKS
 from services.tenants.metadata import version_of
 

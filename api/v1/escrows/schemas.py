@@ -30,8 +30,7 @@ from domain.common.ids import escrow_workflow_id, transfer_id
 from domain.common.money import format_amount, format_ratio
 from domain.escrow.audience import shown_opener, shown_step
 from domain.escrow.presentation import story
-from domain.escrow.state import Artifact, Escrow, Terms
-from domain.escrow.state import EscrowStatus as Status
+from domain.escrow.state import Artifact, Escrow, EscrowStatus as Status, Terms
 from models.escrow.escrow import EscrowEventRow
 from repositories.escrow.party import Beside
 

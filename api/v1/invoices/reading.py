@@ -21,9 +21,7 @@ from domain.common.access import Actor, Permission
 from domain.common.errors import DocumentNoEinvoice, DocumentNoSeller, NotFound, WrongInvoiceState
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
-from repositories.billing import credit_note as credit_notes
-from repositories.billing import invoice as invoices
-from repositories.billing import invoice_collection as collections
+from repositories.billing import credit_note as credit_notes, invoice as invoices, invoice_collection as collections
 from services.billing import document, invoice
 
 router = Resource(tags=["invoices"])

@@ -34,8 +34,7 @@ from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
 from domain.tenants.metadata import NOTHING, Written
-from repositories.payments import payment as payments
-from repositories.payments import payment_command as intents
+from repositories.payments import payment as payments, payment_command as intents
 from repositories.tenants import metadata
 from runtime import reach
 from runtime.identity import new_id

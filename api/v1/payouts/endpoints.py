@@ -51,18 +51,14 @@ from domain.payouts.payout.state import PayoutStatus
 from domain.tenants.organization import STOPPED
 from ledger.gateway import Ledger
 from models.payouts.payout import PayoutRow
-from repositories.payouts import creator_account, payable, payout_schedule, transfer_reversal
-from repositories.payouts import payout as payouts
+from repositories.payouts import creator_account, payable, payout as payouts, payout_schedule, transfer_reversal
 from repositories.payouts.payable import Flow
-from repositories.tenants import name
-from repositories.tenants import organization as organizations
+from repositories.tenants import name, organization as organizations
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.reach import Entity
 from services.common.provider_errors import provider_errors
-from services.payouts import creator, earnings
-from services.payouts import payout as service
-from services.payouts import payout_schedule as schedules
+from services.payouts import creator, earnings, payout as service, payout_schedule as schedules
 from services.payouts.payable import shares_of, windows
 
 router = Resource(tags=["payouts"])

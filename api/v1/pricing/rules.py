@@ -23,8 +23,7 @@ from domain.common.approval import ApprovalAction
 from domain.common.errors import NotFound
 from domain.marketplace.pricing.rule import RuleType
 from models.marketplace.pricing import PricingAgent
-from repositories.marketplace import agent as agents
-from repositories.marketplace import pricing as rows
+from repositories.marketplace import agent as agents, pricing as rows
 from services.marketplace import pricing
 
 router = Resource(tags=["pricing_rules"])

@@ -31,9 +31,7 @@ from domain.common.errors import Invalid, NotBookable, NotFound, ReconciliationR
 from domain.common.ids import is_id
 from domain.common.text import is_storable
 from models.books.reconciliation import ReconciliationRun
-from repositories.books import clearing
-from repositories.books import discrepancy as discrepancies
-from repositories.books import reconciliation as books
+from repositories.books import clearing, discrepancy as discrepancies, reconciliation as books
 from runtime import reach
 from services.books import reconciliation
 

@@ -47,14 +47,9 @@ from domain.secrets.secret_value import check_value, refused
 from models.secrets.grant import SecretGrant
 from providers.secrets import wallets
 from providers.secrets.base import BackendUnavailable
-from repositories.secrets import access
-from repositories.secrets import grant as grants
-from repositories.secrets import rotation as rotations
-from repositories.secrets import secret as secrets
+from repositories.secrets import access, grant as grants, rotation as rotations, secret as secrets
 from runtime import reach
-from services.secrets import grant as granting
-from services.secrets import rotation
-from services.secrets import secret as service
+from services.secrets import grant as granting, rotation, secret as service
 
 router = Resource(tags=["secrets"])
 

@@ -52,8 +52,7 @@ from domain.credits.spend.scope import SpendingKey
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from models.credits.spend import Spend
-from repositories.credits import spend as spends
-from repositories.credits import spend_day
+from repositories.credits import spend as spends, spend_day
 from repositories.credits.spend import Holder
 from repositories.marketplace import marketplace
 from repositories.usage import usage_bill, usage_charge

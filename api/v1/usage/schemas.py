@@ -27,8 +27,7 @@ from domain.usage.adapters import ModelCall
 from domain.usage.amounts import format_pico, to_minor
 from domain.usage.arrears import BilledStatus
 from domain.usage.call import Cost
-from domain.usage.run import Cost as RunTotal
-from domain.usage.run import RunCost
+from domain.usage.run import Cost as RunTotal, RunCost
 from models.usage.usage import UsageEventRow
 from models.usage.usage_charge import UsageChargeRow
 from repositories.credits.lot_price import LotPrice

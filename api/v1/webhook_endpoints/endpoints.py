@@ -40,8 +40,7 @@ from domain.messages.webhook.delivery import DeliveryStatus
 from domain.messages.webhook.endpoint import TEST, EndpointStatus, SecretMissing, checked_types
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.command import made_by
-from repositories.messages import webhook_delivery as deliveries
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import webhook_delivery as deliveries, webhook_endpoint as endpoints
 from repositories.tenants import organization as organizations
 from runtime import reach
 from runtime.reach import Entity
