@@ -51,6 +51,7 @@ from domain.payouts.payout.state import PayoutStatus
 from domain.tenants.organization import STOPPED
 from ledger.gateway import Ledger
 from models.payouts.payout import PayoutRow
+from repositories.common.required import present
 from repositories.payouts import creator_account, payable, payout as payouts, payout_schedule, transfer_reversal
 from repositories.payouts.payable import Flow
 from repositories.tenants import name, organization as organizations
@@ -338,7 +339,4 @@ async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutVi
 
 
 async def _seen(session: AsyncSession, payout_id: str) -> PayoutRow:
-    row = await payouts.get(session, payout_id) if is_id(payout_id, "po") else None
-    if row is None:
-        raise NotFound(payouts.MISSING)
-    return row
+    return present(await payouts.get(session, payout_id) if is_id(payout_id, "po") else None, payouts.MISSING)
