@@ -18,6 +18,7 @@ from activities.books.books import (
     BooksRefused,
     RefusalAlert,
     does_not_fit,
+    in_books,
     is_next,
     require_local,
     tried_again,
@@ -169,12 +170,7 @@ class PaymentActivities:
     async def load(self, message: LoadPayment) -> Payment:
         """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
-            row = await payment.get(session, message.payment_id)
-            if row is None:
-                raise BooksRefused(
-                    f"The books have no {message.payment_id}. Check whether they were restored from a backup."
-                )
-            return payment.state_of(row)
+            return payment.state_of(in_books(await payment.get(session, message.payment_id), message.payment_id))
 
     async def _write(self, session: AsyncSession, message: RecordPayment) -> RecordedPayment:
         last = message.events[-1] if message.events else None

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.books.books import BooksRefused, RefusalAlert, in_books, is_next, require_local, tried_again
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payouts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
@@ -75,12 +75,7 @@ class PayoutActivities:
     async def load(self, message: LoadPayout) -> Payout:
         """Return the state that the books hold."""
         async with self._database.platform() as session:
-            row = await payout.get(session, message.payout_id)
-            if row is None:
-                raise BooksRefused(
-                    f"The books have no {message.payout_id}. Check whether they were restored from a backup."
-                )
-            return payout.state_of(row)
+            return payout.state_of(in_books(await payout.get(session, message.payout_id), message.payout_id))
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.body import called_directly
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, SearchText
@@ -27,7 +26,6 @@ from repositories.books import balance as balances, movement as movements
 router = Resource(tags=["billing"])
 
 _BALANCE_ERRORS = errors(NotFound)
-_MOVEMENTS = errors(NotFound) | CSV
 
 
 @router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS, deprecated=True)

@@ -28,10 +28,7 @@ from services.credits.spend_control import Order
 
 router = Resource(tags=["budgets"])
 
-
-_VERSION = refusals.SpendControlVersion
 _CLOSED = refusals.SpendControlClosed
-_CHANGING = errors(_VERSION, _CLOSED)
 
 
 async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> list[BudgetView]:
