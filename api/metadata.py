@@ -271,7 +271,6 @@ class Target:
 
     Attributes:
         noun: as its events are called.
-        object_id: the object.
         org_id: whose ids and metadata operators change; a tenant changes its own.
         lock: keeps others from changing the object until the transaction ends.
         show: makes the answer of what is written on it then.

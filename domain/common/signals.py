@@ -11,7 +11,6 @@ class Addressee:
 
     Attributes:
         kind: what it is; its codes begin with it.
-        id: its id.
         state: its status, for the refusal.
         asks_for_name: its terms refuse signals without the operator's name.
     """

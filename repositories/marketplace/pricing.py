@@ -34,7 +34,6 @@ class Question(NamedTuple):
     """The request for a price.
 
     Attributes:
-        agent_id: the agent.
         org_id: the client; None if the platform asks without one.
         currency: of the price; None for that of the listing.
         buyer_id: the client's agent that asks, if it is one.

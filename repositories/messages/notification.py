@@ -53,11 +53,11 @@ async def time_of(session: AsyncSession) -> datetime:
 # Channels -------------------------------------------------------------------------------------------------------------
 
 
-async def channels(session: AsyncSession, recipient: str, *, locked: bool = False) -> Sequence[NotificationChannel]:
+async def channels(session: AsyncSession, recipient: str) -> Sequence[NotificationChannel]:
     """Return a principal's channels, the first one first."""
     row = NotificationChannel
     query = select(row).where(row.recipient == recipient, row.status != ChannelStatus.DELETED.value).order_by(row.id)
-    return (await session.scalars(query.with_for_update() if locked else query)).all()
+    return (await session.scalars(query)).all()
 
 
 async def channel(session: AsyncSession, recipient: str, channel_id: str) -> NotificationChannel | None:

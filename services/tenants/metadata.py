@@ -27,7 +27,6 @@ class Change:
 
     Attributes:
         noun: of the object, as its events and its entries in the audit trail are called.
-        object_id: the object.
         org_id: whose external_id and metadata are changed.
         expected: for which versions the change was made.
         written: `external_id` and `metadata`, those that are named.

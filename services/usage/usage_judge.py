@@ -59,7 +59,6 @@ class Judged:
     """The result of validating an event.
 
     Attributes:
-        event: the event.
         digest: identifies it.
         readings: the quantities that meters have read.
         charging: the meters that charge for it in credits.
