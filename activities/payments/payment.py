@@ -290,7 +290,14 @@ class PaymentActivities:
             if event.event == "fee_booked":
                 await payment.write_fee(writes, after, booked)
             elif booked.settled:  # until then it is no movement of the provider's balance
-                await payment.write_movement(writes, after, booked, transfer_id)
+                await payment.write_movement(
+                    writes,
+                    booked,
+                    transfer_id,
+                    provider=terms.provider,
+                    org_id=terms.org_id,
+                    payment_id=terms.payment_id,
+                )
         for dispute in after.disputes:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):
                 await chargeback.write(writes, after, dispute, event.at)

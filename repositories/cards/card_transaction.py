@@ -1,13 +1,10 @@
 """Statements about captures and refunds of cards. Writing needs the platform's role."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payments.payment.snapshot import BalanceTransaction
 from ledger.invariants import Invariant
 from models.cards.card_transaction import CardTransaction
 from models.payments.payment import PaymentBalanceTransaction
@@ -45,26 +42,6 @@ async def is_moved(session: AsyncSession, provider: str, key: str) -> bool:
     row = PaymentBalanceTransaction
     query = select(row.key).where(row.provider == provider, row.key == key)
     return await session.scalar(query) is not None
-
-
-async def write_movement(
-    session: AsyncSession, provider: str, org_id: str, movement: BalanceTransaction, transfer_id: UUID
-) -> None:
-    await session.execute(
-        insert(PaymentBalanceTransaction).values(
-            provider=provider,
-            key=movement.key,
-            kind=movement.kind.value,
-            amount_minor=movement.amount_minor,
-            fee_minor=movement.fee_minor,
-            currency=movement.currency,
-            payment_id=None,
-            org_id=org_id,
-            transfer_id=transfer_id,
-            occurred_at=movement.occurred_at,
-            recorded_at=func.clock_timestamp(),
-        )
-    )
 
 
 #: What `verify` proves about these rows and the books.

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payments.payment import PaymentEvent
 from domain.common.ids import payment_workflow_id
 from domain.payments.payment.fulfilment import wake_at
+from domain.payments.payment.snapshot import BalanceTransaction
 from domain.payments.payment.state import AWAITING, PROCESSING, Booked, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.payments.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
@@ -46,9 +47,8 @@ async def lock(session: AsyncSession, payment_id: str) -> Known | None:
 
 async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> bool:
     """Return whether a command caused an event, however long ago that was."""
-    query = select(PaymentEventRow.number).where(
-        PaymentEventRow.payment_id == payment_id, PaymentEventRow.command_id == command_id
-    )
+    row = PaymentEventRow
+    query = select(row.number).where(row.payment_id == payment_id, row.command_id == command_id)
     return (await session.scalars(query)).one_or_none() is not None
 
 
@@ -170,20 +170,28 @@ async def write_fee(session: Writes, payment: Payment, booked: Booked) -> None:
     )
 
 
-async def write_movement(session: Writes, payment: Payment, booked: Booked, transfer_id: UUID | None) -> None:
-    terms = payment.terms
+async def write_movement(
+    session: Writes,
+    movement: Booked | BalanceTransaction,
+    transfer_id: UUID | None,
+    *,
+    provider: str,
+    org_id: str,
+    payment_id: str | None = None,
+) -> None:
+    """Note a movement of the provider's balance that a transfer has booked."""
     await session.execute(
         insert(PaymentBalanceTransaction).values(
-            provider=terms.provider,
-            key=booked.key,
-            kind=booked.kind.value,
-            amount_minor=booked.amount_minor,
-            fee_minor=booked.fee_minor,
-            currency=booked.currency,
-            payment_id=terms.payment_id,
-            org_id=terms.org_id,
+            provider=provider,
+            key=movement.key,
+            kind=movement.kind.value,
+            amount_minor=movement.amount_minor,
+            fee_minor=movement.fee_minor,
+            currency=movement.currency,
+            payment_id=payment_id,
+            org_id=org_id,
             transfer_id=transfer_id,
-            occurred_at=booked.occurred_at,
+            occurred_at=movement.occurred_at,
         )
     )
 
@@ -265,13 +273,8 @@ async def processing_of_invoice(
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PaymentRow]:
     """Return payments whose workflow should have acted by a time, by id, after the id `after`."""
-    found = await session.scalars(
-        select(PaymentRow)
-        .where(PaymentRow.wake_at < before, PaymentRow.id > after)
-        .order_by(PaymentRow.id)
-        .limit(limit)
-    )
-    return found.all()
+    query = select(PaymentRow).where(PaymentRow.wake_at < before, PaymentRow.id > after)
+    return (await session.scalars(query.order_by(PaymentRow.id).limit(limit))).all()
 
 
 _CONCERNED = text(

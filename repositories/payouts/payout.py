@@ -11,10 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.accounts import Account
-from domain.payments.payment.snapshot import BalanceTransaction
 from domain.payouts.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from ledger.invariants import Invariant
-from models.payments.payment import PaymentBalanceTransaction
 from models.payouts.payout import PayoutEventRow, PayoutRow
 from repositories.common.listing import Found, Listing, Part, Wanted, each
 
@@ -35,9 +33,8 @@ async def lock(session: AsyncSession, payout_id: str) -> Payout | None:
 
 async def has_done(session: AsyncSession, payout_id: str, command_id: str) -> bool:
     """Return whether a command caused an event, however long ago that was."""
-    query = select(PayoutEventRow.number).where(
-        PayoutEventRow.payout_id == payout_id, PayoutEventRow.command_id == command_id
-    )
+    row = PayoutEventRow
+    query = select(row.number).where(row.payout_id == payout_id, row.command_id == command_id)
     return (await session.scalars(query)).one_or_none() is not None
 
 
@@ -134,25 +131,6 @@ async def write(
             details=dict(outcome.details),
             at=at,
             recorded_at=func.clock_timestamp(),
-        )
-    )
-
-
-async def write_movement(
-    session: AsyncSession, payout: Payout, movement: BalanceTransaction, transfer_id: UUID
-) -> None:
-    await session.execute(
-        insert(PaymentBalanceTransaction).values(
-            provider=payout.provider,
-            key=movement.key,
-            kind=movement.kind.value,
-            amount_minor=movement.amount_minor,
-            fee_minor=movement.fee_minor,
-            currency=movement.currency,
-            payment_id=None,
-            org_id=payout.org_id,
-            transfer_id=transfer_id,
-            occurred_at=movement.occurred_at,
         )
     )
 

@@ -40,6 +40,7 @@ from repositories.books import debt
 from repositories.cards import card as cards, card_authorization as authorizations, card_transaction as transactions
 from repositories.marketplace import agent as agents
 from repositories.messages import alert
+from repositories.payments import payment
 from runtime.database import Database, driver_connection
 from services.books.debt import close_paid_debts
 from services.cards import card_authorization as answers
@@ -110,7 +111,9 @@ class _Books:
             reference=reference,
             org_id=self.card.org_id,
         )
-        await transactions.write_movement(self.session, self.provider, self.card.org_id, movement, posted.transfer_id)
+        await payment.write_movement(
+            self.session, movement, posted.transfer_id, provider=self.provider, org_id=self.card.org_id
+        )
 
     async def give_back(self, key: str, amount_minor: int, spends: Sequence[CardSpend]) -> int:
         """Refund an amount to the spends that paid, in the order given, and return what none is left for.

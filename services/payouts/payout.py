@@ -29,6 +29,7 @@ from ledger.gateway import Ledger, Posting
 from providers.payments.limits import MONEY, transferable
 from repositories.books import debt
 from repositories.messages import event as outbox
+from repositories.payments import payment
 from repositories.payouts import creator_account, payable, payout as payouts
 from repositories.tenants import audit, organization as organizations
 from runtime.database import driver_connection
@@ -272,7 +273,7 @@ async def book_sent(session: AsyncSession, payout: Payout, movement: BalanceTran
         org_id=payout.org_id,
         effective_at=now,
     )
-    await payouts.write_movement(session, payout, movement, posted.transfer_id)
+    await payment.write_movement(session, movement, posted.transfer_id, provider=payout.provider, org_id=payout.org_id)
     return posted.transfer_id
 
 

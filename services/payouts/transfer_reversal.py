@@ -19,6 +19,7 @@ from providers.payments.limits import transferable
 from providers.payouts.base import ReversalSnapshot
 from repositories.books import debt
 from repositories.messages import alert
+from repositories.payments import payment
 from repositories.payouts import payout as payouts, transfer_reversal
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, owed_minor
@@ -225,7 +226,7 @@ async def book(session: AsyncSession, reversal_id: str, made: ReversalSnapshot, 
         org_id=row.org_id,
         effective_at=now,
     )
-    await payouts.write_movement(session, payouts.state_of(sent), made.movement, posted.transfer_id)
+    await payment.write_movement(session, made.movement, posted.transfer_id, provider=sent.provider, org_id=sent.org_id)
     row.status, row.reversal_ref, row.next_at = ReversalStatus.REVERSED.value, made.ref, None
     row.transfer_id, row.updated_at = posted.transfer_id, now
     await session.flush()
