@@ -316,6 +316,16 @@ def checked_key(key: str) -> str:
     return key
 
 
+def key_header(example: str, *, required: bool) -> Any:
+    return Header(
+        description="Makes repeating the request safe: it takes effect once and gets the same response. Any string of "
+        "1 to 255 printable ASCII characters that is used for this request only, such as a UUID."
+        + (" Required here." if required else ""),
+        examples=[example],
+        json_schema_extra=REQUIRED if required else None,
+    )
+
+
 def idempotency(required: bool) -> Any:
     """Return a dependency that gives the endpoint its `Command`.
 
@@ -327,18 +337,7 @@ def idempotency(required: bool) -> Any:
         request: Request,
         deps: DepsDep,
         actor: ActorDep,
-        idempotency_key: Annotated[
-            str | None,
-            Header(
-                description=(
-                    "Makes repeating the request safe: it takes effect once and gets the same response. Any string of "
-                    "1 to 255 printable ASCII characters that is used for this request only, such as a UUID."
-                    + (" Required here." if required else "")
-                ),
-                examples=["7f0c1f3e-award-1"],
-                json_schema_extra=REQUIRED if required else None,
-            ),
-        ] = None,
+        idempotency_key: Annotated[str | None, key_header("7f0c1f3e-award-1", required=required)] = None,
     ) -> Command:
         if idempotency_key is None:
             if required:

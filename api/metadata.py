@@ -204,38 +204,24 @@ def _parsed(if_match: str | None) -> Precondition | None:
     return Precondition(frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdecimal() and len(tag) < 19))
 
 
-def _precondition(
-    if_match: Annotated[
-        str | None,
-        Header(
-            description="The `ETag` of the object as you have read it, or `*` for any version. Required here.",
-            examples=['"1"'],
-            json_schema_extra=_REQUIRED,
-        ),
-    ] = None,
-) -> Precondition | None:
-    return _parsed(if_match)
+def _precondition(description: str, *, is_required: bool) -> Any:
+    header = Header(description=description, examples=['"1"'], json_schema_extra=_REQUIRED if is_required else None)
+
+    def precondition(if_match: Annotated[str | None, header] = None) -> Precondition | None:
+        return _parsed(if_match)
+
+    return Depends(precondition)
 
 
-def _precondition_if_given(
-    if_match: Annotated[
-        str | None,
-        Header(
-            description=(
-                "The `ETag` of the object as you have read it. If it has changed since, the request is refused. "
-                "Without it, any version is replaced."
-            ),
-            examples=['"1"'],
-        ),
-    ] = None,
-) -> Precondition | None:
-    return _parsed(if_match)
-
-
+_READ = "The `ETag` of the object as you have read it, or `*` for any version. Required here."
 #: None if the request does not say for which version it was made; give it to `required`.
-PreconditionDep = Annotated[Precondition | None, Depends(_precondition)]
+PreconditionDep = Annotated[Precondition | None, _precondition(_READ, is_required=True)]
+_CHANGED = (
+    "The `ETag` of the object as you have read it. If it has changed since, the request is refused. Without it, any "
+    "version is replaced."
+)
 #: The same for operations that were released without the header, so none of them can come to require it.
-GivenPreconditionDep = Annotated[Precondition | None, Depends(_precondition_if_given)]
+GivenPreconditionDep = Annotated[Precondition | None, _precondition(_CHANGED, is_required=False)]
 
 
 def required(expected: Precondition | None) -> Precondition:

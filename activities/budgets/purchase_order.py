@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -117,9 +118,7 @@ class PurchaseOrderActivities:
         """
         async with self._database.platform() as session:
             found = await orders.ended_holds(session, now=message.now, after=message.after, limit=message.limit)
-        return await self._each(
-            message, found, lambda session, order_id: purchase_payment.expire(session, order_id, now=message.now)
-        )
+        return await self._each(message, found, partial(purchase_payment.expire, now=message.now))
 
     @activity.defn(name="renew_purchase_terms")
     async def renew(self, message: DuePage) -> HandledStep:
@@ -131,9 +130,7 @@ class PurchaseOrderActivities:
         """
         async with self._database.platform() as session:
             found = await orders.due_renewals(session, now=message.now, after=message.after, limit=message.limit)
-        return await self._each(
-            message, found, lambda session, order_id: purchase_payment.renew(session, order_id, now=message.now)
-        )
+        return await self._each(message, found, partial(purchase_payment.renew, now=message.now))
 
     @activity.defn(name="start_missing_purchase_orders")
     async def start_missing(self, message: DuePage) -> HandledStep:

@@ -43,9 +43,8 @@ async def lock(session: AsyncSession, invoice_id: str) -> Collection | None:
 
 async def has_done(session: AsyncSession, invoice_id: str, command_id: str) -> bool:
     """Return whether a command caused an event, however long ago that was."""
-    query = select(InvoiceCollectionEventRow.number).where(
-        InvoiceCollectionEventRow.invoice_id == invoice_id, InvoiceCollectionEventRow.command_id == command_id
-    )
+    row = InvoiceCollectionEventRow
+    query = select(row.number).where(row.invoice_id == invoice_id, row.command_id == command_id)
     return (await session.scalars(query)).one_or_none() is not None
 
 

@@ -119,9 +119,8 @@ async def held(session: AsyncSession, org_id: str) -> Subscription | None:
 
 async def has_done(session: AsyncSession, subscription_id: str, command_id: str) -> bool:
     """Return whether a command caused an event, however long ago that was."""
-    query = select(SubscriptionEventRow.number).where(
-        SubscriptionEventRow.subscription_id == subscription_id, SubscriptionEventRow.command_id == command_id
-    )
+    row = SubscriptionEventRow
+    query = select(row.number).where(row.subscription_id == subscription_id, row.command_id == command_id)
     return (await session.scalars(query)).one_or_none() is not None
 
 

@@ -397,13 +397,8 @@ def _parts(
 
 async def overdue(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[EscrowRow]:
     """Return escrows whose deadline passed before the moment and that have not ended, by id, after the id `after`."""
-    found = await session.scalars(
-        select(EscrowRow)
-        .where(EscrowRow.next_deadline_at < before, EscrowRow.id > after)
-        .order_by(EscrowRow.id)
-        .limit(limit)
-    )
-    return found.all()
+    query = select(EscrowRow).where(EscrowRow.next_deadline_at < before, EscrowRow.id > after)
+    return (await session.scalars(query.order_by(EscrowRow.id).limit(limit))).all()
 
 
 #: What `verify` proves about these rows and the books.

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from fastapi import Depends, Header
+from fastapi import Depends
 
 from api.auth import ActorDep
 from api.deps import Deps
-from api.idempotency import REQUIRED, checked_key
+from api.idempotency import checked_key, key_header
 from api.spending import scope_for
 from api.v1.spends.schemas import PooledCreate, SpendCreate
 from domain.common import ids
@@ -33,18 +33,7 @@ def spend_key() -> Any:
 
     async def key(
         actor: ActorDep,
-        idempotency_key: Annotated[
-            str | None,
-            Header(
-                description=(
-                    "Makes repeating the request safe: it takes effect once and gets the same response. Any string of "
-                    "1 to 255 printable ASCII characters that is used for this request only, such as a UUID. Required "
-                    "here."
-                ),
-                examples=["7f0c1f3e-call-1"],
-                json_schema_extra=REQUIRED,
-            ),
-        ] = None,
+        idempotency_key: Annotated[str | None, key_header("7f0c1f3e-call-1", required=True)] = None,
     ) -> str:
         if idempotency_key is None:
             raise IdempotencyMissing("This request moves money: send an Idempotency-Key header.")
