@@ -219,6 +219,27 @@ async def test_deliveries_are_listed_and_what_failed_is_tried_again(own: Tenant,
     assert (again["status"], again["tries"], again["replays"]) == ("pending", 0, 1)
 
 
+@pytest.mark.parametrize("what", ["retry", "replay"])
+async def test_dispatcher_finds_what_is_sent_again_although_no_run_was_signalled(
+    own: Tenant, database: Database, what: str
+):
+    endpoint, before = await made(own), datetime.now(UTC) - timedelta(minutes=1)
+    [delivery] = await delivered(database, own, endpoint["id"], 500)
+
+    async def is_found() -> bool:
+        async with database.platform() as session:
+            later = datetime.now(UTC) + endpoints.LOST_AFTER
+            return endpoint["id"] in await endpoints.behind(session, deliveries.BEGINNING, later)
+
+    assert not await is_found()
+    if what == "retry":
+        good(await own.owner.post(f"/webhook-deliveries/{delivery}/retry"), 202)
+    else:
+        body = {"from": before.isoformat(), "to": datetime.now(UTC).isoformat()}
+        good(await own.owner.post(f"/webhook-endpoints/{endpoint['id']}/replay", body), 202)
+    assert await is_found()
+
+
 async def test_deliveries_by_time_as_csv_and_a_cursor_of_this_endpoint_alone(own: Tenant, database: Database):
     here, other = [f"/webhook-endpoints/{(await made(own))['id']}/deliveries" for _ in range(2)]
     first = await delivered(database, own, here.split("/")[2], 204)
