@@ -329,11 +329,7 @@ def _crypto(settings: Settings, database: Database, http: httpx2.AsyncClient) ->
     if settings.eth_xpub and settings.evm_rpc_url and settings.evm_usdc_contract:
         usdc, chain_id = settings.evm_usdc_contract, settings.evm_chain_id
         evm = EvmWatcher(
-            http,
-            settings.evm_rpc_url,
-            usdc_contract=usdc,
-            chain_id=chain_id,
-            confirmations=settings.evm_confirmations,
+            http, settings.evm_rpc_url, usdc_contract=usdc, chain_id=chain_id, confirmations=settings.evm_confirmations
         )
         with _from("BURSAR_ETH_XPUB or BURSAR_EVM_USDC_CONTRACT"):
             chains.append(Chain(EthereumAccount(settings.eth_xpub, usdc_contract=usdc, chain_id=chain_id), evm))

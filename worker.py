@@ -218,12 +218,7 @@ def make_worker(
             HoldActivities(database),
             InboxActivities(database, client),
             InvoiceActivities(
-                database,
-                client,
-                terms,
-                by_hand=by_hand,
-                sealed_signals=sealed_signals,
-                console=settings.console_url,
+                database, client, terms, by_hand=by_hand, sealed_signals=sealed_signals, console=settings.console_url
             ),
             LotActivities(database),
             MailActivities(
@@ -250,10 +245,7 @@ def make_worker(
             PurchaseOrderActivities(database, client, rules=settings.purchase_rules, sealed_signals=sealed_signals),
             RecoveryActivities(database, providers.payouts, hold_back=settings.hold_back),
             ReferenceRateActivities(
-                database,
-                providers.reference_rates,
-                settings.price_of_credits,
-                max_age=settings.reference_rates_max_age,
+                database, providers.reference_rates, settings.price_of_credits, max_age=settings.reference_rates_max_age
             ),
             ReferralActivities(
                 database,
@@ -286,11 +278,7 @@ def make_worker(
             ),
             Sweeps(database, client),
             AutoTopUpActivities(database, client, terms, settings.dunned_on),
-            UsageChargeActivities(
-                database,
-                settings.cost_rules,
-                sharing=settings.sharing,
-            ),
+            UsageChargeActivities(database, settings.cost_rules, sharing=settings.sharing),
             VatNumberActivities(database, providers.vat_numbers),
             WebhookDispatchActivities(database, client),
             webhooks.load,

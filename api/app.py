@@ -88,13 +88,7 @@ def create_app(
         secrets: what keeps secrets; closed at the end. Without it none can be stored or opened.
     """
     deps = _dependencies(
-        settings,
-        database,
-        temporal,
-        providers or Providers({}),
-        prices or PriceBook(),
-        receivers,
-        secrets or Secrets(),
+        settings, database, temporal, providers or Providers({}), prices or PriceBook(), receivers, secrets or Secrets()
     )
     app = FastAPI(
         title="Bursar",

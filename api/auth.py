@@ -17,8 +17,7 @@ from api.deps import Deps, get_deps
 from api.errors import request_id_of
 from api.keyring import Identity
 from api.limits import share_of
-from domain.common.access import Actor, KeyActor, Permission
-from domain.common.access import permit as permit
+from domain.common.access import Actor, KeyActor, Permission, permit as permit
 from domain.common.errors import AuthMissing, Unauthenticated
 from domain.credits.spend.scope import SpendingKey
 

@@ -9,8 +9,7 @@ from domain.common.access import Actor, Role
 from domain.common.errors import Conflict, Invalid
 from domain.tenants.token import hash_of, split_token, token_of
 from models.tenants.api_key import ApiKey
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
+from repositories.tenants import api_key as keys, audit
 from runtime.identity import new_id
 
 _PRINCIPAL: TypeAdapter[str] = TypeAdapter(Principal)

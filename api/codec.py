@@ -174,11 +174,7 @@ class CodecEndpoints:
         origin = request.headers.get("origin")
         if origin not in self._origins:
             return {}
-        return {
-            "Access-Control-Allow-Origin": origin,
-            "Access-Control-Allow-Credentials": "true",
-            "Vary": "Origin",
-        }
+        return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true", "Vary": "Origin"}
 
     async def login_page(self, request: Request) -> Response:  # noqa: ARG002
         return _page(_FORM)

@@ -116,10 +116,7 @@ class ProblemResponse(Response):
     media_type = MEDIA_TYPE
 
 
-_TITLES = {
-    "billing_run.not_ended": "Month not finished",
-    "statement.not_over": "Month not finished",
-}
+_TITLES = {"billing_run.not_ended": "Month not finished", "statement.not_over": "Month not finished"}
 
 
 def title_of(code: str) -> str:

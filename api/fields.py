@@ -19,9 +19,9 @@ from pydantic import (
     Strict,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema as JsonSchema,
     model_validator,
 )
-from pydantic import WithJsonSchema as JsonSchema
 
 from domain.budgets import free_text
 from domain.common.errors import Invalid
@@ -110,10 +110,7 @@ Ratio = Annotated[
     BeforeValidator(_amount),
     JsonSchema(
         {
-            "anyOf": [
-                {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,4})?$"},
-                {"type": "number", "minimum": 0},
-            ],
+            "anyOf": [{"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,4})?$"}, {"type": "number", "minimum": 0}],
             "examples": ["1.20"],
         }
     ),

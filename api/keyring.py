@@ -32,8 +32,7 @@ from domain.common.errors import Unauthenticated
 from domain.credits.spend.scope import Attribution, SpendingKey
 from domain.tenants.session import SessionEnded, Span, is_over
 from domain.tenants.token import hash_of, split_token
-from repositories.tenants import api_key as keys
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key as keys, session as sessions
 from runtime.database import Database
 
 log = structlog.get_logger("bursar.api")

@@ -233,11 +233,7 @@ class ListOf:
         self._filters |= own
 
     def get(
-        self,
-        router: APIRouter,
-        path: str,
-        *refusals: type[DomainError],
-        **options: Any,
+        self, router: APIRouter, path: str, *refusals: type[DomainError], **options: Any
     ) -> Callable[[ReadPage], ReadPage]:
         """Declare the operation that answers with the list.
 

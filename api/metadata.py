@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query
-from pydantic import BeforeValidator, Field, JsonValue
-from pydantic import WithJsonSchema as JsonSchema
+from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema as JsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
@@ -272,7 +271,6 @@ class Target:
 
     Attributes:
         noun: as its events are called.
-        object_id: the object.
         org_id: whose ids and metadata operators change; a tenant changes its own.
         lock: keeps others from changing the object until the transaction ends.
         show: makes the answer of what is written on it then.

@@ -28,8 +28,7 @@ from domain.common.money import format_amount
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import ProviderError
 from providers.payments.registry import Providers
-from repositories.books import discrepancy as discrepancies
-from repositories.books import reconciliation as books
+from repositories.books import discrepancy as discrepancies, reconciliation as books
 from repositories.books.clearing import Clearing
 from repositories.common.listing import Wanted
 from runtime.database import Database

@@ -7,8 +7,7 @@ import sys
 import asyncpg
 
 from commands.base import connected
-from ledger.verify import SLICE, Report
-from ledger.verify import verify as verify_with
+from ledger.verify import SLICE, Report, verify as verify_with
 from repositories.billing import billing_run, invoice_proof, project, subscription_bill, tax_receipt
 from repositories.books import accounting, clearing, debt, revenue
 from repositories.cards import card_authorization, card_transaction

@@ -5,8 +5,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from console.choices import COOKIE as CHOICES
-from console.choices import read_choices
+from console.choices import COOKIE as CHOICES, read_choices
 from console.cookies import own_path
 from console.frame import Frame, anonymous
 from console.gateway import BACKGROUND, Gateway, Refused, request_id_of

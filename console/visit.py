@@ -17,8 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console import forms
 from console.assets import Assets
-from console.choices import COOKIE as CHOICES
-from console.choices import Choices, read_choices
+from console.choices import COOKIE as CHOICES, Choices, read_choices
 from console.cookies import Site, is_loopback
 from console.forms import Form, Shown
 from console.frame import Frame, frame

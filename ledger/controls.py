@@ -8,8 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.common import accounts
-from domain.common import errors as refusals
+from domain.common import accounts, errors as refusals
 from domain.common.errors import DomainError, Invalid, NotFound, other_request
 from domain.credits.spend.control import MAX_LEVELS
 from ledger.account_ids import AccountIds
@@ -44,14 +43,7 @@ async def frozen(
     It is that of the organization, or of the agent, department, project or key that is named, or of what stands above.
     """
     row = await connection.fetchrow(
-        _FROZEN,
-        org_id,
-        spender.agent_id,
-        spender.department_id,
-        spender.project_id,
-        spender.key_id,
-        at,
-        or_limited,
+        _FROZEN, org_id, spender.agent_id, spender.department_id, spender.project_id, spender.key_id, at, or_limited
     )
     if row is None:
         return None

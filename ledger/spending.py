@@ -233,13 +233,7 @@ class Spending:
         return changed_of(await self._one(_EXTEND, at, key, spend_id, expires_at))
 
     async def refund(
-        self,
-        *,
-        key: str,
-        spend_id: UUID,
-        amount_minor: int | None = None,
-        renew_days: int | None = None,
-        at: datetime,
+        self, *, key: str, spend_id: UUID, amount_minor: int | None = None, renew_days: int | None = None, at: datetime
     ) -> Changed:
         """Refund a part of what was charged or captured, or all that is left of it; pays what is owed first.
 

@@ -154,10 +154,7 @@ class ApiMetrics:
     def set_alerts_open(
         self, of_operators: Mapping[tuple[str, str], int], of_organizations: Mapping[tuple[str, str], int]
     ) -> None:
-        for gauge, counts in (
-            (self._alerts_open, of_operators),
-            (self._organization_alerts_open, of_organizations),
-        ):
+        for gauge, counts in ((self._alerts_open, of_operators), (self._organization_alerts_open, of_organizations)):
             gauge.clear()
             for labels, count in counts.items():
                 gauge.labels(*labels).set(count)

@@ -27,13 +27,10 @@ from domain.billing.tax.treatment import Treatment
 from domain.common.errors import DomainError, Unavailable, UnknownEntity
 from providers.payments.base import ProviderError, ProviderRefused, ProviderUnavailable
 from providers.tax.service import TaxService
-from repositories.billing import billing_run as runs
-from repositories.billing import billing_terms
-from repositories.billing import invoice_collection as collections
+from repositories.billing import billing_run as runs, billing_terms, invoice_collection as collections
 from runtime import reach
 from runtime.database import Database, driver_connection
-from services.billing import billing_month, billing_run
-from services.billing import invoice as invoices
+from services.billing import billing_month, billing_run, invoice as invoices
 from services.billing.billing_month import Prepared, Refused
 from services.billing.billing_run import Basis
 from services.billing.document_files import Documents
@@ -221,12 +218,7 @@ class BillingRunActivities:
             return [*await runs.waiting(session, month, billing_run.TAX_WAITS, after=after, limit=ASKED_AGAIN)]
 
     async def _invoice(
-        self,
-        connection: asyncpg.Connection,
-        prepared: Prepared,
-        basis: Basis,
-        now: datetime,
-        counted: dict[str, int],
+        self, connection: asyncpg.Connection, prepared: Prepared, basis: Basis, now: datetime, counted: dict[str, int]
     ) -> None:
         try:
             if await self._issue(connection, prepared, basis, now):

@@ -45,18 +45,15 @@ from domain.payments.payment.purposes.invoice import Payable
 from domain.payments.payment.state import AWAITING, Payment
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.billing.invoice import InvoiceRow
-from repositories.billing import invoice
-from repositories.billing import invoice_collection as collections
+from repositories.billing import invoice, invoice_collection as collections
 from repositories.messages import alert
-from repositories.payments import customer as customers
-from repositories.payments import payment, payment_command
+from repositories.payments import customer as customers, payment, payment_command
 from repositories.tenants import audit
 from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
-from services.billing import invoice as invoices
-from services.billing import invoice_end
+from services.billing import invoice as invoices, invoice_end
 from services.billing.invoice_collection import require_not_requested
 from services.credits.credit_lot import ByHand
 from services.messages import mail
@@ -341,12 +338,7 @@ class InvoiceActivities:
         outcome, after = message.outcome, message.outcome.collection
         if message.actor is not None and outcome.event in {"charge_requested", REFUSED}:
             await audit.record(
-                session,
-                message.actor,
-                f"invoice.{outcome.event}",
-                after.invoice_id,
-                outcome.details,
-                after.org_id,
+                session, message.actor, f"invoice.{outcome.event}", after.invoice_id, outcome.details, after.org_id
             )
         await alert.close_cases(session, after.invoice_id, ("invoice.books_refused",))
         await self._alert_failure(session, message)

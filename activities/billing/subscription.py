@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.books.books import RefusalAlert, in_books, is_next, require_local, tried_again
 from activities.common.seals import Seals
 from activities.common.sweeps import resumed_payment
 from contracts.billing.subscription import (
@@ -32,8 +32,7 @@ from domain.tenants.organization import STOPPED, OrganizationStatus
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
-from repositories.billing import subscription as subscriptions
-from repositories.billing import subscription_bill
+from repositories.billing import subscription as subscriptions, subscription_bill
 from repositories.messages import alert
 from repositories.payments import provider_event
 from repositories.tenants import organization
@@ -147,12 +146,7 @@ class SubscriptionActivities:
     async def load(self, message: LoadSubscription) -> Subscription:
         """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
-            found = await subscriptions.get(session, message.subscription_id)
-        if found is None:
-            raise BooksRefused(
-                f"The books have no {message.subscription_id}. Check whether they were restored from a backup."
-            )
-        return found
+            return in_books(await subscriptions.get(session, message.subscription_id), message.subscription_id)
 
     @activity.defn(name="order_of_subscription")
     async def order(self, message: SubscriptionRequest) -> SubscriptionResponse:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
@@ -26,9 +26,22 @@ NOT_STORABLE = Declined(code="request.invalid", detail="The command contains a v
 #: From which attempt on an operator is alerted of a retry because a service does not answer.
 ALERTED_FROM = 6
 
+T = TypeVar("T")
+
 
 class BooksRefused(RuntimeError):
     """The books refuse an event that the rules allow. It is retried until an operator has repaired the cause."""
+
+
+def in_books(found: T | None, entity_id: str) -> T:
+    """Return what the books hold of an entity whose run resumes.
+
+    Raises:
+        BooksRefused: nothing.
+    """
+    if found is None:
+        raise BooksRefused(f"The books have no {entity_id}. Check whether they were restored from a backup.")
+    return found
 
 
 def require_local() -> None:

@@ -40,9 +40,7 @@ from domain.payments.payment.terms import PaymentTerms
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import CredentialsRefused, ProviderRefused, StatementIncomplete
 from providers.payments.registry import Providers
-from repositories.books import clearing
-from repositories.books import discrepancy as discrepancies
-from repositories.books import reconciliation as books
+from repositories.books import clearing, discrepancy as discrepancies, reconciliation as books
 from repositories.messages import alert
 from repositories.payments import payment
 from runtime import reach
@@ -58,11 +56,7 @@ UNSETTLED = DISCREPANCIES - {MatchStatus.MISSING_THERE}
 OVERDUE = timedelta(hours=20)
 #: What a card that was issued does to the balance.
 OF_CARDS = frozenset(
-    {
-        BalanceTransactionKind.CARD_CAPTURE,
-        BalanceTransactionKind.CARD_REFUND,
-        BalanceTransactionKind.CARD_DISPUTE,
-    }
+    {BalanceTransactionKind.CARD_CAPTURE, BalanceTransactionKind.CARD_REFUND, BalanceTransactionKind.CARD_DISPUTE}
 )
 PRINCIPAL = "reconciliation"
 #: How often a statement is read before its unread parts count as unreadable.

@@ -166,10 +166,7 @@ class PurchaseOrderActivities:
             return HandledStep(found=len(rows), done=len(rows), last=rows[-1].id if rows else message.after)
 
     async def _each(
-        self,
-        message: DuePage,
-        found: Sequence[str],
-        act: Callable[[AsyncSession, str], Awaitable[bool]],
+        self, message: DuePage, found: Sequence[str], act: Callable[[AsyncSession, str], Awaitable[bool]]
     ) -> HandledStep:
         async def one(order_id: str) -> bool:
             async with self._database.platform() as session:

@@ -9,9 +9,9 @@ from temporalio.client import Client
 
 from activities.books.books import (
     NOT_STORABLE,
-    BooksRefused,
     RefusalAlert,
     does_not_fit,
+    in_books,
     is_next,
     require_local,
     tried_again,
@@ -135,12 +135,7 @@ class EscrowActivities:
     async def load(self, message: LoadEscrow) -> Escrow:
         """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
-            row = await escrow.get(session, message.escrow_id)
-            if row is None:
-                raise BooksRefused(
-                    f"The books have no {message.escrow_id}. Check whether they were restored from a backup."
-                )
-            return escrow.state_of(row)
+            return escrow.state_of(in_books(await escrow.get(session, message.escrow_id), message.escrow_id))
 
     @activity.defn(name="close_escrow_evidence")
     async def close_evidence(self, message: CloseEvidence) -> EvidenceClosed:

@@ -13,8 +13,7 @@ from domain.common.errors import DomainError, NotPaid
 from domain.common.ids import bounded, chargeback_command_id
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.payments.payment.terms import PaymentTerms
-from repositories.escrow import escrow as escrows
-from repositories.escrow import escrow_notice
+from repositories.escrow import escrow as escrows, escrow_notice
 from runtime.database import Database
 from runtime.reach import Entity
 

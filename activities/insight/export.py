@@ -25,8 +25,7 @@ from domain.common.money import format_amount
 from domain.insight.export import KEPT, ROWS_PER_FILE, Dataset, ExportFormat, ExportStatus, file_name, kept_at
 from models.insight.export import ExportFileRow, ExportRow
 from providers.files import Files
-from repositories.insight import dataset
-from repositories.insight import export as exports
+from repositories.insight import dataset, export as exports
 from repositories.insight.dataset import Extract
 from runtime.database import Database, driver_connection
 from runtime.heartbeat import signs_of_life

@@ -18,8 +18,7 @@ from domain.insight.search_index import MAPPING, document_of, entry_document, fa
 from models.messages.event import EventRow
 from providers.payments.base import ProviderUnavailable
 from providers.search_index import Busy, SearchIndex
-from repositories.insight import search_facts
-from repositories.insight import search_index as store
+from repositories.insight import search_facts, search_index as store
 from repositories.messages import alert, event
 from repositories.messages.event import Position
 from runtime.database import Database

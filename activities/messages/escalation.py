@@ -20,8 +20,7 @@ from domain.common.errors import Forbidden
 from domain.messages.alert.escalation import Case, at_once, due_at
 from domain.messages.alert.life import AlertStatus, Severity
 from models.messages.alert import Alert
-from repositories.messages import alert as alerts
-from repositories.messages import alert_rule
+from repositories.messages import alert as alerts, alert_rule
 from runtime.database import Database
 from services.messages import alert
 

@@ -16,8 +16,7 @@ from models.messages.mail import QueuedMail
 from providers.formats import formats_of
 from providers.notify.base import Delivery, Message, Notifier
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories.messages import alert
-from repositories.messages import mail as mails
+from repositories.messages import alert, mail as mails
 from repositories.tenants import contact, name
 from runtime.database import Database
 from runtime.sealing import Sealer

@@ -46,8 +46,7 @@ from models.messages.notification import NotificationChannel, NotificationRow
 from providers.formats import formats_of
 from providers.notify.base import Message, Notifier, Throttled
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories.messages import alert, alert_rule
-from repositories.messages import notification as notifications
+from repositories.messages import alert, alert_rule, notification as notifications
 from repositories.messages.notification import New
 from repositories.tenants import name
 from runtime import reach

@@ -12,9 +12,7 @@ from contracts.messages.webhook_endpoint import DispatchedWebhooks, DispatchWebh
 from contracts.runs import webhook_endpoint_news
 from domain.messages.webhook.delivery import ANSWER_KEPT
 from domain.messages.webhook.endpoint import FULL_ALERT, MOST_PENDING
-from repositories.messages import alert, event
-from repositories.messages import webhook_delivery as deliveries
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import alert, event, webhook_delivery as deliveries, webhook_endpoint as endpoints
 from runtime import reach
 from runtime.database import Database
 from runtime.heartbeat import signs_of_life

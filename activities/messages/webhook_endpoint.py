@@ -53,9 +53,7 @@ from domain.messages.webhook.endpoint import (
 from models.messages.event import EventRow
 from models.messages.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import Outgoing, SigningKeys, WebhookSender
-from repositories.messages import alert, event
-from repositories.messages import webhook_delivery as deliveries
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import alert, event, webhook_delivery as deliveries, webhook_endpoint as endpoints
 from repositories.messages.webhook_delivery import Due, Tried
 from repositories.tenants import audit
 from runtime.database import Database

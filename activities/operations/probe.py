@@ -50,8 +50,7 @@ from models.payments.payment import PaymentRow
 from providers.front_door import FrontDoor
 from repositories.common.listing import Wanted
 from repositories.escrow import escrow as escrows
-from repositories.payments import payment as payments
-from repositories.payments import payment_command
+from repositories.payments import payment as payments, payment_command
 from runtime.database import Database
 from runtime.reach import Entity
 from services.operations import probe
@@ -160,9 +159,7 @@ class ProbeActivities:
             "deliver": (
                 "deliver",
                 DeliverEscrow(
-                    command_id=command_id,
-                    actor=payee.agent,
-                    artifacts=(Artifact(uri="https://example.com/probe"),),
+                    command_id=command_id, actor=payee.agent, artifacts=(Artifact(uri="https://example.com/probe"),)
                 ),
             ),
             "release": ("approve", ApproveEscrow(command_id=command_id, actor=payer.owner)),
@@ -266,8 +263,7 @@ class ProbeActivities:
                 for status in _UNDER_WAY
                 for row in (
                     await escrows.page(
-                        session,
-                        Wanted(org_id=parties[0].org_id, statuses=(status.value,), limit=LATEST),
+                        session, Wanted(org_id=parties[0].org_id, statuses=(status.value,), limit=LATEST)
                     )
                 ).rows
             ]

@@ -26,9 +26,7 @@ from domain.payments.dunning import DAYS
 from domain.payments.payment.options import STRIPE
 from domain.payments.payment.terms import PaymentTerms
 from models.payments.auto_topup import AutoTopUpCrossing
-from repositories.payments import auto_topup as auto_topups
-from repositories.payments import customer as customers
-from repositories.payments import payment as payments
+from repositories.payments import auto_topup as auto_topups, customer as customers, payment as payments
 from runtime import reach
 from runtime.database import Database
 from services.payments import auto_topup

@@ -18,6 +18,7 @@ from activities.books.books import (
     BooksRefused,
     RefusalAlert,
     does_not_fit,
+    in_books,
     is_next,
     require_local,
     tried_again,
@@ -25,8 +26,7 @@ from activities.books.books import (
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payments.payment import LoadPayment, PaymentEvent, RecordedPayment, RecordPayment
-from domain.common import accounts
-from domain.common import errors as refusals
+from domain.common import accounts, errors as refusals
 from domain.common.access import Actor, Role
 from domain.common.accounts import Account
 from domain.common.errors import InsufficientFunds
@@ -40,8 +40,7 @@ from domain.payouts.payable import HoldBack
 from ledger.gateway import Ledger
 from repositories.common.together import Writes, together
 from repositories.marketplace import referral
-from repositories.messages import alert
-from repositories.messages import event as outbox
+from repositories.messages import alert, event as outbox
 from repositories.payments import chargeback, payment, payment_command, provider_event
 from repositories.tenants import audit
 from runtime import reach
@@ -171,12 +170,7 @@ class PaymentActivities:
     async def load(self, message: LoadPayment) -> Payment:
         """Return the state that the books hold, for a run that resumes."""
         async with self._database.platform() as session:
-            row = await payment.get(session, message.payment_id)
-            if row is None:
-                raise BooksRefused(
-                    f"The books have no {message.payment_id}. Check whether they were restored from a backup."
-                )
-            return payment.state_of(row)
+            return payment.state_of(in_books(await payment.get(session, message.payment_id), message.payment_id))
 
     async def _write(self, session: AsyncSession, message: RecordPayment) -> RecordedPayment:
         last = message.events[-1] if message.events else None

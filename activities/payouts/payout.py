@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
+from activities.books.books import BooksRefused, RefusalAlert, in_books, is_next, require_local, tried_again
 from activities.common.seals import REFUSED, Seals
 from contracts.escrow.escrow import Declined
 from contracts.payouts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
@@ -24,15 +24,13 @@ from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
 from repositories.books import debt
-from repositories.messages import alert
-from repositories.messages import event as outbox
+from repositories.messages import alert, event as outbox
 from repositories.payouts import payout
 from repositories.tenants import audit
 from runtime.database import Database, driver_connection
 from services.common import approval
 from services.messages import mail
-from services.payouts import creator, transfer_reversal
-from services.payouts import payout as service
+from services.payouts import creator, payout as service, transfer_reversal
 
 #: Alerts for operators, by event; resolved when the payout ends.
 ALERTED = {
@@ -50,12 +48,7 @@ class PayoutActivities:
     """The effects of `PayoutWorkflow` on the books and at the provider."""
 
     def __init__(
-        self,
-        database: Database,
-        payouts: PayoutProvider | None,
-        *,
-        hold_back: HoldBack,
-        sealed_signals: bool = False,
+        self, database: Database, payouts: PayoutProvider | None, *, hold_back: HoldBack, sealed_signals: bool = False
     ) -> None:
         self._database = database
         self._hold_back = hold_back
@@ -82,12 +75,7 @@ class PayoutActivities:
     async def load(self, message: LoadPayout) -> Payout:
         """Return the state that the books hold."""
         async with self._database.platform() as session:
-            row = await payout.get(session, message.payout_id)
-            if row is None:
-                raise BooksRefused(
-                    f"The books have no {message.payout_id}. Check whether they were restored from a backup."
-                )
-            return payout.state_of(row)
+            return payout.state_of(in_books(await payout.get(session, message.payout_id), message.payout_id))
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:
@@ -198,12 +186,7 @@ class PayoutActivities:
         amount = format_amount(after.amount_minor, after.currency)
         if message.actor is not None:
             await audit.record(
-                session,
-                message.actor,
-                f"payout.{outcome.event}",
-                after.payout_id,
-                outcome.details,
-                after.org_id,
+                session, message.actor, f"payout.{outcome.event}", after.payout_id, outcome.details, after.org_id
             )
         await alert.close_cases(session, after.payout_id, ("payout.books_refused",))
         if changed and outcome.event in ALERTED:

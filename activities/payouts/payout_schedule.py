@@ -20,8 +20,7 @@ from repositories.messages import alert
 from repositories.payouts import creator_account, payout_schedule
 from runtime import reach
 from runtime.database import Database
-from services.payouts import creator
-from services.payouts import payout_schedule as service
+from services.payouts import creator, payout_schedule as service
 
 log = structlog.get_logger("bursar.payouts")
 
@@ -71,11 +70,7 @@ class PayoutScheduleActivities:
             return True
         try:
             await creator.refresh(
-                self._database,
-                self._payouts,
-                account.ref,
-                hold=self._hold_back.destination,
-                asked_at=datetime.now(UTC),
+                self._database, self._payouts, account.ref, hold=self._hold_back.destination, asked_at=datetime.now(UTC)
             )
         except ProviderError as error:
             if isinstance(error, ProviderRefused) and error.code not in ABOUT_US:
@@ -129,14 +124,7 @@ class PayoutScheduleActivities:
         for part in range(2, service.PARTS + 1):
             async with self._database.platform() as session:
                 more = await service.pay_out_more(
-                    session,
-                    org_id,
-                    currency,
-                    part,
-                    day=day,
-                    hold_back=self._hold_back,
-                    minimum=self._minimum,
-                    now=now,
+                    session, org_id, currency, part, day=day, hold_back=self._hold_back, minimum=self._minimum, now=now
                 )
             if more is None:
                 break

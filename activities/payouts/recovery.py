@@ -17,8 +17,7 @@ from providers.payouts.base import PayoutProvider, ReversalSnapshot
 from repositories.messages import alert
 from repositories.payouts import payout, recovery, transfer_reversal
 from runtime.database import Database
-from services.payouts import recovery as recovering
-from services.payouts import transfer_reversal as reversing
+from services.payouts import recovery as recovering, transfer_reversal as reversing
 
 log = structlog.get_logger("bursar.recovery")
 

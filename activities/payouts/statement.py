@@ -51,10 +51,7 @@ class StatementActivities:
 
         done = await one_by_one(found, make, partial(self._failed, month))
         return MadeStatements(
-            found=len(found),
-            last=found[-1] if found else message.after,
-            made=sum(done),
-            failed=len(found) - len(done),
+            found=len(found), last=found[-1] if found else message.after, made=sum(done), failed=len(found) - len(done)
         )
 
     async def _failed(self, month: date, org_id: str, error: Exception) -> None:

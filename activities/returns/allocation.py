@@ -24,8 +24,7 @@ from domain.common.errors import DomainError
 from domain.common.money import format_amount
 from domain.returns.allocation import Line, reason
 from models.returns.allocation import Allocation
-from repositories.returns import allocation as allocations
-from repositories.returns import trial as trials
+from repositories.returns import allocation as allocations, trial as trials
 from repositories.tenants import name
 from runtime import reach
 from runtime.database import Database

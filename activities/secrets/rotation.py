@@ -30,12 +30,10 @@ from models.secrets.secret import Secret
 from providers.secrets.base import Place
 from providers.secrets.registry import Secrets
 from providers.secrets.rotators.base import Job, Rotator
-from repositories.secrets import rotation as rotations
-from repositories.secrets import secret as rows
+from repositories.secrets import rotation as rotations, secret as rows
 from runtime.database import Database
 from runtime.heartbeat import signs_of_life
-from services.secrets import rotation as service
-from services.secrets import secret as store
+from services.secrets import rotation as service, secret as store
 
 log = structlog.get_logger("bursar.secrets")
 

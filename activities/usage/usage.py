@@ -14,14 +14,7 @@ from temporalio import activity
 
 from activities.books.books import does_not_fit
 from contracts.common.batch import BatchDone, BatchStep
-from contracts.usage.usage import (
-    ConcludeSync,
-    PlannedSync,
-    PlanSync,
-    ReadSyncPage,
-    SyncedPage,
-    SyncPage,
-)
+from contracts.usage.usage import ConcludeSync, PlannedSync, PlanSync, ReadSyncPage, SyncedPage, SyncPage
 from domain.common.access import Actor, Role
 from domain.common.errors import OtherEvent
 from domain.tenants.organization import OrganizationStatus

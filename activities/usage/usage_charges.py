@@ -17,13 +17,7 @@ _USES = 50
 class UsageChargeActivities:
     """The activity of `UsageChargesWorkflow`."""
 
-    def __init__(
-        self,
-        database: Database,
-        rules: CostRules,
-        *,
-        sharing: Sharing = Sharing(),
-    ) -> None:
+    def __init__(self, database: Database, rules: CostRules, *, sharing: Sharing = Sharing()) -> None:
         """Take the database, with the platform's role, which charges every organization.
 
         `rules`: how costs in money are charged.
@@ -46,24 +40,14 @@ class UsageChargeActivities:
             if org_id is None:
                 return ChargedUsage()
             done = await charge_due(
-                session,
-                org_id,
-                due_before=message.due_before,
-                at=message.at,
-                rules=self._rules,
-                limit=message.limit,
+                session, org_id, due_before=message.due_before, at=message.at, rules=self._rules, limit=message.limit
             )
             uses = await usage_charge.due_uses(session, org_id, message.due_before, min(message.limit, _USES))
         charged = 0
         for event in uses:
             async with self._database.platform() as session:
                 charged += await usage_of_agents.charge(
-                    session,
-                    org_id,
-                    event,
-                    due_before=message.due_before,
-                    at=message.at,
-                    sharing=self._sharing,
+                    session, org_id, event, due_before=message.due_before, at=message.at, sharing=self._sharing
                 )
         return ChargedUsage(
             org_id=org_id,

@@ -45,8 +45,7 @@ from api.v1.escrows.reading import router as escrow_reading
 from api.v1.events.endpoints import router as events
 from api.v1.exchange_rates.endpoints import router as exchange_rates
 from api.v1.exports.endpoints import router as exports
-from api.v1.health.endpoints import operations, scraped
-from api.v1.health.endpoints import router as health
+from api.v1.health.endpoints import operations, router as health, scraped
 from api.v1.invoices.collecting import router as invoice_collecting
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.invoices.reading import router as invoice_reading

@@ -7,8 +7,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from console.billing import change as changing
-from console.billing import plans, view
+from console.billing import change as changing, plans, view
 from console.forms import Shown, blank, read_form, with_summary
 from console.gateway import Answer
 from console.problems import Reaction, reaction_to

@@ -23,8 +23,7 @@ from console.format import (
 )
 from console.forms import Shown
 from console.gateway import Answer
-from console.invoice.view import Row
-from console.invoice.view import row as invoice_row
+from console.invoice.view import Row, row as invoice_row
 from console.payment.view import company
 from console.payment.way import Go
 from console.problems import answered

@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.agent.view import state_of
-from console.charts import Chart
-from console.charts import Meter as Bar
+from console.charts import Chart, Meter as Bar
 from console.format import Amount, Prefs, amount, count, day, duration, money, number, percent, titled
 from console.forms import Shown
 from console.gateway import Answer

@@ -13,8 +13,7 @@ from starlette.routing import Route
 from console import lists
 from console.forms import Shown, at_fields, blank, new_key, query_form, read_form
 from console.gateway import BACKGROUND, Answer, Refused
-from console.payment import acts as commands
-from console.payment import one, view, way
+from console.payment import acts as commands, one, view, way
 from console.payment.acts import PATHS, PREVIEWED
 from console.problems import Reaction, reaction_to
 from console.refusals import not_allowed

@@ -10,8 +10,7 @@ from console.forms import Shown, at_fields, blank, query_form, read_form
 from console.gateway import Answer
 from console.paying import COIN, NAMES, lead_on, options, payment_options, seen
 from console.problems import Reaction, reaction_to
-from console.project import room as making_room
-from console.project import view
+from console.project import room as making_room, view
 from console.project.room import Room
 from console.routing import COMMAND, tenant
 from console.visit import Visit

@@ -71,9 +71,7 @@ def quick_activity(summary: str) -> LocalActivityConfig:
         summary: shown in the Temporal UI; cut at `MAX_SUMMARY_BYTES`.
     """
     return LocalActivityConfig(
-        start_to_close_timeout=QUICK_TIMEOUT,
-        retry_policy=RetryPolicy(maximum_attempts=1),
-        summary=cut_summary(summary),
+        start_to_close_timeout=QUICK_TIMEOUT, retry_policy=RetryPolicy(maximum_attempts=1), summary=cut_summary(summary)
     )
 
 

@@ -49,8 +49,7 @@ from domain.payments.payment.snapshot import (
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend
-from ledger.spends import Outcome as Charged
+from ledger.spends import NewSpend, Outcome as Charged
 from models.escrow.contract import Contract
 from repositories.payments import payment_command
 from runtime.database import Database

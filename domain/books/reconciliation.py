@@ -194,9 +194,7 @@ def describe(provider: str, compared: Compared) -> str:
     """Return one sentence about the discrepancy, with the ids to search for."""
     one, sides = compared.one, (compared.listed,) if compared.listed else compared.booked
     text = _STORIES[compared.match_status].format(
-        provider=provider,
-        what=f"{one.kind.value} {compared.key} of {_written(sides)}",
-        ours=_written(compared.booked),
+        provider=provider, what=f"{one.kind.value} {compared.key} of {_written(sides)}", ours=_written(compared.booked)
     )
     ids = [f"{name} {ref}" for name, ref in (("line", one.statement_ref), ("payment", compared.payment_id)) if ref]
     return f"{text} ({', '.join(ids)})." if ids else f"{text}."

@@ -59,7 +59,6 @@ class Left:
         amount_minor: its size.
         remaining_minor: what is left of it.
         currency: the budget's.
-        window: the window.
         resets_at: when the window begins anew; None for a lifetime.
     """
 

@@ -468,7 +468,6 @@ class WaitingPurchase:
     """An order that waits for an approval, as the run and the Temporal UI show it.
 
     Attributes:
-        order_id: the order.
         amount: with its currency.
         digest: of what a grant grants now.
         persons: how many have to grant it, and `granted` how many have.

@@ -110,8 +110,5 @@ def checked_address(text: str) -> str:
     """
     found = _ADDRESS.fullmatch(text) if len(text) <= MAX_ADDRESS else None
     if found is None or len(found["local"]) > 64:
-        raise Invalid(
-            "An e-mail address must have the form name@example.com, in ASCII.",
-            extra={"field": "email"},
-        )
+        raise Invalid("An e-mail address must have the form name@example.com, in ASCII.", extra={"field": "email"})
     return f"{found['local']}@{found['domain'].lower()}"

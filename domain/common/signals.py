@@ -11,7 +11,6 @@ class Addressee:
 
     Attributes:
         kind: what it is; its codes begin with it.
-        id: its id.
         state: its status, for the refusal.
         asks_for_name: its terms refuse signals without the operator's name.
     """
@@ -45,9 +44,7 @@ def check_signal(reached: Addressee, name: str, *, subject: object, operator: st
         )
     if subject is not None and subject != reached.id:
         raise Conflict(
-            f"The signal is for another {kind}; this is {reached.id}.",
-            code=f"{kind}.signal_for_another",
-            extra=state,
+            f"The signal is for another {kind}; this is {reached.id}.", code=f"{kind}.signal_for_another", extra=state
         )
     if operator is None and reached.asks_for_name:
         raise Invalid(

@@ -217,10 +217,7 @@ def approve(
         raise refusals.AlreadySigned(f"{signatory} has already signed.", extra={"state": escrow.status.value})
     refuse_second_signature(escrow, actor)
     signature = Signature(
-        signatory=signatory,
-        signed_at=given_at or now,
-        signed_by=signer(actor),
-        on_behalf=actor.signs_on_behalf,
+        signatory=signatory, signed_at=given_at or now, signed_by=signer(actor), on_behalf=actor.signs_on_behalf
     )
     signed = replace(escrow, signatures=(*escrow.signatures, signature))
     details: dict[str, object] = {
@@ -408,8 +405,7 @@ def _require(allowed: bool, why_not: str) -> None:
 def _require_state(escrow: Escrow, command: str) -> None:
     if escrow.status not in ALLOWED[command]:
         raise refusals.WrongState(
-            f"{_CANNOT[command]} while the escrow is {escrow.status}.",
-            extra={"state": escrow.status.value},
+            f"{_CANNOT[command]} while the escrow is {escrow.status}.", extra={"state": escrow.status.value}
         )
 
 

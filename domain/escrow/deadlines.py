@@ -70,12 +70,7 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
         alerted = replace(escrow, dispute=replace(escrow.dispute, overdue_alerted=True, default_at=default_at))
         return Outcome(escrow=alerted, event="decision_overdue", actor=actor)
     return settle_dispute(
-        escrow,
-        event="default_applied",
-        actor=actor,
-        payee_share_e4=escrow.default_share_e4,
-        note=None,
-        now=now,
+        escrow, event="default_applied", actor=actor, payee_share_e4=escrow.default_share_e4, note=None, now=now
     )
 
 

@@ -14,8 +14,6 @@ from domain.tenants.organization import OrganizationStatus, TimedExits
 
 #: How far a deadline is extended at once, and how long both parties have after the payee was resumed.
 STEP = timedelta(days=1)
-#: The events of extensions, also of those after an outage: all else stays as it is.
-EXTENSIONS = frozenset({"funding_extended", "delivery_extended", "review_extended", "default_extended"})
 #: How often operators are alerted anew while a default waits.
 REMINDED_EVERY = timedelta(days=7)
 

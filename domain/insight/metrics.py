@@ -252,12 +252,7 @@ def _both(name: str, unit: MetricUnit, formula: str, sentence: str, *dimensions:
 
 def _of_all(name: str, unit: MetricUnit, formula: str, sentence: str, *dimensions: str) -> Metric:
     return Metric(
-        name=name,
-        sentence=sentence,
-        unit=unit,
-        formula=formula,
-        dimensions=dimensions,
-        for_organizations=False,
+        name=name, sentence=sentence, unit=unit, formula=formula, dimensions=dimensions, for_organizations=False
     )
 
 
@@ -434,12 +429,7 @@ _METRICS = (
         "lines.escrow",
         "What all escrows held when the interval ended: credits, and money with what was paid for them.",
     ),
-    _of_all(
-        "credits.outstanding",
-        _A,
-        "lines.credits",
-        "Credits of customers and creators when the interval ended.",
-    ),
+    _of_all("credits.outstanding", _A, "lines.credits", "Credits of customers and creators when the interval ended."),
     _of_all(
         "credits.velocity",
         _R,

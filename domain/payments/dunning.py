@@ -42,7 +42,6 @@ NEEDS_PAYER = frozenset({"authentication_required", "authentication_not_handled"
 #: The alert of a stuck collection, and after how long; a payment may take days.
 STUCK = "invoice.stuck"
 _STUCK_AFTER, _SLOW_AFTER = timedelta(hours=1), timedelta(days=3)
-NO_METHOD = "payment.no_method"
 _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 
@@ -202,12 +201,7 @@ def needs_payer(
 ) -> Outcome:
     """Wait for the payer, who was sent a link; this is no step of dunning."""
     after = replace(
-        _settled(held),
-        status=S.REQUIRES_ACTION,
-        payment_id=payment_id,
-        next_at=now,
-        failure_code=code,
-        failure=detail,
+        _settled(held), status=S.REQUIRES_ACTION, payment_id=payment_id, next_at=now, failure_code=code, failure=detail
     )
     return Outcome(
         collection=after,

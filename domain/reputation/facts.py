@@ -58,7 +58,6 @@ class Says:
     """The part of a fact in one dimension.
 
     Attributes:
-        dimension: the dimension.
         share_e4: the share of the fact's weight, in ten-thousandths.
         good_e4: how good it was, in ten-thousandths: 10,000 is all good, 0 all bad.
     """
@@ -168,21 +167,12 @@ def is_bad(said: tuple[Says, ...]) -> bool:
     return sum(each.share_e4 * (_WHOLE_E4 - 2 * each.good_e4) for each in said) > 0
 
 
-def increments(said: tuple[Says, ...], weight_e6: int, bad_weight_e6: int | None = None) -> tuple[Increment, ...]:
-    """Turn a fact into evidence of its weight; the remainder of rounding counts as bad. Nothing is added for 0.
-
-    Args:
-        said: what it says.
-        weight_e6: its weight, which bounds all that is good.
-        bad_weight_e6: what bounds the bad part where a dimension is told more bad than good: not less than
-            `weight_e6`, which it is when None. Small faults of good work count no more than what is good of it.
-    """
+def increments(said: tuple[Says, ...], weight_e6: int) -> tuple[Increment, ...]:
+    """Turn a fact into evidence of its weight; the remainder of rounding counts as bad. Nothing is added for 0."""
     found = []
-    most_bad_e6 = weight_e6 if bad_weight_e6 is None else bad_weight_e6
     for each in said:
-        bad_amount = (most_bad_e6 if each.good_e4 * 2 < _WHOLE_E4 else weight_e6) * each.share_e4 // _WHOLE_E4
-        good = weight_e6 * each.share_e4 // _WHOLE_E4 * each.good_e4 // _WHOLE_E4
-        bad = bad_amount - bad_amount * each.good_e4 // _WHOLE_E4
+        amount = weight_e6 * each.share_e4 // _WHOLE_E4
+        good, bad = amount * each.good_e4 // _WHOLE_E4, amount - amount * each.good_e4 // _WHOLE_E4
         if good + bad:
             found.append(Increment(each.dimension, good, bad))
     return tuple(found)

@@ -52,9 +52,7 @@ class RotationStatus(StrEnum):
 
 
 #: The status in which there is a pending version.
-UNDER_WAY = frozenset(
-    {RotationStatus.CREATED, RotationStatus.APPLIED, RotationStatus.TESTED, RotationStatus.FAILED},
-)
+UNDER_WAY = frozenset({RotationStatus.CREATED, RotationStatus.APPLIED, RotationStatus.TESTED, RotationStatus.FAILED})
 
 
 class Step(StrEnum):
@@ -192,11 +190,7 @@ def agenda(held: Rotation, now: datetime) -> Step | Wait:
     return Wait(until=until, why=_WHY[held.status])
 
 
-_STEPS = {
-    RotationStatus.CREATED: Step.APPLY,
-    RotationStatus.APPLIED: Step.TEST,
-    RotationStatus.TESTED: Step.PROMOTE,
-}
+_STEPS = {RotationStatus.CREATED: Step.APPLY, RotationStatus.APPLIED: Step.TEST, RotationStatus.TESTED: Step.PROMOTE}
 _WHY = {
     RotationStatus.IDLE: "the next rotation is due",
     RotationStatus.PROMOTED: "the grace of the version before ends",

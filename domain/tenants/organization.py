@@ -48,8 +48,7 @@ def stopped(status: OrganizationStatus, org_id: str | None = None) -> DomainErro
             return None
         case OrganizationStatus.SUSPENDED:
             return refusals.OrganizationSuspended(
-                f"{who} is suspended, so nothing new can be started with it. Ask an operator to resume it.",
-                extra=named,
+                f"{who} is suspended, so nothing new can be started with it. Ask an operator to resume it.", extra=named
             )
         case OrganizationStatus.CLOSED:
             return refusals.OrganizationClosed(f"{who} is closed.", extra=named)

@@ -155,10 +155,7 @@ class EventCharge:
 
 
 def charge_of(
-    parts: Sequence[Part],
-    cost: tuple[int, str] | None,
-    rules: CostRules,
-    rates: Mapping[str, Fraction] | None = None,
+    parts: Sequence[Part], cost: tuple[int, str] | None, rules: CostRules, rates: Mapping[str, Fraction] | None = None
 ) -> EventCharge | Waits:
     """Return the charge of an event, or why it has to wait. Each of its two amounts is rounded up once.
 

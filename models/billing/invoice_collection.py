@@ -23,10 +23,7 @@ class InvoiceCollectionRow(Base):
     __tablename__ = "invoice_collections"
     __table_args__ = (
         CheckConstraint("method IN ('charge_automatically', 'send_invoice')", name="method"),
-        CheckConstraint(
-            "(wake_at IS NULL) = (status IN ('paused', 'paid', 'void', 'uncollectible'))",
-            name="wake_at",
-        ),
+        CheckConstraint("(wake_at IS NULL) = (status IN ('paused', 'paid', 'void', 'uncollectible'))", name="wake_at"),
         Index("ix_invoice_collections_org_id_invoice_id", "org_id", "invoice_id"),
         Index("ix_invoice_collections_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
         Index(

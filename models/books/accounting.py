@@ -78,10 +78,7 @@ class CostDay(Base):
     """
 
     __tablename__ = "cost_days"
-    __table_args__ = (
-        Index("ix_cost_days_day", "day"),
-        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
-    )
+    __table_args__ = (Index("ix_cost_days_day", "day"), {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}})
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(Date, primary_key=True)

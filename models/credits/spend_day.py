@@ -4,8 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import Identity, Index, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.common.base import Base

@@ -138,9 +138,7 @@ class ContractParty(Base):
             postgresql_where=text("accept_by IS NOT NULL"),
         ),
         Index(
-            "ix_contract_parties_accept_by",
-            *("org_id", "accept_by"),
-            postgresql_where=text("accept_by IS NOT NULL"),
+            "ix_contract_parties_accept_by", *("org_id", "accept_by"), postgresql_where=text("accept_by IS NOT NULL")
         ),
     )
 

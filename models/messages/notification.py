@@ -138,9 +138,7 @@ class NotificationRow(Base):
         Index("ix_notifications_recipient_id", "recipient", "id"),
         Index("ix_notifications_due", "due_at", "id", postgresql_where=text("status = 'queued'")),
         Index(
-            "ix_notifications_waiting",
-            *("due_at", "recipient", "digest"),
-            postgresql_where=text("status = 'waiting'"),
+            "ix_notifications_waiting", *("due_at", "recipient", "digest"), postgresql_where=text("status = 'waiting'")
         ),
         Index(
             "ix_notifications_unread",

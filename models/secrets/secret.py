@@ -72,10 +72,7 @@ class SecretVersion(Base):
             " AND (status = 'destroyed') = (destroyed_at IS NOT NULL)",
             name="status",
         ),
-        CheckConstraint(
-            "destroyed_at IS NULL OR num_nonnulls(sealed, wrapped_key, key_id) = 0",
-            name="destroyed",
-        ),
+        CheckConstraint("destroyed_at IS NULL OR num_nonnulls(sealed, wrapped_key, key_id) = 0", name="destroyed"),
         Index(
             "uq_secret_versions_one",
             "secret_id",

@@ -53,12 +53,7 @@ class ApiKey(Base):
         Index("ix_api_keys_org_id", "org_id", "id"),
         # Each new key asks for all that its principal ever had, see `forget_recipient`.
         Index("ix_api_keys_principal", "org_id", text("lower(principal)")),
-        Index(
-            "ix_api_keys_qualified",
-            text("lower(coalesce(org_id || '/', '') || principal)"),
-            "place",
-            "created_at",
-        ),
+        Index("ix_api_keys_qualified", text("lower(coalesce(org_id || '/', '') || principal)"), "place", "created_at"),
         Index(
             "ix_api_keys_people",
             text("lower(principal)"),

@@ -5,8 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, text
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
-from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.common.base import Base

@@ -227,10 +227,7 @@ class HttpWebhookSender:
         ]
         scheme = "http" if target.is_local else "https"
         url = httpcore2.URL(scheme=scheme, host=target.host, port=target.port, target=target.path)
-        async with (
-            self._line(target) as pool,
-            pool.stream("POST", url, headers=sent, content=body) as response,
-        ):
+        async with self._line(target) as pool, pool.stream("POST", url, headers=sent, content=body) as response:
             after = _retry_after(response.headers)
             kept = await _beginning(response)
         return Answer(status_code=response.status, body=kept, retry_after=after)

@@ -96,10 +96,7 @@ class SecretCaller:
         self._max_answer_bytes = max_answer_bytes
 
     async def call(
-        self,
-        placed: Placed,
-        meter: str | None = None,
-        turn: AbstractAsyncContextManager[object] | None = None,
+        self, placed: Placed, meter: str | None = None, turn: AbstractAsyncContextManager[object] | None = None
     ) -> Reply:
         """Make a request, and return the answer without the values that were placed in it.
 

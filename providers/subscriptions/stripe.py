@@ -13,19 +13,13 @@ from typing import Any
 import stripe
 
 from domain.billing.subscription.commands import PRICE_CHANGED
-from domain.billing.subscription.snapshot import (
-    CheckoutPage,
-    ProviderState,
-    Quote,
-    SubscriptionSnapshot,
-)
+from domain.billing.subscription.snapshot import CheckoutPage, ProviderState, Quote, SubscriptionSnapshot
 from domain.billing.subscription.state import Terms
 from domain.common.period import Period
 from providers.payments.base import ProviderNotFound, ProviderRefused
 from providers.payments.stripe.amounts import to_stripe
 from providers.payments.stripe.errors import Declined, translated
-from providers.payments.stripe.fields import at as time_of
-from providers.payments.stripe.fields import field, id_of, metadata_of
+from providers.payments.stripe.fields import at as time_of, field, id_of, metadata_of
 from providers.payments.stripe.keys import under_key
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
 from providers.subscriptions.stripe_bills import EXPANDED, bill_of, minor_of, moment_of
@@ -181,11 +175,7 @@ class StripeSubscriptions:
         return await self._quoted(held, changed, terms.interval.value, at)
 
     async def _quoted(self, held: stripe.Subscription, changed: dict[str, Any], interval: str, at: datetime) -> Quote:
-        details: Any = {
-            "items": [changed],
-            "proration_behavior": "always_invoice",
-            **counted_from(held, interval, at),
-        }
+        details: Any = {"items": [changed], "proration_behavior": "always_invoice", **counted_from(held, interval, at)}
         with translated(changes=False):
             asked: Any = {"subscription": held.id, "subscription_details": details}
             invoice = await self._client.v1.invoices.create_preview_async(asked)

@@ -12,8 +12,7 @@ from domain.billing.invoice.lines import Discount
 from domain.billing.subscription.snapshot import Bill, BillLine, BillReason, BillState
 from domain.common.period import Period
 from providers.payments.stripe.amounts import from_stripe
-from providers.payments.stripe.fields import at as time_of
-from providers.payments.stripe.fields import field, id_of
+from providers.payments.stripe.fields import at as time_of, field, id_of
 
 #: What a list of invoices is to have in it, so that bills have their payments and the discounts that last.
 EXPANDED = ["data.payments", "data.discounts.source.coupon"]

@@ -18,7 +18,6 @@ from domain.billing.billing_run.collect import Collected, OneOff, Prepaid
 from domain.billing.billing_run.period import Period, next_month
 from domain.billing.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.billing.billing_terms import TermsVersion
-from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from ledger.errors import translated
 from ledger.invariants import Invariant
@@ -26,6 +25,7 @@ from models.billing.billing_run import BilledPeriod, BillingRunRow, InvoiceItemR
 from models.billing.billing_terms import BillingTermsRow
 from models.billing.invoice import InvoiceRow
 from repositories.common.listing import Found, Listing, Wanted, in_states, of_owner
+from repositories.common.required import present
 from repositories.credits.spend_place import first_id
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
@@ -262,10 +262,7 @@ async def run_of(session: AsyncSession, month: date) -> BillingRunRow:
     Raises:
         NotFound: there was none.
     """
-    found = await session.get(BillingRunRow, month, populate_existing=True)
-    if found is None:
-        raise NotFound("There was no run for this period.")
-    return found
+    return present(await session.get(BillingRunRow, month, populate_existing=True), "There was no run for this period.")
 
 
 async def is_finished(session: AsyncSession, month: date) -> bool:
@@ -353,10 +350,10 @@ async def open_items(session: AsyncSession, org_ids: Collection[str]) -> dict[tu
 
 async def item(session: AsyncSession, item_id: str) -> InvoiceItemRow:
     """Return an item; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(InvoiceItemRow, item_id, populate_existing=True) if is_id(item_id, "ii") else None
-    if found is None:
-        raise NotFound("There is no such invoice item.")
-    return found
+    return present(
+        await session.get(InvoiceItemRow, item_id, populate_existing=True) if is_id(item_id, "ii") else None,
+        "There is no such invoice item.",
+    )
 
 
 async def remove_item(session: AsyncSession, item_id: str, at: datetime) -> bool:

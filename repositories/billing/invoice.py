@@ -310,12 +310,7 @@ async def made_by(session: AsyncSession, command_id: str) -> InvoiceRow:
 
 
 _LIST = Listing(
-    of=InvoiceRow,
-    order=[InvoiceRow.id],
-    prefix="inv",
-    created=None,
-    amount="total_minor",
-    searched=("number", "note"),
+    of=InvoiceRow, order=[InvoiceRow.id], prefix="inv", created=None, amount="total_minor", searched=("number", "note")
 )
 
 

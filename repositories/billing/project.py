@@ -6,11 +6,11 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing.project import SLUG
-from domain.common.errors import NotFound
 from ledger.invariants import Invariant
 from models.billing.project import DeploymentEvent, Project
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.required import present
 from repositories.tenants import metadata
 
 MISSING = "There is no such project."
@@ -44,10 +44,7 @@ async def get(session: AsyncSession, org_id: str, slug: str) -> Project:
     Raises:
         NotFound: it has none.
     """
-    found = await find(session, org_id, slug)
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return present(await find(session, org_id, slug), MISSING)
 
 
 _LIST = Listing(of=Project, order=[Project.id], prefix="prj", searched=("name", "slug"))

@@ -13,11 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.billing.subscription.agenda import wakes_at
 from domain.billing.subscription.given_up import ORDER_GIVEN_UP
 from domain.billing.subscription.state import Outcome, Subscription, SubscriptionStatus
-from models.billing.subscription import (
-    SubscriptionEventRow,
-    SubscriptionRow,
-    SubscriptionTrial,
-)
+from models.billing.subscription import SubscriptionEventRow, SubscriptionRow, SubscriptionTrial
 
 #: Events that request a change at the provider.
 ORDERS = ("upgrade_ordered", "downgrade_ordered", "cancellation_ordered", "resumed")

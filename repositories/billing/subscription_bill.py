@@ -17,11 +17,7 @@ from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import PaymentStatus
 from ledger.invariants import Invariant
 from models.billing.invoice import InvoicePayment, InvoiceRow
-from models.billing.subscription import (
-    SubscriptionBill,
-    SubscriptionGrant,
-    SubscriptionRow,
-)
+from models.billing.subscription import SubscriptionBill, SubscriptionGrant, SubscriptionRow
 from models.books.ledger_lot import LedgerLot
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentEventRow, PaymentRow
@@ -102,8 +98,7 @@ async def is_owed_for(session: AsyncSession, subscription_id: str, at: datetime)
             SubscriptionBill.period_end > at,
             PaymentRow.status.in_(each.value for each in gone),
             or_(
-                PaymentRow.status == PaymentStatus.DISPUTED.value,
-                InvoiceRow.paid_minor < SubscriptionBill.gross_minor,
+                PaymentRow.status == PaymentStatus.DISPUTED.value, InvoiceRow.paid_minor < SubscriptionBill.gross_minor
             ),
         )
         .limit(1)
@@ -119,10 +114,7 @@ async def given_up(session: AsyncSession, subscription_id: str) -> list[Request]
     query = (
         select(SubscriptionBill.bill_ref, InvoiceRow.due_at)
         .join(InvoiceRow, InvoiceRow.id == SubscriptionBill.invoice_id)
-        .where(
-            SubscriptionBill.subscription_id == subscription_id,
-            InvoiceRow.written_off_minor > 0,
-        )
+        .where(SubscriptionBill.subscription_id == subscription_id, InvoiceRow.written_off_minor > 0)
         .order_by(InvoiceRow.due_at, SubscriptionBill.bill_ref)
     )
     found = await session.execute(query)

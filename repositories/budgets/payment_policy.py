@@ -6,14 +6,7 @@ from datetime import timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.budgets.policy import (
-    CryptoPreferences,
-    FreeFirst,
-    MethodKind,
-    Policy,
-    PolicyScope,
-    WalletCreation,
-)
+from domain.budgets.policy import CryptoPreferences, FreeFirst, MethodKind, Policy, PolicyScope, WalletCreation
 from models.budgets.payment_policy import PaymentPolicy
 from repositories.common.listing import Found, Listing, Wanted, of_owner
 from repositories.common.required import required

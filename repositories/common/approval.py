@@ -6,9 +6,9 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.approval import ApprovalStatus
-from domain.common.errors import NotFound
 from models.common.approval import Approval
 from repositories.common.listing import Found, Listing, Wanted, in_states
+from repositories.common.required import present
 
 MISSING = "There is no such approval."
 _OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
@@ -62,10 +62,7 @@ async def get(session: AsyncSession, approval_id: str, *, lock: bool = False) ->
         NotFound: there is none.
     """
     query = select(Approval).where(Approval.id == approval_id)
-    row = (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
-    if row is None:
-        raise NotFound(MISSING)
-    return row
+    return present((await session.scalars(query.with_for_update() if lock else query)).one_or_none(), MISSING)
 
 
 _LIST = Listing(of=Approval, order=[Approval.id], prefix="apv", created="requested_at", searched=("subject",))

@@ -1,4 +1,4 @@
-"""One row by its id, or a refusal."""
+"""What was asked for, or a refusal."""
 
 from typing import TypeVar
 
@@ -8,7 +8,19 @@ from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from models.common.base import Base
 
+T = TypeVar("T")
 Row = TypeVar("Row", bound=Base)
+
+
+def present(found: T | None, missing: str) -> T:
+    """Return what was found.
+
+    Raises:
+        NotFound: with the text `missing`. It is None.
+    """
+    if found is None:
+        raise NotFound(missing)
+    return found
 
 
 async def required(
@@ -29,6 +41,4 @@ async def required(
     row = None
     if is_id(row_id, prefix):
         row = await session.get(model, row_id, populate_existing=fresh, with_for_update=lock or None)
-    if row is None:
-        raise NotFound(missing)
-    return row
+    return present(row, missing)

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.credits import GrantSource
-from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.credits.lots import LotSource
 from ledger.invariants import Invariant
@@ -20,6 +19,7 @@ from models.books.ledger_lot import LedgerLot
 from models.credits.credit_lot import CreditLot
 from repositories.common import command
 from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.required import present
 from repositories.tenants import metadata
 
 MISSING = "There is no such grant."
@@ -41,10 +41,7 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
 async def get(session: AsyncSession, lot_id: str) -> CreditLot:
     """Return a lot that was granted; NotFound when there is none, or it is not the session's to see."""
     query = select(CreditLot).where(CreditLot.id == lot_id, _GRANTED)
-    found = await session.scalar(query) if is_id(lot_id, "lot") else None
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return present(await session.scalar(query) if is_id(lot_id, "lot") else None, MISSING)
 
 
 _LIST = Listing(of=CreditLot, order=[CreditLot.id], prefix="lot", amount="amount_minor", searched=("note",))
@@ -78,10 +75,7 @@ async def granted_since(session: AsyncSession, org_id: str, since: datetime, *, 
     """Return the credits that an organization was granted since a time by other commands than `besides`."""
     row = CreditLot
     query = select(func.coalesce(func.sum(row.amount_minor), 0)).where(
-        row.org_id == org_id,
-        _GRANTED,
-        row.created_at > since,
-        row.command_id != besides,
+        row.org_id == org_id, _GRANTED, row.created_at > since, row.command_id != besides
     )
     return int(await session.scalar(query) or 0)
 

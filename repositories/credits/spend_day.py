@@ -205,7 +205,6 @@ async def by_interval(
     *,
     columns: Sequence[str] = (),
     where: Mapping[str, Sequence[str]] = {},
-    of: Part = WHOLE,
     most: int,
 ) -> list[RowMapping]:
     """Return what was spent in intervals, by the time of the use: `place`, the columns, `spends` and `used`.
@@ -218,10 +217,9 @@ async def by_interval(
         bounds: of the intervals, one more than there are.
         columns: of `COLUMNS`, by which it is grouped.
         where: only these values of `COLUMNS`.
-        of: only this part.
         most: the most rows.
     """
-    return await _by_interval(session, _BY_INTERVAL, org_id, bounds, columns, where, most, of=of)
+    return await _by_interval(session, _BY_INTERVAL, org_id, bounds, columns, where, most)
 
 
 async def paid(
@@ -250,7 +248,6 @@ async def _by_interval(
     where: Mapping[str, Sequence[str]],
     most: int,
     *,
-    of: Part = WHOLE,
     most_single: int = MOST_SINGLE,
 ) -> list[RowMapping]:
     assert {*columns, *where} <= {*COLUMNS}
@@ -260,7 +257,7 @@ async def _by_interval(
     asked = text(statement.format(columns=listed, where=filters, groups=groups))
     more = {"bounds": list(bounds), "most": most, **{f"of_{name}": list(values) for name, values in where.items()}}
     rows = await _read(
-        session, asked, org_id, bounds[0], bounds[-1], of, within=bounds, more=more, most_single=most_single
+        session, asked, org_id, bounds[0], bounds[-1], WHOLE, within=bounds, more=more, most_single=most_single
     )
     return [row for row in rows if row["place"] is not None]
 

@@ -10,14 +10,13 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.common.errors import NotFound
 from domain.common.ids import escrow_id_of
 from domain.escrow.contract import ContractStatus
 from domain.escrow.state import Milestone
 from models.escrow.contract import Contract, ContractParty
 from repositories.common.command import add_once
 from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.required import required
+from repositories.common.required import present, required
 from repositories.tenants import metadata
 
 MISSING = "There is no such contract."
@@ -112,9 +111,7 @@ async def lock(session: AsyncSession, contract_id: str) -> tuple[Contract, datet
         NotFound: there is none that the session's organization is the payee of.
     """
     query = select(Contract).where(Contract.id == contract_id).with_for_update()
-    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
-    if found is None:
-        raise NotFound(MISSING)
+    found = present((await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING)
     # Read after the lock, because the time of acceptance is when the lock was obtained.
     now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
     return found, now

@@ -26,10 +26,8 @@ from models.escrow.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.listing import LOOKED, Counted, Found, Listing, Part, Wanted, each
 from repositories.escrow import escrow_notice, party
-from repositories.escrow.escrow_waiting import Waiting
-from repositories.escrow.escrow_waiting import any_of as any_that_waits
-from repositories.messages import alert
-from repositories.messages import event as outbox
+from repositories.escrow.escrow_waiting import Waiting, any_of as any_that_waits
+from repositories.messages import alert, event as outbox
 from repositories.reputation.organization_trait import in_one_hand_sql
 from repositories.tenants import metadata
 

@@ -14,7 +14,7 @@ from domain.insight.report import Definition
 from models.insight.report import Report, ReportRun
 from models.tenants.organization import Organization
 from repositories.common.listing import Found, Listing, Wanted
-from repositories.common.required import required
+from repositories.common.required import present, required
 
 MISSING = "There is no such report."
 NO_RUN = "The report has no such run."
@@ -100,10 +100,7 @@ async def run(session: AsyncSession, report_id: str, number: str) -> ReportRun:
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         raise NotFound(NO_RUN)
     query = select(ReportRun).where(ReportRun.report_id == report_id, ReportRun.number == int(number))
-    found = (await session.scalars(query.options(undefer(ReportRun.file)))).one_or_none()
-    if found is None:
-        raise NotFound(NO_RUN)
-    return found
+    return present((await session.scalars(query.options(undefer(ReportRun.file)))).one_or_none(), NO_RUN)
 
 
 _RUNS = Listing(of=ReportRun, order=[ReportRun.number], created="made_at")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import AgentRetired, Conflict, NotFound
+from domain.common.errors import AgentRetired, Conflict
 from domain.common.text import rfc3339
 from domain.marketplace.agent import AgentSort
 from domain.reputation.boards import MINIMUMS, Period, bands
@@ -17,7 +17,7 @@ from models.reputation.reputation import ReputationAgentRow
 from models.tenants.organization import Organization
 from repositories.common.command import add_once, refuse_other
 from repositories.common.listing import Found, Listing, Part, Wanted
-from repositories.common.required import required
+from repositories.common.required import present, required
 from repositories.marketplace import marketplace
 from repositories.tenants import metadata
 
@@ -92,10 +92,7 @@ async def lock(session: AsyncSession, agent_id: str) -> Agent:
         NotFound: there is none.
     """
     query = select(Agent).where(Agent.id == agent_id).with_for_update(key_share=True)
-    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return present((await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING)
 
 
 async def accepts_granted(session: AsyncSession, agent_id: str) -> bool:

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.common.accounts import Account
-from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from models.credits.spend import Spend
@@ -19,8 +18,8 @@ from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceOffe
 from models.payments.chargeback import ChargebackRow
 from models.payments.payment import PaymentRow
 from models.reputation.reputation import ReputationAgentRow
-from repositories.common.listing import Found, Wanted, in_states
-from repositories.common.listing import Listing as Pages
+from repositories.common.listing import Found, Listing as Pages, Wanted, in_states
+from repositories.common.required import present
 
 MISSING = "There is no such agent on the marketplace."
 MISSING_PURCHASE = "There is no such purchase."
@@ -56,13 +55,12 @@ async def get(session: AsyncSession, agent_id: str) -> Listing:
     Raises:
         NotFound: there is none that the session sees.
     """
-    found = (
+    found = present(
         (await session.execute(_listings(MarketplaceOffer.agent_id == agent_id))).one_or_none()
         if is_id(agent_id, "agt")
-        else None
+        else None,
+        MISSING,
     )
-    if found is None:
-        raise NotFound(MISSING)
     return _listing(found)
 
 
@@ -167,14 +165,12 @@ async def get_purchase(session: AsyncSession, purchase_id: str, *, lock: bool = 
     Raises:
         NotFound: there is none that the session sees.
     """
-    found = (
+    return present(
         await session.get(MarketplacePurchase, purchase_id, with_for_update=lock or None, populate_existing=lock)
         if is_id(purchase_id, "pur")
-        else None
+        else None,
+        MISSING_PURCHASE,
     )
-    if found is None:
-        raise NotFound(MISSING_PURCHASE)
-    return found
 
 
 async def paid_by(session: AsyncSession, payment_id: str) -> MarketplacePurchase | None:

@@ -11,7 +11,6 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
 from domain.common.ids import is_id
 from domain.marketplace.pricing.expression import Compile
 from domain.marketplace.pricing.kept import restored
@@ -20,7 +19,7 @@ from domain.reputation.levels import Ladder
 from models.marketplace.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
 from repositories.common.command import add_once
 from repositories.common.listing import Found, Listing, Part, Wanted, of_owner
-from repositories.common.required import required
+from repositories.common.required import present, required
 from repositories.reputation.level import NEWEST, SEASONED, ladder_of
 
 MISSING = "There is no such pricing rule."
@@ -35,7 +34,6 @@ class Question(NamedTuple):
     """The request for a price.
 
     Attributes:
-        agent_id: the agent.
         org_id: the client; None if the platform asks without one.
         currency: of the price; None for that of the listing.
         buyer_id: the client's agent that asks, if it is one.
@@ -295,10 +293,7 @@ async def get_quote(session: AsyncSession, quote_id: str, *, lock: bool = False)
     """Return the quote, locked if it is to be used; NotFound when there is none, or it is not the session's to see."""
     query = select(PricingQuote).where(PricingQuote.id == quote_id)
     query = query.with_for_update() if lock else query
-    found = (await session.scalars(query)).one_or_none() if is_id(quote_id, "quo") else None
-    if found is None:
-        raise NotFound(NO_QUOTE)
-    return found
+    return present((await session.scalars(query)).one_or_none() if is_id(quote_id, "quo") else None, NO_QUOTE)
 
 
 async def database_time(session: AsyncSession) -> datetime:

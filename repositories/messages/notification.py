@@ -53,11 +53,11 @@ async def time_of(session: AsyncSession) -> datetime:
 # Channels -------------------------------------------------------------------------------------------------------------
 
 
-async def channels(session: AsyncSession, recipient: str, *, locked: bool = False) -> Sequence[NotificationChannel]:
+async def channels(session: AsyncSession, recipient: str) -> Sequence[NotificationChannel]:
     """Return a principal's channels, the first one first."""
     row = NotificationChannel
     query = select(row).where(row.recipient == recipient, row.status != ChannelStatus.DELETED.value).order_by(row.id)
-    return (await session.scalars(query.with_for_update() if locked else query)).all()
+    return (await session.scalars(query)).all()
 
 
 async def channel(session: AsyncSession, recipient: str, channel_id: str) -> NotificationChannel | None:
@@ -239,9 +239,7 @@ async def mail_addresses(session: AsyncSession, org_id: str, role: Role) -> list
     recipients = [recipient_of(org_id, each) for each in (await session.scalars(holders.distinct())).all()]
     kept = and_(row.status == ChannelStatus.DELETED.value, row.removed_at > func.now() - REMEMBERED)
     query = select(row.address).where(
-        row.recipient.in_(recipients),
-        or_(row.status == ChannelStatus.VERIFIED.value, kept),
-        row.address.is_not(None),
+        row.recipient.in_(recipients), or_(row.status == ChannelStatus.VERIFIED.value, kept), row.address.is_not(None)
     )
     return sorted({address for address in await session.scalars(query) if address is not None})
 
@@ -429,12 +427,7 @@ async def read(session: AsyncSession, recipient: str, notification_id: str, now:
     if not is_id(notification_id, "ntf"):
         return None
     row = NotificationRow
-    own = (
-        row.id == notification_id,
-        row.recipient == recipient,
-        row.channel == INBOX,
-        row.hidden_at.is_(None),
-    )
+    own = (row.id == notification_id, row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None))
     await session.execute(update(row).where(*own, row.read_at.is_(None)).values(read_at=now))
     return (await session.scalars(select(row).where(*own).execution_options(populate_existing=True))).one_or_none()
 

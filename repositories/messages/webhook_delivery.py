@@ -4,20 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Text,
-    and_,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-    text,
-    tuple_,
-    update,
-)
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, exists, func, literal, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -322,13 +309,7 @@ async def replay(
 
 
 def _afresh(now: datetime) -> dict[str, object]:
-    return {
-        "status": _PENDING,
-        "tries": 0,
-        "replays": D.replays + 1,
-        "next_at": now,
-        "delivered_at": None,
-    }
+    return {"status": _PENDING, "tries": 0, "replays": D.replays + 1, "next_at": now, "delivered_at": None}
 
 
 async def forget_answers(session: AsyncSession, *, before: datetime, limit: int) -> int:

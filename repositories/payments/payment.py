@@ -236,9 +236,7 @@ async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: s
     """Return the payments of an invoice that have not ended, oldest first."""
     row = PaymentRow
     query = select(row).where(
-        row.org_id == org_id,
-        _IS_AWAITED,
-        row.state["terms"]["purpose"]["invoice_id"].astext == invoice_id,
+        row.org_id == org_id, _IS_AWAITED, row.state["terms"]["purpose"]["invoice_id"].astext == invoice_id
     )
     return (await session.scalars(query.order_by(row.id))).all()
 

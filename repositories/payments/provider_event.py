@@ -143,13 +143,7 @@ async def by_number(session: AsyncSession, number: str) -> ProviderEventRow:
 
 
 async def mark(
-    session: Writes,
-    provider: str,
-    event_ids: Sequence[str],
-    *,
-    status: str,
-    payment_id: str | None,
-    handled: bool,
+    session: Writes, provider: str, event_ids: Sequence[str], *, status: str, payment_id: str | None, handled: bool
 ) -> None:
     """Record the outcome of events; handled ones stay as they are."""
     values: dict[str, object] = {"status": status}

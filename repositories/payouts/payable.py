@@ -34,12 +34,12 @@ _GIVEN = """
 
 #: The lots of earnings in credits, each with its state. A lot whose payment is charged back is frozen if its creator is
 #: liable for it.
-def _lots(given: str, disputed: str) -> str:
+def _lots(given: str) -> str:
     return f"""
     SELECT g.agent_id, l.*, l.remaining - l.held AS free, CASE
         WHEN l.paid = 0 THEN 'granted'
         WHEN EXISTS (
-            SELECT FROM {disputed} d WHERE d.payment_id = l.payment_id AND l.opened_at > d.opened_at - g.answers
+            SELECT FROM {DISPUTED} d WHERE d.payment_id = l.payment_id AND l.opened_at > d.opened_at - g.answers
         ) THEN 'frozen'
         WHEN l.opened_at > g.cutoff THEN 'pending'
         WHEN l.opened_at > g.sales_cutoff AND EXISTS (
@@ -56,20 +56,19 @@ def _lots(given: str, disputed: str) -> str:
 """
 
 
-def credit_shares(given: str = _GIVEN, disputed: str = DISPUTED) -> str:
+def credit_shares(given: str = _GIVEN) -> str:
     """Return the statement that reads agents' earnings in credits by state.
 
     `OFFSET 0` keeps the planner from working out the state of each lot twice, for its group and for its sum.
 
     Args:
         given: a FROM item `g` of agents, with the columns of `_GIVEN`.
-        disputed: a relation of payments that are charged back, with the columns of `DISPUTED`.
     """
     return f"""
     SELECT agent_id, state, paid_asset AS currency, sum(free)::bigint AS amount,
         sum(ledger.slice_cost(paid, costed, amount, amount - remaining + free))::bigint AS worth,
         min(held_back) FILTER (WHERE state = 'pending') AS first_in
-    FROM ({_lots(given, disputed)} OFFSET 0) lots
+    FROM ({_lots(given)} OFFSET 0) lots
     GROUP BY agent_id, state, paid_asset ORDER BY agent_id, state, paid_asset
     """
 
@@ -77,7 +76,7 @@ def credit_shares(given: str = _GIVEN, disputed: str = DISPUTED) -> str:
 _SHARES = text(credit_shares())
 _SLICES = text(
     f"""
-    SELECT id, agent_id, free, amount, amount - remaining AS gone, paid, costed FROM ({_lots(_GIVEN, DISPUTED)}) lots
+    SELECT id, agent_id, free, amount, amount - remaining AS gone, paid, costed FROM ({_lots(_GIVEN)}) lots
     WHERE state = 'available' AND paid_asset = :currency
       -- Lots of which nothing is left to be paid out would take the place of those behind them.
       AND ledger.slice_cost(paid, costed, amount, amount - remaining + free) > 0

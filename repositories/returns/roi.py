@@ -23,8 +23,7 @@ from domain.returns.revenue_event import Part, divided
 from domain.returns.roi import Cost, CostKind, Revenue
 from domain.usage.amounts import minor_pico
 from repositories.credits import spend_day
-from repositories.insight.measures import MOST, Wanted
-from repositories.insight.measures import Part as Measured
+from repositories.insight.measures import MOST, Part as Measured, Wanted
 
 _DAY = timedelta(days=1)
 #: The actions of spends that buy an agent, or a use of one.

@@ -31,11 +31,7 @@ async def results(session: AsyncSession, org_id: str, agent_id: str, since: date
     """Return how many runs and tasks of an agent have accepted results since a time, other than what agents report."""
     row = ResultRow
     query = select(func.count(func.coalesce(row.run_id, row.task_id).distinct())).where(
-        row.org_id == org_id,
-        row.recorded_at >= since,
-        row.agent_id == agent_id,
-        row.is_accepted,
-        ~row.is_self_reported,
+        row.org_id == org_id, row.recorded_at >= since, row.agent_id == agent_id, row.is_accepted, ~row.is_self_reported
     )
     return int((await session.execute(query)).scalar_one())
 

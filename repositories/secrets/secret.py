@@ -7,12 +7,12 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, false, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound
 from domain.secrets.secret import VersionStatus
 from ledger.invariants import Invariant
 from models.secrets.rotation import SecretRotation
 from models.secrets.secret import Secret, SecretVersion
 from repositories.common.listing import Found, Listing, Wanted, of_owner
+from repositories.common.required import present
 
 PREFIX = "sec"
 MISSING = "There is no such secret."
@@ -88,10 +88,7 @@ async def at_path(session: AsyncSession, org_id: str, path: str) -> Secret:
     Raises:
         NotFound: there is none that the session may see.
     """
-    found = await find(session, org_id, path)
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return present(await find(session, org_id, path), MISSING)
 
 
 async def locked(session: AsyncSession, secret_id: str) -> Secret:

@@ -10,13 +10,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor, Role
-from domain.common.errors import ApiKeyLimitReached, IdempotencyConflict, NotFound, PrincipalExists
+from domain.common.errors import ApiKeyLimitReached, IdempotencyConflict, PrincipalExists
 from domain.common.ids import is_id
 from models.payments.payment import PaymentRow
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session
 from repositories.common.command import lock_command, refuse_other
 from repositories.common.listing import Found, Listing, Part, Wanted
+from repositories.common.required import present
 
 #: PostgreSQL's channel on which every change of a key is announced, with the key's id.
 CHANNEL = "bursar_api_keys"
@@ -238,10 +239,7 @@ async def find(session: AsyncSession, key_id: str) -> ApiKey | None:
 
 async def get(session: AsyncSession, key_id: str) -> ApiKey:
     """Return the key; NotFound when there is none, or it is not the session's to see."""
-    found = await find(session, key_id)
-    if found is None:
-        raise NotFound("There is no such key.")
-    return found
+    return present(await find(session, key_id), "There is no such key.")
 
 
 async def revoke(session: AsyncSession, key_id: str) -> ApiKey | None:

@@ -6,7 +6,7 @@ import asyncpg
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common.errors import NotFound, OrganizationClosed
+from domain.common.errors import OrganizationClosed
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import AWAITING
 from domain.payouts.payout.state import FINAL, PayoutStatus
@@ -15,7 +15,7 @@ from models.billing.project import DeploymentEvent
 from models.tenants.organization import Organization
 from repositories.common.command import add_once, other_request, refuse_other
 from repositories.common.listing import Found, Listing, Wanted, each
-from repositories.common.required import required
+from repositories.common.required import present, required
 from repositories.tenants import metadata
 
 MISSING = "There is no such organization."
@@ -72,10 +72,7 @@ async def lock(session: AsyncSession, organization_id: str) -> Organization:
         NotFound: there is none.
     """
     query = select(Organization).where(Organization.id == organization_id).with_for_update(key_share=True)
-    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return present((await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING)
 
 
 async def lock_whole(session: AsyncSession, organization_id: str) -> Organization:
@@ -88,10 +85,7 @@ async def lock_whole(session: AsyncSession, organization_id: str) -> Organizatio
         NotFound: there is none.
     """
     query = select(Organization).where(Organization.id == organization_id).with_for_update()
-    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
-    if found is None:
-        raise NotFound(MISSING)
-    return found
+    return present((await session.scalars(query.execution_options(populate_existing=True))).one_or_none(), MISSING)
 
 
 async def standing(session: AsyncSession, organization_id: str) -> Organization:

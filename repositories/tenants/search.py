@@ -27,11 +27,7 @@ _REFUNDED_STATES = [
     *(PaymentStatus.DISPUTED, PaymentStatus.CHARGED_BACK),
 ]
 
-_NAMED = {
-    "agents": "name",
-    "contracts": "title",
-    "projects": "name",
-}
+_NAMED = {"agents": "name", "contracts": "title", "projects": "name"}
 #: The index of external ids begins with the kind.
 _ANY_PREFIX = "prefix IN ('org', 'agt', 'ctr', 'esc', 'pay', 'inv', 'lot', 'prj')"
 #: Ids by external id, each from an index. Each side of a contract has its own external id; this is the client's.

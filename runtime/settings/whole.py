@@ -39,13 +39,7 @@ _STRANGERS = (
 
 
 class Settings(
-    PaymentSettings,
-    BillingSettings,
-    SalesSettings,
-    EscrowSettings,
-    SecretSettings,
-    ConsoleSettings,
-    ProcessSettings,
+    PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, SecretSettings, ConsoleSettings, ProcessSettings
 ):
     """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
 
@@ -71,10 +65,7 @@ class Settings(
 
     @property
     def key_rules(self) -> KeyRules:
-        return KeyRules(
-            quota=self.api_keys_per_organization,
-            plans=self.plan_book if self.limit_seats else None,
-        )
+        return KeyRules(quota=self.api_keys_per_organization, plans=self.plan_book if self.limit_seats else None)
 
     @property
     def arrears_rules(self) -> ArrearsRules:
@@ -91,9 +82,7 @@ class Settings(
     def use_terms(self) -> UseTerms:
         """What uses of agents of the marketplace are sold by."""
         return UseTerms(
-            creator_bps=self.creator_share_bps,
-            exempt=self.evidence_policy.registrars,
-            sharing=self.sharing,
+            creator_bps=self.creator_share_bps, exempt=self.evidence_policy.registrars, sharing=self.sharing
         )
 
     @property

@@ -7,83 +7,85 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Required, TypeAlias, TypedDict
 
 from bursar._wire import AmountLike
-from bursar.models import Aggregation as Aggregation
-from bursar.models import AlertStatus as AlertStatus
-from bursar.models import AllocationMode as AllocationMode
-from bursar.models import AllocationStatus as AllocationStatus
-from bursar.models import BillingRunStatus as BillingRunStatus
-from bursar.models import Cadence as Cadence
-from bursar.models import CardStatus as CardStatus
-from bursar.models import Category as Category
-from bursar.models import ChannelKind as ChannelKind
-from bursar.models import Coin as Coin
-from bursar.models import CollectionMethod as CollectionMethod
-from bursar.models import Compare as Compare
-from bursar.models import ConditionType as ConditionType
-from bursar.models import ContractStatus as ContractStatus
-from bursar.models import ControlStatus as ControlStatus
-from bursar.models import Dataset as Dataset
-from bursar.models import DeployType as DeployType
-from bursar.models import Dimension as Dimension
-from bursar.models import Direction as Direction
-from bursar.models import DiscrepancyStatus as DiscrepancyStatus
-from bursar.models import DisputeStatus as DisputeStatus
-from bursar.models import DrawnPool as DrawnPool
-from bursar.models import EarningsKind as EarningsKind
-from bursar.models import EscrowStatus as EscrowStatus
-from bursar.models import ExportFormat as ExportFormat
-from bursar.models import ExportStatus as ExportStatus
-from bursar.models import FactKind as FactKind
-from bursar.models import Forecasted as Forecasted
-from bursar.models import FreeFirst as FreeFirst
-from bursar.models import Grain as Grain
-from bursar.models import Grouping as Grouping
-from bursar.models import Interval as Interval
-from bursar.models import InvoiceItemStatus as InvoiceItemStatus
-from bursar.models import InvoiceStatus as InvoiceStatus
-from bursar.models import LotSource as LotSource
-from bursar.models import Measure as Measure
-from bursar.models import MethodKind as MethodKind
-from bursar.models import MinimumEvidence as MinimumEvidence
-from bursar.models import OfferModel as OfferModel
-from bursar.models import OfferStatus as OfferStatus
-from bursar.models import OrganizationStatus as OrganizationStatus
-from bursar.models import PaymentStatus as PaymentStatus
-from bursar.models import PeerMetric as PeerMetric
-from bursar.models import Period as Period
-from bursar.models import Permission as Permission
-from bursar.models import PolicyScope as PolicyScope
-from bursar.models import PricingModel as PricingModel
-from bursar.models import ProviderName as ProviderName
-from bursar.models import PurchaseOnLimit as PurchaseOnLimit
-from bursar.models import PurchaseOrderStatus as PurchaseOrderStatus
-from bursar.models import PurchaseStatus as PurchaseStatus
-from bursar.models import Purpose as Purpose
-from bursar.models import PurposeKind as PurposeKind
-from bursar.models import QuotaWindow as QuotaWindow
-from bursar.models import ReferralStatus as ReferralStatus
-from bursar.models import ReportFormat as ReportFormat
-from bursar.models import ReportSchedule as ReportSchedule
-from bursar.models import RevenueSource as RevenueSource
-from bursar.models import RevenueStatus as RevenueStatus
-from bursar.models import Role as Role
-from bursar.models import RuleType as RuleType
-from bursar.models import Scope as Scope
-from bursar.models import SecretKind as SecretKind
-from bursar.models import Severity as Severity
-from bursar.models import ShareRule as ShareRule
-from bursar.models import SpendStatus as SpendStatus
-from bursar.models import Stacking as Stacking
-from bursar.models import SubjectKind as SubjectKind
-from bursar.models import TaskKind as TaskKind
-from bursar.models import Term as Term
-from bursar.models import TimedExits as TimedExits
-from bursar.models import TransactionType as TransactionType
-from bursar.models import TrialStatus as TrialStatus
-from bursar.models import UsageMode as UsageMode
-from bursar.models import Visibility as Visibility
-from bursar.models import WalletCreation as WalletCreation
-from bursar.models import Window as Window
+from bursar.models import (
+    Aggregation as Aggregation,
+    AlertStatus as AlertStatus,
+    AllocationMode as AllocationMode,
+    AllocationStatus as AllocationStatus,
+    BillingRunStatus as BillingRunStatus,
+    Cadence as Cadence,
+    CardStatus as CardStatus,
+    Category as Category,
+    ChannelKind as ChannelKind,
+    Coin as Coin,
+    CollectionMethod as CollectionMethod,
+    Compare as Compare,
+    ConditionType as ConditionType,
+    ContractStatus as ContractStatus,
+    ControlStatus as ControlStatus,
+    Dataset as Dataset,
+    DeployType as DeployType,
+    Dimension as Dimension,
+    Direction as Direction,
+    DiscrepancyStatus as DiscrepancyStatus,
+    DisputeStatus as DisputeStatus,
+    DrawnPool as DrawnPool,
+    EarningsKind as EarningsKind,
+    EscrowStatus as EscrowStatus,
+    ExportFormat as ExportFormat,
+    ExportStatus as ExportStatus,
+    FactKind as FactKind,
+    Forecasted as Forecasted,
+    FreeFirst as FreeFirst,
+    Grain as Grain,
+    Grouping as Grouping,
+    Interval as Interval,
+    InvoiceItemStatus as InvoiceItemStatus,
+    InvoiceStatus as InvoiceStatus,
+    LotSource as LotSource,
+    Measure as Measure,
+    MethodKind as MethodKind,
+    MinimumEvidence as MinimumEvidence,
+    OfferModel as OfferModel,
+    OfferStatus as OfferStatus,
+    OrganizationStatus as OrganizationStatus,
+    PaymentStatus as PaymentStatus,
+    PeerMetric as PeerMetric,
+    Period as Period,
+    Permission as Permission,
+    PolicyScope as PolicyScope,
+    PricingModel as PricingModel,
+    ProviderName as ProviderName,
+    PurchaseOnLimit as PurchaseOnLimit,
+    PurchaseOrderStatus as PurchaseOrderStatus,
+    PurchaseStatus as PurchaseStatus,
+    Purpose as Purpose,
+    PurposeKind as PurposeKind,
+    QuotaWindow as QuotaWindow,
+    ReferralStatus as ReferralStatus,
+    ReportFormat as ReportFormat,
+    ReportSchedule as ReportSchedule,
+    RevenueSource as RevenueSource,
+    RevenueStatus as RevenueStatus,
+    Role as Role,
+    RuleType as RuleType,
+    Scope as Scope,
+    SecretKind as SecretKind,
+    Severity as Severity,
+    ShareRule as ShareRule,
+    SpendStatus as SpendStatus,
+    Stacking as Stacking,
+    SubjectKind as SubjectKind,
+    TaskKind as TaskKind,
+    Term as Term,
+    TimedExits as TimedExits,
+    TransactionType as TransactionType,
+    TrialStatus as TrialStatus,
+    UsageMode as UsageMode,
+    Visibility as Visibility,
+    WalletCreation as WalletCreation,
+    Window as Window,
+)
 
 Action: TypeAlias = Literal["book", "accept"] | str
 AgentSort: TypeAlias = Literal["newest", "rating", "jobs"] | str

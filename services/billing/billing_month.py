@@ -55,13 +55,7 @@ class Refused:
 
 
 async def prepare(
-    session: AsyncSession,
-    org_ids: Sequence[str],
-    month: date,
-    now: datetime,
-    *,
-    markup_e6: int,
-    preview: bool = False,
+    session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, markup_e6: int, preview: bool = False
 ) -> tuple[list[Prepared], list[Refused]]:
     """Return what organizations are invoiced for a month, and which cannot be; those with an open month are left out.
 

@@ -32,8 +32,7 @@ from repositories.tenants import audit, organization
 from repositories.usage import usage_bill
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services.billing import billing_month, invoice_collection, invoice_finalise, outside_tax, tax
-from services.billing import invoice as invoices
+from services.billing import billing_month, invoice as invoices, invoice_collection, invoice_finalise, outside_tax, tax
 from services.billing.billing_month import Prepared, Refused
 from services.billing.tax import Assessor
 from services.messages import mail

@@ -20,10 +20,14 @@ from domain.payments.payment.terms import PaymentTerms
 from models.billing.invoice import CreditNoteRow, InvoiceRow
 from models.billing.tax_receipt import TaxReceipt
 from providers.formats import formats_of
-from repositories.billing import billing_profile, billing_terms, invoice_line
-from repositories.billing import credit_note as credit_notes
-from repositories.billing import invoice as invoices
-from repositories.billing import tax_receipt as tax_receipts
+from repositories.billing import (
+    billing_profile,
+    billing_terms,
+    credit_note as credit_notes,
+    invoice as invoices,
+    invoice_line,
+    tax_receipt as tax_receipts,
+)
 from repositories.tenants import contact, organization
 from services.billing import invoice
 from services.billing.tax import frozen
@@ -213,11 +217,7 @@ async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, kept: Map
         vat_id=kept.get("vat_id"),
         email=kept.get("email"),
     )
-    return Buyer(
-        party=party,
-        language=language if language in LANGUAGES else LANGUAGES[0],
-        zone=zone,
-    )
+    return Buyer(party=party, language=language if language in LANGUAGES else LANGUAGES[0], zone=zone)
 
 
 def _taxes(row: InvoiceRow) -> tuple[Sequence[Tax | None], tuple[TaxSum, ...]]:

@@ -8,9 +8,7 @@ from domain.billing.project import check_new_deployment, check_new_project
 from domain.billing.subscription.terms import seats_of
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
-from repositories.tenants import api_key
-from repositories.tenants import organization as organizations
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key, organization as organizations, session as sessions
 from services.billing import project
 
 

@@ -32,8 +32,7 @@ from models.tenants.organization import Organization
 from repositories.billing import project as projects
 from repositories.books import debt
 from repositories.common.command import other_request
-from repositories.tenants import audit, metadata
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, metadata, organization as organizations
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.books.debt import owed_minor

@@ -29,16 +29,15 @@ from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger, Posting
 from models.billing.invoice import InvoiceRow
 from models.billing.subscription import SubscriptionBill
-from repositories.billing import invoice, subscription_bill
-from repositories.billing import subscription as subscriptions
+from repositories.billing import invoice, subscription as subscriptions, subscription_bill
 from repositories.books import debt
 from repositories.messages import event as outbox
 from repositories.payments import payment
 from repositories.tenants import audit, organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.billing import invoice as invoices
 from services.billing import (
+    invoice as invoices,
     invoice_collection,
     project,
     subscription_charge,

@@ -22,10 +22,7 @@ from runtime.identity import new_id
 from services.billing.invoice_finalise import UNPROVEN
 from services.messages import mail
 
-_MAILS = {
-    DocumentType.RECEIPT: MailKind.RECEIPT_ISSUED,
-    DocumentType.RECEIPT_NOTE: MailKind.RECEIPT_NOTE_ISSUED,
-}
+_MAILS = {DocumentType.RECEIPT: MailKind.RECEIPT_ISSUED, DocumentType.RECEIPT_NOTE: MailKind.RECEIPT_NOTE_ISSUED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +102,5 @@ async def issue(
             key=f"receipt:{row.id}",
             org_id=row.org_id,
             kind=_MAILS[document],
-            data={
-                "number": row.number,
-                "amount": format_amount(abs(gross), row.currency),
-                "currency": row.currency,
-            },
+            data={"number": row.number, "amount": format_amount(abs(gross), row.currency), "currency": row.currency},
         )

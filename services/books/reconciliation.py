@@ -10,8 +10,7 @@ from domain.common.errors import NotBookable, NotFound, ReconciliationResolved
 from domain.common.ids import correction_key, is_id, reconciliation_run_id
 from ledger.gateway import Ledger, Posting
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
-from repositories.books import discrepancy as discrepancies
-from repositories.books import reconciliation as books
+from repositories.books import discrepancy as discrepancies, reconciliation as books
 from repositories.common.command import other_request
 from repositories.messages import alert
 from repositories.payments import payment

@@ -9,16 +9,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.budgets.free_text import check, same
-from domain.budgets.policy import (
-    FreeOption,
-    Method,
-    MethodKind,
-    Policy,
-    PolicyScope,
-    nearly_used,
-    quota_began,
-    ranked,
-)
+from domain.budgets.policy import FreeOption, Method, MethodKind, Policy, PolicyScope, nearly_used, quota_began, ranked
 from domain.common import errors as refusals
 from domain.common.access import Actor
 from domain.common.errors import NotFound
@@ -28,9 +19,7 @@ from models.budgets.free_option import FreeOptionRow
 from models.budgets.payment_policy import PaymentPolicy
 from models.budgets.purchase_method import PurchaseMethod
 from repositories.billing import project as projects
-from repositories.budgets import free_option as options
-from repositories.budgets import payment_policy as policies
-from repositories.budgets import purchase_method as methods
+from repositories.budgets import free_option as options, payment_policy as policies, purchase_method as methods
 from repositories.common.command import lock_command
 from repositories.credits import department as departments
 from repositories.marketplace import agent as agents

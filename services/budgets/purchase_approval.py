@@ -19,8 +19,7 @@ from models.budgets.purchase_order import PurchaseGrant, PurchaseOrder
 from repositories.budgets import purchase_order as orders
 from repositories.common.command import made_by
 from repositories.credits import spend_control as controls
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
+from repositories.tenants import api_key as keys, audit
 from runtime.database import driver_connection
 from services.budgets import purchase_record as records
 from services.budgets.purchase_order import hold_amount, purchase_of, refuse_uncountable

@@ -30,8 +30,7 @@ from models.budgets.purchase_order import PurchaseAttempt, PurchaseOrder
 from models.credits.spend import PurchaseCount
 from repositories.budgets import purchase_order as orders
 from repositories.messages import alert
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
+from repositories.tenants import api_key as keys, audit
 from runtime.database import driver_connection
 from services.budgets import purchase_record as records
 from services.budgets.purchase_approval import DECIDES

@@ -28,12 +28,10 @@ from models.budgets.purchase_order import PurchaseOrder
 from repositories.budgets import purchase_order as orders
 from repositories.common import command
 from repositories.credits.lot_price import LotPrice
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.tenants import metadata, organization as organizations
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services.budgets import policy as policies
-from services.budgets import purchase_record as records
+from services.budgets import policy as policies, purchase_record as records
 from services.credits.spend import pool_closed
 
 _ASKED = ("org_id", "agent_id", "item", "vendor", "category", "amount_minor", "currency", "term", "pool", "on_limit")

@@ -30,8 +30,7 @@ from repositories.common.command import lock_command
 from repositories.messages import alert
 from repositories.tenants import audit
 from runtime.database import driver_connection
-from services.budgets import policy as policies
-from services.budgets import purchase_record as records
+from services.budgets import policy as policies, purchase_record as records
 from services.budgets.purchase_confirmation import (
     attempts_of,
     confirms,

@@ -15,16 +15,22 @@ from domain.credits.spend.control import Pool
 from models.billing.billing_profile import BillingProfile
 from models.budgets.purchase_order import PurchaseOrder
 from models.cards.card import Card
-from providers.cards.base import Address, CardIssuer, CardSnapshot, NewCard, NewCardholder, SpendingControls
-from providers.cards.base import CardStatus as IssuerStatus
+from providers.cards.base import (
+    Address,
+    CardIssuer,
+    CardSnapshot,
+    CardStatus as IssuerStatus,
+    NewCard,
+    NewCardholder,
+    SpendingControls,
+)
 from repositories.billing import billing_profile
 from repositories.budgets import purchase_order as orders
 from repositories.cards import card as cards
 from repositories.common.command import add_once
 from repositories.credits import lot_price
 from repositories.marketplace import agent as agents
-from repositories.tenants import api_key, audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import api_key, audit, organization as organizations
 from runtime.database import Database
 from services.books import exchange_rate
 from services.common.provider_errors import provider_errors

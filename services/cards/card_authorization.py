@@ -20,8 +20,7 @@ from models.cards.card_authorization import CardAuthorization, CardSpend
 from models.marketplace.agent import Agent
 from providers.cards.base import AuthorizationRequest, Merchant, Question
 from repositories.budgets import purchase_order as orders
-from repositories.cards import card as cards
-from repositories.cards import card_authorization as authorizations
+from repositories.cards import card as cards, card_authorization as authorizations
 from repositories.credits import lot_price
 from repositories.marketplace import agent as agents
 from runtime.database import driver_connection
@@ -165,12 +164,7 @@ def new_authorization(
 
 def merchant_of(merchant: Merchant) -> dict[str, str | None]:
     """Return a merchant as it is kept."""
-    return {
-        "name": merchant.name,
-        "category": merchant.category,
-        "country": merchant.country,
-        "city": merchant.city,
-    }
+    return {"name": merchant.name, "category": merchant.category, "country": merchant.country, "city": merchant.city}
 
 
 def spend_of(card: Card, agent: Agent, row: CardAuthorization, key: str, amount_minor: int) -> NewSpend:

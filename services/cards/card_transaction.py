@@ -32,14 +32,12 @@ from providers.cards.base import (
     CardDisputeStatus,
     CardIssuer,
     CardSnapshot,
+    CardStatus as IssuerStatus,
     CardTransactionKind,
     TransactionSnapshot,
 )
-from providers.cards.base import CardStatus as IssuerStatus
 from repositories.books import debt
-from repositories.cards import card as cards
-from repositories.cards import card_authorization as authorizations
-from repositories.cards import card_transaction as transactions
+from repositories.cards import card as cards, card_authorization as authorizations, card_transaction as transactions
 from repositories.marketplace import agent as agents
 from repositories.messages import alert
 from runtime.database import Database, driver_connection
@@ -217,12 +215,7 @@ async def book_alone(session: AsyncSession, snapshot: TransactionSnapshot, provi
 
 
 async def book_dispute(
-    session: AsyncSession,
-    snapshot: CardDisputeSnapshot,
-    card_ref: str,
-    provider: str,
-    *,
-    now: datetime,
+    session: AsyncSession, snapshot: CardDisputeSnapshot, card_ref: str, provider: str, *, now: datetime
 ) -> bool:
     """Book what a dispute has moved at the issuer; once it is won, its amount is given back in credits.
 
@@ -378,8 +371,7 @@ async def _force(books: _Books, row: CardAuthorization, snapshot: TransactionSna
     """Charge what no hold covers. It has happened, so nothing refuses it, and any rate counts."""
     agent = await agents.get(books.session, books.card.agent_id)
     spent = await books.spending.force(
-        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor),
-        at=books.now,
+        answers.spend_of(books.card, agent, row, card_hold_key(snapshot.ref, "beyond", "0"), beyond_minor), at=books.now
     )
     assert spent.spend_id is not None
     forced = CardSpend(

@@ -17,8 +17,7 @@ from domain.common.text import rfc3339
 from models.common.approval import Approval
 from repositories.common import approval
 from repositories.messages import alert
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
+from repositories.tenants import api_key as keys, audit
 from runtime.database import Database
 from runtime.identity import new_id
 

@@ -18,8 +18,7 @@ from domain.tenants.metadata import NOTHING, Written
 from ledger.gateway import Ledger
 from models.credits.credit_lot import CreditLot
 from repositories.billing import credit_note
-from repositories.credits import credit_lot
-from repositories.credits import spend as spends
+from repositories.credits import credit_lot, spend as spends
 from repositories.tenants import audit, metadata, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id

@@ -17,9 +17,7 @@ from models.marketplace.agent import Agent
 from models.tenants.api_key import ApiKey
 from repositories.credits import department as departments
 from repositories.marketplace import agent as agents
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import api_key as keys, audit, organization as organizations
 from runtime.identity import new_id
 
 #: The most departments that stand above each other.

@@ -21,8 +21,7 @@ from ledger.spends import NewSpend, Outcome, Pool, Refusal, RefusalReason, Spend
 from models.credits.spend import Spend, SpendChange
 from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
-from repositories.tenants import api_key, audit, organization
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key, audit, organization, session as sessions
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts
 
@@ -58,10 +57,7 @@ def refusal_of(spent: Spent, *, paid_only: bool = False) -> DomainError | None:
                     f"The agent accepts no granted credits. {needed} {CREDIT} are required, but of those that were "
                     f"paid for only {available} {CREDIT} are available."
                 )
-            return InsufficientFunds(
-                why,
-                extra={"needed": needed, "available": available, "currency": CREDIT},
-            )
+            return InsufficientFunds(why, extra={"needed": needed, "available": available, "currency": CREDIT})
         case Outcome.REFUSED:
             assert spent.refusal is not None
             return limit_exceeded(spent.refusal)

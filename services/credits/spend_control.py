@@ -32,12 +32,10 @@ from domain.messages.events.spend_control import fact
 from ledger.controls import Controls, Written
 from models.credits.spend_control import SpendControl, SpendControlVersion
 from repositories.common.command import made_by, other_request
-from repositories.credits import department as departments
-from repositories.credits import spend_control as controls
+from repositories.credits import department as departments, spend_control as controls
 from repositories.marketplace import agent as agents
 from repositories.messages import event
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
+from repositories.tenants import api_key as keys, audit
 from runtime.database import driver_connection
 
 #: The id of a run, which the requests that spend for it make up themselves.

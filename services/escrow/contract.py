@@ -13,8 +13,7 @@ from models.escrow.contract import Contract
 from models.marketplace.pricing import PricingQuote
 from repositories.escrow import contract
 from repositories.marketplace import agent as agents
-from repositories.tenants import audit, metadata
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, metadata, organization as organizations
 from services.marketplace import pricing
 
 

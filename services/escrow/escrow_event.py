@@ -22,8 +22,7 @@ from domain.escrow.state import Escrow
 from domain.payments.payment.purposes.escrow import is_reserved
 from domain.reputation.policy import EvidencePolicy
 from models.escrow.contract import Contract
-from repositories.escrow import contract, escrow_notice
-from repositories.escrow import escrow as escrows
+from repositories.escrow import contract, escrow as escrows, escrow_notice
 from repositories.messages import alert
 from repositories.payments import payment
 from repositories.reputation.organization_trait import in_one_hand

@@ -40,14 +40,11 @@ from domain.returns.model_economics import Verdict
 from models.insight.insight_take import InsightTake
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
-from repositories.insight import advice as store
-from repositories.insight import insight_take, outside
+from repositories.insight import advice as store, insight_take, outside
 from repositories.insight.advice import Kept, Month
 from repositories.insight.own_rates import OwnRates
-from repositories.payments import auto_topup
-from repositories.payments import payment as payments
-from repositories.tenants import api_key, audit
-from repositories.tenants import organization as organizations
+from repositories.payments import auto_topup, payment as payments
+from repositories.tenants import api_key, audit, organization as organizations
 from services.billing.project import usage_of
 from services.insight import metrics
 from services.returns import model_economics

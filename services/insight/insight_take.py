@@ -22,8 +22,7 @@ from repositories.credits import department as departments
 from repositories.insight import insight_take as store
 from repositories.messages import alert
 from repositories.tenants import audit
-from services.budgets import policy as setting
-from services.budgets import purchase_order
+from services.budgets import policy as setting, purchase_order
 
 NOT_TAKEN = "Nobody has taken this advice for a payment policy."
 

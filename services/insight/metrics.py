@@ -257,10 +257,7 @@ async def _sums(
 
 
 def _add_up(
-    read: Iterable[_Read],
-    rates: Rates | None,
-    found: dict[tuple[int, _Group], _Sums],
-    whole: dict[int, _Sums],
+    read: Iterable[_Read], rates: Rates | None, found: dict[tuple[int, _Group], _Sums], whole: dict[int, _Sums]
 ) -> None:
     for parts, named, is_whole, places, moments in read:
         for place, group, name, asset, value in parts:

@@ -13,8 +13,7 @@ from domain.payments.auto_topup import month_of
 from repositories.insight import peers as store
 from repositories.insight.advice import Month
 from repositories.marketplace import agent as agents
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, organization as organizations
 
 #: How long after its end a month is compared: what comes late is in it by then.
 SETTLES = timedelta(days=1)

@@ -148,8 +148,7 @@ async def _checked(session: AsyncSession, org_id: str | None, wanted: Wanted, no
     for number, each in enumerate(recipients):
         if each not in known:
             raise Invalid(
-                "No principal of this name has a key and may read reports.",
-                extra={"field": f"recipients.{number}"},
+                "No principal of this name has a key and may read reports.", extra={"field": f"recipients.{number}"}
             )
     return Wanted(definition=definition, recipients=tuple(dict.fromkeys(recipients)))
 

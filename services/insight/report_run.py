@@ -15,10 +15,8 @@ from domain.messages.events import report as event
 from domain.messages.notification.types import BY_FACT
 from models.insight.report import Report, ReportRun
 from repositories.insight import report as reports
-from repositories.messages import event as events
-from repositories.messages import notification as notifications
-from repositories.tenants import name
-from repositories.tenants import organization as organizations
+from repositories.messages import event as events, notification as notifications
+from repositories.tenants import name, organization as organizations
 from services.insight.report import people
 from services.messages import fan_out
 from services.messages.fan_out import About

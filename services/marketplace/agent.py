@@ -11,13 +11,9 @@ from domain.messages.events import Event, time_of
 from domain.tenants.metadata import Written
 from models.marketplace.agent import Agent
 from models.marketplace.marketplace import MarketplaceOffer
-from repositories.marketplace import agent as agents
-from repositories.marketplace import marketplace
+from repositories.marketplace import agent as agents, marketplace
 from repositories.messages import event
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit, metadata
-from repositories.tenants import organization as organizations
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key as keys, audit, metadata, organization as organizations, session as sessions
 
 
 async def create(session: AsyncSession, actor: Actor, agent: Agent, own: Written) -> Agent:

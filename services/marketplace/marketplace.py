@@ -35,11 +35,9 @@ from models.marketplace.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable, refundable
 from repositories.books import debt
 from repositories.common.command import made_by, other_request
-from repositories.marketplace import agent as agents
-from repositories.marketplace import marketplace
+from repositories.marketplace import agent as agents, marketplace
 from repositories.payments import payment as payments
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, organization as organizations
 from repositories.usage import usage_report
 from runtime.identity import new_id
 from services.common.provider_errors import provider_errors

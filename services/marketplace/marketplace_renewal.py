@@ -24,8 +24,7 @@ from repositories.credits import spend as spends
 from repositories.marketplace import marketplace
 from repositories.payments import payment, payment_command
 from repositories.reputation.organization_trait import in_one_hand
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, organization as organizations
 from services.marketplace.marketplace import hand_over, new_purchase, price_spend, standing
 from services.marketplace.marketplace_sale import pay
 from services.messages import mail

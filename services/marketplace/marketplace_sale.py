@@ -22,8 +22,7 @@ from ledger.sales import Shares, sell, share
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend
 from models.marketplace.marketplace import MarketplacePurchase, MarketplaceUse
-from repositories.marketplace import agent as agents
-from repositories.marketplace import marketplace
+from repositories.marketplace import agent as agents, marketplace
 from repositories.marketplace.marketplace import SharedLot
 from repositories.payouts import recovery
 from runtime.database import driver_connection

@@ -25,17 +25,21 @@ from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.books import debt
 from repositories.common.command import other_request
 from repositories.credits import spend as spends
-from repositories.marketplace import agent as agents
-from repositories.marketplace import marketplace, marketplace_use
+from repositories.marketplace import agent as agents, marketplace, marketplace_use
 from repositories.reputation.organization_trait import in_one_hand
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, organization as organizations
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.credits.spend import refusal_of
 from services.marketplace.marketplace import owned_now
-from services.marketplace.marketplace_sale import RESERVED, pay, refund_sale, refuse_recovered, shares_of_sale
-from services.marketplace.marketplace_sale import capture as take_reserved
+from services.marketplace.marketplace_sale import (
+    RESERVED,
+    capture as take_reserved,
+    pay,
+    refund_sale,
+    refuse_recovered,
+    shares_of_sale,
+)
 
 #: What spends of uses are for; the meter is kept with them.
 ACTION = "marketplace.use"

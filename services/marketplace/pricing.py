@@ -22,11 +22,9 @@ from models.marketplace.pricing import PricingAgent, PricingQuote, PricingRule
 from providers.expressions import compile_expression
 from repositories.common.command import lock_command, made_before
 from repositories.escrow import contract as contracts
-from repositories.marketplace import agent as agents
-from repositories.marketplace import pricing as rows
+from repositories.marketplace import agent as agents, pricing as rows
 from repositories.reputation import level as levels
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, organization as organizations
 from runtime.identity import new_id
 
 #: How many rules may be in force: each price judges those that are for its agent and client.

@@ -13,8 +13,7 @@ from domain.common.access import Actor
 from domain.common.approval import ApprovalAction
 from domain.common.money import CREDIT, format_amount
 from models.credits.spend import Spend, SpendChange
-from repositories.credits import credit_lot as grants
-from repositories.credits import spend as spends
+from repositories.credits import credit_lot as grants, spend as spends
 from repositories.marketplace import marketplace
 from services.common import approval
 from services.credits import spend as service

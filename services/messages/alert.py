@@ -16,8 +16,7 @@ from domain.messages.alert.kinds import SIGNED_BY_LINK
 from models.messages.alert import Alert
 from repositories.escrow import signer as signers
 from repositories.messages import alert
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
+from repositories.tenants import api_key as keys, audit
 
 
 async def acknowledge(session: AsyncSession, actor: Actor, alert_id: str) -> tuple[Alert, bool]:

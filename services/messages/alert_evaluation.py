@@ -184,12 +184,7 @@ async def raise_built_in(
 
 
 async def _look(
-    session: AsyncSession,
-    row: AlertRule,
-    rule: Rule,
-    figure: Figure,
-    held: AlertRuleStanding | None,
-    now: datetime,
+    session: AsyncSession, row: AlertRule, rule: Rule, figure: Figure, held: AlertRuleStanding | None, now: datetime
 ) -> bool:
     before = alert_rule.standing_of(held)
     after, act = firing.look(_terms(row, rule, figure), before, rule.condition.is_bad(figure.reading, now), now)

@@ -18,8 +18,7 @@ from domain.payments.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from models.credits.spend_control import SpendControl
 from models.messages.alert_rule import AlertRule
 from repositories.common.command import lock_command, made_by, other_request, refuse_other
-from repositories.credits import department as departments
-from repositories.credits import spend_control
+from repositories.credits import department as departments, spend_control
 from repositories.marketplace import agent as agents
 from repositories.messages import alert, alert_rule, notification
 from repositories.tenants import audit, organization
@@ -205,13 +204,7 @@ async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name
     rules.check_times(metric, condition, window, cool_down)
     await _check_called(session, actor, org_id, wanted)
     return Rule(
-        name=name,
-        metric=metric,
-        filters=filters,
-        condition=condition,
-        window=window,
-        cool_down=cool_down,
-        asset=asset,
+        name=name, metric=metric, filters=filters, condition=condition, window=window, cool_down=cool_down, asset=asset
     )
 
 

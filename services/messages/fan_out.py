@@ -32,10 +32,7 @@ from domain.messages.notification.types import (
 from models.messages.alert import Alert
 from models.messages.event import EventRow
 from repositories.escrow import contract as contracts
-from repositories.messages import alert as alerts
-from repositories.messages import alert_rule as alert_rules
-from repositories.messages import event
-from repositories.messages import notification as notifications
+from repositories.messages import alert as alerts, alert_rule as alert_rules, event, notification as notifications
 from repositories.messages.event import Position
 from repositories.messages.notification import New
 from repositories.tenants import audit, contact

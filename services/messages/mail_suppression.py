@@ -11,8 +11,7 @@ from domain.common.errors import BadSignature
 from domain.messages.mail_bounce import bounce_address, gone_status, read_report, recipients_of, signed_text, token_of
 from models.messages.mail_suppression import MailSuppression
 from providers.notify.base import Delivery, Message, Notifier
-from repositories.messages import alert
-from repositories.messages import mail_suppression as suppressions
+from repositories.messages import alert, mail_suppression as suppressions
 from repositories.tenants import audit
 from runtime.database import Database
 from runtime.identity import new_id

@@ -38,9 +38,8 @@ from domain.messages.slack import HOOKS
 from models.messages.alert import Alert
 from models.messages.notification import NotificationChannel
 from repositories.common.command import lock_command, made_by
-from repositories.messages import alert as alerts
-from repositories.messages import alert_rule
-from repositories.messages import notification as notifications
+from repositories.common.required import present
+from repositories.messages import alert as alerts, alert_rule, notification as notifications
 from repositories.messages.notification import New
 from repositories.tenants import audit
 from runtime.identity import new_id
@@ -210,10 +209,7 @@ def type_named(kind: str) -> NotificationType:
     Raises:
         NotFound: there is none of this name.
     """
-    found = BY_NAME.get(kind)
-    if found is None:
-        raise NotFound("There is no such type of notifications.")
-    return found
+    return present(BY_NAME.get(kind), "There is no such type of notifications.")
 
 
 async def unsubscribe(
@@ -337,10 +333,9 @@ async def _in_digests(
 
 
 async def _own(session: AsyncSession, actor: Actor, channel_id: str) -> NotificationChannel:
-    row = await notifications.channel(session, notifications.recipient(actor), channel_id)
-    if row is None:
-        raise NotFound(notifications.NO_CHANNEL)
-    return row
+    return present(
+        await notifications.channel(session, notifications.recipient(actor), channel_id), notifications.NO_CHANNEL
+    )
 
 
 async def _lock(session: AsyncSession, recipient: str, target_digest: str) -> None:

@@ -43,9 +43,7 @@ from domain.tenants.organization import OrganizationStatus
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointEventRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
 from repositories.common.command import lock_command, made_by
-from repositories.messages import alert, event
-from repositories.messages import webhook_delivery as deliveries
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import alert, event, webhook_delivery as deliveries, webhook_endpoint as endpoints
 from repositories.tenants import audit, organization
 from runtime.identity import new_id
 from runtime.sealing import Sealer

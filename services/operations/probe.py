@@ -154,10 +154,7 @@ async def award(session: AsyncSession, payer: Party, payee: Party, run: str) -> 
 
 async def agreed(session: AsyncSession, contract_id: str) -> Terms:
     """Return the terms of the escrow of a contract of the probe."""
-    return Terms(
-        **contracts.agreed(await contracts.get(session, contract_id)),
-        names_shown=False,
-    )
+    return Terms(**contracts.agreed(await contracts.get(session, contract_id)), names_shown=False)
 
 
 async def convert(session: AsyncSession, party: Party, key: str, *, now: datetime) -> int:

@@ -85,11 +85,7 @@ async def lock(
 
 
 async def resolve(
-    session: AsyncSession,
-    ledger: Ledger,
-    event: PaymentEvent,
-    earnings: Sequence[Account],
-    hold_back: HoldBack,
+    session: AsyncSession, ledger: Ledger, event: PaymentEvent, earnings: Sequence[Account], hold_back: HoldBack
 ) -> Resolved:
     """Resolve the moves of one event; the caller has called `lock`. A share stays locked until the end as well.
 

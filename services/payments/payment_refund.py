@@ -178,10 +178,5 @@ async def use_approval(session: AsyncSession, by_hand: ByHand | None, event: Pay
     )
     if content is not None:
         await approval.use(
-            session,
-            ApprovalAction.PAYMENT_REFUND,
-            terms.payment_id,
-            content,
-            command_id=event.command_id,
-            now=event.at,
+            session, ApprovalAction.PAYMENT_REFUND, terms.payment_id, content, command_id=event.command_id, now=event.at
         )

@@ -20,8 +20,7 @@ from repositories.books import debt
 from repositories.marketplace import agent as agents
 from repositories.payouts import earnings
 from repositories.payouts.earnings import AgentEarnings
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, organization as organizations
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payouts.payable import windows
@@ -167,12 +166,7 @@ def _conversion(
     transfer_id: UUID, org_id: str, agent_id: str, kind: EarningsKind, amount_minor: int, at: datetime
 ) -> Conversion:
     return Conversion(
-        transfer_id=transfer_id,
-        org_id=org_id,
-        agent_id=agent_id,
-        kind=kind,
-        amount_minor=amount_minor,
-        converted_at=at,
+        transfer_id=transfer_id, org_id=org_id, agent_id=agent_id, kind=kind, amount_minor=amount_minor, converted_at=at
     )
 
 

@@ -11,8 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.common import accounts
-from domain.common import errors as refusals
+from domain.common import accounts, errors as refusals
 from domain.common.access import Actor
 from domain.common.accounts import Account
 from domain.common.errors import Invalid, other_request
@@ -30,10 +29,8 @@ from ledger.gateway import Ledger, Posting
 from providers.payments.limits import MONEY, transferable
 from repositories.books import debt
 from repositories.messages import event as outbox
-from repositories.payouts import creator_account, payable
-from repositories.payouts import payout as payouts
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.payouts import creator_account, payable, payout as payouts
+from repositories.tenants import audit, organization as organizations
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payouts.payable import windows

@@ -10,8 +10,7 @@ from domain.common.errors import NotFound
 from domain.payouts import summary as rules
 from domain.payouts.payable import HoldBack
 from domain.payouts.summary import AssetSummary, Earnings, Part, part_of
-from repositories.payouts import payable
-from repositories.payouts import summary as store
+from repositories.payouts import payable, summary as store
 from repositories.payouts.summary import SummaryRow
 from repositories.tenants import organization as organizations
 from runtime.database import Database, driver_connection, one_moment
@@ -62,9 +61,5 @@ def _added_up(org_id: str, row: SummaryRow, now: datetime) -> Summary:
         raise NotFound(organizations.MISSING)
     earned = rules.earnings(row.standings, row.shares, now)
     return Summary(
-        org_id=org_id,
-        at=now,
-        assets=rules.assets(row.standings, earned, row.expired_minor),
-        earnings=earned,
-        row=row,
+        org_id=org_id, at=now, assets=rules.assets(row.standings, earned, row.expired_minor), earnings=earned, row=row
     )

@@ -19,8 +19,7 @@ from providers.payments.limits import transferable
 from providers.payouts.base import ReversalSnapshot
 from repositories.books import debt
 from repositories.messages import alert
-from repositories.payouts import payout as payouts
-from repositories.payouts import transfer_reversal
+from repositories.payouts import payout as payouts, transfer_reversal
 from runtime.database import driver_connection
 from services.books.debt import close_paid_debts, owed_in_all, owed_minor
 

@@ -22,8 +22,7 @@ from ledger.transfers import Transfer, Transfers
 from providers.payments.limits import MONEY, transferable
 from repositories.books import debt
 from repositories.payouts import earnings
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, organization as organizations
 from runtime.database import driver_connection
 from services.common import approval
 from services.credits.credit_lot import ByHand

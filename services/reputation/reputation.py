@@ -23,14 +23,10 @@ from domain.reputation.settled import Settled, at_stake, settled
 from models.escrow.contract import Contract
 from models.reputation.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.common.command import lock_command
-from repositories.escrow import contract as contracts
-from repositories.escrow import escrow as escrows
-from repositories.reputation import reputation
-from repositories.reputation import reputation_client as clients
-from repositories.reputation import reputation_recalls as recalls
+from repositories.escrow import contract as contracts, escrow as escrows
+from repositories.reputation import reputation, reputation_client as clients, reputation_recalls as recalls
 from repositories.reputation.reputation import About, Fact
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
+from repositories.tenants import audit, organization as organizations
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.messages.alert_evaluation import raise_built_in
@@ -39,12 +35,7 @@ NO_CONTRACT = "There is no such contract."
 
 
 async def record_settled(
-    connection: asyncpg.Connection,
-    before: Escrow | None,
-    outcome: Outcome,
-    policy: EvidencePolicy,
-    *,
-    at: datetime,
+    connection: asyncpg.Connection, before: Escrow | None, outcome: Outcome, policy: EvidencePolicy, *, at: datetime
 ) -> None:
     """Record the evidence of an escrow's event, in its transaction; most events have none and cost nothing.
 

@@ -46,8 +46,7 @@ from domain.returns.roi import Night
 from ledger.gateway import Ledger
 from models.credits.spend_control import SpendControl
 from models.returns.allocation import Allocation, AllocationSetting
-from repositories.budgets.budget import pools_of
-from repositories.budgets.budget import states as budget_states
+from repositories.budgets.budget import pools_of, states as budget_states
 from repositories.common.command import lock_command
 from repositories.insight.own_rates import OwnRates
 from repositories.returns import allocation as allocations
@@ -317,10 +316,7 @@ async def _divided(
         each: (
             None if each not in budgets else _operating_minor(budgets[each]),
             Terms(
-                performance_e6=scores.get(each, 0),
-                task_minor=work.get(each, 0),
-                time_e6=part,
-                success_e6=success[each],
+                performance_e6=scores.get(each, 0), task_minor=work.get(each, 0), time_e6=part, success_e6=success[each]
             ),
         )
         for each, part in times.items()
@@ -348,12 +344,7 @@ async def _spent(
 
 
 async def _tasks(
-    session: AsyncSession,
-    org_id: str,
-    agents: Iterable[str],
-    nights: Sequence[Night],
-    rates: OwnRates,
-    now: datetime,
+    session: AsyncSession, org_id: str, agents: Iterable[str], nights: Sequence[Night], rates: OwnRates, now: datetime
 ) -> tuple[Mapping[str, int], set[str]]:
     """Return the estimated cost of each agent's open work: its price, times what the agent cost of each unit earned.
 
@@ -404,11 +395,7 @@ async def _reinvested(
     free = sum(int(rates.converted(minor, asset, now)) for asset, minor in money)
     free -= sum(ceil(rates.converted(minor, asset, now)) for asset, minor in others)
     return reinvested_minor(
-        profit,
-        setting.reinvest_bps,
-        already_minor=already,
-        daily_minor=setting.daily_minor,
-        there_minor=free,
+        profit, setting.reinvest_bps, already_minor=already, daily_minor=setting.daily_minor, there_minor=free
     )
 
 

@@ -32,8 +32,7 @@ from models.returns.revenue_event import Attribution, RevenueEvent
 from repositories.billing import project as projects
 from repositories.marketplace import agent as agents
 from repositories.returns import revenue_event as events
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
+from repositories.tenants import api_key as keys, audit
 from repositories.usage import usage_report
 from runtime.identity import new_id
 

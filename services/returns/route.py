@@ -228,12 +228,7 @@ def _new(question: Question, decided_by: str, command_id: str, now: datetime) ->
 
 
 async def _candidates(
-    session: AsyncSession,
-    book: PriceBook,
-    question: Question,
-    rates: OwnRates,
-    left: BudgetLeft | None,
-    now: datetime,
+    session: AsyncSession, book: PriceBook, question: Question, rates: OwnRates, left: BudgetLeft | None, now: datetime
 ) -> list[Candidate]:
     org_id, kind = question.org_id, question.task_kind
     names = list(dict.fromkeys(question.candidates))

@@ -18,8 +18,7 @@ from models.marketplace.agent import Agent
 from models.returns.trial import Trial
 from repositories.common.command import lock_command, made_by, refuse_other
 from repositories.credits import spend_control as controls
-from repositories.returns import allocation as allocations
-from repositories.returns import trial as trials
+from repositories.returns import allocation as allocations, trial as trials
 from repositories.tenants import audit
 from runtime.identity import new_id
 from services.credits import spend_control

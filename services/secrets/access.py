@@ -110,11 +110,7 @@ async def verify(session: AsyncSession) -> Verified:
     if await rows.is_ahead(session, place):
         problems.append(_AHEAD.format(number))
     return Verified(
-        seals=number,
-        entries=entries,
-        unsealed=await rows.unsealed(session, place),
-        hash=before,
-        problems=problems,
+        seals=number, entries=entries, unsealed=await rows.unsealed(session, place), hash=before, problems=problems
     )
 
 

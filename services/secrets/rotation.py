@@ -16,8 +16,7 @@ from models.secrets.secret import Secret
 from providers.secrets.base import Place, Stored
 from providers.secrets.registry import Secrets
 from repositories.messages import alert
-from repositories.secrets import rotation as rotations
-from repositories.secrets import secret as secrets
+from repositories.secrets import rotation as rotations, secret as secrets
 from repositories.tenants import api_key, audit
 from runtime.database import Database
 from services.secrets import secret as service

@@ -25,8 +25,7 @@ from ledger.spends import Changed, NewSpend, Spender
 from models.credits.spend import Spend
 from models.secrets.secret_use import SecretUse
 from repositories.books.spend_rate import in_force, rate_of
-from repositories.credits import lot_price
-from repositories.credits import spend as spends
+from repositories.credits import lot_price, spend as spends
 from repositories.secrets import secret_use as uses
 from repositories.tenants import organization
 from repositories.usage import usage_paid

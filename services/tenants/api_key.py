@@ -17,10 +17,7 @@ from repositories.credits import spend_control as controls
 from repositories.escrow import signatory as signatories
 from repositories.marketplace import agent as agents
 from repositories.messages import alert
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key as keys, audit, organization as organizations, session as sessions
 from services.billing import entitlement as entitlements
 
 

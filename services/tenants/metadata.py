@@ -12,8 +12,7 @@ from domain.messages.events import Event
 from domain.tenants.metadata import Precondition, merged
 from models.tenants.metadata import ObjectMetadata
 from repositories.messages import event
-from repositories.tenants import audit
-from repositories.tenants import metadata as written
+from repositories.tenants import audit, metadata as written
 
 
 class Versioned(Protocol):
@@ -28,7 +27,6 @@ class Change:
 
     Attributes:
         noun: of the object, as its events and its entries in the audit trail are called.
-        object_id: the object.
         org_id: whose external_id and metadata are changed.
         expected: for which versions the change was made.
         written: `external_id` and `metadata`, those that are named.

@@ -19,13 +19,10 @@ from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from repositories.books import debt
 from repositories.marketplace import marketplace
-from repositories.messages import alert, event
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import alert, event, webhook_endpoint as endpoints
 from repositories.payouts import summary as summaries
 from repositories.secrets import secret as secrets
-from repositories.tenants import api_key, audit, metadata
-from repositories.tenants import organization as organizations
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key, audit, metadata, organization as organizations, session as sessions
 from runtime.database import Database, driver_connection
 from services.credits import credit_lot
 from services.marketplace import referral

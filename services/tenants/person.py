@@ -18,10 +18,7 @@ from domain.tenants.session import DAY, INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_
 from models.tenants.api_key import ApiKey
 from models.tenants.session import SessionLink
 from repositories.common.command import made_by
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key as keys, audit, organization as organizations, session as sessions
 from runtime.sealing import Sealer
 from services.messages import mail
 from services.tenants.api_key import issue

@@ -15,10 +15,7 @@ from models.tenants.api_key import ApiKey
 from models.tenants.organization import Organization
 from models.tenants.session import Session, SessionLink
 from repositories.marketplace import agent as agents
-from repositories.tenants import api_key as keys
-from repositories.tenants import audit
-from repositories.tenants import organization as organizations
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key as keys, audit, organization as organizations, session as sessions
 from runtime.identity import new_id
 from services.billing.entitlement import seat_limit
 

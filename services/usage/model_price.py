@@ -44,12 +44,7 @@ async def import_prices(session: AsyncSession, found: PriceMap, *, sha256: str) 
             fresh.append(price)
     if fresh:
         await prices.add(
-            session,
-            fresh,
-            version=found.version,
-            sha256=sha256,
-            valid_from=found.valid_from,
-            entries=found.entries,
+            session, fresh, version=found.version, sha256=sha256, valid_from=found.valid_from, entries=found.entries
         )
     changed = sum(price.model in standing for price in fresh)
     return Imported(

@@ -32,8 +32,7 @@ from repositories.books import debt
 from repositories.books.spend_rate import in_force, rate_of
 from repositories.messages import alert
 from repositories.tenants import audit
-from repositories.usage import meter, usage_bill, usage_paid
-from repositories.usage import usage_charge as charges
+from repositories.usage import meter, usage_bill, usage_charge as charges, usage_paid
 from repositories.usage.usage_charge import Due
 from repositories.usage.usage_paid import Lots
 from runtime.database import driver_connection
@@ -96,13 +95,7 @@ class _Charging:
 
 
 async def charge_due(
-    session: AsyncSession,
-    org_id: str,
-    *,
-    due_before: datetime,
-    at: datetime,
-    rules: CostRules,
-    limit: int,
+    session: AsyncSession, org_id: str, *, due_before: datetime, at: datetime, rules: CostRules, limit: int
 ) -> Charged:
     """Charge the due usage events of an organization.
 

@@ -59,7 +59,6 @@ class Judged:
     """The result of validating an event.
 
     Attributes:
-        event: the event.
         digest: identifies it.
         readings: the quantities that meters have read.
         charging: the meters that charge for it in credits.
@@ -333,11 +332,7 @@ def _scope(
         raise InvalidEvent("There is no such agent.", extra={"field": "data.agent_id"})
     key = context.delivery.key or SpendingKey(key_id="")
     is_foreign = agent is not None and agent.org_id != context.delivery.org_id and key.agent_id is None
-    named = Named(
-        agent_id=None if is_foreign else agent_id,
-        department_id=department_id,
-        project_id=project_id,
-    )
+    named = Named(agent_id=None if is_foreign else agent_id, department_id=department_id, project_id=project_id)
     try:
         scope = scope_of(key, named, context.known)
     except Invalid as refusal:

@@ -15,12 +15,7 @@ _EVER = date.max
 
 
 async def unbilled_usage(
-    session: AsyncSession,
-    org_id: str,
-    currency: str,
-    places: Collection[tuple[date, str]] = (),
-    *,
-    markup_e6: int = 0,
+    session: AsyncSession, org_id: str, currency: str, places: Collection[tuple[date, str]] = (), *, markup_e6: int = 0
 ) -> Unbilled:
     """Return the total of all months, and the quantities that meters have counted so far.
 

@@ -35,8 +35,7 @@ from repositories.messages import alert_built_in, alert_figure, alert_rule, noti
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.insight.metrics import ask
-from services.messages import agent_roi, alert_evaluation
-from services.messages import alert_rule as service
+from services.messages import agent_roi, alert_evaluation, alert_rule as service
 from services.messages.alert_rule import Wanted
 from services.returns import roi
 from tests.conftest import DatabaseUrls

@@ -35,9 +35,7 @@ from providers.cards.base import (
 )
 from providers.payments.base import ProviderNotFound
 from repositories.books import clearing
-from repositories.cards import card as cards
-from repositories.cards import card_authorization as authorizations
-from repositories.cards import card_transaction as transactions
+from repositories.cards import card as cards, card_authorization as authorizations, card_transaction as transactions
 from repositories.messages.alert import resolve_one
 from runtime.database import Database, driver_connection
 from services.cards import card_authorization, card_transaction

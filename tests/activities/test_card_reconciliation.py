@@ -18,8 +18,7 @@ from providers.cards.base import (
 )
 from providers.payments.base import ProviderNotFound
 from repositories.books import clearing
-from repositories.cards import card_authorization as authorizations
-from repositories.cards import card_transaction as transactions
+from repositories.cards import card_authorization as authorizations, card_transaction as transactions
 from runtime.database import Database
 from runtime.identity import new_id
 from services.cards import card_authorization

@@ -19,12 +19,10 @@ from domain.escrow.state import Outcome
 from ledger.gateway import Ledger, Posting
 from ledger.rates import GRANTED, set_rate
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Spender
-from ledger.spends import Outcome as Spent
+from ledger.spends import NewSpend, Outcome as Spent, Spender
 from models.credits.spend_control import SpendControl
 from repositories.common.listing import Position, Wanted
-from repositories.credits import spend
-from repositories.credits import spend_control as controls
+from repositories.credits import spend, spend_control as controls
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.conftest import DatabaseUrls

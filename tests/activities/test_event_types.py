@@ -25,8 +25,7 @@ from activities.payouts.payout import PayoutActivities
 from contracts.escrow.expiry import ExpireContracts
 from contracts.insight.report import MakeReport
 from contracts.payouts.payout import RecordPayout
-from domain.billing.subscription.state import Outcome as SubscriptionOutcome
-from domain.billing.subscription.state import SubscriptionStatus
+from domain.billing.subscription.state import Outcome as SubscriptionOutcome, SubscriptionStatus
 from domain.budgets.purchase_order import PurchaseOrderStatus
 from domain.budgets.purchase_rules import PurchaseRules
 from domain.common.access import Actor, Role
@@ -36,18 +35,15 @@ from domain.common.ids import uuid_id
 from domain.common.state_hash import state_hash
 from domain.credits.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind
 from domain.escrow import commands as escrow_rules
-from domain.escrow.state import EscrowStatus
-from domain.escrow.state import Outcome as EscrowOutcome
+from domain.escrow.state import EscrowStatus, Outcome as EscrowOutcome
 from domain.insight.report import Definition
 from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.events.escrow import STEPS
 from domain.messages.events.rows import CHANGEABLE
 from domain.messages.webhook.endpoint import Ordering
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind, Decline, DisputeStatus
-from domain.payments.payment.state import Dispute, PaymentStatus, Refund, RefundState
-from domain.payments.payment.state import Outcome as PaymentOutcome
-from domain.payouts.payout.state import Outcome as PayoutOutcome
-from domain.payouts.payout.state import PayoutStatus
+from domain.payments.payment.state import Dispute, Outcome as PaymentOutcome, PaymentStatus, Refund, RefundState
+from domain.payouts.payout.state import Outcome as PayoutOutcome, PayoutStatus
 from domain.tenants.metadata import Precondition
 from ledger.gateway import Ledger
 from ledger.spending import Spending
@@ -63,8 +59,7 @@ from services.credits import credit_lot, spend_control
 from services.marketplace import agent as agents
 from services.messages import webhook_endpoint as webhook_endpoints
 from services.tenants import organization as organizations
-from services.tenants.metadata import Change
-from services.tenants.metadata import change as change_object
+from services.tenants.metadata import Change, change as change_object
 from tests.activities.recording import record
 from tests.activities.test_purchase_books import Sold, sold
 from tests.api.paying import Written

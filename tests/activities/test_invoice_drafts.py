@@ -16,8 +16,7 @@ from domain.billing.tax.treatment import Treatment
 from domain.common.errors import IdempotencyConflict, TaxUnavailable, WrongInvoiceState
 from models.billing.invoice import InvoiceRow
 from models.messages.alert import Alert
-from repositories.billing import invoice as invoices
-from repositories.billing import invoice_line
+from repositories.billing import invoice as invoices, invoice_line
 from runtime.database import Database
 from services.billing import credit_note, invoice, invoice_end
 from services.billing.outside_tax import TaxAnswer, taxed

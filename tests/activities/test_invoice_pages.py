@@ -38,8 +38,7 @@ from providers.documents.maker import DocumentMaker, Files
 from providers.documents.typst import WrongTemplate
 from providers.payments.base import ProviderRefused
 from providers.tax.service import TaxQuestion
-from repositories.billing import billing_terms
-from repositories.billing import invoice_collection as collections
+from repositories.billing import billing_terms, invoice_collection as collections
 from repositories.credits.spend_day import roll_up
 from repositories.tenants import organization as organizations
 from repositories.usage.model_price import PriceBook

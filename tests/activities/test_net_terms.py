@@ -21,8 +21,7 @@ from models.billing.subscription import SubscriptionBill
 from models.credits.credit_lot import CreditLot
 from models.messages.mail import QueuedMail
 from models.payments.payment import PaymentRow
-from repositories.billing import invoice_collection as collections
-from repositories.billing import subscription_bill
+from repositories.billing import invoice_collection as collections, subscription_bill
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice_end

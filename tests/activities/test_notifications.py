@@ -25,8 +25,7 @@ from models.messages.alert import Alert
 from models.messages.alert_rule import AlertRule
 from models.messages.notification import NotificationRow
 from models.tenants.api_key import ApiKey
-from repositories.messages import alert, event
-from repositories.messages import notification as notifications
+from repositories.messages import alert, event, notification as notifications
 from repositories.tenants import audit, contact
 from runtime.database import Database
 from runtime.identity import new_id

@@ -23,8 +23,7 @@ from providers.payouts.base import AccountSnapshot
 from repositories.payouts import payable, payout_schedule
 from runtime.database import Database
 from runtime.identity import new_id
-from services.payouts import payout as payouts
-from services.payouts import payout_schedule as service
+from services.payouts import payout as payouts, payout_schedule as service
 from tests.activities.test_recovery import ONE, World
 from tests.api.paying import NOW
 from tests.conftest import DatabaseUrls

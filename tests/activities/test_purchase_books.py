@@ -42,8 +42,7 @@ from repositories.returns import revenue_event, roi
 from repositories.usage import usage_report
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.marketplace import marketplace as selling
-from services.marketplace import marketplace_renewal
+from services.marketplace import marketplace as selling, marketplace_renewal
 from services.payments.purposes.base import Alone
 from services.payments.purposes.purchase import PurchaseBooks
 from services.payouts.payable import shares_of

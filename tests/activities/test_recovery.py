@@ -44,24 +44,24 @@ from models.tenants.organization import Organization
 from providers.payments.base import ProviderRefused
 from repositories.books import debt
 from repositories.payments import provider_event
-from repositories.payouts import payout as payouts
-from repositories.payouts import statement as statements
-from repositories.payouts import transfer_reversal
+from repositories.payouts import payout as payouts, statement as statements, transfer_reversal
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.books.debt import settle_debt
 from services.marketplace import marketplace as selling
-from services.payouts import earnings, statement
-from services.payouts import payout as service
-from services.payouts import recovery as recovering
-from services.payouts import transfer_reversal as reversing
+from services.payouts import (
+    earnings,
+    payout as service,
+    recovery as recovering,
+    statement,
+    transfer_reversal as reversing,
+)
 from services.payouts.payable import shares_of
 from tests.activities.test_disputed_credits import pay_rest
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support import mirrored_bills
-from tests.support.documents import SELLER
-from tests.support.documents import selling as selling_by
+from tests.support.documents import SELLER, selling as selling_by
 from tests.support.payouts import FakePayouts
 from tests.support.purchases import buy
 

@@ -25,8 +25,7 @@ from repositories.credits.spend_place import first_id
 from repositories.insight import report as reports
 from runtime.database import Database
 from runtime.identity import new_id
-from services.insight import report as service
-from services.insight import report_run
+from services.insight import report as service, report_run
 from services.insight.metrics import ask
 from services.insight.report import Wanted
 from tests.conftest import DatabaseUrls

@@ -18,9 +18,7 @@ from providers.secrets.base import BackendUnavailable, Place, Stored
 from providers.secrets.rotators.base import Job, Manual
 from repositories.secrets import secret as rows
 from runtime.database import Database
-from services.secrets import rotation as service
-from services.secrets import rotation_plan
-from services.secrets import secret as store
+from services.secrets import rotation as service, rotation_plan, secret as store
 from services.secrets.secret import Wanted
 from tests.support.looking import again
 from tests.support.receivers import receiving

@@ -14,11 +14,9 @@ from domain.billing.subscription.converge import converge
 from domain.billing.subscription.state import Outcome, Subscription, numbered
 from domain.billing.subscription.terms import terms_of
 from domain.common import accounts
-from domain.payments.payment.converge import Observation
-from domain.payments.payment.converge import converge as converge_payment
+from domain.payments.payment.converge import Observation, converge as converge_payment
 from domain.payments.payment.purposes.invoice import invoice_paid
-from domain.payments.payment.state import Outcome as PaymentOutcome
-from domain.payments.payment.state import Payment, PaymentStatus
+from domain.payments.payment.state import Outcome as PaymentOutcome, Payment, PaymentStatus
 from ledger.gateway import Ledger
 from models.billing.invoice import InvoiceRow
 from models.payments.payment import PaymentRow

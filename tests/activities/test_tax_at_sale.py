@@ -15,8 +15,7 @@ from domain.common import accounts
 from domain.common.accounts import Account
 from domain.common.credits import CreditPrice
 from domain.common.errors import ApprovalRequired, Invalid, TaxRefused, TaxUnavailable
-from domain.common.money import CREDIT as ASSET
-from domain.common.money import amounts_from
+from domain.common.money import CREDIT as ASSET, amounts_from
 from domain.credits.lots import LotSource, LotTerms
 from domain.payments.payment.options import Options
 from domain.payments.payment.purposes.credits import credits_bought
@@ -32,13 +31,11 @@ from repositories.billing import credit_note
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.settings import Settings
-from services.billing import billing_profile, invoice_end
-from services.billing import credit_note as credit_notes
+from services.billing import billing_profile, credit_note as credit_notes, invoice_end
 from services.billing.document import of_tax_receipt
 from services.credits.credit_lot import ByHand
 from services.payments.payment_terms import TermsMaker
-from tests.api.paying import NOW as PAID
-from tests.api.paying import Written
+from tests.api.paying import NOW as PAID, Written
 from tests.conftest import DatabaseUrls
 from tests.support.billing import (
     CREDIT,

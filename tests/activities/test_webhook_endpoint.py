@@ -27,8 +27,7 @@ from domain.messages.webhook.endpoint import FULL_ALERT
 from models.messages.alert import Alert
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import Outgoing, WebhookSender
-from repositories.messages import event
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import event, webhook_endpoint as endpoints
 from runtime.database import Database
 from runtime.identity import new_id
 from services.messages import webhook_endpoint as service

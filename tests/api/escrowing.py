@@ -9,8 +9,7 @@ from domain.common.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome
 from domain.reputation.policy import EvidencePolicy
-from repositories.escrow import contract as contracts
-from repositories.escrow import escrow as escrows
+from repositories.escrow import contract as contracts, escrow as escrows
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key

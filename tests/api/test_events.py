@@ -12,8 +12,7 @@ from api.pagination import encode_cursor
 from domain.common.money import SCALES, format_amount
 from domain.messages.events import Event
 from domain.messages.events.catalogue import CATALOGUE
-from repositories.messages import alert as alerts
-from repositories.messages import event as events
+from repositories.messages import alert as alerts, event as events
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key, refused

@@ -12,8 +12,7 @@ from api.deps import Deps
 from domain.common.access import Role
 from models.common.idempotency import IdempotencyKey
 from models.tenants.api_key import ApiKey
-from repositories.tenants import api_key as keys
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key as keys, session as sessions
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import contract_between
 from tests.support.locks import somebody_waits

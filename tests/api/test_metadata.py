@@ -18,8 +18,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused
 from tests.api.escrowing import escrow_between
-from tests.api.paying import Written as Kept
-from tests.api.paying import intents
+from tests.api.paying import Written as Kept, intents
 from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
 

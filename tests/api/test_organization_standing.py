@@ -26,8 +26,7 @@ from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome
 from models.messages.webhook_endpoint import WebhookEndpointEventRow
-from repositories.messages import alert
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import alert, webhook_endpoint as endpoints
 from repositories.tenants import organization as organizations
 from runtime import reach
 from runtime.database import Database, driver_connection
@@ -40,8 +39,7 @@ from services.payouts.payout import request as request_payout
 from services.tenants import organization as service
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, contract_between, escrow_between, funded_escrow, state
-from tests.api.invoicing import body as invoiced
-from tests.api.invoicing import issue
+from tests.api.invoicing import body as invoiced, issue
 from tests.api.paying import Written as Kept
 from tests.api.test_subscriptions import on as subscribed
 from tests.support.locks import somebody_waits

@@ -25,14 +25,11 @@ from domain.reputation.levels import Level
 from ledger.gateway import Ledger
 from models.payments.payment import PaymentBalanceTransaction
 from models.tenants.api_key import ApiKey
-from repositories.payouts import payout as payouts
-from repositories.payouts import statement as statements
+from repositories.payouts import payout as payouts, statement as statements
 from runtime.database import Database, driver_connection
-from services.payouts import payout as payout_service
-from services.payouts import statement
+from services.payouts import payout as payout_service, statement
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
-from tests.api.test_creators import OTHER_BANK, Bureau
-from tests.api.test_creators import bureau as bureau
+from tests.api.test_creators import OTHER_BANK, Bureau, bureau as bureau
 from tests.api.test_earnings import earn
 from tests.api.test_reputation_levels import rank, without_levels
 from tests.conftest import DatabaseUrls

@@ -30,10 +30,7 @@ from tests.api.escrowing import escrow_between, funded_escrow
 from tests.api.paying import Written
 from tests.api.spending import grant, reserve, use
 from tests.api.test_accounting import add_up as add_up_books
-from tests.api.test_payouts import bureau as bureau
-from tests.api.test_payouts import earned, pay_out
-from tests.api.test_payouts import payer as payer
-from tests.api.test_payouts import studio as studio
+from tests.api.test_payouts import bureau as bureau, earned, pay_out, payer as payer, studio as studio
 from tests.api.test_spend_days import add_up as add_up_spends
 from tests.api.test_subscriptions import TEAM_OF_FIVE, on
 from tests.conftest import DatabaseUrls

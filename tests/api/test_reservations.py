@@ -11,8 +11,7 @@ from contracts.common.batch import BatchPage
 from domain.common.ids import uuid_id
 from ledger.spending import Spending
 from ledger.spends import NewSpend
-from repositories.credits import lot
-from repositories.credits import spend as spends
+from repositories.credits import lot, spend as spends
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import balance, grant, limit, reserve

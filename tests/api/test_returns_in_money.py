@@ -15,8 +15,7 @@ from services.books import exchange_rate
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.escrowing import escrow_between, state, write
 from tests.api.test_creators import bureau as bureau
-from tests.api.test_payouts import pay_out, payable
-from tests.api.test_payouts import studio as studio
+from tests.api.test_payouts import pay_out, payable, studio as studio
 from tests.conftest import DatabaseUrls
 from tests.support.proving import prove
 from tests.support.returns import buys

@@ -25,8 +25,7 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
 from providers.judged import Receivers
 from repositories.credits import spend
-from repositories.secrets import grant as grants
-from repositories.secrets import secret_use
+from repositories.secrets import grant as grants, secret_use
 from repositories.usage.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

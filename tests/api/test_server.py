@@ -13,8 +13,7 @@ import uvicorn
 
 from api.app import create_app, create_private_app
 from dev.stack.temporal import free_port
-from server import serve as serve_both
-from server import serving
+from server import serve as serve_both, serving
 from tests.api.conftest import Caller, Tenant, good, new_key, settings_for
 from tests.conftest import DatabaseUrls
 

@@ -21,9 +21,7 @@ from domain.messages.events.catalogue import CATALOGUE
 from domain.messages.webhook.delivery import Answer, DeliveryStatus, Next
 from domain.messages.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering, SecretMissing
 from providers.judged import Receivers
-from repositories.messages import alert, event
-from repositories.messages import webhook_delivery as deliveries
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import alert, event, webhook_delivery as deliveries, webhook_endpoint as endpoints
 from repositories.messages.webhook_delivery import Tried
 from runtime.database import Database
 from runtime.identity import new_id

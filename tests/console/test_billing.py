@@ -9,8 +9,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from console.billing import change as changing
-from console.billing import plans, view
+from console.billing import change as changing, plans, view
 from console.format import Prefs
 from console.forms import blank
 from console.gateway import Answer

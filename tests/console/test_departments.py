@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from console.forms import COMMAND
-from console.forms import new_key as command_key
+from console.forms import COMMAND, new_key as command_key
 from tests.api.conftest import Tenant, good, new_key
 from tests.console.conftest import Visitor
 

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 from babel import Locale
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from console import format as f
 from console.choices import zone_named

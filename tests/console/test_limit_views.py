@@ -5,17 +5,14 @@ from typing import Any
 
 import pytest
 
-from console.alert import kinds
-from console.alert import view as alerts
+from console.alert import kinds, view as alerts
 from console.format import Prefs
 from console.forms import Form, blank
 from console.gateway import Answer, Problem
 from console.lists import Asked, Found
 from console.mentions import Naming
-from console.spend_control import terms
-from console.spend_control import view as limits
-from console.usage import log
-from console.usage import view as usage
+from console.spend_control import terms, view as limits
+from console.usage import log, view as usage
 from console.webhook_endpoint import view as endpoints
 from domain.messages.alert.kinds import KINDS
 from domain.messages.alert.rules import BUILT_IN

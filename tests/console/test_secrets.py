@@ -11,8 +11,7 @@ from fastapi import FastAPI
 
 from console.forms import COMMAND, blank, new_key
 from console.secret import view
-from tests.api.conftest import Tenant, good, refused
-from tests.api.conftest import new_key as key
+from tests.api.conftest import Tenant, good, new_key as key, refused
 from tests.conftest import DatabaseUrls
 from tests.console import limiting
 from tests.console.answering import said

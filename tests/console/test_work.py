@@ -8,8 +8,7 @@ import pytest
 
 from console.agent.view import price_of
 from console.earnings import conversion
-from console.earnings.view import page as earnings_page
-from console.earnings.view import paying_out
+from console.earnings.view import page as earnings_page, paying_out
 from console.format import MINUS, Prefs
 from console.forms import Shown
 from console.gateway import Answer, Problem

@@ -2,8 +2,7 @@
 
 import re
 
-from domain.budgets.budget import Calendar as Zone
-from domain.budgets.budget import Pools, Terms, window_states
+from domain.budgets.budget import Calendar as Zone, Pools, Terms, window_states
 from domain.budgets.prompt import PLACEHOLDERS, Figures, Left, render
 from domain.common.calendar import BEGINNING, Window
 from domain.credits.spend.control import Allowance, Limit, Pool

@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing.plan import Interval, plans_from
 from domain.budgets.policy import FreeFirst, FreeOption, MethodKind, Policy

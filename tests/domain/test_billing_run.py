@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing.billing_run.collect import MOST_PREPAID, OneOff, Prepaid, Usage, collect
 from domain.billing.billing_run.period import next_month, parse_month, period_at, period_of, ready_at

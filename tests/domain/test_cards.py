@@ -1,8 +1,7 @@
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.cards.card import issues_to
 from domain.cards.card_authorization import Part, capture, refund

@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from domain.common import accounts

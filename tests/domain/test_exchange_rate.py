@@ -6,8 +6,7 @@ from fractions import Fraction
 from math import ceil
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid

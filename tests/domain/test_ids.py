@@ -1,8 +1,7 @@
 from uuid import RFC_4122, UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common import ids
 from tests.support.cases import for_each

@@ -3,8 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing.invoice.arithmetic import sums_of
 from domain.billing.invoice.lines import Discount, InvoiceLine, check_discounts

@@ -4,8 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing.invoice.arithmetic import sums_of
 from domain.billing.invoice.lines import InvoiceLine

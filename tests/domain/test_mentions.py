@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.mail import Written
 from domain.messages.mentions import MAX_NAME, ids_in, pieces, plain_units, written_for

@@ -1,8 +1,7 @@
 """Which ids and metadata are kept, and what is there after changes."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.errors import Invalid
 from domain.tenants.metadata import (

@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from domain.common.agenda import Wait
 from domain.payments.payment.agenda import LONGEST_LOOKUP, POLL, STAYS_OPEN, News, Step, after, agenda, due, hold_until

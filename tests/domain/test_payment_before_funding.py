@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from domain.payments.payment import refunds
 from domain.payments.payment.booking import debt, entitlement_account, wallet

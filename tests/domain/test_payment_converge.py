@@ -5,8 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from domain.billing.tax.rates import TaxCategory
 from domain.billing.tax.sale import SaleTax

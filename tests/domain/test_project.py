@@ -2,8 +2,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing import project
 from domain.billing.plan import DEFAULTS, Plan, plans_from

@@ -1,8 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.budgets.policy import CryptoPreferences, MethodKind, Policy
 from domain.budgets.prompt import (

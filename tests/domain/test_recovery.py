@@ -1,8 +1,7 @@
 """What nobody has paid for of a payment that was lost: credits are worth what was paid for them."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.payouts.recovery import Loss, Priced, shortfall, still_lost
 

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.credits import credit_price
 from domain.marketplace.referral import GRACE, TERM, WAITS, Decision, Rewards, Seen, decide

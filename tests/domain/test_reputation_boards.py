@@ -1,7 +1,6 @@
 """Bands of leaderboards, and places among peers."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.reputation.boards import FEWEST_PEERS, MINIMUMS, STEPS, Period, band, bands, place, step
 from domain.reputation.evidence import ONE_E6

@@ -1,8 +1,7 @@
 """What facts say of an agent, and how response times add up."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from domain.common.errors import Invalid
 from domain.reputation.evidence import ONE_E6, Dimension

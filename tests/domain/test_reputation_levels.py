@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from contracts.escrow.escrow import Declined
 from domain.common.errors import AboveLimit, ExposureLimit, Invalid

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.access import NOT_BY_LINK, PERMISSIONS, PLATFORM_ROLES, Actor, Permission, Role, permit
 from domain.common.errors import Forbidden, Invalid

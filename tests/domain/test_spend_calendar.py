@@ -2,8 +2,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.calendar import BEGINNING, FOREVER, Window, window_end, window_start, zone_of
 from domain.common.errors import Invalid

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.text import escaped, unseen_in_name, unseen_in_text
 from tests.support.cases import for_each

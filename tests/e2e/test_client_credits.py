@@ -14,8 +14,7 @@ import pytest
 
 from dev.stack.running import Running
 from runtime.database import Database
-from tests.e2e.conftest import World as Stack
-from tests.e2e.conftest import good
+from tests.e2e.conftest import World as Stack, good
 from tests.sdk import test_contract, test_lost_answers
 from tests.sdk.conftest import EXPIRE, LEFT, without_pauses
 from tests.sdk.world import Wire, World

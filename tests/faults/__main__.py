@@ -15,35 +15,21 @@ from pathlib import Path
 from dev.stack.process import StackError
 from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings
-from tests.faults.cards import CardSetup, run_cards
-from tests.faults.cards import described as described_cards
-from tests.faults.collecting import CollectingSetup, run_collecting
-from tests.faults.collecting import described as described_collecting
-from tests.faults.invoices import InvoiceSetup, run_invoices
-from tests.faults.invoices import described as described_invoices
-from tests.faults.nights import NightSetup, run_nights
-from tests.faults.nights import described as described_nights
-from tests.faults.notifications import NotificationSetup, run_notifications
-from tests.faults.notifications import described as described_notifications
-from tests.faults.payments import PaymentSetup, run_payments
-from tests.faults.payments import described as described_payments
-from tests.faults.payouts import PayoutSetup, run_payouts
-from tests.faults.payouts import described as described_payouts
-from tests.faults.purchase_orders import PurchaseOrderSetup, run_purchase_orders
-from tests.faults.purchase_orders import described as described_purchase_orders
-from tests.faults.purchases import PurchaseSetup, run_purchases
-from tests.faults.purchases import described as described_purchases
-from tests.faults.rotations import RotationSetup, run_rotations
-from tests.faults.rotations import described as described_rotations
+from tests.faults.cards import CardSetup, described as described_cards, run_cards
+from tests.faults.collecting import CollectingSetup, described as described_collecting, run_collecting
+from tests.faults.invoices import InvoiceSetup, described as described_invoices, run_invoices
+from tests.faults.nights import NightSetup, described as described_nights, run_nights
+from tests.faults.notifications import NotificationSetup, described as described_notifications, run_notifications
+from tests.faults.payments import PaymentSetup, described as described_payments, run_payments
+from tests.faults.payouts import PayoutSetup, described as described_payouts, run_payouts
+from tests.faults.purchase_orders import PurchaseOrderSetup, described as described_purchase_orders, run_purchase_orders
+from tests.faults.purchases import PurchaseSetup, described as described_purchases, run_purchases
+from tests.faults.rotations import RotationSetup, described as described_rotations, run_rotations
 from tests.faults.run import Say, Setup, described, report, run, running
-from tests.faults.spends import SpendSetup, run_spends
-from tests.faults.spends import described as described_spends
-from tests.faults.subscriptions import SubscriptionSetup, run_subscriptions
-from tests.faults.subscriptions import described as described_subscriptions
-from tests.faults.sync import SyncSetup, run_sync
-from tests.faults.sync import described as described_sync
-from tests.faults.webhooks import PATIENCE, WebhookSetup, run_webhooks
-from tests.faults.webhooks import described as described_webhooks
+from tests.faults.spends import SpendSetup, described as described_spends, run_spends
+from tests.faults.subscriptions import SubscriptionSetup, described as described_subscriptions, run_subscriptions
+from tests.faults.sync import SyncSetup, described as described_sync, run_sync
+from tests.faults.webhooks import PATIENCE, WebhookSetup, described as described_webhooks, run_webhooks
 from tests.support.bonus import NO_BONUS
 
 #: A run whose setup is given.

@@ -15,13 +15,11 @@ from tests.faults.clients import Journal
 from tests.faults.collecting import CollectingSetup, run_collecting
 from tests.faults.invoices import InvoiceSetup, run_invoices
 from tests.faults.killer import Killer, draw_kills
-from tests.faults.payment_plans import SEQUELS, draw_payments
-from tests.faults.payment_plans import STORIES as PAID_STORIES
+from tests.faults.payment_plans import SEQUELS, STORIES as PAID_STORIES, draw_payments
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payouts import PayoutSetup, run_payouts
 from tests.faults.plans import STORIES, amount, draw
-from tests.faults.purchase_order_plans import STORIES as ORDER_STORIES
-from tests.faults.purchase_order_plans import draw_orders
+from tests.faults.purchase_order_plans import STORIES as ORDER_STORIES, draw_orders
 from tests.faults.purchase_orders import PurchaseOrderSetup, run_purchase_orders
 from tests.faults.purchases import PurchaseSetup, run_purchases
 from tests.faults.rotations import RotationSetup, run_rotations

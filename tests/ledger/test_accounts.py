@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common import accounts
 from domain.common.accounts import Account, AccountKind, debit_credit, normal_balance

@@ -16,8 +16,7 @@ from domain.common.calendar import Window
 from domain.common.errors import Conflict
 from domain.credits.spend.control import ControlKind, NewControl, Pool, SubjectKind
 from ledger.purchases import Purchases
-from ledger.spends import NewSpend, Outcome, Spender
-from ledger.spends import Pool as Drawn
+from ledger.spends import NewSpend, Outcome, Pool as Drawn, Spender
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, fresh
 from tests.support.machines import OverBooks, run_machine

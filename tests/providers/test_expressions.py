@@ -1,8 +1,7 @@
 """Expressions of pricing rules: what they may be made of, what is refused and where, and that they end."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from domain.common.errors import Invalid
 from domain.marketplace.pricing.expression import MAX_BYTES, MAX_STEPS, PROBES, VARIABLES, check, compiled

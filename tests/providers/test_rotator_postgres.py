@@ -12,8 +12,7 @@ import asyncpg
 import pytest
 
 from dev.sandbox.paypal.certificates import make_chain
-from dev.stack.postgres import Postgres as Cluster
-from dev.stack.postgres import running_postgres
+from dev.stack.postgres import Postgres as Cluster, running_postgres
 from domain.common.errors import Unavailable
 from domain.secrets.rotation import RotationFailed, TargetRefused
 from providers.judged import Receivers

@@ -8,8 +8,7 @@ from contextlib import suppress
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from domain.secrets.secret_use.placing import SHORTEST, Part, Placement, placed
 from domain.secrets.secret_use.request import read_request

@@ -20,6 +20,7 @@ from tests.support.receivers import (
     PUBLIC,
     Detour,
     Received,
+    Reply as Answering,
     answers,
     babbles,
     drips,
@@ -30,7 +31,6 @@ from tests.support.receivers import (
     receiving,
     serving,
 )
-from tests.support.receivers import Reply as Answering
 from tests.support.spellings import hidden_in, spellings
 
 SECRET = "sk-live_4eC39/Hqly+WDarjtT1zdp7dc"

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 import wallycore
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from providers.secrets import wallets
 from providers.secrets.base import Place, Stored, Unopened

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 import stripe
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.money import SCALES
 from domain.payments.payment.snapshot import (

@@ -31,9 +31,7 @@ from domain.payments.payment.terms import PurposeKind
 from domain.payments.topup import packages_from
 from repositories.credits import lot_price
 from repositories.credits.spend_place import first_id
-from repositories.insight import advice as store
-from repositories.insight import outside
-from repositories.insight import peers as figures
+from repositories.insight import advice as store, outside, peers as figures
 from repositories.insight.advice import Month
 from runtime.database import Database
 from runtime.identity import new_id

@@ -18,8 +18,7 @@ from models.secrets.access import SecretAccess
 from models.secrets.grant import SecretGrantDay
 from models.secrets.secret import Secret
 from providers.secrets.base import Place
-from repositories.secrets import grant as grants
-from repositories.secrets import secret as secrets
+from repositories.secrets import grant as grants, secret as secrets
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.secrets import secret

@@ -15,8 +15,7 @@ from domain.common.errors import IdempotencyConflict
 from domain.payments.payment.state import PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
 from models.tenants.organization import Organization
-from repositories.payments import payment as payments
-from repositories.payments import payment_command as intents
+from repositories.payments import payment as payments, payment_command as intents
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import Sealer

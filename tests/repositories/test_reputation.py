@@ -11,8 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from dev.stack.postgres import Postgres
 from domain.reputation.clients import ClientFact, client_increment, standing_e6

@@ -20,8 +20,7 @@ from models.marketplace.agent import Agent
 from repositories.common import listing
 from repositories.common.listing import Found, Position, Wanted
 from repositories.marketplace import agent as agents
-from repositories.reputation import reputation as store
-from repositories.reputation import reputation_nights as nights
+from repositories.reputation import reputation as store, reputation_nights as nights
 from runtime.database import Database, plain_url
 from tests.conftest import new_database
 from tests.support.cases import for_each

@@ -16,10 +16,12 @@ from domain.reputation.conduct import Conduct
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import Says
 from domain.reputation.weights import Stakes
-from repositories.reputation import reputation as store
-from repositories.reputation import reputation_client as clients
-from repositories.reputation import reputation_nights as nights
-from repositories.reputation import reputation_recalls as recalls
+from repositories.reputation import (
+    reputation as store,
+    reputation_client as clients,
+    reputation_nights as nights,
+    reputation_recalls as recalls,
+)
 from repositories.reputation.reputation import About, Fact
 from runtime.database import plain_url
 from tests.conftest import new_database

@@ -32,8 +32,7 @@ from domain.reputation.moves import is_sudden
 from domain.reputation.prior import lowest, opened, priors
 from domain.reputation.score import HALF_E6, Score, overall, overall_e6, rank_e6, stars
 from repositories.reputation import reputation_nights as nights
-from repositories.reputation.reputation import About, Fact, standings
-from repositories.reputation.reputation import take as take_facts
+from repositories.reputation.reputation import About, Fact, standings, take as take_facts
 from runtime.database import Database, plain_url
 from tests.conftest import DatabaseUrls
 from tests.support.looking import again

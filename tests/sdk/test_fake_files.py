@@ -3,8 +3,7 @@
 from typing import Any
 
 import httpx2
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from bursar.testing._lists import page_of
 from domain.common.cells import as_lines, cell

@@ -2,8 +2,7 @@
 
 from itertools import product
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from dev.bench.reputation import BASELINES, PRODUCT, Rating, auc, by_baseline, by_product
 from dev.bench.reputation_attacks import SCORERS, BadMouthing, NoAttack, Product, SybilRing, World

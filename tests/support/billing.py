@@ -18,8 +18,7 @@ from ledger.gateway import Ledger
 from models.billing.billing_profile import TaxRateRow
 from models.billing.invoice import InvoiceRow
 from models.tenants.organization import Organization
-from repositories.billing import billing_profile, billing_terms, tax_rate
-from repositories.billing import invoice as invoices
+from repositories.billing import billing_profile, billing_terms, invoice as invoices, tax_rate
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing import invoice

@@ -18,6 +18,7 @@ from providers.cards.base import (
     AuthorizationSnapshot,
     AuthorizationStatus,
     CardDisputeSnapshot,
+    CardholderSnapshot as Holder,
     CardSnapshot,
     CardStatus,
     CardTransactionKind,
@@ -29,7 +30,6 @@ from providers.cards.base import (
     SpendingControls,
     TransactionSnapshot,
 )
-from providers.cards.base import CardholderSnapshot as Holder
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 

@@ -6,8 +6,7 @@ from contextlib import AsyncExitStack
 from threading import Thread
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, seed, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, seed, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests import lanes

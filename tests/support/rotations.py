@@ -29,8 +29,7 @@ from providers.secrets.base import Place, Stored
 from providers.secrets.registry import Secrets
 from providers.secrets.rotators.base import Job, Manual, Rotator
 from providers.secrets.rotators.http import Http
-from repositories.secrets import rotation as rotations
-from repositories.secrets import secret as rows
+from repositories.secrets import rotation as rotations, secret as rows
 from runtime.database import Database
 from services.secrets import rotation_plan
 from tests.support.receivers import Receiver, answers

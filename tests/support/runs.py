@@ -6,8 +6,7 @@ from contracts.payments.payment import PaymentEvent, RecordPayment
 from domain.common.state_hash import state_hash
 from domain.payments.payment.terms import PaymentTerms
 from repositories.escrow import escrow as escrows
-from repositories.payments import payment as payments
-from repositories.payments import payment_command
+from repositories.payments import payment as payments, payment_command
 from runtime.database import Database
 
 

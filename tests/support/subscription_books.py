@@ -17,8 +17,7 @@ from domain.payments.dunning import DAYS
 from ledger.gateway import Ledger
 from models.tenants.organization import Organization
 from providers.tax.service import TaxService
-from repositories.billing import subscription as subscriptions
-from repositories.billing import subscription_bill
+from repositories.billing import subscription as subscriptions, subscription_bill
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.billing.outside_tax import OutsideTaxes

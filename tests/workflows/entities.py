@@ -56,21 +56,16 @@ from contracts.payments.payment import (
 )
 from contracts.payouts.payout import FundsAvailable, GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import Run, escrow_run, payment_run
-from domain.billing.invoice.collection import FINAL as COLLECTION_FINAL
-from domain.billing.invoice.collection import CollectionStatus
+from domain.billing.invoice.collection import FINAL as COLLECTION_FINAL, CollectionStatus
 from domain.billing.subscription.snapshot import ProviderState
 from domain.billing.subscription.state import SubscriptionStatus
 from domain.escrow import commands as rules
-from domain.escrow.state import FINAL as ESCROW_FINAL
-from domain.escrow.state import EscrowStatus
+from domain.escrow.state import FINAL as ESCROW_FINAL, EscrowStatus
 from domain.messages.webhook.delivery import Answer
-from domain.messages.webhook.endpoint import ENDED as ENDPOINT_ENDED
-from domain.messages.webhook.endpoint import EndpointStatus
+from domain.messages.webhook.endpoint import ENDED as ENDPOINT_ENDED, EndpointStatus
 from domain.payments.payment.state import ENDED_UNPAID, PaymentStatus
-from domain.payouts.payout.state import FINAL as PAYOUT_FINAL
-from domain.payouts.payout.state import PayoutStatus
-from repositories.billing import invoice_collection as collections
-from repositories.billing import subscription as subscriptions
+from domain.payouts.payout.state import FINAL as PAYOUT_FINAL, PayoutStatus
+from repositories.billing import invoice_collection as collections, subscription as subscriptions
 from repositories.escrow import escrow as escrows
 from repositories.messages import webhook_endpoint as webhook_endpoints
 from repositories.payments import payment as payments
@@ -87,10 +82,8 @@ from tests.workflows.invoice_driver import InvoiceDriver, charged_back, collecte
 from tests.workflows.noting import note_endpoint, note_invoice, note_payout, note_subscription
 from tests.workflows.payment_driver import OPERATOR, PaymentDriver, new_payment
 from tests.workflows.payout_driver import PayoutDriver, taken_out
-from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
-from tests.workflows.subscriptions import terms as subscription_terms
-from tests.workflows.webhook_driver import EndpointDriver
-from tests.workflows.webhook_driver import endpoint as webhook_endpoint
+from tests.workflows.subscriptions import PLANS, Subscriber, subscriber, terms as subscription_terms
+from tests.workflows.webhook_driver import EndpointDriver, endpoint as webhook_endpoint
 
 # The escrow -----------------------------------------------------------------------------------------------------------
 

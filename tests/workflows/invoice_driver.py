@@ -18,13 +18,11 @@ from models.billing.invoice import InvoiceRow
 from models.billing.invoice_collection import InvoiceCollectionEventRow
 from models.payments.customer import ProviderCustomer
 from models.tenants.organization import Organization
-from repositories.billing import invoice as invoices
-from repositories.billing import invoice_collection as collections
+from repositories.billing import invoice as invoices, invoice_collection as collections
 from repositories.payments import payment as payments
 from runtime import reach
 from runtime.identity import new_id
-from services.billing import invoice as service
-from services.billing import invoice_collection, invoice_end
+from services.billing import invoice as service, invoice_collection, invoice_end
 from tests.support.looking import again
 from tests.support.payments import Account
 from tests.workflows.conftest import Stage

@@ -36,8 +36,7 @@ from ledger.gateway import Ledger
 from models.messages.alert import Alert
 from models.payments.payment import PaymentEventRow
 from models.tenants.organization import Organization
-from repositories.payments import payment as payments
-from repositories.payments import provider_event
+from repositories.payments import payment as payments, provider_event
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from

@@ -21,8 +21,7 @@ from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from models.messages.alert import Alert
 from models.tenants.organization import Organization
-from repositories.books import discrepancy as discrepancies
-from repositories.books import reconciliation as books
+from repositories.books import discrepancy as discrepancies, reconciliation as books
 from repositories.common.listing import Wanted
 from repositories.payments import payment
 from runtime.database import Database

@@ -26,16 +26,13 @@ from models.billing.billing_run import InvoiceItemRow
 from models.billing.invoice import InvoiceRow
 from models.messages.alert import Alert
 from models.usage.usage import UsageEventRow
-from repositories.billing import billing_run as runs
-from repositories.billing import billing_terms
-from repositories.billing import invoice_collection as collections
+from repositories.billing import billing_run as runs, billing_terms, invoice_collection as collections
 from repositories.billing.invoice_line import lines_of
 from repositories.usage import usage_bill
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import invoicing_on
-from services.billing import billing_run
-from services.billing import invoice as invoices
+from services.billing import billing_run, invoice as invoices
 from services.usage import usage_bill as charging
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at

@@ -14,8 +14,7 @@ from tests.support.chains import ChainsInTest
 from tests.support.histories import replay
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment
-from tests.workflows.payment_driver import refused as refused_with
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment, refused as refused_with
 from tests.workflows.shop import Shop
 from tests.workflows.test_one_payment_under_way import invoice_of, pay
 from tests.workflows.test_payment_commands_away import Asked, authorized, back

@@ -7,8 +7,7 @@ import pytest
 
 from domain.common.errors import WrongInvoiceState
 from domain.payments.payment.state import Fulfilment, Payment, PaymentStatus
-from repositories.billing import credit_note
-from repositories.billing import invoice as invoices
+from repositories.billing import credit_note, invoice as invoices
 from runtime.identity import new_id
 from tests.support.chains import AMOUNTS, ChainsInTest
 from tests.support.invoices import Issued, issued

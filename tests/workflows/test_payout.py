@@ -23,8 +23,7 @@ from providers.payments.base import OutcomeUnknown
 from providers.payouts.base import NewTransfer
 from repositories.common.listing import Wanted
 from repositories.payments import provider_event
-from repositories.payouts import payout as payouts
-from repositories.payouts import payout_schedule
+from repositories.payouts import payout as payouts, payout_schedule
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id

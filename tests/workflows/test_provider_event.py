@@ -12,8 +12,7 @@ from models.messages.alert import Alert
 from models.tenants.audit import AuditEntry
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.payments.stripe.customers import MethodView
-from repositories.payments import customer as customers
-from repositories.payments import provider_event
+from repositories.payments import customer as customers, provider_event
 from runtime.identity import new_id
 from tests.support.histories import replay, replay_and_keep
 from tests.support.inbox import Mailroom

@@ -10,8 +10,7 @@ from contracts.books.reconciliation import BeginReconciliation, ReconciliationSt
 from domain.books.reconciliation import Window
 from domain.payments.payment.snapshot import BalanceTransactionKind
 from models.books.reconciliation import ReconciliationLine
-from repositories.books import clearing
-from repositories.books import reconciliation as books
+from repositories.books import clearing, reconciliation as books
 from tests.support.reconciliation import DAY, NIGHT, NOON, movement
 from tests.workflows.reconciler import Reconciler
 

@@ -24,8 +24,7 @@ from domain.secrets.rotation_plan import OFF
 from repositories.secrets import secret as rows
 from runtime import reach
 from runtime.database import Database
-from services.secrets import rotation as service
-from services.secrets import rotation_plan
+from services.secrets import rotation as service, rotation_plan
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.support.receivers import receiving

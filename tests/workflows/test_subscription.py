@@ -20,8 +20,7 @@ from domain.common.access import Actor, Role
 from domain.common.period import Anchor, Period
 from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.subscriptions.base import Item, SubscriptionDeclined
-from repositories.billing import subscription as subscriptions
-from repositories.billing import subscription_bill
+from repositories.billing import subscription as subscriptions, subscription_bill
 from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from

@@ -20,9 +20,7 @@ from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpoint
 from models.tenants.organization import Organization
 from providers.notify.webhook import Outgoing, SigningKeys
 from repositories.common.listing import Wanted
-from repositories.messages import event
-from repositories.messages import webhook_delivery as deliveries
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import event, webhook_delivery as deliveries, webhook_endpoint as endpoints
 from runtime import reach
 from runtime.identity import new_id
 from services.messages import webhook_endpoint as service

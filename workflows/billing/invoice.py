@@ -151,17 +151,13 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     def _give_up_signalled(self, signal: InvoiceSignal) -> Decision:
         actor, reason = sender(signal).qualified(), reason_of(signal.reason)
         return self._addressed(
-            "give_up",
-            signal,
-            lambda held, _now: rules.given_up(held, self._standing, actor=actor, reason=reason),
+            "give_up", signal, lambda held, _now: rules.given_up(held, self._standing, actor=actor, reason=reason)
         )
 
     def _void_signalled(self, signal: InvoiceSignal) -> Decision:
         actor, reason = sender(signal).qualified(), reason_of(signal.reason)
         return self._addressed(
-            "void",
-            signal,
-            lambda held, _now: rules.voided(held, self._standing, actor=actor, reason=reason),
+            "void", signal, lambda held, _now: rules.voided(held, self._standing, actor=actor, reason=reason)
         )
 
     async def _decided(self, command_id: str, decide: Decision, actor: Actor | None) -> None:

@@ -133,10 +133,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     def _cancelled(self, command: CancelSubscription) -> Decision:
         return lambda held, _now: commands.cancelling(
-            held,
-            command.command_id,
-            at_period_end=command.at_period_end,
-            actor=command.actor.qualified(),
+            held, command.command_id, at_period_end=command.at_period_end, actor=command.actor.qualified()
         )
 
     def _resumed(self, command: ResumeSubscription) -> Decision:

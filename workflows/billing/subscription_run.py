@@ -296,12 +296,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
 
     async def _mark(self, handled: tuple[str, ...]) -> None:
         message = RecordSubscription(
-            subscription=self._state,
-            event=None,
-            actor="workflow",
-            command_id="",
-            at=workflow.now(),
-            handled=handled,
+            subscription=self._state, event=None, actor="workflow", command_id="", at=workflow.now(), handled=handled
         )
         await workflow.execute_local_activity_method(
             SubscriptionActivities.record, message, **local_activity("nothing new at the provider")

@@ -136,9 +136,7 @@ class NightlyReconciliationWorkflow:
     async def run(self) -> NightlyReconciliationResult:
         """Start them all, and wait."""
         planned = await workflow.execute_local_activity_method(
-            ReconciliationActivities.plan,
-            PlanReconciliations(now=workflow.now()),
-            **local_activity("plan the night"),
+            ReconciliationActivities.plan, PlanReconciliations(now=workflow.now()), **local_activity("plan the night")
         )
         nights = (partial(self._reconcile, start, planned.day) for start in planned.runs)
         done = await window(nights, at_once=AT_ONCE)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
-from typing import TypeVar
 
 from contracts.escrow.escrow import (
     ApproveEscrow,
@@ -31,8 +30,6 @@ from domain.common.text import plain_text
 from domain.escrow import commands
 from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
 from workflows.common.signals import check_addressed, sender
-
-Sig = TypeVar("Sig", bound=OperatorSignal)
 
 #: The commands that are noted before a deadline, see `repositories/escrow/escrow_notice.py`.
 _NOTED: Mapping[str, type[EscrowCommand]] = MappingProxyType(

@@ -147,11 +147,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
     ) -> bool:
         following = numbered(event, command_id)
         message = RecordWebhookEndpoint(
-            outcome=following,
-            command_id=command_id,
-            actor=actor,
-            at=workflow.now(),
-            decided_from=self._decided_from(),
+            outcome=following, command_id=command_id, actor=actor, at=workflow.now(), decided_from=self._decided_from()
         )
         before = self._state.status.value
         recorded = await workflow.execute_local_activity_method(

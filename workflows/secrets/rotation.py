@@ -116,9 +116,7 @@ class RotationWorkflow:
         assert seen.until is not None
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._news,
-                timeout=max(seen.until - workflow.now(), timedelta(0)),
-                timeout_summary=seen.why,
+                lambda: self._news, timeout=max(seen.until - workflow.now(), timedelta(0)), timeout_summary=seen.why
             )
 
     async def _take(self, seen: SeenRotation, step: Step) -> None:

@@ -120,10 +120,7 @@ async def get_billing_statement(
     last = lines[-1][0] if lines else first
     following = encode_cursor(scope, rfc3339(asked.since), rfc3339(asked.until), last)
     shown = stated.head.model_copy(
-        update={
-            "data": [line for _, line in lines],
-            "next_cursor": following if last < stated.bounds.last else None,
-        }
+        update={"data": [line for _, line in lines], "next_cursor": following if last < stated.bounds.last else None}
     )
     return Response(shown.model_dump_json(by_alias=True), media_type="application/json")
 
@@ -186,12 +183,7 @@ def _moment(text: str) -> datetime:
 
 
 async def _begin(
-    session: AsyncSession,
-    org_id: str,
-    path: str | None,
-    currency: str | None,
-    asked: StatementPeriod,
-    zone: ZoneInfo,
+    session: AsyncSession, org_id: str, path: str | None, currency: str | None, asked: StatementPeriod, zone: ZoneInfo
 ) -> _Stated:
     if path is None:
         wallet = org_wallet(org_id, currency or CREDIT)

@@ -127,10 +127,7 @@ async def set_alert_rule(
 
 @router.delete("/alert-rules/{rule_id}", status_code=204)
 async def delete_alert_rule(
-    rule_id: str,
-    deps: DepsDep,
-    actor: ActorDep,
-    organization_id: ForOrganization = None,
+    rule_id: str, deps: DepsDep, actor: ActorDep, organization_id: ForOrganization = None
 ) -> Response:
     """Delete a rule. An alert that it has raised is resolved. A built-in rule is reset to its original state."""
     org_id, rule = await _seen(deps, actor, rule_id, organization_id)

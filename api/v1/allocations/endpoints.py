@@ -41,8 +41,7 @@ from models.returns.allocation import Allocation
 from models.returns.trial import Trial
 from repositories.billing import project as projects
 from repositories.marketplace import agent as agents
-from repositories.returns import allocation as allocations
-from repositories.returns import trial as trials
+from repositories.returns import allocation as allocations, trial as trials
 from runtime import reach
 from services.returns import allocation, trial
 
@@ -174,11 +173,7 @@ async def create_trial(
 
 
 _TRIALS = ListOf(
-    "trials",
-    TrialView,
-    *(*CREATED, "organization_id", "agent_id"),
-    order=[trials.PREFIX],
-    status=TrialStatus,
+    "trials", TrialView, *(*CREATED, "organization_id", "agent_id"), order=[trials.PREFIX], status=TrialStatus
 )
 
 

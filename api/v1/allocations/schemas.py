@@ -37,8 +37,7 @@ from domain.returns.trial import MAX_STAGES, Stage, StopReason, TrialStatus
 from models.returns.allocation import Allocation, AllocationSetting
 from models.returns.trial import Trial
 from services.returns.allocation import Wanted
-from services.returns.trial import Wanted as WantedTrial
-from services.returns.trial import stages_of
+from services.returns.trial import Wanted as WantedTrial, stages_of
 
 
 def _multiple(text: str, field: str) -> int:

@@ -123,10 +123,7 @@ class ForecastView(ResponseModel):
         )
 
 
-@router.get(
-    "/analytics/forecast",
-    responses=errors(NotFound, UnknownMetric, ForecastTooShort, AnalyticsNoRate),
-)
+@router.get("/analytics/forecast", responses=errors(NotFound, UnknownMetric, ForecastTooShort, AnalyticsNoRate))
 async def get_forecast(
     deps: DepsDep,
     metric: Annotated[Forecasted, Query(description="What to forecast.")],

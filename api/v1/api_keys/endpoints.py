@@ -19,8 +19,7 @@ from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role, addabl
 from domain.common.errors import Forbidden, Invalid, NotFound
 from domain.tenants.token import hash_of, token_of
 from models.tenants.api_key import ApiKey
-from repositories.tenants import api_key as keys
-from repositories.tenants import organization as organizations
+from repositories.tenants import api_key as keys, organization as organizations
 from runtime.identity import new_id
 from services.tenants import api_key as service
 

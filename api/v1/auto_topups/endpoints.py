@@ -38,10 +38,7 @@ async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ_B
     "/billing/auto-topup",
     response_model=AutoTopUpView,
     responses=errors(
-        refusals.PaymentNoMethod,
-        refusals.SessionByLink,
-        refusals.PaymentMethodUnknown,
-        refusals.PaymentMethodExpired,
+        refusals.PaymentNoMethod, refusals.SessionByLink, refusals.PaymentMethodUnknown, refusals.PaymentMethodExpired
     ),
 )
 async def set_auto_topup(

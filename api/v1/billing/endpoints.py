@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.body import called_directly
-from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, SearchText
@@ -22,13 +21,11 @@ from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.common.money import CREDIT, format_amount
 from domain.common.text import rfc3339
-from repositories.books import balance as balances
-from repositories.books import movement as movements
+from repositories.books import balance as balances, movement as movements
 
 router = Resource(tags=["billing"])
 
 _BALANCE_ERRORS = errors(NotFound)
-_MOVEMENTS = errors(NotFound) | CSV
 
 
 @router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS, deprecated=True)

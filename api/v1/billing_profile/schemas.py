@@ -38,8 +38,7 @@ class ProfileUpdate(RequestModel):
     language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
     vat_id: Annotated[str, Field(max_length=30)] | None = None
     charges_vat: Flag = Field(
-        default=False,
-        description="Its agents' earnings include VAT, and its statements show it. Needs a VAT number.",
+        default=False, description="Its agents' earnings include VAT, and its statements show it. Needs a VAT number."
     )
 
     def profile(self) -> Profile:

@@ -149,9 +149,7 @@ async def list_invoice_items(deps: DepsDep, asked: Asked, actor: Actor = require
 
 
 @router.delete(
-    "/billing/invoice-items/{item_id}",
-    tags=["invoice_items"],
-    responses=errors(refusals.InvoiceItemNotOpen),
+    "/billing/invoice-items/{item_id}", tags=["invoice_items"], responses=errors(refusals.InvoiceItemNotOpen)
 )
 async def remove_invoice_item(item_id: str, deps: DepsDep, actor: ActorDep) -> InvoiceItemView:
     """Remove an item that is not yet on an invoice. For operators."""

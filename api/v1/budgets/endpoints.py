@@ -11,21 +11,8 @@ from api.deps import DepsDep
 from api.errors import errors
 from api.idempotency import MayRepeat, MovesMoney
 from api.routing import Resource
-from api.v1.budgets.schemas import (
-    BudgetChange,
-    BudgetCreate,
-    BudgetVersionView,
-    BudgetView,
-    EmergencyDeclare,
-    PoolMove,
-)
-from api.v1.spend_controls.kinds import (
-    CHANGING,
-    Kind,
-    add_controls,
-    add_lists,
-    changeable,
-)
+from api.v1.budgets.schemas import BudgetChange, BudgetCreate, BudgetVersionView, BudgetView, EmergencyDeclare, PoolMove
+from api.v1.spend_controls.kinds import CHANGING, Kind, add_controls, add_lists, changeable
 from api.v1.spend_controls.schemas import StatusChange
 from domain.common import errors as refusals
 from domain.common.access import OperatorIssued, Permission
@@ -34,18 +21,14 @@ from domain.common.ids import uuid_id
 from domain.common.money import parse_amount
 from domain.credits.spend.control import ControlKind, Pool
 from models.credits.spend_control import SpendControl
-from repositories.budgets import budget as budgets
-from repositories.budgets import budget_emergency as emergencies
+from repositories.budgets import budget as budgets, budget_emergency as emergencies
 from repositories.tenants import name
 from services.budgets import budget
 from services.credits.spend_control import Order
 
 router = Resource(tags=["budgets"])
 
-
-_VERSION = refusals.SpendControlVersion
 _CLOSED = refusals.SpendControlClosed
-_CHANGING = errors(_VERSION, _CLOSED)
 
 
 async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> list[BudgetView]:

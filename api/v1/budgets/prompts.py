@@ -203,9 +203,6 @@ async def _spender(deps: Deps, actor: Actor, key: SpendingKey, agent: Agent) -> 
     if key.agent_id == agent.id:
         scope = await scope_for(deps, actor, key, Named())
         return Spender(
-            agent_id=scope.agent_id,
-            department_id=scope.department_id,
-            project_id=scope.project_id,
-            key_id=scope.key_id,
+            agent_id=scope.agent_id, department_id=scope.department_id, project_id=scope.project_id, key_id=scope.key_id
         )
     return Spender(agent_id=agent.id, department_id=agent.department_id, project_id=agent.project_id)

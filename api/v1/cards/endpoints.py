@@ -25,9 +25,7 @@ from domain.credits.spend.scope import SpendingKey
 from domain.tenants.organization import STOPPED
 from models.cards.card import Card
 from providers.cards.base import CardIssuer
-from repositories.cards import card as cards
-from repositories.cards import card_authorization as authorizations
-from repositories.cards import card_transaction as transactions
+from repositories.cards import card as cards, card_authorization as authorizations, card_transaction as transactions
 from repositories.marketplace import agent as agents
 from runtime.identity import new_id
 from services.cards import card as service

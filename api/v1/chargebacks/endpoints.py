@@ -23,8 +23,7 @@ from domain.common.errors import NotFound, NotYet
 from domain.common.ids import is_id
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Dispute, Payment
-from repositories.payments import chargeback
-from repositories.payments import payment as payments
+from repositories.payments import chargeback, payment as payments
 
 router = Resource(tags=["chargebacks"])
 

@@ -43,8 +43,7 @@ from repositories.escrow import contract as contracts
 from repositories.marketplace import agent as agents
 from repositories.reputation import level as levels
 from repositories.reputation.organization_trait import hires_own_hand
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.tenants import metadata, organization as organizations
 from runtime.identity import new_id
 from services.escrow import contract as service
 from services.marketplace import pricing

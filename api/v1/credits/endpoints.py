@@ -28,10 +28,8 @@ from domain.credits.lots import LotSource
 from models.credits.credit_lot import CreditLot
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command, made_by
-from repositories.credits import credit_lot as grants
-from repositories.credits import lot as lots
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.credits import credit_lot as grants, lot as lots
+from repositories.tenants import metadata, organization as organizations
 from services.credits import credit_lot
 from services.tenants.metadata import version_of
 
@@ -148,11 +146,7 @@ async def update_grant(
 
     # Rows of grants are never locked, because nothing of them changes.
     target = Target(
-        noun="grant",
-        object_id=row.id,
-        org_id=row.org_id,
-        lock=lambda session: lock_command(session, row.id),
-        show=show,
+        noun="grant", object_id=row.id, org_id=row.org_id, lock=lambda session: lock_command(session, row.id), show=show
     )
     return await update(deps, actor, command, expected, body, target)
 

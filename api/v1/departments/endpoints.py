@@ -27,10 +27,7 @@ router = Resource(tags=["departments"])
 
 
 @router.post(
-    "/departments",
-    status_code=201,
-    response_model=DepartmentView,
-    responses=errors(NotFound, DepartmentExists),
+    "/departments", status_code=201, response_model=DepartmentView, responses=errors(NotFound, DepartmentExists)
 )
 async def create_department(
     body: DepartmentCreate, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
@@ -111,11 +108,7 @@ async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsD
         return AttributionView.of(await department.attribute_agent(session, actor, agent_id, body.attribution()))
 
 
-@router.put(
-    "/api-keys/{key_id}/attribution",
-    tags=["api_keys"],
-    responses=errors(ApiKeyRevoked),
-)
+@router.put("/api-keys/{key_id}/attribution", tags=["api_keys"], responses=errors(ApiKeyRevoked))
 async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
     """Set the department and the project for which all keys of a key's principal spend.
 

@@ -20,8 +20,7 @@ from domain.common.errors import InsufficientFunds, NotFound
 from domain.common.money import CREDIT, parse_amount
 from domain.tenants.organization import STOPPED
 from repositories.tenants import name
-from services.payouts import earnings as service
-from services.payouts import waiver
+from services.payouts import earnings as service, waiver
 
 router = Resource(tags=["earnings"])
 

@@ -62,8 +62,7 @@ async def compare_models(
     a: Annotated[SearchText, Query(description=_MODEL)],
     b: Annotated[SearchText, Query(description=f"{_MODEL} It is compared with `a`.")],
     value: Annotated[
-        Amount | None,
-        Query(description="What an accepted result is worth; the mean `value` of results if left out."),
+        Amount | None, Query(description="What an accepted result is worth; the mean `value` of results if left out.")
     ] = None,
     currency: Annotated[Currency, Query(description="The currency of costs and of `value`.")] = CURRENCY,
     since: Since = None,

@@ -15,17 +15,11 @@ from api.v1.escrows import commands
 from domain.common.access import Actor, OperatorIssued, Permission
 from domain.common.errors import AlreadySigned, ExposureLimit, PaymentUnderWay
 from domain.common.money import format_amount, parse_amount, parse_ratio
-from domain.escrow.actions import (
-    Action,
-    EscrowAction,
-    Parameters,
-    actions,
-)
+from domain.escrow.actions import Action, EscrowAction, Parameters, actions
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.outage import evidence_closes_at, evidence_extended
 from domain.escrow.pause import extended
-from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
-from domain.escrow.state import EscrowStatus as Status
+from domain.escrow.state import Escrow, EscrowPostingKind, EscrowStatus as Status, Outcome
 from domain.tenants.organization import STOPPED
 from repositories.tenants import organization as organizations
 from services.escrow.escrow_extension import find_evidence_extension, find_extension

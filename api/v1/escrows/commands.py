@@ -26,19 +26,11 @@ from contracts.runs import escrow_run
 from domain.common.access import Actor, Permission
 from domain.common.errors import DomainError, EscrowOutOfStep, NotFound, Unavailable
 from domain.common.ids import is_id
-from domain.escrow.actions import (
-    MAX_DELIVERIES,
-    MAX_PARTIAL_REFUNDS,
-    EscrowAction,
-    deliveries_full,
-    refunds_full,
-)
+from domain.escrow.actions import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS, EscrowAction, deliveries_full, refunds_full
 from domain.escrow.commands import has_ended
 from domain.escrow.state import Escrow, EscrowStatus, Terms
 from models.escrow.contract import Contract
-from repositories.escrow import contract as contracts
-from repositories.escrow import escrow as escrows
-from repositories.escrow import escrow_notice
+from repositories.escrow import contract as contracts, escrow as escrows, escrow_notice
 from repositories.escrow.party import Beside
 from repositories.marketplace import agent as agents
 from repositories.tenants import organization as organizations

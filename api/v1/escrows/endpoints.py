@@ -31,10 +31,7 @@ from domain.common import errors as refusals
 from domain.common.access import Actor, OperatorIssued
 from domain.common.errors import Forbidden
 from domain.common.money import parse_amount, parse_ratio
-from domain.escrow.actions import (
-    NEEDS,
-    EscrowAction,
-)
+from domain.escrow.actions import NEEDS, EscrowAction
 from domain.escrow.signing import DeliveryRequired
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
 
@@ -96,11 +93,7 @@ async def approve_delivery(
 ) -> Response:
     """Sign for the delivery as the key's principal. The last required signature releases it."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.APPROVE])
-    command = ApproveEscrow(
-        command_id=once.command_id,
-        actor=sender.actor,
-        delivery=body.delivery if body else None,
-    )
+    command = ApproveEscrow(command_id=once.command_id, actor=sender.actor, delivery=body.delivery if body else None)
     return await sender.send(once, escrow, EscrowAction.APPROVE, command)
 
 

@@ -35,10 +35,8 @@ from models.escrow.contract import Contract
 from models.escrow.escrow import EscrowRow
 from models.tenants.metadata import ObjectMetadata
 from repositories.common.command import lock_command
-from repositories.escrow import contract as contracts
-from repositories.escrow import escrow as escrows
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.escrow import contract as contracts, escrow as escrows
+from repositories.tenants import metadata, organization as organizations
 from services.payments.purposes import BOOKS
 from services.tenants.metadata import version_of
 
@@ -101,13 +99,7 @@ async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once:
 
 
 @router.post("/escrows", status_code=201, response_model=EscrowView, responses=_OPENING)
-@router.post(
-    "/payments/escrow/create",
-    status_code=201,
-    response_model=EscrowView,
-    responses=_OPENING,
-    deprecated=True,
-)
+@router.post("/payments/escrow/create", status_code=201, response_model=EscrowView, responses=_OPENING, deprecated=True)
 async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
     """Open the escrow of an accepted contract. A contract has one escrow, which can be funded immediately."""
     deps, actor = sender.deps, sender.actor

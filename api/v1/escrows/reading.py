@@ -18,13 +18,7 @@ from api.routing import Resource
 from api.summaries import StatusSummary
 from api.tenancy import of_own_agent, visible_organization
 from api.v1.escrows import commands
-from api.v1.escrows.schemas import (
-    EscrowEventView,
-    EscrowView,
-    TimelineView,
-    event_view,
-    view,
-)
+from api.v1.escrows.schemas import EscrowEventView, EscrowView, TimelineView, event_view, view
 from domain.common.access import Actor, Permission
 from domain.common.errors import NotFound
 from domain.escrow.audience import hidden_steps
@@ -66,8 +60,7 @@ _LIST = ListOf(
     status=EscrowStatus,
     has_metadata=True,
     waits_for=Annotated[
-        WaitsFor | None,
-        Query(description="Only escrows that wait for you: to fund, deliver, sign, score or decide."),
+        WaitsFor | None, Query(description="Only escrows that wait for you: to fund, deliver, sign, score or decide.")
     ],
     overdue=Annotated[
         bool,
@@ -94,11 +87,7 @@ async def list_escrows(actor: ActorDep, deps: DepsDep, asked: Asked) -> Items:
     waiting, overdue_at = _waiting(asked, actor), _overdue_at(asked)
     async with deps.session_for(actor) as session:
         found = await escrows.page(
-            session,
-            wanted,
-            waiting=waiting,
-            overdue_at=overdue_at,
-            finds_ids=is_shown_own(actor),
+            session, wanted, waiting=waiting, overdue_at=overdue_at, finds_ids=is_shown_own(actor)
         )
         contract_ids = [row.contract_id for row in found.rows]
         beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)

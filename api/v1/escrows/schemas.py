@@ -30,8 +30,7 @@ from domain.common.ids import escrow_workflow_id, transfer_id
 from domain.common.money import format_amount, format_ratio
 from domain.escrow.audience import shown_opener, shown_step
 from domain.escrow.presentation import story
-from domain.escrow.state import Artifact, Escrow, Terms
-from domain.escrow.state import EscrowStatus as Status
+from domain.escrow.state import Artifact, Escrow, EscrowStatus as Status, Terms
 from models.escrow.escrow import EscrowEventRow
 from repositories.escrow.party import Beside
 
@@ -111,8 +110,7 @@ class Fund(RequestModel):
     return_url: ReturnUrl | None = None
     asset: Coin | None = None
     total: Amount | None = Field(
-        default=None,
-        description="The total with tax that you have seen. If the total has changed, nothing is paid.",
+        default=None, description="The total with tax that you have seen. If the total has changed, nothing is paid."
     )
 
     @field_validator("source", mode="before")

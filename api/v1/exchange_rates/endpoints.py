@@ -23,12 +23,7 @@ from services.books import exchange_rate as exchange_rates
 router = Resource(tags=["exchange_rates"])
 
 
-@router.post(
-    "/exchange-rates",
-    status_code=201,
-    response_model=ExchangeRateView,
-    responses=errors(ExchangeRateExists),
-)
+@router.post("/exchange-rates", status_code=201, response_model=ExchangeRateView, responses=errors(ExchangeRateExists))
 async def set_exchange_rate(
     body: ExchangeRateSet, deps: DepsDep, *, actor: Actor = require(Permission.OPERATE), command: MayRepeat
 ) -> Response:

@@ -22,15 +22,7 @@ from api.v1.spends.own import confined, refuse_totals
 from domain.common.access import Actor, Permission
 from domain.common.errors import ExportExpired, ExportLimitReached, Forbidden, Invalid, NotFound
 from domain.credits.spend.scope import SpendingKey
-from domain.insight.export import (
-    MEDIA_TYPES,
-    Dataset,
-    ExportFormat,
-    ExportStatus,
-    file_name,
-    kept_at,
-    permissions_of,
-)
+from domain.insight.export import MEDIA_TYPES, Dataset, ExportFormat, ExportStatus, file_name, kept_at, permissions_of
 from models.insight.export import ExportRow
 from repositories.insight import export as exports
 from runtime import reach

@@ -11,11 +11,7 @@ from api.idempotency import MovesMoney
 from api.routing import Resource
 from api.v1.invoices import commands
 from api.v1.invoices.reading import collection_of, held_of, seen_invoice
-from api.v1.invoices.schemas import (
-    CollectionCreate,
-    CollectionView,
-    InvoiceAct,
-)
+from api.v1.invoices.schemas import CollectionCreate, CollectionView, InvoiceAct
 from contracts.billing.invoice import ChargeInvoice
 from domain.common import errors as refusals
 from domain.common.access import Permission

@@ -15,8 +15,7 @@ from domain.billing.invoice.series import entity_of
 from domain.billing.invoice.state import InvoiceStatus
 from domain.common.access import Actor
 from models.billing.invoice import InvoiceRow
-from repositories.billing import invoice_collection as collections
-from repositories.billing import invoice_line
+from repositories.billing import invoice_collection as collections, invoice_line
 from runtime import reach
 from runtime.reach import Entity
 from services.billing import invoice_collection

@@ -41,11 +41,9 @@ from domain.common.money import parse_amount
 from domain.payments.payment.terms import PaymentTerms, PurposeKind
 from models.billing.invoice import InvoiceRow
 from models.tenants.metadata import ObjectMetadata
-from repositories.billing import invoice as invoices
-from repositories.billing import invoice_collection as collections
+from repositories.billing import invoice as invoices, invoice_collection as collections
 from repositories.common.command import made_by
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.tenants import metadata, organization as organizations
 from services.billing import credit_note, invoice, invoice_end
 from services.billing.tax import selling_to
 from services.tenants.metadata import version_of

@@ -14,23 +14,14 @@ from api.lists import AMOUNT, CREATED, Asked, Items, ListOf, items_of
 from api.metadata import seen, tagged
 from api.routing import Resource
 from api.tenancy import listed_organization
-from api.v1.invoices.schemas import (
-    CollectionView,
-    InvoiceDetail,
-    InvoiceView,
-    collection_view,
-    detail,
-    view,
-)
+from api.v1.invoices.schemas import CollectionView, InvoiceDetail, InvoiceView, collection_view, detail, view
 from domain.billing.invoice.collection import Collection
 from domain.billing.invoice.state import InvoiceStatus
 from domain.common.access import Actor, Permission
 from domain.common.errors import DocumentNoEinvoice, DocumentNoSeller, NotFound, WrongInvoiceState
 from models.billing.document import StoredDocument
 from models.billing.invoice import InvoiceRow
-from repositories.billing import credit_note as credit_notes
-from repositories.billing import invoice as invoices
-from repositories.billing import invoice_collection as collections
+from repositories.billing import credit_note as credit_notes, invoice as invoices, invoice_collection as collections
 from services.billing import document, invoice
 
 router = Resource(tags=["invoices"])

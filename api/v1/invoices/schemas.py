@@ -34,8 +34,7 @@ from domain.common.money import CREDIT, format_amount, format_ratio, parse_amoun
 from models.billing.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
 from models.billing.invoice_collection import InvoiceCollectionEventRow
 from models.tenants.metadata import ObjectMetadata
-from repositories.billing import invoice as invoices
-from repositories.billing import invoice_line
+from repositories.billing import invoice as invoices, invoice_line
 
 
 class LineCreate(RequestModel):

@@ -59,10 +59,7 @@ class PurchaseActionList(ResponseModel):
     actions: list[PurchaseActionView]
 
 
-@router.get(
-    "/marketplace/purchases/{purchase_id}/actions",
-    operation_id="marketplace.purchase_actions",
-)
+@router.get("/marketplace/purchases/{purchase_id}/actions", operation_id="marketplace.purchase_actions")
 async def list_purchase_actions(purchase_id: str, deps: DepsDep, actor: ActorDep) -> PurchaseActionList:
     """List every command of a purchase: whether you may give it now, why not, and what it would refund.
 
@@ -71,10 +68,7 @@ async def list_purchase_actions(purchase_id: str, deps: DepsDep, actor: ActorDep
     async with deps.session_for(actor) as session:
         row = await marketplace.get_purchase(session, purchase_id)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
-    found = (
-        (PurchaseAction.REFUND, await _refund(deps, actor, row)),
-        (PurchaseAction.CANCEL, _cancel(actor, row)),
-    )
+    found = ((PurchaseAction.REFUND, await _refund(deps, actor, row)), (PurchaseAction.CANCEL, _cancel(actor, row)))
     return PurchaseActionList(actions=[PurchaseActionView.of(*each) for each in found])
 
 

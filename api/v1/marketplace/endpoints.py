@@ -53,13 +53,11 @@ from models.marketplace.marketplace import MarketplacePurchase
 from repositories.common.command import made_by
 from repositories.common.listing import Wanted
 from repositories.credits import credit_lot
-from repositories.marketplace import agent as agents
-from repositories.marketplace import marketplace
+from repositories.marketplace import agent as agents, marketplace
 from repositories.marketplace.marketplace import Listing
 from repositories.reputation.organization_trait import in_one_hand
 from repositories.tenants import organization as organizations
-from services.marketplace import marketplace as service
-from services.marketplace import marketplace_renewal
+from services.marketplace import marketplace as service, marketplace_renewal
 
 router = Resource(tags=["marketplace"])
 
@@ -79,11 +77,7 @@ _OFFERS = ListOf(
     min_stars=MinStars,
 )
 _LIBRARY = ListOf(
-    "library",
-    AgentPurchaseView,
-    *(*CREATED, "organization_id", "agent_id"),
-    order=["pur"],
-    status=PurchaseStatus,
+    "library", AgentPurchaseView, *(*CREATED, "organization_id", "agent_id"), order=["pur"], status=PurchaseStatus
 )
 _BUYING = errors(
     refusals.MarketplaceOwnAgent,

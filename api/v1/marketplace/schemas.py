@@ -13,8 +13,7 @@ from api.v1.payments.schemas import MoneyView, PaymentOptions, PaymentView, mone
 from api.v1.spends.schemas import ActionName
 from domain.common.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.marketplace.metered import MAX_INCLUDED
-from domain.marketplace.offer import MAX_METERS, OfferModel, OfferStatus
-from domain.marketplace.offer import Seen as SeenOffer
+from domain.marketplace.offer import MAX_METERS, OfferModel, OfferStatus, Seen as SeenOffer
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from models.marketplace.marketplace import MarketplacePurchase
@@ -162,8 +161,7 @@ class AgentPurchase(PaymentOptions, WithMetadata):
         description="The price that you have seen, with its `currency`. If it has changed, nothing is bought.",
     )
     currency: Currency | None = Field(
-        default=None,
-        description="The currency of the price that you have seen. If it has changed, nothing is bought.",
+        default=None, description="The currency of the price that you have seen. If it has changed, nothing is bought."
     )
     total: Amount | None = Field(
         default=None,

@@ -28,12 +28,12 @@ from api.v1.notifications.schemas import (
 )
 from domain.common import errors as refusals
 from domain.common.access import Actor, Permission
-from domain.common.errors import NotFound
 from domain.messages.mentions import ids_in
 from domain.messages.notification.channel import KeysMissing
 from domain.messages.notification.preferences import Preferences
 from models.messages.notification import NotificationRow
 from providers.formats import formats_of
+from repositories.common.required import present
 from repositories.messages import notification as notifications
 from repositories.tenants import name
 from services.messages import notification as service
@@ -99,11 +99,7 @@ async def get_notification_preferences(
         return await _preferences(session, actor, await notifications.preferences(session, own))
 
 
-@router.put(
-    "/notifications/preferences",
-    response_model=PreferencesView,
-    responses=errors(refusals.OnlyRecipient),
-)
+@router.put("/notifications/preferences", response_model=PreferencesView, responses=errors(refusals.OnlyRecipient))
 async def set_notification_preferences(
     body: PreferencesSet, deps: DepsDep, *, actor: Actor = require(Permission.BE_NOTIFIED), command: MayRepeat
 ) -> Response:
@@ -201,9 +197,7 @@ async def read_notification(
     """Mark a notification in the caller's inbox as read. The first time counts."""
     async with command, deps.database.platform() as session:
         own = notifications.recipient(actor)
-        row = await notifications.read(session, own, notification_id, datetime.now(UTC))
-        if row is None:
-            raise NotFound(notifications.MISSING)
+        row = present(await notifications.read(session, own, notification_id, datetime.now(UTC)), notifications.MISSING)
         language = (await notifications.preferences(session, own)).language
         names = await _names(session, actor, [row])
         return command.answer(NotificationView.of(row, language, formats_of(language), names))

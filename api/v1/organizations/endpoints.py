@@ -35,8 +35,7 @@ from domain.common.errors import Forbidden, Invalid
 from domain.tenants.metadata import Precondition
 from domain.tenants.organization import OrganizationStatus
 from models.tenants.organization import Organization
-from repositories.tenants import contact, metadata
-from repositories.tenants import organization as organizations
+from repositories.tenants import contact, metadata, organization as organizations
 from runtime.identity import new_id
 from services.billing import project
 from services.billing.project import Order

@@ -20,8 +20,7 @@ from domain.tenants.organization import TimedExits
 from models.tenants.organization import Organization
 from repositories.billing import subscription as subscriptions
 from repositories.messages import webhook_endpoint as webhook_endpoints
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.tenants import metadata, organization as organizations
 from runtime import reach
 from services.tenants import organization as service
 

@@ -29,11 +29,7 @@ from services.budgets import policy as service
 router = Resource(tags=["payment_policies"])
 
 
-@router.put(
-    "/payment-policies",
-    response_model=PaymentPolicyView,
-    responses=errors(NotFound, PaymentPolicyVersion),
-)
+@router.put("/payment-policies", response_model=PaymentPolicyView, responses=errors(NotFound, PaymentPolicyVersion))
 async def set_payment_policy(
     body: PaymentPolicySet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
 ) -> Response:

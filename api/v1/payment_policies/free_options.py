@@ -24,11 +24,7 @@ from services.budgets import policy as service
 router = Resource(tags=["free_options"])
 
 
-@router.put(
-    "/free-options",
-    response_model=FreeOptionView,
-    responses=errors(NotFound, FreeOptionLimitReached),
-)
+@router.put("/free-options", response_model=FreeOptionView, responses=errors(NotFound, FreeOptionLimitReached))
 async def set_free_option(
     body: FreeOptionSet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat
 ) -> Response:

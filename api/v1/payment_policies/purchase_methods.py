@@ -25,9 +25,7 @@ router = Resource(tags=["purchase_methods"])
 
 
 @router.put(
-    "/purchase-methods",
-    response_model=PurchaseMethodView,
-    responses=errors(NotFound, PurchaseMethodLimitReached),
+    "/purchase-methods", response_model=PurchaseMethodView, responses=errors(NotFound, PurchaseMethodLimitReached)
 )
 async def set_purchase_method(
     body: PurchaseMethodSet, deps: DepsDep, *, actor: Actor = require(Permission.MANAGE_SPENDING), command: MayRepeat

@@ -34,8 +34,7 @@ from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payments.payment.terms import PaymentTerms
 from domain.tenants.metadata import NOTHING, Written
-from repositories.payments import payment as payments
-from repositories.payments import payment_command as intents
+from repositories.payments import payment as payments, payment_command as intents
 from repositories.tenants import metadata
 from runtime import reach
 from runtime.identity import new_id
@@ -189,11 +188,7 @@ def refuse_declined(payment: Payment) -> None:
     if decline is not None and (payment.status is PaymentStatus.FAILED or waits_for_payer):
         raise PaymentDeclined(
             decline.detail,
-            extra={
-                "payment_id": payment.terms.payment_id,
-                "decline_code": decline.code,
-                "state": payment.status.value,
-            },
+            extra={"payment_id": payment.terms.payment_id, "decline_code": decline.code, "state": payment.status.value},
         )
 
 

@@ -64,8 +64,7 @@ class Seen(RequestModel):
     """The total that the buyer has seen."""
 
     total: Amount | None = Field(
-        default=None,
-        description="The total with tax that you have seen. If the total has changed, nothing is bought.",
+        default=None, description="The total with tax that you have seen. If the total has changed, nothing is bought."
     )
 
     def is_seen(self, terms: PaymentTerms) -> bool:

@@ -51,18 +51,15 @@ from domain.payouts.payout.state import PayoutStatus
 from domain.tenants.organization import STOPPED
 from ledger.gateway import Ledger
 from models.payouts.payout import PayoutRow
-from repositories.payouts import creator_account, payable, payout_schedule, transfer_reversal
-from repositories.payouts import payout as payouts
+from repositories.common.required import present
+from repositories.payouts import creator_account, payable, payout as payouts, payout_schedule, transfer_reversal
 from repositories.payouts.payable import Flow
-from repositories.tenants import name
-from repositories.tenants import organization as organizations
+from repositories.tenants import name, organization as organizations
 from runtime import reach
 from runtime.database import driver_connection
 from runtime.reach import Entity
 from services.common.provider_errors import provider_errors
-from services.payouts import creator, earnings
-from services.payouts import payout as service
-from services.payouts import payout_schedule as schedules
+from services.payouts import creator, earnings, payout as service, payout_schedule as schedules
 from services.payouts.payable import shares_of, windows
 
 router = Resource(tags=["payouts"])
@@ -342,7 +339,4 @@ async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutVi
 
 
 async def _seen(session: AsyncSession, payout_id: str) -> PayoutRow:
-    row = await payouts.get(session, payout_id) if is_id(payout_id, "po") else None
-    if row is None:
-        raise NotFound(payouts.MISSING)
-    return row
+    return present(await payouts.get(session, payout_id) if is_id(payout_id, "po") else None, payouts.MISSING)

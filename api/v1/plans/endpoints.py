@@ -79,9 +79,7 @@ async def list_entitlements(
         organization = await organizations.get(session, org_id)
         standings = [await entitlements.standing_of(session, organization, plans, each) for each in Entitlement]
     return EntitlementList(
-        organization_id=org_id,
-        plan=organization.tier,
-        data=[EntitlementView.of(standing) for standing in standings],
+        organization_id=org_id, plan=organization.tier, data=[EntitlementView.of(standing) for standing in standings]
     )
 
 

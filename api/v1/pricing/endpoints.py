@@ -22,8 +22,7 @@ from domain.marketplace.pricing.book import Price
 from domain.marketplace.pricing.facts import WHOLE_BPS
 from models.marketplace.pricing import PricingQuote
 from repositories.common.command import made_by
-from repositories.marketplace import agent as agents
-from repositories.marketplace import pricing
+from repositories.marketplace import agent as agents, pricing
 from services.marketplace import pricing as service
 from services.marketplace.pricing import Asked
 

@@ -23,8 +23,7 @@ from domain.common.approval import ApprovalAction
 from domain.common.errors import NotFound
 from domain.marketplace.pricing.rule import RuleType
 from models.marketplace.pricing import PricingAgent
-from repositories.marketplace import agent as agents
-from repositories.marketplace import pricing as rows
+from repositories.marketplace import agent as agents, pricing as rows
 from services.marketplace import pricing
 
 router = Resource(tags=["pricing_rules"])
@@ -153,11 +152,7 @@ async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
         return RuleView.of(await pricing.end(session, actor, rule_id))
 
 
-@router.get(
-    "/pricing/agents/{agent_id}",
-    tags=["pricing"],
-    operation_id="pricing.get_agent_pricing",
-)
+@router.get("/pricing/agents/{agent_id}", tags=["pricing"], operation_id="pricing.get_agent_pricing")
 async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
     """Read how an agent's organization has set up its prices. For that organization and the platform."""
     async with deps.session_for(actor) as session:
@@ -168,11 +163,7 @@ async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> Ag
         return AgentPricingView.of(agent_id, await rows.terms_of_agent(session, agent_id))
 
 
-@router.put(
-    "/pricing/agents/{agent_id}",
-    tags=["pricing"],
-    operation_id="pricing.set_agent_pricing",
-)
+@router.put("/pricing/agents/{agent_id}", tags=["pricing"], operation_id="pricing.set_agent_pricing")
 async def set_agent_pricing(agent_id: str, body: AgentPricingSet, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
     """Set how many jobs an agent works on at once, how many calls it accepts, and whether it bears discounts.
 

@@ -37,9 +37,7 @@ MAX_QUANTITY = 1_000_000_000
 
 #: Basis points inside, a JSON number outside: clients read `"multiplier": 1.2`.
 Multiplier = Annotated[
-    int,
-    PlainSerializer(lambda bps: bps / WHOLE_BPS),
-    WithJsonSchema({"type": "number", "examples": [1.2]}),
+    int, PlainSerializer(lambda bps: bps / WHOLE_BPS), WithJsonSchema({"type": "number", "examples": [1.2]})
 ]
 Quantity = Annotated[Whole, Field(ge=1, le=MAX_QUANTITY)]
 

@@ -24,9 +24,7 @@ from domain.common.access import PLATFORM_ROLES, Actor, Permission, Role
 from domain.common.errors import Forbidden, Invalid, NotFound, RateLimited
 from domain.tenants.session import INVITATION_PERIOD, SIGN_IN_PERIOD, SIGN_IN_TAKES
 from models.tenants.api_key import ApiKey
-from repositories.tenants import organization as organizations
-from repositories.tenants import principal as principals
-from repositories.tenants import session as sessions
+from repositories.tenants import organization as organizations, principal as principals, session as sessions
 from runtime.identity import new_id
 from services.tenants import person
 from services.tenants.person import Mailed

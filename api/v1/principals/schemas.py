@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from api.fields import EmailAddress, OrganizationId, RequestModel, ResponseModel, example
-from api.fields import Principal as PrincipalName
+from api.fields import EmailAddress, OrganizationId, Principal as PrincipalName, RequestModel, ResponseModel, example
 from domain.common.access import Role
 from models.tenants.api_key import ApiKey
 from repositories.tenants.principal import Principal

@@ -38,8 +38,7 @@ from domain.common.ids import sale_tax_key
 from domain.payments.payment.terms import PaymentTerms
 from domain.tenants.organization import STOPPED
 from repositories.billing import project as projects
-from repositories.tenants import metadata
-from repositories.tenants import organization as organizations
+from repositories.tenants import metadata, organization as organizations
 from services.billing import project
 from services.billing.project import Order
 from services.tenants.metadata import Change, change

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from api.fields import Name, ResponseModel, Whole, example
-from api.metadata import MetadataUpdate, MetadataView, WithMetadata
-from api.metadata import shown as written_on
+from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown as written_on
 from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
 from domain.billing.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, SlotPrice, Usage, slug_of
 from domain.common.errors import Invalid

@@ -31,9 +31,7 @@ from domain.common.errors import Invalid, NotBookable, NotFound, ReconciliationR
 from domain.common.ids import is_id
 from domain.common.text import is_storable
 from models.books.reconciliation import ReconciliationRun
-from repositories.books import clearing
-from repositories.books import discrepancy as discrepancies
-from repositories.books import reconciliation as books
+from repositories.books import clearing, discrepancy as discrepancies, reconciliation as books
 from runtime import reach
 from services.books import reconciliation
 
@@ -113,10 +111,7 @@ async def list_reconciliation_differences(
     return await asked.rows(deps.session_for(actor), discrepancies.page, wanted, DiscrepancyView.of)
 
 
-@router.get(
-    "/reconciliation/differences/{difference_id}",
-    summary="Get Reconciliation Discrepancy",
-)
+@router.get("/reconciliation/differences/{difference_id}", summary="Get Reconciliation Discrepancy")
 async def get_reconciliation_difference(
     difference_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)
 ) -> DiscrepancyView:

@@ -12,8 +12,7 @@ from domain.common.ids import transfer_id
 from domain.common.money import format_amount
 from domain.payments.payment.snapshot import BalanceTransaction
 from models.books.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
-from repositories.books import clearing
-from repositories.books import reconciliation as books
+from repositories.books import clearing, reconciliation as books
 from repositories.books.discrepancy import compared_of
 
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]

@@ -42,8 +42,7 @@ from repositories.marketplace import agent as agents
 from repositories.returns import revenue_event as events
 from runtime.aside import aside
 from services.books import exchange_rate
-from services.returns import revenue_event as service
-from services.returns import roi
+from services.returns import revenue_event as service, roi
 
 router = Resource(tags=["revenue"])
 
@@ -170,10 +169,7 @@ async def reverse_revenue(
 
 
 @router.post(
-    "/revenue/confirm",
-    response_model=RevenueSettledView,
-    responses=errors(*_OTHERS),
-    operation_id="revenue.settle",
+    "/revenue/confirm", response_model=RevenueSettledView, responses=errors(*_OTHERS), operation_id="revenue.settle"
 )
 async def settle_revenue(
     body: RevenueSettle, deps: DepsDep, once: MovesMoney, actor: Actor = require(_DECIDES)

@@ -58,10 +58,7 @@ async def create_routing_decision(
     question = route.Question(
         org_id=org_id,
         spender=Spender(
-            agent_id=scope.agent_id,
-            department_id=scope.department_id,
-            project_id=scope.project_id,
-            key_id=scope.key_id,
+            agent_id=scope.agent_id, department_id=scope.department_id, project_id=scope.project_id, key_id=scope.key_id
         ),
         task_kind=body.task_kind,
         run_id=body.run_id,

@@ -5,18 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from api.fields import (
-    AgentId,
-    Amount,
-    Currency,
-    Exact,
-    Name,
-    RequestModel,
-    ResponseModel,
-    SearchText,
-    Share,
-    example,
-)
+from api.fields import AgentId, Amount, Currency, Exact, Name, RequestModel, ResponseModel, SearchText, Share, example
 from api.v1.payments.schemas import MoneyView
 from domain.common.errors import Invalid
 from domain.common.ids import uuid_id
@@ -46,8 +35,7 @@ class RoutingDecisionCreate(RequestModel):
         default=None, description="The mean score to reach. Without `value`, the cheapest that reaches it is best."
     )
     value: Amount | None = Field(
-        default=None,
-        description="What a score of 1 is worth, in `currency`. Costs are weighed against it.",
+        default=None, description="What a score of 1 is worth, in `currency`. Costs are weighed against it."
     )
     max_cost: Amount | None = Field(default=None, description="The most that the call may be expected to cost.")
     currency: Currency | None = Field(

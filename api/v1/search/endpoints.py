@@ -19,8 +19,7 @@ from domain.common.errors import Forbidden, NotFound
 from domain.common.ids import uuid_of
 from domain.credits.spend.scope import SpendingKey
 from repositories.books import transfer as transfers
-from repositories.credits import department as departments
-from repositories.credits import spend_control as controls
+from repositories.credits import department as departments, spend_control as controls
 from repositories.tenants import search
 from repositories.tenants.search import Hit
 from services.payouts.summary import summary_within

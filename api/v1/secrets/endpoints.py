@@ -47,14 +47,9 @@ from domain.secrets.secret_value import check_value, refused
 from models.secrets.grant import SecretGrant
 from providers.secrets import wallets
 from providers.secrets.base import BackendUnavailable
-from repositories.secrets import access
-from repositories.secrets import grant as grants
-from repositories.secrets import rotation as rotations
-from repositories.secrets import secret as secrets
+from repositories.secrets import access, grant as grants, rotation as rotations, secret as secrets
 from runtime import reach
-from services.secrets import grant as granting
-from services.secrets import rotation
-from services.secrets import secret as service
+from services.secrets import grant as granting, rotation, secret as service
 
 router = Resource(tags=["secrets"])
 
@@ -106,11 +101,7 @@ async def list_secret_grants(deps: DepsDep, asked: Asked, actor: Actor = require
         return await _grants_shown(session, found.rows, datetime.now(UTC)), found.following
 
 
-@router.delete(
-    "/secrets/grants/{grant_id}",
-    responses=errors(refusals.SessionByLink),
-    tags=["secret_grants"],
-)
+@router.delete("/secrets/grants/{grant_id}", responses=errors(refusals.SessionByLink), tags=["secret_grants"])
 async def revoke_secret_grant(
     grant_id: str, deps: DepsDep, actor: Actor = require(Permission.MANAGE_SECRETS)
 ) -> SecretGrantView:
@@ -157,8 +148,7 @@ async def list_secret_access(
 
 
 @router.post(
-    "/secrets/{path:path}/open",
-    responses=errors(refusals.SessionByLink, *_OPENED, refusals.SecretNoVersion, *_BACKEND),
+    "/secrets/{path:path}/open", responses=errors(refusals.SessionByLink, *_OPENED, refusals.SecretNoVersion, *_BACKEND)
 )
 async def open_secret(
     path: str, body: SecretOpen, deps: DepsDep, response: Response, actor: Actor = require(Permission.READ)

@@ -32,12 +32,9 @@ from domain.tenants.session import browser_of, idle_at, span_of
 from domain.tenants.token import hash_of, token_of
 from models.tenants.session import Session
 from repositories.marketplace import agent as agents
-from repositories.messages import change as changes
-from repositories.messages import notification as notifications
+from repositories.messages import change as changes, notification as notifications
 from repositories.messages.change import Marks
-from repositories.tenants import api_key as keys
-from repositories.tenants import organization as organizations
-from repositories.tenants import session as sessions
+from repositories.tenants import api_key as keys, organization as organizations, session as sessions
 from runtime.identity import new_id
 from services.tenants import session as service
 

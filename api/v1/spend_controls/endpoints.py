@@ -26,8 +26,7 @@ from domain.common.ids import uuid_id
 from domain.common.money import CREDIT
 from domain.credits.spend.control import ControlKind, SubjectKind
 from models.credits.spend_control import SpendControl
-from repositories.credits import department as departments
-from repositories.credits import spend_control as controls
+from repositories.credits import department as departments, spend_control as controls
 from repositories.tenants import name
 from services.credits import spend_control
 from services.credits.spend_control import Order

@@ -184,11 +184,7 @@ def add_controls(router: Resource, kind: Kind) -> None:
             return await kind.shown(session, await readable(session, actor, key, control_id, kind.kind))
 
     @router.put(
-        kind.one,
-        name=f"change_{kind.noun}",
-        description=kind.of_change,
-        response_model=kind.view,
-        responses=CHANGING,
+        kind.one, name=f"change_{kind.noun}", description=kind.of_change, response_model=kind.view, responses=CHANGING
     )
     async def change(
         control_id: Annotated[str, Path(alias=kind.parameter)],
@@ -320,11 +316,7 @@ async def readable(
 
 
 async def changeable(
-    deps: Deps,
-    actor: Actor,
-    control_id: str,
-    kind: ControlKind,
-    permission: Permission = Permission.MANAGE_SPENDING,
+    deps: Deps, actor: Actor, control_id: str, kind: ControlKind, permission: Permission = Permission.MANAGE_SPENDING
 ) -> SpendControl:
     """Return the control that the actor means, before the role is judged: 404 comes before 403."""
     async with deps.session_for(actor) as session:

@@ -117,12 +117,7 @@ async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureRes
         )
     async with deps.database.platform() as session:
         return await service.capture(
-            session,
-            agreed,
-            quantity=body.quantity,
-            key=spend_key,
-            sharing=deps.settings.sharing,
-            now=datetime.now(UTC),
+            session, agreed, quantity=body.quantity, key=spend_key, sharing=deps.settings.sharing, now=datetime.now(UTC)
         )
 
 

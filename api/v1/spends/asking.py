@@ -135,11 +135,7 @@ class Completing:
 
 
 async def answered(
-    deps: Deps,
-    actor: Actor,
-    key: SpendingKey,
-    asked: Asked,
-    ask: Callable[[str, NewSpend], Awaitable[Spent]],
+    deps: Deps, actor: Actor, key: SpendingKey, asked: Asked, ask: Callable[[str, NewSpend], Awaitable[Spent]]
 ) -> Answer:
     """Ask the books for a spend, by its first terms where the key has been used before.
 

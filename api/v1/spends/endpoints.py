@@ -52,8 +52,7 @@ from domain.credits.spend.scope import SpendingKey
 from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from models.credits.spend import Spend
-from repositories.credits import spend as spends
-from repositories.credits import spend_day
+from repositories.credits import spend as spends, spend_day
 from repositories.credits.spend import Holder
 from repositories.marketplace import marketplace
 from repositories.usage import usage_bill, usage_charge
@@ -96,11 +95,7 @@ async def _use_plainly(request: StrictRequest) -> Response | None:
 @router.post("/credits/use", status_code=201, response_model=UseView, responses=USING)
 @answered_plainly(_use_plainly)
 async def use_credits(
-    body: UseCreate,
-    deps: DepsDep,
-    key: SpendingKeyDep,
-    spend_key: Key,
-    actor: Actor = require(Permission.USE_CREDITS),
+    body: UseCreate, deps: DepsDep, key: SpendingKeyDep, spend_key: Key, actor: Actor = require(Permission.USE_CREDITS)
 ) -> Response:
     """Use credits for an action at its cost, or an amount of credits. The use is charged or refused at once.
 
@@ -183,11 +178,7 @@ async def capture_reservation(
 
 @router.post("/credits/release", response_model=ChangeView, responses=_ENDING)
 async def release_credits(
-    body: Release,
-    deps: DepsDep,
-    key: SpendingKeyDep,
-    spend_key: Key,
-    actor: Actor = require(Permission.USE_CREDITS),
+    body: Release, deps: DepsDep, key: SpendingKeyDep, spend_key: Key, actor: Actor = require(Permission.USE_CREDITS)
 ) -> Response:
     """Release what is still held of a reservation.
 

@@ -9,8 +9,7 @@ from domain.common.errors import Forbidden
 from domain.common.ids import is_id
 from domain.credits.spend.scope import SpendingKey
 from models.credits.spend import Spend
-from repositories.credits import spend as spends
-from repositories.credits import spend_control as controls
+from repositories.credits import spend as spends, spend_control as controls
 from repositories.credits.spend import Holder
 from repositories.credits.spend_day import WHOLE, Part
 

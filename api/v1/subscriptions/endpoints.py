@@ -19,12 +19,7 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.billing_terms.schemas import PlanName
 from api.v1.payments.commands import PaymentDeclined
-from api.v1.subscriptions.schemas import (
-    ChangePreview,
-    SubscriptionChange,
-    SubscriptionCreate,
-    SubscriptionView,
-)
+from api.v1.subscriptions.schemas import ChangePreview, SubscriptionChange, SubscriptionCreate, SubscriptionView
 from api.v1.topups.methods import method_of
 from contracts.billing.subscription import (
     CancelSubscription,
@@ -58,10 +53,8 @@ from domain.common.mail import Purpose
 from domain.common.money import parse_amount
 from domain.tenants.organization import STOPPED
 from providers.subscriptions.base import SubscriptionProvider
-from repositories.billing import billing_terms, subscription_bill
-from repositories.billing import subscription as subscriptions
-from repositories.tenants import api_key, contact
-from repositories.tenants import organization as organizations
+from repositories.billing import billing_terms, subscription as subscriptions, subscription_bill
+from repositories.tenants import api_key, contact, organization as organizations
 from runtime.reach import Entity
 from services.billing import billing_profile
 from services.common.provider_errors import provider_errors

@@ -40,12 +40,7 @@ class TaskView(ResponseModel):
         return cls.from_row(task, kind=kind, amount=amount, path_hint=PATHS[kind].format(id=task.object_id))
 
 
-_LIST = ListOf(
-    "tasks",
-    TaskView,
-    order=[datetime, TaskKind, str],
-    kind=several(TaskKind, "Only of this kind."),
-)
+_LIST = ListOf("tasks", TaskView, order=[datetime, TaskKind, str], kind=several(TaskKind, "Only of this kind."))
 
 
 @_LIST.get(router, "/tasks")

@@ -202,10 +202,7 @@ async def get_meter_usage(
     )
 
 
-@router.post(
-    "/usage/meters/{meter_id}/charge",
-    responses=errors(refusals.MeterClosed, refusals.MeterNotChargeable),
-)
+@router.post("/usage/meters/{meter_id}/charge", responses=errors(refusals.MeterClosed, refusals.MeterNotChargeable))
 async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
     """Charge organizations' credits for what a meter counts from now on, once for each event.
 

@@ -27,8 +27,7 @@ from domain.usage.adapters import ModelCall
 from domain.usage.amounts import format_pico, to_minor
 from domain.usage.arrears import BilledStatus
 from domain.usage.call import Cost
-from domain.usage.run import Cost as RunTotal
-from domain.usage.run import RunCost
+from domain.usage.run import Cost as RunTotal, RunCost
 from models.usage.usage import UsageEventRow
 from models.usage.usage_charge import UsageChargeRow
 from repositories.credits.lot_price import LotPrice
@@ -74,7 +73,7 @@ EVENTS_BODY: dict[str, Any] = {
         "`application/cloudevents-batch+json` and, with one event a line, `application/x-ndjson` are accepted as "
         "well.",
         "content": {
-            "application/json": {"schema": {"anyOf": [EVENT, {"type": "array", "items": EVENT, "maxItems": 5000}]}},
+            "application/json": {"schema": {"anyOf": [EVENT, {"type": "array", "items": EVENT, "maxItems": 5000}]}}
         },
     }
 }

@@ -40,8 +40,7 @@ from domain.messages.webhook.delivery import DeliveryStatus
 from domain.messages.webhook.endpoint import TEST, EndpointStatus, SecretMissing, checked_types
 from models.messages.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories.common.command import made_by
-from repositories.messages import webhook_delivery as deliveries
-from repositories.messages import webhook_endpoint as endpoints
+from repositories.messages import webhook_delivery as deliveries, webhook_endpoint as endpoints
 from repositories.tenants import organization as organizations
 from runtime import reach
 from runtime.reach import Entity
@@ -115,11 +114,7 @@ async def create_webhook_endpoint(
 
 
 _LIST = ListOf(
-    "webhook-endpoints",
-    WebhookEndpointView,
-    *(*CREATED, "organization_id", "q"),
-    order=["whe"],
-    status=EndpointStatus,
+    "webhook-endpoints", WebhookEndpointView, *(*CREATED, "organization_id", "q"), order=["whe"], status=EndpointStatus
 )
 
 
@@ -293,9 +288,7 @@ _DELIVERIES = ListOf(
 
 
 @_DELIVERIES.get(
-    router,
-    "/webhook-endpoints/{endpoint_id}/deliveries",
-    operation_id="webhook_endpoints.list_deliveries",
+    router, "/webhook-endpoints/{endpoint_id}/deliveries", operation_id="webhook_endpoints.list_deliveries"
 )
 async def list_webhook_deliveries(endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Asked) -> Items:
     """List the past and pending deliveries to a webhook endpoint, newest first."""

@@ -86,10 +86,7 @@ class WebhookEndpointCreated(WebhookEndpointView):
     @classmethod
     def with_keys(cls, row: WebhookEndpointRow, keys: SigningKeys | None) -> Self:
         return cls.from_row(
-            row,
-            reason=row.state["reason"],
-            slowed_until=row.slow_until,
-            secret=None if keys is None else keys.secret,
+            row, reason=row.state["reason"], slowed_until=row.slow_until, secret=None if keys is None else keys.secret
         )
 
 

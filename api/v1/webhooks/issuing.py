@@ -16,9 +16,9 @@ from api.body import raw_body
 from api.deps import Deps, DepsDep
 from api.routing import Resource
 from api.v1.webhooks.endpoints import BODY, ERRORS, WebhookReceipt, receive
-from domain.common.errors import NotFound
 from providers.cards.base import CardIssuer, Question, UnreadableQuestion
 from providers.payments.base import BadSignature
+from repositories.common.required import present
 from services.cards import card_authorization
 
 router = Resource(tags=["webhooks"])
@@ -36,9 +36,7 @@ async def receive_stripe_issuing_webhook(request: Request, deps: DepsDep) -> Res
     The answer to `issuing_authorization.request` is `{"approved": …}`, the same to a repeat. Other events are received
     as at `/webhooks/stripe`.
     """
-    issuer = deps.providers.cards
-    if issuer is None:
-        raise NotFound("No cards are issued here.")
+    issuer = present(deps.providers.cards, "No cards are issued here.")
     body = await request.body()
     try:
         question = issuer.verify_question(body, request.headers)

@@ -11,8 +11,7 @@ from console.format import Amount, Prefs, amount, count, percent, relative
 from console.gateway import Answer
 from console.mentions import Naming
 from console.payment.view import PROVIDERS
-from console.platform.reconciliation.view import Run
-from console.platform.reconciliation.view import run as run_of
+from console.platform.reconciliation.view import Run, run as run_of
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.waiting import Alert, Task, alert, task

@@ -12,8 +12,7 @@ from console.mentions import Linked, Naming, Sentence, sentence
 from console.reputation.view import DIMENSIONS, exact, points
 from console.sections import unanswered
 from console.status import Status, status_of
-from console.waiting import Alert
-from console.waiting import alert as alert_of
+from console.waiting import Alert, alert as alert_of
 from console.widgets import Failed, FormPage, Link, Page
 
 PLACE = "/console/platform/reputation"

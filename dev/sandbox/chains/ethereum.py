@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dev.sandbox.chains.accounts import CHAIN_ID as CHAIN_ID
-from dev.sandbox.chains.accounts import USDC_CONTRACT as USDC_CONTRACT
+from dev.sandbox.chains.accounts import CHAIN_ID as CHAIN_ID, USDC_CONTRACT as USDC_CONTRACT
 from dev.sandbox.chains.store import KeyValues, Store
 from dev.sandbox.chains.token import creation_code, transfer_call
 from providers.chains.addresses import checksummed

@@ -6,8 +6,7 @@ Facts from docs.stripe.com/billing/subscriptions/overview. A renewal's invoice i
 import copy
 from typing import Any
 
-from dev.sandbox.stripe import clocks, collecting, discounting, invoicing, subscribing
-from dev.sandbox.stripe import subscription_items as items
+from dev.sandbox.stripe import clocks, collecting, discounting, invoicing, subscribing, subscription_items as items
 from dev.sandbox.stripe.core import Context, task
 from dev.sandbox.stripe.operations import customers
 from dev.sandbox.stripe.subscribing import ENDED

@@ -9,8 +9,15 @@ import copy
 from fractions import Fraction
 from typing import Any
 
-from dev.sandbox.stripe import clocks, collecting, discounting, invoice_lines, invoicing, subscription_terms
-from dev.sandbox.stripe import subscription_items as items
+from dev.sandbox.stripe import (
+    clocks,
+    collecting,
+    discounting,
+    invoice_lines,
+    invoicing,
+    subscription_items as items,
+    subscription_terms,
+)
 from dev.sandbox.stripe.core import Context, Refusal
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.operations import customers, setup_intents

@@ -6,8 +6,7 @@ Facts from docs.stripe.com/billing/subscriptions/billing-cycle and docs.stripe.c
 from fractions import Fraction
 from typing import Any
 
-from dev.sandbox.stripe import discounting, lists, periods, taxing
-from dev.sandbox.stripe import subscription_items as items
+from dev.sandbox.stripe import discounting, lists, periods, subscription_items as items, taxing
 from dev.sandbox.stripe.core import Context
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.parameters import merge

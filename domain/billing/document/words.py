@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.billing.document.content import LANGUAGES as LANGUAGES
-from domain.billing.document.content import DocumentKind
+from domain.billing.document.content import LANGUAGES as LANGUAGES, DocumentKind
 
 #: label → language → word.
 _LABELS: Mapping[str, Mapping[str, str]] = {

@@ -87,8 +87,4 @@ def _collect(held: Collection, now: datetime, *, processing: bool) -> Step | Wai
 
 
 #: What the run waits for; shown with its timer.
-WHY = {
-    Step.CHARGE: "charge the stored method",
-    Step.REMIND: "remind by mail",
-    Step.GIVE_UP: "give it up",
-}
+WHY = {Step.CHARGE: "charge the stored method", Step.REMIND: "remind by mail", Step.GIVE_UP: "give it up"}

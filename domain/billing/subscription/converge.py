@@ -80,10 +80,7 @@ class _Step:
 
 
 def converge(
-    subscription: Subscription,
-    seen: SubscriptionSnapshot,
-    at: datetime,
-    given_up: Collection[Request] = (),
+    subscription: Subscription, seen: SubscriptionSnapshot, at: datetime, given_up: Collection[Request] = ()
 ) -> Outcome | None:
     """Return the changes since the state was last converged; None if there are none.
 
@@ -330,11 +327,7 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
     if not is_newest:
         return subscription
     after = replace(
-        subscription,
-        anchor=anchor,
-        paid_through=period.end,
-        paid_bill=bill.ref,
-        paid_minor=bill.paid_minor,
+        subscription, anchor=anchor, paid_through=period.end, paid_bill=bill.ref, paid_minor=bill.paid_minor
     )
     change, upgrade = acting(after, bill), begins_with(after, bill)
     if change is not None:

@@ -114,13 +114,7 @@ def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
 def ended(subscription: Subscription, *, why: str, actor: str, at: datetime) -> Outcome:
     """End the subscription: the organization has the free plan from now on."""
     after = replace(
-        subscription,
-        status=S.ENDED,
-        ended_at=at,
-        ended_why=why,
-        change=None,
-        order=None,
-        cancel_at_period_end=False,
+        subscription, status=S.ENDED, ended_at=at, ended_why=why, change=None, order=None, cancel_at_period_end=False
     )
     return Outcome(subscription=after, event="ended", actor=actor, details={"why": why})
 

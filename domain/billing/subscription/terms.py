@@ -70,12 +70,7 @@ def _check_seats(plan: Plan, of_one_minor: int, seats: int | None) -> None:
 
 
 def terms_of_change(
-    held: Terms,
-    plan: Plan,
-    interval: Interval | None,
-    agreed: Sequence[PlanPrice] = (),
-    *,
-    seats: int | None = None,
+    held: Terms, plan: Plan, interval: Interval | None, agreed: Sequence[PlanPrice] = (), *, seats: int | None = None
 ) -> Terms:
     """Return the terms after a change; what is left out stays as it is, and so does the collection method.
 

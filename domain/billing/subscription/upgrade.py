@@ -52,11 +52,7 @@ def _begun_anew(held: Subscription, change: Change, bill: Bill) -> tuple[Subscri
     if held.terms.interval is Interval.MONTH:
         return after, _granted_at_once(change, bill, paid, after.granted_until)
     year = bought(
-        bill.ref,
-        paid,
-        at_once_minor=change.credits_minor,
-        monthly_minor=held.terms.credits_minor,
-        months=MONTHS - 1,
+        bill.ref, paid, at_once_minor=change.credits_minor, monthly_minor=held.terms.credits_minor, months=MONTHS - 1
     )
     return replace(after, year_bills=(year,)), _granted_at_once(change, bill, year.granted_minor, after.granted_until)
 

@@ -34,7 +34,6 @@ class Happened:
     Attributes:
         key: the unique key of the alert.
         kind: the kind of event.
-        org_id: the organization.
         control_id: the spend control; None if it is about the credit balance.
         subject: the subject of the control, such as `agent agt_…`.
         window: the window of the limit; None if it is not about a window.

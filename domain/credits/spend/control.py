@@ -59,7 +59,6 @@ class Limit:
     """The limit of one window.
 
     Attributes:
-        window: the window.
         amount_minor: the maximum amount, in minor units of the control's asset; 0 allows nothing, None is no limit.
         uses: the maximum number of spends; 0 allows none, None is no limit.
         hard: whether spends above it are refused; otherwise it only raises alerts.
@@ -149,7 +148,6 @@ class NewControl:
     """The part of a control that never changes once it is opened.
 
     Attributes:
-        subject_kind: the kind of its subject.
         subject_id: the id of the subject; for a run, the name that its requests use.
         asset: the asset of all amounts.
         time_zone: the IANA name of the time zone in which windows begin.

@@ -23,7 +23,6 @@ class SpendingKey:
     """The key of a request.
 
     Attributes:
-        key_id: its id.
         agent_id: the one agent that it acts for; such a key names nothing that it or its agent is not attributed to.
         attribution: its own, and where it has none its agent's.
     """

@@ -133,8 +133,7 @@ class Rule:
                 raise _refused("stacking", f"A rule of type {self.type.value} has no stacking. Leave it out.")
             if (self.floor_bps, self.ceiling_bps) != (None, None):
                 raise _refused(
-                    "floor",
-                    f"A rule of type {self.type.value} has no bounds beside its terms. Leave them out.",
+                    "floor", f"A rule of type {self.type.value} has no bounds beside its terms. Leave them out."
                 )
         if self.type is RuleType.CONTRACT_PRICE and None in {self.agent_id, self.org_id}:
             raise _refused(

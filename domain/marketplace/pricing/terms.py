@@ -344,11 +344,7 @@ class Bounds:
         if amounts != (None, None) and self.currency is None:
             raise invalid("currency", "Name the currency of the amounts.")
         if self.floor_minor is not None and self.ceiling_minor is not None and self.floor_minor > self.ceiling_minor:
-            raise invalid(
-                "floor_amount",
-                "The lower bound is above the upper bound.",
-                kind=PricingFloorAboveCeiling,
-            )
+            raise invalid("floor_amount", "The lower bound is above the upper bound.", kind=PricingFloorAboveCeiling)
 
     def judge(self, facts: Facts) -> Verdict:  # noqa: ARG002
         """Return no multiplier: bounds apply after all other rules."""

@@ -11,10 +11,7 @@ from domain.messages.alert.life import Severity
 Ladder = tuple[Step, ...]
 
 #: The escalation of alerts that concern only the organization, whose people must be notified.
-OWNERS: Ladder = (
-    Step(role=Role.OWNER, after=timedelta()),
-    Step(role=Role.ADMIN, after=timedelta(minutes=30)),
-)
+OWNERS: Ladder = (Step(role=Role.OWNER, after=timedelta()), Step(role=Role.ADMIN, after=timedelta(minutes=30)))
 #: The escalation of alerts that concern the organization, and on which operators act if it does not answer.
 OWNERS_FIRST: Ladder = (*OWNERS, Step(role=Role.OPERATOR, after=timedelta(hours=2)))
 #: The escalation of alerts about somebody who may be an owner or an operator: both are called at once.

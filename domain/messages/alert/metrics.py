@@ -88,12 +88,7 @@ class Metric:
         return {Unit.CREDITS: CREDIT, Unit.AMOUNT: of_control}.get(self.unit)
 
 
-_FLOWS = _LEVELS | {
-    ConditionType.CHANGES_BY,
-    ConditionType.ABSENT_FOR,
-    ConditionType.RATIO,
-    ConditionType.UNUSUAL,
-}
+_FLOWS = _LEVELS | {ConditionType.CHANGES_BY, ConditionType.ABSENT_FOR, ConditionType.RATIO, ConditionType.UNUSUAL}
 _METRICS = (
     Metric(
         name="credits.available",

@@ -69,11 +69,7 @@ _BUILT_IN = (
         sentence="An invoice or a subscription could not be paid. The alert names the next try.",
         severity="critical",
     ),
-    BuiltIn(
-        name=BUDGET_80_PERCENT,
-        sentence="80 % of a limit is spent or reserved in its window.",
-        severity="warning",
-    ),
+    BuiltIn(name=BUDGET_80_PERCENT, sentence="80 % of a limit is spent or reserved in its window.", severity="warning"),
     BuiltIn(
         name=COST_SPIKE,
         sentence="More than twice as much was spent today as until the same hour of the same day last week.",
@@ -102,12 +98,7 @@ _BUILT_IN = (
         severity="critical",
         for_platform=True,
     ),
-    BuiltIn(
-        name=PROBE_FAILED,
-        sentence="A step of the probe failed.",
-        severity="critical",
-        for_platform=True,
-    ),
+    BuiltIn(name=PROBE_FAILED, sentence="A step of the probe failed.", severity="critical", for_platform=True),
 )
 BUILT_IN: Mapping[str, BuiltIn] = {rule.name: rule for rule in _BUILT_IN}
 

@@ -60,10 +60,7 @@ STEPS = {
     "approved": ("approved", "A signatory approved the delivery; further approvals are needed."),
     "funding_extended": ("funding_extended", "The payer has longer to fund the escrow, because the API was away."),
     "delivery_extended": ("delivery_extended", "The payee has longer to deliver, because the API was away."),
-    "review_extended": (
-        "review_extended",
-        "The review goes on, because the payee is suspended or the API was away.",
-    ),
+    "review_extended": ("review_extended", "The review goes on, because the payee is suspended or the API was away."),
     "evidence_submitted": ("evidence_submitted", "A party submitted evidence in the dispute."),
     "partially_refunded": ("partially_refunded", "The payee refunded a part of the money."),
     "cancel_requested": ("cancel_requested", "The payer asks the payee to end the escrow."),
@@ -147,11 +144,7 @@ def parties(escrow: Escrow) -> dict[str, str]:
     """Return the organizations that see an escrow, each with its first role in it."""
     terms = escrow.terms
     outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
-    return {
-        **dict.fromkeys(outside, "signatory"),
-        terms.payee_org_id: "payee",
-        terms.payer_org_id: "payer",
-    }
+    return {**dict.fromkeys(outside, "signatory"), terms.payee_org_id: "payee", terms.payer_org_id: "payer"}
 
 
 def _name(before: Escrow | None, event: str, after: Escrow) -> str | None:

@@ -118,10 +118,7 @@ _WRITTEN_ON = {
 #: Nouns that can be changed, with the prefixes of their ids, and what can be changed of each.
 CHANGEABLE = {
     "organization": ("org", ("metadata", "external_id", "name")),
-    "agent": (
-        "agt",
-        ("metadata", "external_id", "name", "description", "category", "pricing", "terms", "visibility"),
-    ),
+    "agent": ("agt", ("metadata", "external_id", "name", "description", "category", "pricing", "terms", "visibility")),
     "project": ("prj", ("metadata", "external_id", "name")),
     **{noun: (prefix, ("metadata", "external_id")) for noun, prefix in _WRITTEN_ON.items()},
 }
@@ -163,11 +160,7 @@ TYPES = (
     EventType(
         type="agent.retired",
         sentence="The organization has retired an agent: nothing new begins with it.",
-        fields={
-            "agent_id": an_id("agt", "The agent."),
-            "external_id": external_id(),
-            "retired_at": moment("When."),
-        },
+        fields={"agent_id": an_id("agt", "The agent."), "external_id": external_id(), "retired_at": moment("When.")},
     ),
     *(_updated(noun, prefix, names) for noun, (prefix, names) in CHANGEABLE.items()),
     *(

@@ -12,9 +12,7 @@ _FIELDS = {
     "parent_id": an_id("ctl", "The parent control, whose limits apply as well.", nullable=True),
     "subject_type": word("The kind of the subject that spends or is spent for.", SubjectKind),
     "subject_id": code(
-        "The subject's id; null for a run, which its requests name.",
-        "org_01kar6x0qmf9rv4w7n2h8d3s5c",
-        nullable=True,
+        "The subject's id; null for a run, which its requests name.", "org_01kar6x0qmf9rv4w7n2h8d3s5c", nullable=True
     ),
     "currency": asset("The asset of its limits."),
     "status": word("The control's status.", S),

@@ -41,7 +41,6 @@ class Target:
     Attributes:
         is_local: whether it is plain HTTP, which is only allowed to this machine.
         host: the name to resolve and to check the certificate for; an IPv6 address has no brackets.
-        port: the port.
         path: the path with the query, as in the request line.
     """
 

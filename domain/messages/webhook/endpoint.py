@@ -272,11 +272,7 @@ def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int
     raise WebhookRequestsExhausted(
         f"An organization can have at most {most:,} webhooks an hour sent by {what} (left: {max(0, left):,}). "
         f"Ask for {wanted:,} at {rfc3339(until)}.",
-        extra={
-            "limit": most,
-            "left": max(0, left),
-            "retry_after": max(1, int((until - now).total_seconds()) + 1),
-        },
+        extra={"limit": most, "left": max(0, left), "retry_after": max(1, int((until - now).total_seconds()) + 1)},
     )
 
 

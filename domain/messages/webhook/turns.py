@@ -17,7 +17,6 @@ class Place:
     """One of an organization's endpoints.
 
     Attributes:
-        endpoint_id: the id of the endpoint.
         is_sent_to: whether it is being sent to now.
         waits_since: since when it has been waiting for its turn; None if it is not.
     """

@@ -219,10 +219,7 @@ def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> l
         raise ValueError(f"a movement in {move.asset} does not say what it is in the payment's currency")
     # A small amount may be zero in the other currency.
     return _positive(
-        [
-            (source, here, by_asset.get(source.asset, paid)),
-            (there, destination, by_asset.get(destination.asset, paid)),
-        ]
+        [(source, here, by_asset.get(source.asset, paid)), (there, destination, by_asset.get(destination.asset, paid))]
     )
 
 

@@ -15,7 +15,6 @@ class Order:
     """A requested payment.
 
     Attributes:
-        options: how.
         amount, currency: what the request says; a purpose that knows its price may do without.
         subject: what the purpose is about: the escrow, the invoice, the number of slots; None where nothing was named.
     """

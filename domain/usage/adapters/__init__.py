@@ -6,8 +6,7 @@ from typing import Any
 
 from domain.usage.adapters import anthropic, bedrock, gemini, mistral, openai, otel
 from domain.usage.adapters.otel import provider_of as provider_of
-from domain.usage.adapters.reading import ModelCall as ModelCall
-from domain.usage.adapters.reading import tier_of, unreadable
+from domain.usage.adapters.reading import ModelCall as ModelCall, tier_of, unreadable
 from domain.usage.token_usage import TokenUsage
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], ModelCall]] = {

@@ -149,11 +149,7 @@ def read_image(answer: Answer) -> ModelCall:
         images = answer.get("data")
         if not isinstance(images, list) or not images:
             unreadable("The answer has neither usage nor images.")
-        return ModelCall(
-            provider="openai",
-            model=model_of(answer, "model"),
-            usage=used(output_images=len(images)),
-        )
+        return ModelCall(provider="openai", model=model_of(answer, "model"), usage=used(output_images=len(images)))
     svg = section(answer, "svg_usage")
     authored = {**svg, "output_tokens_details": {"reasoning_tokens": svg.get("reasoning_tokens")}}
     return ModelCall(

@@ -112,10 +112,7 @@ def read_attributes(answer: Answer) -> ModelCall:
         usage=used(
             prompt_units(total=total, **{what: counts[what] for what in prompt}),
             answer_units(
-                total=made,
-                reasoning=counts["reasoning"],
-                audio=counts["audio_out"],
-                image=counts["image_out"],
+                total=made, reasoning=counts["reasoning"], audio=counts["audio_out"], image=counts["image_out"]
             ),
             tier=tier_of(tier),
         ),

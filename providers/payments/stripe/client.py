@@ -84,11 +84,7 @@ def _broken_off(error: httpx2.HTTPError) -> stripe.APIConnectionError:
 
 
 def make_client(
-    api_key: str,
-    *,
-    api_base: str | None,
-    timeout_seconds: int,
-    transport: httpx2.AsyncBaseTransport | None = None,
+    api_key: str, *, api_base: str | None, timeout_seconds: int, transport: httpx2.AsyncBaseTransport | None = None
 ) -> Client:
     """Build the client that every Stripe adapter of a process shares.
 

@@ -128,15 +128,7 @@ def statement_movement(line: stripe.BalanceTransaction) -> BalanceTransaction | 
             return _converted(line, replace(role, ref=id_of(field(line.source, "charge")) or role.ref))
     source = line.source
     return _converted(
-        line,
-        Role(
-            line.id,
-            BalanceTransactionKind.OTHER,
-            id_of(source),
-            None,
-            line.amount,
-            line.currency,
-        ),
+        line, Role(line.id, BalanceTransactionKind.OTHER, id_of(source), None, line.amount, line.currency)
     )
 
 

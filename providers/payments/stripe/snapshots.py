@@ -27,12 +27,7 @@ from domain.reputation.traits import TraitKind, method
 from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.errors import decline_of
 from providers.payments.stripe.fields import at, field, metadata_of
-from providers.payments.stripe.movements import (
-    charge_movements,
-    dispute_movements,
-    disputed_part,
-    refund_movements,
-)
+from providers.payments.stripe.movements import charge_movements, dispute_movements, disputed_part, refund_movements
 
 #: Metadata of a PaymentIntent that charges one stored method: nobody is there to try another one.
 SINGLE_ATTEMPT = "single_attempt"
@@ -68,11 +63,7 @@ _INTENT_STATUSES = {
     "processing": ProviderStatus.PROCESSING,
     "requires_capture": ProviderStatus.AUTHORIZED,
 }
-_REFUND_STATUSES = {
-    "succeeded": RefundStatus.SUCCEEDED,
-    "failed": RefundStatus.FAILED,
-    "canceled": RefundStatus.FAILED,
-}
+_REFUND_STATUSES = {"succeeded": RefundStatus.SUCCEEDED, "failed": RefundStatus.FAILED, "canceled": RefundStatus.FAILED}
 _DISPUTE_STATUSES = {
     "warning_needs_response": DisputeStatus.INQUIRY,
     "warning_under_review": DisputeStatus.INQUIRY,

@@ -52,11 +52,7 @@ class Postgres:
     """
 
     def __init__(
-        self,
-        receivers: ReceiversOf,
-        verifier: Callable[[str, bytes], str],
-        *,
-        roots: str | None = None,
+        self, receivers: ReceiversOf, verifier: Callable[[str, bytes], str], *, roots: str | None = None
     ) -> None:
         """Take who judges addresses, what computes a SCRAM verifier, and a file of roots; by default certifi's."""
         self._receivers = receivers

@@ -5,12 +5,12 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.common.access import Actor
-from domain.common.errors import NotFound
 from domain.escrow.commands import payment_source
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.payments.payment.purposes.escrow import require_fundable, require_open
 from domain.payments.payment.state import Fulfilment, Payment
 from domain.payments.payment.terms import PaymentTerms
+from repositories.common.required import present
 from repositories.escrow import escrow
 from repositories.tenants import organization
 from services.payments.purposes.base import Alone, refuse_beside_others
@@ -28,9 +28,7 @@ class EscrowBooks(Alone):
         Raises:
             NotFound: there is none that the actor sees.
         """
-        row = await escrow.get(session, str(named))
-        if row is None:
-            raise NotFound(MISSING)
+        row = present(await escrow.get(session, str(named)), MISSING)
         found = escrow.state_of(row)
         require_fundable(found, actor)
         return found

@@ -2,8 +2,7 @@ import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from domain.messages.alert.firing import Act, Phase, Standing, Terms, look
 

@@ -4,8 +4,7 @@ from math import exp, pi, sin
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.errors import Invalid
 from domain.insight.forecast import LEVELS, ORIGINS, Method, forecast, needed

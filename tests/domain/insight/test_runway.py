@@ -3,14 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing.plan import Interval
 from domain.billing.subscription.state import (
     Change as PlanChange,
-)
-from domain.billing.subscription.state import (
     ChangeKind,
     Request,
     Subscription,

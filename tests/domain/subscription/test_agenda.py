@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from domain.billing.plan import Interval
 from domain.billing.subscription import commands, orders
@@ -31,8 +30,8 @@ from tests.domain.subscription.building import (
     days,
     seen,
     terms,
+    unpaid as open_bill,
 )
-from tests.domain.subscription.building import unpaid as open_bill
 from tests.lanes import examples
 
 S, P = SubscriptionStatus, ProviderState

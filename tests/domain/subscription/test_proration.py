@@ -8,8 +8,7 @@ from math import ceil, floor
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing.plan import Interval, PlanPrice
 from domain.billing.subscription.accrual import Deferred

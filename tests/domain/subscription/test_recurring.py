@@ -3,8 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from domain.billing.invoice.lines import Discount
 from domain.billing.plan import Interval

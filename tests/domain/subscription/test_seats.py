@@ -6,8 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing.plan import MAX_SEATS, Plan, PlanPrice, Plans
 from domain.billing.subscription.commands import changing, preview

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.billing.subscription.accrual import Deferred
 from domain.billing.subscription.commands import preview

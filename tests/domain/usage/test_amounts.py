@@ -3,8 +3,7 @@
 from decimal import Decimal, localcontext
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.credits import CreditPrice
 from domain.common.errors import Invalid

@@ -3,8 +3,7 @@
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from domain.common.errors import Invalid
 from domain.usage.amounts import PICO

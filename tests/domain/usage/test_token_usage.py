@@ -4,8 +4,7 @@ import pickle
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.common.errors import Invalid
 from domain.usage.token_usage import ANSWER_UNITS, MAX_QUANTITY, PROMPT_UNITS, UNITS, TokenUsage

@@ -3,8 +3,7 @@
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from domain.messages.webhook.address import UrlRefused, check_addresses, is_public, target_of
 from tests.support.cases import for_each

@@ -2,8 +2,7 @@ from urllib.parse import urlencode
 
 import pytest
 import stripe
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dev.sandbox.stripe import parameters, schemas
 from dev.sandbox.stripe.errors import Refusal

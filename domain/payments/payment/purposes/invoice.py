@@ -61,10 +61,7 @@ class InvoiceDue(Common):
         """Return what is due of the invoice."""
         invoice = _invoice(order)
         return Purpose(
-            kind=self.kind,
-            goods_asset=invoice.currency,
-            goods_minor=invoice.due_minor,
-            invoice_id=invoice.invoice_id,
+            kind=self.kind, goods_asset=invoice.currency, goods_minor=invoice.due_minor, invoice_id=invoice.invoice_id
         )
 
     def readiness(self, payment: Payment) -> Readiness:
