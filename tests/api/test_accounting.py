@@ -235,16 +235,6 @@ async def test_bad_questions_are_refused(operator: Caller, params: dict[str, str
     refused(await operator.get("/accounting/journal", params=params), 422, "request.invalid")
 
 
-async def test_accountants_read_the_books_and_nothing_else(
-    issue_key: Callable[..., Awaitable[Caller]], new_tenant: Callable[..., Awaitable[Tenant]]
-) -> None:
-    accountant, tenant = await issue_key("accountant"), await new_tenant("owner", "agent")
-    good(await accountant.get("/accounting/profit-and-loss"))
-    own = (f"/organizations/{tenant.org_id}", f"/agents/{tenant.agent_id}", f"/reputation/score/{tenant.agent_id}")
-    for path in ("/organizations", *own):
-        refused(await accountant.get(path), 403, "auth.forbidden")
-
-
 async def test_sums_of_a_page_read_what_is_new_and_not_history(post: Post, database: Database) -> None:
     """Entries read for the same ten transfers, in books of two sizes."""
     read: list[int] = []

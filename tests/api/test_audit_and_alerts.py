@@ -216,8 +216,6 @@ async def test_nobody_acknowledges_an_alert_that_is_not_theirs(
     (alert,) = await found(operator, debt)
     for role in ("owner", "admin", "finance"):
         refused(await stranger.callers[role].post(f"/alerts/{alert['id']}/acknowledge"), 404, "not_found")
-    for role in ("member", "auditor", "agent"):
-        refused(await tenant.callers[role].post(f"/alerts/{alert['id']}/acknowledge"), 403, "auth.forbidden")
     subject = new_id("pay")
     async with deps.database.platform() as session:
         await alerts.raise_alert(
@@ -348,8 +346,6 @@ async def test_organization_resolves_what_is_for_itself_alone(
     assert theirs["acknowledged_at"] is None
     path = f"/alerts/{alert['id']}/resolve"
     refused(await stranger.owner.post(path), 404, "not_found")
-    for role in ("member", "auditor", "agent"):
-        refused(await tenant.callers[role].post(path), 403, "auth.forbidden")
     done = good(await tenant.owner.post(path))
     assert (done["status"], done["resolved_by"]) == ("resolved", done["organization_acknowledged_by"])
     assert await statuses(tenant.owner, subject) == {"resolved": 1}

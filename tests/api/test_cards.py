@@ -238,8 +238,6 @@ async def test_other_events_go_to_the_inbox(issuing: Issuing) -> None:
 async def test_an_agent_gets_a_card_and_never_its_number(issuing: Issuing, studio: Tenant, operator: Caller) -> None:
     body = {"agent_id": studio.agent_id, "name": "Travel", "currency": "USD", "per_authorization": "50"}
     key = new_key()
-    for role in ("member", "auditor", "agent"):
-        refused(await studio.callers[role].post("/cards", body, key=new_key()), 403, "auth.forbidden")
     made = good(await studio.finance.post("/cards", body, key=key), 201)
     assert good(await studio.finance.post("/cards", body, key=key), 201) == made
     assert (made["status"], made["last4"], made["per_authorization"]) == ("active", "4242", "50.00")

@@ -221,11 +221,6 @@ async def test_new_destination_reaches_owners_whose_keys_and_channels_a_thief_re
         assert await notifications.forget_addresses(session, now - timedelta(days=30), limit=10) == 0
 
 
-async def test_only_owner_and_finance_connect(bureau: Bureau, studio: Tenant) -> None:
-    for role in ("admin", "agent", "auditor"):
-        refused(await bureau.at(studio.callers[role]).post("/billing/connect", ASKED), 403, "auth.forbidden")
-
-
 async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, studio: Tenant) -> None:
     database = bureau.deps.database
     for name in ("ann", "ben"):

@@ -10,10 +10,10 @@ from sqlalchemy import select, text
 
 from api.app import create_app
 from api.deps import Deps
-from domain.common.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from domain.common.access import GRANTABLE, PLATFORM_ROLES, Role
 from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.listing import file_of
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -284,15 +284,6 @@ async def test_last_use_is_written_off_the_request(tenant: Tenant, deps: Deps) -
     async with deps.database.platform() as session:
         used = (await session.scalars(select(ApiKey.last_used_at).where(ApiKey.id == parts[0]))).one()
     assert used is not None
-
-
-@pytest.mark.parametrize("role", TENANT_ROLES)
-async def test_keys_are_listed_by_roles_that_may(role: str, tenant: Tenant) -> None:
-    response = await tenant.callers[role].get("/api-keys")
-    if Permission.READ_AUDIT in PERMISSIONS[Role(role)]:
-        good(response)
-    else:
-        refused(response, 403, "auth.forbidden")
 
 
 async def test_both_sides_see_a_referral_and_an_organization_is_referred_by_one_that_exists(

@@ -52,7 +52,6 @@ async def test_payment_that_waits_tells_the_payer_what_to_do_and_nobody_else(
     secret = f"{made.there.ref}_secret"
     assert {role for role, shown in secrets.items() if shown == secret} == {"owner", "admin", "finance", "member"}
     assert {secrets["auditor"], good(await operator.get(path))["client_secret"]} == {None}
-    refused(await payer.agent.get(path), 403, "auth.forbidden")
 
 
 async def test_payment_is_shown_with_all_that_became_of_it(payer: Tenant, paid: Written) -> None:

@@ -106,7 +106,5 @@ async def test_a_template_has_named_placeholders_only_and_replaces_the_standard_
     for bad in ("{name}", "{daily.x}", "{daily", "x}", "{}", "{daily!r}", "sk_live_1234567890", "a" * 1001):
         answer = await tenant.admin.ask("PUT", "/budgets/prompt-template", json={"template": bad})
         assert answer.status_code == 422, bad
-    for caller in (tenant.agent, tenant.member, tenant.finance):
-        refused(await caller.ask("PUT", "/budgets/prompt-template", json=own), 403, "auth.forbidden")
     good(await tenant.admin.ask("PUT", "/budgets/prompt-template", json={"template": None}))
     assert good(await tenant.auditor.get("/budgets/prompt-template"))["is_standard"]

@@ -19,7 +19,7 @@ from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransact
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import connect
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 from tests.support.serving import client_of
@@ -183,13 +183,6 @@ async def test_unknown_ones_are_404_and_a_booking_needs_a_key(operator: Caller, 
         refused(await operator.get(f"/reconciliation/{path}"), 404, "not_found")
     refused(await resolve(operator, nothing, "book", key=None), 400, "idempotency.missing")
     refused(await resolve(operator, nothing, "forget"), 422, "request.invalid")
-
-
-async def test_tenants_have_no_part_in_it(tenant: Tenant) -> None:
-    for path in ("runs", "differences", "clearing/stripe"):
-        refused(await tenant.owner.get(f"/reconciliation/{path}"), 403, "auth.forbidden")
-    body = {"provider": "stripe", "from": "2026-01-30T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
-    refused(await tenant.owner.post("/reconciliation/runs", body), 403, "auth.forbidden")
 
 
 async def test_runs_are_listed_page_by_page_with_what_they_found(operator: Caller, database: Database) -> None:

@@ -81,8 +81,6 @@ async def test_a_rotation_begins_at_once_where_the_rotator_makes_the_value(org: 
     shown = good(await rotate(org.admin, grace="PT1S"), 202)["rotation"]
     assert shown["next_at"] < shown["due_at"]
     refused(await rotate(org.owner, value=CANARY), 422, "request.invalid")
-    for role in ("member", "finance", "auditor", "agent"):
-        refused(await rotate(org.callers[role]), 403, "auth.forbidden")
 
 
 async def stop(caller: Caller, key: str | None = None, **body: Any) -> httpx2.Response:
@@ -103,8 +101,6 @@ async def test_a_rotation_under_way_is_stopped_by_its_owner_and_ended_without_it
     await owner.execute(
         'UPDATE secrets SET rotation = rotation || \'{"rotator": "bursar"}\' WHERE org_id = $1', org.org_id
     )
-    for role in ("member", "finance", "auditor", "agent"):
-        refused(await stop(org.callers[role]), 403, "auth.forbidden")
     key = new_key()
     stopped = [good(await stop(org.admin, key)) for _ in range(2)]
     assert stopped[0] == stopped[1]

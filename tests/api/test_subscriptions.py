@@ -200,12 +200,6 @@ async def test_order_that_waits_for_the_provider_is_asked_for_again_though_its_o
     refused(await ask(verb, f"/billing/subscription{path}", json=body, key=new_key()), 403, "organization.suspended")
 
 
-async def test_agents_and_readers_subscribe_to_nothing(tenant: Tenant) -> None:
-    for caller in (tenant.agent, tenant.auditor):
-        answer = await caller.post("/billing/subscription", {"plan": "starter"}, key=new_key())
-        refused(answer, 403, "auth.forbidden")
-
-
 async def test_price_that_was_agreed_with_an_organization_is_what_it_is_shown(
     tenant: Tenant, operator: Caller, database: Database
 ) -> None:
