@@ -1,6 +1,5 @@
 """Contracts that nobody accepted in time are noted once, with an event for each party."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -28,10 +27,8 @@ EXPIRE = text("UPDATE contracts SET expired_at = now() WHERE id = :id")
 
 
 @pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
+def database(fresh_database: Database) -> Database:
+    return fresh_database
 
 
 async def proposed(database: Database, accept_by: datetime) -> Terms:

@@ -20,7 +20,6 @@ from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, r
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written as Kept
 from tests.api.paying import intents
-from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
@@ -211,11 +210,10 @@ async def test_filter_of_no_form_is_refused(query: dict[str, str], tenant: Tenan
     assert "metadata" in json.dumps(refusal) or "external_id" in json.dumps(refusal)
 
 
-async def test_filters_are_read_from_their_indexes(fresh_database_urls: DatabaseUrls) -> None:
+async def test_filters_are_read_from_their_indexes(fresh_database: Database) -> None:
     """Many objects with one value: a page of them is read in the order of the index, and no more than a page."""
     org_id, rows = new_id("org"), "FROM generate_series(1, 5000) n"
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    async with database.platform() as session:
+    async with fresh_database.platform() as session:
         for statement in (
             "INSERT INTO organizations (id, name, created_by, command_id) VALUES (:org, 'Many', 'x', 'many')",
             "INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id) SELECT "
@@ -229,11 +227,10 @@ async def test_filters_are_read_from_their_indexes(fresh_database_urls: Database
         part = (Agent.org_id == org_id, *narrowed(Agent.id, "agt", org_id, wanted))
         query = newest(Agent, [part], [Agent.id], after=None, limit=3)
         plan = query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True})
-        async with database.tenant(org_id) as session:
+        async with fresh_database.tenant(org_id) as session:
             assert [int(row.id[4:]) for row in await session.scalars(query)] == numbers
             (read,) = (await session.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {plan}"))).scalar_one()
         assert most_rows(read["Plan"]) <= 10, read
-    await database.close()
 
 
 def most_rows(node: dict[str, Any]) -> float:

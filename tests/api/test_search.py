@@ -143,15 +143,14 @@ async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says
 
 
 async def test_what_a_document_is_for_is_found_by_its_number(
+    fresh_database: Database,
     fresh_database_urls: DatabaseUrls,
 ) -> None:
     """In books of its own: nothing has booked the documents."""
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     async with paying_app(fresh_database_urls) as client:
-        async with database.platform() as session:
+        async with fresh_database.platform() as session:
             operator = Caller(client, await operator_key(session, "documents"))
-        await _documents_are_found(operator, database)
-    await database.close()
+        await _documents_are_found(operator, fresh_database)
 
 
 async def _documents_are_found(operator: Caller, database: Database) -> None:

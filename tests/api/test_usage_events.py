@@ -223,12 +223,13 @@ async def test_late_event_is_accepted_within_the_window_and_known_after_it(tenan
     assert statuses(await send(tenant.owner, late)) == ["duplicate"]
 
 
-async def test_month_of_an_event_is_made_when_it_is_needed(fresh_database_urls: DatabaseUrls) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def test_month_of_an_event_is_made_when_it_is_needed(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
     actor, org_id = Actor(principal="operator", role=Role.OPERATOR), new_id("org")
 
     async def deliver(at: datetime) -> list[str]:
-        async with database.platform() as session:
+        async with fresh_database.platform() as session:
             delivery = Delivery(
                 actor=actor,
                 org_id=org_id,
@@ -241,13 +242,12 @@ async def test_month_of_an_event_is_made_when_it_is_needed(fresh_database_urls: 
 
     assert await asyncio.gather(*(deliver(datetime(2026, 3, 10, tzinfo=UTC)) for _ in range(5))) == [["accepted"]] * 5
     assert await deliver(datetime(2026, 3, 30, tzinfo=UTC)) == ["accepted"]
-    async with database.platform() as session:
+    async with fresh_database.platform() as session:
         months = await session.scalars(text("SELECT tableoid::regclass::text FROM usage_events GROUP BY 1 ORDER BY 1"))
         assert list(months) == ["partitions.usage_events_2026_02"]
         connection = await driver_connection(session)
         since, until = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
         assert [await open_months(connection, since, until) for _ in range(2)] == [2, 0]
-    await database.close()
     await prove(fresh_database_urls)
 
 

@@ -1,7 +1,6 @@
 """The log of access to secrets is sealed behind the oldest open transaction, and what was done to it since is found."""
 
 import re
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -25,13 +24,11 @@ SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
-async def org(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Vaulted]:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def org(database: Database) -> Vaulted:
     made = await Vaulted.of(database)
     await made.put()
     await made.grant()
-    yield made
-    await database.close()
+    return made
 
 
 async def seal(org: Vaulted, limit: int = 100) -> Sealed:

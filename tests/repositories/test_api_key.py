@@ -65,12 +65,14 @@ FROM generate_series($1::integer, $2) i
 """
 
 
-async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it(fresh_database_urls: DatabaseUrls):
+async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it(
+    database: Database, fresh_database_urls: DatabaseUrls
+):
     owner = await asyncpg.connect(fresh_database_urls.owner)
     await owner.execute(
         "INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org', 'org', 'test', 'org')"
     )
-    database, costs = Database(fresh_database_urls.tenant, fresh_database_urls.platform), []
+    costs = []
     for first, last in ((1, 50), (51, 200)):
         await owner.execute(ROTATE, first, last)
         await owner.execute("VACUUM ANALYZE api_keys")
@@ -81,7 +83,6 @@ async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it
             found = await api_key.issued(session, f"k{last}")
         assert found is not None
         assert found.line == {"org/ada", "kim"}
-    await database.close()
     await owner.close()
     few, many = costs
     assert many <= 5 * few, costs

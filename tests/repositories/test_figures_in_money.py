@@ -96,13 +96,6 @@ async def market(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Market]:
     await connection.close()
 
 
-@pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
-
-
 async def asked(database: Database, *metrics: str, org_id: str | None = None, **more: object) -> Answer:
     query = Query(metrics=metrics, since=BEGINS, until=BEGINS + timedelta(days=1), **more)
     async with database.at_one_moment(org_id) as session:

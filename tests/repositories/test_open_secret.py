@@ -257,15 +257,13 @@ async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulte
     ],
 )
 async def test_verify_finds_uses_without_entries_and_versions_that_are_not_current(
-    fresh_database_urls: DatabaseUrls, rules: Sequence[Invariant], damage: str
+    database: Database, fresh_database_urls: DatabaseUrls, rules: Sequence[Invariant], damage: str
 ):
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     org = await Vaulted.of(database)
     await org.put()
     await org.put()
     await org.grant()
     assert (await org.open()).outcome is Outcome.OPENED
-    await database.close()
     [rule] = rules
     async with rows_of(fresh_database_urls) as rows:
         assert await rows.fetch(rule.violations) == []

@@ -1,6 +1,5 @@
 """Reads of returns over a period: they do not grow with what lies outside of it."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 
 import asyncpg
@@ -98,13 +97,6 @@ async def nights(session: AsyncSession) -> object:
 
 async def figures(session: AsyncSession) -> list[Roi]:
     return await roi.figures(session, "org_a", scope=Scope.AGENT, **PERIOD)
-
-
-@pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
-    yield made
-    await made.close()
 
 
 async def test_rows_that_are_too_many_are_refused_and_not_cut(

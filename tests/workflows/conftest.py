@@ -494,11 +494,14 @@ def award(stage: Stage) -> Award:
 
 
 @pytest.fixture
-async def reconciler(fresh_database_urls: Any) -> AsyncIterator[Reconciler]:
+def database(fresh_database: Database) -> Database:
+    return fresh_database
+
+
+@pytest.fixture
+def reconciler(database: Database) -> Reconciler:
     """Reconcile a database of its own: what is booked here on purpose beside the ledger would look like damage."""
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield Reconciler(database)
-    await database.close()
+    return Reconciler(database)
 
 
 @pytest.fixture

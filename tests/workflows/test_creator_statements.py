@@ -68,13 +68,6 @@ def creator(database: Database) -> Callable[..., Awaitable[str]]:
     return make
 
 
-@pytest.fixture
-async def database(fresh_database_urls: Any) -> Any:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
-
-
 async def earns(
     database: Database, org_id: str, agent_id: str, at: datetime, minor: int = 1250, sale: str | None = None
 ) -> None:
