@@ -1,8 +1,10 @@
 """What an organization does with projects over HTTP, and how the slots for them are paid."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
+import pytest
 from sqlalchemy import select
 
 from commands.verify import verify
@@ -69,3 +71,9 @@ async def prove(urls: DatabaseUrls) -> None:
     [check] = [check for check in report.checks if check.name.startswith("slots in use")]
     assert check.checked
     assert not check.violation_count, "\n".join(check.lines())
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    await prove(database_urls)

@@ -214,10 +214,26 @@ async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
     return await new_tenant(*TENANT_ROLES)
 
 
+@pytest.fixture
+async def owner(new_tenant: Callable[..., Awaitable[Tenant]]) -> Caller:
+    """The owner of a new organization on the free tier."""
+    return (await new_tenant("owner")).owner
+
+
 @pytest.fixture(scope="session")
 async def stranger(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
     """Another organization with a key of every role."""
     return await new_tenant(*TENANT_ROLES)
+
+
+@pytest.fixture
+async def spender(new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller) -> Tenant:
+    """A new organization with 100 credits."""
+    from tests.api.spending import grant  # which needs this module
+
+    made = await new_tenant("owner", "member", "agent", "auditor")
+    await grant(operator, made.org_id)
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -21,14 +21,6 @@ from tests.support.cases import for_each
 pytestmark = pytest.mark.db
 
 
-@pytest.fixture
-async def spender(new_tenant: Any, operator: Caller) -> Tenant:
-    """A new organization with 100 credits."""
-    made: Tenant = await new_tenant("owner", "member", "agent", "auditor")
-    await grant(operator, made.org_id)
-    return made
-
-
 async def put_cost(operator: Caller, action: str, cost: str | None) -> None:
     good(await operator.ask("PUT", f"/credits/costs/{action}", json={"cost": cost}, key=new_key()))
 

@@ -1,6 +1,5 @@
 """What models cost and bring, over HTTP: from usage events and results to figures and a comparison."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,19 +13,13 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.returns.result import record
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
-from tests.api.metering import event, import_prices, prove, send, statuses
-from tests.conftest import DatabaseUrls
+from tests.api.metering import event, import_prices, send, statuses
+from tests.api.metering import proven as proven
 
 pytestmark = pytest.mark.db
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 CHEAP, DEAR = "claude-haiku-tests", "claude-opus-tests"
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 @pytest.fixture(scope="module", autouse=True)

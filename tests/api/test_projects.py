@@ -1,7 +1,7 @@
 """Projects, and how many of them are deployed at once: limits, races, keys and tiers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from models.common.idempotency import IdempotencyKey
 from models.tenants.audit import AuditEntry
 from runtime.database import Database
 from tests.api.building import buy, deploy, events, limits, projects, prove, put_on, slots, undeploy
+from tests.api.building import proven as proven
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -19,19 +20,6 @@ from tests.support.cases import for_each
 pytestmark = pytest.mark.db
 
 Make = Callable[..., Awaitable[Tenant]]
-
-
-@pytest.fixture
-async def owner(new_tenant: Make) -> Caller:
-    """The owner of a new organization on the free tier."""
-    tenant = await new_tenant("owner")
-    return tenant.owner
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 # Projects -------------------------------------------------------------------------------------------------------------

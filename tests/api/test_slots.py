@@ -1,7 +1,7 @@
 """Slots: bought, taken back by refunds and chargebacks, owed and repaid."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from domain.payments.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from repositories.books import debt
 from runtime.database import Database, driver_connection
-from tests.api.building import buy, deploy, limits, projects, prove, slots, undeploy
+from tests.api.building import buy, deploy, limits, projects, slots, undeploy
+from tests.api.building import proven as proven
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import NOW, intents, paying_app
 from tests.conftest import DatabaseUrls
@@ -27,19 +28,6 @@ from tests.support.mirrored_bills import Mirrored
 pytestmark = pytest.mark.db
 
 Make = Callable[..., Awaitable[Tenant]]
-
-
-@pytest.fixture
-async def owner(new_tenant: Make) -> Caller:
-    """The owner of a new organization on the free tier."""
-    tenant = await new_tenant("owner")
-    return tenant.owner
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 # Slots that are taken back --------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import pytest
 from domain.common.ids import uuid_of
 from repositories.usage import usage, usage_bill
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.metering import event, import_prices, send, statuses
+from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.metering import WHY, event, import_prices, send, statuses, void
 from tests.api.test_approvals import two
 from tests.api.test_billing_terms import agree
 from tests.api.test_usage_charges import charged_meter, kind
@@ -22,7 +22,6 @@ from tests.support.proving import prove
 __all__ = ["two"]
 pytestmark = pytest.mark.db
 
-WHY = "The reporter counted in bytes."
 MODEL = "void-model"
 
 
@@ -48,11 +47,6 @@ async def sent(tenant: Tenant, one: dict[str, Any]) -> str:
     [told] = (await send(tenant.owner, one))["events"]
     assert told["status"] == "accepted", told
     return str(told["id"])
-
-
-async def void(caller: Caller, tenant: Tenant, event_id: str, **changes: Any) -> Any:
-    body = {"organization_id": tenant.org_id, "reason": WHY, **changes}
-    return await caller.post(f"/usage/charges/{event_id}/void", body, key=new_key())
 
 
 async def upcoming(tenant: Tenant) -> str:

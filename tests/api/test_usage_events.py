@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,15 +21,10 @@ from services.usage.rating import Rates
 from services.usage.usage_judge import Delivery
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.metering import BATCH, event, prove, send, statuses
+from tests.api.metering import proven as proven
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 async def stored(database: Database, org_id: str | None, columns: str = "event_id") -> list[Any]:

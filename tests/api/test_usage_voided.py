@@ -1,6 +1,5 @@
 """Charges of usage that can never be made: an operator voids them, for good and with a reason."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -12,8 +11,9 @@ from domain.common.ids import uuid_id, uuid_of
 from domain.usage.charge import VOIDABLE, Waits
 from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.metering import event, prove, send
+from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.metering import WHY, event, send, void
+from tests.api.metering import proven as proven
 from tests.api.spending import balance
 from tests.api.test_approvals import two
 from tests.api.test_usage_charges import charged_meter, charges, kind, sweep
@@ -22,14 +22,6 @@ from tests.support.billing import credit
 
 __all__ = ["two"]
 pytestmark = pytest.mark.db
-
-WHY = "The reporter counted in bytes."
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 @pytest.fixture
@@ -48,11 +40,6 @@ async def waiting(tenant: Tenant, operator: Caller, database: Database) -> str:
     assert (await sweep(database)).waiting >= 1
     assert (await charges(tenant.owner))[sent["id"]] == ("waiting", "amount")
     return str(told["id"])
-
-
-async def void(caller: Caller, tenant: Tenant, event_id: str, **changes: Any) -> Any:
-    body = {"organization_id": tenant.org_id, "reason": WHY, **changes}
-    return await caller.post(f"/usage/charges/{event_id}/void", body, key=new_key())
 
 
 async def test_voided_charge_is_never_made_and_its_organization_can_be_closed(

@@ -456,6 +456,13 @@ async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncI
     await chains.close()
 
 
+@pytest.fixture
+def chains(stage: Stage) -> ChainsInTest:
+    assert stage.chains is not None
+    stage.chains.clock.now = datetime.now(UTC)
+    return stage.chains
+
+
 @pytest.fixture(scope="package")
 async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
     """A server of its own, without the worker of `stage`, for tests whose only worker comes and goes."""
