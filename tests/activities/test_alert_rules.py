@@ -41,6 +41,7 @@ from services.messages.alert_rule import Wanted
 from services.returns import roi
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS
+from tests.support.connections import connected
 from tests.support.plans import rows_read
 from tests.support.spend_world import CREDIT, NOW, World
 
@@ -571,12 +572,9 @@ async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=10 * CREDIT))
     await world.spend(4, NOW)
     agent = new_id("agt")
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    await owner.execute(
-        FACTS.replace("{org}", world.org).replace("{agent}", agent).replace("{payment}", new_id("pay")[:-1]),
-        timeout=300,
-    )
-    await owner.close()
+    facts = FACTS.replace("{org}", world.org).replace("{agent}", agent).replace("{payment}", new_id("pay")[:-1])
+    async with connected(fresh_database_urls.owner) as owner:
+        await owner.execute(facts, timeout=300)
     watched_rules: list[alert_figure.Watched] = []
     for metric in (one for platform in (False, True) for one in watched(platform=platform)):
         filters = {"control_id": control} if "control_id" in metric.needs else {}

@@ -22,6 +22,7 @@ from runtime.identity import new_id
 from services.messages import fan_out, notification
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
 
@@ -107,12 +108,9 @@ async def test_refused_act_leaves_no_entry(tenant: Tenant) -> None:
     "statement", ["UPDATE audit_log SET action = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"]
 )
 async def test_audit_trail_cannot_be_changed_by_its_owner(statement: str, database_urls: DatabaseUrls) -> None:
-    connection = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as connection:
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def raise_one(deps: Deps, subject: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import func, select, text
 
@@ -18,6 +17,7 @@ from runtime.database import Database
 from services.messages import mail
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
 
@@ -187,12 +187,9 @@ async def test_contacts_are_changed_ten_times_a_day_by_each_principal(
     # Nobody keeps their own address there by having used up the others' changes.
     good(await changed(tenant.admin, tenant.org_id, "again@acme.example"))
     good(await changed(operator, tenant.org_id, "at-last@acme.example"))
-    connection = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as connection:
         yesterday = "UPDATE mails SET queued_at = queued_at - interval '1 day' WHERE org_id = $1"
         await connection.execute(yesterday, tenant.org_id)
-    finally:
-        await connection.close()
     good(await changed(tenant.owner, tenant.org_id, "late@acme.example"))
 
 

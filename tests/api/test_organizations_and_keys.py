@@ -3,7 +3,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
@@ -17,6 +16,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_
 from tests.api.listing import file_of
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import as_owner
 from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
@@ -141,18 +141,10 @@ async def test_expired_key_makes_room_for_its_principal_and_stops_working(
     brief = Caller(tenant.owner.http, made["secret"])
     good(await brief.get("/agents"))
     # The cache does not outlive the expiry, so the key is forgotten as it would be some seconds later.
-    await _as_owner(database_urls, "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1", made["id"])
+    await as_owner(database_urls, "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1", made["id"])
     deps.keyring.forget(made["id"])
     refused(await brief.get("/agents"), 401, "auth.invalid")
     good(await tenant.owner.post("/api-keys", {"principal": "brief", "role": "member"}), 201)
-
-
-async def _as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
-    connection = await asyncpg.connect(urls.owner)
-    try:
-        await connection.execute(statement, *values)
-    finally:
-        await connection.close()
 
 
 async def test_revoked_key_stops_and_stays_revoked(tenant: Tenant, issue_key: Callable[..., Awaitable[Caller]]) -> None:

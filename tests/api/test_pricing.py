@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -15,10 +14,11 @@ from domain.common.money import parse_amount
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.metering import event, send, statuses
-from tests.api.related import as_owner, share
+from tests.api.related import share
 from tests.api.test_reputation import settle, work
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import as_owner
 
 pytestmark = pytest.mark.db
 
@@ -86,9 +86,7 @@ async def shop(operator: Caller, new_tenant: NewTenant, database_urls: DatabaseU
     for rule in found.rules:
         good(await operator.delete(f"/pricing/rules/{rule}"))
     # Whoever proves the books of this database later must not find escrows whose money was never there.
-    owner = await asyncpg.connect(database_urls.owner)
-    await owner.execute("DELETE FROM escrows WHERE agent_id = $1", found.agent_id)
-    await owner.close()
+    await as_owner(database_urls, "DELETE FROM escrows WHERE agent_id = $1", found.agent_id)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 from temporalio.client import Client
@@ -21,6 +20,7 @@ from runtime.settings import Settings
 from runtime.temporal import connect
 from tests.api.conftest import Caller, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 from tests.support.serving import client_of
 from workflows.books.reconciliation import ReconciliationWorkflow
@@ -87,11 +87,8 @@ async def test_booked_correction_makes_the_books_agree_with_the_provider(
 
 
 async def test_books_are_proven_after_corrections(operator: Caller, database_urls: DatabaseUrls) -> None:
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
+    async with connected(database_urls.platform) as connection:
         report = await verify(connection)
-    finally:
-        await connection.close()
     (check,) = [check for check in report.checks if check.name.startswith("each provider's clearing balance")]
     assert check.violations == ()
 

@@ -32,11 +32,11 @@ from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import pay
 from tests.api.paying import NOW, Written
-from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
 from tests.api.test_reputation_levels import strangers, without_levels
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import bill, month, seen, unpaid
+from tests.support.connections import as_owner
 from tests.support.locks import somebody_waits
 from tests.support.mirrored_bills import KIM, Mirrored
 from tests.support.runs import payment_message

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import asyncpg
 import httpx2
 import pytest
 import structlog
@@ -27,6 +26,7 @@ from services.secrets import secret
 from services.secrets.secret import Wanted
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.rows import rows_of
 from tests.support.secrets import local_secrets
 from tests.support.serving import client_of
@@ -308,8 +308,7 @@ async def test_a_value_stands_in_no_log_no_answer_and_no_row(org: Tenant, databa
 
 async def nothing_holds(urls: DatabaseUrls, canary: str) -> None:
     """Search every row of every table, bytes too: answers that are kept for keys are such."""
-    owner = await asyncpg.connect(urls.owner)
-    try:
+    async with connected(urls.owner) as owner:
         tables = await owner.fetch("SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
                                    " WHERE schemaname IN ('public', 'ledger')")  # fmt: skip
         assert "public.secret_versions" in {table["name"] for table in tables}
@@ -317,8 +316,6 @@ async def nothing_holds(urls: DatabaseUrls, canary: str) -> None:
         for table in tables:
             query = f"SELECT count(*) FROM {table['name']} t WHERE to_jsonb(t)::text LIKE ANY ($1)"
             assert await owner.fetchval(query, forms) == 0, table
-    finally:
-        await owner.close()
 
 
 async def test_the_digest_of_a_request_with_a_secret_cannot_be_guessed(org: Tenant, database_urls: DatabaseUrls):
@@ -333,13 +330,10 @@ async def test_the_digest_of_a_request_with_a_secret_cannot_be_guessed(org: Tena
         "query": [],
         "body": body,
     }
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         kept = await owner.fetchval(
             "SELECT request_hash FROM idempotency_keys WHERE key = $1 AND scope = $2", key, org.org_id
         )
-    finally:
-        await owner.close()
     assert len(kept) == 32
     assert kept != hashlib.sha256(canonical(content)).digest()
     assert kept == Signer(SecretStr(KEYS), purpose="idempotency").digest(canonical(content))

@@ -31,6 +31,7 @@ from tests.api.metering import event, send, statuses
 from tests.api.spending import grant
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import as_owner, connected
 from tests.support.locks import somebody_waits
 from tests.support.serving import client_of
 from tests.support.webhooks import WEBHOOK_KEYS
@@ -184,11 +185,7 @@ async def test_session_by_link_spends_as_a_key_of_its_principal_that_has_expired
 ) -> None:
     key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
     browser = await redeemed(company.owner, await linked(company.owner, role="member"))
-    connection = await asyncpg.connect(database_urls.owner)
-    try:
-        await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", key["id"])
-    finally:
-        await connection.close()
+    await as_owner(database_urls, "UPDATE api_keys SET expires_at = now() WHERE id = $1", key["id"])
     deps: Deps = reached.state.deps
     assert (await deps.keyring.identify(browser.token or "")).key_id == key["id"]
 
@@ -252,15 +249,12 @@ async def test_link_into_a_closed_organization_opens_nothing(
     company: Tenant, platform: Caller, database_urls: DatabaseUrls
 ) -> None:
     made = await linked(platform, organization_id=company.org_id)
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         # As a link that was made before closing ended them.
         await owner.execute(
             "UPDATE organizations SET status = 'closed', status_by = 'tests', status_at = now() WHERE id = $1",
             company.org_id,
         )
-    finally:
-        await owner.close()
     for path in ("links/preview", "redeem"):
         answer = await Caller(platform.http, None).post(f"/sessions/{path}", {"token": token_in(made)})
         refused(answer, 409, "organization.closed")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -28,6 +27,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import intents, paying_app
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS, START, active, bill, seen, terms
+from tests.support.connections import as_owner
 
 pytestmark = pytest.mark.db
 
@@ -326,13 +326,12 @@ async def test_period_that_the_provider_was_paid_for_is_not_paid_again_before_it
     refusal = refused(await owner.post(path, card, key=new_key()), 409, "invoice.wrong_state")
     assert (refusal["state"], await intents(database, tenant.org_id)) == ("open", [])
     # What its bank took back since is due, and can be paid.
-    admin = await asyncpg.connect(database_urls.owner)
-    await admin.execute(
+    await as_owner(
+        database_urls,
         "UPDATE payments SET status = 'charged_back', wake_at = NULL, "
         "state = jsonb_set(state, '{fulfilment}', '\"done\"') WHERE org_id = $1",
         tenant.org_id,
     )
-    await admin.close()
     refused(await owner.post(path, card, key=new_key()), 503, "service.unavailable")
     assert len(await intents(database, tenant.org_id)) == 1
 
@@ -351,9 +350,7 @@ async def test_larger_plan_is_neither_shown_nor_ordered_while_the_bank_has_the_m
         await write(session, before, numbered(outcome, made), command_id=made, actor=None, at=now, plans=PLANS)
     owner, path = Caller(paying, tenant.owner.token), "/billing/subscription/preview?plan="
     good(await owner.get(f"{path}professional"))
-    admin = await asyncpg.connect(database_urls.owner)
-    await admin.execute("UPDATE payments SET status = 'disputed' WHERE org_id = $1", tenant.org_id)
-    await admin.close()
+    await as_owner(database_urls, "UPDATE payments SET status = 'disputed' WHERE org_id = $1", tenant.org_id)
     refused(await owner.get(f"{path}professional"), 409, "subscription.payment_disputed")
     answer = await owner.ask("PUT", "/billing/subscription", json={"plan": "professional"}, key=new_key())
     refused(answer, 409, "subscription.payment_disputed")

@@ -23,6 +23,7 @@ from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.metering import BATCH, event, prove, send, statuses
 from tests.api.metering import proven as proven
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
 
@@ -301,8 +302,7 @@ async def test_tenant_reads_its_own_events_only_and_writes_none(
 
 async def test_events_and_digests_never_change(database: Database, tenant: Tenant, database_urls: DatabaseUrls) -> None:
     await send(tenant.owner, event())
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         month = f"partitions.usage_events_{datetime.now(UTC):%Y_%m}"
         for statement in (
             "UPDATE usage_events SET type = 'x'",
@@ -312,5 +312,3 @@ async def test_events_and_digests_never_change(database: Database, tenant: Tenan
         ):
             with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="append-only"):
                 await owner.execute(statement)
-    finally:
-        await owner.close()

@@ -3,8 +3,8 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
 from tests.faults.clients import Answered, Cast, Journal, RetryingClient, id_of
 from tests.faults.plans import Plan
+from tests.support.connections import connected
 
 RUN_END = timedelta(seconds=60)
 
@@ -42,14 +43,9 @@ class Settled:
     escrow_id: str
 
 
-@asynccontextmanager
-async def books(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
+def books(stack: Stack) -> AbstractAsyncContextManager[asyncpg.Connection]:
     """Connect to the stack's database as its owner."""
-    connection = await asyncpg.connect(stack.postgres.url())
-    try:
-        yield connection
-    finally:
-        await connection.close()
+    return connected(stack.postgres.url())
 
 
 async def audit(

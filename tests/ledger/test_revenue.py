@@ -25,6 +25,7 @@ from ledger.gateway import Ledger, Posting
 from ledger.revenue import Revenue
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, NOW, Books, fresh, open_books, recognise, settle_uses
+from tests.support.connections import as_owner
 from tests.support.plans import vacuum
 
 pytestmark = pytest.mark.db
@@ -427,9 +428,7 @@ async def test_use_that_commits_late_is_not_skipped(alone: Shop) -> None:
 
 async def test_mark_of_another_cluster_is_replaced(alone: Shop, fresh_database_urls: DatabaseUrls) -> None:
     """A logical dump brings the place along, and transactions are numbered anew."""
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    await owner.execute("UPDATE ledger.revenue_place SET mark_in = 1000000000000")
-    await owner.close()
+    await as_owner(fresh_database_urls, "UPDATE ledger.revenue_place SET mark_in = 1000000000000")
     await alone.buy(10, 100)
     await alone.use(1)
     assert await alone.cents() == {"deferred": 90, "revenue": 10}

@@ -14,6 +14,7 @@ from services.secrets import access, secret
 from services.secrets.access import Sealed, Verified
 from tests.conftest import DatabaseUrls
 from tests.docs.pages import ROOT
+from tests.support.connections import connected
 from tests.support.rows import Rows, rows_of
 from tests.support.secrets import NOW, Vaulted
 
@@ -147,13 +148,10 @@ async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_pag
     await org.open()
     assert any("ahead of" in problem for problem in (await verify(org)).problems)
     [statements] = [each for each in SQL.findall(PAGE.read_text("utf-8")) if "secret_access" in each]
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         await owner.execute(statements)
         with pytest.raises(asyncpg.PostgresError, match=r"append-only|identity"):
             await owner.execute("UPDATE secret_access SET purpose = 'Other'")
-    finally:
-        await owner.close()
     await seal_all(org, 3)
     found = await verify(org)
     assert (found.entries, found.unsealed, found.problems) == (3, 0, [])
@@ -163,13 +161,10 @@ async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_pag
 async def test_nobody_changes_the_log(fresh_database_urls: DatabaseUrls, org: Vaulted, table: str):
     await org.open()
     await seal_all(org, 1)
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         for statement in (f"UPDATE {table} SET number = number", f"DELETE FROM {table}", f"TRUNCATE {table}"):
             with pytest.raises(asyncpg.PostgresError, match=r"append-only|identity"):
                 await owner.execute(statement)
-    finally:
-        await owner.close()
 
 
 def test_every_column_of_an_entry_is_sealed():

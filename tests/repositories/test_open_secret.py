@@ -25,6 +25,7 @@ from runtime.identity import new_id
 from services.secrets import secret
 from services.tenants import organization
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.locks import somebody_waits
 from tests.support.proving import prove
 from tests.support.rows import rows_of
@@ -218,14 +219,11 @@ async def test_a_closed_organization_leaves_no_value_that_opens(org: Vaulted, da
 @pytest.mark.parametrize("role", ["tenant", "platform"])
 @pytest.mark.parametrize("column", ["sealed", "wrapped_key"])
 async def test_no_role_selects_what_is_sealed(database_urls: DatabaseUrls, role: str, column: str):
-    connection = await asyncpg.connect(getattr(database_urls, role))
-    try:
+    async with connected(getattr(database_urls, role)) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch(f"SELECT {column} FROM secret_versions")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch(f"UPDATE secret_versions SET status = status RETURNING {column}")
-    finally:
-        await connection.close()
 
 
 async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulted):
