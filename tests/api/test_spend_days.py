@@ -22,6 +22,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.spending import grant, reserve, use
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import connected, undone
 from tests.support.proving import prove
 from tests.support.rows import rows_of
 from tests.support.seeds import RUN_SEED
@@ -292,15 +293,9 @@ async def test_place_that_leaves_a_spend_out_is_named(
     await use(spender.member, amount="3", action="search")
     await add_up(database)
     [rule] = spend_place.INVARIANTS
-    owner = await asyncpg.connect(database_urls.owner)
-    undone = owner.transaction()
-    await undone.start()
-    try:
+    async with connected(database_urls.owner) as owner, undone(owner):
         await owner.execute(
             "UPDATE spend_places SET first_id = last_id WHERE org_id = $1 AND kind = 'action'", spender.org_id
         )
         [row] = await owner.fetch(rule.violations)
         assert f"{spender.org_id} {this_day()} action search" in row[0]
-    finally:
-        await undone.rollback()
-        await owner.close()

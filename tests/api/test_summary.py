@@ -21,7 +21,7 @@ from tests.api.invoicing import issue
 from tests.api.spending import grant, reserve
 from tests.api.test_earnings import earn
 from tests.conftest import DatabaseUrls
-from tests.support.connections import connected
+from tests.support.connections import connected, undone
 
 pytestmark = pytest.mark.db
 
@@ -190,14 +190,11 @@ async def test_verify_finds_what_a_summary_would_leave_out(
     await grant(operator, payer.org_id, "5")
     escrow_id = await escrow_between(operator, database, payer, payee)
     await pay_in(database, escrow_id, payer)
-    async with connected(database_urls.owner) as owner:
-        damage = owner.transaction()
-        await damage.start()
+    async with connected(database_urls.owner) as owner, undone(owner):
         await owner.execute("SET LOCAL session_replication_role = replica")
         await owner.execute("UPDATE escrow_parties SET status = 'released' WHERE escrow_id = $1", escrow_id)
         wallet = accounts.org_credits(payer.org_id).path
         await owner.execute("UPDATE ledger.accounts SET path = 'org/x/else' WHERE path = $1", wallet)
         found = [row[0] for rule in store.INVARIANTS for row in await owner.fetch(rule.violations)]
-        await damage.rollback()
     assert f"org/x/else of {payer.org_id}" in found
     assert f"{payer.org_id} CREDIT: summary 4000000 held 0, books 5000000 held 0" in found

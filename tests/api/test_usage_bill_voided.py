@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 
 from domain.common.ids import uuid_of
@@ -17,6 +16,7 @@ from tests.api.test_approvals import two
 from tests.api.test_billing_terms import agree
 from tests.api.test_usage_charges import charged_meter, kind
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected, undone
 from tests.support.proving import prove
 
 __all__ = ["two"]
@@ -155,13 +155,9 @@ async def test_verify_finds_a_void_event_that_nobody_has_voided(
 ) -> None:
     [proof] = [each for each in usage_bill.INVARIANTS if "void" in each.name]
     told = await sent(debtor, call(1_000))
-    owner = await asyncpg.connect(database_urls.owner)
-    change = owner.transaction()
-    await change.start()
-    await owner.execute(
-        "INSERT INTO usage_voids (org_id, event, voided_at) VALUES ($1, $2, now())", debtor.org_id, uuid_of(told)
-    )
-    [found] = [row[0] for row in await owner.fetch(proof.violations)]
-    assert "nobody" in found
-    await change.rollback()
-    await owner.close()
+    async with connected(database_urls.owner) as owner, undone(owner):
+        await owner.execute(
+            "INSERT INTO usage_voids (org_id, event, voided_at) VALUES ($1, $2, now())", debtor.org_id, uuid_of(told)
+        )
+        [found] = [row[0] for row in await owner.fetch(proof.violations)]
+        assert "nobody" in found

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +18,7 @@ from tests.api.test_approvals import two
 from tests.api.test_usage_charges import charged_meter, charges, kind, sweep
 from tests.conftest import DatabaseUrls
 from tests.support.billing import credit
+from tests.support.connections import connected, undone
 
 __all__ = ["two"]
 pytestmark = pytest.mark.db
@@ -138,26 +138,22 @@ async def test_verify_finds_a_void_charge_that_was_made_or_that_nobody_has_voide
     await charged_meter(payer.owner, operator, type_)
     [told] = (await send(payer.owner, event(type=type_, data={"n": 1})))["events"]
     await sweep(database)
-    owner = await asyncpg.connect(database_urls.owner)
-    change = owner.transaction()
-    await change.start()
-    await owner.execute(
-        "UPDATE usage_charges SET voided_at = now(), waits_for = NULL WHERE event = $1", uuid_of(event_id)
-    )
-    [found] = [row[0] for row in await owner.fetch(proof.violations)]
-    assert payer.org_id in found
-    assert "nobody" in found
-    await owner.execute("ALTER TABLE usage_charges DISABLE TRIGGER USER")
-    await owner.execute("UPDATE usage_charges SET voided_at = NULL WHERE event = $1", uuid_of(event_id))
-    await owner.execute(
-        "UPDATE usage_charges SET voided_at = now(), spend_id = NULL, amount = NULL, charged_at = NULL"
-        " WHERE event = $1",
-        uuid_of(told["id"]),
-    )
-    [found] = [row[0] for row in await owner.fetch(proof.violations)]
-    assert "its spend is" in found
-    await change.rollback()
-    await owner.close()
+    async with connected(database_urls.owner) as owner, undone(owner):
+        await owner.execute(
+            "UPDATE usage_charges SET voided_at = now(), waits_for = NULL WHERE event = $1", uuid_of(event_id)
+        )
+        [found] = [row[0] for row in await owner.fetch(proof.violations)]
+        assert payer.org_id in found
+        assert "nobody" in found
+        await owner.execute("ALTER TABLE usage_charges DISABLE TRIGGER USER")
+        await owner.execute("UPDATE usage_charges SET voided_at = NULL WHERE event = $1", uuid_of(event_id))
+        await owner.execute(
+            "UPDATE usage_charges SET voided_at = now(), spend_id = NULL, amount = NULL, charged_at = NULL"
+            " WHERE event = $1",
+            uuid_of(told["id"]),
+        )
+        [found] = [row[0] for row in await owner.fetch(proof.violations)]
+        assert "its spend is" in found
 
 
 async def _no_event(database: Database) -> Any:

@@ -25,7 +25,7 @@ from ledger.gateway import Ledger, Posting
 from ledger.revenue import Revenue
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, NOW, Books, fresh, open_books, recognise, settle_uses
-from tests.support.connections import as_owner
+from tests.support.connections import as_owner, undone
 from tests.support.plans import vacuum
 
 pytestmark = pytest.mark.db
@@ -393,10 +393,8 @@ async def test_run_that_was_killed_between_pages_repeats_and_skips_nothing(alone
     revenue = Revenue(connection)
     await settle_uses(connection)
     assert await revenue.recognise(limit=4, settle=AT_ONCE) == 4
-    killed = connection.transaction()
-    await killed.start()
-    assert await revenue.recognise(limit=4, settle=AT_ONCE) == 4
-    await killed.rollback()
+    async with undone(connection):
+        assert await revenue.recognise(limit=4, settle=AT_ONCE) == 4
     runs = (Revenue(each).recognise(limit=100, settle=AT_ONCE) for each in alone.books.connections)
     assert sorted(await asyncio.gather(*runs)) == [0, 0, 5]
     assert await alone.cents() == {"deferred": 1_234 - 1_234 * 27 // 100, "revenue": 1_234 * 27 // 100}

@@ -18,7 +18,7 @@ from ledger.spends import Changed, NewSpend, Outcome, RefusalReason, Spender, Sp
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, NOW, Books, fresh, recognise
 from tests.support.cases import for_each
-from tests.support.connections import connected
+from tests.support.connections import connected, undone
 from tests.support.spends import Tenant, department, limits, spend
 
 pytestmark = pytest.mark.db
@@ -652,12 +652,10 @@ async def test_a_transaction_that_works_for_one_organization_charges_no_other(
 ) -> None:
     one, other = await Tenant.opened(books, 100), await Tenant.opened(books, 100)
     async with connected(database_urls.tenant) as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        await Spending(connection, one.org_id).charge(spend(1))
-        with pytest.raises(Invalid):
-            await Spending(connection, other.org_id).charge(spend(1))
-        await transaction.rollback()
+        async with undone(connection):
+            await Spending(connection, one.org_id).charge(spend(1))
+            with pytest.raises(Invalid):
+                await Spending(connection, other.org_id).charge(spend(1))
         with pytest.raises(asyncpg.PostgresError, match="works for none"):
             await connection.fetch("SELECT ledger.charge('k', 'a', 1, 1)")
     assert (await one.balance(), await other.balance()) == ((100, 0), (100, 0))

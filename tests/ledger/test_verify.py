@@ -17,7 +17,7 @@ from runtime.roles import make_reader
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
 from tests.support.books import COMMISSION, LATER, NEW_LOT, NOW, Books, fresh, open_books
-from tests.support.connections import as_owner, connected
+from tests.support.connections import as_owner, connected, undone
 
 pytestmark = pytest.mark.db
 
@@ -479,14 +479,10 @@ async def test_what_a_reporting_login_may_beyond_its_role_is_named(fresh_databas
 
 async def test_roles_that_no_rule_binds_are_named(fresh_database_urls: DatabaseUrls) -> None:
     """Within a transaction that is rolled back, because roles are the whole server's."""
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    changing = owner.transaction()
-    await changing.start()
-    await owner.execute("CREATE ROLE mallory SUPERUSER; ALTER ROLE bursar_platform SUPERUSER")
-    await owner.execute(guards.SEARCH_PATH)
-    found = guards.differences(str(row["line"]) for row in await owner.fetch(guards.QUERY))
-    await changing.rollback()
-    await owner.close()
+    async with connected(fresh_database_urls.owner) as owner, undone(owner):
+        await owner.execute("CREATE ROLE mallory SUPERUSER; ALTER ROLE bursar_platform SUPERUSER")
+        await owner.execute(guards.SEARCH_PATH)
+        found = guards.differences(str(row["line"]) for row in await owner.fetch(guards.QUERY))
     assert {kind: lines for kind, lines in found.items() if lines} == {
         "grant": [
             "missing: grant bursar_platform is bound by row-level security",

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from repositories.tenants import api_key
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
+from tests.support.connections import undone
 
 pytestmark = pytest.mark.db
 
@@ -29,12 +30,10 @@ SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 
 async def rows_read(url: str, org_id: str | None, principal: str, plan: str) -> int:
     """Return how many keys are looked at when one is issued, in a session of its own, and take the key back."""
     session = await asyncpg.connect(url, server_settings={"plan_cache_mode": plan})
-    transaction = session.transaction()
-    await transaction.start()
-    role = "member" if org_id else "operator"
-    await session.execute(f"{ISSUE} VALUES ('new', '', $1, $2, $3, 'x', 'new')", role, principal, org_id)
-    read = int(await session.fetchval(READ))
-    await transaction.rollback()
+    async with undone(session):
+        role = "member" if org_id else "operator"
+        await session.execute(f"{ISSUE} VALUES ('new', '', $1, $2, $3, 'x', 'new')", role, principal, org_id)
+        read = int(await session.fetchval(READ))
     await session.close()
     return read
 

@@ -21,3 +21,14 @@ async def as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
     """Write what no role of the product may write by hand."""
     async with connected(urls.owner) as connection:
         await connection.execute(statement, *values)
+
+
+@asynccontextmanager
+async def undone(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Begin a transaction that is rolled back in the end."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
