@@ -15,7 +15,7 @@ from domain.tenants.token import split_token
 from models.returns.allocation import Allocation
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.api.purchasing import proposed
@@ -1159,7 +1159,7 @@ def example_of(operation: dict[str, Any], ids: dict[str, str]) -> Any:
 
 @pytest.mark.slow
 async def test_ten_keys_change_and_read_nothing_of_another_organization_by_any_operation(
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
     tenant: Tenant,
     stranger: Tenant,
     operator: Caller,

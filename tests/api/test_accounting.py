@@ -17,7 +17,7 @@ from domain.common.text import rfc3339
 from ledger.gateway import Ledger
 from manage import main
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, NewTenant, good, refused
 from tests.api.metering import event, import_prices, send, statuses
 from tests.conftest import DatabaseUrls
 from tests.support.books import fresh, settle_uses
@@ -105,7 +105,7 @@ async def test_reports_are_the_same_before_and_after_days_are_added_up(
 
 async def test_cost_of_model_calls_stands_beside_the_result_in_the_api_and_on_the_command_line(
     operator: Caller,
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
     database: Database,
     database_urls: DatabaseUrls,
     capsys: pytest.CaptureFixture[str],

@@ -1,6 +1,5 @@
 """Allocations and trials over HTTP: settings, what is proposed and why, accepting it, and who may."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,13 +12,12 @@ from repositories.returns import allocation as allocations
 from runtime.database import Database
 from services.returns import allocation
 from services.returns.allocation import Wanted
-from tests.api.conftest import Tenant, good, new_key, refused
+from tests.api.conftest import NewTenant, Tenant, good, new_key, refused
 from tests.api.purchasing import budget
 from tests.support.returns import MATURES, early
 
 pytestmark = pytest.mark.db
 
-NewTenant = Callable[..., Awaitable[Tenant]]
 SETTINGS: dict[str, Any] = {"currency": "USD", "daily_amount": "100.00", "reinvest": "0.25"}
 
 

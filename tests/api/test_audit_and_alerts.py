@@ -20,13 +20,11 @@ from repositories.messages import alert as alerts
 from repositories.tenants import audit
 from runtime.identity import new_id
 from services.messages import fan_out, notification
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
-
-MakeTenant = Callable[..., Awaitable[Tenant]]
 
 
 async def test_privileged_act_is_recorded_with_who_what_and_from_where(tenant: Tenant) -> None:
@@ -56,7 +54,7 @@ async def test_tenant_sees_what_operators_did_to_it(operator: Caller, tenant: Te
 
 
 async def test_act_of_another_party_is_seen_by_both_and_its_origin_by_the_actor_alone(
-    operator: Caller, tenant: Tenant, stranger: Tenant, new_tenant: MakeTenant, deps: Deps
+    operator: Caller, tenant: Tenant, stranger: Tenant, new_tenant: NewTenant, deps: Deps
 ) -> None:
     bystander = await new_tenant("auditor")
     actor = Actor(
@@ -429,7 +427,7 @@ async def test_organization_is_told_of_what_an_operator_handles_before_anybody_w
 @pytest.mark.parametrize("command", ["acknowledge", "resolve", "snooze"])
 @pytest.mark.parametrize("read", [True, False], ids=["read", "unread"])
 async def test_owners_are_called_though_an_operator_answers_before_their_step(
-    command: str, read: bool, new_tenant: MakeTenant, operator: Caller, deps: Deps
+    command: str, read: bool, new_tenant: NewTenant, operator: Caller, deps: Deps
 ) -> None:
     """Owners hear of the alert from its escalation, even if it is about the operator who answers first."""
     company, subject = await new_tenant("owner"), new_id("key")

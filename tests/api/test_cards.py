@@ -31,7 +31,7 @@ from providers.payments.stripe import StripeProvider, make_client
 from repositories.cards import card_authorization as authorizations
 from runtime.database import Database, driver_connection
 from services.cards import card_transaction
-from tests.api.conftest import V1, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import V1, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.purchasing import acted, budget, proposed
 from tests.api.test_session_links import linked, redeemed
 from tests.conftest import DatabaseUrls
@@ -118,7 +118,7 @@ async def world(issuing: Issuing) -> World:
 
 
 @pytest.fixture
-async def studio(new_tenant: Callable[..., Awaitable[Tenant]], issuing: Issuing) -> Tenant:
+async def studio(new_tenant: NewTenant, issuing: Issuing) -> Tenant:
     made = await new_tenant(*ROLES)
     made.callers = {role: issuing.of(caller) for role, caller in made.callers.items()}
     good(await made.owner.ask("PUT", "/billing/profile", json=ADDRESS))
@@ -443,7 +443,7 @@ async def test_a_purchase_stays_held_if_its_card_is_declined(issuing: Issuing, s
 
 
 async def test_no_cards_without_an_address_a_rate_or_the_platforms_word(
-    issuing: Issuing, new_tenant: Callable[..., Awaitable[Tenant]], studio: Tenant, operator: Caller
+    issuing: Issuing, new_tenant: NewTenant, studio: Tenant, operator: Caller
 ) -> None:
     made = await new_tenant("owner")
     owner = issuing.of(made.owner)

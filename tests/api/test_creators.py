@@ -1,6 +1,6 @@
 """The account for payouts over HTTP, against the sandbox of Stripe, and what its events do."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,7 +35,7 @@ from repositories.payments import provider_event
 from repositories.payouts import creator_account
 from runtime.identity import new_id
 from services.messages.notification import delete_channel
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.notifications import a_channel, a_principal
 from tests.support.sandboxes import STRIPE_KEY, serving
@@ -134,7 +134,7 @@ async def bureau(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture
-async def studio(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def studio(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "finance", "admin", "agent", "auditor")
 
 

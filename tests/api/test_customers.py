@@ -1,7 +1,7 @@
 """Customers and payment methods over HTTP, against the sandbox of Stripe."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,15 +17,13 @@ from domain.common.ids import customer_key, customer_workflow_id
 from providers.payments.registry import Providers
 from providers.payments.stripe import Client, StripeCustomers, make_client
 from providers.payments.stripe.fields import metadata_of
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.sandboxes import STRIPE_KEY, serving
 from tests.support.serving import client_of
 from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 class Customers:

@@ -34,7 +34,7 @@ from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
 from services.marketplace import referral
 from services.payouts.payable import shares_of
-from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused, settings_for
 from tests.api.metering import event, import_prices, send, statuses
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
@@ -67,10 +67,8 @@ async def site(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]
         yield client
 
 
-async def made(new_tenant: Any, site: httpx2.AsyncClient) -> Tenant:
-    tenant: Tenant = await new_tenant(*ROLES)
-    tenant.callers = {role: Caller(site, caller.token, tenant.org_id) for role, caller in tenant.callers.items()}
-    return tenant
+async def made(new_tenant: NewTenant, site: httpx2.AsyncClient) -> Tenant:
+    return (await new_tenant(*ROLES)).through(site)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from repositories.common.listing import newest
 from repositories.tenants.metadata import narrowed
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written as Kept
 from tests.api.paying import intents
@@ -281,7 +281,7 @@ async def test_noun_keeps_them_from_its_making_on(
     made: Made,
     noun: str,
     event: str,
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
     operator: Caller,
 ) -> None:
     tenant, wanted = await new_tenant("owner", "auditor"), own()
@@ -309,7 +309,7 @@ async def test_noun_keeps_them_from_its_making_on(
 
 
 async def test_each_party_of_a_contract_has_its_own(
-    database: Database, new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
+    database: Database, new_tenant: NewTenant, operator: Caller
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner", "agent")
     body = {"agent_id": payee.agent_id, "title": "Work", "price": "5", **own()}
@@ -348,9 +348,7 @@ async def test_making_again_finds_what_was_made(tenant: Tenant, database: Databa
     assert again == {**first, "metadata": {**first["metadata"], "more": "1"}}
 
 
-async def test_each_party_of_an_escrow_has_its_own(
-    new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller, database: Database
-) -> None:
+async def test_each_party_of_an_escrow_has_its_own(new_tenant: NewTenant, operator: Caller, database: Database) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner", "agent")
     there = f"/escrows/{await escrow_between(operator, database, payer, payee)}"
     first, second = own(), own()
@@ -407,7 +405,7 @@ async def test_payment_that_is_asked_for_has_them_before_it_is_there(
 
 
 async def test_escrow_whose_opening_failed_keeps_what_the_last_opening_said(
-    new_tenant: Callable[..., Awaitable[Tenant]], database: Database
+    new_tenant: NewTenant, database: Database
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner")
     award = {"agent_id": payee.agent_id, "price": "5"}

@@ -12,7 +12,7 @@ from repositories.returns import model_economics
 from runtime.database import Database
 from runtime.identity import new_id
 from services.returns.result import record
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.metering import event, import_prices, send, statuses
 from tests.api.metering import proven as proven
 
@@ -29,9 +29,8 @@ async def prices(database: Database) -> None:
 
 
 @pytest.fixture
-async def tenant(new_tenant: Any) -> Tenant:
-    made: Tenant = await new_tenant(*TENANT_ROLES)
-    return made
+async def tenant(new_tenant: NewTenant) -> Tenant:
+    return await new_tenant(*TENANT_ROLES)
 
 
 async def call(tenant: Tenant, run_id: str, model: str, **usage: Any) -> None:
@@ -212,7 +211,7 @@ async def test_decision_that_did_not_draw_the_run_from_both_models_makes_nothing
     assert (shown["randomised"], shown["compared_a"], shown["compared_b"]) == (False, 5, 5)
 
 
-async def test_period_and_organization_bound_what_is_read(tenant: Tenant, new_tenant: Any) -> None:
+async def test_period_and_organization_bound_what_is_read(tenant: Tenant, new_tenant: NewTenant) -> None:
     await call(tenant, "run-1", CHEAP, input_tokens=1000, output_tokens=200)
     await report(tenant.owner, "run-1", "summary", "1")
     other = await new_tenant("owner")

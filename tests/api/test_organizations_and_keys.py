@@ -12,7 +12,7 @@ from api.deps import Deps
 from domain.common.access import GRANTABLE, PLATFORM_ROLES, Role
 from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.listing import file_of
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -114,7 +114,7 @@ async def test_of_many_keys_of_a_principal_at_once_two_are_issued(tenant: Tenant
 
 
 async def test_organization_has_as_many_active_keys_as_the_setting_says(
-    database_urls: DatabaseUrls, new_tenant: Callable[..., Awaitable[Tenant]]
+    database_urls: DatabaseUrls, new_tenant: NewTenant
 ) -> None:
     owner = (await new_tenant("owner")).owner
     application = create_app(settings_for(database_urls, api_keys_per_organization=3))
@@ -159,7 +159,7 @@ async def test_revoked_key_stops_and_stays_revoked(tenant: Tenant, issue_key: Ca
 
 
 async def test_revoking_a_key_says_what_it_issued_and_ends_that_when_asked(
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
 ) -> None:
     company = await new_tenant("owner", "admin")
 

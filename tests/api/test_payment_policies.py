@@ -1,11 +1,10 @@
 """Payment policies, free options and declared methods through HTTP."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.purchasing import proposed
 from tests.support.cases import for_each
 
@@ -34,7 +33,7 @@ async def effective(of: Caller, query: str = "") -> dict[str, Any]:
 
 
 async def test_the_nearest_policy_holds_and_an_agent_reads_its_own(
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
 ) -> None:
     tenant = await new_tenant("owner", "member", "agent")
     owner, agent_id = tenant.owner, tenant.agent_id

@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import io
-from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,7 +29,7 @@ from repositories.payouts import statement as statements
 from runtime.database import Database, driver_connection
 from services.payouts import payout as payout_service
 from services.payouts import statement
-from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.api.test_creators import OTHER_BANK, Bureau
 from tests.api.test_creators import bureau as bureau
 from tests.api.test_earnings import earn
@@ -46,7 +45,7 @@ BULK = {"source": LotSource.PURCHASE, "paid_asset": "USD"}
 
 
 @pytest.fixture
-async def studio(bureau: Bureau, new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def studio(bureau: Bureau, new_tenant: NewTenant) -> Tenant:
     """An organization that can be paid out."""
     made = await new_tenant("owner", "finance", "admin", "agent", "auditor")
     made.callers = {role: bureau.at(caller) for role, caller in made.callers.items()}
@@ -56,7 +55,7 @@ async def studio(bureau: Bureau, new_tenant: Callable[..., Awaitable[Tenant]]) -
 
 
 @pytest.fixture
-async def payer(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def payer(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("auditor")
 
 
@@ -268,7 +267,7 @@ async def test_changed_destination_is_seen_although_its_event_is_late(
 
 
 async def test_preview_says_what_would_leave_and_where_to(
-    database: Database, payer: Tenant, studio: Tenant, new_tenant: Callable[..., Awaitable[Tenant]], bureau: Bureau
+    database: Database, payer: Tenant, studio: Tenant, new_tenant: NewTenant, bureau: Bureau
 ) -> None:
     await earned(database, payer, studio, 100, 3000)
     preview = good(await studio.owner.get("/billing/payouts/preview"))

@@ -1,7 +1,7 @@
 """Prices over HTTP: rules by operators, prices that explain themselves, quotes that are used once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import text
 from domain.common.ids import escrow_id_of
 from domain.common.money import parse_amount
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.api.metering import event, send, statuses
 from tests.api.related import share
 from tests.api.test_reputation import settle, work
@@ -21,8 +21,6 @@ from tests.support.cases import for_each
 from tests.support.connections import as_owner
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 class Shop:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, refused
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, refused
 from tests.api.spending import grant, use
 
 pytestmark = pytest.mark.db
@@ -18,7 +18,7 @@ Economic Constraint: Stay within budget, prefer free solutions
 
 
 @pytest.fixture
-async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def tenant(new_tenant: NewTenant) -> Tenant:
     return await new_tenant(*TENANT_ROLES)
 
 

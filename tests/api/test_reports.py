@@ -15,7 +15,7 @@ from contracts.insight.report import MakeReport
 from domain.insight.report import TEMPLATES, ReportSchedule, period_at
 from runtime.database import Database
 from services.insight.metrics import ask
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.spending import grant, use
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -25,13 +25,12 @@ from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
 
-MakeTenant = Callable[..., Awaitable[Tenant]]
 PATH = "/reports"
 ASKED = [{"metrics": ["spending", "spends"], "by": ["agent"], "title": "=Spent"}]
 
 
 @pytest.fixture
-async def own(new_tenant: MakeTenant) -> Tenant:
+async def own(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "finance", "member", "auditor", "agent")
 
 
@@ -136,7 +135,7 @@ async def test_report_of_the_platform_is_for_operators(
     assert good(await own.owner.get(f"{PATH}/{other['id']}"))["organization_id"] == own.org_id
 
 
-async def test_report_of_another_organization_is_not_there(own: Tenant, new_tenant: MakeTenant, db: Database) -> None:
+async def test_report_of_another_organization_is_not_there(own: Tenant, new_tenant: NewTenant, db: Database) -> None:
     report, stranger = good(await own.owner.post(PATH, _report()), 201), await new_tenant("owner")
     await made(db, report)
     there = f"{PATH}/{report['id']}"

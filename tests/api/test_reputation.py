@@ -47,9 +47,7 @@ async def parties(new_tenant: Any, site: httpx2.AsyncClient) -> tuple[Tenant, Te
     """Return a client with 100 credits that it paid for, and a studio with an agent."""
     found = []
     for _ in range(2):
-        made = await new_tenant("owner", "auditor", "agent")
-        made.callers = {role: Caller(site, caller.token, made.org_id) for role, caller in made.callers.items()}
-        found.append(made)
+        found.append((await new_tenant("owner", "auditor", "agent")).through(site))
     return found[0], found[1]
 
 

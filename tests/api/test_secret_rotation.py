@@ -1,6 +1,6 @@
 """Schedules of secrets over HTTP: put, shown, changed, ended, and a rotation that begins at once."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from domain.secrets.rotation import RotationStatus
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
-from tests.api.test_secrets import CANARY, asking, client, put
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused
+from tests.api.test_secrets import CANARY, client, put
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -27,8 +27,8 @@ async def storing(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClie
 
 
 @pytest.fixture
-async def org(new_tenant: Callable[..., Awaitable[Tenant]], storing: httpx2.AsyncClient) -> Tenant:
-    return asking(await new_tenant(*TENANT_ROLES), storing)
+async def org(new_tenant: NewTenant, storing: httpx2.AsyncClient) -> Tenant:
+    return (await new_tenant(*TENANT_ROLES)).through(storing)
 
 
 async def rotate(caller: Caller, key: str | None = None, **body: Any) -> httpx2.Response:

@@ -1,7 +1,7 @@
 """Links open one session for somebody, within the reach of whoever makes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ from repositories.tenants import api_key as api_keys
 from runtime.database import Database
 from runtime.identity import new_id
 from services.tenants import session as links
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.metering import event, send, statuses
 from tests.api.spending import grant
@@ -62,11 +62,9 @@ async def client(reached: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def company(new_tenant: Callable[..., Awaitable[Tenant]], client: httpx2.AsyncClient) -> Tenant:
+async def company(new_tenant: NewTenant, client: httpx2.AsyncClient) -> Tenant:
     """An organization of its own, reached by the app of these tests."""
-    made = await new_tenant("owner", "admin", "finance", "member")
-    made.callers = {role: Caller(client, caller.token, made.org_id) for role, caller in made.callers.items()}
-    return made
+    return (await new_tenant("owner", "admin", "finance", "member")).through(client)
 
 
 @pytest.fixture
@@ -563,7 +561,7 @@ async def test_keys_are_counted_beside_those_who_act_by_a_link(
     database_urls: DatabaseUrls,
     database: Database,
     operator: Caller,
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
 ) -> None:
     """Three seats: whoever fills them with links first gets no more people by keys than by links alone."""
     small = await new_tenant("owner")

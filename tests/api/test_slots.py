@@ -1,7 +1,6 @@
 """Slots: bought, taken back by refunds and chargebacks, owed and repaid."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from repositories.books import debt
 from runtime.database import Database, driver_connection
 from tests.api.building import buy, deploy, limits, projects, slots, undeploy
 from tests.api.building import proven as proven
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, good, new_key, refused
 from tests.api.paying import NOW, intents, paying_app
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -26,8 +25,6 @@ from tests.support.looking import again
 from tests.support.mirrored_bills import Mirrored
 
 pytestmark = pytest.mark.db
-
-Make = Callable[..., Awaitable[Tenant]]
 
 
 # Slots that are taken back --------------------------------------------------------------------------------------------

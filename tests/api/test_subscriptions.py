@@ -1,7 +1,7 @@
 """Subscriptions over HTTP, where no run answers: who is refused before one is asked."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,15 +23,13 @@ from repositories.billing import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id
 from services.billing.subscription import write
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.paying import intents, paying_app
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS, START, active, bill, seen, terms
 from tests.support.connections import as_owner
 
 pytestmark = pytest.mark.db
-
-Make = Callable[..., Awaitable[Tenant]]
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ async def paying(database_urls: Any) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def tenant(new_tenant: Make) -> Tenant:
+async def tenant(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "auditor", "agent")
 
 
@@ -152,7 +150,7 @@ async def test_page_needs_a_way_back_and_a_trial_a_plan_that_has_one(
     [("card_declined", 402, "payment.declined"), (PRICE_CHANGED, 409, PRICE_CHANGED)],
 )
 async def test_declined_change_is_answered_so_again_when_nobody_remembers_it_but_the_timeline(
-    new_tenant: Make, database: Database, paying: httpx2.AsyncClient, why: str, status: int, code: str
+    new_tenant: NewTenant, database: Database, paying: httpx2.AsyncClient, why: str, status: int, code: str
 ) -> None:
     tenant = await new_tenant("owner")
     made, key = await on(database, tenant.org_id), new_key()
@@ -178,7 +176,7 @@ async def test_declined_change_is_answered_so_again_when_nobody_remembers_it_but
 
 @pytest.mark.parametrize("act", ["change", "resume"])
 async def test_order_that_waits_for_the_provider_is_asked_for_again_though_its_organization_is_suspended(
-    new_tenant: Make, database: Database, operator: Caller, paying: httpx2.AsyncClient, act: str
+    new_tenant: NewTenant, database: Database, operator: Caller, paying: httpx2.AsyncClient, act: str
 ) -> None:
     tenant = await new_tenant("owner")
     made, key = await on(database, tenant.org_id), new_key()
@@ -232,7 +230,7 @@ async def test_net_terms_leave_pages_and_trials_out_and_are_shown(
     assert good(await owner.get("/billing/subscription"))["net_days"] == 0
 
 
-async def test_a_plan_that_one_has_or_with_too_few_seats_is_refused(new_tenant: Make, database: Database) -> None:
+async def test_a_plan_that_one_has_or_with_too_few_seats_is_refused(new_tenant: NewTenant, database: Database) -> None:
     crowded = await new_tenant("owner", "admin", "finance", "member", "auditor", "agent")
     await on(database, crowded.org_id, "professional", at=datetime.now(UTC) - timedelta(days=1))
     path = "/billing/subscription/preview?plan="
@@ -242,7 +240,7 @@ async def test_a_plan_that_one_has_or_with_too_few_seats_is_refused(new_tenant: 
 
 
 async def test_seats_are_previewed_and_never_fewer_than_people_have_keys(
-    new_tenant: Make, teams: httpx2.AsyncClient, database: Database
+    new_tenant: NewTenant, teams: httpx2.AsyncClient, database: Database
 ) -> None:
     crowded = await new_tenant("owner", "admin", "finance", "agent")
     owner = Caller(teams, crowded.owner.token)
@@ -268,7 +266,7 @@ async def test_seats_are_previewed_and_never_fewer_than_people_have_keys(
 
 
 async def test_change_of_seats_keeps_its_price_and_does_not_look_it_up(
-    new_tenant: Make, teams: httpx2.AsyncClient, database: Database
+    new_tenant: NewTenant, teams: httpx2.AsyncClient, database: Database
 ) -> None:
     owner = Caller(teams, (tenant := await new_tenant("owner")).owner.token)
     held = replace(TEAM_OF_FIVE, price_id="price_archived")
@@ -280,7 +278,7 @@ async def test_change_of_seats_keeps_its_price_and_does_not_look_it_up(
 
 
 async def test_subscribing_by_the_seat_takes_as_many_as_people_have_keys(
-    new_tenant: Make, teams: httpx2.AsyncClient
+    new_tenant: NewTenant, teams: httpx2.AsyncClient
 ) -> None:
     owner = Caller(teams, (await new_tenant("owner", "admin")).owner.token)
     for seats in ({}, {"seats": 0}, {"seats": 21}):
@@ -291,7 +289,7 @@ async def test_subscribing_by_the_seat_takes_as_many_as_people_have_keys(
 
 
 async def test_person_beyond_the_seats_that_were_bought_gets_no_key(
-    new_tenant: Make, teams: httpx2.AsyncClient, database: Database
+    new_tenant: NewTenant, teams: httpx2.AsyncClient, database: Database
 ) -> None:
     owner = Caller(teams, (tenant := await new_tenant("owner", "admin")).owner.token)
     await on(database, tenant.org_id, TEAM_OF_FIVE.with_seats(3))

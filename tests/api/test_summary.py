@@ -15,7 +15,7 @@ from domain.escrow import commands
 from ledger.gateway import Ledger
 from repositories.payouts import summary as store
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between, state, write
 from tests.api.invoicing import issue
 from tests.api.spending import grant, reserve
@@ -30,12 +30,12 @@ PARTS = ("available", "held", "expired", "in_use", "in_escrow", "in_payments", "
 
 
 @pytest.fixture
-async def payer(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def payer(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "member", "agent", "auditor")
 
 
 @pytest.fixture
-async def payee(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def payee(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "auditor")
 
 

@@ -1,6 +1,6 @@
 """Earnings that are too little to be paid out are waived, so that their organization can be closed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from runtime.settings import Settings
 from services.credits.credit_lot import ByHand
 from services.payouts import statement
 from services.payouts.waiver import WaiverRules, Wanted, waive
-from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls
 from tests.support.documents import selling
@@ -30,7 +30,6 @@ from tests.support.proving import prove_all
 pytestmark = pytest.mark.db
 
 OLD = timedelta(days=30)
-NewTenant = Callable[..., Awaitable[Tenant]]
 PATH = "/billing/earnings/waivers"
 
 
