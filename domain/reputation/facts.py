@@ -167,12 +167,18 @@ def is_bad(said: tuple[Says, ...]) -> bool:
     return sum(each.share_e4 * (_WHOLE_E4 - 2 * each.good_e4) for each in said) > 0
 
 
-def increments(said: tuple[Says, ...], weight_e6: int) -> tuple[Increment, ...]:
-    """Turn a fact into evidence of its weight; the remainder of rounding counts as bad. Nothing is added for 0."""
+def increments(said: tuple[Says, ...], weight_e6: int, bad_weight_e6: int | None = None) -> tuple[Increment, ...]:
+    """Turn a fact into evidence of its weight; the remainder of rounding counts as bad. Nothing is added for 0.
+
+    `bad_weight_e6` bounds the bad part where a dimension is more bad than good: not less than `weight_e6`, which it is
+    by default. Small faults of good work count no more than what is good of it.
+    """
     found = []
+    most_bad_e6 = weight_e6 if bad_weight_e6 is None else bad_weight_e6
     for each in said:
-        amount = weight_e6 * each.share_e4 // _WHOLE_E4
-        good, bad = amount * each.good_e4 // _WHOLE_E4, amount - amount * each.good_e4 // _WHOLE_E4
+        bad_amount = (most_bad_e6 if each.good_e4 * 2 < _WHOLE_E4 else weight_e6) * each.share_e4 // _WHOLE_E4
+        good = weight_e6 * each.share_e4 // _WHOLE_E4 * each.good_e4 // _WHOLE_E4
+        bad = bad_amount - bad_amount * each.good_e4 // _WHOLE_E4
         if good + bad:
             found.append(Increment(each.dimension, good, bad))
     return tuple(found)
