@@ -279,9 +279,10 @@ def _dump(answer: Answer) -> bytes:
 
 
 def operation_of(request: Request) -> str:
-    """Name the operation by its handler, which the paths of one operation share: `escrows.fund_escrow`."""
-    endpoint = request.scope["endpoint"]
-    return f"{endpoint.__module__.removeprefix('api.v1.').removesuffix('.endpoints')}.{endpoint.__name__}"
+    """Name the operation, as the paths of one operation share it: `escrows.fund_escrow`."""
+    # By its route: handlers that one function makes have one name, and are operations of their own.
+    route = request.scope["route"]
+    return f"{route.endpoint.__module__.removeprefix('api.v1.').removesuffix('.endpoints')}.{route.name}"
 
 
 async def _hash_of(request: Request, actor: Actor, keys: SecretStr | None) -> bytes:

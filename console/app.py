@@ -44,12 +44,7 @@ HSTS = "max-age=31536000"
 
 
 def create_console(settings: Settings, api: ASGIApp) -> Starlette:
-    """Build the console.
-
-    Args:
-        settings: of the process.
-        api: the whole app of the API, which is asked through memory; the console may be mounted on it.
-    """
+    """Build the console."""
     light, dark = settings.brand_accent, settings.brand_accent_dark
     site, assets = Site.of(settings), Assets(accent=(light, dark) if light and dark else None)
     routes: list[BaseRoute] = [

@@ -125,21 +125,7 @@ def frame(
     notice: str,
     back: str | None,
 ) -> Frame:
-    """Return the frame of a page.
-
-    Args:
-        me: who looks.
-        choices: how they want to read.
-        brand: the installation's name.
-        path: of the page.
-        query: of the page.
-        exists: tells whether a path has a page.
-        organization: whose pages these are; None on the platform's.
-        balance: the answer of `GET /billing/balance`.
-        marks: what `GET /changes` shows, as it was before anything else was read; None if that is not known.
-        notice: the word for what is said once.
-        back: where a link leads back to.
-    """
+    """Return the frame of a page."""
     own = me.organization.id if me.organization else None
     org_id = organization.id if organization else None
     base = f"/console/{org_id}" if org_id else "/console/platform"

@@ -31,14 +31,7 @@ Sentence = tuple[Part, ...]
 
 
 def sentence(text: str, names: Mapping[str, str], prefs: Prefs, href: Linked) -> Sentence:
-    """Return a sentence in parts.
-
-    Args:
-        text: of the API, such as the detail of an alert, or an id alone.
-        names: of what it mentions, by id.
-        prefs: how the reader reads.
-        href: returns the address of the page of an id; empty if it has none.
-    """
+    """Return a sentence in parts."""
     return tuple(
         Part(text=names.get(each.id, ""), id=ident(each.id), href=href(each.id) if _is_there(each.id, names) else "")
         if each.id

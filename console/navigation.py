@@ -142,14 +142,7 @@ PLATFORM: Groups = (
 
 
 def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[Group, ...]:
-    """Return the groups of pages that the principal may read, with the present page marked.
-
-    Args:
-        me: who looks.
-        org_id: the organization whose pages these are; None on the platform's.
-        path: of the page that is shown.
-        exists: tells whether a path has a page.
-    """
+    """Return the groups of pages that the principal may read, with the present page marked."""
     base = "/console/platform" if org_id is None else f"/console/{org_id}"
     shown = []
     for label, entries in PLATFORM if org_id is None else TENANT:

@@ -60,13 +60,7 @@ KINDS = {
 
 
 def named(id: str, base: str, exists: Callable[[str], bool]) -> str:
-    """Return the address of the page of what an id names; empty if it has none.
-
-    Args:
-        id: of the object.
-        base: where the pages begin, of an organization or of the platform.
-        exists: tells whether the console has a page, by the path of its route.
-    """
+    """Return the address of the page of what an id names; empty if it has none."""
     route = OF_ORGANIZATIONS.get(KINDS.get(id.rpartition("_")[0], ""), "").partition("?")[0]
     return f"{base}{route}".replace("{id}", quote(id, safe="")) if route and exists(f"{base}{route}") else ""
 
@@ -74,16 +68,7 @@ def named(id: str, base: str, exists: Callable[[str], bool]) -> str:
 def page_of(
     kind: str, id: str, org_id: str | None, *, title: str = "", is_platform: bool, exists: Callable[[str], bool]
 ) -> str:
-    """Return the address of an object's page; empty if it has none.
-
-    Args:
-        kind: of the object, as the API says it.
-        id: of the object.
-        org_id: its organization; None if it has none.
-        title: what the search calls it.
-        is_platform: whether one of the platform's own roles asks.
-        exists: tells whether the console has a page, by the path of its route.
-    """
+    """Return the address of an object's page; empty if it has none."""
     if is_platform and kind in OF_THE_PLATFORM:
         template, base = OF_THE_PLATFORM[kind], "/console/platform"
     elif org_id and kind in OF_ORGANIZATIONS:

@@ -24,12 +24,7 @@ Way = tuple[str, str, str]
 
 
 def payment_options(answers: Mapping[str, Answer], *, coins: bool = True) -> tuple[Way, ...]:
-    """Return the ways to pay that are set up: stored methods, the providers' pages, coins.
-
-    Args:
-        answers: `config` and `methods` of the API.
-        coins: whether what is paid can be paid in coins.
-    """
+    """Return the ways to pay that are set up: stored methods, the providers' pages, coins."""
     config, methods = answers["config"], answers["methods"]
     if not config.ok:
         return ()
@@ -49,12 +44,7 @@ def payment_options(answers: Mapping[str, Answer], *, coins: bool = True) -> tup
 
 
 def currencies(config: Answer, *first: str) -> tuple[tuple[str, str], ...]:
-    """Return the currencies that a price can be in, with their names: credits, then `first`, then what can be paid in.
-
-    Args:
-        config: of the API; without it there are only the first ones.
-        first: currencies that are likely here, or that were chosen before; empty ones are left out.
-    """
+    """Return the currencies of a price with their names: credits, then `first`, then what can be paid in."""
     taken = {each for provider in config.body["providers"] for each in provider["currencies"]} if config.ok else set()
     codes = dict.fromkeys((CREDIT, *filter(None, first), *sorted(taken, key=currency_name)))
     return tuple((code, currency_name(code)) for code in codes)

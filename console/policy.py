@@ -39,9 +39,6 @@ def with_stripe(script: str) -> str:
 
     Stripe's script loads more of itself by address. The policy named `default`, which `elements.js` makes, lets pass
     addresses of the script's origin and nothing else: still no text becomes HTML.
-
-    Args:
-        script: the address of Stripe's script, or of the sandbox's stand-in for it.
     """
     parts = urlsplit(script)
     origin = f"{parts.scheme}://{parts.netloc}"

@@ -25,11 +25,6 @@ def forbidden(request: Request) -> Answer:
 def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) -> Shown:
     """Return what is said of a command that may not be given now, as the API's list of actions says why.
 
-    Args:
-        request: of the browser.
-        reason: the refusal's code and detail.
-        others: reactions, besides that to a wrong role, with which the principal may not give the command at all.
-
     Raises:
         Refused: they may not at all.
     """

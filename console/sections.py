@@ -6,11 +6,5 @@ from console.widgets import Failed
 
 
 def unanswered(title: str, answer: Answer, again: str) -> Failed | None:
-    """Return what to show in place of a section; None if its call succeeded.
-
-    Args:
-        title: of the section.
-        answer: of its call.
-        again: the address of the page, to try again.
-    """
+    """Return what to show in place of a section; None if its call succeeded."""
     return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

@@ -55,15 +55,7 @@ def task(
     has: Callable[[str], bool],
     alerts: str,
 ) -> Task:
-    """Return a task of `GET /tasks`.
-
-    Args:
-        body: the task.
-        base: where the pages begin.
-        naming: how what the title mentions is written.
-        has: tells whether a path below `base` has a page.
-        alerts: where open alerts are; empty if they have no page.
-    """
+    """Return a task of `GET /tasks`."""
     act, noun = _ACTS.get(body["kind"], (titled(body["kind"]), ""))
     # Of a chargeback the API says the bank's reason, such as `product_not_received`.
     title = titled(body["title"]) if body["kind"] == "evidence_due" else body["title"]

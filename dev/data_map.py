@@ -96,8 +96,9 @@ def fields() -> Iterator[Kept]:
             declared = next((part for part in parts if isinstance(part, Category)), None)
             # The type that says least of a value counts: a text, where one of several may be one.
             said = [kind for kind in kinds if kind not in held]
-            kind = next((kind for kind in said if category("", kind) is None), said[0] if said else None)
-            if kind is not None:
+            kind = next((kind for kind in said if category("", kind) is None), said[0] if said else object)
+            # A hint without a class, such as an alias or a `NewType`, may be of a text.
+            if parts and (said or not held):
                 yield Kept(f"{holder.__module__}.{holder.__name__}.{name}", name, kind, MESSAGES, declared)
 
 

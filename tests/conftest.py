@@ -263,6 +263,14 @@ async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     await database.close()
 
 
+@pytest.fixture
+async def fresh_database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """Sessions on a database for one test alone, in which nobody else has rows or locks."""
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield database
+    await database.close()
+
+
 @pytest.fixture(scope="session")
 def temporal_address() -> str:
     """The run's Temporal server, in real time, with the search attributes registered."""

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from dev.data_map import PRODUCT, ROOTS, Kept, columns, fields, log_keys
 from domain.privacy.data_map import ENDINGS, LOG_KEYS, LOGS, MESSAGES, NAMES, NUMBERS, Category, category
@@ -407,6 +408,20 @@ def test_the_data_map_knows_what_every_text_is(kept):
 def test_a_text_is_unclassified_where_no_rule_knows_its_name():
     assert category("shoe_size", str) is category("shoe_sizes", list) is category("shoe_size", dict) is None
     assert category("shoe_size", int) is Category.TECHNICAL
+
+
+def test_a_field_is_in_the_data_map_whatever_its_hint(monkeypatch):
+    import contracts.runs
+    from contracts.common.base import Message
+
+    class Shoe(Message):
+        shoe_size: JsonValue
+        note: str
+        holder: Message
+
+    monkeypatch.setattr(contracts.runs, "Shoe", Shoe, raising=False)
+    found = {each.name: each.category for each in fields() if each.where.startswith(f"{__name__}.Shoe.")}
+    assert found == {"shoe_size": None, "note": Category.FREE_TEXT}
 
 
 def test_columns_and_fields_declare_only_what_the_rule_does_not_say(kept):

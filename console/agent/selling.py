@@ -76,16 +76,7 @@ def offer(
     key: Shown,
     listed: str,
 ) -> Offer:
-    """Return the page that offers an agent.
-
-    Args:
-        agent: as the API shows it.
-        offered: its offer now; None if it has none.
-        version: of that offer; empty if it has none.
-        form: as it was typed; None shows the offer, or the price of the listing where there is none.
-        key: a form with a command key.
-        listed: the address of the list of agents.
-    """
+    """Return the page that offers an agent."""
     here = f"{listed}/{agent['id']}"
     return Offer(
         title="Offer for sale",

@@ -175,18 +175,7 @@ def one(
     may_sell: bool,
     jobs: str,
 ) -> Agent:
-    """Return the page of one agent.
-
-    Args:
-        answers: `agent`, `earnings`, `score`, and `escrows` for those who see them.
-        form: the price as it was typed; None shows the one that it has.
-        key: a form with a command key.
-        prefs: how the reader reads.
-        listed: the address of the list.
-        may_change: whether the reader may change agents.
-        may_sell: whether the reader may offer them on the marketplace.
-        jobs: the address of an escrow's page with `{id}` in it; empty if there is none.
-    """
+    """Return the page of one agent."""
     agent, again = answers["agent"].need(), f"{listed}/{answers['agent'].body['id']}"
     pricing, base = agent["pricing"], listed.removesuffix("/agents")
     price = written(pricing["amount"] or "")

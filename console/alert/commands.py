@@ -16,12 +16,7 @@ def listed(visit: Visit) -> str:
 
 
 def commands(route: Callable[..., Route], show: ShowAgain) -> tuple[Route, ...]:
-    """Return the routes of the commands of a list.
-
-    Args:
-        route: `tenant` or `platform`.
-        show: renders the list, with a form that was refused.
-    """
+    """Return the routes of the commands of a list."""
 
     async def acknowledge(visit: Visit) -> Response:
         return await act(visit, await read_form(visit.request), "acknowledge", "alert.acknowledged")

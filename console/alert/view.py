@@ -78,20 +78,6 @@ def page(
     operator: bool,
     settings: str,
 ) -> Alerts:
-    """Return the list.
-
-    Args:
-        found: what the API has.
-        form: of a command that was refused; a blank one otherwise.
-        prefs: how the reader reads.
-        now: the time.
-        base: where the organization's pages begin.
-        has: tells whether a path below `base` has a page.
-        href: returns the address of the page of an id.
-        commands: whether the reader may acknowledge.
-        operator: whether the reader is of the platform, and resolves what is for operators too.
-        settings: where webhook endpoints are; empty if the reader may not read them.
-    """
     status = found.asked.given.get("status", "")
 
     def row(alert: Mapping[str, Any]) -> Row:

@@ -154,13 +154,7 @@ def _figure(metric: Mapping[str, Any]) -> Figure:
 
 
 def heard(mine: Answer, form: Shown, *, platform: bool) -> Heard:
-    """Return who can be told and called.
-
-    Args:
-        mine: the reader's channels; those of others that the rule names are shown by their ids.
-        form: as it is shown.
-        platform: whether an operator asks.
-    """
+    """Return who can be told and called."""
     own = {
         each["id"]: (each["id"], each["target"], kind_named(each["kind"]))
         for each in (mine.body["data"] if mine.ok else ())

@@ -145,18 +145,6 @@ def page(
     form: Shown,
     may: May,
 ) -> Analytics:
-    """Return the page.
-
-    Args:
-        of: the choice.
-        today: in UTC, by whose days balances are forecast.
-        answers: `spending` by action over time, `groups` of it by model, agent and project, `balance` over time,
-            `forecast` of it, and `advice` for the organization's own people.
-        naming: how what is mentioned is written.
-        base: where the organization's pages begin.
-        form: of what is dismissed.
-        may: what the reader does about advice.
-    """
     prefs = naming.prefs
     unit = Unit(CREDIT, prefs)
     spent, groups, advice = answers["spending"], answers["groups"], answers.get("advice")
@@ -221,17 +209,7 @@ def _figures(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs) -> tuple[F
 def measured(
     of: Chosen, label: str, answer: Answer, metric: str, prefs: Prefs, *, rate: bool = False, level: bool = False
 ) -> Figure:
-    """Return a figure with its change, for each currency that has one.
-
-    Args:
-        of: the choice.
-        label: of the figure.
-        answer: to the question about it.
-        metric: its name.
-        prefs: how the reader reads.
-        rate: whether it is a part of a whole.
-        level: whether it is what there was at the end, and not what there was in all.
-    """
+    """Return a figure with its change, for each currency that has one."""
     values = list[Value]()
     for code, each in figures.totals(answer, metric).items():
         if code is not None and (each.value or each.before):

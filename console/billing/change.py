@@ -71,16 +71,6 @@ class _Offer:
 def page(
     answers: Mapping[str, Answer], chosen: Mapping[str, str], send: Shown, prefs: Prefs, here: str, why: str
 ) -> Change:
-    """Return the page.
-
-    Args:
-        answers: `config`, `subscription`, `terms`, `methods`; `preview` once a plan is chosen.
-        chosen: `plan`, `interval` and `seats` of the address.
-        send: the form that orders it.
-        prefs: how the reader reads.
-        here: where the pages of billing begin.
-        why: what the API says against a change to the chosen plan; empty where nothing.
-    """
     config, terms, preview = answers["config"], answers["terms"], answers.get("preview")
     held = subscription_of(answers["subscription"])
     shown = [config, terms, answers["subscription"], *([preview] if preview is not None and not why else [])]

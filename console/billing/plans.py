@@ -70,15 +70,7 @@ class Plans(Page):
 def page(
     answers: Mapping[str, Answer], prefs: Prefs, here: str, *, may_change: bool, interval: str = Interval.MONTH
 ) -> Plans:
-    """Return the plans with the prices of an interval.
-
-    Args:
-        answers: `config`, `subscription`, `terms`, `entitlements`.
-        prefs: how the reader reads.
-        here: where the pages of billing begin.
-        may_change: whether the reader may choose one.
-        interval: `month` or `year`; anything else is taken as the first.
-    """
+    """Return the plans with the prices of an interval."""
     interval = Interval.YEAR if interval == Interval.YEAR else Interval.MONTH
     known = all(answered(answers[each]) for each in ("config", "terms", "entitlements"))
     held = subscription_of(answers["subscription"])

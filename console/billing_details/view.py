@@ -64,18 +64,6 @@ def page(
     may_bill: bool,
     may_contact: bool,
 ) -> Details:
-    """Return the page.
-
-    Args:
-        answers: `profile`, and `contacts` where the reader may read them.
-        profile: the form of the profile.
-        contacts: the form of the contacts; None if they are not read.
-        prefs: how the reader reads.
-        tabs: of the settings.
-        here: the address of the page.
-        may_bill: whether the reader may change the profile.
-        may_contact: whether the reader may set the contacts.
-    """
     found, read = answers["profile"].need(), answers.get("contacts")
     return Details(
         title="Billing details",

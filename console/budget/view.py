@@ -193,16 +193,7 @@ def one(
     may_change: bool,
     may_move: bool,
 ) -> Budget:
-    """Return a budget.
-
-    Args:
-        answers: `control`, `spends`, `refusals` and `versions`.
-        form: of a command that was refused; a blank one otherwise.
-        naming: how who was refused is written.
-        listed: the address of the list.
-        may_change: whether the reader may change budgets.
-        may_move: whether the reader may move pools and declare emergencies.
-    """
+    """Return a budget."""
     budget, currency, prefs = answers["control"].body, answers["control"].body["currency"], naming.prefs
     row, here, status = _row(budget, prefs, listed), f"{listed}/{budget['id']}", budget["status"]
     changes, moves = may_change and status != "closed", may_move and status != "closed"

@@ -145,17 +145,7 @@ def one(
     may_change: bool,
     has_form: bool,
 ) -> Card:
-    """Return one card with its payments.
-
-    Args:
-        card: of the API.
-        payments: a page of them.
-        form: of a command that was refused; a blank one otherwise.
-        prefs: how the reader reads.
-        listed: the address of the list.
-        may_change: whether the reader may freeze, close and show it.
-        has_form: whether Stripe's script may be used here.
-    """
+    """Return one card with its payments."""
     here, status, base = f"{listed}/{card['id']}", card["status"], listed.removesuffix("/cards")
     is_there = may_change and status in {"active", "frozen"}
     expires = f"{card['exp_month']:02}/{card['exp_year']}" if card["exp_year"] else "Not known yet"

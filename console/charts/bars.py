@@ -31,16 +31,7 @@ _MANY = 60
 def stacked(
     title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit, *, head: str = "Day", whole: bool = False
 ) -> Chart:
-    """Draw series as bars on top of each other; what is below zero hangs below it.
-
-    Args:
-        title: names the chart.
-        labels: one for each bar.
-        series: at most six, without intervals or projections.
-        unit: of the values.
-        head: what the labels are, for the table.
-        whole: ticks at whole numbers only.
-    """
+    """Draw series as bars on top of each other; what is below zero hangs below it."""
     checked(labels, series)
     with localcontext(EXACT):
         above = [sum((v for v in column if v > 0), Decimal(0)) for column in _columns(labels, series)]

@@ -30,15 +30,7 @@ FROM_ABOVE = "The axis does not begin at zero."
 
 
 def line(title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit, *, head: str = "Day") -> Chart:
-    """Draw series as lines.
-
-    Args:
-        title: names the chart.
-        labels: one for each point, along the bottom.
-        series: at most six.
-        unit: of the values.
-        head: what the labels are, for the table.
-    """
+    """Draw series as lines."""
     checked(labels, series)
     values = [v for one in series for row in (one.values, one.low, one.high) for v in row if v is not None]
     sentence = described(labels, series[0].values, unit) if len(series) == 1 else _each(labels, series, unit)

@@ -32,14 +32,7 @@ class Scale:
 
 
 def scale(values: Iterable[Decimal], *, steps: int = 4, zero: bool = False, whole: bool = False) -> Scale:
-    """Return an axis for values, of which there may be none.
-
-    Args:
-        values: what has to be on it.
-        steps: about how many there are between ticks; never more than twice as many.
-        zero: show zero even where all values are far from it.
-        whole: have ticks at whole numbers only, for what is counted.
-    """
+    """Return an axis for values, of which there may be none."""
     with localcontext(EXACT):
         given = list(values) or [Decimal(0)]
         low, high = min(given), max(given)

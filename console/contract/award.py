@@ -93,17 +93,7 @@ def page(
     defaults: Mapping[str, Any],
     me: str,
 ) -> Award:
-    """Return the form.
-
-    Args:
-        form: as it is shown.
-        agent: that is hired.
-        config: of `GET /billing/config`, for the currencies.
-        base: where the organization's pages begin.
-        prefs: how the reader reads.
-        defaults: periods and share that apply where nothing is said, by their names in the API.
-        me: the default signatory; empty for an operator.
-    """
+    """Return the form."""
     others = f"{base}/marketplace"
     return Award(
         title=f"Hire {agent['name']}",

@@ -97,16 +97,7 @@ class Contract(FormPage):
 
 
 def page(found: Found, escrows: Answer | None, seen: Collection[str], prefs: Prefs, base: str, award: str) -> Contracts:
-    """Return the list for what the API answered.
-
-    Args:
-        found: of `GET /contracts`.
-        escrows: of `GET /escrows` since the oldest of them; None if it was not asked for.
-        seen: the ids of those of their agents that the reader sees.
-        prefs: how the reader reads.
-        base: where the pages of contracts begin.
-        award: where work is awarded; empty if one may not.
-    """
+    """Return the list for what the API answered."""
     states = _states(escrows)
     rows = [row(each, states, seen, prefs, base) for each in found.rows]
     asked = found.asked
@@ -134,15 +125,7 @@ def _states(escrows: Answer | None) -> dict[str, str] | None:
 def row(
     contract: Mapping[str, Any], states: Mapping[str, str] | None, seen: Collection[str], prefs: Prefs, base: str
 ) -> Row:
-    """Return one contract of the API as a list shows it.
-
-    Args:
-        contract: as the API shows it.
-        states: of the escrows, by their contracts' ids; None if they are not known.
-        seen: the ids of agents that the reader sees.
-        prefs: how the reader reads.
-        base: where the pages of contracts begin.
-    """
+    """Return one contract of the API as a list shows it."""
     state = states.get(contract["id"]) if states else None
     agent_id = contract["agent_id"]
     return Row(
@@ -171,19 +154,7 @@ def one(
     opens: bool,
     is_seen: bool,
 ) -> Contract:
-    """Return the page of one contract.
-
-    Args:
-        contract: as the API shows it.
-        escrow: of `GET /escrows/{id}` for its escrow.
-        form: the form that was refused, or a blank one.
-        prefs: how the reader reads.
-        base: where the organization's pages begin.
-        now: the time.
-        accepts: whether the reader may accept it while it is proposed.
-        opens: whether the reader may open its escrow once it is accepted.
-        is_seen: whether the reader sees the agent, which can be private to the other party.
-    """
+    """Return the page of one contract."""
     here = f"{base}/contracts/{contract['id']}"
     status = contract["status"]
     has_none = escrow.status == 404

@@ -56,16 +56,7 @@ class SpendsFor(FormPage):
 def page(
     found: Found, names: Mapping[str, str], limits: Answer, prefs: Prefs, base: str, *, may_manage: bool
 ) -> Departments:
-    """Return the list for what the API answered.
-
-    Args:
-        found: of `GET /departments`.
-        names: of departments, by id.
-        limits: of `GET /spend-controls` for departments.
-        prefs: how the reader reads.
-        base: where the pages of the organization begin.
-        may_manage: whether the reader may create and close departments, and set limits.
-    """
+    """Return the list for what the API answered."""
     asked, here = found.asked, f"{base}/departments"
     controls = {each["subject"]["id"]: each["id"] for each in (limits.body["data"] if limits.ok else ())}
     open_only = asked.given.get("open", "")

@@ -43,16 +43,6 @@ class Conversion(FormPage):
 
 
 def page(earned: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, cursor: str = "") -> Conversion:
-    """Return the page.
-
-    Args:
-        earned: a page of what each agent has earned in credits, as the API says.
-        form: what is converted.
-        prefs: how the reader reads.
-        base: where the pages of the organization begin.
-        cursor: of the page, which a refused form shows again; empty for the first.
-    """
-
     def at(cursor: str | None) -> str:
         return f"{here}/conversions/new" + (f"?{urlencode({'cursor': cursor})}" if cursor else "")
 

@@ -105,18 +105,6 @@ def page(
     may_pay_out: bool,
     may_convert: bool,
 ) -> Earnings:
-    """Return the page.
-
-    Args:
-        answers: `earnings`, `preview` and `payouts` for those who read them, and `config` for those who may be paid
-            out.
-        form: what connects the account.
-        prefs: how the reader reads.
-        base: where the pages of the organization begin.
-        now: the time; a hold that is over is not shown.
-        may_pay_out: whether the reader may say where money leaves to.
-        may_convert: whether the reader may convert earnings into credits.
-    """
     here = f"{base}/earnings"
     earnings, preview, payouts = (answers.get(name) for name in ("earnings", "preview", "payouts"))
     assert earnings is not None

@@ -53,13 +53,7 @@ class Decisions(ListPage):
 
 
 def page(found: Found, naming: Naming, models: str) -> Decisions:
-    """Return the page for what the API answered to `GET /routing/decisions`.
-
-    Args:
-        found: the list.
-        naming: of agents.
-        models: the address of the page of models; empty for readers who do not see it.
-    """
+    """Return the page for what the API answered to `GET /routing/decisions`."""
     rows = tuple(_row(each, naming) for each in found.rows)
     return Decisions(title="Routing", models=models, listed=found.listed("Routing decisions", LABELS), rows=rows)
 

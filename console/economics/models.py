@@ -97,13 +97,6 @@ def chosen(given: Mapping[str, str], today: date, path: str) -> Chosen:
 
 
 def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs) -> Models:
-    """Return the page.
-
-    Args:
-        of: the choice.
-        answers: `figures` and `models` of `GET /economics/models`, and `compared` where two models are compared.
-        prefs: how the reader reads.
-    """
     figures, listed, compared = answers["figures"], answers["models"], answers.get("compared")
     values = {"period": of.period, "a": of.a, "b": of.b, "value": of.value}
     errors: dict[str, str] = {}

@@ -60,15 +60,7 @@ class Act:
 def acts(
     escrow: Mapping[str, Any], actions: Mapping[str, Any], prefs: Prefs, here: str, forms: Mapping[str, Shown]
 ) -> tuple[Act, ...]:
-    """Return what the caller may do now.
-
-    Args:
-        escrow: as the API shows it.
-        actions: the answer of `GET /escrows/{id}/actions`.
-        prefs: how the reader reads.
-        here: the address of the escrow's page.
-        forms: of each command, by its name.
-    """
+    """Return what the caller may do now."""
     return tuple(
         act(escrow, each, prefs, here, forms[each["action"]])
         for each in actions["actions"]

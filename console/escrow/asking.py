@@ -70,22 +70,7 @@ def page(
     ways: tuple[Way, ...] = (),
     quote: Mapping[str, Any] | None = None,
 ) -> Asking:
-    """Return the page of a command that is allowed.
-
-    Args:
-        escrow: as the API shows it.
-        action: of the answer of `GET /escrows/{id}/actions`.
-        form: the form as it is shown.
-        prefs: how the reader reads.
-        here: the address of the escrow's page.
-        now: the time.
-        chosen: the share or the amount that the effect is of.
-        entry: the form that asks for it; None for a command without.
-        known: whether the command can be given.
-        balance: the answer of `GET /billing/balance`.
-        ways: how the escrow can be funded from outside.
-        quote: the answer of `GET /billing/quote` for the credits of the escrow.
-    """
+    """Return the page of a command that is allowed."""
     given = act(escrow, action, prefs, here, form)
     name = EscrowAction(given.name)
     decides = name is EscrowAction.RESOLVE

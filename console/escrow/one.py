@@ -159,14 +159,7 @@ def _timeline(answer: Answer, escrow: Mapping[str, Any], around: Around) -> tupl
 
 
 def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown], around: Around) -> One:
-    """Return the page of one escrow.
-
-    Args:
-        answers: `escrow`, `actions`, `timeline`, `contract`.
-        form: the form that was refused, or a blank one.
-        forms: of each command, by its name.
-        around: see there.
-    """
+    """Return the page of one escrow."""
     escrow, prefs = answers["escrow"].need(), around.prefs
     actions = answers["actions"].body if answers["actions"].ok else {"actions": []}
     here = f"{around.list}/{escrow['id']}"

@@ -40,13 +40,7 @@ def held(escrow: Mapping[str, Any]) -> Decimal:
 
 
 def stages(escrow: Mapping[str, Any], events: Sequence[Mapping[str, Any]], prefs: Prefs) -> tuple[Stage, ...]:
-    """Return the stages in their order: those that were reached, the present one, and those to come.
-
-    Args:
-        escrow: of the API.
-        events: of its timeline; a stage without its event has no time.
-        prefs: how the reader reads.
-    """
+    """Return the stages in their order: those that were reached, the present one, and those to come."""
     status = EscrowStatus(escrow["status"])
     times = {each["kind"]: each["at"] for each in events}
     is_funded = bool(decimal(escrow["funded_amount"]))

@@ -74,16 +74,7 @@ DELIVERIES = Kind(
 
 
 def page(kind: Kind, answer: Answer, prefs: Prefs, now: datetime, path: str, base: str) -> Queue:
-    """Return a queue.
-
-    Args:
-        kind: what it is of.
-        answer: of `GET /escrows` in that state.
-        prefs: how the reader reads.
-        now: the time.
-        path: of the page.
-        base: where the pages of escrows begin.
-    """
+    """Return a queue."""
     whole = answered(answer)
     listed = sorted(answer.body["data"], key=_due) if whole else ()
     return Queue(

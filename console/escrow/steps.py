@@ -40,15 +40,7 @@ OF_THE_PAYER = frozenset(
 def steps(
     events: Sequence[Mapping[str, Any]], escrow: Mapping[str, Any], prefs: Prefs, href: str, *, by_payee: bool = False
 ) -> tuple[Step, ...]:
-    """Return what happened, oldest first.
-
-    Args:
-        events: of the timeline.
-        escrow: of the API.
-        prefs: how the reader reads.
-        href: the address of a transfer's page with `{id}` in it, or empty.
-        by_payee: whether the payee reads it, who cannot see transfers of the payer's money.
-    """
+    """Return what happened, oldest first."""
     return tuple(
         _step(each, escrow, prefs, "" if by_payee and each["kind"] in OF_THE_PAYER else href) for each in events
     )

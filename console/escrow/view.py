@@ -74,16 +74,7 @@ class Escrows(ListPage):
 def page(
     found: Found, prefs: Prefs, base: str, *, award: str, across: bool, runs: Mapping[str, str] = NO_RUNS
 ) -> Escrows:
-    """Return the list for what the API answered.
-
-    Args:
-        found: of `GET /escrows`, with `summary` and `waiting` beside it, and `overdue` where these are of all.
-        prefs: how the reader reads.
-        base: where the pages of escrows begin.
-        award: where a contract is awarded; empty if one may not.
-        across: whether these are escrows of all organizations.
-        runs: where each escrow's run is shown, by its id; empty for those who have no access there.
-    """
+    """Return the list for what the API answered."""
     asked = found.asked
     return Escrows(
         title="Escrows",

@@ -91,17 +91,6 @@ def page(
     until: datetime | None,
     is_over: bool,
 ) -> Feedback:
-    """Return the page.
-
-    Args:
-        escrow: as the API shows it.
-        given: the feedback on it; None if there is none.
-        form: blank, or one that was refused.
-        prefs: how the reader reads.
-        here: the address of the escrow's page.
-        until: until when the reader can give or change the rating; None for those who cannot.
-        is_over: whether the reader could have, and the time for it is over.
-    """
     agent = escrow["agent_name"]
     is_open = until is not None and (given is None or given["changed_at"] is None)
     why = "" if given or is_open else "The time to rate this job is over." if is_over else "This job was not rated."

@@ -101,17 +101,7 @@ def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
 def page(
     name: str, answers: Mapping[str, Answer], base: str, naming: Naming, has: Mapping[str, bool], pages: Pages
 ) -> Home:
-    """Return home.
-
-    Args:
-        name: of the organization.
-        answers: `summary`, `latest`, `alerts`, `balance`, `spent` from the first day of last month on; and `tasks`,
-            but for those of the platform. `credits` instead of the first four for who does not read these.
-        base: where the organization's pages begin.
-        naming: how what tasks and alerts mention is written.
-        has: which of `PAGES` there are.
-        pages: where the objects of facts have theirs.
-    """
+    """Return home."""
     tasks, spent, prefs = answers.get("tasks"), answers["spent"], naming.prefs
     if "summary" not in answers:
         return _own(name, answers, base, naming, has)

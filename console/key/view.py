@@ -86,17 +86,7 @@ def page(
     now: datetime,
     attributes: bool = False,
 ) -> Keys:
-    """Return the list for what the API answered.
-
-    Args:
-        found: of `GET /api-keys`.
-        naming: how agents are written.
-        tabs: the parts of the settings.
-        revocable: the roles whose keys the reader may revoke.
-        issue: where a key is issued; empty if the reader may not.
-        now: what has expired is before it.
-        attributes: whether the reader may say for which department a key spends.
-    """
+    """Return the list for what the API answered."""
     asked = found.asked
     active = asked.given.get("active", "")
     return Keys(
@@ -162,14 +152,7 @@ def revocable_by(role: str) -> frozenset[Role]:
 
 
 def issue(form: Shown, grantable: Collection[Role], agents: Choice, listed: str) -> Issue:
-    """Return the form that issues a key.
-
-    Args:
-        form: as it is shown.
-        grantable: the roles that the reader may issue keys of.
-        agents: of the organization.
-        listed: the address of the list.
-    """
+    """Return the form that issues a key."""
     return Issue(
         title="Issue a key",
         crumbs=(Link(label="API keys", href=listed),),
@@ -217,13 +200,7 @@ def revoking(key: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -> 
 
 
 def revoking_issued(issued: Collection[Mapping[str, Any]], action: str, listed: str) -> Asking:
-    """Return the page that asks, after a key was revoked, whether the keys that it issued are revoked too.
-
-    Args:
-        issued: what the key issued and is active.
-        action: where the key was revoked.
-        listed: the address of the list.
-    """
+    """Return the page that asks, after a key was revoked, whether the keys that it issued are revoked too."""
     return Asking(
         title="Revoke the keys that it issued, too?",
         back=listed,

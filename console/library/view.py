@@ -91,16 +91,7 @@ def _until(purchase: Mapping[str, Any], prefs: Prefs) -> str:
 def one(
     purchase: Mapping[str, Any], actions: Answer, form: Shown, prefs: Prefs, base: str, *, offered: bool
 ) -> Purchase:
-    """Return the page of one purchase.
-
-    Args:
-        purchase: as the API shows it.
-        actions: the answer of `GET /marketplace/purchases/{id}/actions`.
-        form: of a command that was refused.
-        prefs: how the reader reads.
-        base: where the organization's pages begin.
-        offered: whether the agent is still on the marketplace.
-    """
+    """Return the page of one purchase."""
     here = f"{base}/library/{purchase['id']}"
     known = {each["action"]: each for each in actions.body["actions"]} if actions.ok else {}
     refused = known.get("refund", {}).get("reason")

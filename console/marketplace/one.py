@@ -112,14 +112,6 @@ class Around:
 
 
 def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> Profile:
-    """Return the page.
-
-    Args:
-        answers: `agent`, `offer` (404 if it has none), `score`, `history`, `feedback`, `library`, and `price` where it
-            was asked for.
-        form: of the dialog, or of a command that was refused.
-        around: what it is made with.
-    """
     agent, prefs, found = answers["agent"].need(), around.prefs, answers["offer"]
     offer = None if found.status == 404 else found.need()
     score, history, feedback = answers["score"], answers["history"], answers["feedback"]

@@ -191,15 +191,7 @@ def removing(found: Mapping[str, Any], form: Shown) -> Asking:
 def preferences(
     found: Mapping[str, Any], mine: Answer, way: str, form: Shown | None, clock: Shown | None
 ) -> Preferences:
-    """Return the preferences.
-
-    Args:
-        found: of `GET /notifications/preferences`.
-        mine: the channels; without them the inbox alone can be chosen.
-        way: the channel that is shown, `inbox` or an id; one that is not there is the inbox.
-        form: what was chosen and refused; None if nothing was.
-        clock: the same of the times.
-    """
+    """Return the preferences."""
     named = {INBOX: "Inbox"} | {
         each["id"]: f"{kind_named(each['kind'])}: {each['target']}" for each in (mine.body["data"] if mine.ok else ())
     }

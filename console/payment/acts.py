@@ -99,14 +99,7 @@ class Asking(FormPage):
 
 
 def acts(actions: Mapping[str, Any], payment: Mapping[str, Any], prefs: Prefs, here: str) -> tuple[Act, ...]:
-    """Return what the caller may do now.
-
-    Args:
-        actions: the answer of `GET /payments/{id}/actions`.
-        payment: as the API shows it.
-        prefs: how the reader reads.
-        here: the address of the payment's page.
-    """
+    """Return what the caller may do now."""
     found = [each for each in actions["actions"] if each["effect"] and each["action"] in PATHS]
     if payment["status"] not in _CONFIRMED:
         found = [each for each in found if each["action"] != A.CONFIRM]

@@ -89,16 +89,7 @@ class Payments(ListPage):
 def page(
     found: Found, naming: Naming, base: str, *, across: bool, top_up: str, runs: Mapping[str, str] = NO_RUNS
 ) -> Payments:
-    """Return the list for what the API answered.
-
-    Args:
-        found: of `GET /payments`, with the `summary` beside it.
-        naming: how organizations, and what was paid for, are written.
-        base: where the pages around this one begin.
-        across: whether these are payments of all organizations.
-        top_up: where credits are bought; empty if one may not.
-        runs: where each payment's run is shown, by its id; empty for those who have no access there.
-    """
+    """Return the list for what the API answered."""
     asked, summary, prefs = found.asked, found.beside["summary"], naming.prefs
     tabs = (UNKNOWN, *TABS) if across else TABS
     return Payments(

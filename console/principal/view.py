@@ -58,16 +58,7 @@ class Invite(FormPage):
 def page(
     found: Found, prefs: Prefs, base: str, *, principal: str, grantable: Collection[Role], revocable: Collection[Role]
 ) -> People:
-    """Return the list for what the API answered.
-
-    Args:
-        found: of `GET /principals`.
-        prefs: how the reader reads.
-        base: where the pages of the organization begin.
-        principal: who looks; one does not revoke oneself.
-        grantable: the roles that the reader may invite for.
-        revocable: the roles whose principals the reader may revoke.
-    """
+    """Return the list for what the API answered."""
     return People(
         title="People",
         listed=found.listed("People", LABELS),

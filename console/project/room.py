@@ -75,15 +75,7 @@ def used(limits: Mapping[str, Any], prefs: Prefs) -> str:
 def room(
     limits: Mapping[str, Any], answers: Mapping[str, Answer], prefs: Prefs, here: str, ways: Mapping[str, str]
 ) -> Room:
-    """Return what makes room.
-
-    Args:
-        limits: of `GET /projects/deployment/limits`.
-        answers: `config`, and `deployed`: projects that are.
-        prefs: how the reader reads.
-        here: the address of the list of projects.
-        ways: `slots` and `plans`: addresses of what the role may; empty if it may not.
-    """
+    """Return what makes room."""
     no_project, no_deployment = full(limits)
     config, running, price = answers["config"], answers["deployed"], limits["slot_price"]
     tiers_known, running_known = answered(config), answered(running)

@@ -117,17 +117,6 @@ def page(
     ways: Mapping[str, str],
     room: Room | None = None,
 ) -> Projects:
-    """Return the list.
-
-    Args:
-        found: the rows of `GET /projects`, and `limits` beside them.
-        form: with what the refusal of a command says.
-        keys: a form for each row.
-        prefs: how the reader reads.
-        here: the address of the list.
-        ways: `create`, `slots`, `plans`, `deploy`: addresses of what the role may; empty if it may not.
-        room: what makes room, where there is none.
-    """
     limits = found.beside.get("limits")
     known = limits is not None and answered(limits)
     body = limits.body if limits is not None and known else None

@@ -211,17 +211,7 @@ def one(
     waits: bool,
     confirms: bool,
 ) -> Purchase:
-    """Return a purchase.
-
-    Args:
-        order: of the API.
-        form: of a command that was refused; a blank one otherwise.
-        naming: how the budget that decided is written.
-        listed: the address of the list.
-        budgets: those whose windows refuse it, by what `refusing` returns.
-        waits: whether it waits for the reader.
-        confirms: whether the reader may confirm what was charged.
-    """
+    """Return a purchase."""
     prefs, decision = naming.prefs, order["decision"]
     row, here, base = _row(order, naming, listed), f"{listed}/{order['id']}", listed.removesuffix("/purchases")
     agent, budget = order["agent_id"], decision["budget_id"] or ""

@@ -110,13 +110,6 @@ class Reputation(Page):
 
 
 def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation:
-    """Return the page.
-
-    Args:
-        answers: `agent`, `score`, `peers`, `history`, `feedback`, and `price` where it was asked for.
-        prefs: how the reader reads.
-        listed: the address of the list of agents.
-    """
     agent, score = answers["agent"].need(), answers["score"].need()
     peers, history, feedback = answers["peers"], answers["history"], answers["feedback"]
     here = f"{listed}/{agent['id']}"

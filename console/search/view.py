@@ -35,15 +35,7 @@ class Search(Page):
 
 
 def page(text: str, answer: Answer | None, own_org: str | None, prefs: Prefs, exists: Callable[[str], bool]) -> Search:
-    """Return the page for what the API has found.
-
-    Args:
-        text: what was searched for.
-        answer: of `GET /search`; None if nothing was asked.
-        own_org: the organization of a tenant; None for the roles of the platform.
-        prefs: how the reader reads.
-        exists: tells whether the console has a page, by the path of its route.
-    """
+    """Return the page for what the API has found."""
     title = f"Search: {text}" if text else "Search"
     if answer is None or answer.problem is not None:
         problem = answer.problem if answer else None

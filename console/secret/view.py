@@ -282,17 +282,7 @@ def _grant(grant: Mapping[str, Any], naming: Naming, here: str, now: datetime, *
 def one(
     secret: Mapping[str, Any], around: Around, form: Shown, naming: Naming, listed: str, now: datetime, *, manages: bool
 ) -> One:
-    """Return one secret.
-
-    Args:
-        secret: as the API shows it.
-        around: what was asked for beside it.
-        form: of a command that was refused; a blank one otherwise.
-        naming: how agents are written.
-        listed: the address of the list.
-        now: what has ended is before it.
-        manages: whether the reader may change it.
-    """
+    """Return one secret."""
     prefs, path = naming.prefs, secret["path"]
     here = f"{listed}/{name_of(path)}"
     reads = any("read" in grant["verbs"] for grant in secret["grants"])

@@ -88,15 +88,7 @@ def page(
     principal: str,
     endable: Collection[Role],
 ) -> Sessions:
-    """Return the sessions for what the API answered.
-
-    Args:
-        found: of `GET /sessions`.
-        prefs: how the reader reads.
-        tabs: the parts of the settings.
-        principal: who looks; one ends one's own.
-        endable: the roles whose sessions the reader may end as well.
-    """
+    """Return the sessions for what the API answered."""
     ends = {role.value for role in endable}
     return Sessions(
         title="Sessions",

@@ -231,15 +231,7 @@ def _meters(limit: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Mete
 
 
 def one(answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str, *, may_change: bool) -> Limit:
-    """Return a limit.
-
-    Args:
-        answers: `control`, `spends`, `refusals` and `versions`.
-        form: of a command that was refused; a blank one otherwise.
-        naming: how who was refused is written.
-        listed: the address of the list.
-        may_change: whether the reader may change limits.
-    """
+    """Return a limit."""
     control, currency, prefs = answers["control"].body, answers["control"].body["currency"], naming.prefs
     row, here, status = _row(control, prefs, listed), f"{listed}/{control['id']}", control["status"]
     changes = may_change and status != "closed"

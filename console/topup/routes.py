@@ -91,12 +91,7 @@ async def begin(visit: Visit) -> Response:
 
 
 def order(form: Form, back: str | None) -> tuple[str, dict[str, Any]]:
-    """Return what is asked of the API for a choice: the path and the body.
-
-    Args:
-        form: as it was sent.
-        back: where the payer returns to; None leaves that to the API.
-    """
+    """Return what is asked of the API for a choice: the path and the body."""
     by, package = form.text("by"), form.text("package") or OWN
     returns = {"return_url": back} if back else {}
     total = seen(form, by)

@@ -60,16 +60,6 @@ def page(
     *,
     quoted: Mapping[str, Any] | None,
 ) -> TopUp:
-    """Return the page.
-
-    Args:
-        answers: `config`, `methods`, `balance`.
-        pick: what is chosen, and what is wrong with it.
-        pay: the form that begins the payment.
-        prefs: how the reader reads.
-        path: of the page.
-        quoted: the answer of `GET /billing/quote`; None until something is chosen.
-    """
     config, balance = answers["config"], answers["balance"]
     price = config.body["credit_price"] if config.ok else None
     ways = payment_options(answers)

@@ -49,16 +49,6 @@ def page(
     *,
     is_platform: bool = False,
 ) -> Transfer:
-    """Return the page.
-
-    Args:
-        transfer: of `GET /ledger/transfers/{id}`.
-        naming: how what it mentions is written.
-        base: where the pages of the organization begin.
-        org_id: the organization.
-        has_page: tells whether a path of the console has a page.
-        is_platform: whether one of the platform's own roles looks.
-    """
     cause, prefs = transfer["cause"], naming.prefs
     is_buyer = any(entry["account"].startswith(f"org/{org_id}/") for entry in transfer["entries"])
     return Transfer(

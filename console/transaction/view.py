@@ -44,13 +44,7 @@ class Transactions(ListPage):
 
 
 def page(found: Found, naming: Naming, href: str) -> Transactions:
-    """Return the list for what the API answered.
-
-    Args:
-        found: of `GET /billing/transactions`.
-        naming: how accounts and references are written.
-        href: the address of a transfer's page with `{id}` in it.
-    """
+    """Return the list for what the API answered."""
     path = found.asked.path
     return Transactions(
         title="Ledger entries",

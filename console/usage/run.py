@@ -82,15 +82,6 @@ class Runs(FormPage):
 
 
 def page(of: Chosen, name: str, answers: Mapping[str, Answer], tabs: tuple[Tab, ...], naming: Naming) -> Runs:
-    """Return the page.
-
-    Args:
-        of: the month, whose `path` is that of the usage of a month.
-        name: of the run that is asked for; empty for none.
-        answers: `log` of the latest events, and `run` where one is asked for.
-        tabs: by what else usage is grouped.
-        naming: how agents are written.
-    """
     log, run, here = answers["log"], answers.get("run"), f"{of.path}/runs"
     again = address(here, [("month", of.month), ("run", name)])
     missing = run is not None and run.status == 404

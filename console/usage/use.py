@@ -113,15 +113,6 @@ def listed(found: Found, naming: Naming, usage: str) -> Uses:
 
 
 def page(spend: Mapping[str, Any], refunds: Answer, naming: Naming, base: str, *, reads_money: bool) -> Use:
-    """Return the page.
-
-    Args:
-        spend: of `GET /credits/spends/{id}`.
-        refunds: of the same, newest first.
-        naming: how agents, projects and departments are written.
-        base: where the pages of the organization begin.
-        reads_money: whether the reader has pages of transfers.
-    """
     prefs, usage, reserved = naming.prefs, f"{base}/usage", spend["expires_at"] is not None
     metadata, event = spend["metadata"] or {}, spend["usage_event"]
     action = spend["meter"] or spend["action"]

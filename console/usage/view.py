@@ -119,17 +119,7 @@ def page(
     by_agent_only: bool = False,
     reads_money: bool = False,
 ) -> Usage:
-    """Return a month.
-
-    Args:
-        of: the choice.
-        answers: `days` and `groups` of `GET /billing/usage`; `names` where the groups have names.
-        prefs: how the reader reads.
-        form: of a command that was refused; a blank one otherwise.
-        sync: where usage is pulled; empty if the reader may not.
-        by_agent_only: whether the reader reads the usage of one agent.
-        reads_money: whether the reader sees the page of models.
-    """
+    """Return a month."""
     days, groups, names = answers["days"], answers["groups"], answers.get("names")
     total: Mapping[str, Any] = (
         days.body["total"] if days.ok else {"costs": (), "events": 0, "input_tokens": 0, "output_tokens": 0}

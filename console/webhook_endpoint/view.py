@@ -105,14 +105,7 @@ def _types(types: list[str]) -> str:
 
 
 def page(found: Found, prefs: Prefs, alerts: str, create: str) -> Endpoints:
-    """Return the list for what the API answered.
-
-    Args:
-        found: of `GET /webhook-endpoints`.
-        prefs: how the reader reads.
-        alerts: the address of the alerts.
-        create: where an endpoint is made; empty if the reader may not.
-    """
+    """Return the list for what the API answered."""
     return Endpoints(
         title="Webhook endpoints",
         listed=found.listed("Webhook endpoints", {}),
@@ -160,16 +153,7 @@ def made(endpoint: Mapping[str, Any], listed: str, *, rotated: bool = False) -> 
 def one(
     endpoint: Mapping[str, Any], found: Found, form: Shown, naming: Naming, listed: str, *, manages: bool
 ) -> Endpoint:
-    """Return an endpoint with its log.
-
-    Args:
-        endpoint: as the API shows it.
-        found: its deliveries.
-        form: of a command that was refused; a blank one otherwise.
-        naming: how what events are about is written.
-        listed: the address of the list.
-        manages: whether the reader may change it.
-    """
+    """Return an endpoint with its log."""
     prefs = naming.prefs
     here, status, chosen = (
         f"{listed}/endpoints/{endpoint['id']}",

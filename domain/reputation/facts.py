@@ -170,11 +170,8 @@ def is_bad(said: tuple[Says, ...]) -> bool:
 def increments(said: tuple[Says, ...], weight_e6: int, bad_weight_e6: int | None = None) -> tuple[Increment, ...]:
     """Turn a fact into evidence of its weight; the remainder of rounding counts as bad. Nothing is added for 0.
 
-    Args:
-        said: what it says.
-        weight_e6: its weight, which bounds all that is good.
-        bad_weight_e6: what bounds the bad part where a dimension is told more bad than good: not less than
-            `weight_e6`, which it is when None. Small faults of good work count no more than what is good of it.
+    `bad_weight_e6` bounds the bad part where a dimension is more bad than good: not less than `weight_e6`, which it is
+    by default. Small faults of good work count no more than what is good of it.
     """
     found = []
     most_bad_e6 = weight_e6 if bad_weight_e6 is None else bad_weight_e6

@@ -258,7 +258,8 @@ async def retry(
     await _check_by_hand(session, held.org_id, now)
     await deliveries.again(session, row.id, now=now)
     outcome = rules.noted(held, "retried", actor=actor.qualified(), **asked)
-    await _write(session, actor, outcome, command_id, now)
+    # The dispatcher finds it there if the signal is lost.
+    await _write(session, actor, outcome, command_id, now, wakes_at=now)
     again = await deliveries.get(session, delivery.id)
     assert again is not None
     return again
@@ -322,7 +323,7 @@ async def replay(
     rules.check_asked(replayed, wanted=count, most=REPLAYED_AN_HOUR, what="replays", now=now)
     await deliveries.replay(session, row, events, make_id=lambda: new_id("whd"), now=now)
     outcome = rules.noted(held, "replayed", actor=actor.qualified(), **asked, deliveries=count)
-    await _write(session, actor, outcome, command_id, now)
+    await _write(session, actor, outcome, command_id, now, wakes_at=now)
     return count
 
 

@@ -1,6 +1,6 @@
 """Rules fire where their figure turns bad, once, and are resolved once it was good for the cool-down."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -40,6 +40,7 @@ from services.messages.alert_rule import Wanted
 from services.returns import roi
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS
+from tests.support.connections import connected
 from tests.support.plans import rows_read
 from tests.support.spend_world import CREDIT, NOW, World
 
@@ -197,17 +198,10 @@ async def test_credits_run_out_at_the_pace_of_the_window(world: Rules) -> None:
     assert await world.look(NOW + 2 * MINUTE) == [(rule.name, world.org, "firing")]
 
 
-@pytest.fixture
-async def fresh(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield database
-    await database.close()
-
-
 async def test_what_is_spent_differs_from_the_same_time_last_week(
-    fresh: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    world = Rules(fresh)
+    world = Rules(fresh_database)
     await world.begin()
     doubled = Asked(type=ConditionType.CHANGES_BY, threshold="100", measure=Measure.PERCENT, direction=Direction.UP)
     hourly = await world.rule("spending", doubled, window=HOUR)
@@ -238,9 +232,9 @@ async def caught_up(world: Rules, begin: datetime) -> dict[str, Hours]:
 
 
 async def test_unusually_many_events_fire_once_and_are_resolved(
-    fresh: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    world = Rules(fresh)
+    world = Rules(fresh_database)
     await world.begin()
     begin = NOW.replace(minute=6, second=0, microsecond=0)
     full = begin - 6 * MINUTE
@@ -256,7 +250,7 @@ async def test_unusually_many_events_fire_once_and_are_resolved(
     (hours,) = (await caught_up(world, begin)).values()
     assert hours == Hours(full, (10,) * KEPT)
     await events(full, 3, 30)
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         due_at = (await session.scalars(select(AlertRule.due_at).where(AlertRule.id == rule.id))).one()
     assert due_at == full + HOUR + 5 * MINUTE
     assert await world.look(full + 3 * HOUR + 5 * MINUTE) == [(rule.name, world.org, "firing")]
@@ -268,14 +262,16 @@ async def test_unusually_many_events_fire_once_and_are_resolved(
     # A day has not passed since, so this week's seven alerts are not used up in one day.
     await events(full + 8 * HOUR, 3, 30)
     assert await world.look(full + 11 * HOUR + 5 * MINUTE) == [(rule.name, world.org, "resolved")]
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         await service.delete(session, Actor(principal="root", role=Role.OPERATOR), rule.id)
         assert await alert_rule.hours(session, [rule.id]) == {}
     await owner.close()
 
 
-async def test_hours_hold_what_was_spent_and_paid_in_them(fresh: Database, fresh_database_urls: DatabaseUrls) -> None:
-    world = Rules(fresh)
+async def test_hours_hold_what_was_spent_and_paid_in_them(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    world = Rules(fresh_database)
     await world.begin()
     begin = NOW.replace(minute=6, second=0, microsecond=0)
     full = begin - 6 * MINUTE
@@ -325,9 +321,9 @@ async def spent_in_two_days(world: Rules, agent: str) -> int | None:
 
 
 async def test_payments_of_days_before_count_in_a_window_of_days(
-    fresh: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    world = Rules(fresh)
+    world = Rules(fresh_database)
     await world.begin()
     owner = await asyncpg.connect(fresh_database_urls.owner)
     await owner.execute("SET session_replication_role = replica")
@@ -346,24 +342,24 @@ async def test_payments_of_days_before_count_in_a_window_of_days(
     assert await in_two_days(world, "payments.started") == 2
 
 
-async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_late(fresh: Database) -> None:
-    world, agent = Rules(fresh), new_id("agt")
+async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_late(fresh_database: Database) -> None:
+    world, agent = Rules(fresh_database), new_id("agt")
     await world.begin()
 
     def spend(credits: int) -> NewSpend:
         key, spender = new_id("key"), Spender(agent_id=agent)
         return NewSpend(key=key, action="test", amount_minor=credits * CREDIT, spender=spender)
 
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         books = Spending(await driver_connection(session), world.org)
         charged = await books.charge(spend(5), at=NOW - DAY)
         held = await books.authorize(spend(3), expires_at=NOW + HOUR, at=NOW - DAY)
     assert charged.spend_id is not None
     assert held.spend_id is not None
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         assert await spend_day.roll_up(session, since=NOW.date() - DAY, until=NOW.date(), limit=10) == 1
     assert await spent_in_two_days(world, agent) == 5 * CREDIT
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         books = Spending(await driver_connection(session), world.org)
         await books.refund(key=new_id("key"), spend_id=charged.spend_id, amount_minor=CREDIT, at=NOW)
         await books.settle(key=new_id("key"), spend_id=held.spend_id, at=NOW)
@@ -373,9 +369,9 @@ async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_lat
 
 @pytest.mark.parametrize("is_added_up", [False, True])
 async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
-    fresh: Database, fresh_database_urls: DatabaseUrls, *, is_added_up: bool
+    fresh_database: Database, fresh_database_urls: DatabaseUrls, *, is_added_up: bool
 ) -> None:
-    world, agent = Rules(fresh), new_id("agt")
+    world, agent = Rules(fresh_database), new_id("agt")
     await world.begin()
     for at in (NOW - DAY, NOW):
         await world.spend(4, at)
@@ -384,7 +380,7 @@ async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
     await owner.execute("UPDATE ledger.spends SET id = uuidv7(at - clock_timestamp()), agent_id = $1", agent)
     await owner.close()
     if is_added_up:
-        async with fresh.platform() as session:
+        async with fresh_database.platform() as session:
             yesterday = NOW.date() - DAY
             assert await spend_day.roll_up(session, since=yesterday, until=NOW.date(), limit=10) == 1
     assert await spent_in_two_days(world, agent) == 8 * CREDIT
@@ -433,9 +429,9 @@ async def test_figure_that_takes_too_long_keeps_no_other_rule_waiting(
 
 
 async def test_rules_for_whose_figures_there_is_no_time_stay_due(
-    fresh: Database, monkeypatch: pytest.MonkeyPatch
+    fresh_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, other = Rules(fresh), Rules(fresh)
+    own, other = Rules(fresh_database), Rules(fresh_database)
     below = Asked(type=ConditionType.BELOW, threshold="1000")
     for world in (own, other):
         await world.begin(credits=1)
@@ -451,17 +447,17 @@ async def test_rules_for_whose_figures_there_is_no_time_stay_due(
         return next(spans)
 
     monkeypatch.setattr(alert_figure, "elapsed", elapsed)
-    work = AlertRuleActivities(fresh, PLANS)
+    work = AlertRuleActivities(fresh_database, PLANS)
     await work.look_at_alert_rules(LookAtAlertRules(now=NOW, limit=100))
-    due = await due_times(fresh)
+    due = await due_times(fresh_database)
     assert sorted(due[rule.id] or NOW for rule in slow) == [NOW, NOW + 15 * MINUTE]
     assert due[others.id] == NOW + MINUTE
 
 
 async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
-    fresh: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    world = Rules(fresh)
+    world = Rules(fresh_database)
     await world.begin(credits=1_000)
     noon = NOW.replace(hour=12, minute=0, second=0, microsecond=0)
     # Of last week, only what was spent until the same hour counts.
@@ -482,7 +478,7 @@ async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
     ratio = Rule(name="x", metric=METRICS["spending.to_last_week"], filters={}, window=DAY, cool_down=HOUR,
                  condition=Condition(type=ConditionType.ABOVE, measure=Measure.PERCENT, threshold=24_999))  # fmt: skip
     watching = [alert_figure.Watched(id="x", org_id=world.org, rule=ratio)]
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         [figure] = (await alert_figure.read(session, watching, noon + 15 * MINUTE))["x"]
         [early] = (await alert_figure.read(session, watching, noon - 2 * HOUR))["x"]
     assert (figure.reading.value, figure.reading.whole) == (10 * CREDIT, 4 * CREDIT)
@@ -495,7 +491,7 @@ async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
     await world.look(noon + DAY, built_in=True)
     assert {status for *_, status in await world.look(noon + DAY + HOUR, built_in=True)} == {"resolved"}
     # What waits in the inbox is of a provider, and for operators.
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         await session.execute(
             insert(ProviderEventRow).values(
                 provider="stripe",
@@ -513,11 +509,11 @@ async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
     seen = []
     looks = ((5 * MINUTE, False), (6 * MINUTE, False), (7 * MINUTE, True), (12 * MINUTE, True))
     for now, handled in ((NOW + after, handled) for after, handled in looks):
-        async with fresh.platform() as session:
+        async with fresh_database.platform() as session:
             if handled:
                 await session.execute(update(ProviderEventRow).values(handled_at=now))
         await world.look(now, built_in=True)
-        async with fresh.platform() as session:
+        async with fresh_database.platform() as session:
             seen.append([tuple(row) for row in await session.execute(down)])
     firing, resolved = [("stripe", "firing", None)], [("stripe", "resolved", None)]
     assert seen == [[], firing, firing, resolved]
@@ -532,9 +528,9 @@ OLD_SPENDS = """
 
 
 async def test_built_in_rules_read_the_same_however_much_was_spent_before(
-    fresh: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    world = Rules(fresh)
+    world = Rules(fresh_database)
     await world.begin(credits=10)
     await world.spend(9, NOW)
     owner = await asyncpg.connect(fresh_database_urls.owner)
@@ -543,15 +539,15 @@ async def test_built_in_rules_read_the_same_however_much_was_spent_before(
     for first, last in ((1, 2_000), (2_001, 20_000)):
         await owner.execute(OLD_SPENDS, first, last)
         await owner.execute("ANALYZE")
-        read.append(await rows_read(fresh, None, partial(alert_built_in.due, now=NOW.replace(minute=1))))
+        read.append(await rows_read(fresh_database, None, partial(alert_built_in.due, now=NOW.replace(minute=1))))
     await owner.close()
     assert read[1] <= read[0] + 10
 
 
-async def test_built_in_rule_that_is_off_does_not_fire(fresh: Database) -> None:
-    world = Rules(fresh)
+async def test_built_in_rule_that_is_off_does_not_fire(fresh_database: Database) -> None:
+    world = Rules(fresh_database)
     await world.begin(credits=10)
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         actor = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
         for name in ("low_credit_balance", "cost_spike"):
             await service.change_built_in(
@@ -569,18 +565,15 @@ def _condition(metric: Metric, kind: ConditionType) -> Asked:
     return Asked(type=kind, threshold="5", of=metric.part_of if kind is ConditionType.RATIO else None)
 
 
-async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database_urls: DatabaseUrls) -> None:
-    world = Rules(fresh)
+async def test_every_metric_is_read_as_it_stands(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> None:
+    world = Rules(fresh_database)
     await world.begin(credits=100)
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=10 * CREDIT))
     await world.spend(4, NOW)
     agent = new_id("agt")
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    await owner.execute(
-        FACTS.replace("{org}", world.org).replace("{agent}", agent).replace("{payment}", new_id("pay")[:-1]),
-        timeout=300,
-    )
-    await owner.close()
+    facts = FACTS.replace("{org}", world.org).replace("{agent}", agent).replace("{payment}", new_id("pay")[:-1])
+    async with connected(fresh_database_urls.owner) as owner:
+        await owner.execute(facts, timeout=300)
     watched_rules: list[alert_figure.Watched] = []
     for metric in (one for platform in (False, True) for one in watched(platform=platform)):
         filters = {"control_id": control} if "control_id" in metric.needs else {}
@@ -600,7 +593,7 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
                     )
                     name = f"{metric.name} {kind.value} {len(watched_rules)}"
                     watched_rules.append(alert_figure.Watched(id=name, org_id=org_id, rule=rule))
-    async with fresh.platform() as session:
+    async with fresh_database.platform() as session:
         now, name = datetime.now(UTC) + MINUTE, agent_roi.AGENT_ROI
         returns = [one for one in watched_rules if one.rule.metric.name == name]
         watched_rules = [one for one in watched_rules if one.rule.metric.name != name]
@@ -633,7 +626,7 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
     now = datetime.now(UTC)
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
     question = Query(metrics=("spending", "usage.events"), since=since, until=now)
-    async with fresh.at_one_moment(world.org) as session:
+    async with fresh_database.at_one_moment(world.org) as session:
         answer = await ask(session, question, org_id=world.org, now=now)
     assert {figure.metric: {(figure.value, None)} for figure in answer.totals} == {
         name: values[name] for name in question.metrics
@@ -641,9 +634,9 @@ async def test_every_metric_is_read_as_it_stands(fresh: Database, fresh_database
 
 
 async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it_cost(
-    fresh: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    world = Rules(fresh)
+    world = Rules(fresh_database)
     await world.begin(credits=1_000)
     good, poor = new_id("agt"), new_id("agt")
     today = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -688,9 +681,9 @@ async def test_return_of_an_agent_is_high_while_its_lower_bound_is_above_what_it
 
 
 async def test_returns_are_read_while_there_is_time_and_later_again(
-    fresh: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+    fresh_database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worlds = [Rules(fresh), Rules(fresh)]
+    worlds = [Rules(fresh_database), Rules(fresh_database)]
     owner = await asyncpg.connect(fresh_database_urls.owner)
     for world in worlds:
         await world.begin(credits=1)
@@ -725,7 +718,7 @@ async def test_returns_are_read_while_there_is_time_and_later_again(
         return alert_evaluation.BUDGET if read else timedelta(0)
 
     monkeypatch.setattr(alert_figure, "elapsed", elapsed)
-    work = AlertRuleActivities(fresh, PLANS)
+    work = AlertRuleActivities(fresh_database, PLANS)
     for built_in in (True, False):
         read.clear()
         await work.look_at_alert_rules(LookAtAlertRules(now=NOW, limit=100, built_in=built_in))

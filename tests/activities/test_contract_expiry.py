@@ -1,9 +1,7 @@
 """Contracts that nobody accepted in time are noted once, with an event for each party."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +15,7 @@ from models.messages.event import EventRow
 from repositories.escrow import contract as contracts
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.plans import blocks_read, vacuum
 from tests.workflows.conftest import Stage
 
@@ -28,10 +27,8 @@ EXPIRE = text("UPDATE contracts SET expired_at = now() WHERE id = :id")
 
 
 @pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
+def database(fresh_database: Database) -> Database:
+    return fresh_database
 
 
 async def proposed(database: Database, accept_by: datetime) -> Terms:
@@ -110,8 +107,7 @@ async def test_what_a_sweep_reads_does_not_grow_with_what_it_has_noted(
 ) -> None:
     terms = await proposed(database, LATE)
     assert await swept(database) == 1
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         read = []
         for many in (10, 2_000):
             await owner.execute(
@@ -123,7 +119,5 @@ async def test_what_a_sweep_reads_does_not_grow_with_what_it_has_noted(
             )
             await vacuum(owner, "contracts")
             read.append(await blocks_read(database, None, lambda session: contracts.expire(session, limit=100)))
-    finally:
-        await owner.close()
     few, more = read
     assert more <= few + 2

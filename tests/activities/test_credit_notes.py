@@ -41,66 +41,66 @@ async def note(
 
 
 async def test_notes_take_what_is_due_then_credits_and_add_up_to_the_invoice(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    org = await organization(alone)
-    await credit(alone, org, 50 * CREDIT)
-    await credit(alone, org, 300 * CREDIT, paid=3_000)
+    org = await organization(fresh_database)
+    await credit(fresh_database, org, 50 * CREDIT)
+    await credit(fresh_database, org, 300 * CREDIT, paid=3_000)
     lines = (line(10_001), line(333, stream="revenue/subscriptions"))
-    made = await finalise(alone, await draft(alone, org, *lines, applies_credits=True))
-    await number_all(alone)
+    made = await finalise(fresh_database, await draft(fresh_database, org, *lines, applies_credits=True))
+    await number_all(fresh_database)
     # 103.34 less 5.00 of granted credits is 98.34, with tax 117.02; bought credits pay 30.00.
     assert (made.total_minor, made.prepaid_minor) == (11_702, 3_000)
-    first = await note(alone, made.id, 8_000, "a")
+    first = await note(fresh_database, made.id, 8_000, "a")
     assert (first.number, first.prepaid_minor, first.credits_minor) == ("CRN-000001", 0, 0)
     assert first.net_minor + first.tax_minor == 8_000
-    assert await balances(alone, org) == {"receivable": -702, "credits": 0}
-    second = await note(alone, made.id, 1_702, "b")
+    assert await balances(fresh_database, org) == {"receivable": -702, "credits": 0}
+    second = await note(fresh_database, made.id, 1_702, "b")
     assert (second.prepaid_minor, second.credits_minor) == (1_000, 100 * CREDIT)
-    assert (await read(alone, made.id)).status == "paid"
-    assert await balances(alone, org) == {"receivable": 0, "credits": 100 * CREDIT}
+    assert (await read(fresh_database, made.id)).status == "paid"
+    assert await balances(fresh_database, org) == {"receivable": 0, "credits": 100 * CREDIT}
     for wrong in (2_001, 2_000_000):
         with pytest.raises(ExceedsRemainder) as refusal:
-            await note(alone, made.id, wrong, "c")
+            await note(fresh_database, made.id, wrong, "c")
         assert refusal.value.extra == {"remaining": "20.00", "currency": "USD"}
-    last = await note(alone, made.id, None, "d")
+    last = await note(fresh_database, made.id, None, "d")
     assert (last.amount_minor, last.credits_minor) == (2_000, 250 * CREDIT)
     assert (first.tax_minor + second.tax_minor + last.tax_minor) == made.tax_minor
-    assert await balances(alone, org) == {"receivable": 0, "credits": 350 * CREDIT}
+    assert await balances(fresh_database, org) == {"receivable": 0, "credits": 350 * CREDIT}
     with pytest.raises(ExceedsRemainder):
-        await note(alone, made.id, None, "e")
+        await note(fresh_database, made.id, None, "e")
     assert await sound(fresh_database_urls) == []
 
 
 async def test_lots_of_three_prices_pay_what_they_cost_and_come_back_by_it(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    org, untaxed = await organization(alone), replace(GERMAN, seller_country=None)
+    org, untaxed = await organization(fresh_database), replace(GERMAN, seller_country=None)
     for credits, paid in ((1_000, 2_490), (100, 990), (1_000, 10_000)):
-        await credit(alone, org, credits * CREDIT, paid=paid)
+        await credit(fresh_database, org, credits * CREDIT, paid=paid)
 
     async def books() -> tuple[int, int]:
         """Return what was paid for the credits that the invoice has, and what they took of its revenue."""
         query = "SELECT sum(cost - cost_returned) FROM ledger.lot_uses WHERE transfer_id = :id"
-        async with alone.platform() as session:
+        async with fresh_database.platform() as session:
             cost = await session.scalar(text(query), {"id": made.transfer_id})
             ledger = Ledger(await driver_connection(session))
             applied = await ledger.balance(accounts.platform("revenue/credits_applied", "USD"))
         return int(cost or 0), -applied.posted_minor
 
-    made = await finalise(alone, await draft(alone, org, line(5_000), applies_credits=True), untaxed)
-    await number_all(alone)
+    made = await finalise(fresh_database, await draft(fresh_database, org, line(5_000), applies_credits=True), untaxed)
+    await number_all(fresh_database)
     # 24.90 and 9.90 of the cheaper lots, and 15.20 of the last one: 152 credits of it.
     assert (made.prepaid_minor, made.prepaid_credits_minor, made.status) == (5_000, 1_252 * CREDIT, "paid")
     assert await books() == (5_000, 5_000)
     # The lots that were taken last come back first: 152 credits of 15.20, and 48.48 of 4.80.
-    part = await note(alone, made.id, 2_000, "a")
+    part = await note(fresh_database, made.id, 2_000, "a")
     assert (part.prepaid_minor, part.credits_minor) == (2_000, 152 * CREDIT + 48_484_849)
     assert await books() == (3_000, 3_000)
-    last = await note(alone, made.id, None, "b")
+    last = await note(fresh_database, made.id, None, "b")
     assert part.credits_minor + last.credits_minor == 1_252 * CREDIT
     assert await books() == (0, 0)
-    assert await balances(alone, org) == {"receivable": 0, "credits": 2_100 * CREDIT}
+    assert await balances(fresh_database, org) == {"receivable": 0, "credits": 2_100 * CREDIT}
     assert await sound(fresh_database_urls) == []
 
 

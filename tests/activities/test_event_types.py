@@ -88,10 +88,8 @@ WRITTEN = "Private words"
 
 
 @pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
+def database(fresh_database: Database) -> Database:
+    return fresh_database
 
 
 @pytest.fixture

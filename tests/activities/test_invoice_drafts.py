@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-import asyncpg
 import pytest
 from sqlalchemy import inspect, select, text
 
@@ -37,17 +36,15 @@ from tests.support.billing import (
     rate,
     read,
 )
+from tests.support.connections import connected
 from tests.support.looking import again
 
 pytestmark = pytest.mark.db
 
 
 async def sound(urls: DatabaseUrls) -> list[str]:
-    connection = await asyncpg.connect(urls.platform)
-    try:
+    async with connected(urls.platform) as connection:
         report = await verify(connection)
-    finally:
-        await connection.close()
     return [violation for check in report.checks for violation in check.violations]
 
 

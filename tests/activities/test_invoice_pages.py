@@ -56,6 +56,7 @@ from services.usage.usage_judge import Delivery
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
 from tests.support.billing import CREDIT, GERMAN, KIM, agree, balances, credit, located, rate
+from tests.support.connections import as_owner
 from tests.support.documents import SELLER, selling
 from tests.support.listening import Listening
 from tests.support.locks import somebody_waits
@@ -503,11 +504,7 @@ async def test_event_from_before_charges_had_months_counts_in_the_month_in_utc(p
     metered, february = await page.market.meter(org, "1", at(JANUARY, 6)), date(2026, 2, 1)
     await page.market.report(org, metered, at(date(2026, 1, 25)), {"n": 3})
     await page.market.report(org, metered, at(february, 2), {"n": 4})
-    owner = await asyncpg.connect(page.urls.owner)
-    try:
-        await owner.execute("UPDATE usage_charges SET month = NULL")
-    finally:
-        await owner.close()
+    await as_owner(page.urls, "UPDATE usage_charges SET month = NULL")
     assert await _charge(page, org, at(february, 3)) == 0
     await page.market.report(org, metered, at(date(2026, 2, 2)), {"n": 2})
     assert await _charge(page, org, at(date(2026, 2, 3))) == CREDIT

@@ -147,13 +147,12 @@ async def test_a_refused_payment_is_counted_once_and_only_when_it_is_booked(data
 
 @pytest.mark.parametrize("lost", [False, True])
 async def test_what_a_bank_gives_back_in_part_leaves_books_that_prove(
-    fresh_database_urls: DatabaseUrls, lost: bool
+    fresh_database: Database, fresh_database_urls: DatabaseUrls, lost: bool
 ) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     org = new_id("org")
-    async with database.platform() as session:
+    async with fresh_database.platform() as session:
         await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
-    made = await Written(database, org).begin()
+    made = await Written(fresh_database, org).begin()
     made.there.pay()
     await made.look()
     ref = made.there.dispute()
@@ -169,16 +168,16 @@ async def test_what_a_bank_gives_back_in_part_leaves_books_that_prove(
     made.there.close_dispute(ref, won=True)
     await made.look()
     await prove_all(fresh_database_urls)
-    async with database.platform() as session:
+    async with fresh_database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         assert (await ledger.balance(accounts.org_credits(org))).posted_minor == 100_000_000
-    await database.close()
 
 
-async def test_lots_say_how_much_of_them_paid_a_debt(fresh_database_urls: DatabaseUrls) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    one = await subscribed(database)
-    async with database.platform() as session:
+async def test_lots_say_how_much_of_them_paid_a_debt(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    one = await subscribed(fresh_database)
+    async with fresh_database.platform() as session:
         await Ledger(await driver_connection(session)).post(
             key=one.org_id,
             kind="test",
@@ -188,13 +187,12 @@ async def test_lots_say_how_much_of_them_paid_a_debt(fresh_database_urls: Databa
             effective_at=START,
         )
     for _ in range(2):
-        made = await Written(database, one.org_id).begin()
+        made = await Written(fresh_database, one.org_id).begin()
         made.there.pay()
         await made.look()
     await one.look(seen(bill(0, 2_900, month(0))))
     assert sorted(lot.debt_minor // 10**6 for lot in await one.rows(CreditLot)) == [30, 100, 100]
     await prove_all(fresh_database_urls)
-    await database.close()
 
 
 async def test_fees_that_take_too_much_of_what_payments_left_alert_operators_once_a_month(database: Database):

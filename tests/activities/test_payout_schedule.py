@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
@@ -27,6 +26,7 @@ from services.payouts import payout as payouts, payout_schedule as service
 from tests.activities.test_recovery import ONE, World
 from tests.api.paying import NOW
 from tests.conftest import DatabaseUrls
+from tests.support.connections import as_owner
 from tests.support.payouts import FakePayouts
 from tests.support.starts import Starts
 
@@ -192,9 +192,7 @@ async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_i
         (detail,) = (await session.scalars(query)).all()
     assert "RuntimeError" in detail
     # As if it had been raised in the month before.
-    owner = await asyncpg.connect(database_urls.owner)
-    await owner.execute("UPDATE alerts SET key = key || '-' WHERE subject = $1", broken.org)
-    await owner.close()
+    await as_owner(database_urls, "UPDATE alerts SET key = key || '-' WHERE subject = $1", broken.org)
     await pay(database, FakePayouts())
     async with database.platform() as session:
         assert len((await session.scalars(query)).all()) == 2

@@ -36,9 +36,9 @@ async def failed(database: Database, answer: httpx2.Response, minutes: int) -> l
 
 @pytest.mark.parametrize("answer", [httpx2.Response(404), httpx2.Response(200, text="<html>moved</html>")])
 async def test_a_file_that_cannot_be_read_for_half_an_hour_alerts_once_a_day(
-    alone: Database, answer: httpx2.Response
+    fresh_database: Database, answer: httpx2.Response
 ) -> None:
-    assert await failed(alone, answer, 5) == []
+    assert await failed(fresh_database, answer, 5) == []
     for minutes in (35, 45):
-        [detail] = await failed(alone, answer, minutes)
+        [detail] = await failed(fresh_database, answer, minutes)
     assert "https://ecb.example" not in detail

@@ -167,26 +167,26 @@ async def test_question_that_cannot_be_answered_says_so_and_leaves_the_others(db
     assert b'"row","Spending",,"agt_a"' in run.file
 
 
-async def test_template_is_made_without_the_price_of_a_credit(fresh_database_urls: DatabaseUrls) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    org, at = await an_organization(database), NOW.replace(hour=10)
+async def test_template_is_made_without_the_price_of_a_credit(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org, at = await an_organization(fresh_database), NOW.replace(hour=10)
     async with rows_of(fresh_database_urls) as rows:
         await rows.add("ledger.purchase_counts", order_id="por_1", number=0, org_id=org, agent_id="agt_1", asset="EUR",
                        id=first_id(at), amount=100, spent=100, at=at, pool="operating")  # fmt: skip
     for name, template in TEMPLATES.items():
         if template.for_platform:
             continue
-        report = await a_report(database, org, now=NOW, template=name, questions=(), schedule=template.schedule)
+        report = await a_report(fresh_database, org, now=NOW, template=name, questions=(), schedule=template.schedule)
         assert report.due_at is not None
         period = Definition.kept(report.definition).period_at(report.period_from).name
-        await make(database, ask, report, report.due_at, period)
-        [run] = await runs_of(database, report)
+        await make(fresh_database, ask, report, report.due_at, period)
+        [run] = await runs_of(fresh_database, report)
         sections = zip(template.questions, run.content["sections"], strict=True)
         problems = {(question.currency, (each.get("problem") or "")[:47]) for question, each in sections}
         # A summary of a day has each amount in its own currency.
         lacking = {("USD", "There is no rate from EUR to USD on 2026-03-25.")} if name != "daily_summary" else set()
         assert problems == {(None, "")} | lacking, name
-    await database.close()
 
 
 async def test_what_came_late_is_a_second_version_that_is_told_too(db: Database) -> None:

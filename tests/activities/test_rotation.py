@@ -31,13 +31,6 @@ DUE = NOW + 30 * DAY
 OVER = DUE + DAY
 
 
-@pytest.fixture
-async def database(database_urls: Any) -> AsyncIterator[Database]:
-    made = Database(database_urls.tenant, database_urls.platform)
-    yield made
-    await made.close()
-
-
 @asynccontextmanager
 async def rotated(database: Database, target: Target, **more: Any) -> AsyncIterator[Rotated]:
     async with receiving(target.reply) as receiver:

@@ -102,25 +102,25 @@ async def held(database: Database) -> dict[str, EventRow]:
 
 
 async def test_a_reader_killed_at_every_page_doubles_and_misses_no_event(
-    alone: Database, index: SearchIndex, failing: Failing, url: str
+    fresh_database: Database, index: SearchIndex, failing: Failing, url: str
 ) -> None:
-    org_id = await happened(alone, 7)
-    await past_others(alone)
+    org_id = await happened(fresh_database, 7)
+    await past_others(fresh_database)
     place = None
     while True:
         # The index has taken the page, and the reader dies before it knows.
         failing.answers = [httpx2.ReadError("killed")]
-        died = await look(alone, index, 2)
-        async with alone.platform() as session:
+        died = await look(fresh_database, index, 2)
+        async with fresh_database.platform() as session:
             assert place is None or await store.place(session) == place
         failing.answers = []
-        done = await look(alone, index, 2)
+        done = await look(fresh_database, index, 2)
         assert died.created == done.created == 0
         if not done.read:
             break
-        async with alone.platform() as session:
+        async with fresh_database.platform() as session:
             place = await store.place(session)
-    rows, documents = await held(alone), await found(url)
+    rows, documents = await held(fresh_database), await found(url)
     assert documents.keys() == rows.keys()
     assert len(rows) >= 7
     for event_id, hit in documents.items():
@@ -132,32 +132,36 @@ async def test_a_reader_killed_at_every_page_doubles_and_misses_no_event(
     assert sum(hit["_source"].get("amount_minor", 0) for hit in paid.values()) == 7 * 1234
 
 
-async def test_an_event_whose_commit_is_held_open_is_indexed(alone: Database, index: SearchIndex, url: str) -> None:
-    org_id = await an_organization(alone)
+async def test_an_event_whose_commit_is_held_open_is_indexed(
+    fresh_database: Database, index: SearchIndex, url: str
+) -> None:
+    org_id = await an_organization(fresh_database)
     of = Event(type=PAYMENT, org_id=org_id, subject=new_id("pay"), data=CATALOGUE[PAYMENT].example)
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         await event.record(session, [of])
-        await happened(alone, 2)
-        assert (await look(alone, index)).read == 0
-    await read_on(alone, index)
-    assert (await found(url)).keys() == (await held(alone)).keys()
+        await happened(fresh_database, 2)
+        assert (await look(fresh_database, index)).read == 0
+    await read_on(fresh_database, index)
+    assert (await found(url)).keys() == (await held(fresh_database)).keys()
     assert len(await found(url, term={"subject": of.subject})) == 1
 
 
-async def test_a_refused_document_is_listed_and_stops_nothing(alone: Database, index: SearchIndex, url: str) -> None:
-    await happened(alone, 2)
-    await happened(alone, 1, "escrow.opened")
+async def test_a_refused_document_is_listed_and_stops_nothing(
+    fresh_database: Database, index: SearchIndex, url: str
+) -> None:
+    await happened(fresh_database, 2)
+    await happened(fresh_database, 1, "escrow.opened")
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         # Somebody made this month's index by hand, and amounts are no dates.
         fields = {"received_amount_minor": {"type": "date", "format": "yyyy-MM-dd"}}
         month = f"events-{datetime.now(UTC):%Y-%m}"
         made = await client.put(f"{url}/{month}", json={"mappings": {"properties": fields}})
         assert made.status_code == 200, made.text
-    await read_on(alone, index)
-    async with alone.platform() as session:
+    await read_on(fresh_database, index)
+    async with fresh_database.platform() as session:
         refused = await store.refusals(session, 10)
         [raised] = await session.scalars(select(Alert).where(Alert.kind == REFUSED_ALERT))
-    rows, documents = await held(alone), await found(url)
+    rows, documents = await held(fresh_database), await found(url)
     assert documents.keys() | {row.event_id for row in refused} == rows.keys()
     assert not documents.keys() & {row.event_id for row in refused}
     assert (len(refused), len(documents)) == (2, len(rows) - 2)
@@ -166,10 +170,10 @@ async def test_a_refused_document_is_listed_and_stops_nothing(alone: Database, i
 
 
 async def test_nothing_moves_while_the_index_is_busy(
-    alone: Database, index: SearchIndex, failing: Failing, url: str
+    fresh_database: Database, index: SearchIndex, failing: Failing, url: str
 ) -> None:
-    await happened(alone, 3)
-    await past_others(alone)
+    await happened(fresh_database, 3)
+    await past_others(fresh_database)
     busy = {"create": {"_id": "?", "status": 429}}
     # Said of the index or the cluster, so that no document of it is refused for good.
     full = {"create": {"_id": "?", "status": 400, "error": {"type": "validation_exception", "reason": "shards"}}}
@@ -182,81 +186,83 @@ async def test_nothing_moves_while_the_index_is_busy(
     ]
     for answer in refusals:
         failing.answers = [answer]
-        done = await look(alone, index)
+        done = await look(fresh_database, index)
         assert (done.read, done.waits) == (0, 1)
         assert done.problem
-        async with alone.platform() as session:
+        async with fresh_database.platform() as session:
             assert await store.place(session) == store.BEGINNING
-    await read_on(alone, index)
-    assert (await found(url)).keys() == (await held(alone)).keys()
+    await read_on(fresh_database, index)
+    assert (await found(url)).keys() == (await held(fresh_database)).keys()
 
 
-async def test_old_months_are_dropped_and_not_sent(alone: Database, index: SearchIndex, url: str) -> None:
+async def test_old_months_are_dropped_and_not_sent(fresh_database: Database, index: SearchIndex, url: str) -> None:
     index.months = 1
     now = datetime.now(UTC)
-    await happened(alone, 1)
-    await happened(alone, 1, at=now - timedelta(days=100))
+    await happened(fresh_database, 1)
+    await happened(fresh_database, 1, at=now - timedelta(days=100))
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         await client.put(f"{url}/events-2001-01", json={})
-    await read_on(alone, index)
+    await read_on(fresh_database, index)
     assert all(hit["_index"] >= f"events-{now - timedelta(days=62):%Y-%m}" for hit in (await found(url)).values())
     names = await index.indices()
     assert f"events-{now:%Y-%m}" in names
     assert "events-2001-01" not in names
 
 
-async def test_the_rights_of_the_recipe_are_enough_and_all_are_used(alone: Database, url: str) -> None:
-    await happened(alone, 2)
+async def test_the_rights_of_the_recipe_are_enough_and_all_are_used(fresh_database: Database, url: str) -> None:
+    await happened(fresh_database, 2)
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         await client.put(f"{url}/bursar-events-2001-01", json={})
     secured = Secured()
     async with httpx2.AsyncClient(transport=secured) as client:
         index = index_at(url, client, name="bursar-events")
-        await read_on(alone, index)
+        await read_on(fresh_database, index)
         assert await index.indices() == [f"bursar-events-{datetime.now(UTC):%Y-%m}"]
-    assert (await found(url, "bursar-events")).keys() >= (await held(alone)).keys()
+    assert (await found(url, "bursar-events")).keys() >= (await held(fresh_database)).keys()
     assert set(secured.asked) == secured.rights
 
 
 async def test_an_index_deleted_by_hand_is_made_with_its_mapping_and_filled_again(
-    alone: Database, index: SearchIndex, url: str
+    fresh_database: Database, index: SearchIndex, url: str
 ) -> None:
-    await happened(alone, 3)
-    await read_on(alone, index)
+    await happened(fresh_database, 3)
+    await read_on(fresh_database, index)
     for name in await index.indices():
         await index.drop(name)
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
-        await happened(alone, 1)
-        await read_on(alone, index)
+        await happened(fresh_database, 1)
+        await read_on(fresh_database, index)
         [made] = (await client.get(f"{url}/events-*")).json().values()
-    assert (await found(url)).keys() >= (await held(alone)).keys()
+    assert (await found(url)).keys() >= (await held(fresh_database)).keys()
     assert made["mappings"]["dynamic"] == "false"
     assert made["mappings"]["properties"].keys() == MAPPING.keys()
 
 
-async def test_no_index_is_made_without_its_mapping(alone: Database, index: SearchIndex, url: str) -> None:
+async def test_no_index_is_made_without_its_mapping(fresh_database: Database, index: SearchIndex, url: str) -> None:
     """The template goes while the reader runs, which looks for it only when it begins."""
-    await happened(alone, 1)
-    await past_others(alone)
+    await happened(fresh_database, 1)
+    await past_others(fresh_database)
 
     class Without(SearchIndex):
         async def prepare(self, mapping: Mapping[str, str]) -> None:
             pass
 
     without = Without(index._client, url, name="events", months=24)
-    assert (await look(alone, without)).created
+    assert (await look(fresh_database, without)).created
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         [made] = (await client.get(f"{url}/events-*")).json().values()
     assert made["mappings"]["properties"].keys() == MAPPING.keys()
 
 
-async def test_a_new_cluster_gets_every_event(alone: Database, index: SearchIndex, failing: Failing, url: str) -> None:
-    await happened(alone, 3)
-    await read_on(alone, index)
+async def test_a_new_cluster_gets_every_event(
+    fresh_database: Database, index: SearchIndex, failing: Failing, url: str
+) -> None:
+    await happened(fresh_database, 3)
+    await read_on(fresh_database, index)
     for name in await index.indices():
         await index.drop(name)
     async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
         gone = await client.delete(f"{url}/_index_template/events")
         assert gone.status_code == 200, gone.text
-    await read_on(alone, index)
-    assert (await found(url)).keys() == (await held(alone)).keys()
+    await read_on(fresh_database, index)
+    assert (await found(url)).keys() == (await held(fresh_database)).keys()

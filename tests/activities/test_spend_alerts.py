@@ -252,9 +252,10 @@ OLD_ALERTS = """
 
 
 @pytest.mark.slow
-async def test_sweep_costs_the_same_however_many_runs_had_a_limit(fresh_database_urls: DatabaseUrls) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    world = await World(database).begin()
+async def test_sweep_costs_the_same_however_many_runs_had_a_limit(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    world = await World(fresh_database).begin()
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     await world.spend(51)
     assert await world.raised() == [("spend.threshold", control)]
@@ -267,9 +268,8 @@ async def test_sweep_costs_the_same_however_many_runs_had_a_limit(fresh_database
             await owner.execute(statement, uuid_of(control), first, last)
         await owner.execute("ANALYZE")
         for name, reading in (("due", spend_alert.due), ("over", spend_alert.over)):
-            costs[name].append(await rows_read(database, None, partial(reading, now=NOW)))
+            costs[name].append(await rows_read(fresh_database, None, partial(reading, now=NOW)))
     await owner.close()
-    await database.close()
     assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + 10} == {}
 
 

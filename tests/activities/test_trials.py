@@ -38,10 +38,8 @@ async def rows(fresh_database_urls: Any) -> AsyncIterator[Rows]:
 
 
 @pytest.fixture
-async def database(fresh_database_urls: Any) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
-    yield made
-    await made.close()
+def database(fresh_database: Database) -> Database:
+    return fresh_database
 
 
 def stages(*shares: int, **bar: Any) -> tuple[Stage, ...]:

@@ -87,16 +87,14 @@ async def metered(database: Database, kind: str, price: str | None = None) -> No
 
 
 @pytest.fixture
-async def payer(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Payer]:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    org_id, kind = await organization(database), new_id("kind")
-    async with database.platform() as session:
+async def payer(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> AsyncIterator[Payer]:
+    org_id, kind = await organization(fresh_database), new_id("kind")
+    async with fresh_database.platform() as session:
         await note_granted(session, GRANTED, NOW - timedelta(days=1))
-    await import_prices(database, kind, NOW - timedelta(days=60), input_tokens="0.01", output_tokens="0")
-    await metered(database, kind)
-    yield Payer(database, org_id, kind)
+    await import_prices(fresh_database, kind, NOW - timedelta(days=60), input_tokens="0.01", output_tokens="0")
+    await metered(fresh_database, kind)
+    yield Payer(fresh_database, org_id, kind)
     await prove_all(fresh_database_urls)
-    await database.close()
 
 
 @pytest.mark.parametrize(("credits", "paid", "taken"), [(1_000, 10_000, "500"), (10_000, 29_900, "1672.240803")])

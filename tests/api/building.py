@@ -1,8 +1,9 @@
 """What an organization does with projects over HTTP, and how the slots for them are paid."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
+import pytest
 from sqlalchemy import select
 
 from commands.verify import verify
@@ -12,6 +13,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, good
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 
 async def projects(owner: Caller, number: int) -> list[str]:
@@ -61,11 +63,14 @@ async def events(database: Database, owner: Caller) -> list[tuple[str, int]]:
 
 async def prove(urls: DatabaseUrls) -> None:
     """Check that the books and the projects of this database tell the same."""
-    connection = await asyncpg.connect(urls.platform)
-    try:
+    async with connected(urls.platform) as connection:
         report = await verify(connection)
-    finally:
-        await connection.close()
     [check] = [check for check in report.checks if check.name.startswith("slots in use")]
     assert check.checked
     assert not check.violation_count, "\n".join(check.lines())
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    await prove(database_urls)

@@ -85,6 +85,14 @@ class Tenant:
             raise AttributeError(role) from None
         return caller
 
+    def through(self, http: httpx2.AsyncClient) -> "Tenant":
+        """Return the same keys as they ask another app."""
+        callers = {role: Caller(http, caller.token, self.org_id) for role, caller in self.callers.items()}
+        return Tenant(self.org_id, self.agent_id, callers)
+
+
+NewTenant = Callable[..., Awaitable[Tenant]]
+
 
 def good(response: httpx2.Response, status: int = 200) -> Any:
     assert response.status_code == status, response.text
@@ -201,7 +209,7 @@ async def make_tenant(operator: Caller, database: Database, *roles: str) -> Tena
 
 
 @pytest.fixture(scope="session")
-def new_tenant(operator: Caller, database: Database) -> Callable[..., Awaitable[Tenant]]:
+def new_tenant(operator: Caller, database: Database) -> NewTenant:
     return partial(make_tenant, operator, database)
 
 
@@ -209,15 +217,31 @@ TENANT_ROLES = ("owner", "admin", "finance", "member", "auditor", "agent")
 
 
 @pytest.fixture(scope="session")
-async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def tenant(new_tenant: NewTenant) -> Tenant:
     """An organization with a key of every role."""
     return await new_tenant(*TENANT_ROLES)
 
 
+@pytest.fixture
+async def owner(new_tenant: NewTenant) -> Caller:
+    """The owner of a new organization on the free tier."""
+    return (await new_tenant("owner")).owner
+
+
 @pytest.fixture(scope="session")
-async def stranger(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def stranger(new_tenant: NewTenant) -> Tenant:
     """Another organization with a key of every role."""
     return await new_tenant(*TENANT_ROLES)
+
+
+@pytest.fixture
+async def spender(new_tenant: NewTenant, operator: Caller) -> Tenant:
+    """A new organization with 100 credits."""
+    from tests.api.spending import grant  # which needs this module
+
+    made = await new_tenant("owner", "member", "agent", "auditor")
+    await grant(operator, made.org_id)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -230,8 +254,6 @@ async def paying(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 
 @pytest.fixture
-async def customer(new_tenant: Callable[..., Awaitable[Tenant]], paying: httpx2.AsyncClient) -> Tenant:
+async def customer(new_tenant: NewTenant, paying: httpx2.AsyncClient) -> Tenant:
     """A new organization with a key of every role, where every provider is set up."""
-    made = await new_tenant(*TENANT_ROLES)
-    made.callers = {role: Caller(paying, caller.token, made.org_id) for role, caller in made.callers.items()}
-    return made
+    return (await new_tenant(*TENANT_ROLES)).through(paying)

@@ -2,19 +2,23 @@
 
 import itertools
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from domain.usage.prices import make_price
 from repositories.usage import meter, model_price, usage, usage_charge
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import Caller, good
+from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.conftest import DatabaseUrls
 from tests.support import proving
 
 NUMBERS = itertools.count(1)
 BATCH = "application/cloudevents-batch+json"
+WHY = "The reporter counted in bytes."
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -38,6 +42,11 @@ async def send(caller: Caller, *events: Any, path: str = "/usage/events") -> dic
     return sent
 
 
+async def void(caller: Caller, tenant: Tenant, event_id: str, **changes: Any) -> Any:
+    body = {"organization_id": tenant.org_id, "reason": WHY, **changes}
+    return await caller.post(f"/usage/charges/{event_id}/void", body, key=new_key())
+
+
 def statuses(answer: dict[str, Any]) -> list[str]:
     return [item["code"] or item["status"] for item in answer["events"]]
 
@@ -45,6 +54,12 @@ def statuses(answer: dict[str, Any]) -> list[str]:
 async def prove(urls: DatabaseUrls) -> None:
     """Check that what is kept by day is what the events add up to."""
     await proving.prove(urls, usage.INVARIANTS, meter.INVARIANTS, usage_charge.INVARIANTS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    await prove(database_urls)
 
 
 async def import_prices(

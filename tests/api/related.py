@@ -1,15 +1,7 @@
 """What organizations share, written as it stands in their rows."""
 
-import asyncpg
-
 from tests.conftest import DatabaseUrls
-
-
-async def as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
-    """Write what no role of the product may write by hand."""
-    connection = await asyncpg.connect(urls.owner)
-    await connection.execute(statement, *values)
-    await connection.close()
+from tests.support.connections import as_owner
 
 
 async def share(urls: DatabaseUrls, what: str, *org_ids: str | None) -> None:

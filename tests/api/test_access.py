@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from fastapi import FastAPI
 
@@ -16,7 +15,7 @@ from domain.tenants.token import split_token
 from models.returns.allocation import Allocation
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.api.purchasing import proposed
@@ -24,6 +23,7 @@ from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
 from tests.support.cards import new_card
 from tests.support.cases import for_each
+from tests.support.connections import connected
 from tests.support.openapi import operations, resolved, served
 from tests.support.routes import ROUTES
 from tests.support.serving import client_of
@@ -1137,11 +1137,8 @@ ROWS = """
 
 async def rows_of(database_urls: DatabaseUrls, org_id: str) -> dict[str, str]:
     """Return a hash of what each table has of an organization."""
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         return {name: await owner.fetchval(query, org_id) for query, name in await owner.fetch(ROWS)}
-    finally:
-        await owner.close()
 
 
 def example_of(operation: dict[str, Any], ids: dict[str, str]) -> Any:
@@ -1162,7 +1159,7 @@ def example_of(operation: dict[str, Any], ids: dict[str, str]) -> Any:
 
 @pytest.mark.slow
 async def test_ten_keys_change_and_read_nothing_of_another_organization_by_any_operation(
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
     tenant: Tenant,
     stranger: Tenant,
     operator: Caller,

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -15,7 +14,7 @@ from domain.common import accounts
 from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between, funded_escrow
 from tests.api.listing import file_of
 from tests.api.spending import grant, use
@@ -28,7 +27,7 @@ PATH = "/billing/statement"
 
 
 @pytest.fixture
-async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def tenant(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "member", "auditor", "agent")
 
 
@@ -38,7 +37,7 @@ def adds_up(statement: dict[str, Any]) -> None:
 
 
 async def test_statement_says_what_for_with_whom_and_what_was_paid(
-    operator: Caller, database: Database, tenant: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, tenant: Tenant, new_tenant: NewTenant
 ) -> None:
     payee = await new_tenant("auditor")
     async with database.platform() as session:
@@ -119,7 +118,7 @@ async def test_pages_files_and_the_next_period_agree(operator: Caller, database:
 
 
 async def test_statement_of_earnings_names_nobody_else(
-    database: Database, tenant: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    database: Database, tenant: Tenant, new_tenant: NewTenant
 ) -> None:
     payer = await new_tenant("auditor")
     await earn(database, payer, tenant, 30)

@@ -17,7 +17,7 @@ from domain.common.text import rfc3339
 from ledger.gateway import Ledger
 from manage import main
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, NewTenant, good, refused
 from tests.api.metering import event, import_prices, send, statuses
 from tests.conftest import DatabaseUrls
 from tests.support.books import fresh, settle_uses
@@ -105,7 +105,7 @@ async def test_reports_are_the_same_before_and_after_days_are_added_up(
 
 async def test_cost_of_model_calls_stands_beside_the_result_in_the_api_and_on_the_command_line(
     operator: Caller,
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
     database: Database,
     database_urls: DatabaseUrls,
     capsys: pytest.CaptureFixture[str],
@@ -233,16 +233,6 @@ async def test_journal_of_a_time_holds_what_happened_then(operator: Caller, post
 )
 async def test_bad_questions_are_refused(operator: Caller, params: dict[str, str]) -> None:
     refused(await operator.get("/accounting/journal", params=params), 422, "request.invalid")
-
-
-async def test_accountants_read_the_books_and_nothing_else(
-    issue_key: Callable[..., Awaitable[Caller]], new_tenant: Callable[..., Awaitable[Tenant]]
-) -> None:
-    accountant, tenant = await issue_key("accountant"), await new_tenant("owner", "agent")
-    good(await accountant.get("/accounting/profit-and-loss"))
-    own = (f"/organizations/{tenant.org_id}", f"/agents/{tenant.agent_id}", f"/reputation/score/{tenant.agent_id}")
-    for path in ("/organizations", *own):
-        refused(await accountant.get(path), 403, "auth.forbidden")
 
 
 async def test_sums_of_a_page_read_what_is_new_and_not_history(post: Post, database: Database) -> None:

@@ -12,7 +12,7 @@ from domain.escrow import commands
 from domain.escrow.actions import EscrowAction
 from models.common.api_presence import ApiPresence
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, record, state, write
 from tests.api.paying import Written, paying_app
 from tests.conftest import DatabaseUrls
@@ -163,7 +163,7 @@ async def test_stranger_and_unknown_escrow_are_the_same_404(
 
 
 async def test_signature_that_the_books_refuse_as_one_persons_is_not_offered(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     tenant = await new_tenant("owner")
     own, slipped = [
@@ -205,7 +205,7 @@ async def test_dispute_of_its_own_delivery_is_not_offered_to_an_agents_key(
 
 @pytest.mark.parametrize("stopped", ["payer", "payee"])
 async def test_funding_is_not_offered_while_a_party_is_suspended(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]], stopped: str
+    operator: Caller, database: Database, new_tenant: NewTenant, stopped: str
 ) -> None:
     parties = {"payer": await new_tenant("owner"), "payee": await new_tenant("owner")}
     made = await escrow_between(operator, database, **parties, at=TODAY)

@@ -1,7 +1,6 @@
 """Retiring an agent: nothing new begins with it, and what runs goes on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -11,7 +10,7 @@ from domain.common.errors import AgentRetired
 from repositories.marketplace import agent as agents
 from runtime.database import Database
 from services.marketplace.agent import retire
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.escrowing import NOW, escrow_between
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
@@ -26,7 +25,7 @@ def contract(agent_id: str) -> dict[str, object]:
 
 
 async def test_retired_agent_is_not_hired_or_listed_and_the_answer_stays(
-    database: Database, operator: Caller, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    database: Database, operator: Caller, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     seller, agent = await new_tenant(), ""
     made = await seller.owner.post("/agents", {"name": "Old", "visibility": "public"})
@@ -56,7 +55,7 @@ async def test_retired_agent_is_not_hired_or_listed_and_the_answer_stays(
 
 
 async def test_keys_sessions_and_links_of_an_agent_end_with_it(
-    new_tenant: Callable[..., Awaitable[Tenant]], database_urls: DatabaseUrls
+    new_tenant: NewTenant, database_urls: DatabaseUrls
 ) -> None:
     seller = await new_tenant("owner", "agent")
     app = create_app(settings_for(database_urls, public_url="https://pay.example.com"))
@@ -91,7 +90,7 @@ async def test_only_who_manages_agents_retires_them(customer: Tenant, stranger: 
 
 
 async def test_escrow_of_an_agent_that_retires_goes_on(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee = await new_tenant(), await new_tenant()
     made = await escrow_between(operator, database, payer, payee)

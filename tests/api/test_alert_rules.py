@@ -1,23 +1,21 @@
 import csv
 import io
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from domain.common.cells import cell
 from domain.messages.alert.rules import MAX_RULES
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
 
-MakeTenant = Callable[..., Awaitable[Tenant]]
 PATH = "/alert-rules"
 
 
 @pytest.fixture
-async def own(new_tenant: MakeTenant) -> Tenant:
+async def own(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "member", "auditor")
 
 

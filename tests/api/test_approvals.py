@@ -1,7 +1,7 @@
 """Acts that take two operators: never one alone, whatever keys that one has, and once for each approval."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,13 +18,12 @@ from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from services.messages import notification
-from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.api.invoicing import PATH, issue, pay
 from tests.api.paying import Written, paying_app
 from tests.api.spending import use
 from tests.conftest import DatabaseUrls
 
-MakeTenant = Callable[..., Awaitable[Tenant]]
 pytestmark = pytest.mark.db
 
 
@@ -66,7 +65,7 @@ async def prepaid(database: Database, operator: Caller, tenant: Tenant, credits:
     return await issue(operator, tenant, lines=lines, apply_credits=True)
 
 
-async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:
+async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Caller], new_tenant: NewTenant) -> None:
     asking, other = two
     tenant = await new_tenant("owner")
     needed = refused(await agree(asking, tenant), 403, "approval.required")
@@ -84,7 +83,7 @@ async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Cal
 
 
 async def test_what_one_is_given_unlike_others_takes_two(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     """A share of an agent, a tier, an exemption, a price: none has an amount, and each may be worth any."""
     asking, other = two
@@ -155,7 +154,7 @@ async def test_what_one_is_given_unlike_others_takes_two(
 
 
 async def test_a_key_of_an_approved_act_takes_no_other_content_along(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     """A refusal frees the key, and the approval was used by it."""
     asking, other = two
@@ -176,7 +175,7 @@ async def test_a_key_of_an_approved_act_takes_no_other_content_along(
 
 
 async def test_a_key_of_an_approved_act_takes_it_no_further_than_the_approval_lasts(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database_urls: DatabaseUrls
 ) -> None:
     """What was refused after its approval would otherwise be allowed to one operator for ever."""
     asking, other = two
@@ -199,7 +198,7 @@ async def test_a_key_of_an_approved_act_takes_it_no_further_than_the_approval_la
 
 @pytest.mark.parametrize(("act", "end"), [("void", "void"), ("mark-uncollectible", "uncollectible")])
 async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, act: str, end: str
+    two: tuple[Caller, Caller], new_tenant: NewTenant, act: str, end: str
 ) -> None:
     asking, other = two
     tenant = await new_tenant("owner")
@@ -214,7 +213,7 @@ async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
 
 
 async def test_credit_notes_take_two_once_those_of_an_invoice_come_to_more(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     asking, other = two
     large = await issue(asking, await new_tenant("owner"), lines=[{"description": "Support", "unit_amount": "300.00"}])
@@ -232,7 +231,7 @@ async def test_credit_notes_take_two_once_those_of_an_invoice_come_to_more(
 
 
 async def test_credit_note_that_was_issued_is_the_answer_to_its_key_whatever_came_after(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database_urls: DatabaseUrls
 ) -> None:
     asking, _ = two
     large = await issue(asking, await new_tenant("owner"), lines=[{"description": "Support", "unit_amount": "300.00"}])
@@ -247,7 +246,7 @@ async def test_credit_note_that_was_issued_is_the_answer_to_its_key_whatever_cam
 
 
 async def test_credits_that_come_back_of_many_invoices_count_together_with_grants(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     """Each is below the setting: 100 dollars are 1,000 credits."""
     asking, other = two
@@ -273,7 +272,7 @@ async def test_credits_that_come_back_of_many_invoices_count_together_with_grant
 
 
 async def test_voids_at_once_count_each_other(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     asking, _ = two
     tenant = await new_tenant("owner")
@@ -283,7 +282,7 @@ async def test_voids_at_once_count_each_other(
 
 
 async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     """100 dollars are 1,000 credits."""
     asking, other = two
@@ -308,7 +307,7 @@ async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(
 
 
 async def test_grant_is_approved_with_its_expiry_and_its_priority(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     """Credits of a week, and those that never expire, are not one gift."""
     asking, other = two
@@ -329,7 +328,7 @@ async def test_grant_is_approved_with_its_expiry_and_its_priority(
 
 
 async def test_refunds_of_spends_and_grants_count_together_and_take_two(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     """Whoever used credits has nothing left to give back for them: 100 dollars are 1,000 credits."""
     asking, other = two
@@ -368,7 +367,7 @@ async def test_refunds_of_spends_and_grants_count_together_and_take_two(
 
 
 async def test_refund_that_takes_two_is_asked_for_with_a_key_and_not_in_an_operators_link(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     (asking, _), tenant = two, await new_tenant("owner")
     paid = await Written(database, tenant.org_id).begin()
@@ -393,7 +392,7 @@ async def test_refund_that_takes_two_is_asked_for_with_a_key_and_not_in_an_opera
 
 
 async def test_key_of_any_role_that_an_operator_issued_is_an_alert(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     (asking, _), tenant = two, await new_tenant("owner")
     made = good(await asking.post("/organizations", {"name": "New"}, key=new_key()), 201)
@@ -417,7 +416,7 @@ async def test_key_of_any_role_that_an_operator_issued_is_an_alert(
 
 
 async def test_operator_with_an_owners_key_refunds_as_an_operator_and_closes_no_alert_about_it(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     (asking, other), tenant = two, await new_tenant("owner")
     accomplice = await issued(asking)
@@ -455,7 +454,7 @@ async def test_operator_with_an_owners_key_refunds_as_an_operator_and_closes_no_
 
 
 async def test_refund_of_a_large_payment_is_sent_to_its_run_once_two_agree(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database: Database
 ) -> None:
     asking, other = two
     large = await issue(asking, await new_tenant("owner"), lines=[{"description": "Support", "unit_amount": "300.00"}])
@@ -479,7 +478,7 @@ async def test_refund_of_a_large_payment_is_sent_to_its_run_once_two_agree(
     refused(await asking.post(path, {"amount": "100.00"}, key=new_key()), 503, "service.unavailable")
 
 
-async def test_same_request_of_another_operator_approves(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:
+async def test_same_request_of_another_operator_approves(two: tuple[Caller, Caller], new_tenant: NewTenant) -> None:
     asking, other = two
     tenant = await new_tenant("owner")
     refused(await agree(asking, tenant), 403, "approval.required")
@@ -489,7 +488,7 @@ async def test_same_request_of_another_operator_approves(two: tuple[Caller, Call
 
 
 async def test_operator_with_a_second_key_of_its_own_making_is_still_one(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     insider, _ = two
     tenant = await new_tenant("owner")
@@ -502,7 +501,7 @@ async def test_operator_with_a_second_key_of_its_own_making_is_still_one(
 
 
 async def test_accomplice_that_has_issued_itself_its_second_key_is_still_the_same_operator(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     insider, other = two
     tenant, elsewhere = await new_tenant("owner"), await new_tenant("owner")
@@ -527,7 +526,7 @@ async def issued(by: Caller, principal: str = "") -> Caller:
 
 @pytest.mark.parametrize("shape", ["siblings", "grandchild", "cousins", "named-bootstrap"])
 async def test_keys_that_lead_back_to_one_operator_are_one_approver(
-    shape: str, two: tuple[Caller, Caller], new_tenant: MakeTenant
+    shape: str, two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     """Whoever issues operators' keys to names of their own would ask as one of them and approve as another."""
     insider, other = two
@@ -549,7 +548,7 @@ async def test_keys_that_lead_back_to_one_operator_are_one_approver(
 
 
 async def test_operator_is_one_however_the_name_of_its_keys_is_written(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     """Whoever issues a key anew may write the name of its principal in another way."""
     _, other = two
@@ -568,7 +567,7 @@ async def test_operator_is_one_however_the_name_of_its_keys_is_written(
     refused(await agree(accomplice, tenant), 409, "approval.same_operator")
 
 
-async def test_approval_that_was_not_used_is_taken_back(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:
+async def test_approval_that_was_not_used_is_taken_back(two: tuple[Caller, Caller], new_tenant: NewTenant) -> None:
     """Whoever approved was wrong, or was not whose key it is."""
     asking, other = two
     tenant = await new_tenant("owner")
@@ -592,7 +591,7 @@ async def test_approval_that_was_not_used_is_taken_back(two: tuple[Caller, Calle
 
 
 async def test_of_a_use_and_its_taking_back_at_once_one_is_done(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant
+    two: tuple[Caller, Caller], new_tenant: NewTenant
 ) -> None:
     asking, other = two
     for _ in range(5):
@@ -605,7 +604,7 @@ async def test_of_a_use_and_its_taking_back_at_once_one_is_done(
 
 
 async def test_rejected_and_lapsed_requests_are_over(
-    two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
+    two: tuple[Caller, Caller], new_tenant: NewTenant, database_urls: DatabaseUrls
 ) -> None:
     asking, other = two
     tenant = await new_tenant("owner")

@@ -20,12 +20,11 @@ from repositories.messages import alert as alerts
 from repositories.tenants import audit
 from runtime.identity import new_id
 from services.messages import fan_out, notification
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
-
-MakeTenant = Callable[..., Awaitable[Tenant]]
 
 
 async def test_privileged_act_is_recorded_with_who_what_and_from_where(tenant: Tenant) -> None:
@@ -55,7 +54,7 @@ async def test_tenant_sees_what_operators_did_to_it(operator: Caller, tenant: Te
 
 
 async def test_act_of_another_party_is_seen_by_both_and_its_origin_by_the_actor_alone(
-    operator: Caller, tenant: Tenant, stranger: Tenant, new_tenant: MakeTenant, deps: Deps
+    operator: Caller, tenant: Tenant, stranger: Tenant, new_tenant: NewTenant, deps: Deps
 ) -> None:
     bystander = await new_tenant("auditor")
     actor = Actor(
@@ -107,12 +106,9 @@ async def test_refused_act_leaves_no_entry(tenant: Tenant) -> None:
     "statement", ["UPDATE audit_log SET action = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"]
 )
 async def test_audit_trail_cannot_be_changed_by_its_owner(statement: str, database_urls: DatabaseUrls) -> None:
-    connection = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as connection:
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def raise_one(deps: Deps, subject: str) -> None:
@@ -216,8 +212,6 @@ async def test_nobody_acknowledges_an_alert_that_is_not_theirs(
     (alert,) = await found(operator, debt)
     for role in ("owner", "admin", "finance"):
         refused(await stranger.callers[role].post(f"/alerts/{alert['id']}/acknowledge"), 404, "not_found")
-    for role in ("member", "auditor", "agent"):
-        refused(await tenant.callers[role].post(f"/alerts/{alert['id']}/acknowledge"), 403, "auth.forbidden")
     subject = new_id("pay")
     async with deps.database.platform() as session:
         await alerts.raise_alert(
@@ -348,8 +342,6 @@ async def test_organization_resolves_what_is_for_itself_alone(
     assert theirs["acknowledged_at"] is None
     path = f"/alerts/{alert['id']}/resolve"
     refused(await stranger.owner.post(path), 404, "not_found")
-    for role in ("member", "auditor", "agent"):
-        refused(await tenant.callers[role].post(path), 403, "auth.forbidden")
     done = good(await tenant.owner.post(path))
     assert (done["status"], done["resolved_by"]) == ("resolved", done["organization_acknowledged_by"])
     assert await statuses(tenant.owner, subject) == {"resolved": 1}
@@ -435,7 +427,7 @@ async def test_organization_is_told_of_what_an_operator_handles_before_anybody_w
 @pytest.mark.parametrize("command", ["acknowledge", "resolve", "snooze"])
 @pytest.mark.parametrize("read", [True, False], ids=["read", "unread"])
 async def test_owners_are_called_though_an_operator_answers_before_their_step(
-    command: str, read: bool, new_tenant: MakeTenant, operator: Caller, deps: Deps
+    command: str, read: bool, new_tenant: NewTenant, operator: Caller, deps: Deps
 ) -> None:
     """Owners hear of the alert from its escalation, even if it is about the operator who answers first."""
     company, subject = await new_tenant("owner"), new_id("key")

@@ -31,7 +31,7 @@ from providers.payments.stripe import StripeProvider, make_client
 from repositories.cards import card_authorization as authorizations
 from runtime.database import Database, driver_connection
 from services.cards import card_transaction
-from tests.api.conftest import V1, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import V1, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.purchasing import acted, budget, proposed
 from tests.api.test_session_links import linked, redeemed
 from tests.conftest import DatabaseUrls
@@ -118,7 +118,7 @@ async def world(issuing: Issuing) -> World:
 
 
 @pytest.fixture
-async def studio(new_tenant: Callable[..., Awaitable[Tenant]], issuing: Issuing) -> Tenant:
+async def studio(new_tenant: NewTenant, issuing: Issuing) -> Tenant:
     made = await new_tenant(*ROLES)
     made.callers = {role: issuing.of(caller) for role, caller in made.callers.items()}
     good(await made.owner.ask("PUT", "/billing/profile", json=ADDRESS))
@@ -238,8 +238,6 @@ async def test_other_events_go_to_the_inbox(issuing: Issuing) -> None:
 async def test_an_agent_gets_a_card_and_never_its_number(issuing: Issuing, studio: Tenant, operator: Caller) -> None:
     body = {"agent_id": studio.agent_id, "name": "Travel", "currency": "USD", "per_authorization": "50"}
     key = new_key()
-    for role in ("member", "auditor", "agent"):
-        refused(await studio.callers[role].post("/cards", body, key=new_key()), 403, "auth.forbidden")
     made = good(await studio.finance.post("/cards", body, key=key), 201)
     assert good(await studio.finance.post("/cards", body, key=key), 201) == made
     assert (made["status"], made["last4"], made["per_authorization"]) == ("active", "4242", "50.00")
@@ -445,7 +443,7 @@ async def test_a_purchase_stays_held_if_its_card_is_declined(issuing: Issuing, s
 
 
 async def test_no_cards_without_an_address_a_rate_or_the_platforms_word(
-    issuing: Issuing, new_tenant: Callable[..., Awaitable[Tenant]], studio: Tenant, operator: Caller
+    issuing: Issuing, new_tenant: NewTenant, studio: Tenant, operator: Caller
 ) -> None:
     made = await new_tenant("owner")
     owner = issuing.of(made.owner)

@@ -22,7 +22,7 @@ from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id
 from server import PublicServer, serving
-from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, refused, settings_for
 from tests.api.spending import grant
 from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
@@ -215,9 +215,7 @@ async def test_stream_begins_with_the_marks_and_says_what_changed(
         assert await stream.next() == ("changed", {"topic": "invoices"})
 
 
-async def test_stream_says_a_posting_that_no_event_tells(
-    serve: Serve, operator: Caller, new_tenant: Callable[..., Awaitable[Tenant]]
-) -> None:
+async def test_stream_says_a_posting_that_no_event_tells(serve: Serve, operator: Caller, new_tenant: NewTenant) -> None:
     tenant = await new_tenant("owner")
     await grant(operator, tenant.org_id, "10")
     async with serve() as (app, port), following(port, tenant.owner) as stream:

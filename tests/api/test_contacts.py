@@ -1,11 +1,9 @@
 """Contacts of organizations over HTTP."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import func, select, text
 
@@ -16,12 +14,12 @@ from domain.tenants.metadata import Precondition
 from models.messages.mail import QueuedMail
 from runtime.database import Database
 from services.messages import mail
-from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
 
-MakeTenant = Callable[..., Awaitable[Tenant]]
 BILLING = {"email": "Books@Acme.example", "purposes": ["billing"]}
 
 
@@ -67,7 +65,7 @@ def named(email: str, tag: str | None, *, key: str | None = None) -> dict[str, A
     return {"json": {"contacts": [{"email": email, "purposes": ["billing"]}]}, "headers": headers, "key": key}
 
 
-async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tenant: MakeTenant) -> None:
+async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tenant: NewTenant) -> None:
     tenant = await new_tenant()
     path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
     unset = (await tenant.owner.get(path)).headers["etag"]
@@ -85,7 +83,7 @@ async def test_contacts_that_others_have_set_meanwhile_are_not_replaced(new_tena
     assert unsaid.headers["etag"] not in {unset, first.headers["etag"]}
 
 
-async def test_a_change_says_for_which_contacts_it_is_and_leaves_what_it_does_not_name(new_tenant: MakeTenant) -> None:
+async def test_a_change_says_for_which_contacts_it_is_and_leaves_what_it_does_not_name(new_tenant: NewTenant) -> None:
     tenant = await new_tenant()
     path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
     refused(await ask("PATCH", path, json={"language": "de"}), 428, "precondition.missing")
@@ -99,7 +97,7 @@ async def test_a_change_says_for_which_contacts_it_is_and_leaves_what_it_does_no
 
 
 async def test_of_two_that_set_the_first_contacts_at_once_one_is_refused(
-    new_tenant: MakeTenant, database: Database
+    new_tenant: NewTenant, database: Database
 ) -> None:
     tenant = await new_tenant()
     path = f"/organizations/{tenant.org_id}/contacts"
@@ -127,7 +125,7 @@ async def test_of_two_that_set_the_first_contacts_at_once_one_is_refused(
 
 
 async def test_contacts_whose_answer_was_lost_are_not_refused_as_changed(
-    new_tenant: MakeTenant, database: Database
+    new_tenant: NewTenant, database: Database
 ) -> None:
     tenant = await new_tenant()
     path, key = f"/organizations/{tenant.org_id}/contacts", new_key()
@@ -146,7 +144,7 @@ async def warnings(database: Database, org_id: str) -> int:
 
 
 async def test_every_replacement_is_told_of_also_one_by_a_key_that_was_forgotten(
-    new_tenant: MakeTenant, database: Database
+    new_tenant: NewTenant, database: Database
 ) -> None:
     tenant = await new_tenant()
     path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
@@ -166,7 +164,7 @@ async def changed(by: Caller, org_id: str, *emails: str, language: str = "en") -
     return await by.ask("PUT", f"/organizations/{org_id}/contacts", json=body)
 
 
-async def test_another_language_is_set_without_a_mail(new_tenant: MakeTenant, database: Database) -> None:
+async def test_another_language_is_set_without_a_mail(new_tenant: NewTenant, database: Database) -> None:
     tenant = await new_tenant()
     for language in ("en", "de", "en", "de"):
         good(await changed(tenant.owner, tenant.org_id, "o@acme.example", language=language))
@@ -174,7 +172,7 @@ async def test_another_language_is_set_without_a_mail(new_tenant: MakeTenant, da
 
 
 async def test_contacts_are_changed_ten_times_a_day_by_each_principal(
-    new_tenant: MakeTenant, operator: Caller, database: Database, database_urls: DatabaseUrls
+    new_tenant: NewTenant, operator: Caller, database: Database, database_urls: DatabaseUrls
 ) -> None:
     tenant = await new_tenant("owner", "admin")
     for number in range(1 + CHANGES_A_DAY):
@@ -187,17 +185,14 @@ async def test_contacts_are_changed_ten_times_a_day_by_each_principal(
     # Nobody keeps their own address there by having used up the others' changes.
     good(await changed(tenant.admin, tenant.org_id, "again@acme.example"))
     good(await changed(operator, tenant.org_id, "at-last@acme.example"))
-    connection = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as connection:
         yesterday = "UPDATE mails SET queued_at = queued_at - interval '1 day' WHERE org_id = $1"
         await connection.execute(yesterday, tenant.org_id)
-    finally:
-        await connection.close()
     good(await changed(tenant.owner, tenant.org_id, "late@acme.example"))
 
 
 async def test_mail_names_who_made_the_link_by_whose_session_contacts_were_changed(
-    new_tenant: MakeTenant, database: Database
+    new_tenant: NewTenant, database: Database
 ) -> None:
     """The principal of the link may not exist, and the key to revoke is that of whoever made it."""
     tenant = await new_tenant()
@@ -229,7 +224,7 @@ async def test_mail_names_who_made_the_link_by_whose_session_contacts_were_chang
 
 
 async def test_ten_changes_a_day_are_mailed_to_an_address_by_whichever_organization(
-    new_tenant: MakeTenant, database: Database
+    new_tenant: NewTenant, database: Database
 ) -> None:
     address, sent = f"Victim-{new_key()}@elsewhere.example", 0
     while sent < CHANGES_A_DAY:
@@ -248,7 +243,7 @@ async def test_ten_changes_a_day_are_mailed_to_an_address_by_whichever_organizat
     assert await warnings(database, last.org_id) == 1
 
 
-async def test_forgotten_key_that_set_contacts_sets_no_others(new_tenant: MakeTenant, database: Database) -> None:
+async def test_forgotten_key_that_set_contacts_sets_no_others(new_tenant: NewTenant, database: Database) -> None:
     tenant = await new_tenant()
     path, ask = f"/organizations/{tenant.org_id}/contacts", tenant.owner.ask
     key, one = new_key(), named("a@acme.example", None)["json"]

@@ -1,7 +1,6 @@
 """Proposals: who accepts them, until when, and what a listing accepts unasked."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from api.deps import Deps
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
@@ -194,7 +193,7 @@ LISTED = {
 
 
 @pytest.fixture(scope="module")
-async def lister(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def lister(new_tenant: NewTenant) -> Tenant:
     """An organization whose agent lists terms."""
     made = await new_tenant("owner")
     return Tenant(

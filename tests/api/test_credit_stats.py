@@ -13,17 +13,9 @@ from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import Written
-from tests.api.spending import grant, reserve, use
+from tests.api.spending import reserve, use
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def spender(new_tenant: Any, operator: Caller) -> Tenant:
-    """A new organization with 100 credits."""
-    made: Tenant = await new_tenant("member", "auditor")
-    await grant(operator, made.org_id)
-    return made
 
 
 async def stats(tenant: Tenant) -> dict[str, Any]:

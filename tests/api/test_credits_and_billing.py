@@ -14,7 +14,7 @@ from domain.common.credits import GrantSource
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from services.credits import credit_lot
-from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
@@ -29,9 +29,8 @@ async def grant(operator: Caller, org_id: str, amount: Any = "100.00", **more: A
 
 
 @pytest.fixture
-async def fresh(new_tenant: Any) -> Tenant:
-    made: Tenant = await new_tenant("owner", "auditor")
-    return made
+async def fresh(new_tenant: NewTenant) -> Tenant:
+    return await new_tenant("owner", "auditor")
 
 
 async def test_grant_shows_in_every_balance_at_once(operator: Caller, fresh: Tenant) -> None:
@@ -222,9 +221,9 @@ async def test_lots_tell_what_is_left_held_and_expired_of_each(operator: Caller,
     assert found["next_cursor"] is None
 
 
-async def test_lots_of_others_are_not_there(operator: Caller, fresh: Tenant, new_tenant: Any) -> None:
+async def test_lots_of_others_are_not_there(operator: Caller, fresh: Tenant, new_tenant: NewTenant) -> None:
     await grant(operator, fresh.org_id)
-    other: Tenant = await new_tenant("owner")
+    other = await new_tenant("owner")
     assert good(await other.owner.get("/credits/lots"))["data"] == []
     refused(await other.owner.get(f"/credits/lots?organization_id={fresh.org_id}"), 404, "not_found")
     assert len(good(await operator.get(f"/credits/lots?organization_id={fresh.org_id}"))["data"]) == 1

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -17,16 +16,9 @@ from tests.api.listing import check_range
 from tests.api.spending import balance, grant, limit, use
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def spender(new_tenant: Any, operator: Caller) -> Tenant:
-    """A new organization with 100 credits."""
-    made: Tenant = await new_tenant("owner", "member", "agent", "auditor")
-    await grant(operator, made.org_id)
-    return made
 
 
 async def put_cost(operator: Caller, action: str, cost: str | None) -> None:
@@ -212,8 +204,7 @@ async def test_organizations_that_use_at_once_share_a_transaction_and_wait_for_n
         one = NewSpend(key=new_key(), action="a", amount_minor=amount_minor)
         return asyncio.create_task(deps.charges.charge(org_id, one))
 
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         async with owner.transaction():
             await owner.execute("SELECT FROM ledger.balances WHERE org_id = $1 FOR UPDATE", busy)
             held = charge(busy)
@@ -227,8 +218,6 @@ async def test_organizations_that_use_at_once_share_a_transaction_and_wait_for_n
         assert len(shared) == 1
         assert outcomes == [Outcome.CHARGED, Outcome.INSUFFICIENT]
         assert (await held).available_minor == 999_999
-    finally:
-        await owner.close()
 
 
 async def test_caller_who_leaves_takes_nobody_along(spender: Tenant) -> None:

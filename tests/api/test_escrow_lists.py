@@ -1,6 +1,5 @@
 """The list of escrows and its filter by state follow what happens to an escrow, for each party."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from domain.escrow.state import Outcome
 from models.escrow.escrow import EscrowEventRow
 from repositories.escrow import escrow as escrows
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good
+from tests.api.conftest import Caller, NewTenant, good
 from tests.api.escrowing import NOW, delivered_escrow, escrow_between, funded_escrow, state, write
 from tests.api.listing import check_range
 from tests.support.timelines import timeline
@@ -24,7 +23,7 @@ async def ids(caller: Caller, query: str = "") -> list[str]:
 
 
 async def test_list_by_state_follows_the_escrow_for_every_party(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee, signer, other = [await new_tenant() for _ in range(4)]
     made = await escrow_between(operator, database, payer, payee, "procurement", f"{signer.org_id}/counsel")
@@ -40,7 +39,7 @@ async def test_list_by_state_follows_the_escrow_for_every_party(
 
 
 async def test_overdue_are_those_whose_deadline_has_passed_until_it_has_had_its_effect(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee = await new_tenant(), await new_tenant()
     long_ago = datetime.now(UTC) - timedelta(days=30)
@@ -61,17 +60,13 @@ async def test_overdue_are_those_whose_deadline_has_passed_until_it_has_had_its_
     assert await ids(payer.owner, "?overdue=true") == []
 
 
-async def test_party_on_both_sides_is_listed_once(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
-) -> None:
+async def test_party_on_both_sides_is_listed_once(operator: Caller, database: Database, new_tenant: NewTenant) -> None:
     both = await new_tenant()
     made = await escrow_between(operator, database, both, both, "procurement", f"{both.org_id}/counsel")
     assert await ids(both.owner) == [made]
 
 
-async def test_timeline_has_pages(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
-) -> None:
+async def test_timeline_has_pages(operator: Caller, database: Database, new_tenant: NewTenant) -> None:
     payer, payee = await new_tenant(), await new_tenant()
     made = await delivered_escrow(operator, database, payer, payee, times=3)
     path = f"/escrows/{made}/timeline"
@@ -86,7 +81,7 @@ async def test_timeline_has_pages(
 
 
 async def test_timeline_shows_the_payer_alone_where_its_money_came_from(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee, third = await new_tenant(), await new_tenant(), await new_tenant()
     made = await funded_escrow(operator, database, payer, payee, "procurement", f"{third.org_id}/counsel")
@@ -108,7 +103,7 @@ async def test_timeline_shows_the_payer_alone_where_its_money_came_from(
 
 
 async def test_refused_signals_of_operators_are_in_the_platforms_timeline_alone(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee = await new_tenant(), await new_tenant()
     made = await funded_escrow(operator, database, payer, payee)
@@ -134,7 +129,7 @@ async def test_refused_signals_of_operators_are_in_the_platforms_timeline_alone(
 
 
 async def test_deliveries_are_counted_and_one_that_was_taken_is_known(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee = await new_tenant(), await new_tenant()
     made = await delivered_escrow(operator, database, payer, payee, times=2)

@@ -1,6 +1,5 @@
 """Events over HTTP: a tenant's own, page by page, and the catalogue."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from domain.messages.events.catalogue import CATALOGUE
 from repositories.messages import alert as alerts, event as events
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.invoicing import issue
 from tests.api.spending import grant, reserve
 from tests.support.outbox import past_others
@@ -119,7 +118,7 @@ async def test_catalogue_is_served_whole(tenant: Tenant) -> None:
 
 
 async def test_what_tables_tell_is_as_the_catalogue_says(
-    database: Database, new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
+    database: Database, new_tenant: NewTenant, operator: Caller
 ) -> None:
     """Each state that a table's trigger tells is reached over the API, and its event held against the schema."""
     tenant = await new_tenant("owner")

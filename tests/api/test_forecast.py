@@ -140,8 +140,7 @@ async def test_score_of_an_agent_is_forecast_from_its_nights(spender: Tenant, da
     assert (found["agent_id"], found["currency"]) == (spender.agent_id, None)
 
 
-async def test_revenue_is_forecast_in_one_currency(fresh_database_urls: DatabaseUrls) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def test_revenue_is_forecast_in_one_currency(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> None:
     owner = await asyncpg.connect(fresh_database_urls.owner)
     await owner.execute("SET session_replication_role = replica")
     for org, asset in (("org_a", "USD"), ("org_a", "EUR"), ("org_b", "EUR")):
@@ -152,11 +151,10 @@ async def test_revenue_is_forecast_in_one_currency(fresh_database_urls: Database
         )
     await owner.close()
     asked = {"metric": Forecasted.REVENUE, "org_id": None, "currency": None, "days": 7, "now": datetime.now(UTC)}
-    async with database.at_one_moment(None) as session:
+    async with fresh_database.at_one_moment(None) as session:
         with pytest.raises(Invalid) as refused_:
             await of_metric(session, where={}, **asked)
         found = await of_metric(session, where={"organization": ("org_b",)}, **asked)
-    await database.close()
     assert (refused_.value.detail, refused_.value.extra["field"]) == (
         "There are amounts in EUR, USD. Choose one currency.",
         "currency",

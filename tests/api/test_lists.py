@@ -22,7 +22,7 @@ from api.parameters import query_names
 from domain.common.cells import cell
 from models.credits.credit_lot import CreditLot
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
 from tests.support.cases import for_each
@@ -310,7 +310,7 @@ async def test_filtered_list_goes_on_where_a_page_has_looked_enough(
 
 
 async def test_escrows_by_time_amount_agent_contract_and_several_states(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee, other = [await new_tenant() for _ in range(3)]
     made = await escrow_between(operator, database, payer, payee)
@@ -345,7 +345,7 @@ async def test_escrows_by_time_amount_agent_contract_and_several_states(
 async def test_escrows_by_text_of_the_work_and_by_part_of_ones_own_id(
     operator: Caller,
     database: Database,
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
     issue_key: Callable[..., Awaitable[Caller]],
 ) -> None:
     payer, payee, other = [await new_tenant() for _ in range(3)]

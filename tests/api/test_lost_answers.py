@@ -1,6 +1,5 @@
 """Requests that are repeated after their answer was lost get it, though what they need has gone meanwhile."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,15 +7,13 @@ import pytest
 
 from api.bootstrap import operator_key
 from runtime.database import Database
-from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.api.invoicing import PATH, body, issue
 from tests.api.paying import paying_app
 from tests.api.spending import balance, grant, use
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
 from services.marketplace import referral
 from services.payouts.payable import shares_of
-from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused, settings_for
 from tests.api.metering import event, import_prices, send, statuses
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
@@ -42,6 +42,7 @@ from tests.conftest import DatabaseUrls
 from tests.repositories.test_reputation import about, fact
 from tests.support.books import ISSUANCE
 from tests.support.cases import for_each
+from tests.support.connections import as_owner, connected
 from tests.support.locks import accounts_are_locked, somebody_waits
 from tests.support.proving import prove
 from tests.support.serving import client_of
@@ -66,10 +67,8 @@ async def site(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]
         yield client
 
 
-async def made(new_tenant: Any, site: httpx2.AsyncClient) -> Tenant:
-    tenant: Tenant = await new_tenant(*ROLES)
-    tenant.callers = {role: Caller(site, caller.token, tenant.org_id) for role, caller in tenant.callers.items()}
-    return tenant
+async def made(new_tenant: NewTenant, site: httpx2.AsyncClient) -> Tenant:
+    return (await new_tenant(*ROLES)).through(site)
 
 
 @pytest.fixture
@@ -574,11 +573,7 @@ async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_for_anew(
     purchase = await bought(buyer.owner, studio)
     await offer(studio, model="monthly", price="10", currency="USD")
     suspends = "UPDATE marketplace_purchases SET status = 'suspended', renews_at = NULL, ends_at = $2 WHERE id = $1"
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
-        await owner.execute(suspends, purchase["id"], datetime.now(UTC) - timedelta(days=1))
-    finally:
-        await owner.close()
+    await as_owner(database_urls, suspends, purchase["id"], datetime.now(UTC) - timedelta(days=1))
     answer = good(await buy(buyer.finance, studio), 201)
     assert (answer["purchase"]["id"], answer["purchase"]["has_access"]) == (purchase["id"], False)
     assert answer["payment"] is None
@@ -748,16 +743,13 @@ async def test_use_that_waits_while_the_agent_leaves_the_library_is_not_charged(
 ) -> None:
     await priced(studio, page="1")
     purchase = await bought(buyer.owner, studio)
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
+    async with connected(database_urls.platform) as connection:
         await connection.execute("SELECT pg_advisory_lock(hashtextextended('debt:' || $1, 0))", studio.org_id)
         waiting = asyncio.create_task(call(buyer.owner, studio))
         waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
         while not await connection.fetchval(waits):
             assert not waiting.done()
         good(await buyer.owner.post(f"/marketplace/purchases/{purchase['id']}/cancel", {}))
-    finally:
-        await connection.close()
     refused(await waiting, 403, "marketplace.not_in_library")
     assert await balance(buyer.owner) == ("100.00", "0.00")
 
@@ -768,8 +760,7 @@ async def test_use_that_waits_while_its_seller_is_closed_is_not_charged(
     """Nobody could pay out what a closed organization earns."""
     await priced(studio, page="1")
     await bought(buyer.owner, studio)
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
+    async with connected(database_urls.platform) as connection:
         await connection.execute("SELECT pg_advisory_lock(hashtextextended('debt:' || $1, 0))", studio.org_id)
         closing = asyncio.create_task(operator.post(f"/organizations/{studio.org_id}/close", {"reason": "left"}))
         first = await somebody_waits(database)
@@ -777,8 +768,6 @@ async def test_use_that_waits_while_its_seller_is_closed_is_not_charged(
         await somebody_waits(database, after=first)
         assert not closing.done()
         assert not waiting.done()
-    finally:
-        await connection.close()
     good(await closing)
     refused(await waiting, 409, "organization.closed")
     assert await balance(buyer.owner) == ("100.00", "0.00")

@@ -16,10 +16,9 @@ from repositories.common.listing import newest
 from repositories.tenants.metadata import narrowed
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written as Kept, intents
-from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
@@ -210,11 +209,10 @@ async def test_filter_of_no_form_is_refused(query: dict[str, str], tenant: Tenan
     assert "metadata" in json.dumps(refusal) or "external_id" in json.dumps(refusal)
 
 
-async def test_filters_are_read_from_their_indexes(fresh_database_urls: DatabaseUrls) -> None:
+async def test_filters_are_read_from_their_indexes(fresh_database: Database) -> None:
     """Many objects with one value: a page of them is read in the order of the index, and no more than a page."""
     org_id, rows = new_id("org"), "FROM generate_series(1, 5000) n"
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    async with database.platform() as session:
+    async with fresh_database.platform() as session:
         for statement in (
             "INSERT INTO organizations (id, name, created_by, command_id) VALUES (:org, 'Many', 'x', 'many')",
             "INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id) SELECT "
@@ -228,11 +226,10 @@ async def test_filters_are_read_from_their_indexes(fresh_database_urls: Database
         part = (Agent.org_id == org_id, *narrowed(Agent.id, "agt", org_id, wanted))
         query = newest(Agent, [part], [Agent.id], after=None, limit=3)
         plan = query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True})
-        async with database.tenant(org_id) as session:
+        async with fresh_database.tenant(org_id) as session:
             assert [int(row.id[4:]) for row in await session.scalars(query)] == numbers
             (read,) = (await session.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {plan}"))).scalar_one()
         assert most_rows(read["Plan"]) <= 10, read
-    await database.close()
 
 
 def most_rows(node: dict[str, Any]) -> float:
@@ -283,7 +280,7 @@ async def test_noun_keeps_them_from_its_making_on(
     made: Made,
     noun: str,
     event: str,
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
     operator: Caller,
 ) -> None:
     tenant, wanted = await new_tenant("owner", "auditor"), own()
@@ -311,7 +308,7 @@ async def test_noun_keeps_them_from_its_making_on(
 
 
 async def test_each_party_of_a_contract_has_its_own(
-    database: Database, new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller
+    database: Database, new_tenant: NewTenant, operator: Caller
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner", "agent")
     body = {"agent_id": payee.agent_id, "title": "Work", "price": "5", **own()}
@@ -350,9 +347,7 @@ async def test_making_again_finds_what_was_made(tenant: Tenant, database: Databa
     assert again == {**first, "metadata": {**first["metadata"], "more": "1"}}
 
 
-async def test_each_party_of_an_escrow_has_its_own(
-    new_tenant: Callable[..., Awaitable[Tenant]], operator: Caller, database: Database
-) -> None:
+async def test_each_party_of_an_escrow_has_its_own(new_tenant: NewTenant, operator: Caller, database: Database) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner", "agent")
     there = f"/escrows/{await escrow_between(operator, database, payer, payee)}"
     first, second = own(), own()
@@ -409,7 +404,7 @@ async def test_payment_that_is_asked_for_has_them_before_it_is_there(
 
 
 async def test_escrow_whose_opening_failed_keeps_what_the_last_opening_said(
-    new_tenant: Callable[..., Awaitable[Tenant]], database: Database
+    new_tenant: NewTenant, database: Database
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner")
     award = {"agent_id": payee.agent_id, "price": "5"}

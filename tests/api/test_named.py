@@ -1,11 +1,9 @@
 """Names of objects by their ids: of one's own objects, and of all for operators."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, NewTenant, good, refused
 from tests.api.escrowing import contract_between
 from tests.api.invoicing import issue
 from tests.api.purchasing import proposed
@@ -22,7 +20,7 @@ async def names(caller: Caller, *ids: str) -> dict[str, str]:
 
 
 async def test_objects_are_named_to_their_parties_and_to_operators(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee = await new_tenant("owner"), await new_tenant("owner")
     contract = await contract_between(operator, payer, payee, title="Night reports", signatories=["finance"])

@@ -1,6 +1,5 @@
 """How soon people are told of a type where they chose nothing, as operators set it for everybody."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -11,7 +10,7 @@ from domain.messages.notification.types import BY_NAME
 from models.tenants.audit import AuditEntry
 from repositories.messages import notification as notifications
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, NewTenant, good, refused
 from tests.api.test_notifications import verified
 
 pytestmark = pytest.mark.db
@@ -21,7 +20,7 @@ TYPE = "credits_expired"
 
 
 @pytest.fixture
-async def finance(sealing: httpx2.AsyncClient, new_tenant: Callable[..., Awaitable[Tenant]]) -> Caller:
+async def finance(sealing: httpx2.AsyncClient, new_tenant: NewTenant) -> Caller:
     tenant = await new_tenant("finance")
     return Caller(sealing, tenant.callers["finance"].token, tenant.org_id)
 

@@ -1,6 +1,5 @@
 """Channels, preferences and the inbox over HTTP, and what strangers and insiders get of them."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_CHANNELS, Sealer
 from services.messages import notification as service
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.support.webhooks import WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
@@ -28,10 +27,8 @@ CHANNELS, PREFERENCES = "/notifications/channels", "/notifications/preferences"
 
 
 @pytest.fixture
-async def own(new_tenant: Callable[..., Awaitable[Tenant]], sealing: httpx2.AsyncClient) -> Tenant:
-    made = await new_tenant("owner", "admin", "member")
-    made.callers = {role: Caller(sealing, caller.token, made.org_id) for role, caller in made.callers.items()}
-    return made
+async def own(new_tenant: NewTenant, sealing: httpx2.AsyncClient) -> Tenant:
+    return (await new_tenant("owner", "admin", "member")).through(sealing)
 
 
 def an_address() -> str:

@@ -1,8 +1,9 @@
 """Examples of good answers: each operation has those that tests got, and they fit its schemas."""
 
+import re
 from datetime import timedelta
 
-from api.openapi_examples import recorded
+from api.openapi_examples import FILE, recorded
 from tests.support import recorded as recording
 from tests.support.openapi import answers, misfits, served
 
@@ -41,6 +42,7 @@ def test_what_is_recorded_shows_nothing_of_the_run() -> None:
         },
         **{"payee_org_id": "org_01m8p742k1e1eba0v9pje1q97z", "at": "2026-11-27T12:00:20.5Z", "month": "2026-12"},
         **{"by": "owner-12", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "day": "2026-11-28"},
+        "hosts": ["localhost:1024"],
     }
     made = recording.stable({"answer": sent}, now)["answer"]
     suffix = "01kar6h2d8e4wvq3r5s7t9x"
@@ -50,6 +52,7 @@ def test_what_is_recorded_shows_nothing_of_the_run() -> None:
         **{"id": f"esc_{suffix}001", "payer_org_id": f"org_{suffix}001", "name": "Acme"},
         **{"payee_org_id": f"org_{suffix}002", "at": "2026-01-31T12:00:00Z", "month": "2026-02"},
         **{"by": "owner", "day": "2026-02-01"},
+        "hosts": ["203.0.113.7"],
     }
 
 
@@ -59,3 +62,7 @@ def test_an_answer_to_a_command_shows_the_state_after_it() -> None:
         *("open", "funded", "delivered", "disputed", "cancelled"),
     ]
     assert (shown["invoices.void"]["status"], shown["spend_controls.freeze"]["status"]) == ("void", "frozen")
+
+
+def test_no_example_shows_where_it_was_recorded() -> None:
+    assert re.findall(r"localhost|127\.0\.0\.1|/(?:home|root|tmp|work)/", FILE.read_text("utf-8")) == []

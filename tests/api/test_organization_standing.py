@@ -1,7 +1,6 @@
 """Suspending, resuming and closing organizations: what is refused, what goes on, and what stands in the way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import AsyncMock
@@ -37,7 +36,7 @@ from services.credits.credit_lot import grant_signup_bonus
 from services.messages import webhook_endpoint
 from services.payouts.payout import request as request_payout
 from services.tenants import organization as service
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, contract_between, escrow_between, funded_escrow, state
 from tests.api.invoicing import body as invoiced, issue
 from tests.api.paying import Written as Kept
@@ -52,7 +51,6 @@ from tests.support.webhooks import stored_endpoint
 pytestmark = pytest.mark.db
 
 CREDIT = 10**6
-NewTenant = Callable[..., Awaitable[Tenant]]
 REASON = {"reason": "Payments are under investigation."}
 
 
@@ -97,8 +95,7 @@ SUBSCRIBED = {"subscription after all"}
 @pytest.fixture
 async def shop(paying: httpx2.AsyncClient, operator: Caller, new_tenant: NewTenant) -> Tenant:
     """An organization with credits, a project, and a public agent, whose requests are allowed to pay."""
-    tenant = await new_tenant("owner", "auditor")
-    tenant.callers = {role: Caller(paying, each.token, each.org_id) for role, each in tenant.callers.items()}
+    tenant = (await new_tenant("owner", "auditor")).through(paying)
     await grant(operator, tenant.org_id)
     made = good(await tenant.owner.post("/agents", {"name": "Public", "visibility": "public"}), 201)
     tenant.agent_id = made["id"]

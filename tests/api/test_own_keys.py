@@ -11,11 +11,9 @@ from domain.tenants.token import split_token, token_of
 from providers.secrets.rotators.base import Job
 from runtime.identity import new_id
 from services.secrets.own_keys import OwnKeys
-from tests.api.conftest import Caller, Tenant, good
+from tests.api.conftest import Caller, NewTenant, Tenant, good
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 @pytest.fixture(scope="module")

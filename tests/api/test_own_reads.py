@@ -9,7 +9,7 @@ import pytest
 from domain.tenants.token import split_token
 from repositories.messages import alert
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.metering import event, send
 from tests.api.spending import grant, reserve, use
 from tests.support.outbox import past_others
@@ -34,9 +34,7 @@ async def _department(owner: Caller, name: str, parent: str | None = None) -> st
 
 
 @pytest.fixture(scope="module")
-async def firm(
-    new_tenant: Callable[..., Awaitable[Tenant]], issue_key: Callable[..., Awaitable[Caller]], operator: Caller
-) -> Firm:
+async def firm(new_tenant: NewTenant, issue_key: Callable[..., Awaitable[Caller]], operator: Caller) -> Firm:
     tenant = await new_tenant("owner", "agent")
     owner, org_id = tenant.owner, tenant.org_id
     await grant(operator, org_id)
@@ -224,9 +222,7 @@ async def test_department_reads_alerts_of_its_own_limits(firm: Firm, database: D
         assert {data["subject"] for data in of_limits} == wanted, who
 
 
-async def test_agent_reads_its_own_contracts_and_events(
-    firm: Firm, new_tenant: Callable[..., Awaitable[Tenant]], database: Database
-) -> None:
+async def test_agent_reads_its_own_contracts_and_events(firm: Firm, new_tenant: NewTenant, database: Database) -> None:
     client = await new_tenant("owner")
     made: dict[str, dict[str, Any]] = {}
     for name, agent_id in firm.agents.items():

@@ -1,6 +1,5 @@
 """The parties of a contract see its title and each other's names; nobody else sees any."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -8,12 +7,10 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good
+from tests.api.conftest import Caller, NewTenant, Tenant, good
 from tests.api.escrowing import contract_between, escrow_between
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 async def name_of(operator: Caller, kind: str, object_id: str) -> str:

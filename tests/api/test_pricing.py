@@ -1,11 +1,10 @@
 """Prices over HTTP: rules by operators, prices that explain themselves, quotes that are used once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -13,16 +12,15 @@ from sqlalchemy import text
 from domain.common.ids import escrow_id_of
 from domain.common.money import parse_amount
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.api.metering import event, send, statuses
-from tests.api.related import as_owner, share
+from tests.api.related import share
 from tests.api.test_reputation import settle, work
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import as_owner
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 class Shop:
@@ -86,9 +84,7 @@ async def shop(operator: Caller, new_tenant: NewTenant, database_urls: DatabaseU
     for rule in found.rules:
         good(await operator.delete(f"/pricing/rules/{rule}"))
     # Whoever proves the books of this database later must not find escrows whose money was never there.
-    owner = await asyncpg.connect(database_urls.owner)
-    await owner.execute("DELETE FROM escrows WHERE agent_id = $1", found.agent_id)
-    await owner.close()
+    await as_owner(database_urls, "DELETE FROM escrows WHERE agent_id = $1", found.agent_id)
 
 
 @pytest.fixture
@@ -516,9 +512,7 @@ async def test_trusted_buying_agent_keeps_its_price_and_its_organization_awards_
     refused(await buying.auditor.post(path, {}), 403, "auth.forbidden")
     quote = await shop.quote(buying.agent)
     assert quote["adjusted_price"] == "8.00"
-    body = award(shop, quote_id=quote["id"])
-    refused(await buying.agent.post("/contracts", body), 403, "auth.forbidden")
-    assert good(await buying.owner.post("/contracts", body), 201)["price"] == "8.00"
+    assert good(await buying.owner.post("/contracts", award(shop, quote_id=quote["id"])), 201)["price"] == "8.00"
 
 
 async def test_trusted_client_earns_nothing_with_its_own_agents_or_related_ones(

@@ -1,37 +1,19 @@
 """Projects, and how many of them are deployed at once: limits, races, keys and tiers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 
-from api.deps import Deps
-from models.common.idempotency import IdempotencyKey
 from models.tenants.audit import AuditEntry
 from runtime.database import Database
-from tests.api.building import buy, deploy, events, limits, projects, prove, put_on, slots, undeploy
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.building import buy, deploy, events, limits, projects, prove, proven as proven, put_on, slots, undeploy
+from tests.api.conftest import Caller, NewTenant, Tenant, forget, good, new_key, refused
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 
 pytestmark = pytest.mark.db
-
-Make = Callable[..., Awaitable[Tenant]]
-
-
-@pytest.fixture
-async def owner(new_tenant: Make) -> Caller:
-    """The owner of a new organization on the free tier."""
-    tenant = await new_tenant("owner")
-    return tenant.owner
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 # Projects -------------------------------------------------------------------------------------------------------------
@@ -90,7 +72,9 @@ async def test_project_that_makes_no_sense_is_refused(body: Any, owner: Caller) 
     assert good(await owner.get("/projects"))["data"] == []
 
 
-async def test_slug_is_unique_within_its_organization_only(owner: Caller, new_tenant: Make, database: Database) -> None:
+async def test_slug_is_unique_within_its_organization_only(
+    owner: Caller, new_tenant: NewTenant, database: Database
+) -> None:
     await buy(database, owner, 1)
     good(await owner.post("/projects", {"slug": "same"}), 201)
     refused(await owner.post("/projects", {"slug": "same"}), 409, "project.exists")
@@ -153,7 +137,7 @@ async def test_tenant_reads_its_own_rows_only_and_writes_none(
 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "finance", "member", "auditor", "agent"])
-async def test_only_who_builds_creates_and_deploys(role: str, new_tenant: Make) -> None:
+async def test_only_who_builds_creates_and_deploys(role: str, new_tenant: NewTenant) -> None:
     tenant = await new_tenant("owner", *({role} - {"owner"}))
     caller = tenant.callers[role]
     await projects(tenant.owner, 1)
@@ -297,30 +281,21 @@ async def test_projects_made_at_once_never_pass_the_limit(owner: Caller) -> None
 # Keys -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def forget(deps: Deps) -> Callable[[str], Awaitable[None]]:
-    async def delete_answer(key: str) -> None:
-        async with deps.database.platform() as session:
-            await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
-
-    return delete_answer
-
-
 @pytest.mark.parametrize("forgotten", [False, True], ids=["answer kept", "answer forgotten"])
 async def test_repeated_command_does_nothing_after_the_opposite_one(
-    forgotten: bool, owner: Caller, database: Database, forget: Any
+    forgotten: bool, owner: Caller, database: Database
 ) -> None:
     [slug] = await projects(owner, 1)
     up, down = new_key(), new_key()
     await deploy(owner, slug, key=up)
     await undeploy(owner, slug, key=down)
     if forgotten:
-        await forget(up)
+        await forget(database, up)
     await deploy(owner, slug, key=up)
     assert not good(await owner.get("/projects"))["data"][0]["deployed"]
     await deploy(owner, slug)
     if forgotten:
-        await forget(down)
+        await forget(database, down)
     await undeploy(owner, slug, key=down)
     assert good(await owner.get("/projects"))["data"][0]["deployed"]
     assert [kind for kind, _ in await events(database, owner)] == ["deployed", "undeployed", "deployed"]
@@ -328,7 +303,7 @@ async def test_repeated_command_does_nothing_after_the_opposite_one(
 
 @pytest.mark.parametrize("forgotten", [False, True], ids=["answer kept", "answer forgotten"])
 async def test_repeat_of_command_that_changed_nothing_does_nothing(
-    forgotten: bool, owner: Caller, operator: Caller, forget: Any
+    forgotten: bool, owner: Caller, operator: Caller, database: Database
 ) -> None:
     [slug] = await projects(owner, 1)
     up, down, tier = new_key(), new_key(), new_key()
@@ -338,14 +313,14 @@ async def test_repeat_of_command_that_changed_nothing_does_nothing(
     await deploy(owner, slug, key=up)
     await put_on(operator, owner, "premium")
     if forgotten:
-        await asyncio.gather(forget(up), forget(down), forget(tier))
+        await asyncio.gather(forget(database, up), forget(database, down), forget(database, tier))
     await undeploy(owner, slug, key=down)
     assert good(await owner.get("/projects"))["data"][0]["deployed"]
     assert (await put_on(operator, owner, "free", key=tier))["tier"] == ("premium" if forgotten else "free")
     assert good(await owner.get(f"/organizations/{owner.org_id}"))["tier"] == "premium"
     await undeploy(owner, slug)
     if forgotten:
-        await forget(up)
+        await forget(database, up)
     await deploy(owner, slug, key=up)
     assert not good(await owner.get("/projects"))["data"][0]["deployed"]
 
@@ -364,7 +339,7 @@ async def test_command_that_changes_nothing_leaves_the_slots_in_use_provable(
 
 
 async def test_forgotten_key_of_one_command_is_refused_for_another(
-    owner: Caller, operator: Caller, forget: Any, new_tenant: Make
+    owner: Caller, operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     await put_on(operator, owner, "premium")
     first, second = await projects(owner, 2)
@@ -373,20 +348,20 @@ async def test_forgotten_key_of_one_command_is_refused_for_another(
     good(await owner.post("/projects", {"slug": "third"}, key=made), 201)
     await put_on(operator, owner, "free", key=tier)
     other = (await new_tenant("owner")).owner
-    await asyncio.gather(forget(key), forget(made), forget(tier))
+    await asyncio.gather(forget(database, key), forget(database, made), forget(database, tier))
     refused(await owner.post(f"/projects/{second}/deploy", key=key), 422, "idempotency.conflict")
-    await forget(key)
+    await forget(database, key)
     refused(await owner.delete(f"/projects/{first}/deploy", key=key), 422, "idempotency.conflict")
     refused(await owner.post("/projects", {"slug": "fourth"}, key=made), 422, "idempotency.conflict")
     change = await operator.ask("PUT", f"/organizations/{other.org_id}/tier", json={"tier": "premium"}, key=tier)
     refused(change, 422, "idempotency.conflict")
 
 
-async def test_project_made_twice_with_one_key_is_one_also_at_the_limit(owner: Caller, forget: Any) -> None:
+async def test_project_made_twice_with_one_key_is_one_also_at_the_limit(owner: Caller, database: Database) -> None:
     key = new_key()
     first = good(await owner.post("/projects", {"slug": "once"}, key=key), 201)
     assert good(await owner.post("/projects", {"slug": "once"}, key=key), 201) == first
-    await forget(key)
+    await forget(database, key)
     assert good(await owner.post("/projects", {"slug": "once"}, key=key), 201) == first
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, refused
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, refused
 from tests.api.spending import grant, use
 
 pytestmark = pytest.mark.db
@@ -18,7 +18,7 @@ Economic Constraint: Stay within budget, prefer free solutions
 
 
 @pytest.fixture
-async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def tenant(new_tenant: NewTenant) -> Tenant:
     return await new_tenant(*TENANT_ROLES)
 
 
@@ -106,7 +106,5 @@ async def test_a_template_has_named_placeholders_only_and_replaces_the_standard_
     for bad in ("{name}", "{daily.x}", "{daily", "x}", "{}", "{daily!r}", "sk_live_1234567890", "a" * 1001):
         answer = await tenant.admin.ask("PUT", "/budgets/prompt-template", json={"template": bad})
         assert answer.status_code == 422, bad
-    for caller in (tenant.agent, tenant.member, tenant.finance):
-        refused(await caller.ask("PUT", "/budgets/prompt-template", json=own), 403, "auth.forbidden")
     good(await tenant.admin.ask("PUT", "/budgets/prompt-template", json={"template": None}))
     assert good(await tenant.auditor.get("/budgets/prompt-template"))["is_standard"]

@@ -12,7 +12,7 @@ from models.messages.alert import Alert
 from runtime.database import Database
 from services.budgets import purchase_payment
 from services.budgets.purchase_confirmation import UNCONFIRMED_ALERTS
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.purchasing import acted, budget, paid, proposed, read
 from tests.api.test_purchase_orders import counted, later, log_of
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.db
 
 
 @pytest.fixture
-async def studio(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def studio(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "finance", "member", "auditor", "agent")
 
 

@@ -1,13 +1,11 @@
 """Query and path parameters: an operation refuses what it does not know and what the database cannot hold."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 from fastapi.routing import APIRoute
 
 from repositories.messages.alert import raise_alert
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written
 from tests.support.cases import for_each
@@ -64,7 +62,7 @@ async def test_provider_adds_to_its_webhook_address_what_it_likes(customer: Tena
 
 
 async def test_operator_lists_one_organization_and_no_other(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee, signer, other = [await new_tenant() for _ in range(4)]
     made = await escrow_between(operator, database, payer, payee, "procurement", f"{signer.org_id}/counsel")
@@ -80,7 +78,7 @@ async def test_operator_lists_one_organization_and_no_other(
 
 
 async def test_operator_lists_alerts_of_one_organization(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     one, other = await new_tenant(), await new_tenant()
     async with database.platform() as session:
@@ -123,7 +121,7 @@ async def test_nul_in_a_query_is_refused(query: str, operator: Caller) -> None:
 
 
 async def test_payment_of_another_organization_is_not_listed_for_the_one_asked_for(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     one, other = await new_tenant(), await new_tenant()
     mine = await Written(database, one.org_id).begin()

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 from temporalio.client import Client
@@ -19,8 +18,9 @@ from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransact
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import connect
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.reconciliation import FakeProvider, book, movement, reconcile
 from tests.support.serving import client_of
 from workflows.books.reconciliation import ReconciliationWorkflow
@@ -87,11 +87,8 @@ async def test_booked_correction_makes_the_books_agree_with_the_provider(
 
 
 async def test_books_are_proven_after_corrections(operator: Caller, database_urls: DatabaseUrls) -> None:
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
+    async with connected(database_urls.platform) as connection:
         report = await verify(connection)
-    finally:
-        await connection.close()
     (check,) = [check for check in report.checks if check.name.startswith("each provider's clearing balance")]
     assert check.violations == ()
 
@@ -183,13 +180,6 @@ async def test_unknown_ones_are_404_and_a_booking_needs_a_key(operator: Caller, 
         refused(await operator.get(f"/reconciliation/{path}"), 404, "not_found")
     refused(await resolve(operator, nothing, "book", key=None), 400, "idempotency.missing")
     refused(await resolve(operator, nothing, "forget"), 422, "request.invalid")
-
-
-async def test_tenants_have_no_part_in_it(tenant: Tenant) -> None:
-    for path in ("runs", "differences", "clearing/stripe"):
-        refused(await tenant.owner.get(f"/reconciliation/{path}"), 403, "auth.forbidden")
-    body = {"provider": "stripe", "from": "2026-01-30T00:00:00Z", "to": "2026-01-31T00:00:00Z"}
-    refused(await tenant.owner.post("/reconciliation/runs", body), 403, "auth.forbidden")
 
 
 async def test_runs_are_listed_page_by_page_with_what_they_found(operator: Caller, database: Database) -> None:

@@ -34,6 +34,7 @@ from tests.api.test_payouts import bureau as bureau, earned, pay_out, payer as p
 from tests.api.test_spend_days import add_up as add_up_spends
 from tests.api.test_subscriptions import TEAM_OF_FIVE, on
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
 
@@ -343,8 +344,7 @@ async def test_reader_reads_the_views_and_nothing_else(reader: asyncpg.Connectio
 
 
 async def test_views_name_no_person(database_urls: DatabaseUrls) -> None:
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         used = await owner.fetch("""
             SELECT DISTINCT d.refobjid::regclass::text AS "table", a.attname AS "column"
             FROM pg_class v JOIN pg_rewrite r ON r.ev_class = v.oid JOIN pg_depend d ON d.objid = r.oid
@@ -352,8 +352,6 @@ async def test_views_name_no_person(database_urls: DatabaseUrls) -> None:
             JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
             WHERE v.relnamespace = 'reporting'::regnamespace AND d.classid = 'pg_rewrite'::regclass
         """)
-    finally:
-        await owner.close()
     harmless = {Category.IDENTIFIER, Category.FINANCIAL, Category.TECHNICAL}
     shown = {f"{row['table']}.{row['column']}" for row in used}
     assert {each.where for each in columns() if each.where in shown and each.category not in harmless} == {

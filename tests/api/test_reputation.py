@@ -47,9 +47,7 @@ async def parties(new_tenant: Any, site: httpx2.AsyncClient) -> tuple[Tenant, Te
     """Return a client with 100 credits that it paid for, and a studio with an agent."""
     found = []
     for _ in range(2):
-        made = await new_tenant("owner", "auditor", "agent")
-        made.callers = {role: Caller(site, caller.token, made.org_id) for role, caller in made.callers.items()}
-        found.append(made)
+        found.append((await new_tenant("owner", "auditor", "agent")).through(site))
     return found[0], found[1]
 
 
@@ -359,7 +357,6 @@ async def test_who_may_not_rate_is_refused(operator, database, parties, stranger
     body = {"contract_id": contract_id, "ratings": {"quality": 5}}
     refused(await studio.owner.post("/reputation/feedback", body), 409, "reputation.own_agent")
     refused(await stranger.owner.post("/reputation/feedback", body), 404, "not_found")
-    refused(await client.auditor.post("/reputation/feedback", body), 403, "auth.forbidden")
     # The app of `stranger` does not exempt who made them all.
     other = Caller(stranger.owner.http, client.owner.token, client.org_id)
     refused(await other.post("/reputation/feedback", body), 409, "reputation.related")
@@ -518,7 +515,6 @@ async def test_operators_report_within_bounds_and_once_by_their_key(operator, pa
     for wrong in ({"score_delta": 1.01}, {"score_delta": -2}, {"event_type": "x"}, {"metadata": {"x": 1}}):
         refused(await operator.post("/reputation/events", body | wrong, key=new_key()), 422, "request.invalid")
     refused(await operator.post("/reputation/events", body), 400, "idempotency.missing")
-    refused(await client.owner.post("/reputation/events", body, key=new_key()), 403, "auth.forbidden")
 
 
 async def test_response_times_of_calls_are_shown_and_count_against_their_target(operator, parties) -> None:

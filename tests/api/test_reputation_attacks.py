@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx2
 import pytest
@@ -29,14 +28,14 @@ from services.billing import invoice_end
 from services.reputation import reputation
 from services.reputation.reputation import refresh
 from tests.api import escrowing
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.invoicing import pay
 from tests.api.paying import NOW, Written
-from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
 from tests.api.test_reputation_levels import strangers, without_levels
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import bill, month, seen, unpaid
+from tests.support.connections import as_owner
 from tests.support.locks import somebody_waits
 from tests.support.mirrored_bills import KIM, Mirrored
 from tests.support.runs import payment_message
@@ -449,17 +448,16 @@ async def test_money_that_is_back_before_scores_were_made_again_counts_once(
 
 
 async def test_client_that_states_one_tax_id_after_the_other_stays_one_counterparty(
-    operator: Caller, database: Database, database_urls: DatabaseUrls, parties: Parties, new_tenant: Any
+    operator: Caller, database: Database, database_urls: DatabaseUrls, parties: Parties, new_tenant: NewTenant
 ) -> None:
     first, studio = parties
     # Made before the client, so that their ids come first.
     shells = [await new_tenant("owner") for _ in range(2)]
-    client = await new_tenant("owner")
-    client.callers = {role: Caller(first.owner.http, it.token, client.org_id) for role, it in client.callers.items()}
+    client = (await new_tenant("owner")).through(first.owner.http)
     stated = "INSERT INTO billing_profiles (org_id, vat_id, updated_by) VALUES ($1, $2, 'test')"
     anew = f"{stated} ON CONFLICT (org_id) DO UPDATE SET vat_id = excluded.vat_id"
-    for shell in shells:
-        await as_owner(database_urls, stated, shell.org_id, f"X {shell.org_id}")
+    for each in shells:
+        await as_owner(database_urls, stated, each.org_id, f"X {each.org_id}")
     for shell in (None, *shells):
         if shell is not None:
             await as_owner(database_urls, anew, client.org_id, f"X {shell.org_id}")
@@ -563,7 +561,7 @@ async def test_chargeback_follows_money_that_an_escrow_gave_back_to_the_next_one
 
 
 async def test_chargeback_takes_what_was_said_of_whom_its_payee_paid_until_it_is_won(
-    operator: Caller, database: Database, parties: Parties, new_tenant: Any
+    operator: Caller, database: Database, parties: Parties, new_tenant: NewTenant
 ) -> None:
     (client, studio), last = parties, await new_tenant("owner", "agent")
     bought = await buy(database, client)
@@ -583,7 +581,7 @@ async def test_chargeback_takes_what_was_said_of_whom_its_payee_paid_until_it_is
 
 
 async def test_chargeback_takes_what_was_said_of_whom_a_seller_paid_with_its_sales_until_it_is_won(
-    operator: Caller, database: Database, parties: Parties, new_tenant: Any
+    operator: Caller, database: Database, parties: Parties, new_tenant: NewTenant
 ) -> None:
     (client, studio), last = parties, await new_tenant("owner", "agent")
     bought = await buy(database, client)

@@ -22,6 +22,7 @@ from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.paying import intents
 from tests.conftest import DatabaseUrls
+from tests.support.connections import as_owner
 from tests.support.runs import escrow_hash
 from tests.support.serving import client_of
 
@@ -73,8 +74,8 @@ async def seller(new_tenant: Any) -> Tenant:
 
 async def rank(urls: DatabaseUrls, agent_id: str, units: int, events: int) -> None:
     """Write good evidence in all dimensions that nobody can take its money back from."""
-    owner = await asyncpg.connect(urls.owner)
-    await owner.execute(
+    await as_owner(
+        urls,
         "INSERT INTO reputation_seasoned SELECT $1, current_date, $3::bigint, array_fill($2::bigint, ARRAY[5]),"
         " array_fill(0::bigint, ARRAY[5]), array_fill(0::bigint, ARRAY[5]), array_fill(current_date, ARRAY[5]),"
         " $3::bigint * 1000000",
@@ -82,7 +83,6 @@ async def rank(urls: DatabaseUrls, agent_id: str, units: int, events: int) -> No
         units * 1_000_000,
         events,
     )
-    await owner.close()
 
 
 def award(seller: Tenant, price: str = "10", **more: Any) -> dict[str, Any]:

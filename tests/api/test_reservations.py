@@ -21,14 +21,6 @@ from tests.support.proving import prove
 pytestmark = pytest.mark.db
 
 
-@pytest.fixture
-async def spender(new_tenant: Any, operator: Caller) -> Tenant:
-    """A new organization with 100 credits."""
-    made: Tenant = await new_tenant("owner", "member", "agent", "auditor")
-    await grant(operator, made.org_id)
-    return made
-
-
 async def change(caller: Caller, path: str, body: dict[str, Any], key: str | None = None) -> Any:
     return await caller.post(path, body, key=key or new_key())
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -34,6 +33,7 @@ from tests.api.spending import grant
 from tests.api.test_marketplace import made, offer, site  # noqa: F401 - a fixture
 from tests.api.test_spend_days import add_up
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.proving import prove
 from tests.support.returns import NOW, buys
 from tests.support.seeds import RUN_SEED
@@ -373,8 +373,7 @@ async def test_missing_or_altered_revenue_is_found(
     await offer(seller)
     good(await buyer.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key()), 201)
     assert len(good(await seller.owner.get("/revenue"))["data"]) == 1
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         for what, damage in DAMAGES.items():
             with suppress(_Undone):
                 async with owner.transaction():
@@ -385,5 +384,3 @@ async def test_missing_or_altered_revenue_is_found(
                     ]
                     assert found, what
                     raise _Undone
-    finally:
-        await owner.close()

@@ -1,36 +1,20 @@
 """What an Idempotency-Key does after its answer was forgotten: the rows that it made are still there."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import delete
 
 from api.app import create_app
-from api.deps import Deps
 from domain.messages.webhook.endpoint import RECEIPT_WINDOW
-from models.common.idempotency import IdempotencyKey
+from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, forget, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
-
-Forget = Callable[[str], Awaitable[None]]
-
-
-@pytest.fixture
-def forget(deps: Deps) -> Forget:
-    """Does what the hourly round does to keys of thirty days."""
-
-    async def delete_answer(key: str) -> None:
-        async with deps.database.platform() as session:
-            await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
-
-    return delete_answer
 
 
 @pytest.fixture
@@ -40,7 +24,7 @@ def asker(kind: str, sealing: httpx2.AsyncClient, operator: Caller, tenant: Tena
 
 
 @pytest.fixture
-async def owner(new_tenant: Callable[..., Awaitable[Tenant]], sealing: httpx2.AsyncClient) -> Caller:
+async def owner(new_tenant: NewTenant, sealing: httpx2.AsyncClient) -> Caller:
     """The owner of a new organization, where secrets can be kept."""
     made = await new_tenant(*TENANT_ROLES)
     return Caller(sealing, made.owner.token, made.org_id)
@@ -147,18 +131,18 @@ OF_THE_OWNER = {"webhook endpoint", "alert rule", "notification channel"}
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_forgotten_key_finds_its_row_for_the_same_request(
-    kind: str, asker: Caller, tenant: Tenant, forget: Forget
+    kind: str, asker: Caller, tenant: Tenant, database: Database
 ) -> None:
     path, body, _ = requests(tenant)[kind]
     key = new_key()
     first = good(await asker.post(path, body, key=key), 201)
-    await forget(key)
+    await forget(database, key)
     assert good(await asker.post(path, body, key=key), 201)["id"] == first["id"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_forgotten_key_is_refused_for_another_request(
-    kind: str, asker: Caller, tenant: Tenant, stranger: Tenant, forget: Forget
+    kind: str, asker: Caller, tenant: Tenant, stranger: Tenant, database: Database
 ) -> None:
     path, body, others = requests(tenant)[kind]
     key = new_key()
@@ -166,19 +150,19 @@ async def test_forgotten_key_is_refused_for_another_request(
     if "organization_id" in body and kind not in {"contract", *OF_THE_OWNER}:
         others = [*others, {"organization_id": stranger.org_id}]
     for other in others:
-        await forget(key)
+        await forget(database, key)
         refused(await asker.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
 
 
 async def test_refusal_of_another_request_names_what_the_first_one_made_while_its_answer_is_kept(
-    operator: Caller, tenant: Tenant, forget: Forget
+    operator: Caller, tenant: Tenant, database: Database
 ) -> None:
     path, body, [other, *_] = requests(tenant)["contract"]
     key = new_key()
     made = good(await operator.post(path, body, key=key), 201)
     refusal = refused(await operator.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
     assert refusal["object_id"] == made["id"]
-    await forget(key)
+    await forget(database, key)
     refusal = refused(await operator.post(path, {**body, **other}, key=key), 422, "idempotency.conflict")
     assert "object_id" not in refusal
 
@@ -193,46 +177,46 @@ async def test_refusal_of_another_request_names_nothing_that_a_refused_one_did(
 
 
 async def test_key_of_the_owner_is_not_given_to_an_admin_who_chose_the_same_idempotency_key(
-    new_tenant: Callable[..., Awaitable[Tenant]], forget: Forget
+    new_tenant: NewTenant, database: Database
 ) -> None:
     tenant, key = await new_tenant("owner", "admin"), new_key()
     body = {"principal": "second-owner", "role": "owner"}
     made = good(await tenant.owner.post("/api-keys", body, key=key), 201)
-    await forget(key)
+    await forget(database, key)
     theirs = good(await tenant.admin.post("/api-keys", {"principal": "mine", "role": "member"}, key=key), 201)
     assert theirs["id"] != made["id"]
     assert theirs["role"] == "member"
     good(await Caller(tenant.owner.http, made["secret"], tenant.org_id).get("/agents"))
 
 
-async def test_key_that_was_revoked_is_not_issued_again(tenant: Tenant, forget: Forget) -> None:
+async def test_key_that_was_revoked_is_not_issued_again(tenant: Tenant, database: Database) -> None:
     key, body = new_key(), {"principal": new_key(), "role": "member"}
     made = good(await tenant.owner.post("/api-keys", body, key=key), 201)
     await tenant.owner.delete(f"/api-keys/{made['id']}")
-    await forget(key)
+    await forget(database, key)
     refused(await tenant.owner.post("/api-keys", body, key=key), 422, "idempotency.conflict")
 
 
 async def test_contract_is_found_again_after_the_settings_changed(
-    database_urls: DatabaseUrls, tenant: Tenant, forget: Forget
+    database_urls: DatabaseUrls, tenant: Tenant, database: Database
 ) -> None:
     key, body = new_key(), {"agent_id": tenant.agent_id, "title": "One", "price": "1"}
     first = good(await tenant.owner.post("/contracts", body, key=key), 201)
-    await forget(key)
+    await forget(database, key)
     changed = create_app(settings_for(database_urls, commission_bps=7, review_period="P9D"))
     async with client_of(changed) as client:
         again = good(await Caller(client, tenant.owner.token).post("/contracts", body, key=key), 201)
     assert again == first
 
 
-async def test_organization_is_found_again_after_its_tier_changed(operator: Caller, forget: Forget) -> None:
+async def test_organization_is_found_again_after_its_tier_changed(operator: Caller, database: Database) -> None:
     key, body = new_key(), {"name": "One"}
     made = good(await operator.post("/organizations", body, key=key), 201)
     path = f"/organizations/{made['id']}/tier"
     raised = good(await operator.ask("PUT", path, json={"tier": "premium"}, key=new_key()))
-    await forget(key)
+    await forget(database, key)
     assert good(await operator.post("/organizations", body, key=key), 201) == raised
-    await forget(key)
+    await forget(database, key)
     refused(await operator.post("/organizations", {"name": "Two"}, key=key), 422, "idempotency.conflict")
 
 
@@ -257,28 +241,30 @@ async def command(caller: Caller, asked: tuple[str, str, Any], key: str) -> http
     return await caller.ask(method, path, key=key, **({} if body is None else {"json": body}))
 
 
-async def test_forgotten_key_of_a_command_gives_a_webhook_endpoint_no_other_one(owner: Caller, forget: Forget) -> None:
+async def test_forgotten_key_of_a_command_gives_a_webhook_endpoint_no_other_one(
+    owner: Caller, database: Database
+) -> None:
     path = f"/webhook-endpoints/{good(await owner.post('/webhook-endpoints', HOOK), 201)['id']}"
     commands = commands_of(path)
     for name, asked in commands.items():
         key = new_key()
         first = await command(owner, asked, key)
         assert first.is_success, first.text
-        await forget(key)
+        await forget(database, key)
         again = await command(owner, asked, key)
         assert (again.status_code, again.json().get("deliveries")) == (
             first.status_code,
             first.json().get("deliveries"),
         )
         for other in [each for of, each in commands.items() if of != name]:
-            await forget(key)
+            await forget(database, key)
             refused(await command(owner, other, key), 422, "idempotency.conflict")
-        await forget(key)
+        await forget(database, key)
         refused(await owner.delete(path, key=key), 422, "idempotency.conflict")
 
 
 async def test_commands_of_a_webhook_endpoint_are_known_beyond_the_window_of_its_receipts(
-    owner: Caller, forget: Forget
+    owner: Caller, database: Database
 ) -> None:
     path = f"/webhook-endpoints/{good(await owner.post('/webhook-endpoints', HOOK), 201)['id']}"
     commands = commands_of(path)
@@ -286,14 +272,14 @@ async def test_commands_of_a_webhook_endpoint_are_known_beyond_the_window_of_its
     good(await command(owner, commands["change"], key))
     for _ in range(RECEIPT_WINDOW):
         good(await command(owner, commands["enable"], new_key()))
-    await forget(key)
+    await forget(database, key)
     good(await command(owner, commands["change"], key))
-    await forget(key)
+    await forget(database, key)
     refused(await command(owner, commands["test"], key), 422, "idempotency.conflict")
 
 
 async def test_webhook_endpoint_is_deleted_once_for_a_key_and_for_no_key_of_another_command(
-    owner: Caller, forget: Forget
+    owner: Caller, database: Database
 ) -> None:
     tested, deleted = new_key(), new_key()
     path = f"/webhook-endpoints/{good(await owner.post('/webhook-endpoints', HOOK), 201)['id']}"
@@ -304,32 +290,32 @@ async def test_webhook_endpoint_is_deleted_once_for_a_key_and_for_no_key_of_anot
     again = await owner.delete(path, key=deleted)
     assert (again.status_code, again.content) == (204, b"")
     assert again.headers["idempotent-replayed"] == "true"
-    await forget(deleted)
+    await forget(database, deleted)
     assert (await owner.delete(path, key=deleted)).status_code == 204
     refused(await owner.delete(path, key=new_key()), 404, "not_found")
 
 
 async def test_webhook_endpoint_that_was_changed_is_found_again_and_one_that_was_deleted_is_not(
-    owner: Caller, forget: Forget
+    owner: Caller, database: Database
 ) -> None:
     key = new_key()
     made = good(await owner.post("/webhook-endpoints", HOOK, key=key), 201)
     path = f"/webhook-endpoints/{made['id']}"
     changed = good(await owner.ask("PATCH", path, json={"url": "https://93.184.215.14/new", "types": ["*"]}))
-    await forget(key)
+    await forget(database, key)
     assert good(await owner.post("/webhook-endpoints", HOOK, key=key), 201)["url"] == changed["url"]
     assert (await owner.delete(path)).status_code == 204
-    await forget(key)
+    await forget(database, key)
     refused(await owner.post("/webhook-endpoints", HOOK, key=key), 422, "idempotency.conflict")
 
 
-async def test_forgotten_key_of_a_change_makes_no_other_one(tenant: Tenant, forget: Forget) -> None:
+async def test_forgotten_key_of_a_change_makes_no_other_one(tenant: Tenant, database: Database) -> None:
     key, path = new_key(), "/agents"
     made = good(await tenant.owner.post(path, {"name": "One"}, key=new_key()), 201)
     path = f"{path}/{made['id']}"
 
     async def ask(body: dict[str, Any]) -> httpx2.Response:
-        await forget(key)
+        await forget(database, key)
         return await tenant.owner.ask("PATCH", path, json=body, headers={"If-Match": '"1"'}, key=key)
 
     body = {"name": "Two", "external_id": new_id("own"), "metadata": {"team": "research", "order": None}}
@@ -340,14 +326,12 @@ async def test_forgotten_key_of_a_change_makes_no_other_one(tenant: Tenant, forg
     assert good(await tenant.owner.get(path)) == changed
 
 
-async def test_forgotten_key_of_an_offer_makes_no_other_one(
-    new_tenant: Callable[..., Awaitable[Tenant]], forget: Forget
-) -> None:
+async def test_forgotten_key_of_an_offer_makes_no_other_one(new_tenant: NewTenant, database: Database) -> None:
     tenant, key = await new_tenant("owner"), new_key()
     path = f"/marketplace/agents/{tenant.agent_id}"
 
     async def ask(body: dict[str, Any]) -> httpx2.Response:
-        await forget(key)
+        await forget(database, key)
         return await tenant.owner.ask("PUT", path, json=body, key=key)
 
     body = {"model": "one_time", "price": "40", "summary": "One"}

@@ -1,7 +1,7 @@
 """Routing decisions through HTTP: the choice, its odds, the budget's pace, and the outcome."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
@@ -20,7 +20,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.returns import route
 from services.returns.result import record
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused
 from tests.api.metering import event, import_prices, send, statuses
 from tests.api.test_slots import done_or_waiting
 from tests.conftest import DatabaseUrls
@@ -44,7 +44,7 @@ async def prices(database: Database, database_urls: DatabaseUrls) -> AsyncIterat
 
 
 @pytest.fixture
-async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def tenant(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "member", "agent")
 
 

@@ -13,17 +13,10 @@ from api.bootstrap import operator_key
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.connections import as_owner
 from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
-
-
-async def change(urls: DatabaseUrls, statement: str) -> None:
-    connection = await asyncpg.connect(urls.owner)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def worked(owner: Caller, name: str) -> list[str]:
@@ -43,7 +36,7 @@ async def test_no_request_fails_when_a_column_changes_its_type(fresh_database_ur
         tenant: Tenant = await make_tenant(operator, database, "owner")
         await database.close()
         assert await worked(tenant.owner, "one") == ["one a", "one b"]
-        await change(urls, "ALTER TABLE departments ALTER COLUMN name TYPE varchar(900)")
+        await as_owner(urls, "ALTER TABLE departments ALTER COLUMN name TYPE varchar(900)")
         assert await worked(tenant.owner, "two") == ["one a", "one b", "two a", "two b"]
 
 
@@ -87,7 +80,7 @@ async def test_one_failure_renews_each_connection_of_the_pools(fresh_database_ur
     async with database.platform() as one, database.platform() as two, database.platform() as three:
         for session in (one, two, three):
             await (await driver_connection(session)).fetch("SELECT name FROM departments")
-    await change(urls, "ALTER TABLE departments ALTER COLUMN name TYPE varchar(900)")
+    await as_owner(urls, "ALTER TABLE departments ALTER COLUMN name TYPE varchar(900)")
     with pytest.raises(asyncpg.InvalidCachedStatementError):
         await read()
     async with database.platform() as one, database.platform() as two, database.platform() as three:

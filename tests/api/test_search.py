@@ -13,7 +13,7 @@ from repositories.messages import alert
 from runtime.database import Database
 from runtime.identity import new_id
 from services.billing.subscription import write
-from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, make_tenant, new_key, refused
 from tests.api.escrowing import contract_between, funded_escrow
 from tests.api.invoicing import issue
 from tests.api.paying import Written, paying_app
@@ -53,7 +53,7 @@ _ENDPOINT = """
 
 
 @pytest.fixture
-async def customer(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def customer(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "agent")
 
 
@@ -75,7 +75,7 @@ async def subscribe(database: Database, org_id: str) -> str:
 
 
 async def test_operator_sees_where_the_money_is_and_what_is_stuck(
-    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     payee = await new_tenant("owner")
     # It was funded long ago, and no run lives that would have ended it.
@@ -116,7 +116,7 @@ async def test_names_numbers_and_external_ids_are_found(operator: Caller, custom
 
 
 async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says(
-    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     stranger = await new_tenant("owner")
     body = {"organization_id": customer.org_id, "amount": "5", "source": "reward", "external_id": "grant 7"}
@@ -143,15 +143,14 @@ async def test_every_kind_of_object_is_found_by_its_id_and_read_on_where_it_says
 
 
 async def test_what_a_document_is_for_is_found_by_its_number(
+    fresh_database: Database,
     fresh_database_urls: DatabaseUrls,
 ) -> None:
     """In books of its own: nothing has booked the documents."""
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     async with paying_app(fresh_database_urls) as client:
-        async with database.platform() as session:
+        async with fresh_database.platform() as session:
             operator = Caller(client, await operator_key(session, "documents"))
-        await _documents_are_found(operator, database)
-    await database.close()
+        await _documents_are_found(operator, fresh_database)
 
 
 async def _documents_are_found(operator: Caller, database: Database) -> None:
@@ -177,7 +176,7 @@ async def _documents_are_found(operator: Caller, database: Database) -> None:
 
 
 async def test_uses_and_lots_of_credits_are_found_by_their_ids(
-    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     stranger = await new_tenant("owner")
     await grant(operator, customer.org_id)
@@ -203,7 +202,7 @@ async def test_uses_and_lots_of_credits_are_found_by_their_ids(
 
 
 async def test_keys_are_found_by_who_may_list_them_and_never_by_their_secret(
-    operator: Caller, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, new_tenant: NewTenant
 ) -> None:
     customer, stranger = await new_tenant("owner", "auditor", "member", "agent"), await new_tenant("owner")
     body = {"principal": f"Night.Batch-{customer.org_id[-6:]}", "role": "member"}
@@ -223,7 +222,7 @@ async def test_keys_are_found_by_who_may_list_them_and_never_by_their_secret(
 
 
 async def test_agent_finds_its_own_below_what_others_have(
-    operator: Caller, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     payer = await new_tenant("owner")
     mine = await contract_between(operator, payer, customer, title="Night reports", signatories=["finance"])
@@ -241,7 +240,7 @@ async def test_tenants_and_agents_find_their_own(
     operator: Caller,
     database: Database,
     customer: Tenant,
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
     issue_key: Callable[..., Awaitable[Caller]],
 ) -> None:
     stranger = await new_tenant("owner", "agent")
@@ -262,7 +261,7 @@ async def test_tenants_and_agents_find_their_own(
 
 
 async def test_operators_find_contracts_and_projects_by_a_part_of_the_name(
-    operator: Caller, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     payee, named = await new_tenant("owner"), f"Quince {customer.org_id[-6:]}"
     contract = await contract_between(operator, customer, payee, title=f"{named} report", signatories=["finance"])
@@ -271,7 +270,7 @@ async def test_operators_find_contracts_and_projects_by_a_part_of_the_name(
 
 
 async def test_parts_and_settings_are_found_by_their_ids(
-    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     stranger = await new_tenant("owner")
     await grant(operator, customer.org_id)
@@ -319,7 +318,7 @@ async def test_alerts_for_operators_alone_are_found_by_them_alone(
 
 
 async def test_webhook_endpoints_are_found_by_who_may_list_them(
-    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     customer, stranger = await new_tenant("owner", "member"), await new_tenant("owner")
     endpoint = new_id("whe")
@@ -333,7 +332,7 @@ async def test_webhook_endpoints_are_found_by_who_may_list_them(
 
 
 async def test_payments_chargebacks_and_refunds_are_found_by_what_they_are_called_elsewhere_and_here(
-    operator: Caller, database: Database, customer: Tenant, new_tenant: Callable[..., Awaitable[Tenant]]
+    operator: Caller, database: Database, customer: Tenant, new_tenant: NewTenant
 ) -> None:
     stranger = await new_tenant("owner")
     bought = await Written(database, customer.org_id).begin()

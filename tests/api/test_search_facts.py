@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -25,6 +24,7 @@ from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, make_tenant, new_key, settings_for
 from tests.api.spending import grant, use
 from tests.conftest import DatabaseUrls
+from tests.support.connections import as_owner
 from tests.support.outbox import past_others
 from tests.support.search import found, index_at, search_server
 from tests.support.serving import client_of
@@ -63,10 +63,8 @@ MANY = """
 
 
 @pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
+def database(fresh_database: Database) -> Database:
+    return fresh_database
 
 
 @pytest.fixture
@@ -126,9 +124,9 @@ async def test_each_fact_is_one_document(
         async with database.platform() as session:
             await bought(session, tenant)
         allocation = reported.replace("rvn", "alo")
-        connection = await asyncpg.connect(fresh_database_urls.owner)
-        await connection.execute(OTHERS.format(org=tenant.org_id, agent=tenant.agent_id, allocation=allocation))
-        await connection.close()
+        await as_owner(
+            fresh_database_urls, OTHERS.format(org=tenant.org_id, agent=tenant.agent_id, allocation=allocation)
+        )
         activities = SearchIndexActivities(database, index, settles=timedelta(0))
         await look_on(database, activities)
         documents = {id: hit["_source"] for id, hit in (await found(url)).items()}
@@ -180,9 +178,7 @@ async def test_a_window_that_takes_too_long_is_sent_as_shorter_ones(
     fresh_database_urls: DatabaseUrls, database: Database, index: SearchIndex, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each page takes half a minute here: the activity, which has five, would never come to the end of the hour."""
-    connection = await asyncpg.connect(fresh_database_urls.owner)
-    await connection.execute(MANY)
-    await connection.close()
+    await as_owner(fresh_database_urls, MANY)
     clock, create, took = [0.0], index.create, list[float]()
 
     async def slowly(documents: Any) -> Any:

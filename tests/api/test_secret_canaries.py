@@ -14,7 +14,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 import structlog
 from opentelemetry import trace
@@ -40,6 +39,7 @@ from tests.api.test_secret_use import use
 from tests.api.test_secrets import KEYS, grant, principal, put
 from tests.conftest import DatabaseUrls
 from tests.support.collector import Collector
+from tests.support.connections import connected
 from tests.support.logging import restored_logging as restored_logging
 from tests.support.receivers import Received, Receiver, answers, babbles, drops, receiving
 from tests.support.secrets import local_secrets
@@ -203,8 +203,7 @@ async def spans_of(world: World, spans: InMemorySpanExporter) -> bytes:
 
 async def tables_of(urls: DatabaseUrls) -> bytes:
     """Return all rows of all tables as text, as a dump has them, but for what is sealed."""
-    connection = await asyncpg.connect(urls.owner.replace("+asyncpg", ""))
-    try:
+    async with connected(urls.owner.replace("+asyncpg", "")) as connection:
         found = await connection.fetch(
             "SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum) AS columns"
             " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
@@ -220,8 +219,6 @@ async def tables_of(urls: DatabaseUrls) -> bytes:
                 table, schema_name=schema, columns=[each for each in columns if each not in sealed], output=kept
             )
         return kept.getvalue()
-    finally:
-        await connection.close()
 
 
 async def history_of(world: World, address: str, planted: str) -> bytes:

@@ -1,6 +1,6 @@
 """Schedules of secrets over HTTP: put, shown, changed, ended, and a rotation that begins at once."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from domain.secrets.rotation import RotationStatus
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
-from tests.api.test_secrets import CANARY, asking, client, put
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused
+from tests.api.test_secrets import CANARY, client, put
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -27,8 +27,8 @@ async def storing(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClie
 
 
 @pytest.fixture
-async def org(new_tenant: Callable[..., Awaitable[Tenant]], storing: httpx2.AsyncClient) -> Tenant:
-    return asking(await new_tenant(*TENANT_ROLES), storing)
+async def org(new_tenant: NewTenant, storing: httpx2.AsyncClient) -> Tenant:
+    return (await new_tenant(*TENANT_ROLES)).through(storing)
 
 
 async def rotate(caller: Caller, key: str | None = None, **body: Any) -> httpx2.Response:
@@ -81,8 +81,6 @@ async def test_a_rotation_begins_at_once_where_the_rotator_makes_the_value(org: 
     shown = good(await rotate(org.admin, grace="PT1S"), 202)["rotation"]
     assert shown["next_at"] < shown["due_at"]
     refused(await rotate(org.owner, value=CANARY), 422, "request.invalid")
-    for role in ("member", "finance", "auditor", "agent"):
-        refused(await rotate(org.callers[role]), 403, "auth.forbidden")
 
 
 async def stop(caller: Caller, key: str | None = None, **body: Any) -> httpx2.Response:
@@ -103,8 +101,6 @@ async def test_a_rotation_under_way_is_stopped_by_its_owner_and_ended_without_it
     await owner.execute(
         'UPDATE secrets SET rotation = rotation || \'{"rotator": "bursar"}\' WHERE org_id = $1', org.org_id
     )
-    for role in ("member", "finance", "auditor", "agent"):
-        refused(await stop(org.callers[role]), 403, "auth.forbidden")
     key = new_key()
     stopped = [good(await stop(org.admin, key)) for _ in range(2)]
     assert stopped[0] == stopped[1]

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,9 +32,9 @@ from runtime.identity import new_id
 from services.secrets import secret_use as service
 from services.secrets.secret import Opening
 from services.secrets.secret_use import Ended
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.spending import balance, limit
-from tests.api.test_secrets import KEYS, asking, grant, principal, put
+from tests.api.test_secrets import KEYS, grant, principal, put
 from tests.conftest import DatabaseUrls
 from tests.support.billing import credit
 from tests.support.proving import prove
@@ -65,8 +65,8 @@ async def calling(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClie
 
 
 @pytest.fixture
-async def org(new_tenant: Callable[..., Awaitable[Tenant]], calling: httpx2.AsyncClient, database: Database) -> Tenant:
-    made = asking(await new_tenant(*TENANT_ROLES), calling)
+async def org(new_tenant: NewTenant, calling: httpx2.AsyncClient, database: Database) -> Tenant:
+    made = (await new_tenant(*TENANT_ROLES)).through(calling)
     await credit(database, made.org_id, 100_000_000, paid=1_000)
     good(await put(made.owner, value=SECRET))
     return made
@@ -487,7 +487,7 @@ async def test_answers_that_are_not_read_keep_their_slots(org: Tenant, host: Rec
         await transport.app(scope, receive, waits)
 
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(unread), base_url="http://bursar.test") as slow:
-        agent = asking(org, slow).agent
+        agent = org.through(slow).agent
         unheard = [asyncio.create_task(use(agent, host)) for _ in range(using.MAX_USES_AT_ONCE)]
         await all_written.wait()
         refused(await use(org.agent, host), 429, "rate_limited")

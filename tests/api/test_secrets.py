@@ -2,12 +2,11 @@
 
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import asyncpg
 import httpx2
 import pytest
 import structlog
@@ -25,8 +24,9 @@ from runtime.identity import new_id
 from runtime.signing import Signer
 from services.secrets import secret
 from services.secrets.secret import Wanted
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.rows import rows_of
 from tests.support.secrets import local_secrets
 from tests.support.serving import client_of
@@ -48,17 +48,9 @@ async def storing(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClie
         yield found
 
 
-def asking(tenant: Tenant, http: httpx2.AsyncClient) -> Tenant:
-    return Tenant(
-        tenant.org_id,
-        tenant.agent_id,
-        {role: Caller(http, caller.token, tenant.org_id) for role, caller in tenant.callers.items()},
-    )
-
-
 @pytest.fixture
-async def org(new_tenant: Callable[..., Awaitable[Tenant]], storing: httpx2.AsyncClient) -> Tenant:
-    return asking(await new_tenant(*TENANT_ROLES), storing)
+async def org(new_tenant: NewTenant, storing: httpx2.AsyncClient) -> Tenant:
+    return (await new_tenant(*TENANT_ROLES)).through(storing)
 
 
 async def put(caller: Caller, path: str = "api_keys/model", value: str | None = CANARY, **more: Any) -> httpx2.Response:
@@ -222,7 +214,7 @@ async def test_agents_read_nothing_unless_the_operator_lets_them_and_see_only_wh
     refused(await org.agent.post("/secrets/api_keys/model/open", {"purpose": "x"}), 403, "secret.not_granted")
 
     async with client(database_urls, agents_read_secrets=True) as http:
-        letting = asking(org, http)
+        letting = org.through(http)
         await grant(letting.owner, "api_keys/model", agent_id=org.agent_id)
         assert good(await letting.agent.post("/secrets/api_keys/model/open", {"purpose": "x"}))["value"] == CANARY
     refused(await org.agent.post("/secrets/api_keys/model/open", {"purpose": "x"}), 403, "secret.not_granted")
@@ -233,7 +225,7 @@ async def test_another_organization_sees_and_reaches_nothing(
 ):
     good(await put(org.owner))
     granted = await grant(org.owner, principal=await principal(org.owner))
-    other = asking(stranger, storing).owner
+    other = stranger.through(storing).owner
     assert good(await other.get("/secrets"))["data"] == []
     for path in ("", "/access"):
         refused(await other.get(f"/secrets/api_keys/model{path}"), 404, "not_found")
@@ -282,7 +274,7 @@ async def test_paths_that_name_nothing_are_refused(org: Tenant, path: str):
     assert good(await org.owner.get("/secrets"))["data"] == []
 
 
-async def test_without_keys_nothing_is_stored(new_tenant: Callable[..., Awaitable[Tenant]]):
+async def test_without_keys_nothing_is_stored(new_tenant: NewTenant):
     tenant = await new_tenant("owner")
     refused(await put(tenant.owner), 409, "secret.not_configured")
     assert good(await tenant.owner.get("/secrets"))["data"] == []
@@ -308,8 +300,7 @@ async def test_a_value_stands_in_no_log_no_answer_and_no_row(org: Tenant, databa
 
 async def nothing_holds(urls: DatabaseUrls, canary: str) -> None:
     """Search every row of every table, bytes too: answers that are kept for keys are such."""
-    owner = await asyncpg.connect(urls.owner)
-    try:
+    async with connected(urls.owner) as owner:
         tables = await owner.fetch("SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
                                    " WHERE schemaname IN ('public', 'ledger')")  # fmt: skip
         assert "public.secret_versions" in {table["name"] for table in tables}
@@ -317,8 +308,6 @@ async def nothing_holds(urls: DatabaseUrls, canary: str) -> None:
         for table in tables:
             query = f"SELECT count(*) FROM {table['name']} t WHERE to_jsonb(t)::text LIKE ANY ($1)"
             assert await owner.fetchval(query, forms) == 0, table
-    finally:
-        await owner.close()
 
 
 async def test_the_digest_of_a_request_with_a_secret_cannot_be_guessed(org: Tenant, database_urls: DatabaseUrls):
@@ -333,13 +322,10 @@ async def test_the_digest_of_a_request_with_a_secret_cannot_be_guessed(org: Tena
         "query": [],
         "body": body,
     }
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         kept = await owner.fetchval(
             "SELECT request_hash FROM idempotency_keys WHERE key = $1 AND scope = $2", key, org.org_id
         )
-    finally:
-        await owner.close()
     assert len(kept) == 32
     assert kept != hashlib.sha256(canonical(content)).digest()
     assert kept == Signer(SecretStr(KEYS), purpose="idempotency").digest(canonical(content))
@@ -440,7 +426,7 @@ async def test_a_value_whose_key_is_gone_is_refused_and_the_log_says_which(org: 
     others = create_app(settings_for(database_urls, secret_keys=KEYS), secrets=local_secrets(("k2", b"o" * 32)))
     async with client_of(others) as http:
         with structlog.testing.capture_logs() as logs:
-            answer = await asking(org, http).owner.post("/secrets/api_keys/model/open", {"purpose": "x"})
+            answer = await org.through(http).owner.post("/secrets/api_keys/model/open", {"purpose": "x"})
     refused(answer, 409, "secret.unopened")
     assert ["k1" in each["error"] for each in logs if each["event"] == "secret.unopened"] == [True]
 

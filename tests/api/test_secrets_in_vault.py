@@ -1,6 +1,6 @@
 """Secrets over HTTP where Vault wraps their keys, or keeps their values."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ import pytest
 from api.app import create_app
 from composition import make_secrets
 from dev.sandbox.vault.app import KEY, Vault, build
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.sandboxes import serving
 from tests.support.serving import client_of
@@ -42,7 +42,7 @@ class World:
 
 @pytest.fixture(params=list(USES))
 async def world(
-    request: pytest.FixtureRequest, database_urls: DatabaseUrls, new_tenant: Callable[..., Awaitable[Tenant]]
+    request: pytest.FixtureRequest, database_urls: DatabaseUrls, new_tenant: NewTenant
 ) -> AsyncIterator[World]:
     vault, tenant = Vault(), await new_tenant("owner")
     with serving(build(vault)) as url:

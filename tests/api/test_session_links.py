@@ -1,7 +1,7 @@
 """Links open one session for somebody, within the reach of whoever makes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,12 +25,13 @@ from repositories.tenants import api_key as api_keys
 from runtime.database import Database
 from runtime.identity import new_id
 from services.tenants import session as links
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, new_key, refused, settings_for
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.metering import event, send, statuses
 from tests.api.spending import grant
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import as_owner, connected
 from tests.support.locks import somebody_waits
 from tests.support.serving import client_of
 from tests.support.webhooks import WEBHOOK_KEYS
@@ -61,11 +62,9 @@ async def client(reached: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def company(new_tenant: Callable[..., Awaitable[Tenant]], client: httpx2.AsyncClient) -> Tenant:
+async def company(new_tenant: NewTenant, client: httpx2.AsyncClient) -> Tenant:
     """An organization of its own, reached by the app of these tests."""
-    made = await new_tenant("owner", "admin", "finance", "member")
-    made.callers = {role: Caller(client, caller.token, made.org_id) for role, caller in made.callers.items()}
-    return made
+    return (await new_tenant("owner", "admin", "finance", "member")).through(client)
 
 
 @pytest.fixture
@@ -184,11 +183,7 @@ async def test_session_by_link_spends_as_a_key_of_its_principal_that_has_expired
 ) -> None:
     key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
     browser = await redeemed(company.owner, await linked(company.owner, role="member"))
-    connection = await asyncpg.connect(database_urls.owner)
-    try:
-        await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", key["id"])
-    finally:
-        await connection.close()
+    await as_owner(database_urls, "UPDATE api_keys SET expires_at = now() WHERE id = $1", key["id"])
     deps: Deps = reached.state.deps
     assert (await deps.keyring.identify(browser.token or "")).key_id == key["id"]
 
@@ -252,15 +247,12 @@ async def test_link_into_a_closed_organization_opens_nothing(
     company: Tenant, platform: Caller, database_urls: DatabaseUrls
 ) -> None:
     made = await linked(platform, organization_id=company.org_id)
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         # As a link that was made before closing ended them.
         await owner.execute(
             "UPDATE organizations SET status = 'closed', status_by = 'tests', status_at = now() WHERE id = $1",
             company.org_id,
         )
-    finally:
-        await owner.close()
     for path in ("links/preview", "redeem"):
         answer = await Caller(platform.http, None).post(f"/sessions/{path}", {"token": token_in(made)})
         refused(answer, 409, "organization.closed")
@@ -569,7 +561,7 @@ async def test_keys_are_counted_beside_those_who_act_by_a_link(
     database_urls: DatabaseUrls,
     database: Database,
     operator: Caller,
-    new_tenant: Callable[..., Awaitable[Tenant]],
+    new_tenant: NewTenant,
 ) -> None:
     """Three seats: whoever fills them with links first gets no more people by keys than by links alone."""
     small = await new_tenant("owner")

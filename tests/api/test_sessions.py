@@ -18,7 +18,7 @@ from domain.tenants.token import split_token
 from models.tenants.api_key import ApiKey
 from models.tenants.session import Session
 from repositories.tenants import session as sessions
-from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.api.conftest import Caller, NewTenant, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 
@@ -34,7 +34,7 @@ async def signed_in(by: Caller, **options: Any) -> tuple[Caller, dict[str, Any]]
 
 
 @pytest.fixture
-async def company(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def company(new_tenant: NewTenant) -> Tenant:
     """An organization of its own, so that each test reads its own sessions."""
     return await new_tenant("owner", "admin", "member", "agent")
 

@@ -176,6 +176,23 @@ async def test_repeated_requests_open_and_change_once(tenant: Tenant) -> None:
     assert [good(answer)["version"] for answer in freezing] == [2, 2]
 
 
+@pytest.mark.parametrize("path", ["/spend-controls", "/budgets"])
+async def test_key_of_a_freeze_neither_unfreezes_nor_closes(tenant: Tenant, path: str) -> None:
+    body = {"subject": {"type": "run", "id": new_key()}, "limits": [{"window": "day", "amount": "1"}]}
+    control, key = good(await tenant.owner.post(path, body), 201), new_key()
+    good(await tenant.owner.post(f"{path}/{control['id']}/freeze", key=key))
+    for verb in ("unfreeze", "close"):
+        refused(await tenant.owner.post(f"{path}/{control['id']}/{verb}", key=key), 422, "idempotency.conflict")
+    assert good(await tenant.owner.get(f"{path}/{control['id']}"))["status"] == "frozen"
+
+
+async def test_key_of_a_limit_makes_no_budget(tenant: Tenant) -> None:
+    body = {"subject": {"type": "run", "id": new_key()}, "limits": [{"window": "day", "amount": "1"}]}
+    key = new_key()
+    good(await tenant.owner.post("/spend-controls", body, key=key), 201)
+    refused(await tenant.owner.post("/budgets", body, key=key), 422, "idempotency.conflict")
+
+
 @pytest.mark.parametrize("role", ["finance", "member", "auditor"])
 async def test_a_spender_reads_its_limits_and_does_not_set_them(tenant: Tenant, role: str) -> None:
     control, caller = await opened(tenant.owner, limits=[{"window": "day", "amount": "5"}]), getattr(tenant, role)

@@ -22,6 +22,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.spending import grant, reserve, use
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import connected, undone
 from tests.support.proving import prove
 from tests.support.rows import rows_of
 from tests.support.seeds import RUN_SEED
@@ -210,12 +211,14 @@ async def test_days_say_what_their_spends_say_however_they_are_drawn(
     assert sum(map(int, sums[1])) == len(drawn)
 
 
-async def test_series_reads_as_many_rows_with_a_longer_history(fresh_database_urls: DatabaseUrls) -> None:
+async def test_series_reads_as_many_rows_with_a_longer_history(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
     """A series reads the days of its period, and the spends of the day that is not added up."""
-    database, org_id, first = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("org"), 3
+    org_id, first = new_id("org"), 3
 
     async def read() -> tuple[list[str], int]:
-        async with database.tenant(org_id) as session:
+        async with fresh_database.tenant(org_id) as session:
             connection = await driver_connection(session)
             # As where the tables are large.
             await connection.execute("SET LOCAL enable_seqscan = off")
@@ -234,22 +237,21 @@ async def test_series_reads_as_many_rows_with_a_longer_history(fresh_database_ur
                     await rows.add("ledger.spends", org_id=org_id, id=spend_place.first_id(at), at=at, status="charged",
                                    asset="CREDIT", amount=1, captured=1, idempotency_key=str(at))  # fmt: skip
                 await rows.add("ledger.credit_days", org_id=org_id, day=day, used=4, spends=4)
-            async with database.platform() as session:
+            async with fresh_database.platform() as session:
                 await roll_up(
                     session, since=this_day() - timedelta(days=40), until=this_day() - timedelta(days=1), limit=1_000
                 )
             spends, number = await read()
             assert spends == ["4"] * first
             numbers.append(number)
-    await database.close()
     assert numbers[0] == numbers[1] > first
 
 
 @for_each("table, at", [("ledger.spends", NOW), ("ledger.spend_changes", NOW - timedelta(days=1))])
 async def test_series_leaves_what_costs_much_to_a_question_that_takes_a_turn(
-    fresh_database_urls: DatabaseUrls, table: str, at: datetime
+    fresh_database: Database, fresh_database_urls: DatabaseUrls, table: str, at: datetime
 ) -> None:
-    database, org_id = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("org")
+    org_id = new_id("org")
     more = f"""
         INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object(
             'id', made.id, 'idempotency_key', t.org_id || n, 'transfer_id', gen_random_uuid()))).*
@@ -268,12 +270,11 @@ async def test_series_leaves_what_costs_much_to_a_question_that_takes_a_turn(
             await rows.change(more, org_id, since, until)
             if table == "ledger.spends":
                 await rows.change("UPDATE ledger.credit_days SET spends = $2 WHERE org_id = $1", org_id, until)
-            async with database.tenant(org_id) as session:
+            async with fresh_database.tenant(org_id) as session:
                 connection = await driver_connection(session)
                 query = "SELECT spends FROM spend_series($1, $2, $3)"
                 spends = await connection.fetchval(query, org_id, at.date(), at + timedelta(hours=1))
             assert spends == (None if until > 10_000 else [str(10_000 if table == "ledger.spends" else 1)])
-    await database.close()
 
 
 async def test_days_of_others_are_not_seen(spender: Tenant, stranger: Tenant, database: Database) -> None:
@@ -292,15 +293,9 @@ async def test_place_that_leaves_a_spend_out_is_named(
     await use(spender.member, amount="3", action="search")
     await add_up(database)
     [rule] = spend_place.INVARIANTS
-    owner = await asyncpg.connect(database_urls.owner)
-    undone = owner.transaction()
-    await undone.start()
-    try:
+    async with connected(database_urls.owner) as owner, undone(owner):
         await owner.execute(
             "UPDATE spend_places SET first_id = last_id WHERE org_id = $1 AND kind = 'action'", spender.org_id
         )
         [row] = await owner.fetch(rule.violations)
         assert f"{spender.org_id} {this_day()} action search" in row[0]
-    finally:
-        await undone.rollback()
-        await owner.close()

@@ -169,13 +169,6 @@ async def test_amount_that_is_none_is_refused(amount: Any, spender: Tenant, oper
     assert await balance(spender.member) == ("90.00", "0.00")
 
 
-@pytest.mark.parametrize("role", ["owner", "finance", "member", "agent"])
-async def test_who_used_credits_does_not_take_them_back(role: str, spender: Tenant) -> None:
-    used = await use(spender.member, amount="10")
-    refused(await refund(spender.callers[role], used["id"]), 403, "auth.forbidden")
-    assert await balance(spender.member) == ("90.00", "0.00")
-
-
 async def test_spend_of_another_organization_is_not_found(spender: Tenant, stranger: Tenant, operator: Caller) -> None:
     used = await use(spender.member, amount="10")
     refused(await stranger.owner.get(f"/credits/spends/{used['id']}/refunds"), 404, "not_found")

@@ -15,15 +15,13 @@ from repositories.messages.alert import raise_alert
 from runtime.database import Database
 from runtime.identity import new_id
 from services.billing.invoice_collection import begin
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, NewTenant, good, refused
 from tests.api.escrowing import NOW, delivered_escrow, escrow_between, funded_escrow
 from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.api.purchasing import acted, proposed
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 async def tasks(caller: Caller, query: str = "") -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The link that ends messages like it: what it shows, what one click does, and what it is not good for."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from email import message_from_string, policy
 
@@ -17,7 +17,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.signing import SIGNATURE_LENGTH, Signer
 from services.messages.unsubscribing import PATH, Unsubscribing, Unsubscription
-from tests.api.conftest import Caller, Tenant, good, settings_for
+from tests.api.conftest import Caller, NewTenant, good, settings_for
 from tests.api.test_notifications import principal_of, verified
 from tests.conftest import DatabaseUrls
 from tests.support.mails import listening, mailer
@@ -40,9 +40,7 @@ async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 
 @pytest.fixture
-async def told(
-    server: httpx2.AsyncClient, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
-) -> tuple[Caller, Unsubscription]:
+async def told(server: httpx2.AsyncClient, database: Database, new_tenant: NewTenant) -> tuple[Caller, Unsubscription]:
     """An owner with a channel of mail, and what the link in a message about a payout names."""
     tenant = await new_tenant("owner")
     owner = Caller(server, tenant.owner.token, tenant.org_id)

@@ -1,7 +1,6 @@
 """Usage events that their meters charge for: each once, to its organization's credits, whatever dies in between."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,9 +19,8 @@ from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
 from services.usage.usage_charge import charge_due
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.metering import NUMBERS, event, import_prices, prove, send, statuses
+from tests.api.metering import NUMBERS, event, import_prices, proven as proven, send, statuses
 from tests.api.spending import balance, grant, limit, reserve, use
-from tests.conftest import DatabaseUrls
 from tests.support.billing import credit
 
 pytestmark = pytest.mark.db
@@ -30,12 +28,6 @@ pytestmark = pytest.mark.db
 TEN_CENTS = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD"))
 PER_UNIT = {"price": {"model": "per_unit", "unit_price": "0.10"}, "currency": "USD"}
 IN_CREDITS = {"price": {"model": "per_unit", "unit_price": "1"}, "currency": "CREDIT"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 @pytest.fixture

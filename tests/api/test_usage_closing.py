@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -16,7 +15,7 @@ from runtime.database import Database
 from services.usage import usage
 from services.usage.rating import Rates
 from services.usage.usage_judge import Delivery
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, refused
 from tests.api.metering import event, send, statuses
 from tests.api.test_usage_charges import charged_meter, kind
 from tests.support.locks import somebody_waits
@@ -28,9 +27,8 @@ OPERATOR = Actor(principal="collector", role=Role.OPERATOR)
 
 
 @pytest.fixture
-async def leaver(new_tenant: Any) -> Tenant:
-    tenant: Tenant = await new_tenant("owner")
-    return tenant
+async def leaver(new_tenant: NewTenant) -> Tenant:
+    return await new_tenant("owner")
 
 
 def delivery(tenant: Tenant) -> Delivery:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,16 +20,11 @@ from services.usage import usage
 from services.usage.rating import Rates
 from services.usage.usage_judge import Delivery
 from tests.api.conftest import Caller, Tenant, good, refused
-from tests.api.metering import BATCH, event, prove, send, statuses
+from tests.api.metering import BATCH, event, prove, proven as proven, send, statuses
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 async def stored(database: Database, org_id: str | None, columns: str = "event_id") -> list[Any]:
@@ -223,12 +217,13 @@ async def test_late_event_is_accepted_within_the_window_and_known_after_it(tenan
     assert statuses(await send(tenant.owner, late)) == ["duplicate"]
 
 
-async def test_month_of_an_event_is_made_when_it_is_needed(fresh_database_urls: DatabaseUrls) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def test_month_of_an_event_is_made_when_it_is_needed(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
     actor, org_id = Actor(principal="operator", role=Role.OPERATOR), new_id("org")
 
     async def deliver(at: datetime) -> list[str]:
-        async with database.platform() as session:
+        async with fresh_database.platform() as session:
             delivery = Delivery(
                 actor=actor,
                 org_id=org_id,
@@ -241,13 +236,12 @@ async def test_month_of_an_event_is_made_when_it_is_needed(fresh_database_urls: 
 
     assert await asyncio.gather(*(deliver(datetime(2026, 3, 10, tzinfo=UTC)) for _ in range(5))) == [["accepted"]] * 5
     assert await deliver(datetime(2026, 3, 30, tzinfo=UTC)) == ["accepted"]
-    async with database.platform() as session:
+    async with fresh_database.platform() as session:
         months = await session.scalars(text("SELECT tableoid::regclass::text FROM usage_events GROUP BY 1 ORDER BY 1"))
         assert list(months) == ["partitions.usage_events_2026_02"]
         connection = await driver_connection(session)
         since, until = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
         assert [await open_months(connection, since, until) for _ in range(2)] == [2, 0]
-    await database.close()
     await prove(fresh_database_urls)
 
 
@@ -307,8 +301,7 @@ async def test_tenant_reads_its_own_events_only_and_writes_none(
 
 async def test_events_and_digests_never_change(database: Database, tenant: Tenant, database_urls: DatabaseUrls) -> None:
     await send(tenant.owner, event())
-    owner = await asyncpg.connect(database_urls.owner)
-    try:
+    async with connected(database_urls.owner) as owner:
         month = f"partitions.usage_events_{datetime.now(UTC):%Y_%m}"
         for statement in (
             "UPDATE usage_events SET type = 'x'",
@@ -318,5 +311,3 @@ async def test_events_and_digests_never_change(database: Database, tenant: Tenan
         ):
             with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="append-only"):
                 await owner.execute(statement)
-    finally:
-        await owner.close()

@@ -1,6 +1,5 @@
 """What usage costs: by the agent that is paid, otherwise by its model, at the price of its time."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +10,7 @@ from repositories.usage import model_price
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, refused
-from tests.api.metering import event, import_prices, prove, send, statuses
-from tests.conftest import DatabaseUrls
+from tests.api.metering import event, import_prices, proven as proven, send, statuses
 from tests.support.lots import buy
 
 pytestmark = pytest.mark.db
@@ -22,24 +20,12 @@ LONG_AGO = NOW - timedelta(days=300)
 USED = {"input_tokens": 1000, "cached_tokens": 500, "output_tokens": 100}
 
 
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
-
-
 @pytest.fixture(scope="module", autouse=True)
 async def prices(database: Database) -> None:
     unit = {"input_tokens": "0.000002", "cached_tokens": "0.000001", "output_tokens": "0.000010"}
     await import_prices(database, "rated-1", LONG_AGO, **unit)
     dearer = {name: f"{price}5" for name, price in unit.items()}
     await import_prices(database, "rated-1", NOW - timedelta(days=2), **dearer)
-
-
-@pytest.fixture
-async def owner(new_tenant: Any) -> Caller:
-    tenant: Tenant = await new_tenant("owner")
-    return tenant.owner
 
 
 async def logged(caller: Caller) -> list[dict[str, Any]]:

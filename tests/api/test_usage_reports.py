@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,24 +16,12 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.usage import usage_judge
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.metering import event, prove, send, statuses
+from tests.api.metering import event, prove, proven as proven, send, statuses
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=30, second=0, microsecond=0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
-
-
-@pytest.fixture
-async def owner(new_tenant: Any) -> Caller:
-    tenant: Tenant = await new_tenant("owner")
-    return tenant.owner
 
 
 def on(days_ago: int, **data: Any) -> dict[str, Any]:

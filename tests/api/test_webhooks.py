@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 import stripe
@@ -31,6 +30,7 @@ from tests.api.conftest import V1, good, refused, settings_for
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.cases import for_each
+from tests.support.connections import as_owner
 from tests.support.serving import client_of
 from tests.support.starts import Starts
 
@@ -341,9 +341,7 @@ async def test_event_is_stored_while_temporal_is_away_and_its_age_is_shown(fresh
         _, body = event()
         good(await inbox.stripe(body))
         assert await inbox.started() == []
-        owner = await asyncpg.connect(fresh_database_urls.owner)
-        await owner.execute("UPDATE provider_events SET received_at = received_at - interval '1 hour'")
-        await owner.close()
+        await as_owner(fresh_database_urls, "UPDATE provider_events SET received_at = received_at - interval '1 hour'")
         assert (await inbox.http.get("/readyz")).json()["inbox_oldest_seconds"] >= 3600
         metrics = (await inbox.http.get("/metrics")).text
         (age,) = [line for line in metrics.splitlines() if line.startswith("bursar_inbox_oldest_seconds ")]

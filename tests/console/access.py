@@ -4,8 +4,6 @@ import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-import asyncpg
-
 from console.forms import COMMAND, new_key
 from console.nouns import ROUTES
 from runtime.database import Database
@@ -15,6 +13,7 @@ from tests.console import limiting, planted
 from tests.console.table import PLATFORM
 from tests.console.typed import FORMS
 from tests.console.walking import FoundForm, route_of
+from tests.support.connections import connected
 
 #: What a request leaves, whatever becomes of it: when a session was last used, the answer under its key, and the entry
 #: of a request for a secret that was refused.
@@ -113,8 +112,7 @@ def is_guarded(route: str, role: str) -> bool:
 
 async def contents(urls: DatabaseUrls) -> dict[str, tuple[int, int]]:
     """Return of every table how many rows it has and a sum over what they hold."""
-    connection = await asyncpg.connect(urls.owner.replace("+asyncpg", ""))
-    try:
+    async with connected(urls.owner.replace("+asyncpg", "")) as connection:
         tables = await connection.fetch(
             "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> ALL($1) ORDER BY 1",
@@ -125,8 +123,6 @@ async def contents(urls: DatabaseUrls) -> dict[str, tuple[int, int]]:
             for name, whole in ((each["name"], _CONTENT.get(each["name"], "t::text")) for each in tables)
         )
         return {name: (rows, content) for name, rows, content in await connection.fetch(counted)}
-    finally:
-        await connection.close()
 
 
 #: Two price rules of one priority may not hold at one time.

@@ -1,7 +1,6 @@
 """Billing and projects show what the API tells, offer what a state allows, and send what was confirmed."""
 
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from console.gateway import Answer
 from console.project import view as projects
 from console.topup import view as topup
 from runtime.database import Database
-from tests.api.conftest import Tenant
+from tests.api.conftest import NewTenant
 from tests.api.test_subscriptions import on
 from tests.console.answering import refused, said
 from tests.console.conftest import signed_in
@@ -503,7 +502,7 @@ async def test_invoice_is_paid_as_much_as_was_shown(by: str, seen: str | None) -
 
 @pytest.mark.db
 async def test_subscribed_organization_sees_its_plan_and_what_a_change_costs(
-    app: FastAPI, new_tenant: Callable[..., Awaitable[Tenant]], database: Database
+    app: FastAPI, new_tenant: NewTenant, database: Database
 ) -> None:
     tenant = await new_tenant("owner")
     await on(database, tenant.org_id, at=datetime.now(UTC).replace(microsecond=0) - timedelta(days=3))

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -10,7 +10,7 @@ import pytest
 from jinja2 import Environment, Template
 
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant
+from tests.api.conftest import Caller, NewTenant, Tenant
 from tests.conftest import DatabaseUrls
 from tests.console.access import (
     FRESH,
@@ -317,7 +317,7 @@ async def test_command_that_a_role_is_offered_is_not_refused_for_the_role(role: 
     ],
 )
 async def test_operator_is_shown_nothing_of_one_organization_as_anothers(
-    path: str, visitors: dict[str, Visitor], objects: dict[str, str], new_tenant: Callable[..., Awaitable[Tenant]]
+    path: str, visitors: dict[str, Visitor], objects: dict[str, str], new_tenant: NewTenant
 ) -> None:
     other = await new_tenant("owner")
     found = [

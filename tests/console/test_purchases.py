@@ -1,13 +1,12 @@
 """A person sees on home what an agent wants to buy, and approves it on its page, also beyond a budget."""
 
 import re
-from collections.abc import Awaitable, Callable
 
 import pytest
 from fastapi import FastAPI
 
 from runtime.database import Database
-from tests.api.conftest import Tenant, good
+from tests.api.conftest import NewTenant, good
 from tests.api.purchasing import budget, paid, proposed
 from tests.console.conftest import signed_in
 from tests.console.strict import read
@@ -17,7 +16,7 @@ BEYOND, TAKEN = "Allow it beyond the budget", "Take it from the reserve"
 
 
 async def test_what_two_budgets_refuse_is_approved_from_home(
-    app: FastAPI, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    app: FastAPI, database: Database, new_tenant: NewTenant
 ) -> None:
     studio = await new_tenant("owner", "agent")
     policy = {"subject": {"type": "organization"}, "approval_above": "5"}
@@ -61,7 +60,7 @@ async def test_what_two_budgets_refuse_is_approved_from_home(
 
 
 async def test_a_person_sees_what_an_agent_has_reported_and_confirms_or_corrects_it(
-    app: FastAPI, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+    app: FastAPI, database: Database, new_tenant: NewTenant
 ) -> None:
     studio = await new_tenant("owner", "auditor", "agent")
     await budget(database, studio.org_id, ("agent", studio.agent_id), day=100)

@@ -1,20 +1,16 @@
 """A person confirms on its page what an agent has reported, shares it, and sees in the returns what it made."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 from fastapi import FastAPI
 
-from tests.api.conftest import Tenant, good, new_key
+from tests.api.conftest import NewTenant, good, new_key
 from tests.console.conftest import signed_in
 from tests.console.strict import read
 
 pytestmark = pytest.mark.db
 
 
-async def test_reported_revenue_is_confirmed_from_home_and_shared(
-    app: FastAPI, new_tenant: Callable[..., Awaitable[Tenant]]
-) -> None:
+async def test_reported_revenue_is_confirmed_from_home_and_shared(app: FastAPI, new_tenant: NewTenant) -> None:
     studio = await new_tenant("owner", "agent")
     second = good(await studio.owner.post("/agents", {"name": "Second"}), 201)["id"]
     sale = {"source": "app_store", "reference": "2026-01/GAME-17", "amount": "120", "currency": "USD"}
@@ -55,9 +51,7 @@ async def test_reported_revenue_is_confirmed_from_home_and_shared(
     await owner.browser.aclose()
 
 
-async def test_person_reports_revenue_and_takes_some_of_it_back(
-    app: FastAPI, new_tenant: Callable[..., Awaitable[Tenant]]
-) -> None:
+async def test_person_reports_revenue_and_takes_some_of_it_back(app: FastAPI, new_tenant: NewTenant) -> None:
     studio = await new_tenant("owner")
     owner = await signed_in(app, "owner", studio.owner.token)
     base = f"/console/{studio.org_id}/returns"

@@ -1,6 +1,6 @@
 """Secrets by the forms of the console: a value is on no page but the one that opens it, once."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from console.forms import COMMAND, blank, new_key
 from console.secret import view
-from tests.api.conftest import Tenant, good, new_key as key, refused
+from tests.api.conftest import NewTenant, Tenant, good, new_key as key, refused
 from tests.conftest import DatabaseUrls
 from tests.console import limiting
 from tests.console.answering import said
@@ -27,7 +27,7 @@ LAST_DAY = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
 
 
 @pytest.fixture
-async def org(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+async def org(new_tenant: NewTenant) -> Tenant:
     return await new_tenant("owner", "member")
 
 

@@ -5,13 +5,13 @@ import re
 from dataclasses import astuple
 from datetime import date, timedelta
 
-import asyncpg
 import pytest
 
 from domain.reputation.evidence import MAX_E6, ONE_E6, PROVEN_E6, Beta, Evidence, Priors, catch_up, factor_e12
 from domain.reputation.score import expected_e6, rank_e6, stars
 from tests.conftest import DatabaseUrls
 from tests.docs.pages import ROOT
+from tests.support.connections import connected
 
 DAY = date(2026, 6, 1)
 NIGHT = DAY + timedelta(days=700)
@@ -41,8 +41,7 @@ def rows(chance: random.Random) -> list[Evidence]:
 async def test_a_night_in_sql_is_a_night_in_python(rate_e4: int, database_urls: DatabaseUrls) -> None:
     (statement,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/reputation.md").read_text("utf-8"), re.DOTALL)
     made = rows(random.Random(1))
-    connection = await asyncpg.connect(database_urls.owner.replace("+asyncpg", ""))
-    try:
+    async with connected(database_urls.owner.replace("+asyncpg", "")) as connection:
         await connection.execute(
             "CREATE TEMP TABLE evidence (id int, good_e6 bigint, bad_e6 bigint, since date, held_e6 bigint,"
             " earned_e6 bigint, prior_e6 bigint, through date)"
@@ -53,8 +52,6 @@ async def test_a_night_in_sql_is_a_night_in_python(rate_e4: int, database_urls: 
         await connection.copy_records_to_table("evidence", records=records)
         factors = [factor_e12(nights, rate_e4) for nights in range(701)]
         answered = await connection.fetch(statement, factors, NIGHT, LOWEST.newcomer_e6, LOWEST.proven_e6)
-    finally:
-        await connection.close()
     assert len(answered) == ROWS
     for answer in answered:
         row = catch_up(made[answer["id"]], NIGHT, LOWEST)

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,9 +13,11 @@ import httpx2
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
 from commands.verify import verify
+from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
 from tests.faults.clients import Answered, Cast, Journal, RetryingClient, id_of
 from tests.faults.plans import Plan
+from tests.support.connections import connected
 
 RUN_END = timedelta(seconds=60)
 
@@ -40,25 +43,26 @@ class Settled:
     escrow_id: str
 
 
+def books(stack: Stack) -> AbstractAsyncContextManager[asyncpg.Connection]:
+    """Connect to the stack's database as its owner."""
+    return connected(stack.postgres.url())
+
+
 async def audit(
     findings: Findings,
     *,
     settled: Sequence[Settled],
     granted_minor: dict[str, int],
-    database_url: str,
-    temporal_address: str,
+    stack: Stack,
 ) -> None:
     """Check the read model, the timeline, the transfers, the balances and the runs against the plans."""
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with books(stack) as connection:
         await _escrows(findings, connection, settled)
         await _timelines(findings, connection, settled)
         await _transfers(findings, connection, settled)
         await _balances(findings, connection, settled, granted_minor)
-    finally:
-        await connection.close()
-    await _runs(findings, settled, temporal_address)
-    await prove_books(findings, database_url)
+    await _runs(findings, settled, stack.temporal.address)
+    await prove(findings, stack)
 
 
 async def _escrows(findings: Findings, connection: asyncpg.Connection, settled: Sequence[Settled]) -> None:
@@ -167,13 +171,10 @@ async def _runs(findings: Findings, settled: Sequence[Settled], temporal_address
     findings.check(f"{len(settled)} runs in Temporal completed", wrong)
 
 
-async def prove_books(findings: Findings, database_url: str) -> None:
+async def prove(findings: Findings, stack: Stack) -> None:
     """Check what `python -m ledger verify` checks, without a process for it: its imports take a second of CPU."""
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with books(stack) as connection:
         proof = await verify(connection)
-    finally:
-        await connection.close()
     findings.check("the books balance", [] if proof.ok else proof.lines())
 
 

@@ -15,9 +15,9 @@ import asyncpg
 import httpx2
 
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
-from tests.faults.load import Load, all_at_stripe, give, organization, prove, stripe_of, under_kills
+from tests.faults.load import Load, all_at_stripe, give, organization, stripe_of, under_kills
 from tests.faults.run import Say
 
 #: What an answer and the events after it pass through; Stripe itself stays, and asks in vain.
@@ -125,11 +125,8 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, c
 
 
 async def _differences(stack: Stack, found: list[dict[str, Any]]) -> list[str]:
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         booked = {row["ref"]: row for row in await connection.fetch(_BOOKED)}
-    finally:
-        await connection.close()
     wrong = []
     for each in found:
         row, captured = booked.get(each["id"]), sum(-line["amount"] for line in each["transactions"])

@@ -9,14 +9,13 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 
-import asyncpg
 import httpx2
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, NoResponse, RetryingClient
 from tests.faults.load import (
     Load,
@@ -24,7 +23,6 @@ from tests.faults.load import (
     give,
     lose_one_answer,
     organization,
-    prove,
     stripe_of,
     under_kills,
 )
@@ -176,8 +174,7 @@ async def run_collecting(setup: CollectingSetup, say: Say, stack: Stack) -> Find
 
 async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, made: dict[str, bool]) -> None:
     """Compare invoices, their payments and the provider's charges."""
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         rows = await connection.fetch("SELECT id, status, paid_minor FROM invoices WHERE id = ANY($1)", list(made))
         numbers = await connection.fetch("SELECT number FROM invoices WHERE series = 'invoice' AND status <> 'draft'")
         parts = await connection.fetch("SELECT invoice_id FROM invoice_payments WHERE invoice_id = ANY($1)", list(made))
@@ -191,8 +188,6 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, m
         mails = await connection.fetch(
             "SELECT m.key FROM mails m WHERE m.kind = 'payment_failed' AND m.key LIKE 'invoice:%'"
         )
-    finally:
-        await connection.close()
     by = Counter(row["invoice_id"] for row in parts)
     findings.check(
         f"{len(made)} invoices, each paid once",

@@ -3,23 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import asyncpg
-
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books
 from tests.faults.payment_clients import Paid
 
 
 async def audit_invoices(findings: Findings, paid: Sequence[Paid], stack: Stack) -> None:
     """Compare invoices and what paid them with the plans, and count how often each was handed its money."""
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         rows = {row["id"]: row for row in await connection.fetch("SELECT id, status, total_minor FROM invoices")}
         parts = await connection.fetch("SELECT invoice_id, payment_id, amount_minor FROM invoice_payments ORDER BY 1")
         handed = await connection.fetch("SELECT payment_id FROM payment_events WHERE kind = 'invoice_paid'")
         failed = await connection.fetch("SELECT payment_id FROM payment_events WHERE kind = 'fulfilment_failed'")
-    finally:
-        await connection.close()
     times, back = Counter(row["payment_id"] for row in handed), Counter(row["payment_id"] for row in failed)
     planned = {one.invoice_id: one for one in paid if one.invoice_id is not None}
     wrong = [f"{invoice_id} was issued by nobody" for invoice_id in rows.keys() - planned.keys()]

@@ -23,10 +23,9 @@ from domain.common.errors import Unavailable
 from domain.common.ids import billed_period_key
 from runtime.database import Database
 from runtime.settings import Settings
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import draw_kills
-from tests.faults.load import prove
 from tests.support.arrears import UNIT_MINOR, Market
 
 Say = Callable[[str], None]
@@ -169,8 +168,7 @@ def _early(fell: Sequence[int]) -> list[str]:
 async def _until_done(stack: Stack, month: date, wanted: int) -> int:
     deadline = time.monotonic() + END_SECONDS
     await stack.wait_ready("postgres")
-    connection = await asyncpg.connect(stack.postgres.url())
-    try:
+    async with books(stack) as connection:
         while True:
             done: int = await connection.fetchval("SELECT count(*) FROM billed_periods WHERE month = $1", month)
             if done >= wanted:
@@ -178,8 +176,6 @@ async def _until_done(stack: Stack, month: date, wanted: int) -> int:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{done} of {wanted} organizations were invoiced")
             await asyncio.sleep(0.002)
-    finally:
-        await connection.close()
 
 
 async def _until_finished(operator: RetryingClient, token: str, month: date, seconds: float) -> None:
@@ -192,8 +188,7 @@ async def _until_finished(operator: RetryingClient, token: str, month: date, sec
 
 async def _count(findings: Findings, stack: Stack, month: date, orgs: Sequence[str], units: Counter[str]) -> None:
     """Compare invoices, numbers, bills and mails with what was used."""
-    connection = await asyncpg.connect(stack.postgres.url())
-    try:
+    async with books(stack) as connection:
         invoices = await connection.fetch(
             "SELECT org_id, command_id, subtotal_minor, number FROM invoices WHERE org_id = ANY($1)", orgs
         )
@@ -207,8 +202,6 @@ async def _count(findings: Findings, stack: Stack, month: date, orgs: Sequence[s
             orgs,
         )
         mails = await connection.fetch("SELECT org_id FROM mails WHERE kind = 'invoice_issued'")
-    finally:
-        await connection.close()
     of = Counter(row["org_id"] for row in invoices)
     keys = {row["org_id"]: row["command_id"] for row in invoices}
     findings.check(

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings, prove_books
+from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
 from tests.faults.run import Say, tell_load, tell_stalls
@@ -114,8 +114,3 @@ async def all_at_stripe(stripe: httpx2.AsyncClient, path: str, **asked: str) -> 
         found += page["data"]
         if not page["has_more"]:
             return found
-
-
-async def prove(findings: Findings, stack: Stack) -> None:
-    """Have the books proved."""
-    await prove_books(findings, stack.postgres.url(database="bursar"))

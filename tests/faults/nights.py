@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import asyncpg
 from temporalio.client import Client
 
 from contracts.common.queues import TASK_QUEUE
@@ -22,7 +21,7 @@ from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence, Priors
 from domain.reputation.score import HALF_E6, rank_e6, stars
 from runtime.settings import Settings
 from runtime.temporal import connect
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books
 
 Say = Callable[[str], None]
 
@@ -56,15 +55,14 @@ async def run_nights(setup: NightSetup, say: Say, stack: Stack) -> Findings:
     client = await connect(Settings(temporal_address=stack.temporal.address, temporal_namespace=NAMESPACE))
     schedule = client.get_schedule_handle("reputation-decay")
     await schedule.pause()
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
     try:
-        rows = await _agents(connection, rng, setup.agents, day - timedelta(days=3))
-        fell = await _strike(setup, say, stack, client, connection, rng, day)
-        between = [f"a kill fell with {taken} agents taken" for taken in fell if not 0 < taken < setup.agents]
-        findings.check(f"{len(fell)} kills of the worker between pages, with {fell} agents taken", between)
-        await _count(findings, connection, rows, day)
+        async with books(stack) as connection:
+            rows = await _agents(connection, rng, setup.agents, day - timedelta(days=3))
+            fell = await _strike(setup, say, stack, client, connection, rng, day)
+            between = [f"a kill fell with {taken} agents taken" for taken in fell if not 0 < taken < setup.agents]
+            findings.check(f"{len(fell)} kills of the worker between pages, with {fell} agents taken", between)
+            await _count(findings, connection, rows, day)
     finally:
-        await connection.close()
         await schedule.unpause()
     return findings
 

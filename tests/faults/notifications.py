@@ -28,9 +28,9 @@ from providers.notify.mail import message_id
 from repositories.messages import alert
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import PATIENCE_SECONDS, Journal, NoResponse, RetryingClient
-from tests.faults.load import Load, give, organization, prove, under_kills
+from tests.faults.load import Load, give, organization, under_kills
 from tests.faults.run import Say
 
 #: What tells people, and what it needs.
@@ -294,8 +294,7 @@ async def _count(
     subjects = sorted({subject for subject, *_ in expected})
     while True:
         # What was answered last is written a moment later; what came while a strike fell, a minute later.
-        connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-        try:
+        async with books(stack) as connection:
             rows = await connection.fetch(
                 "SELECT n.id, n.subject, n.recipient, n.channel, n.status, n.attempts, c.kind FROM notifications n "
                 "LEFT JOIN notification_channels c ON c.id = n.channel "
@@ -303,15 +302,13 @@ async def _count(
                 subjects,
                 sorted({recipient.partition("/")[0] for _, recipient, _ in expected}),
             )
-        finally:
-            await connection.close()
         if all(row["status"] == "sent" for row in rows) or time.monotonic() > deadline:
             break
         await asyncio.sleep(0.5)
-    books = Counter((row["subject"], row["recipient"], row["channel"]) for row in rows)
+    noted = Counter((row["subject"], row["recipient"], row["channel"]) for row in rows)
     findings.check(
         f"{len(rows)} notifications in the books: of each fact each person once over each channel",
-        [f"{each} is there {books[each]} times" for each in books | expected if books[each] != expected[each]]
+        [f"{each} is there {noted[each]} times" for each in noted | expected if noted[each] != expected[each]]
         + [f"{row['id']} is {row['status']}" for row in rows if row["status"] != "sent"],
     )
     came = carriers.came

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-import asyncpg
 import httpx2
 import stripe
 from pydantic import TypeAdapter
@@ -19,7 +18,7 @@ from dev.stack.temporal import NAMESPACE
 from domain.payments.payment.fulfilment import awaits
 from domain.payments.payment.state import Payment, PaymentStatus
 from providers.payments.stripe.fields import metadata_of
-from tests.faults.audit import Findings, prove_books, repeat_all
+from tests.faults.audit import Findings, books, prove, repeat_all
 from tests.faults.clients import Answered, Journal, RetryingClient, id_of
 from tests.faults.payers import Json, Payers
 from tests.faults.payment_clients import Paid
@@ -74,8 +73,7 @@ class Held:
 
     @classmethod
     async def read(cls, stack: Stack, hands: Payers) -> "Held":
-        connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-        try:
+        async with books(stack) as connection:
             names = ", ".join(Row.__dataclass_fields__)
             rows = {row["id"]: Row(**row) for row in await connection.fetch(f"SELECT {names} FROM payments")}
             disputes = await connection.fetch(
@@ -94,8 +92,6 @@ class Held:
                 "SELECT CASE WHEN handled_at IS NULL THEN 'unhandled '||status ELSE status END AS what, count(*) AS n"
                 " FROM provider_events GROUP BY 1"
             )
-        finally:
-            await connection.close()
         held = cls(
             stack,
             rows,
@@ -125,23 +121,17 @@ class Held:
 
 async def unsettled(stack: Stack) -> Counter[str]:
     """Count what is still on its way here: events that are not handled, payments that wait for something."""
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         events = await connection.fetch("SELECT status FROM provider_events WHERE handled_at IS NULL")
         states = await connection.fetch("SELECT state::text FROM payments")
-    finally:
-        await connection.close()
     waiting = [state for state in (_STATE.validate_json(row["state"]) for row in states) if awaits(state)]
     return Counter([f"event {row['status']}" for row in events] + [f"payment {each.status}" for each in waiting])
 
 
 async def booked_movements(stack: Stack) -> int:
     """Count what is booked of the providers' movements."""
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         return int(await connection.fetchval("SELECT count(*) FROM payment_movements"))
-    finally:
-        await connection.close()
 
 
 # Stripe ---------------------------------------------------------------------------------------------------------------
@@ -288,7 +278,7 @@ async def audit_payments(
     told = ", ".join(f"{count} {what}" for what, count in sorted(held.inbox.items()))
     findings.check(f"{sum(held.inbox.values())} webhooks stored, none unhandled ({told})", left)
     await _runs(findings, held)
-    await prove_books(findings, held.stack.postgres.url(database="bursar"))
+    await prove(findings, held.stack)
 
 
 def _planned(findings: Findings, paid: Sequence[Paid], held: Held, planned: int) -> None:

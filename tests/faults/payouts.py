@@ -8,13 +8,12 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-import asyncpg
 import httpx2
 from temporalio.client import Client
 
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.load import (
     Load,
@@ -22,7 +21,6 @@ from tests.faults.load import (
     give,
     lose_one_answer,
     organization,
-    prove,
     stripe_of,
     under_kills,
 )
@@ -112,10 +110,9 @@ async def _until(client: RetryingClient, token: str, path: str, field: str, valu
 
 async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, made: list[str]) -> None:
     """Wait until every payout has ended, and compare them with the provider's transfers."""
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
     temporal = await Client.connect(stack.temporal.address, namespace=NAMESPACE)
     deadline = time.monotonic() + END_SECONDS
-    try:
+    async with books(stack) as connection:
         while time.monotonic() < deadline:
             # Gives a run to those whose server died before it started one; its own time is every five minutes.
             await temporal.get_schedule_handle("payout-sweep").trigger()
@@ -123,8 +120,6 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, m
             if all(row["status"] in {"paid", "failed"} for row in rows):
                 break
             await asyncio.sleep(1)
-    finally:
-        await connection.close()
     transfers = await all_at_stripe(stripe, "/v1/transfers")
     by_payout = Counter(one["transfer_group"] for one in transfers)
     wrong = [f"{row['id']} is {row['status']}" for row in rows if row["status"] != "paid"]

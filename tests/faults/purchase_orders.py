@@ -23,9 +23,9 @@ from dev.stack.temporal import NAMESPACE
 from domain.common.ids import uuid_of
 from domain.tenants.token import hash_of, token_of
 from runtime.identity import new_id
-from tests.faults.audit import RUN_END, Findings, repeat_all
+from tests.faults.audit import RUN_END, Findings, books, prove, repeat_all
 from tests.faults.clients import PATIENCE_SECONDS, Answered, Journal, NoResponse, Request, RetryingClient, id_of
-from tests.faults.load import Load, give, prove, under_kills
+from tests.faults.load import Load, give, under_kills
 from tests.faults.purchase_order_plans import ONE_PERSON, STORIES, TWO_PERSONS, OrderPlan, Step, draw_orders
 from tests.faults.run import Say
 
@@ -147,11 +147,8 @@ async def run_purchase_orders(setup: PurchaseOrderSetup, say: Say, stack: Stack)
     same, wrong = await repeat_all(operator, journal, _judge)
     findings.check(f"every key repeated: {same} first answers byte for byte, the rest of the same order", wrong)
     await operator.close()
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         await _count(findings, connection, studios, orders, [*plans, *lost])
-    finally:
-        await connection.close()
     # A run is begun beside the answer, so each client can miss one whenever the server dies.
     await _runs(findings, stack, orders, may_miss=load.clients * setup.kills if "server" in setup.parts else 0)
     await prove(findings, stack)
@@ -167,8 +164,7 @@ def _judge(first: Answered, again: httpx2.Response) -> str | None:
 async def _other_person(stack: Stack, org_id: str) -> str:
     """Make a key of finance in whose line nobody else is, as that of a person who signs in by mail."""
     key_id, secret = new_id("key"), new_secret()
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         await connection.execute(
             "INSERT INTO api_keys (id, org_id, principal, role, secret_hash, created_by, command_id)"
             " VALUES ($1, $2, 'finance', 'finance', $3, $2 || '/finance', $1)",
@@ -176,8 +172,6 @@ async def _other_person(stack: Stack, org_id: str) -> str:
             org_id,
             hash_of(secret),
         )
-    finally:
-        await connection.close()
     return token_of(key_id, secret)
 
 

@@ -11,12 +11,10 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-import asyncpg
-
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, Request, RetryingClient
-from tests.faults.load import Load, give, organization, prove, under_kills
+from tests.faults.load import Load, give, organization, under_kills
 from tests.faults.run import Say
 
 #: What a purchase passes through.
@@ -117,13 +115,12 @@ async def _cast(operator: RetryingClient, stack: Stack, each: int) -> Cast:
 
 async def _count(findings: Findings, stack: Stack, cast: Cast, wanted: set[tuple[str, str]]) -> None:
     """Wait until every purchase is there that was asked for, and look for others."""
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
     query = """
         SELECT org_id, agent_id, status, price_minor, payment_id FROM marketplace_purchases
         WHERE org_id = ANY ($1) AND agent_id <> $2
     """
     orgs, deadline = [org_id for org_id, _ in cast.buyers], time.monotonic() + END_SECONDS
-    try:
+    async with books(stack) as connection:
         while time.monotonic() < deadline:
             rows = await connection.fetch(query, orgs, cast.metered)
             if {(row["org_id"], row["agent_id"]) for row in rows} >= wanted:
@@ -132,8 +129,6 @@ async def _count(findings: Findings, stack: Stack, cast: Cast, wanted: set[tuple
         taken = await connection.fetchval(
             "SELECT count(*) FROM payments WHERE org_id = ANY ($1) AND received_minor > 0", orgs
         )
-    finally:
-        await connection.close()
     had = [(row["org_id"], row["agent_id"]) for row in rows]
     wrong = [f"{org_id} has {agent} {had.count((org_id, agent))} times" for org_id, agent in wanted]
     findings.check(

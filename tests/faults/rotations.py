@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
-
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
-from tests.faults.load import Load, give, organization, prove, under_kills
+from tests.faults.load import Load, give, organization, under_kills
 from tests.faults.run import Say
 
 #: What a rotation passes through.
@@ -80,11 +78,8 @@ async def run_rotations(setup: RotationSetup, say: Say, stack: Stack) -> Finding
             wrong.append(f"{number}: the value in use is not a new key of its principal")
     findings.check(f"{len(first)} values in use are new keys that work", wrong)
     await client.close()
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         await _count(findings, connection, org_id, setup.rotations)
-    finally:
-        await connection.close()
     await prove(findings, stack)
     return findings
 

@@ -129,8 +129,7 @@ async def _count(
         settled=settled,
         granted_minor={cast.client_org: GRANT_MINOR for cast in casts}
         | {stack.seed.ids["client_org"]: 10_000_000_000, stack.seed.ids["studio_org"]: 0},
-        database_url=stack.postgres.url(database="bursar"),
-        temporal_address=stack.temporal.address,
+        stack=stack,
     )
 
 

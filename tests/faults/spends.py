@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings, prove_books
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import PATIENCE_SECONDS, Answered, Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
 from tests.faults.run import tell_load, tell_stalls
@@ -165,8 +165,7 @@ async def _lose_answers(
         Request(spenders[2].token, "/credits/reserve", tiny, "lost-hold"),
     ]
     org_ids = [spender.org_id for spender in spenders[:3]]
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         async with connection.transaction():
             await connection.execute("SELECT FROM ledger.balances WHERE org_id = ANY ($1) FOR UPDATE", org_ids)
             asked = [
@@ -176,8 +175,6 @@ async def _lose_answers(
             # It has sent all that the commands take, and reads nothing any more.
             os.kill(stack.pid("server"), signal.SIGSTOP)
         await _until(connection, DONE, len(requests), org_ids)
-    finally:
-        await connection.close()
     await stack.kill("server")
     await stack.wait_ready("server")
     answers = await asyncio.gather(*asked)
@@ -291,8 +288,7 @@ def _content(one: Answered) -> object:
 
 
 async def _count(findings: Findings, stack: Stack, spenders: Sequence[Spender], journal: Journal) -> None:
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         rows = await connection.fetch(
             "SELECT org_id, status, captured, idempotency_key FROM ledger.spends WHERE org_id = ANY ($1)",
             [spender.org_id for spender in spenders],
@@ -302,8 +298,6 @@ async def _count(findings: Findings, stack: Stack, spenders: Sequence[Spender], 
             " JOIN ledger.balances b ON b.account_id = a.id WHERE a.path = ANY ($1)",
             [f"org/{spender.org_id}/credits" for spender in spenders],
         )
-    finally:
-        await connection.close()
     used = Counter[str]()
     for row in rows:
         used[row["org_id"]] += row["captured"]
@@ -327,7 +321,7 @@ async def _count(findings: Findings, stack: Stack, spenders: Sequence[Spender], 
     findings.check("every reservation has ended", open_ones)
     refusals = sum(one.response.status_code == 402 for one in journal.answered)
     findings.check(f"{refusals} charges and reservations refused by a limit", [] if refusals else ["none was refused"])
-    await prove_books(findings, stack.postgres.url(database="bursar"))
+    await prove(findings, stack)
 
 
 def _charged(journal: Journal) -> int:

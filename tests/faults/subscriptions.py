@@ -10,11 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import httpx2
 
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, Request, RetryingClient
 from tests.faults.load import (
     Load,
@@ -22,7 +21,6 @@ from tests.faults.load import (
     give,
     lose_one_answer,
     organization,
-    prove,
     stripe_of,
     under_kills,
 )
@@ -129,10 +127,9 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, s
         for one in await all_at_stripe(stripe, "/v1/invoices", status="paid")
         if one["amount_paid"] and _subscription_of(one) in refs
     }
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
     orgs = [each.org_id for each in subscribers]
     deadline = time.monotonic() + END_SECONDS
-    try:
+    async with books(stack) as connection:
         while True:
             bills = await connection.fetch(
                 "SELECT b.bill_ref, b.gross_minor, i.status FROM subscription_bills b"
@@ -144,8 +141,6 @@ async def _count(findings: Findings, stack: Stack, stripe: httpx2.AsyncClient, s
                 break
             await asyncio.sleep(1)
         grants = await connection.fetch("SELECT * FROM subscription_grants WHERE org_id = ANY ($1)", orgs)
-    finally:
-        await connection.close()
     booked = {row["bill_ref"]: row["gross_minor"] for row in bills}
     findings.check(
         f"{len(bills)} bills, each an invoice that was paid at Stripe, and paid here",

@@ -22,10 +22,9 @@ from temporalio.client import Client
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
 from domain.usage.litellm import SOURCE
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
-from tests.faults.load import prove
 from tests.faults.run import tell_load, tell_stalls
 
 Say = Callable[[str], None]
@@ -229,10 +228,9 @@ async def _strike_charges(
 
 async def _count(findings: Findings, stack: Stack, log: SpendLogWriter) -> None:
     """Wait until what was ordered has run, and count events, charges and credits."""
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
     client = await Client.connect(stack.temporal.address, namespace=NAMESPACE)
     deadline = time.monotonic() + END_SECONDS
-    try:
+    async with books(stack) as connection:
         while time.monotonic() < deadline:
             # Its own time is every minute.
             await client.get_schedule_handle("usage-charges").trigger()
@@ -255,8 +253,6 @@ async def _count(findings: Findings, stack: Stack, log: SpendLogWriter) -> None:
             " WHERE a.path = ANY ($1)",
             [f"org/{org_id}/credits" for org_id in set(log.owners.values())],
         )
-    finally:
-        await connection.close()
     counted = Counter(event["event_id"] for event in events)
     wrong = [f"{call_id} is {counted[call_id]} events" for call_id in log.owners if counted[call_id] != 1]
     wrong += [f"{call_id} was never logged" for call_id in counted if call_id not in log.owners]

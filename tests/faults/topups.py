@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import asyncpg
-
 from dev.stack.supervisor import Stack
 from providers.payments.stripe.fields import metadata_of
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.load import give, organization, stripe_of
 from tests.faults.payers import stripe_client
@@ -62,15 +60,12 @@ async def fell_twice(stack: Stack, buyer: Buyer) -> None:
 
 
 async def _until(stack: Stack, query: str) -> None:
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 if await connection.fetchval(query):
                     return
                 await asyncio.sleep(0.2)
-    finally:
-        await connection.close()
 
 
 async def count_topups(
@@ -84,8 +79,7 @@ async def count_topups(
         f"{BELOW * CREDIT} FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id "
         f"WHERE a.path = 'org/{buyer.org_id}/credits'",
     )
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
-    try:
+    async with books(stack) as connection:
         falls = await connection.fetch(
             "SELECT c.number, c.outcome, c.payment_id, p.status FROM auto_topup_crossings c"
             " LEFT JOIN payments p ON p.id = c.payment_id WHERE c.org_id = $1 ORDER BY c.number",
@@ -97,8 +91,6 @@ async def count_topups(
             f"org/{buyer.org_id}/credits",
         )
         used = await connection.fetchval("SELECT sum(captured) FROM ledger.spends WHERE org_id = $1", buyer.org_id)
-    finally:
-        await connection.close()
     wrong = list(journal.wrong)
     wrong += [f"fall {row['number']} is {row['outcome']}" for row in falls if row["outcome"] != "succeeded"]
     wrong += [f"{payments} payments for {len(falls)} falls"] if payments != len(falls) else []

@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-import asyncpg
 import httpx2
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -27,9 +26,9 @@ from domain.messages.events.catalogue import CATALOGUE
 from repositories.messages import event as events
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, books, prove
 from tests.faults.clients import Journal, NoResponse, RetryingClient
-from tests.faults.load import Load, give, organization, prove, under_kills
+from tests.faults.load import Load, give, organization, under_kills
 from tests.faults.run import Say
 from tests.support.receivers import Received, Reply, answers, drops, floods, hangs, receiving
 
@@ -326,9 +325,8 @@ async def _count(
 ) -> None:
     """Compare what came with the events of the books, and with what the books say of their deliveries."""
     orgs = [tenant.org_id for tenant in tenants]
-    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
     deadline = time.monotonic() + patience
-    try:
+    async with books(stack) as connection:
         rows = "SELECT id, org_id, type, subject FROM events WHERE org_id = ANY($1)"
         recorded = await connection.fetch(rows, orgs)
         told = [row for row in recorded if row["type"] in TYPES]
@@ -344,8 +342,6 @@ async def _count(
             await asyncio.sleep(0.2)
         rows = "SELECT id, status FROM webhook_deliveries WHERE org_id = ANY($1)"
         deliveries = await connection.fetch(rows, orgs)
-    finally:
-        await connection.close()
     findings.check(
         f"{len(wanted)} webhooks of {len(told)} events, each of which came at least once",
         [f"{event} did not come to {path}" for path, event in wanted - receiver.taken.keys()]

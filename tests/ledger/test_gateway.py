@@ -12,6 +12,7 @@ from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
+from tests.support.connections import undone
 
 pytestmark = pytest.mark.db
 
@@ -138,10 +139,8 @@ async def test_refused_compound_posting_opens_no_account(books: Books) -> None:
 
 async def test_account_that_a_compound_posting_opened_and_rolled_back_is_opened_again(books: Books) -> None:
     source, destination = await books.org(3), org_credits(fresh("org"))
-    transaction = books.connections[0].transaction()
-    await transaction.start()
-    await compound(books.ledger, (source, destination, 2))
-    await transaction.rollback()
+    async with undone(books.connections[0]):
+        await compound(books.ledger, (source, destination, 2))
     await compound(books.ledger, (source, destination, 3))
     assert (await books.ledger.balance(destination)).posted_minor == 3
 

@@ -12,6 +12,7 @@ from ledger import guards
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh
 from tests.support.cases import for_each
+from tests.support.connections import undone
 
 pytestmark = pytest.mark.db
 
@@ -121,9 +122,7 @@ async def test_operators_of_the_owner_do_not_stand_in_for_those_of_the_guard(
     owner: asyncpg.Connection, moved: tuple[Account, asyncpg.Record]
 ) -> None:
     entry = moved[1]
-    transaction = owner.transaction()
-    await transaction.start()
-    try:
+    async with undone(owner):
         for kind in ("numeric", "bigint"):
             await owner.execute(
                 f"CREATE FUNCTION pg_temp.never({kind}, {kind}) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;"
@@ -136,8 +135,6 @@ async def test_operators_of_the_owner_do_not_stand_in_for_those_of_the_guard(
                 f" '{entry['org_id']}')"
             )
         assert caught.value.sqlstate == "BU007"
-    finally:
-        await transaction.rollback()
 
 
 async def test_floor_holds_against_its_owner(owner: asyncpg.Connection, moved: tuple[Account, asyncpg.Record]) -> None:

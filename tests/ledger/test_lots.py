@@ -23,6 +23,7 @@ from domain.common.errors import Conflict, InsufficientFunds, Invalid
 from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Held, NewTransfer, Posted, Posting
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, recognise
+from tests.support.connections import undone
 
 pytestmark = pytest.mark.db
 
@@ -402,15 +403,11 @@ async def test_no_more_lots_are_read_than_are_taken(books: Books, owner: asyncpg
     await wallet.get(10, days=2)
     await owner.execute("ANALYZE ledger.lots")
     terms, amount = TAKEN[case]
-    transaction = owner.transaction()
-    await transaction.start()
-    try:
+    async with undone(owner):
         before = await owner.fetchval(FETCHED)
         await owner.execute(TAKE, wallet.account.path, amount, NOW + 2 * DAY, json.dumps(terms))
         assert await owner.fetchval(FETCHED) - before < 50
         assert await owner.fetchval(LEFT, wallet.account.path) == 2_002 * 10 - amount
-    finally:
-        await transaction.rollback()
 
 
 async def test_same_key_moves_no_lot_twice(wallet: Wallet) -> None:

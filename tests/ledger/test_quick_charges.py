@@ -21,6 +21,7 @@ from domain.credits.spend.control import Allowance, Limit
 from ledger.rates import GRANTED, set_credit_rate, set_rate
 from ledger.spends import Cost, NewSpend, Spender, arguments_of, cost_of
 from tests.support.books import ISSUANCE, Books, fresh
+from tests.support.connections import undone
 from tests.support.seeds import RUN_SEED
 from tests.support.spends import Tenant, department
 
@@ -155,11 +156,9 @@ class Drawn:
         self, charge: Callable[[], Awaitable[Sequence[asyncpg.Record]]]
     ) -> tuple[list[Said], Counter[Said]]:
         """Charge, and return what was answered and all that the organization has then; nothing of it stays."""
-        transaction = self.owner.transaction()
-        await transaction.start()
-        answers = await charge()
-        left = await self.left()
-        await transaction.rollback()
+        async with undone(self.owner):
+            answers = await charge()
+            left = await self.left()
         return [tuple(value for name, value in row.items() if name != "spend_id") for row in answers], left
 
     async def left(self) -> Counter[Said]:

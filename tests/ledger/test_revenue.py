@@ -25,6 +25,7 @@ from ledger.gateway import Ledger, Posting
 from ledger.revenue import Revenue
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, NOW, Books, fresh, open_books, recognise, settle_uses
+from tests.support.connections import as_owner, undone
 from tests.support.plans import vacuum
 
 pytestmark = pytest.mark.db
@@ -392,10 +393,8 @@ async def test_run_that_was_killed_between_pages_repeats_and_skips_nothing(alone
     revenue = Revenue(connection)
     await settle_uses(connection)
     assert await revenue.recognise(limit=4, settle=AT_ONCE) == 4
-    killed = connection.transaction()
-    await killed.start()
-    assert await revenue.recognise(limit=4, settle=AT_ONCE) == 4
-    await killed.rollback()
+    async with undone(connection):
+        assert await revenue.recognise(limit=4, settle=AT_ONCE) == 4
     runs = (Revenue(each).recognise(limit=100, settle=AT_ONCE) for each in alone.books.connections)
     assert sorted(await asyncio.gather(*runs)) == [0, 0, 5]
     assert await alone.cents() == {"deferred": 1_234 - 1_234 * 27 // 100, "revenue": 1_234 * 27 // 100}
@@ -427,9 +426,7 @@ async def test_use_that_commits_late_is_not_skipped(alone: Shop) -> None:
 
 async def test_mark_of_another_cluster_is_replaced(alone: Shop, fresh_database_urls: DatabaseUrls) -> None:
     """A logical dump brings the place along, and transactions are numbered anew."""
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    await owner.execute("UPDATE ledger.revenue_place SET mark_in = 1000000000000")
-    await owner.close()
+    await as_owner(fresh_database_urls, "UPDATE ledger.revenue_place SET mark_in = 1000000000000")
     await alone.buy(10, 100)
     await alone.use(1)
     assert await alone.cents() == {"deferred": 90, "revenue": 10}

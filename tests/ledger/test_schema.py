@@ -2,23 +2,19 @@
 
 import os
 
-import asyncpg
 import pytest
 
 from ledger import guards
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 pytestmark = pytest.mark.db
 
 
 async def test_recorded_guards_are_those_that_the_migrations_make(fresh_database_urls: DatabaseUrls) -> None:
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
-        async with owner.transaction():
-            await owner.execute(guards.SEARCH_PATH)
-            lines = sorted(str(row["line"]) for row in await owner.fetch(guards.QUERY))
-    finally:
-        await owner.close()
+    async with connected(fresh_database_urls.owner) as owner, owner.transaction():
+        await owner.execute(guards.SEARCH_PATH)
+        lines = sorted(str(row["line"]) for row in await owner.fetch(guards.QUERY))
     if os.environ.get("BURSAR_RECORD"):
         guards.EXPECTED_FILE.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     assert {line.partition(" ")[0] for line in lines} == set(guards.KINDS)
@@ -26,13 +22,10 @@ async def test_recorded_guards_are_those_that_the_migrations_make(fresh_database
 
 
 async def test_what_cannot_be_deleted_cannot_be_emptied(fresh_database_urls: DatabaseUrls) -> None:
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         rows = await owner.fetch(
             "SELECT c.oid::regclass::text AS name FROM pg_class c WHERE EXISTS (SELECT FROM pg_trigger g"
             " WHERE g.tgrelid = c.oid AND g.tgparentid = 0 AND g.tgname LIKE 'refuse_%' AND g.tgtype & 8 <> 0)"
             " AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgtype & 32 <> 0)"
         )
-    finally:
-        await owner.close()
     assert [row["name"] for row in rows] == []

@@ -15,6 +15,7 @@ from domain.credits.spend.control import MAX_LEVELS, Allowance, Limit, NewContro
 from ledger.controls import Controls, Written
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books
+from tests.support.connections import connected
 from tests.support.plans import vacuum
 from tests.support.spends import Tenant, department, limits
 
@@ -213,8 +214,7 @@ async def test_tenants_read_their_own_controls_and_write_none(books: Books, data
     org, other = fresh("org"), fresh("org")
     control = (await write(books, org, new("r"))).control_id
     await write(books, other, new("r"))
-    tenant = await asyncpg.connect(database_urls.tenant)
-    try:
+    async with connected(database_urls.tenant) as tenant:
         await tenant.execute("SELECT set_config('bursar.org_id', $1, false)", org)
         assert [row["id"] for row in await tenant.fetch("SELECT id FROM ledger.controls")] == [control]
         seen = await tenant.fetch("SELECT control_id FROM ledger.control_versions")
@@ -223,8 +223,6 @@ async def test_tenants_read_their_own_controls_and_write_none(books: Books, data
             await tenant.execute("UPDATE ledger.controls SET status = 'closed'")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await tenant.execute("SELECT ledger.write_control($1, NULL, NULL, '{}', 'me', NULL, 'cmd', now())", org)
-    finally:
-        await tenant.close()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from ledger.spends import Changed, NewSpend, Outcome, RefusalReason, Spender, Sp
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, NOW, Books, fresh, recognise
 from tests.support.cases import for_each
+from tests.support.connections import connected, undone
 from tests.support.spends import Tenant, department, limits, spend
 
 pytestmark = pytest.mark.db
@@ -568,8 +569,7 @@ async def test_a_tenant_charges_reserves_settles_releases_and_extends_its_own(
     database_urls: DatabaseUrls, books: Books
 ) -> None:
     tenant = await Tenant.opened(books, 1000)
-    connection = await asyncpg.connect(database_urls.tenant)
-    try:
+    async with connected(database_urls.tenant) as connection:
         mine = Spending(connection, tenant.org_id)
         charged = await mine.charge(spend(10))
         assert (charged.outcome, charged.available_minor) == (Outcome.CHARGED, 990)
@@ -593,8 +593,6 @@ async def test_a_tenant_charges_reserves_settles_releases_and_extends_its_own(
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await call
-    finally:
-        await connection.close()
     await books.assert_proven()
 
 
@@ -631,8 +629,7 @@ async def test_a_transaction_charges_together_only_whom_it_was_named_for(
     database_urls: DatabaseUrls, books: Books
 ) -> None:
     one, other = await Tenant.opened(books, 100), await Tenant.opened(books, 100)
-    connection = await asyncpg.connect(database_urls.tenant)
-    try:
+    async with connected(database_urls.tenant) as connection:
         for named in ("", one.org_id, f"{other.org_id},{one.org_id}"):
             async with connection.transaction():
                 await connection.execute("SELECT set_config('bursar.org_id', $1, true)", named)
@@ -647,8 +644,6 @@ async def test_a_transaction_charges_together_only_whom_it_was_named_for(
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 async with connection.transaction():
                     await charge_together(connection, [(other.org_id, spend(1))])
-    finally:
-        await connection.close()
     assert (await one.balance(), await other.balance()) == ((99, 0), (100, 0))
 
 
@@ -656,18 +651,13 @@ async def test_a_transaction_that_works_for_one_organization_charges_no_other(
     database_urls: DatabaseUrls, books: Books
 ) -> None:
     one, other = await Tenant.opened(books, 100), await Tenant.opened(books, 100)
-    connection = await asyncpg.connect(database_urls.tenant)
-    try:
-        transaction = connection.transaction()
-        await transaction.start()
-        await Spending(connection, one.org_id).charge(spend(1))
-        with pytest.raises(Invalid):
-            await Spending(connection, other.org_id).charge(spend(1))
-        await transaction.rollback()
+    async with connected(database_urls.tenant) as connection:
+        async with undone(connection):
+            await Spending(connection, one.org_id).charge(spend(1))
+            with pytest.raises(Invalid):
+                await Spending(connection, other.org_id).charge(spend(1))
         with pytest.raises(asyncpg.PostgresError, match="works for none"):
             await connection.fetch("SELECT ledger.charge('k', 'a', 1, 1)")
-    finally:
-        await connection.close()
     assert (await one.balance(), await other.balance()) == ((100, 0), (100, 0))
 
 
@@ -687,8 +677,7 @@ async def test_a_tenant_sees_its_own_rows_only_and_writes_none(
         reserved = await tenant.reserve(10)
         await tenant.spending.release(key=fresh("r"), spend_id=reserved, at=NOW)
         await tenant.charge(60)
-    connection = await asyncpg.connect(database_urls.tenant)
-    try:
+    async with connected(database_urls.tenant) as connection:
         assert await connection.fetch(f"SELECT org_id FROM ledger.{table}") == []
         async with connection.transaction():
             await connection.execute("SELECT set_config('bursar.org_id', $1, true)", tenants[0].org_id)
@@ -697,8 +686,6 @@ async def test_a_tenant_sees_its_own_rows_only_and_writes_none(
         for statement in ("DELETE FROM ledger.{}", "UPDATE ledger.{} SET org_id = 'x'"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(statement.format(table))
-    finally:
-        await connection.close()
 
 
 @for_each(

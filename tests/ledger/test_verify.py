@@ -17,6 +17,7 @@ from runtime.roles import make_reader
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
 from tests.support.books import COMMISSION, LATER, NEW_LOT, NOW, Books, fresh, open_books
+from tests.support.connections import as_owner, connected, undone
 
 pytestmark = pytest.mark.db
 
@@ -364,8 +365,7 @@ async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
         effective_at=NOW,
     )
     granted = await books.issue(lucky, 50)
-    owner = await asyncpg.connect(url)
-    try:
+    async with connected(url) as owner:
         # The organization, the contract and the rest of the story are not needed.
         await owner.execute("SET session_replication_role = replica")
         await owner.execute(
@@ -402,8 +402,6 @@ async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
             builder,
             in_use.transfer_id,
         )
-    finally:
-        await owner.close()
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -412,14 +410,11 @@ async def test_damage_is_found_and_named(sound_database: DatabaseUrls, name: str
 
 
 async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         await owner.execute(
             "ALTER TABLE ledger.transfers DROP CONSTRAINT uq_transfers_idempotency_key;"
             "GRANT INSERT ON ledger.entries TO bursar_api"
         )
-    finally:
-        await owner.close()
     report = await verify(small_books.connections[0])
     assert [check.violations for check in report.checks if check.violation_count] == [
         ("missing: constraint ledger.transfers uq_transfers_idempotency_key UNIQUE idempotency_key",),
@@ -430,15 +425,12 @@ async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_da
 async def test_role_that_changed_how_its_own_sessions_begin_is_named(
     small_books: Books, fresh_database_urls: DatabaseUrls
 ) -> None:
-    tenant = await asyncpg.connect(fresh_database_urls.tenant)
-    try:
+    async with connected(fresh_database_urls.tenant) as tenant:
         name = await tenant.fetchval("SELECT current_database()")
         await tenant.execute(f'ALTER ROLE bursar_api IN DATABASE "{name}" SET search_path = evil, public')
         report = await verify(small_books.connections[0])
         await tenant.execute(f'ALTER ROLE bursar_api IN DATABASE "{name}" SET work_mem = 4096')
         await tenant.execute(f'ALTER ROLE bursar_api IN DATABASE "{name}" RESET search_path')
-    finally:
-        await tenant.close()
     assert [check.violations for check in report.checks if check.violation_count] == [
         ("missing: setting bursar_api (none)", "unexpected: setting bursar_api search_path=evil, public")
     ]
@@ -487,14 +479,10 @@ async def test_what_a_reporting_login_may_beyond_its_role_is_named(fresh_databas
 
 async def test_roles_that_no_rule_binds_are_named(fresh_database_urls: DatabaseUrls) -> None:
     """Within a transaction that is rolled back, because roles are the whole server's."""
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    changing = owner.transaction()
-    await changing.start()
-    await owner.execute("CREATE ROLE mallory SUPERUSER; ALTER ROLE bursar_platform SUPERUSER")
-    await owner.execute(guards.SEARCH_PATH)
-    found = guards.differences(str(row["line"]) for row in await owner.fetch(guards.QUERY))
-    await changing.rollback()
-    await owner.close()
+    async with connected(fresh_database_urls.owner) as owner, undone(owner):
+        await owner.execute("CREATE ROLE mallory SUPERUSER; ALTER ROLE bursar_platform SUPERUSER")
+        await owner.execute(guards.SEARCH_PATH)
+        found = guards.differences(str(row["line"]) for row in await owner.fetch(guards.QUERY))
     assert {kind: lines for kind, lines in found.items() if lines} == {
         "grant": [
             "missing: grant bursar_platform is bound by row-level security",
@@ -563,14 +551,11 @@ async def test_books_are_right_while_they_are_written(small_books: Books, fresh_
 async def test_long_list_of_violations_is_cut_and_counted(
     small_books: Books, fresh_database_urls: DatabaseUrls
 ) -> None:
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         await owner.execute(
             "INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, effective_at)"
             " SELECT 'forged' || i, '', 'x', now() FROM generate_series(1, 100) AS i"
         )
-    finally:
-        await owner.close()
     [check] = [check for check in (await verify(small_books.connections[0])).checks if check.violation_count]
     assert (check.violation_count, len(check.violations)) == (100, 20)
     assert check.lines()[-1].strip() == "… and 80 more"
@@ -584,11 +569,9 @@ def test_command_prints_what_it_checked_and_exits_by_the_result(
 
 
 async def test_command_exits_with_one_on_damage(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
-        await owner.execute("SET session_replication_role = replica; DELETE FROM ledger.entries WHERE version = 1")
-    finally:
-        await owner.close()
+    await as_owner(
+        fresh_database_urls, "SET session_replication_role = replica; DELETE FROM ledger.entries WHERE version = 1"
+    )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ledger", "verify", "--database-url", fresh_database_urls.platform,
         stdout=asyncio.subprocess.PIPE,

@@ -9,6 +9,7 @@ from providers.payments.paypal import PayPalProvider
 from runtime.database import Database
 from tests.providers.crypto_world import World
 from tests.providers.stripe_harness import SandboxHarness, in_sandbox
+from tests.support.chains import ChainsInTest
 from tests.support.paypal import RunningPayPal, running_paypal
 from tests.support.receivers import NAME
 
@@ -18,6 +19,13 @@ async def world(db: Database) -> AsyncIterator[World]:
     world = World(db)
     yield world
     await world.chains.close()
+
+
+@pytest.fixture
+async def chains() -> AsyncIterator[ChainsInTest]:
+    chains = ChainsInTest()
+    yield chains
+    await chains.close()
 
 
 @pytest.fixture

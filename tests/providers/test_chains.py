@@ -1,7 +1,6 @@
 """The watchers on the sandbox: what arrives is seen once, with its height, and a replaced block takes it away."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,13 +20,6 @@ PLACES = {
     "USDC": EthereumAccount(ETH_XPUB, usdc_contract=USDC_CONTRACT).place(0).address,
     "TON": TON_ADDRESS,
 }
-
-
-@pytest.fixture
-async def chains() -> AsyncIterator[ChainsInTest]:
-    chains = ChainsInTest()
-    yield chains
-    await chains.close()
 
 
 async def look(chains: ChainsInTest, asset: str, *, since_height: int = 0, at: datetime = LONG_AGO) -> ChainView:

@@ -1,7 +1,6 @@
 """Rates from the sandbox's price service and from ones that answer wrongly."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,13 +12,6 @@ from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.rates import HttpRates
 from tests.support.cases import for_each
 from tests.support.chains import ChainsInTest, Clock, answering
-
-
-@pytest.fixture
-async def chains() -> AsyncIterator[ChainsInTest]:
-    chains = ChainsInTest()
-    yield chains
-    await chains.close()
 
 
 def http_rates(chains: ChainsInTest, **terms: Any) -> HttpRates:

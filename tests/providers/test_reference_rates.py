@@ -1,6 +1,5 @@
 """The daily file of reference rates: from the sandbox, and in forms that are not to be believed."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -17,13 +16,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TODAY = NOW.date()
 GOOD = written(TODAY, {"USD": "1.1435", "CAD": "1.5628"})
 ONE = "<Cube currency='USD' rate='1.1435'/>"
-
-
-@pytest.fixture
-async def chains() -> AsyncIterator[ChainsInTest]:
-    chains = ChainsInTest()
-    yield chains
-    await chains.close()
 
 
 async def test_file_of_the_sandbox_is_of_today_and_has_what_it_says(chains: ChainsInTest) -> None:

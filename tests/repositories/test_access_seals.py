@@ -1,7 +1,6 @@
 """The log of access to secrets is sealed behind the oldest open transaction, and what was done to it since is found."""
 
 import re
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -15,6 +14,7 @@ from services.secrets import access, secret
 from services.secrets.access import Sealed, Verified
 from tests.conftest import DatabaseUrls
 from tests.docs.pages import ROOT
+from tests.support.connections import connected
 from tests.support.rows import Rows, rows_of
 from tests.support.secrets import NOW, Vaulted
 
@@ -25,13 +25,11 @@ SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
-async def org(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Vaulted]:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def org(database: Database) -> Vaulted:
     made = await Vaulted.of(database)
     await made.put()
     await made.grant()
-    yield made
-    await database.close()
+    return made
 
 
 async def seal(org: Vaulted, limit: int = 100) -> Sealed:
@@ -150,13 +148,10 @@ async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_pag
     await org.open()
     assert any("ahead of" in problem for problem in (await verify(org)).problems)
     [statements] = [each for each in SQL.findall(PAGE.read_text("utf-8")) if "secret_access" in each]
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         await owner.execute(statements)
         with pytest.raises(asyncpg.PostgresError, match=r"append-only|identity"):
             await owner.execute("UPDATE secret_access SET purpose = 'Other'")
-    finally:
-        await owner.close()
     await seal_all(org, 3)
     found = await verify(org)
     assert (found.entries, found.unsealed, found.problems) == (3, 0, [])
@@ -166,13 +161,10 @@ async def test_a_log_that_was_moved_to_another_server_is_chained_anew_as_the_pag
 async def test_nobody_changes_the_log(fresh_database_urls: DatabaseUrls, org: Vaulted, table: str):
     await org.open()
     await seal_all(org, 1)
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         for statement in (f"UPDATE {table} SET number = number", f"DELETE FROM {table}", f"TRUNCATE {table}"):
             with pytest.raises(asyncpg.PostgresError, match=r"append-only|identity"):
                 await owner.execute(statement)
-    finally:
-        await owner.close()
 
 
 def test_every_column_of_an_entry_is_sealed():

@@ -61,13 +61,6 @@ PRICES = Prices(packages=packages_from(json.dumps(LARGE)), includes_tax=False, p
 
 
 @pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def rows(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Rows]:
     async with rows_of(fresh_database_urls) as found:
         yield found

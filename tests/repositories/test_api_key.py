@@ -9,6 +9,7 @@ from sqlalchemy import text
 from repositories.tenants import api_key
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
+from tests.support.connections import undone
 
 pytestmark = pytest.mark.db
 
@@ -29,12 +30,10 @@ SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 
 async def rows_read(url: str, org_id: str | None, principal: str, plan: str) -> int:
     """Return how many keys are looked at when one is issued, in a session of its own, and take the key back."""
     session = await asyncpg.connect(url, server_settings={"plan_cache_mode": plan})
-    transaction = session.transaction()
-    await transaction.start()
-    role = "member" if org_id else "operator"
-    await session.execute(f"{ISSUE} VALUES ('new', '', $1, $2, $3, 'x', 'new')", role, principal, org_id)
-    read = int(await session.fetchval(READ))
-    await transaction.rollback()
+    async with undone(session):
+        role = "member" if org_id else "operator"
+        await session.execute(f"{ISSUE} VALUES ('new', '', $1, $2, $3, 'x', 'new')", role, principal, org_id)
+        read = int(await session.fetchval(READ))
     await session.close()
     return read
 
@@ -65,12 +64,14 @@ FROM generate_series($1::integer, $2) i
 """
 
 
-async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it(fresh_database_urls: DatabaseUrls):
+async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it(
+    database: Database, fresh_database_urls: DatabaseUrls
+):
     owner = await asyncpg.connect(fresh_database_urls.owner)
     await owner.execute(
         "INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org', 'org', 'test', 'org')"
     )
-    database, costs = Database(fresh_database_urls.tenant, fresh_database_urls.platform), []
+    costs = []
     for first, last in ((1, 50), (51, 200)):
         await owner.execute(ROTATE, first, last)
         await owner.execute("VACUUM ANALYZE api_keys")
@@ -81,7 +82,6 @@ async def test_the_line_of_a_key_that_is_rotated_costs_as_much_as_the_keys_in_it
             found = await api_key.issued(session, f"k{last}")
         assert found is not None
         assert found.line == {"org/ada", "kim"}
-    await database.close()
     await owner.close()
     few, many = costs
     assert many <= 5 * few, costs

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +20,7 @@ from repositories.credits.spend_place import LOOKS
 from repositories.messages import alert_figure
 from runtime.database import Database
 from tests.conftest import new_database
+from tests.support.connections import connected
 from tests.support.plans import blocks_read, vacuum
 
 pytestmark = pytest.mark.db
@@ -68,9 +68,8 @@ def control(control_id: UUID, created_at: datetime = START) -> SpendControl:
 async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, tuple[int, int]]]]:
     """The database when it is large, and what a page of each control read before and after it grew."""
     with new_database(cluster, "bursar_counted") as urls:
-        owner = await asyncpg.connect(urls.owner)
         database = Database(urls.tenant, urls.platform)
-        try:
+        async with connected(urls.owner) as owner:
             await owner.execute(
                 'INSERT INTO ledger.counters (org_id, control_id, "window", starts_at, ends_at) OVERRIDING SYSTEM VALUE'
                 " SELECT $1, c, 'lifetime', '-infinity', 'infinity' FROM unnest($2::uuid[]) c",
@@ -83,8 +82,6 @@ async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, tu
                 # Both sizes are vacuumed, or the first alone is where autovacuum has had the time.
                 await vacuum(owner, "ledger.spends", "ledger.counters", "ledger.credit_days")
                 costs.append([await blocks_read(database, ORG, reading) for reading in READINGS.values()])
-        finally:
-            await owner.close()
         yield database, dict(zip(READINGS, zip(*costs, strict=True), strict=True))
         await database.close()
 

@@ -1,10 +1,10 @@
 """What was asked of an agent is found by the agent, however many organizations report usage."""
 
-import asyncpg
 import pytest
 
 from repositories.marketplace.pricing import CALLS
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected, undone
 
 pytestmark = pytest.mark.db
 
@@ -17,13 +17,9 @@ FROM generate_series(1, 20000) n
 
 
 async def test_calls_of_an_agent_are_read_by_an_index_of_agents(database_urls: DatabaseUrls) -> None:
-    owner = await asyncpg.connect(database_urls.owner)
-    change = owner.transaction()
-    await change.start()
-    await owner.execute(_DAYS)
-    await owner.execute("ANALYZE usage_days")
-    asked = f"EXPLAIN SELECT n.* FROM (SELECT 'agt_7' AS id OFFSET 0) a, LATERAL ({CALLS}) n"
-    plan = "\n".join(row[0] for row in await owner.fetch(asked))
-    await change.rollback()
-    await owner.close()
+    async with connected(database_urls.owner) as owner, undone(owner):
+        await owner.execute(_DAYS)
+        await owner.execute("ANALYZE usage_days")
+        asked = f"EXPLAIN SELECT n.* FROM (SELECT 'agt_7' AS id OFFSET 0) a, LATERAL ({CALLS}) n"
+        plan = "\n".join(row[0] for row in await owner.fetch(asked))
     assert "ix_usage_days_agent" in plan

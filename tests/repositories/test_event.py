@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -35,13 +34,6 @@ pytestmark = pytest.mark.db
 
 DATA = CATALOGUE["escrow.funded"].example
 SMALL, LARGE = 2_000, 20_000
-
-
-@pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
 
 
 def fact(subject: str, org_id: str = "org_1", kind: str = "escrow.funded") -> Event:

@@ -23,6 +23,7 @@ from runtime.database import Database
 from services.insight.metrics import ask
 from tests.conftest import DatabaseUrls
 from tests.support.books import fresh, recognise
+from tests.support.connections import as_owner
 from tests.support.plans import rows_read
 from tests.support.proving import prove_about
 
@@ -96,13 +97,6 @@ async def market(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Market]:
     await connection.close()
 
 
-@pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
-
-
 async def asked(database: Database, *metrics: str, org_id: str | None = None, **more: object) -> Answer:
     query = Query(metrics=metrics, since=BEGINS, until=BEGINS + timedelta(days=1), **more)
     async with database.at_one_moment(org_id) as session:
@@ -169,12 +163,11 @@ async def test_margin_of_usage_is_above_cost_in_what_the_credits_were_bought_for
         spend = NewSpend(key=fresh("k"), action=action, amount_minor=10 * ONE)
         await Spending(market.connection, market.payer).charge(spend, at=NOW)
     await recognise(market.connection)
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    await owner.execute(
+    await as_owner(
+        fresh_database_urls,
         "INSERT INTO usage_days SELECT $1, 'all', $2, '', 'USD', 3, 0, 0, 0, 0, 0, 0, 0, 0, 3000000000000, 0, 0",
         *(market.payer, NOW.date()),
     )
-    await owner.close()
     names = ("usage.margin", "spending", "burn_rate")
     found = values(await asked(database, *names, org_id=market.payer, currency="USD"))
     assert found == {

@@ -1,7 +1,6 @@
 """Metrics of the outbox: the same before, while and after it is added up, in every zone, and at the tenant's role."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -40,13 +39,6 @@ STEPS: tuple[tuple[str, str, str, dict[str, int]], ...] = (
     ("ended", "year", "225.00", {"mrr.churn": 1_875}),
     ("active", "month", "20.00", {"mrr.new": 2_000}),
 )
-
-
-@pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
 
 
 def fact(kind: str, org_id: str, subject: str, at: datetime, **data: Any) -> Event:

@@ -38,9 +38,10 @@ RESULTS = f"""
 """
 
 
-async def test_rows_that_a_period_reads_do_not_grow_with_what_was_before_it(fresh_database_urls: DatabaseUrls) -> None:
+async def test_rows_that_a_period_reads_do_not_grow_with_what_was_before_it(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
     owner = await asyncpg.connect(fresh_database_urls.owner)
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
 
     async def fill(first_day: int, last_day: int) -> None:
         asked = ORG, UNTIL - timedelta(seconds=1), first_day * RUNS + 1, last_day * RUNS
@@ -63,5 +64,4 @@ async def test_rows_that_a_period_reads_do_not_grow_with_what_was_before_it(fres
         await fill(first_day, last_day)
         costs.append(await rows_read(database, ORG, read))
     await owner.close()
-    await database.close()
     assert costs[1] <= costs[0] + SLACK, costs

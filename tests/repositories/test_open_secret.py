@@ -24,6 +24,7 @@ from runtime.identity import new_id
 from services.secrets import secret
 from services.tenants import organization
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.locks import somebody_waits
 from tests.support.proving import prove
 from tests.support.rows import rows_of
@@ -217,14 +218,11 @@ async def test_a_closed_organization_leaves_no_value_that_opens(org: Vaulted, da
 @pytest.mark.parametrize("role", ["tenant", "platform"])
 @pytest.mark.parametrize("column", ["sealed", "wrapped_key"])
 async def test_no_role_selects_what_is_sealed(database_urls: DatabaseUrls, role: str, column: str):
-    connection = await asyncpg.connect(getattr(database_urls, role))
-    try:
+    async with connected(getattr(database_urls, role)) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch(f"SELECT {column} FROM secret_versions")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch(f"UPDATE secret_versions SET status = status RETURNING {column}")
-    finally:
-        await connection.close()
 
 
 async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulted):
@@ -256,15 +254,13 @@ async def test_tenants_neither_open_nor_write_nor_see_what_is_others(org: Vaulte
     ],
 )
 async def test_verify_finds_uses_without_entries_and_versions_that_are_not_current(
-    fresh_database_urls: DatabaseUrls, rules: Sequence[Invariant], damage: str
+    database: Database, fresh_database_urls: DatabaseUrls, rules: Sequence[Invariant], damage: str
 ):
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     org = await Vaulted.of(database)
     await org.put()
     await org.put()
     await org.grant()
     assert (await org.open()).outcome is Outcome.OPENED
-    await database.close()
     [rule] = rules
     async with rows_of(fresh_database_urls) as rows:
         assert await rows.fetch(rule.violations) == []

@@ -28,10 +28,8 @@ BY = Actor(principal="kim", role=Role.OWNER, agent_id="agt_1", key_id="key_1", a
 
 
 @pytest.fixture(scope="module")
-async def database(database_urls: Any) -> AsyncIterator[Database]:
-    made = Database(database_urls.tenant, database_urls.platform)
-    yield made
-    await made.close()
+def database(db: Database) -> Database:
+    return db
 
 
 @pytest.fixture(scope="module")

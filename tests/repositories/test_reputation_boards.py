@@ -24,6 +24,7 @@ from repositories.reputation import reputation as store, reputation_nights as ni
 from runtime.database import Database, plain_url
 from tests.conftest import new_database
 from tests.support.cases import for_each
+from tests.support.connections import undone
 from tests.support.plans import blocks_read, rows_fetched, rows_read
 
 pytestmark = pytest.mark.db
@@ -269,23 +270,17 @@ async def test_place_among_peers_is_that_of_the_night(market: Grown) -> None:
 async def test_agents_with_less_than_a_unit_of_evidence_are_nobodys_peers(market: Grown) -> None:
     owner = market[0].owner
     one = next(each for each in market[0].made if each["evidence"] >= 20)
-    transaction = owner.transaction()
-    await transaction.start()
-    try:
+    async with undone(owner):
         for table in ("reputation_agents", "reputation_scores"):
             await owner.execute(f"UPDATE {table} SET evidence_e6 = 999999 WHERE agent_id <> $1", one["id"])
         await nights.count_peers(owner, TODAY)
         rows = await store.peers(owner, one["id"], None) or []
         assert {(row["below"], row["peers"]) for row in rows} == {(0, 1)}
-    finally:
-        await transaction.rollback()
 
 
 async def test_rank_between_the_steps_that_were_counted_is_above_those_below(market: Grown) -> None:
     owner = market[0].owner
-    transaction = owner.transaction()
-    await transaction.start()
-    try:
+    async with undone(owner):
         await owner.execute("DELETE FROM reputation_peers WHERE step BETWEEN 400 AND 600")
         one = next(each["id"] for each in market[0].made if each["evidence"] and each["rank"] == 500_000)
         lower = await owner.fetchval(
@@ -297,8 +292,6 @@ async def test_rank_between_the_steps_that_were_counted_is_above_those_below(mar
             if (each["category"], each["dimension"]) == ("", "overall")
         ]
         assert (row["below"], row["equal"]) == (lower, 0)
-    finally:
-        await transaction.rollback()
 
 
 async def test_history_is_of_the_range_and_the_newest_first(market: Grown) -> None:
@@ -329,9 +322,7 @@ async def test_trend_is_from_the_night_a_month_ago_or_what_came_after_it(market:
 
 async def test_category_of_an_agent_moves_its_rows(market: Grown) -> None:
     owner = market[0].owner
-    transaction = owner.transaction()
-    await transaction.start()
-    try:
+    async with undone(owner):
         await owner.execute("UPDATE agents SET category = 'data' WHERE id = 'agt_1'")
         await owner.execute("UPDATE agents SET category = NULL WHERE id = 'agt_2'")
         for table in ("reputation_agents", "reputation_scores"):
@@ -339,5 +330,3 @@ async def test_category_of_an_agent_moves_its_rows(market: Grown) -> None:
                 f"SELECT DISTINCT agent_id, category FROM {table} WHERE agent_id IN ('agt_1', 'agt_2')"
             )
             assert sorted(map(tuple, rows)) == [("agt_1", "data"), ("agt_2", None)]
-    finally:
-        await transaction.rollback()

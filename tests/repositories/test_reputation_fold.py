@@ -25,6 +25,7 @@ from repositories.reputation import (
 from repositories.reputation.reputation import About, Fact
 from runtime.database import plain_url
 from tests.conftest import new_database
+from tests.support.connections import undone
 
 pytestmark = pytest.mark.db
 
@@ -214,15 +215,13 @@ async def test_rows_made_again_are_those_that_events_made(cluster: Postgres, see
             step = market.chance.choice([*often, *rare])
             async with platform.transaction():
                 await step()
-            undone = platform.transaction()
-            await undone.start()
-            await market.refresh()
-            await platform.execute("SAVEPOINT made")
-            made = await market.read()
-            await platform.execute("ROLLBACK TO SAVEPOINT made")
-            await market.made_again()
-            assert await market.read() == made, step.__name__
-            await undone.rollback()
+            async with undone(platform):
+                await market.refresh()
+                await platform.execute("SAVEPOINT made")
+                made = await market.read()
+                await platform.execute("ROLLBACK TO SAVEPOINT made")
+                await market.made_again()
+                assert await market.read() == made, step.__name__
             assert not await platform.fetch(ASTRAY), step.__name__
         assert made
         await owner.close()

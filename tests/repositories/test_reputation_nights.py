@@ -117,7 +117,7 @@ def row_of(chance: random.Random) -> Evidence:
 
 
 @pytest.fixture
-async def world(fresh_database_urls: DatabaseUrls) -> AsyncIterator[World]:
+async def world(database: Database, fresh_database_urls: DatabaseUrls) -> AsyncIterator[World]:
     chance = random.Random(7)
     owner = await asyncpg.connect(plain_url(fresh_database_urls.owner))
     await owner.execute("INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org_a', 'A', 'x', 'a')")
@@ -162,9 +162,7 @@ async def world(fresh_database_urls: DatabaseUrls) -> AsyncIterator[World]:
                 each.proven_e6,
             )
     await owner.execute("SELECT open_reputation_months($1, $2)", NIGHT, NIGHT + 60 * ONE)
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     yield World(database, owner, rows, before)
-    await database.close()
     await owner.close()
 
 

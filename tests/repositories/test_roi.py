@@ -1,9 +1,7 @@
 """Reads of returns over a period: they do not grow with what lies outside of it."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 
-import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +12,7 @@ from repositories.returns import roi as store
 from runtime.database import Database
 from services.returns import roi
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.plans import rows_read
 
 pytestmark = [pytest.mark.db, pytest.mark.slow]
@@ -100,23 +99,13 @@ async def figures(session: AsyncSession) -> list[Roi]:
     return await roi.figures(session, "org_a", scope=Scope.AGENT, **PERIOD)
 
 
-@pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
-    yield made
-    await made.close()
-
-
 async def test_rows_that_are_too_many_are_refused_and_not_cut(
     database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         await owner.execute("SET session_replication_role = replica; SET timezone = 'UTC'")
         await owner.execute("SELECT open_usage_months('2026-03-01', '2026-04-01')")
         await owner.execute(FILL, MARCH, NOW)
-    finally:
-        await owner.close()
     monkeypatch.setattr(store, "MOST", 5)
     for reading in (store.costs, store.revenue):
         with pytest.raises(QueryTooLarge):
@@ -127,13 +116,10 @@ async def test_rows_that_are_too_many_are_refused_and_not_cut(
 async def test_spends_that_are_too_many_to_look_up_one_by_one_are_refused(
     database: Database, fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = await asyncpg.connect(fresh_database_urls.owner)
     day = datetime.combine(PERIOD["since"], time(), UTC)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         row = "INSERT INTO ledger.credit_days (org_id, day, used, spends) VALUES ('org_a', $1, 9, 6)"
         await owner.execute(row, day.date())
-    finally:
-        await owner.close()
     for most, refused in ((6, False), (5, True)):
         monkeypatch.setattr(spend_day, "MOST_PAID", most)
         async with database.tenant("org_a") as session:
@@ -148,9 +134,8 @@ async def test_spends_that_are_too_many_to_look_up_one_by_one_are_refused(
 async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_history(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    owner = await asyncpg.connect(fresh_database_urls.owner)
     read, made = [], []
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         await owner.execute("SET session_replication_role = replica; SET timezone = 'UTC'")
         named = "INSERT INTO organizations (id, name, created_by, command_id) VALUES ($1, $1, 'x', $1)"
         await owner.executemany(named, [("org_a",), ("org_b",)])
@@ -164,8 +149,6 @@ async def test_figures_and_nights_of_a_period_read_the_same_with_a_longer_histor
             async with database.tenant("org_a") as session:
                 made.append([await nights(session), await figures(session)])
                 earned = {each.id: (each.revenue_minor, each.cost_minor) for each in await figures(session)}
-    finally:
-        await owner.close()
     assert made[0] == made[1]
     # 240 hours: half of the revenue is shared, half of the calls are charged, and escrows and sales are of no agent,
     # so they are shared by what agents used and bought themselves. Euros have no rate.

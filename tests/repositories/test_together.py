@@ -1,6 +1,6 @@
 """Changes that go to the database together: one statement, all of it or nothing."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,10 +19,8 @@ pytestmark = pytest.mark.db
 
 
 @pytest.fixture(scope="module")
-async def database(database_urls: Any) -> AsyncIterator[Database]:
-    made = Database(database_urls.tenant, database_urls.platform)
-    yield made
-    await made.close()
+def database(db: Database) -> Database:
+    return db
 
 
 @contextmanager

@@ -18,8 +18,9 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 MANY = 2**63 - 1
 
 
-async def test_tokens_of_a_day_add_up_to_more_than_64_bits(fresh_database_urls: DatabaseUrls) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pre_ping=False)
+async def test_tokens_of_a_day_add_up_to_more_than_64_bits(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
     market = await Market(database).open()
     org_id = await market.organization()
     data = {"model": market.model, "usage": {"output_tokens": 5}}
@@ -43,5 +44,4 @@ async def test_tokens_of_a_day_add_up_to_more_than_64_bits(fresh_database_urls: 
     await owner.execute(f"UPDATE usage_days SET output_tokens = output_tokens - {MANY - 5}")
     assert await kept() == 10
     await owner.close()
-    await database.close()
     await prove_all(fresh_database_urls)

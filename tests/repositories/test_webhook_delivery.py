@@ -1,6 +1,5 @@
 """What is sent again is found without what happened before, or long after."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 
@@ -15,13 +14,6 @@ from tests.repositories.test_event import FILL, LARGE, SLACK, SMALL, START
 from tests.support.plans import blocks_read
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
 
 
 @pytest.mark.slow

@@ -48,11 +48,6 @@ async def running(client: Client, books: Books) -> AsyncIterator[Handle]:
         await handle.result()
 
 
-@pytest.fixture
-async def client(settings: Settings) -> Client:
-    return await connect(settings)
-
-
 async def refusal_of(handle: Handle, how: str) -> DomainError | None:
     with pytest.raises(WorkflowUpdateFailedError) as failed:
         await handle.execute_update(SampleWorkflow.pay, Pay(how=how))

@@ -15,16 +15,9 @@ from temporalio.worker import Worker
 
 from runtime.identity import new_id
 from runtime.schedules import Job, apply_schedules, ensure_schedule
-from runtime.settings import Settings
-from runtime.temporal import connect
 from tests.runtime.sample import Paid, Pay, SampleWorkflow
 
 pytestmark = pytest.mark.temporal
-
-
-@pytest.fixture
-async def client(settings: Settings) -> Client:
-    return await connect(settings)
 
 
 @pytest.fixture

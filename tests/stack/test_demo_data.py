@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from dev.stack.claim import Ports
 from dev.stack.supervisor import DATABASE, Stack
 from dev.year.demo_data import begin_runs, fill
+from tests.support.connections import connected
 from tests.support.seeds import RUN_SEED
 
 pytestmark = pytest.mark.e2e
@@ -25,14 +25,11 @@ async def test_history_ends_now_its_books_balance_and_its_runs_go_on(data_dir: P
     stack = Stack(data_dir, parts=("postgres",))
     await stack.start()
     try:
-        connection = await asyncpg.connect(stack.postgres.url(database=DATABASE))
-        try:
+        async with connected(stack.postgres.url(database=DATABASE)) as connection:
             entries = await connection.fetchrow(ENTRIES)
             now = await connection.fetchval("SELECT now()")
             reported = await connection.fetchval("SELECT count(*) FROM report_runs WHERE told @> '{procurement}'")
             open_now = {row[0] for row in await connection.fetch("SELECT DISTINCT status FROM escrows")}
-        finally:
-            await connection.close()
     finally:
         await stack.stop()
     assert entries is not None

@@ -103,6 +103,13 @@ def test_every_variable_of_the_compose_file_is_in_the_example_or_a_setting() -> 
     assert wanted - shown <= SETTINGS
 
 
+def test_what_is_set_before_the_first_organization_or_payment_is_in_the_example() -> None:
+    page = " ".join(read("docs/deployment.md").split())
+    first = set(re.findall(r"(?:First name its principal, `root`, in|Set) `(BURSAR_[A-Z_]+)`(?: before| \()", page))
+    assert len(first) > 2
+    assert first - variables(read(".env.example")) == set()
+
+
 def test_images_that_are_mounted_into_find_their_files(compose: dict[str, Any]) -> None:
     mounts = [mount for service in compose["services"].values() for mount in service.get("volumes", [])]
     for source in {mount.split(":")[0] for mount in mounts if mount.startswith("./")}:

@@ -19,13 +19,11 @@ STRICT = {"two_operators_above": "50", "limit_seats": True}
 
 
 async def test_stack_is_seeded_where_gifts_take_two_operators_and_seats_are_limited(
-    fresh_database_urls: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh_database: Database, fresh_database_urls: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = fresh_database_urls
-    database = Database(urls.tenant, urls.platform)
-    async with database.platform() as session:
+    async with fresh_database.platform() as session:
         first = await operator_key(session, "operator")
-    await database.close()
     path = tmp_path / "seed.json"
     path.write_text(json.dumps({"keys": {"operator": first}, "has_prices": True}))
     environment = {

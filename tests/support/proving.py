@@ -5,21 +5,17 @@ Tests that share a database put rows in by hand, so each proves the rules of its
 
 from collections.abc import Callable, Iterable
 
-import asyncpg
-
 from commands.verify import verify
 from ledger.invariants import Invariant
 from ledger.verify import Check, Report
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 
 
 async def report(urls: DatabaseUrls) -> Report:
     """Check everything."""
-    connection = await asyncpg.connect(urls.platform.replace("+asyncpg", ""))
-    try:
+    async with connected(urls.platform.replace("+asyncpg", "")) as connection:
         return await verify(connection)
-    finally:
-        await connection.close()
 
 
 async def prove_all(urls: DatabaseUrls) -> None:

@@ -50,7 +50,7 @@ _NAME = re.compile(r"\bTenant \d+")
 _PRINCIPAL = re.compile(
     r"\b(operator|owner|admin|finance|member|auditor|agent|[a-z]+(?=-\d{3}))(?:-\d+)+(?:-api-tests)?\b"
 )
-_PLACE = re.compile(r"http://(?:127\.0\.0\.1|localhost|bursar\.test)(?::\d+)?|\b127\.0\.0\.1(?::\d+)?")
+_PLACE = re.compile(r"http://(?:127\.0\.0\.1|localhost|bursar\.test)(?::\d+)?|\b(?:127\.0\.0\.1|localhost)(?::\d+)?")
 
 
 def stable(recorded: Entry, now: datetime) -> Entry:

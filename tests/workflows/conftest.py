@@ -456,6 +456,13 @@ async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncI
     await chains.close()
 
 
+@pytest.fixture
+def chains(stage: Stage) -> ChainsInTest:
+    assert stage.chains is not None
+    stage.chains.clock.now = datetime.now(UTC)
+    return stage.chains
+
+
 @pytest.fixture(scope="package")
 async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
     """A server of its own, without the worker of `stage`, for tests whose only worker comes and goes."""
@@ -494,11 +501,14 @@ def award(stage: Stage) -> Award:
 
 
 @pytest.fixture
-async def reconciler(fresh_database_urls: Any) -> AsyncIterator[Reconciler]:
+def database(fresh_database: Database) -> Database:
+    return fresh_database
+
+
+@pytest.fixture
+def reconciler(database: Database) -> Reconciler:
     """Reconcile a database of its own: what is booked here on purpose beside the ledger would look like damage."""
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield Reconciler(database)
-    await database.close()
+    return Reconciler(database)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
@@ -34,7 +34,7 @@ from domain.payments.payment.state import Payment
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.messages.alert import Alert
-from models.payments.payment import PaymentEventRow
+from models.payments.payment import PaymentEventRow, PaymentRow
 from models.tenants.organization import Organization
 from repositories.payments import payment as payments, provider_event
 from runtime.database import driver_connection
@@ -290,3 +290,10 @@ def for_escrow(terms: Terms) -> Purpose:
         escrow_id=terms.escrow_id,
         contract_id=terms.contract_id,
     )
+
+
+async def due_for_long(made: PaymentDriver) -> None:
+    """Set what the books say is due back, as if time had passed for them."""
+    async with made.stage.database.platform() as session:
+        past = datetime.now(UTC) - timedelta(hours=1)
+        await session.execute(update(PaymentRow).where(PaymentRow.id == made.terms.payment_id).values(wake_at=past))

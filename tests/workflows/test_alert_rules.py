@@ -1,7 +1,6 @@
 """The schedule that looks at the figures of alert rules."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -26,8 +25,8 @@ from workflows.messages.alert_rules import AlertRulesWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_a_run_looks_at_what_is_due_and_ends(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) -> None:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+async def test_a_run_looks_at_what_is_due_and_ends(database: Database, timeskip_env: WorkflowEnvironment) -> None:
+    queue = new_id("queue")
     client, org_id = with_plugin(timeskip_env.client), new_id("org")
     now = datetime.now(UTC)
     below = Asked(type=ConditionType.BELOW, threshold="5")
@@ -47,7 +46,6 @@ async def test_a_run_looks_at_what_is_due_and_ends(fresh_database_urls: Any, tim
     async with database.platform() as session:
         (raised,) = (await alerts.page(session, Wanted(org_id=org_id, limit=10), open_only=True)).rows
     assert (raised.kind, raised.subject) == ("low", org_id)
-    await database.close()
 
 
 def test_rules_are_looked_at_every_minute() -> None:

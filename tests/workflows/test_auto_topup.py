@@ -294,9 +294,9 @@ async def test_provider_that_is_away_switches_nothing_off(shop: Shop) -> None:
 
 
 async def test_sweep_looks_every_five_seconds_for_a_minute(
-    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+    database: Database, timeskip_env: WorkflowEnvironment
 ) -> None:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    queue = new_id("queue")
     client = with_plugin(timeskip_env.client)
     work = AutoTopUpActivities(database, client, TermsMaker(Settings().payment_rules, Providers({})))
     async with Worker(client, task_queue=queue, workflows=[AutoTopUpSweepWorkflow], activities=[work.look]):
@@ -304,7 +304,6 @@ async def test_sweep_looks_every_five_seconds_for_a_minute(
         assert (await pass_to_the_end(timeskip_env, handle)).looks == 12
         assert "Checked 12 times" in str(await handle.query("__temporal_workflow_metadata"))
         await replay(await handle.fetch_history())
-    await database.close()
 
 
 def test_a_sweep_begins_every_minute_and_waits_for_the_one_before() -> None:

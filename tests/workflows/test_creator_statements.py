@@ -36,6 +36,7 @@ from runtime.identity import new_id
 from services.billing.document_files import Documents
 from services.payouts import statement as service
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.support.documents import SELLER, selling
 from tests.support.histories import replay_and_keep
 from tests.support.plans import blocks_read, vacuum
@@ -66,13 +67,6 @@ def creator(database: Database) -> Callable[..., Awaitable[str]]:
         return org_id
 
     return make
-
-
-@pytest.fixture
-async def database(fresh_database_urls: Any) -> Any:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
 
 
 async def earns(
@@ -387,8 +381,7 @@ async def test_a_statement_of_credits_reads_no_lots_of_others(
             effective_at=FIRST,
             lots=LotTerms(source=LotSource.PURCHASE, paid_minor=10, paid_asset="EUR"),
         )
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         await sold(owner, agent, "CREDIT", 100, FIRST, 1)
         small = await read(database, org)
         async with owner.transaction():
@@ -404,8 +397,6 @@ async def test_a_statement_of_credits_reads_no_lots_of_others(
             )
         await vacuum(owner, "ledger.lots")
         large = await read(database, org)
-    finally:
-        await owner.close()
     assert large <= small * 1.4 + 60
     async with database.platform() as session:
         now = datetime(2026, 12, 1, 4, tzinfo=UTC)
@@ -444,16 +435,13 @@ async def test_whose_statement_is_due_is_found_without_reading_what_was_earned_b
         async with database.platform() as session:
             return await due(session)
 
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
+    async with connected(fresh_database_urls.owner) as owner:
         await sold(owner, await agent_of(database, orgs[0]), "EUR", 300, OCTOBER.replace(year=2025), 1)
         small = await blocks_read(database, None, due)
         await sold(owner, await agent_of(database, orgs[0]), "EUR", 20_000, OCTOBER, 1)
         large = await blocks_read(database, None, due)
         assert (await found(), large <= small * 1.4 + 40) == ([], True)
         await sold(owner, await agent_of(database, orgs[1]), "EUR", 1, FIRST, 1)
-    finally:
-        await owner.close()
     # What is not added up yet counts as well.
     await earns(database, orgs[2], await agent_of(database, orgs[2]), FIRST)
     assert await found() == orgs[1:]

@@ -1,7 +1,6 @@
 """The schedule that sends mails."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -25,8 +24,7 @@ from workflows.common.handling import PAGE, MailSweepWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_a_run_sends_page_by_page_and_ends(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def test_a_run_sends_page_by_page_and_ends(database: Database, timeskip_env: WorkflowEnvironment) -> None:
     queue, org = new_id("queue"), new_id("org")
     client, mailbox = with_plugin(timeskip_env.client), Mailbox()
     now = datetime.now(UTC)
@@ -51,7 +49,6 @@ async def test_a_run_sends_page_by_page_and_ends(fresh_database_urls: Any, times
             assert f"sent: {PAGE + 1}" in str(await handle.query("__temporal_workflow_metadata"))
             await replay_and_keep(await handle.fetch_history(), "mail-sweep/completed")
     assert len(mailbox.mails) == PAGE + 1
-    await database.close()
 
 
 def test_mails_are_sent_every_minute() -> None:

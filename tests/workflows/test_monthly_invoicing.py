@@ -76,8 +76,10 @@ class Billing:
 
 
 @pytest.fixture
-async def billing(fresh_database_urls: DatabaseUrls, idle_server: WorkflowEnvironment) -> AsyncIterator[Billing]:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+async def billing(
+    database: Database, fresh_database_urls: DatabaseUrls, idle_server: WorkflowEnvironment
+) -> AsyncIterator[Billing]:
+    queue = new_id("queue")
     client, work = with_plugin(idle_server.client), BillingRunActivities(database)
     async with Worker(
         client,
@@ -86,7 +88,6 @@ async def billing(fresh_database_urls: DatabaseUrls, idle_server: WorkflowEnviro
         activities=[work.plan, work.invoice, work.conclude],
     ):
         yield Billing(client, database, queue, await Market(database).open(), fresh_database_urls)
-    await database.close()
 
 
 def lines(row: InvoiceRow) -> list[tuple[str, int]]:

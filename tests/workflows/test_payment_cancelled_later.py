@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from domain.payments.payment.snapshot import ProviderStatus
 from domain.payments.payment.state import PaymentStatus
 from tests.api.conftest import good, new_key, refused
-from tests.support.chains import ChainsInTest
 from tests.support.histories import replay
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
@@ -31,13 +29,6 @@ async def provider_comes_back(stage: Stage) -> AsyncIterator[None]:
     back(stage)
     stage.fake.breaks.clear()
     stage.fake.refuses.clear()
-
-
-@pytest.fixture
-def chains(stage: Stage) -> ChainsInTest:
-    assert stage.chains is not None
-    stage.chains.clock.now = datetime.now(UTC)
-    return stage.chains
 
 
 async def unknown(stage: Stage, *, reached: bool, **changes: Any) -> PaymentDriver:

@@ -50,13 +50,6 @@ class Wallet:
         return (await self.driver.money())["wallet"]
 
 
-@pytest.fixture
-def chains(stage: Stage) -> ChainsInTest:
-    assert stage.chains is not None
-    stage.chains.clock.now = datetime.now(UTC)
-    return stage.chains
-
-
 async def paying(
     stage: Stage, asset: str = "BTC", *, quoted_for: timedelta = timedelta(hours=1), **changes: Any
 ) -> Wallet:

@@ -1,7 +1,6 @@
 """Payments of invoices through their run: paid once whoever pays, due again after what goes back."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
@@ -9,7 +8,7 @@ from domain.common.errors import WrongInvoiceState
 from domain.payments.payment.state import Fulfilment, Payment, PaymentStatus
 from repositories.billing import credit_note, invoice as invoices
 from runtime.identity import new_id
-from tests.support.chains import AMOUNTS, ChainsInTest
+from tests.support.chains import AMOUNTS
 from tests.support.invoices import Issued, issued
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
@@ -280,13 +279,6 @@ async def test_a_payment_whose_run_was_terminated_pays_its_invoice_when_it_goes_
 
 
 # In coins -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def chains(stage: Stage) -> ChainsInTest:
-    assert stage.chains is not None
-    stage.chains.clock.now = datetime.now(UTC)
-    return stage.chains
 
 
 async def in_coins(stage: Stage, asset: str = "BTC") -> tuple[Wallet, Issued]:

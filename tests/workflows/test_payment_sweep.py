@@ -1,18 +1,14 @@
 """Payments whose run was terminated go on by themselves."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
-from sqlalchemy import update
 
 from domain.payments.payment.fulfilment import wake_at
 from domain.payments.payment.state import PaymentStatus, RefundState
-from models.payments.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, new_payment
+from tests.workflows.payment_driver import due_for_long, new_payment
 from workflows.common.sweeps import PaymentSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -23,13 +19,6 @@ async def sweep(stage: Stage):
     result = await handle.result()
     await replay_and_keep(await handle.fetch_history(), "payment-sweep/completed")
     return result
-
-
-async def due_for_long(made: PaymentDriver) -> None:
-    """Set what the books say is due back, as if time had passed for them."""
-    async with made.stage.database.platform() as session:
-        past = datetime.now(UTC) - timedelta(hours=1)
-        await session.execute(update(PaymentRow).where(PaymentRow.id == made.terms.payment_id).values(wake_at=past))
 
 
 async def test_a_refund_that_was_booked_is_made_although_its_run_was_terminated(stage: Stage):

@@ -73,9 +73,8 @@ async def buyer_of(database: Database, agent: str, *, credits: int) -> Marketpla
 
 
 async def test_months_are_renewed_once_each_while_they_are_paid(
-    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+    database: Database, timeskip_env: WorkflowEnvironment
 ) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     agent, queue, client = await monthly(database), new_id("queue"), with_plugin(timeskip_env.client)
     rich = await buyer_of(database, agent, credits=30)
     poor = await buyer_of(database, agent, credits=10)
@@ -117,7 +116,6 @@ async def test_months_are_renewed_once_each_while_they_are_paid(
     async with database.platform() as session:
         mails = list(await session.scalars(select(QueuedMail.org_id).where(QueuedMail.kind == "agent_not_renewed")))
     assert mails == [poor.org_id] * MOST_TRIES
-    await database.close()
 
 
 def test_purchases_are_renewed_every_hour() -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 import httpx2
 import pytest
@@ -80,13 +79,6 @@ async def number(database: Database, query: str) -> int:
 
 async def counted_cad(database: Database) -> int:
     return await number(database, "SELECT coalesce(sum(spent), 0) FROM ledger.counters")
-
-
-@pytest.fixture
-async def database(fresh_database_urls: Any) -> Any:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield database
-    await database.close()
 
 
 async def test_a_budget_in_another_currency_works_once_the_file_is_read(

@@ -106,10 +106,9 @@ async def friends(database: Database) -> Friends:
 
 
 async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
-    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+    database: Database, fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
 ) -> None:
     urls = fresh_database_urls
-    database = Database(urls.tenant, urls.platform)
     good, idle, near = [await friends(database) for _ in range(3)]
     paid = await good.pays()
     await good.buys()
@@ -158,13 +157,11 @@ async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
         assert after[1][1] - before[1][1] >= 3
         assert await sweep(LATER + timedelta(days=5)) == (0, 0, 0)
     await prove_all(urls)
-    await database.close()
 
 
 async def test_referral_whose_payment_is_disputed_on_its_last_day_is_decided_when_the_bank_has(
-    fresh_database_urls: Any,
+    database: Database,
 ) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     two, last = await friends(database), NOW + timedelta(days=365)
     paid = await two.pays()
     await two.buys()
@@ -183,11 +180,9 @@ async def test_referral_whose_payment_is_disputed_on_its_last_day_is_decided_whe
     await paid.look()
     assert await look(last + timedelta(days=2)) == (1, 0)
     assert await two.stands() == ("rewarded", None)
-    await database.close()
 
 
-async def test_referral_of_a_closed_organization_is_refused(fresh_database_urls: Any) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def test_referral_of_a_closed_organization_is_refused(database: Database) -> None:
     two = await friends(database)
     await two.pays()
     await two.buys()
@@ -201,13 +196,11 @@ async def test_referral_of_a_closed_organization_is_refused(fresh_database_urls:
     assert (done.refused, done.failed) == (1, 0)
     assert await two.stands() == ("refused", "closed")
     assert [await two.has(org) for org in (two.referrer, two.referred)] == [(0, 0), (0, 0)]
-    await database.close()
 
 
 async def test_payment_that_goes_back_while_it_is_rewarded_takes_the_reward_back(
-    fresh_database_urls: Any,
+    database: Database,
 ) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     two = await friends(database)
     paid = await two.pays()
     await two.buys()
@@ -235,7 +228,6 @@ async def test_payment_that_goes_back_while_it_is_rewarded_takes_the_reward_back
         row = await session.get(Referral, two.referred)
         assert row is not None
         assert row.next_at is not None
-    await database.close()
 
 
 def test_referrals_are_looked_at_every_day() -> None:
@@ -245,8 +237,7 @@ def test_referrals_are_looked_at_every_day() -> None:
 
 
 @pytest.mark.parametrize("owes", [True, False])
-async def test_commission_of_what_was_charged_back_rewards_nobody(fresh_database_urls: Any, owes: bool) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def test_commission_of_what_was_charged_back_rewards_nobody(database: Database, owes: bool) -> None:
     two = await friends(database)
     # One that stands and brings nothing, and one that brings commission and is taken back.
     await two.pays()
@@ -274,4 +265,3 @@ async def test_commission_of_what_was_charged_back_rewards_nobody(fresh_database
         )
     assert await two.has(two.referred) == (0, 100 if owes else 0)
     assert (await two.stands(), await two.has(two.referrer)) == (("waiting", None), (0, 0))
-    await database.close()

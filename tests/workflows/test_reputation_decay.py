@@ -80,8 +80,10 @@ class Nights:
 
 
 @pytest.fixture
-async def nights(fresh_database_urls: Any, idle_server: WorkflowEnvironment) -> AsyncIterator[Nights]:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+async def nights(
+    database: Database, fresh_database_urls: Any, idle_server: WorkflowEnvironment
+) -> AsyncIterator[Nights]:
+    queue = new_id("queue")
     first = datetime.now(UTC).date() - 3 * ONE
     owner = await asyncpg.connect(plain_url(fresh_database_urls.owner))
     await owner.execute("INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org_a', 'A', 'x', 'a')")
@@ -117,7 +119,6 @@ async def nights(fresh_database_urls: Any, idle_server: WorkflowEnvironment) -> 
         activities=[work.plan, work.change_rate, work.take, work.conclude],
     ):
         yield Nights(client, database, queue, first)
-    await database.close()
 
 
 async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) -> None:

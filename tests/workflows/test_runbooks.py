@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
@@ -12,6 +11,7 @@ from commands.verify import verify
 from dev.stack.postgres import Postgres
 from domain.common.errors import WrongState
 from tests.conftest import DatabaseUrls
+from tests.support.connections import connected
 from tests.workflows.conftest import Award
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -62,11 +62,8 @@ async def test_a_dump_that_was_restored_proves_itself(cluster: Postgres, fresh_d
     try:
         url = fresh_database_urls.owner.replace(f"/{source}?", f"/{restored}?")
         await asyncio.to_thread(copy_by_dump, cluster, fresh_database_urls.owner, url)
-        connection = await asyncpg.connect(url)
-        try:
+        async with connected(url) as connection:
             report = await verify(connection)
-        finally:
-            await connection.close()
         assert report.ok, report.lines()
         assert report.counts["transfers"] == 1
     finally:

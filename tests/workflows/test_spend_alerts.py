@@ -1,7 +1,6 @@
 """The schedule that raises alerts about what is spent."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -18,8 +17,8 @@ from workflows.common.batches import SpendAlertsWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_a_run_raises_what_is_due_and_ends(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) -> None:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+async def test_a_run_raises_what_is_due_and_ends(database: Database, timeskip_env: WorkflowEnvironment) -> None:
+    queue = new_id("queue")
     client = with_plugin(timeskip_env.client)
     work = SpendAlertActivities(database)
     async with Worker(client, task_queue=queue, workflows=[SpendAlertsWorkflow], activities=[work.raise_spend_alerts]):
@@ -27,7 +26,6 @@ async def test_a_run_raises_what_is_due_and_ends(fresh_database_urls: Any, times
         assert (await handle.result()).count == 0
         assert "raised" in str(await handle.query("__temporal_workflow_metadata"))
         await replay_and_keep(await handle.fetch_history(), "spend-alerts/completed")
-    await database.close()
 
 
 def test_alerts_are_raised_every_minute() -> None:

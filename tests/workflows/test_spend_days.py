@@ -1,7 +1,6 @@
 """The schedule that adds up what was spent on days that are over."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -21,9 +20,9 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 async def test_days_that_are_over_are_added_up_and_today_is_not(
-    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+    database: Database, timeskip_env: WorkflowEnvironment
 ) -> None:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    queue = new_id("queue")
     org_id, now = new_id("org"), datetime.now(UTC)
     async with database.platform() as session:
         spending = Spending(await driver_connection(session), org_id)
@@ -43,4 +42,3 @@ async def test_days_that_are_over_are_added_up_and_today_is_not(
     async with database.platform() as session:
         days = set(await session.scalars(text("SELECT day FROM spend_rollups")))
     assert days == {(now - timedelta(days=days_ago)).date() for days_ago in range(1, SPEND_DAYS + 6)}
-    await database.close()

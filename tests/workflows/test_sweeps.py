@@ -1,20 +1,18 @@
 """Sweeps reach everything that may have lost its run, however much lives before it, and disturb nothing that lives."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 from temporalio import activity
 from temporalio.worker import Worker
 
 from contracts.common.sweeps import SweepPage, SweepProgress, Swept
 from contracts.escrow.expiry import ExpireContracts, ExpiredContracts
-from models.payments.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, new_payment
+from tests.workflows.payment_driver import due_for_long, new_payment
 from workflows.common.sweeps import EscrowSweepWorkflow, InboxSweepWorkflow, PaymentSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -67,12 +65,6 @@ async def test_what_stands_behind_thousands_of_living_runs_is_reached(stage: Sta
     # A living run costs its page's share of one activity: an escrow's sweep has the smallest pages, of twenty.
     assert len(history.events) < 150 * 20
     await replay(history)
-
-
-async def due_for_long(made: PaymentDriver) -> None:
-    async with made.stage.database.platform() as session:
-        past = datetime.now(UTC) - timedelta(hours=1)
-        await session.execute(update(PaymentRow).where(PaymentRow.id == made.terms.payment_id).values(wake_at=past))
 
 
 async def test_a_payment_that_lives_gets_no_event_of_a_sweep(stage: Stage):

@@ -35,9 +35,9 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 async def test_every_organization_is_charged_to_the_end(
-    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+    database: Database, fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
 ) -> None:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    queue = new_id("queue")
     at = datetime.now(UTC) - timedelta(minutes=5)
     price = {"model": "per_unit", "unit_price": "0.10"}
     rules = CostRules(granted=CreditPrice(price=Decimal("0.10"), currency="USD"))
@@ -88,4 +88,3 @@ async def test_every_organization_is_charged_to_the_end(
         left = await session.scalars(text("SELECT count(*) FROM usage_charges WHERE spend_id IS NULL"))
         assert left.one() == 0
     await prove(fresh_database_urls)
-    await database.close()

@@ -1,7 +1,6 @@
 """The schedule that makes the months of usage events before they begin."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -19,8 +18,8 @@ from workflows.common.batches import UsageMonthsWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_months_are_made_ahead_once(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) -> None:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+async def test_months_are_made_ahead_once(database: Database, timeskip_env: WorkflowEnvironment) -> None:
+    queue = new_id("queue")
     client = with_plugin(timeskip_env.client)
     work = UsageActivities(database)
     async with Worker(client, task_queue=queue, workflows=[UsageMonthsWorkflow], activities=[work.open_months]):
@@ -34,7 +33,6 @@ async def test_months_are_made_ahead_once(fresh_database_urls: Any, timeskip_env
         made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_events'::regclass"
         assert counts == [await session.scalar(text(made)), 0]
     assert counts[0] >= 3
-    await database.close()
 
 
 def test_months_are_made_long_before_they_are_needed() -> None:

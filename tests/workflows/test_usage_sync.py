@@ -123,8 +123,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterator[Proxy]:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def proxy(address: str, database: Database, fresh_database_urls: DatabaseUrls) -> AsyncIterator[Proxy]:
     org_id, now = new_id("org"), datetime.now(UTC).replace(microsecond=0)
     async with database.platform() as session:
         session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))
@@ -139,7 +138,6 @@ async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterato
         )
         yield Proxy(address, http, database, work, org_id, now)
     await prove(fresh_database_urls)
-    await database.close()
 
 
 @pytest.mark.db

@@ -37,9 +37,9 @@ async def profiles(database: Database) -> dict[str | None, tuple[bool, datetime 
 
 
 async def test_numbers_are_asked_for_until_the_register_answers_and_bad_ones_are_told(
-    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+    database: Database, timeskip_env: WorkflowEnvironment
 ) -> None:
-    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    queue = new_id("queue")
     register, client = Register(down=["AT"]), with_plugin(timeskip_env.client)
     numbers = {"DE136695976": "DE", "ATU13585627": "AT", "DE100000000": "DE", "GB980780684": "GB"}
     orgs = {}
@@ -76,11 +76,9 @@ async def test_numbers_are_asked_for_until_the_register_answers_and_bad_ones_are
     assert alerts == [orgs["DE100000000"]]
     nobody = await VatNumberActivities(database, None).confirm_vat_numbers(DuePage(now=NOW, after="", limit=2))
     assert nobody.found == 0
-    await database.close()
 
 
-async def test_an_answer_for_a_number_that_was_changed_meanwhile_is_dropped(fresh_database_urls: Any) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def test_an_answer_for_a_number_that_was_changed_meanwhile_is_dropped(database: Database) -> None:
     org = await organization(database)
     await located(database, org, "DE", vat_id="DE136695976")
 
@@ -96,7 +94,6 @@ async def test_an_answer_for_a_number_that_was_changed_meanwhile_is_dropped(fres
         page = await VatNumberActivities(database, Slow()).confirm_vat_numbers(DuePage(now=NOW, after="", limit=2))
     assert page.confirmed == 0
     assert await profiles(database) == {"DE129273398": (False, None)}
-    await database.close()
 
 
 def test_numbers_are_asked_for_every_night() -> None:
@@ -104,8 +101,7 @@ def test_numbers_are_asked_for_every_night() -> None:
     assert (job.workflow, len(job.spec.calendars)) == ("vat-confirmations", 1)
 
 
-async def test_number_that_is_not_in_force_any_more_ends_reverse_charge_after_a_month(fresh_database_urls: Any) -> None:
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+async def test_number_that_is_not_in_force_any_more_ends_reverse_charge_after_a_month(database: Database) -> None:
     org = await organization(database)
     await rate(database, "fr-vat", "FR", 200_000)
     await located(database, org, "FR", vat_id="FR40303265045", vat_reference="WAPI1", vat_confirmed_at=NOW)
@@ -124,4 +120,3 @@ async def test_number_that_is_not_in_force_any_more_ends_reverse_charge_after_a_
     async with database.platform() as session:
         told = (await session.scalars(select(Alert.kind).where(Alert.subject == org))).all()
     assert told == ["tax.vat_not_in_force"]
-    await database.close()

@@ -4,7 +4,7 @@ A page is read once for each role, and each distinct address that it leads to is
 of a list is asked for as well, and not followed from there: lists go on for as long as there are rows and months.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from domain.common.access import Actor, Role
 from domain.escrow import commands
 from runtime.database import Database
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key
+from tests.api.conftest import TENANT_ROLES, Caller, NewTenant, Tenant, good, new_key
 from tests.api.escrowing import delivered_escrow, state, write
 from tests.api.paying import Written
 from tests.api.spending import grant, use
@@ -62,9 +62,7 @@ async def test_nothing_leads_to_a_page_that_is_not_there(
 
 
 @pytest.fixture(scope="module")
-async def seller(
-    operator: Caller, new_tenant: Callable[..., Awaitable[Tenant]], stranger: Tenant, database: Database
-) -> Tenant:
+async def seller(operator: Caller, new_tenant: NewTenant, stranger: Tenant, database: Database) -> Tenant:
     """A creator that was paid by others: through an escrow, for agents that were bought, and by use; and its buyer."""
     buyer, seller = await new_tenant("owner"), await new_tenant(*TENANT_ROLES)
     await grant(operator, buyer.org_id)
