@@ -153,7 +153,7 @@ def test_text_has_the_sizes_of_the_scale():
     sizes = [text for name, text in DECLARED.items() if re.fullmatch(r"t\d", name)]
     spaces = [text for name, text in DECLARED.items() if re.fullmatch(r"s\d", name)]
 
-    assert [float(size.removesuffix("rem")) * 16 for size in sizes] == [12, 13, 15, 17, 24, 28]
+    assert [float(size.removesuffix("rem")) * 16 for size in sizes] == [12, 13, 15, 17, 24]
     assert [float(size.removesuffix("rem")) * 16 for size in spaces] == [4, 8, 12, 16, 24, 32]
 
 

@@ -182,7 +182,7 @@ async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, s
         await EscrowActivities(stage.database).record_event(message)
     assert (await job.state()).status == "delivered"
     async with stage.database.platform() as session:
-        raised = (await alert.page(session, Wanted(), open_only=True, limit=200)).rows
+        raised = (await alert.page(session, Wanted(limit=200), open_only=True)).rows
     assert ("escrow.books_refused", terms.escrow_id) in {(a.kind, a.subject) for a in raised}
 
 
