@@ -23,6 +23,7 @@ from tests.api.listing import check_range
 from tests.api.spending import grant, use
 from tests.support.cases import for_each
 from tests.support.outbox import past_others
+from tests.support.returns import buys
 
 pytestmark = pytest.mark.db
 
@@ -60,9 +61,9 @@ async def seen(of: Caller, control: dict[str, Any]) -> dict[str, Any]:
 def spend(database: Database, operator: Caller) -> Callable[..., Awaitable[Spent]]:
     """Charge or reserve credits of an organization now, as its requests do."""
 
-    async def act(org_id: str, credits: int, *, held: bool = False, **by: Any) -> Spent:
-        grant = {"organization_id": org_id, "amount": str(credits), "source": "reward"}
-        good(await operator.post("/credits/grants", grant, key=new_key()), 201)
+    async def act(org_id: str, credits: int, *, held: bool = False, granted: bool = True, **by: Any) -> Spent:
+        if granted:
+            await grant(operator, org_id, str(credits))
         new = NewSpend(key=new_key(), action="test", amount_minor=credits * CREDIT, spender=Spender(**by))
         now = datetime.now(UTC)
         async with database.platform() as session:
@@ -461,16 +462,17 @@ async def test_limits_of_a_closed_department_are_read_and_not_set(tenant: Tenant
     refused(answer, 404, "not_found")
 
 
-async def test_a_limit_in_the_currency_of_credits_counts_at_their_price(
-    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+async def test_a_limit_in_the_currency_of_credits_counts_what_was_paid_for_them(
+    new_tenant: Callable[..., Awaitable[Tenant]], database: Database, spend: Callable[..., Awaitable[Spent]]
 ) -> None:
-    run = new_key()
+    tenant, run = await new_tenant("owner"), new_key()
+    await buys(database, tenant.org_id, 11, 110)
     limits = [{"window": "lifetime", "amount": "1"}]
     control = await opened(tenant.owner, subject={"type": "run", "id": run}, currency="USD", limits=limits)
-    assert (await spend(tenant.org_id, 4, run_id=run)).outcome is Outcome.CHARGED
+    assert (await spend(tenant.org_id, 4, granted=False, run_id=run)).outcome is Outcome.CHARGED
     (limit,) = (await seen(tenant.owner, control))["limits"]
     assert (limit["spent"], limit["remaining"]) == ("0.40", "0.60")
-    assert (await spend(tenant.org_id, 7, run_id=run)).outcome is Outcome.REFUSED
+    assert (await spend(tenant.org_id, 7, granted=False, run_id=run)).outcome is Outcome.REFUSED
 
 
 async def test_a_price_that_changed_is_noted_for_controls_once(database: Database, tenant: Tenant) -> None:
