@@ -16,6 +16,7 @@ from domain.common.errors import DomainError
 from domain.credits.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, Posted
 from ledger.revenue import Revenue
+from runtime.identity import new_id
 from tests.conftest import DatabaseUrls
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,8 +31,8 @@ T = TypeVar("T")
 
 
 def fresh(name: str) -> str:
-    """A name that no other test of this process used."""
-    return f"{name}-{next(_numbers)}"
+    """A name that no other test of this process used; `org` gives an id of an organization."""
+    return new_id("org") if name == "org" else f"{name}-{next(_numbers)}"
 
 
 class Books:
