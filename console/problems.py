@@ -1,4 +1,4 @@
-"""What a page does about each refusal of the API: it follows from the status, but for the codes listed here."""
+"""The reaction of a page to a refusal of the API: it follows from the status, except for the codes listed here."""
 
 from enum import StrEnum
 

@@ -44,7 +44,7 @@ class Kept:
 
     @property
     def erased(self) -> str:
-        """How it is erased."""
+        """The erasure that the entry declares."""
         return self.place.erased.get(self.category, ERASED[self.category]) if self.category else ""
 
 

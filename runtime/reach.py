@@ -125,7 +125,7 @@ class Entity(Generic[R]):
             return (await self._versions(session, [self._id])).get(self._id, 0)
 
     async def _catch_up(self, version: int) -> None:
-        """Have the run adopt the books' state; concurrent callers that see the same version send the same update."""
+        """Make the run adopt the books' state; concurrent callers that see the same version send the same update."""
         handle, update_id = self._client.get_workflow_handle(self._run.workflow_id), f"catch_up:{version}"
         try:
             await handle.execute_update("catch_up", CatchUp(version=version), id=update_id)

@@ -1,4 +1,4 @@
-"""What is kept of whom: the category of every column, field of a message and log key, and how each is erased.
+"""The map of personal data: the category of each column, field of a message and log key, and its erasure.
 
 A column or field has a category by its type and its name, see `category`: a name means the same everywhere. Where it
 means something else, a column says so with `info={"holds": "free_text"}`, and a field of a message with

@@ -1,4 +1,4 @@
-"""What each table is for, how long its rows are kept, and how its categories are erased.
+"""The purpose of each table, the retention of its rows, and the erasure of its categories.
 
 The categories of its columns are those of `domain.privacy.data_map`. Rows are kept with the books where nothing else is
 said, and categories are erased as `ERASED` says.

@@ -1,4 +1,4 @@
-"""What was asked for, or a refusal."""
+"""Reads that refuse: an absent row is `NotFound`."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""What the asynchronous client runs on. `bursar._threads` is its counterpart."""
+"""The runtime of the asynchronous client. `bursar._threads` is its counterpart."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the client for threads runs on. `bursar._asyncio` is its counterpart."""
+"""The runtime of the client for threads. `bursar._asyncio` is its counterpart."""
 
 import inspect
 import threading

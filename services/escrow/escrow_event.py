@@ -1,4 +1,4 @@
-"""What the books check before they take an event of an escrow, and what follows it in its transaction: by event.
+"""The checks before the books take an event of an escrow, and the writes after it in its transaction, by event.
 
 The rules of the escrow have allowed the event before.
 """
@@ -240,7 +240,7 @@ async def _alert_overdue(step: Step) -> None:
 
 
 async def _carry_notes_over(step: Step) -> None:
-    """Have commands that were noted when the deadline had passed, and was not yet extended, count for the new one."""
+    """Count commands for the new deadline that were noted after the old one had passed and before it was extended."""
     assert step.before is not None
     passed, extended = next_deadline(step.before), next_deadline(step.after)
     if passed is not None and extended is not None:

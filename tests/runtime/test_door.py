@@ -1,4 +1,4 @@
-"""What the door does with refusals by a run that may be behind the books, and with a busy server, without either."""
+"""Commands whose run refuses because it is behind the books, and commands to a busy server, without either."""
 
 from contextlib import nullcontext
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""How a database is brought to the newest revision: one at a time, as a whole, and never in the way for long."""
+"""A database is brought to the newest revision: one at a time, as a whole, and never in the way for long."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What commands and operators' signals do to an escrow. Fields of signals can hold any JSON, and are validated here."""
+"""The decisions that commands and operators' signals make on an escrow. Signals can hold any JSON, checked here."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -24,7 +24,7 @@ from services.payments import payment_refresh
 
 
 async def charge(deps: Deps, client: Client, held: Collection, command: ChargeInvoice) -> InvoiceResult:
-    """Have an invoice charged now, by its run, which is started where there is none."""
+    """Charge an invoice now, by its run; a missing run is started."""
     limit, run = deps.settings.command_timeout, invoice_run(held)
     entity = Entity(client, deps.database, run, InvoiceResult, collections.versions, held.invoice_id, limit=limit)
     return await entity.command("charge", command, update_id=command.command_id)
