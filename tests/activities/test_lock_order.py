@@ -47,15 +47,15 @@ async def post(database: Database, source: Account, destination: Account, amount
 
 
 async def test_pitfall_33_news_that_wait_for_what_an_organization_owes_keep_no_stripe(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = new_id("org")
     wallet, debt = accounts.org_credits(org), accounts.org_debt(org, "CREDIT")
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
-    await post(alone, debt, ISSUANCE, 1)
-    await post(alone, ISSUANCE, debt, 1)
-    made = await Written(alone, org).begin()
+    await post(fresh_database, debt, ISSUANCE, 1)
+    await post(fresh_database, ISSUANCE, debt, 1)
+    made = await Written(fresh_database, org).begin()
     # What came, what went back, and a chargeback beyond it that has to be owed: all in one look.
     made.there.pay()
     made.there.refund(1000)
@@ -67,21 +67,21 @@ async def test_pitfall_33_news_that_wait_for_what_an_organization_owes_keep_no_s
             debt.path,
         )
         task = asyncio.ensure_future(made.look())
-        await somebody_waits(alone)
+        await somebody_waits(fresh_database)
         kept = await stripes_that_are_locked(owner)
     await owner.close()
     assert (await task).payment is not None
     assert kept == []
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         balances = [(await ledger.balance(account)).posted_minor for account in (wallet, debt)]
     assert balances == [0, -40_000_000]
 
 
 async def test_pitfall_33_lost_dispute_that_takes_the_credits_of_a_plan_keeps_no_stripe_while_it_waits(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    one, made = await paid(alone)
+    one, made = await paid(fresh_database)
     ref = made.there.dispute()
     withdrawn = made.there.movements.pop()
     await made.look()
@@ -92,7 +92,7 @@ async def test_pitfall_33_lost_dispute_that_takes_the_credits_of_a_plan_keeps_no
     async with owner.transaction():
         await Ledger(owner).lock_balances([accounts.org_credits(one.org_id)])
         task = asyncio.ensure_future(made.look())
-        await somebody_waits(alone)
+        await somebody_waits(fresh_database)
         kept = await stripes_that_are_locked(owner)
     await owner.close()
     await task
@@ -100,9 +100,9 @@ async def test_pitfall_33_lost_dispute_that_takes_the_credits_of_a_plan_keeps_no
 
 
 async def test_pitfall_33_won_dispute_that_pays_a_debt_with_months_left_out_keeps_no_stripe_while_it_waits(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    one = await subscribed(alone, interval=YEAR)
+    one = await subscribed(fresh_database, interval=YEAR)
     await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
     made = await Mirrored.of(one)
     ref = made.there.dispute()
@@ -111,13 +111,13 @@ async def test_pitfall_33_won_dispute_that_pays_a_debt_with_months_left_out_keep
     assert granted is not None
     await one.write(granted, ANCHOR.after(1))
     debt = accounts.org_debt(one.org_id, "CREDIT")
-    await post(alone, debt, ISSUANCE, 7 * 10**6)
+    await post(fresh_database, debt, ISSUANCE, 7 * 10**6)
     made.there.close_dispute(ref, won=True)
     owner = await asyncpg.connect(fresh_database_urls.owner)
     async with owner.transaction():
         await Ledger(owner).lock_balances([debt])
         task = asyncio.ensure_future(made.look())
-        await somebody_waits(alone)
+        await somebody_waits(fresh_database)
         kept = await stripes_that_are_locked(owner)
     await owner.close()
     await task
@@ -125,13 +125,13 @@ async def test_pitfall_33_won_dispute_that_pays_a_debt_with_months_left_out_keep
 
 
 async def test_what_a_clawback_takes_is_locked_before_it_is_counted(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = new_id("org")
     wallet, debt = accounts.org_credits(org), accounts.org_debt(org, "CREDIT")
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
-    made = await Written(alone, org).begin()
+    made = await Written(fresh_database, org).begin()
     made.there.pay()
     await made.look()
     made.there.reverse()
@@ -141,7 +141,7 @@ async def test_what_a_clawback_takes_is_locked_before_it_is_counted(
             key=new_id("key"), kind="test", source=wallet, destination=ISSUANCE, amount_minor=7, effective_at=NOW
         )
         task = asyncio.ensure_future(made.look())
-        await somebody_waits(alone)
+        await somebody_waits(fresh_database)
     await task
     balances = [balance.posted_minor for balance in await Ledger(spending).balances([wallet, debt])]
     await spending.close()
@@ -149,15 +149,15 @@ async def test_what_a_clawback_takes_is_locked_before_it_is_counted(
 
 
 async def test_refund_with_a_credit_note_has_all_balances_at_once(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     """What finalises another invoice has the credits first, and then waits for what is receivable."""
-    org = await billing.organization(alone)
-    await billing.credit(alone, org, 10 * billing.CREDIT)
-    row = await billing.finalise(alone, await billing.draft(alone, org, applies_credits=True))
+    org = await billing.organization(fresh_database)
+    await billing.credit(fresh_database, org, 10 * billing.CREDIT)
+    row = await billing.finalise(fresh_database, await billing.draft(fresh_database, org, applies_credits=True))
     assert row.granted_minor
-    purpose = Issued(alone, row).purpose
-    made = await Written(alone, org, purpose=purpose, amount_minor=row.total_minor).begin()
+    purpose = Issued(fresh_database, row).purpose
+    made = await Written(fresh_database, org, purpose=purpose, amount_minor=row.total_minor).begin()
     made.there.pay()
     await made.look()
     assert made.payment is not None
@@ -174,12 +174,12 @@ async def test_refund_with_a_credit_note_has_all_balances_at_once(
     event = PaymentEvent.of(commands.done(outcome, "cmd"), at=NOW, actor=billing.KIM, command_id="cmd")
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, is_local=True)
-    message = await payment_message(alone, event, at=NOW)
+    message = await payment_message(fresh_database, event, at=NOW)
     owner = await asyncpg.connect(fresh_database_urls.owner)
     async with owner.transaction():
         await Ledger(owner).lock_balances([accounts.org_credits(org)])
-        task = asyncio.ensure_future(environment.run(PaymentActivities(alone).record, message))
-        await somebody_waits(alone)
+        task = asyncio.ensure_future(environment.run(PaymentActivities(fresh_database).record, message))
+        await somebody_waits(fresh_database)
         free = await owner.fetch(
             "SELECT FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id WHERE a.path = $1"
             " FOR UPDATE OF b SKIP LOCKED",
