@@ -49,17 +49,17 @@ async def sound(urls: DatabaseUrls) -> list[str]:
 
 
 async def test_a_draft_is_edited_and_then_finalised_with_its_tax_and_its_credits(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    org = await organization(alone)
-    await credit(alone, org, 100 * CREDIT)
-    await credit(alone, org, 200 * CREDIT, paid=2_000)
-    made = await draft(alone, org, line(1), due_in=timedelta(days=14), applies_credits=True)
-    assert (made.status, made.number, await balances(alone, org)) == (
+    org = await organization(fresh_database)
+    await credit(fresh_database, org, 100 * CREDIT)
+    await credit(fresh_database, org, 200 * CREDIT, paid=2_000)
+    made = await draft(fresh_database, org, line(1), due_in=timedelta(days=14), applies_credits=True)
+    assert (made.status, made.number, await balances(fresh_database, org)) == (
         *("draft", None),
         {"receivable": 0, "credits": 300 * CREDIT},
     )
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         await invoice.edit(
             session,
             KIM,
@@ -68,22 +68,22 @@ async def test_a_draft_is_edited_and_then_finalised_with_its_tax_and_its_credits
             discounts=[Discount(description="Launch", share_e4=1_000)],
             now=NOW,
         )
-    done = await finalise(alone, made)
+    done = await finalise(fresh_database, made)
     # 120.00 less 10 % less 10.00 of granted credits is 98.00; 19 % are 18.62; 200 credits pay 20.00.
     assert (done.subtotal_minor, done.tax_minor, done.total_minor) == (9_800, 1_862, 11_662)
     assert (done.granted_minor, done.prepaid_minor, done.status, done.number) == (1_000, 2_000, "open", None)
     assert done.due_at - done.issued_at == timedelta(days=14)
-    assert await balances(alone, org) == {"receivable": -9_662, "credits": 0}
+    assert await balances(fresh_database, org) == {"receivable": -9_662, "credits": 0}
     assert [(each["net_minor"], each["tax"]) for each in done.lines] == [(8_167, "de-vat"), (1_633, "de-vat")]
-    stored = await read(alone, made.id)
+    stored = await read(fresh_database, made.id)
     columns = [column.key for column in inspect(InvoiceRow).columns]
     assert [getattr(stored, name) for name in columns] == [getattr(done, name) for name in columns]
-    assert await number_all(alone) == 1
-    assert (await read(alone, made.id)).number == "INV-000001"
+    assert await number_all(fresh_database) == 1
+    assert (await read(fresh_database, made.id)).number == "INV-000001"
     assert await sound(fresh_database_urls) == []
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         await invoice_end.void(session, KIM, made.id, "void-it", NOW)
-    assert await balances(alone, org) == {"receivable": 0, "credits": 300 * CREDIT}
+    assert await balances(fresh_database, org) == {"receivable": 0, "credits": 300 * CREDIT}
     assert await sound(fresh_database_urls) == []
 
 
@@ -164,17 +164,17 @@ async def test_pitfall_23_what_was_finalised_is_not_changed_through_the_function
 
 
 async def test_pitfall_15_pages_number_all_without_gaps_while_others_finalise_and_issue(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    orgs = [await organization(alone) for _ in range(3)]
-    made = [await draft(alone, org) for org in orgs * 10]
+    orgs = [await organization(fresh_database) for _ in range(3)]
+    made = [await draft(fresh_database, org) for org in orgs * 10]
 
     async def page() -> int:
-        async with alone.platform() as session:
+        async with fresh_database.platform() as session:
             return await invoice.number_page(session, limit=7)
 
     async def issue(org: str) -> None:
-        async with alone.platform() as session:
+        async with fresh_database.platform() as session:
             await invoice.issue(
                 session,
                 KIM,
@@ -187,10 +187,12 @@ async def test_pitfall_15_pages_number_all_without_gaps_while_others_finalise_an
                 now=NOW,
             )
 
-    await asyncio.gather(*(finalise(alone, each) for each in made), *(page() for _ in range(6)), *map(issue, orgs))
+    await asyncio.gather(
+        *(finalise(fresh_database, each) for each in made), *(page() for _ in range(6)), *map(issue, orgs)
+    )
     while await page():
         await again()
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         numbers = (await session.scalars(text("SELECT number FROM invoices ORDER BY number"))).all()
     assert numbers == [f"INV-{number:06d}" for number in range(1, 34)]
     assert await sound(fresh_database_urls) == []
@@ -273,23 +275,23 @@ async def test_what_is_given_up_is_bad_debt_once(database: Database) -> None:
 
 
 async def test_two_rates_under_one_code_share_an_account_and_the_books_are_sound(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    org = await organization(alone)
-    await rate(alone, "de-vat", "DE", 70_000, product="books")
-    row = await finalise(alone, await draft(alone, org, line(10_000), line(5_000, tax_code="books")))
+    org = await organization(fresh_database)
+    await rate(fresh_database, "de-vat", "DE", 70_000, product="books")
+    row = await finalise(fresh_database, await draft(fresh_database, org, line(10_000), line(5_000, tax_code="books")))
     assert [(each["code"], each["rate_e6"], each["tax_minor"]) for each in row.taxes] == [
         ("de-vat", 190_000, 1_900),
         ("de-vat", 70_000, 350),
     ]
     for amount in (4_000, None):
-        async with alone.platform() as session:
+        async with fresh_database.platform() as session:
             await credit_note.issue(
                 session, KIM, row.id, amount_minor=amount, reason="Wrong", command_id=f"{amount}-{row.id}", now=NOW
             )
-    assert (await balances(alone, org))["receivable"] == 0
-    withdrawn = await finalise(alone, await draft(alone, org, line(900), line(70, tax_code="books")))
-    await number_all(alone)
-    async with alone.platform() as session:
+    assert (await balances(fresh_database, org))["receivable"] == 0
+    withdrawn = await finalise(fresh_database, await draft(fresh_database, org, line(900), line(70, tax_code="books")))
+    await number_all(fresh_database)
+    async with fresh_database.platform() as session:
         await invoice_end.void(session, KIM, withdrawn.id, f"void-{withdrawn.id}", NOW)
     assert await sound(fresh_database_urls) == []

@@ -66,39 +66,41 @@ async def held(database: Database, org: str, currency: str) -> tuple[int, int]:
     ],
 )
 async def test_what_is_due_can_be_charged_by_each_provider(
-    alone: Database, fresh_database_urls: DatabaseUrls, currency: str, net: int, total: int, rounded: int
+    fresh_database: Database, fresh_database_urls: DatabaseUrls, currency: str, net: int, total: int, rounded: int
 ) -> None:
-    org = await organization(alone)
-    made = await issued(alone, org, currency, line(net))
+    org = await organization(fresh_database)
+    made = await issued(fresh_database, org, currency, line(net))
     assert (made.total_minor, made.rounded_minor, made.tax_minor) == (total, rounded, total - net)
-    assert await held(alone, org, currency) == (-(total - rounded), -rounded)
+    assert await held(fresh_database, org, currency) == (-(total - rounded), -rounded)
     assert made.status == ("open" if total > rounded else "paid")
     if total > rounded and currency not in {"HUF", "ISK", "MGA", "UGX", "TWD"}:
         check_chargeable("stripe", total - rounded, currency)
-    async with alone.platform() as session:
-        said = await document.of_invoice(session, await read(alone, made.id), SELLER)
+    async with fresh_database.platform() as session:
+        said = await document.of_invoice(session, await read(fresh_database, made.id), SELLER)
     assert (said.total_minor, said.rounded_minor, said.due_minor) == (total, rounded, total - rounded)
     assert await sound(fresh_database_urls) == []
 
 
-async def test_a_period_that_its_provider_charged_is_not_rounded(alone: Database) -> None:
-    org = await organization(alone)
-    made = await issued(alone, org, "HUF", line(100_001, stream="deferred_subscriptions"))
+async def test_a_period_that_its_provider_charged_is_not_rounded(fresh_database: Database) -> None:
+    org = await organization(fresh_database)
+    made = await issued(fresh_database, org, "HUF", line(100_001, stream="deferred_subscriptions"))
     assert (made.total_minor, made.rounded_minor) == (119_001, 0)
 
 
-async def test_a_note_for_all_takes_what_was_rounded_off(alone: Database, fresh_database_urls: DatabaseUrls) -> None:
-    org = await organization(alone)
-    made = await issued(alone, org, "BHD", line(1_055))
+async def test_a_note_for_all_takes_what_was_rounded_off(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org = await organization(fresh_database)
+    made = await issued(fresh_database, org, "BHD", line(1_055))
     with pytest.raises(Invalid, match=r"multiple of 0\.01 BHD"):
-        await note(alone, made, 3)
-    first = await note(alone, made, 250)
-    assert await held(alone, org, "BHD") == (-1_000, -5)
-    last = await note(alone, made, None)
+        await note(fresh_database, made, 3)
+    first = await note(fresh_database, made, 250)
+    assert await held(fresh_database, org, "BHD") == (-1_000, -5)
+    last = await note(fresh_database, made, None)
     assert (last.amount_minor, last.rounded_minor, first.tax_minor + last.tax_minor) == (1_005, 5, made.tax_minor)
-    assert await held(alone, org, "BHD") == (0, 0)
-    async with alone.platform() as session:
-        row = await read(alone, made.id)
+    assert await held(fresh_database, org, "BHD") == (0, 0)
+    async with fresh_database.platform() as session:
+        row = await read(fresh_database, made.id)
         said = await document.of_invoice(session, row, SELLER)
         credited = await document.of_credit_note(session, row, last, SELLER)
     assert (row.status, row.rounded_minor, said.due_minor, credited.due_minor) == ("paid", 0, 1_250, 1_000)
@@ -113,38 +115,42 @@ def test_note_is_refused_where_it_makes_a_rest_that_cannot_be_paid(due: int, amo
         note_of(standing, CreditedCredits(), credited_minor=0, amount_minor=amount, currency="HUF", unit_minor=100)
 
 
-async def test_voiding_takes_back_what_was_rounded_off(alone: Database, fresh_database_urls: DatabaseUrls) -> None:
-    org = await organization(alone)
-    made = await issued(alone, org, "BHD", line(1_055))
-    async with alone.platform() as session:
+async def test_voiding_takes_back_what_was_rounded_off(
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org = await organization(fresh_database)
+    made = await issued(fresh_database, org, "BHD", line(1_055))
+    async with fresh_database.platform() as session:
         await invoice_end.void(session, KIM, made.id, f"void-{made.id}", NOW)
-    assert await held(alone, org, "BHD") == (0, 0)
-    lost = await issued(alone, org, "BHD", line(1_056))
-    async with alone.platform() as session:
+    assert await held(fresh_database, org, "BHD") == (0, 0)
+    lost = await issued(fresh_database, org, "BHD", line(1_056))
+    async with fresh_database.platform() as session:
         row = await invoice_end.give_up(session, KIM, lost.id, f"lost-{lost.id}", NOW)
     assert (row.status, row.written_off_minor) == ("uncollectible", 1_250)
     assert await sound(fresh_database_urls) == []
 
 
 async def test_refund_of_all_with_a_credit_note_takes_what_was_rounded_off(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    org = await organization(alone)
-    made = await issued(alone, org, "BHD", line(1_055))
-    written = Written(alone, org, purpose=Issued(alone, made).purpose, amount_minor=1_250, currency="BHD")
+    org = await organization(fresh_database)
+    made = await issued(fresh_database, org, "BHD", line(1_055))
+    written = Written(
+        fresh_database, org, purpose=Issued(fresh_database, made).purpose, amount_minor=1_250, currency="BHD"
+    )
     await written.begin()
     written.there.pay(fee=0)
     await written.look()
     assert written.payment is not None
     await written._write(invoice_paid(written.payment, at=NOW))
-    row = await read(alone, made.id)
+    row = await read(fresh_database, made.id)
     assert (row.status, row.paid_minor) == ("paid", 1_250)
-    mirrored = Mirrored(alone, org, payment_id=written.terms.payment_id)
+    mirrored = Mirrored(fresh_database, org, payment_id=written.terms.payment_id)
     mirrored.terms, mirrored.payment, mirrored.there = written.terms, written.payment, written.there
     assert (await mirrored.refund(with_credit_note=True)).applied
-    row = await read(alone, made.id)
+    row = await read(fresh_database, made.id)
     assert (row.status, row.paid_minor, row.credited_minor, row.rounded_minor) == ("paid", 0, 1_255, 0)
-    assert await held(alone, org, "BHD") == (0, 0)
+    assert await held(fresh_database, org, "BHD") == (0, 0)
     assert await sound(fresh_database_urls) == []
 
 
@@ -168,41 +174,41 @@ async def disputed(database: Database, currency: str, net: int, *, due: int) -> 
 
 
 async def test_invoice_of_which_a_part_was_given_up_cannot_be_voided(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    org, made, paid = await disputed(alone, "USD", 1_000, due=1_190)
+    org, made, paid = await disputed(fresh_database, "USD", 1_000, due=1_190)
     paid.there.dispute(790)
     await paid.look()
-    row = await read(alone, made.id)
+    row = await read(fresh_database, made.id)
     assert (row.status, row.paid_minor, row.written_off_minor) == ("open", 0, 400)
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         with pytest.raises(WrongInvoiceState, match="partially given up"):
             await invoice_end.void(session, KIM, made.id, f"void-{made.id}", NOW)
-    assert await held(alone, org, "USD") == (-790, 0)
+    assert await held(fresh_database, org, "USD") == (-790, 0)
     assert await sound(fresh_database_urls) == []
 
 
 async def test_refund_with_a_credit_note_leaves_what_was_given_up_and_what_was_rounded_off(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    org, made, paid = await disputed(alone, "BHD", 1_055, due=1_250)
+    org, made, paid = await disputed(fresh_database, "BHD", 1_055, due=1_250)
     assert (await paid.refund(with_credit_note=True)).applied
-    row = await read(alone, made.id)
+    row = await read(fresh_database, made.id)
     assert (row.status, row.paid_minor, row.credited_minor, row.written_off_minor) == ("paid", 0, 850, 400)
-    assert await held(alone, org, "BHD") == (0, -5)
+    assert await held(fresh_database, org, "BHD") == (0, -5)
     assert await sound(fresh_database_urls) == []
 
 
 async def test_dispute_that_is_won_pays_what_was_given_up_of_an_invoice(
-    alone: Database, fresh_database_urls: DatabaseUrls
+    fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    org, made, paid = await disputed(alone, "USD", 1_000, due=1_190)
+    org, made, paid = await disputed(fresh_database, "USD", 1_000, due=1_190)
     (ref,) = paid.there.disputes
     paid.there.close_dispute(ref, won=True)
     await paid.look()
-    row = await read(alone, made.id)
+    row = await read(fresh_database, made.id)
     assert (row.status, row.paid_minor, row.written_off_minor) == ("paid", 1_190, 0)
-    async with alone.platform() as session:
+    async with fresh_database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         left = await ledger.balances([accounts.org_cash(org, "USD"), accounts.platform("bad_debt", "USD")])
     assert [each.posted_minor for each in left] == [0, 0]

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.db
 
 
 @pytest.fixture
-async def sold(alone: Database) -> Sold:
-    return await seller(alone)
+async def sold(fresh_database: Database) -> Sold:
+    return await seller(fresh_database)
 
 
 async def paid_out(sold: Sold) -> str:
@@ -53,7 +53,7 @@ async def asked(sold: Sold, payout: str) -> list[tuple[int, int, str]]:
 
 @pytest.mark.parametrize("reverses", [True, False])
 async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_that_is_set(
-    sold: Sold, alone: Database, reverses: bool
+    sold: Sold, fresh_database: Database, reverses: bool
 ) -> None:
     made = await sold.bought()
     payout = await paid_out(sold)
@@ -62,7 +62,7 @@ async def test_refund_of_a_sale_that_was_paid_out_takes_the_transfer_back_where_
         made.payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="operator", at=NOW
     )
     hold_back = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), reverses_refunds=reverses)
-    assert (await record(alone, outcome, hold_back=hold_back)).applied
+    assert (await record(fresh_database, outcome, hold_back=hold_back)).applied
     assert (await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0)
     assert await asked(sold, payout) == ([(900, 900, "requested")] if reverses else [])
 
