@@ -168,7 +168,7 @@ LOG_KEYS: Mapping[Category, str] = {
 
 
 class Shown(StrEnum):
-    """What a search attribute may be, and nothing else: Temporal stores them in clear."""
+    """The values that a search attribute may have, and no others: Temporal stores them in clear."""
 
     ID = "id"
     STATE = "state"

@@ -68,7 +68,7 @@ TABLES: Mapping[str, Place] = {
     "escrow_notices": Place("that a command in time counts although the run was away", _SETTLED, {FREE_TEXT: DELETE}),
     "escrow_parties": Place("who sees an escrow"),
     "escrows": Place("where an escrow stands"),
-    "events": Place("what happened to an organization, for whom it is told to"),
+    "events": Place("the facts about an organization that webhooks, mails and pages report"),
     "export_files": Place("what each file of an export holds: counts, sums and its hash", _EXPORTS),
     "exports": Place("which rows were exported, by whom and until when the files stand", _EXPORTS),
     "free_options": Place("which free options an organization knows", _WITH_ORG, _WHO_DECIDED),
@@ -106,7 +106,7 @@ TABLES: Mapping[str, Place] = {
     "ledger.refusals": Place("which spends were refused, and why", erased=_WHO_DECIDED),
     "ledger.revenue_days": Place("what organizations brought in revenue, by day"),
     "ledger.revenue_place": Place("up to where revenue from lots is booked"),
-    "ledger.spend_changes": Place("what became of a spend"),
+    "ledger.spend_changes": Place("the captures, releases and refunds of a spend"),
     "ledger.spends": Place("who spent what, and for what", erased=_WHO_DECIDED),
     "ledger.transfers": Place("the books"),
     "mail_suppressions": Place(
@@ -115,7 +115,7 @@ TABLES: Mapping[str, Place] = {
         erased={CONTACT: DELETE},
     ),
     "mails": Place(
-        "what an organization was told, when and at which address", _WITH_ITS_CASE, {CONTACT: DELETE, FREE_TEXT: DELETE}
+        "the mails to an organization, their time and addresses", _WITH_ITS_CASE, {CONTACT: DELETE, FREE_TEXT: DELETE}
     ),
     "marketplace_agreed_uses": Place(
         "who has reserved or reported the use of which agent that is priced by usage, and at what price"
@@ -135,22 +135,20 @@ TABLES: Mapping[str, Place] = {
     "model_price_imports": Place("which price lists were imported"),
     "model_prices": Place("what LLM models cost, and from when"),
     "notification_channels": Place(
-        "where a principal wants to be told of what happens",
+        "the channels of a principal for notifications",
         "until it is deleted, by its principal or with its last key, an owner's address for 30 days more; what was "
         "asked for, as long as the organization",
         erased={CONTACT: DELETE},
     ),
     "notification_cursors": Place("up to where the outbox was read for notifications and the search index"),
-    "notification_defaults": Place(
-        "how soon people are told of something where they chose nothing", "until operators undo it"
-    ),
+    "notification_defaults": Place("the default cadence of each type of notification", "until operators undo it"),
     "notification_preferences": Place(
-        "what a principal wants to be told",
+        "the notifications that a principal has chosen",
         "until its principal's last key ends",
         erased={CONTACT: DELETE, FREE_TEXT: DELETE},
     ),
     "notifications": Place(
-        "what a principal was told, when and over which channel", _WITH_ITS_CASE, {CONTACT: DELETE, FREE_TEXT: DELETE}
+        "the notifications of a principal, their time and channel", _WITH_ITS_CASE, {CONTACT: DELETE, FREE_TEXT: DELETE}
     ),
     "number_gaps": Place("numbers that a restore passed over"),
     "number_sequences": Place("numbers without gaps"),
@@ -193,7 +191,7 @@ TABLES: Mapping[str, Place] = {
         _WITH_ORG,
         _WHO_DECIDED,
     ),
-    "purchase_orders": Place("what an agent wants to buy outside, and what became of it", erased=_WHO_DECIDED),
+    "purchase_orders": Place("the purchases of agents outside, and their results", erased=_WHO_DECIDED),
     "purchase_refunds": Place("refunds of purchases", erased=_WHO_DECIDED),
     "reconciliation_corrections": Place("what corrects a movement"),
     "reconciliation_differences": Place("where books and statement differ, and what was done", erased=_WHO_DECIDED),
@@ -216,7 +214,7 @@ TABLES: Mapping[str, Place] = {
     "reputation_ladders": Place("what reputation sets", erased=_WHO_DECIDED),
     "reputation_peers": Place("how many agents rank where, without their names", "until the next night"),
     "reputation_powers": Place("what nights leave of evidence"),
-    "reputation_priors": Place("what is to be expected of an agent that nobody knows"),
+    "reputation_priors": Place("the score of an agent without evidence"),
     "reputation_rates": Place("rates that held before"),
     "reputation_recalls": Place("escrows of which a payment's money went back"),
     "reputation_scores": Place("what is known of an agent in one dimension"),
@@ -279,6 +277,8 @@ TABLES: Mapping[str, Place] = {
     "usage_sources": Place("how far usage was pulled from its sources", "as long as the source is used"),
     "usage_voids": Place("which usage was taken off its bill"),
     "webhook_deliveries": Place("which event was sent where, and what was answered; the answer for 30 days", _WITH_ORG),
-    "webhook_endpoint_events": Place("who changed a webhook endpoint, and what became of it", _WITH_ORG, _WHO_DECIDED),
+    "webhook_endpoint_events": Place(
+        "the changes of a webhook endpoint, by whom, and its states", _WITH_ORG, _WHO_DECIDED
+    ),
     "webhook_endpoints": Place("where an organization has its events sent", _WITH_ORG, _WHO_DECIDED),
 }

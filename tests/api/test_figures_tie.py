@@ -107,7 +107,7 @@ class Town:
         return await made.look()
 
     async def give(self, tenant: Tenant, credits: int, minor: int, at: datetime = THEN, **terms: Any) -> None:
-        """Grant an organization credits of a plan, for so much of its price, or promotional ones without a price."""
+        """Grant credits: of a plan for `minor` cents of its price, or promotional ones where `minor` is 0."""
         ledger, bought = Ledger(self.connection), {"paid_minor": minor, "paid_asset": "USD"} if minor else {}
         deferred = platform("deferred_revenue", "USD")
         if minor:
