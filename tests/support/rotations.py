@@ -58,9 +58,11 @@ class Target:
     refusals: Counter[str] = field(default_factory=Counter)
     #: Holds every answer back until it is set.
     answering: asyncio.Event | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def reply(self, request: Any, writer: Any) -> None:
         if self.answering is not None:
+            self.asked.set()
             await self.answering.wait()
         bearer = request.headers["authorization"].removeprefix("Bearer ")
         status = 204 if bearer in self.keys else 401

@@ -213,6 +213,8 @@ async def test_a_rotation_that_hangs_is_stopped_by_its_owner_and_given_up_withou
         rotate = RotateSignal(rotate=run.one.secret.id, operator="kim")
         assert (await run.handle.execute_update("rotate", rotate))["declined"] is None
         await run.until(RotationStatus.CREATED)
+        # The books have the status before the request is under way, and only what is under way can be stopped.
+        await run.target.asked.wait()
         await run.order(service.stop)
         await run.shown("stopped on request")
         assert (await run.one.held()).failures == 1
