@@ -26,7 +26,7 @@ COPY repositories repositories
 COPY runtime runtime
 COPY services services
 COPY workflows workflows
-COPY docs/errors.md docs/errors.md
+COPY docs/reference/errors.md docs/reference/errors.md
 COPY alembic.ini composition.py manage.py server.py worker.py ./
 # The file system is read-only where it runs, so each start would compile all of this again.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app

@@ -187,7 +187,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="python -m manage",
         usage="python -m manage COMMAND …",
-        description="Commands for whoever runs Bursar. Settings are read from the environment (docs/settings.md).",
+        description="Commands for operators. Settings are read from the environment (docs/reference/settings.md).",
         epilog="\n".join([*lines[1:], "", "`python -m manage COMMAND --help` shows the arguments of a command."]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

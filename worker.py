@@ -145,7 +145,7 @@ def make_worker(
     deployment `bursar`, and running workflows move to it with their next task. Without one they are not, and every
     worker gets work at once. Either way a change of a workflow's commands is gated with `workflow.patched`.
 
-    Workflows run in the SDK's sandbox unless another `runner` is given: see docs/decisions/0035.
+    Workflows run in the SDK's sandbox unless another `runner` is given: see docs/reference/decisions/0035.
     """
     providers, settings = providers or Providers({}), settings or Settings()
     mailer = make_mailer(settings, database)

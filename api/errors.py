@@ -1,6 +1,6 @@
 """Every refusal of the API is one RFC 9457 problem document with a stable `code`; nothing else ever leaves it.
 
-The codes are explained in `docs/errors.md`, which the API serves at `/docs/errors`. Beside the tree of
+The codes are explained in `docs/reference/errors.md`, which the API serves at `/docs/errors`. Beside the tree of
 `domain.common.errors` there are the refusals that only HTTP has:
 
 DomainError
@@ -51,7 +51,7 @@ LOGGED_PATH = 500
 #: How much of a path a refusal repeats.
 MAX_INSTANCE = 2000
 
-ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
+ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "reference" / "errors.md"
 
 log = structlog.get_logger("bursar.api")
 
@@ -335,7 +335,7 @@ _SENTENCE_ENDS = re.compile(r"(?<=\.) (?=[A-Z`])|; (?=`)")
 
 @cache
 def _explained() -> dict[str, str]:
-    """Return the first sentence that docs/errors.md has about each code, as plain text."""
+    """Return the first sentence that docs/reference/errors.md has about each code, as plain text."""
     explained = {}
     for code, text in _EXPLANATION.findall(ERRORS_DOCUMENT.read_text(encoding="utf-8")):
         sentence = _SENTENCE_ENDS.split(_LINK.sub(r"\1", " ".join(text.split())))[0].removesuffix(".")
@@ -372,7 +372,7 @@ def _add(responses: dict[Any, Any], errors: Iterable[type[DomainError]], *, key:
             "title": title,
             "status": error.status,
             "code": code,
-            # What docs/errors.md says about a code is read where the document is written.
+            # What docs/reference/errors.md says about a code is read where the document is written.
             "detail": vars(error).get("example", ""),
             "instance": "/api/v1/…",
             "request_id": "req_…",

@@ -52,7 +52,7 @@ async def landing(settings: SettingsDep) -> HTMLResponse:
 
 @_read("/docs/errors")
 async def error_codes() -> HTMLResponse:
-    """Show docs/errors.md; the `type` of a problem document points at its heading here."""
+    """Show docs/reference/errors.md; the `type` of a problem document points at its heading here."""
     return _page("Bursar: error codes", render(ERRORS_DOCUMENT.read_text("utf-8")))
 
 

@@ -39,7 +39,7 @@ def run(given: argparse.Namespace) -> int:
         return 0
     sys.stderr.write(
         f"The server archived no WAL into {folder.wal}, so this backup restores to {ended_at:%Y-%m-%d %H:%M:%S} UTC "
-        "only: set archive_mode and archive_command (docs/runbooks/restoring-a-backup.md).\n"
+        "only: set archive_mode and archive_command (docs/operate/runbooks/restoring-a-backup.md).\n"
     )
     return 1
 

@@ -1,10 +1,10 @@
-"""`python -m dev.metrics` writes the table of metrics in `docs/metrics.md` from the registry; a test compares them."""
+"""`python -m dev.metrics` writes the table of `docs/reference/metrics.md` from the registry; a test compares them."""
 
 from pathlib import Path
 
 from domain.insight.metrics import METRICS, Metric
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "metrics.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "metrics.md"
 BEGINS, ENDS = "<!-- metrics -->\n", "<!-- end of metrics -->\n"
 
 

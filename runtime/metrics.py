@@ -248,7 +248,7 @@ def route_template(scope: Scope) -> str:
 def worker_runtime(settings: Settings) -> Runtime:
     """Return the SDK runtime of a worker: its metrics on `worker_metrics_port`, its logs with all others.
 
-    Port 0 serves no metrics. `docs/observability.md` lists the metrics.
+    Port 0 serves no metrics. `docs/operate/observability.md` lists the metrics.
 
     Raises:
         RuntimeError: the port is in use.

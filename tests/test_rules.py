@@ -301,7 +301,7 @@ def test_a_message_is_handled_by_one_declared_method_whose_body_is_one_call():
 PURPOSES = ("domain/payments/payment/purposes/", "services/payments/purposes/")
 
 
-#: Where else one is named for what is its own (docs/decisions/0216): words of pages, settings, and queries that follow
+#: Where else one is named for what is its own (decision 0216): words of pages, settings, and queries that follow
 #: money in one statement.
 NAMES_A_PURPOSE = {
     *("console/payment/view.py", "console/payment/way.py", "runtime/settings/billing.py"),
@@ -349,7 +349,7 @@ def test_nothing_but_its_own_modules_tells_a_purpose_apart():
     assert {str(path.relative_to(ROOT)) for path in found} == NAMES_A_PURPOSE
 
 
-#: The tables of nouns that the ledger's statements read (docs/decisions/0216): a charge goes by the state of its
+#: The tables of nouns that the ledger's statements read (decision 0216): a charge goes by the state of its
 #: organization and the path of its department.
 READ_BY_THE_LEDGER = {"departments", "organizations"}
 

@@ -1,4 +1,4 @@
-"""How a caller detects that a run is behind the books: docs/decisions/0006."""
+"""How a caller detects that a run is behind the books: docs/reference/decisions/0006."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
 """`python -m dev.bench.card_numbers [--seed N] [--count N]`: how often the rule for card numbers errs, its cost.
 
-It needs no running stack. The figures are in docs/privacy.md.
+It needs no running stack. The figures are in docs/operate/privacy.md.
 """
 
 import argparse

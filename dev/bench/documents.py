@@ -12,7 +12,7 @@ from providers.documents.maker import DocumentMaker
 from providers.documents.typst import Typst
 
 MADE = 12
-#: One PDF, see docs/documents.md.
+#: One PDF, see docs/guides/documents.md.
 MOST_MS = 50
 STANDARD = Tax(category="S", rate_e6=190_000)
 

@@ -1,6 +1,7 @@
 """`python -m dev.bench.economy [--seeds N] [--routing FILE]`: what the rules of allocation and routing are worth.
 
-It needs nothing that runs, and prints the tables of docs/returns.md and docs/routing.md; equal seeds print equal ones.
+It needs nothing that runs, and prints the tables of returns.md and routing.md in docs/guides; equal seeds print
+equal ones.
 `FILE` has the outcomes of two models, see `dev/bench/economy_routing.py`; without it allocation alone is tried.
 """
 
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from dev.bench import economy_allocation, economy_routing
 
-#: The seeds of docs/routing.md.
+#: The seeds of docs/guides/routing.md.
 ROUTES = range(1, 21)
 
 

@@ -14,7 +14,7 @@ from runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdk" / "bursar"
-REFERENCE = ROOT / "docs" / "python-client.md"
+REFERENCE = ROOT / "docs" / "reference" / "python-client.md"
 _NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 

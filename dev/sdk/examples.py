@@ -1,4 +1,4 @@
-"""Arguments of the calls in `docs/python-client.md` that the schema of a request does not give."""
+"""Arguments of the calls in `docs/reference/python-client.md` that the schema of a request does not give."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Writes `docs/python-client.md`: each method of the client with a sentence and a call.
+"""Writes `docs/reference/python-client.md`: each method of the client with a sentence and a call.
 
 A call has the arguments that the operation requires, with the values that tests sent for them, here or to another
 operation (`api/examples.json`). `dev.sdk.examples` has better ones, and the arguments that the API asks for though the
@@ -17,7 +17,7 @@ _HEAD = """# Methods of the Python client
 
 Every method of `Bursar`, with the arguments that it requires. `AsyncBursar` has the same methods: `await` them, and
 iterate over lists by `async for`. The signatures have the optional arguments and the members of answers; `/docs` on a
-running stack says who may call a method. Keys, retries and amounts are explained [with the client](../sdk/README.md).
+running stack says who may call a method. Keys, retries and amounts are explained [with the client](../../sdk/README.md).
 
 ```python
 from bursar import Bursar

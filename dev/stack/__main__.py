@@ -129,7 +129,7 @@ def on_the_books(data_dir: Path, command: str, arguments: list[str]) -> int:
     except (OSError, ValueError, KeyError) as error:
         raise StackError(
             f"No stack runs on {data_dir}: start one with `make run`. For another database set the URLs that "
-            f"docs/settings.md names, and run `python -m manage {command}`."
+            f"docs/reference/settings.md names, and run `python -m manage {command}`."
         ) from error
     return subprocess.run(
         [sys.executable, "-m", "manage", command, *arguments],

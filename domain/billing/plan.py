@@ -183,7 +183,7 @@ def with_overrides(plans: Plans, given: PlanOverrides) -> Plans:
 
 
 def plans_from(text: str) -> Plans:
-    """Read plans from a JSON list, from the smallest to the largest; docs/subscriptions.md says what one has.
+    """Read plans from a JSON list, from the smallest to the largest; docs/guides/subscriptions.md says what one has.
 
     Raises:
         Invalid: it is not such a list, names one plan or one price twice, or has no free plan.

@@ -2,7 +2,7 @@
 
 Most differ from a general class by the code alone, and are listed at the end. The tree is translated twice: to a
 problem document in `api/errors.py`, and to an `ApplicationError` whose type is the code by the interceptor in
-`runtime/interceptors.py`. `docs/errors.md` explains every code; the examples in the OpenAPI document are made from it.
+`runtime/interceptors.py`. `docs/reference/errors.md` explains every code, and is the source of the OpenAPI examples.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ class DomainError(Exception):
     """A refusal that the caller can understand and act on.
 
     Attributes:
-        code: stable, dotted, documented in `docs/errors.md`.
+        code: stable, dotted, documented in `docs/reference/errors.md`.
         status: the HTTP status that carries it.
         retryable: whether the same request may succeed later without being changed.
         frees_key: whether the idempotency key may carry the request again with what was missing, as nothing was done.
-        example: a sentence for the OpenAPI document; without one it has the first of `docs/errors.md`.
+        example: a sentence for the OpenAPI document; without one it has the first of `docs/reference/errors.md`.
         detail: one sentence that says what is wrong and what to do.
         extra: further members of the problem document (for example `{"state": "released"}`), JSON values only.
     """

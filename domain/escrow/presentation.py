@@ -1,6 +1,6 @@
 """Texts about an escrow: one line for a list, a summary for everybody, and a page for the run's details.
 
-Names, and what people wrote, are shown only where the terms say so: docs/decisions/0009.
+Names, and what people wrote, are shown only where the terms say so: docs/reference/decisions/0009.
 """
 
 import json

@@ -114,8 +114,8 @@ def factor_e12(nights: int, rate_e4: int = RATE_E4) -> int:
 def faded(amount_e6: int, nights: int, rate_e4: int = RATE_E4) -> int:
     """Return what is left of an amount of `MAX_E6` at most after so many nights, rounded down once.
 
-    It is the exact value without its fraction, or one less; for one night it is the exact one. docs/reputation.md has
-    the same in SQL, in which no product passes 64 bits.
+    It is the exact value without its fraction, or one less; for one night it is the exact one.
+    docs/guides/reputation.md has the same in SQL, in which no product passes 64 bits.
     """
     return amount_e6 * factor_e12(nights, rate_e4) // _SCALE
 

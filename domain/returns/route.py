@@ -6,8 +6,8 @@ points of a lattice instead of drawn, so they are known; a small part is shared 
 The choice is drawn by exactly these odds, which are kept: comparisons weigh by them.
 
 The price of the budget is a multiplier that rises after a call dearer than what the budget has for one, and falls
-after a cheaper one. Sources are in `docs/routing.md`. Quality is a float between 0 and 1 in here, because it is an
-estimate; costs are integers of 10⁻¹² of the currency, and odds integers of a millionth.
+after a cheaper one. Sources are in `docs/guides/routing.md`. Quality is a float between 0 and 1 in here, because it is
+an estimate; costs are integers of 10⁻¹² of the currency, and odds integers of a millionth.
 """
 
 from collections.abc import Sequence

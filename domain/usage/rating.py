@@ -1,9 +1,9 @@
 """The cost of a call: every unit times its price, exactly, rounded once.
 
 A tier for long prompts prices the whole call, as vendors do (Gemini above 200k, OpenAI above 272k tokens; see
-`docs/metering.md` for sources), not only the tokens above. A unit without a price costs what a stated substitute does
-(`domain.usage.prices.FALLBACKS`), and its line is marked as estimated. Without a substitute it is refused, and never
-free.
+`docs/guides/metering.md` for sources), not only the tokens above. A unit without a price costs what a stated substitute
+does (`domain.usage.prices.FALLBACKS`), and its line is marked as estimated. Without a substitute it is refused,
+and never free.
 """
 
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ def display(document: Document) -> dict[str, Any]:
     """Format a document.
 
     Returns:
-        Texts under fixed names, see docs/documents.md: `title`, `number`, `labels`, `seller`, `buyer`, `facts`,
+        Texts under fixed names, see docs/guides/documents.md: `title`, `number`, `labels`, `seller`, `buyer`, `facts`,
         `lines`, `sums`, `account`, `remarks`, `language`, `kind`.
     """
     formats, labels = formats_of(document.language), labels_of(document.language)

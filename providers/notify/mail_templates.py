@@ -1,7 +1,7 @@
 """Renders mails as HTML and plain text, with templates that an operator can replace.
 
 A template has placeholders such as `$subject`, and no logic. Values are escaped before they are filled in, so neither a
-template nor a user's text can execute anything. docs/notifications.md lists the placeholders.
+template nor a user's text can execute anything. docs/guides/notifications.md lists the placeholders.
 """
 
 import re

@@ -31,7 +31,7 @@ class Secrets:
         if found is None:
             raise SecretNotConfigured(
                 f"Secrets in {name} cannot be stored or opened here. Set BURSAR_SECRET_KEYS or BURSAR_ENCRYPTION_KEYS"
-                " for postgres, or the address of Vault for vault (docs/secrets.md)."
+                " for postgres, or the address of Vault for vault (docs/guides/secrets.md)."
             )
         return found
 

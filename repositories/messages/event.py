@@ -6,7 +6,7 @@ or times. The order of events about one subject is `subject_seq`, because a tran
 write after it.
 
 Any open transaction of the cluster delays readers, even one that writes no events. Positions are valid in one cluster
-only; `docs/events.md` says what to do after loading a logical dump into another one.
+only; `docs/reference/events.md` says what to do after loading a logical dump into another one.
 """
 
 import itertools

@@ -113,7 +113,9 @@ def _is_unknown(name: str, names: Mapping[str, str]) -> bool:
 
 def _unknown(name: str, names: Mapping[str, str]) -> str:
     near = get_close_matches(name.upper(), [*names, *OF_THE_STACK], n=1, cutoff=0.75)
-    return f"{name} is not a setting; " + (f"do you mean {near[0]}?" if near else "docs/settings.md lists them all.")
+    return f"{name} is not a setting; " + (
+        f"do you mean {near[0]}?" if near else "docs/reference/settings.md lists all."
+    )
 
 
 def _described(error: Mapping[str, Any]) -> list[str]:

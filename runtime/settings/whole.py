@@ -41,7 +41,7 @@ _STRANGERS = (
 class Settings(
     PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, SecretSettings, ConsoleSettings, ProcessSettings
 ):
-    """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
+    """Settings of the worker and the web process, read from `BURSAR_<NAME>`; docs/reference/settings.md lists them.
 
     Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log; neither do addresses
     that may hold a password or a key.

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. Match on the class, or on `code`, which docs/errors.md of the API explains.
+"""What can go wrong, as one tree. Match on the class, or on `code`, which docs/reference/errors.md of the API explains.
 
 BursarError
 ├── ConfigurationError        no key, an address that is none, a transport of the wrong kind

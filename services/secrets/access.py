@@ -22,7 +22,8 @@ FIRST_HASH = bytes(32)
 _PAGE = 500
 _AHEAD = (
     "Seal {} is ahead of the server's transactions, so nothing is sealed behind it. Either somebody inserted it, or "
-    "the books were moved to this server: see 'Moving to another server' in docs/runbooks/restoring-a-backup.md."
+    "the books were moved to this server: see 'Moving to another server' in "
+    "docs/operate/runbooks/restoring-a-backup.md."
 )
 
 

@@ -301,7 +301,7 @@ def codes_in_source(sources: tuple[str, ...] = SOURCES) -> set[str]:
 
 
 def test_every_code_is_explained_and_every_explained_code_exists() -> None:
-    page = (ROOT / "docs/errors.md").read_text("utf-8")
+    page = (ROOT / "docs/reference/errors.md").read_text("utf-8")
     headings = set(re.findall(r"^### `([a-z_.]+)`$", page, re.MULTILINE))
     words_of_providers = set(re.findall(r"^- `([a-z_.]+)`: ", page, re.MULTILINE))
     assert codes_in_source() == headings | words_of_providers
@@ -310,7 +310,7 @@ def test_every_code_is_explained_and_every_explained_code_exists() -> None:
 
 
 def test_every_explanation_begins_with_the_status_of_its_class() -> None:
-    page = (ROOT / "docs/errors.md").read_text("utf-8")
+    page = (ROOT / "docs/reference/errors.md").read_text("utf-8")
     begun = dict(re.findall(r"^### `([a-z_.]+)`\n\n\*\*([45]\d\d[^*]*)\*\*", page, re.MULTILINE))
     assert set(begun) == set(re.findall(r"^### `([a-z_.]+)`$", page, re.MULTILINE))
     classes = [each for each in tree(DomainError) if each.__module__.startswith(SOURCES)]

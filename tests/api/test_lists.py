@@ -33,7 +33,7 @@ from tests.support.routes import ROUTES
 pytestmark = pytest.mark.db
 
 AS_CSV = {"Accept": "text/csv"}
-LISTS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "lists.md"
+LISTS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "lists.md"
 #: Lists that take no range of time, and why.
 WITHOUT_RANGE = {
     "/billing/balances": "balances are of one moment",

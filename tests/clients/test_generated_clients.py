@@ -67,7 +67,7 @@ async def test_pitfall_47_python_client_plays_an_escrow(world: World, generated:
 
 def test_typescript_types_compile_without_a_word(document: Path, tmp_path: Path) -> None:
     """Where the types were loose, the line that must not compile would."""
-    for file in (*(HERE / "typescript").glob("[!p]*"), ROOT / "docs/recipes/front-end.ts"):
+    for file in (*(HERE / "typescript").glob("[!p]*"), ROOT / "docs/guides/recipes/front-end.ts"):
         (tmp_path / file.name).write_text(file.read_text())
     run(*NODE, MODULES / "openapi-typescript/bin/cli.js", document, "--output", "api.d.ts", cwd=tmp_path)
     assert compiled(tmp_path) == ""

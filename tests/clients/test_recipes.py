@@ -12,7 +12,7 @@ from dev.stack.running import Running
 from tests.clients.environment import HERE, PYTHON, compiled, run
 from tests.docs.pages import ROOT, bash_blocks, lines_of
 
-RECIPES = ROOT / "docs" / "recipes"
+RECIPES = ROOT / "docs" / "guides" / "recipes"
 #: A program that a block of bash writes to a file.
 PROGRAM = re.compile(r'^cat > "\$WORK/([\w.-]+\.ts)" <<\'END\'\n(.*?)^END$', re.DOTALL | re.MULTILINE)
 PRINTED = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from commands.economics import shown
 from runtime.settings import Settings
 
-PAGE = Path(__file__).parents[2] / "docs" / "revenue.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "revenue.md"
 
 
 def test_no_default_loses_but_the_two_smallest_packages_in_escrows() -> None:

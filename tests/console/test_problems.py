@@ -12,7 +12,7 @@ from console.problems import REACTIONS, STATUSES, WORDS, Reaction, reaction_to
 from tests.console.fake import ME, ORG, OTHER, FakeApi, browser, problem
 from tests.support.cases import for_each
 
-ERRORS = (Path(__file__).resolve().parents[2] / "docs/errors.md").read_text("utf-8")
+ERRORS = (Path(__file__).resolve().parents[2] / "docs/reference/errors.md").read_text("utf-8")
 CODES = dict(re.findall(r"^### `([a-z_.0-9]+)`\n\n\*\*([^*]+)\*\*", ERRORS, re.MULTILINE))
 OWN_CODES = {SILENCE, UNREADABLE}
 

@@ -11,7 +11,7 @@ from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
-PAGE = (ROOT / "docs/deployment.md").read_text("utf-8").partition("\n## Checklist\n")[2]
+PAGE = (ROOT / "docs/operate/deployment.md").read_text("utf-8").partition("\n## Checklist\n")[2]
 LINES = re.findall(r"^\| ([A-Z][^|]+?) \| `([^`]+)` \| (.+) \|$", PAGE, re.MULTILINE)
 
 

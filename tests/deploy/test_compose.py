@@ -227,7 +227,7 @@ def test_all_pools_together_fit_and_the_page_adds_them_up() -> None:
     assert replicas == {"api": 1, "worker": 1}
     together = 2 * api + 2 * worker + temporal + by_hand + reserved
     assert together <= limit
-    page = (ROOT / "docs/deployment.md").read_text("utf-8")
+    page = (ROOT / "docs/operate/deployment.md").read_text("utf-8")
     rows = re.findall(r"^\| .+ \| (\d+) \| (\d) \| (\d+) \|$", page, re.MULTILINE)
     assert [tuple(map(int, row)) for row in rows] == [
         (api, 2, 2 * api),

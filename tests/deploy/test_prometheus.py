@@ -57,7 +57,7 @@ def test_metric_that_is_not_exported_is_noticed() -> None:
 @each
 def test_rule_leads_to_a_runbook_and_says_how_urgent_it_is(rule: dict[str, Any]) -> None:
     runbook = ROOT / rule["annotations"]["runbook"]
-    assert runbook.is_relative_to(ROOT / "docs/runbooks")
+    assert runbook.is_relative_to(ROOT / "docs/operate/runbooks")
     assert runbook.is_file()
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert rule["annotations"]["summary"]
@@ -77,7 +77,7 @@ def test_payment_failures_are_watched_by_provider_and_decline_code() -> None:
 
 def test_jobs_are_those_of_the_scrape_configuration() -> None:
     jobs = set(re.findall(r'job="([^"]+)"', " ".join(rule["expr"] for rule in RULES)))
-    page = (ROOT / "docs/observability.md").read_text("utf-8")
+    page = (ROOT / "docs/operate/observability.md").read_text("utf-8")
     of_compose, of_kubernetes = (
         yaml.safe_load(block)["scrape_configs"]
         for block in re.findall(r"```yaml\n(scrape_configs:.+?)```", page, re.DOTALL)

@@ -1,4 +1,4 @@
-"""Pays a tip and takes it back; run in a copy of the code in which docs/recipes/add-a-purpose.md was followed."""
+"""Pays a tip and takes it back; run in a copy of the code that follows docs/guides/recipes/add-a-purpose.md."""
 
 import asyncio
 import json

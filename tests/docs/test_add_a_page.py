@@ -1,4 +1,4 @@
-"""What docs/recipes/add-a-page.md names is there: the model to copy, and what a visit has."""
+"""What docs/guides/recipes/add-a-page.md names is there: the model to copy, and what a visit has."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ import pytest
 from console.visit import Visit
 from tests.docs.pages import ROOT
 
-PAGE = (ROOT / "docs" / "recipes" / "add-a-page.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "guides" / "recipes" / "add-a-page.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 

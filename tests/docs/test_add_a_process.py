@@ -1,4 +1,4 @@
-"""The code that docs/recipes/add-a-process.md shows is the code that the contract of entities runs."""
+"""The code that docs/guides/recipes/add-a-process.md shows is the code that the contract of entities runs."""
 
 import re
 from textwrap import indent
@@ -6,7 +6,7 @@ from textwrap import indent
 from tests.docs.pages import ROOT
 from tests.support.cases import for_each
 
-PAGE = ROOT / "docs" / "recipes" / "add-a-process.md"
+PAGE = ROOT / "docs" / "guides" / "recipes" / "add-a-process.md"
 PART = re.compile(r"<!-- (\S+) -->|```(?:python|sql)\n(.*?)```", re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""docs/recipes/add-a-purpose.md is exact: what it says is done to a copy of the code, and the copy pays a tip."""
+"""docs/guides/recipes/add-a-purpose.md is exact: a copy of the code that follows it pays a tip."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.docs.pages import ROOT
 
 pytestmark = pytest.mark.db
 
-PAGE = (ROOT / "docs" / "recipes" / "add-a-purpose.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "guides" / "recipes" / "add-a-purpose.md").read_text("utf-8")
 BLOCK = re.compile(r"^( *)```(python|diff)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 COPIED = ["activities", "api", "commands", "console", "contracts", "dev", "domain", "ledger", "models", "providers"]
 COPIED += ["migrations", "repositories", "runtime", "services", "tests", "workflows"]

@@ -11,7 +11,7 @@ from services.payments.payment_alerts import ALERTED as OF_PAYMENTS
 from tests.support.cases import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/alerts.md").read_text("utf-8")
+PAGE = (ROOT / "docs/guides/alerts.md").read_text("utf-8")
 LADDERS = {"": (), "owners": OWNERS, "owners first": OWNERS_FIRST, "both": BOTH, "operators": OPERATORS}
 #: Of rules, which raise their kinds under the name of the rule.
 BY_RULES = {"fraud_suspected", "probe_failed", "provider_down"}

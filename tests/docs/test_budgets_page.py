@@ -8,7 +8,7 @@ from domain.common.calendar import BEGINNING, Window
 from domain.credits.spend.control import Allowance, Limit, Pool
 from tests.docs.pages import ROOT
 
-PAGE = (ROOT / "docs/budgets.md").read_text("utf-8")
+PAGE = (ROOT / "docs/guides/budgets.md").read_text("utf-8")
 WORDS = " ".join(PAGE.split())
 
 

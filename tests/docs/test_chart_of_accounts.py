@@ -1,4 +1,4 @@
-"""The chart of accounts in docs/ledger.md is the one that the product opens."""
+"""The chart of accounts in docs/reference/ledger.md is the one that the product opens."""
 
 import re
 
@@ -6,7 +6,7 @@ from domain.common import accounts
 from domain.common.accounts import Account
 from tests.docs.pages import ROOT
 
-PAGE = (ROOT / "docs" / "ledger.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "reference" / "ledger.md").read_text("utf-8")
 STREAMS = (
     *(
         "credit_issuance",

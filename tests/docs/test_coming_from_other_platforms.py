@@ -14,7 +14,7 @@ from tests.docs.test_payment_pages import quoted, table
 from tests.support.cases import for_each
 from tests.support.openapi import operations, served
 
-PAGE = (ROOT / "docs" / "coming-from-other-platforms.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "start" / "coming-from-other-platforms.md").read_text("utf-8")
 CALL = re.compile(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^` ]*)`")
 SECOND, SAME = table(PAGE, "older path"), table(PAGE, "path")
 #: Every row that says what a call is here: the call, the client's method and the headers to add.

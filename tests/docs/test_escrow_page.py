@@ -1,4 +1,4 @@
-"""The tables of docs/escrow.md say what the rules do."""
+"""The tables of docs/guides/escrow.md say what the rules do."""
 
 import re
 from itertools import takewhile
@@ -14,7 +14,7 @@ from domain.escrow.settlement import payout
 from domain.escrow.state import ALLOWED, FINAL, WHOLE_E4, EscrowPostingKind, EscrowStatus
 from runtime.settings import Settings
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "escrow.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "escrow.md").read_text("utf-8")
 SIGNALS: dict[str, type[messages.OperatorSignal]] = {
     "approve": messages.ApproveSignal,
     "dispute": messages.DisputeSignal,

@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT
 from tests.support.cases import for_each
 from tests.support.openapi import served
 
-PAGE = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "reference" / "glossary.md").read_text("utf-8")
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in PAGE.splitlines()
@@ -23,9 +23,9 @@ FOLDERS += ["repositories", "runtime", "services", "workflows"]
 #: What a text with SQL has; its names of columns and functions are pinned.
 SQL = re.compile(r"\b(?:SELECT|UPDATE|INSERT|DELETE|FROM|WHERE|JOIN|AS|IS NULL|AND)\b|>=")
 #: Pages: what readers are led by. Decisions say how things were called when they were decided.
-PAGES = ["README.md", "docs/*.md", "docs/providers/*.md", "docs/recipes/*.md", "docs/runbooks/*.md"]
+PAGES = ["README.md", "docs/start/*.md", "docs/guides/**/*.md", "docs/operate/**/*.md", "docs/reference/*.md"]
 #: The glossary lists them, and the list of pages has titles of decisions.
-LISTS = {"docs/glossary.md", "docs/README.md"}
+LISTS = {"docs/reference/glossary.md", "docs/README.md"}
 #: Kinds of postings, which are pinned, and words that pages also use in their ordinary meaning.
 ON_PAGES = {"earmark", "seize", "difference", "standing"}
 #: Modules that list names of columns and fields, which are pinned.

@@ -1,4 +1,4 @@
-"""The tables of docs/invoices.md say what the rules do."""
+"""The tables of docs/guides/invoices.md say what the rules do."""
 
 from functools import partial
 from itertools import takewhile
@@ -12,7 +12,7 @@ from domain.common.access import PERMISSIONS, Permission, Role
 from domain.common.errors import DomainError
 from tests.docs.pages import ROOT
 
-PAGE = (ROOT / "docs" / "invoices.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "guides" / "invoices.md").read_text("utf-8")
 
 
 def table(first_cell: str) -> list[list[str]]:

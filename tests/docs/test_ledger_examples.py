@@ -1,4 +1,4 @@
-"""Every block of SQL in docs/ledger.md does what the block of output below it says.
+"""Every block of SQL in docs/reference/ledger.md does what the block of output below it says.
 
 `BURSAR_RECORD=1 make test ARGS=tests/docs/test_ledger_examples.py` writes the output anew; read the difference.
 """
@@ -15,7 +15,7 @@ from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "ledger.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "ledger.md"
 EXAMPLE = re.compile(r"```sql\n(?P<sql>.*?)```\n(?:\n```text\n(?P<output>.*?)```\n)?", re.DOTALL)
 
 

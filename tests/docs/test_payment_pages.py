@@ -1,4 +1,4 @@
-"""The tables of docs/payments.md and of the pages about providers and sandboxes say what the rules do."""
+"""The tables of docs/guides/payments.md and of the pages about providers and sandboxes say what the rules do."""
 
 import ast
 import re
@@ -34,8 +34,8 @@ from tests.support.cases import for_each
 from workflows.payments.payment import PaymentWorkflow
 
 DOCS = ROOT / "docs"
-PAYMENTS = (DOCS / "payments.md").read_text("utf-8")
-SANDBOXES = (DOCS / "sandboxes.md").read_text("utf-8")
+PAYMENTS = (DOCS / "guides" / "payments.md").read_text("utf-8")
+SANDBOXES = (DOCS / "operate" / "sandboxes.md").read_text("utf-8")
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 SIGNALS: dict[str, type[OperatorSignal]] = {
     "look": messages.PaymentSignal,
@@ -242,7 +242,7 @@ def test_signals_to_paste_can_be_read(name: str) -> None:
 
 @pytest.mark.parametrize("provider", ["stripe", "paypal"])
 def test_events_to_subscribe_are_handled_as_written(provider: str) -> None:
-    page = (DOCS / "providers" / f"{provider}.md").read_text("utf-8")
+    page = (DOCS / "guides" / "providers" / f"{provider}.md").read_text("utf-8")
     written = {event: handling for types, handling in table(page, "type") for event in quoted(types)}
     assert written == {event: handling_of(provider, event).value for event in written}
     known = _TABLE[provider]
@@ -251,7 +251,7 @@ def test_events_to_subscribe_are_handled_as_written(provider: str) -> None:
 
 
 def test_least_amounts_are_those_of_the_adapter() -> None:
-    page = (DOCS / "providers" / "stripe.md").read_text("utf-8")
+    page = (DOCS / "guides" / "providers" / "stripe.md").read_text("utf-8")
     written = {currency: least for least, currencies in table(page, "least") for currency in currencies.split()}
     assert written == {
         currency: format_amount(from_stripe(least, currency), currency) for currency, least in _MINIMUM.items()
@@ -259,7 +259,7 @@ def test_least_amounts_are_those_of_the_adapter() -> None:
 
 
 def test_currencies_of_paypal_are_those_of_the_adapter() -> None:
-    page = (DOCS / "providers" / "paypal.md").read_text("utf-8")
+    page = (DOCS / "guides" / "providers" / "paypal.md").read_text("utf-8")
     listed = page.split("## Currencies and amounts", 1)[1].split(".", 1)[0]
     assert set(listed.split()) == SUPPORTED
 
@@ -301,4 +301,4 @@ def test_faults_of_the_other_sandboxes_are_as_written() -> None:
 
 @pytest.mark.parametrize("name", ["stripe", "paypal", "crypto"])
 def test_what_was_not_run_is_said(name: str) -> None:
-    assert "**What was not run.**" in prose(DOCS / "providers" / f"{name}.md")
+    assert "**What was not run.**" in prose(DOCS / "guides" / "providers" / f"{name}.md")

@@ -324,19 +324,19 @@ async def test_books_of_the_tour_agree_with_the_providers(fresh_stack: Running) 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 async def test_recipe_comes_out_as_it_says(fresh_stack: Running, recipe: str) -> None:
-    lines = await lines_of(ROOT / "docs" / "recipes" / f"{recipe}.md", fresh_stack.data_dir)
+    lines = await lines_of(ROOT / "docs" / "guides" / "recipes" / f"{recipe}.md", fresh_stack.data_dir)
     missing = [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)]
     assert missing == [], "\n".join(lines)
 
 
 @pytest.mark.parametrize("guide", GUIDES)
 async def test_guide_comes_out_as_it_says(fresh_stack: Running, guide: str) -> None:
-    lines = [line.lower() for line in await lines_of(ROOT / "docs" / f"{guide}.md", fresh_stack.data_dir)]
+    lines = [line.lower() for line in await lines_of(ROOT / "docs" / "guides" / f"{guide}.md", fresh_stack.data_dir)]
     assert [line for line, start in zip(lines, GUIDES[guide], strict=True) if not line.startswith(start)] == []
 
 
 async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Running) -> None:
-    lines = await lines_of(ROOT / "docs" / "testing-payments.md", fresh_stack.data_dir)
+    lines = await lines_of(ROOT / "docs" / "start" / "testing-payments.md", fresh_stack.data_dir)
     assert lines == [
         "free",
         "402 payment.declined generic_decline",
@@ -362,7 +362,7 @@ async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Runnin
 
 
 async def test_control_of_the_sandboxes_can_be_pasted(fresh_stack: Running) -> None:
-    lines = await lines_of(ROOT / "docs" / "sandboxes.md", fresh_stack.data_dir)
+    lines = await lines_of(ROOT / "docs" / "operate" / "sandboxes.md", fresh_stack.data_dir)
     assert '{"faults":0}' in lines
     assert any(line.startswith('{"orders":') for line in lines)
     # Objects have fields such as `last_finalization_error`.
@@ -371,7 +371,7 @@ async def test_control_of_the_sandboxes_can_be_pasted(fresh_stack: Running) -> N
 
 def test_every_recipe_is_tried() -> None:
     # What is for whoever changes the code, and the SQL of charts, have tests of their own beside this one.
-    written = {path.stem for path in (ROOT / "docs" / "recipes").glob("*.md")}
+    written = {path.stem for path in (ROOT / "docs" / "guides" / "recipes").glob("*.md")}
     assert written == {
         *RECIPES,
         "superset",

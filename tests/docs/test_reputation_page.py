@@ -1,4 +1,4 @@
-"""The statement of docs/reputation.md gives what the functions give, to the millionth."""
+"""The statement of docs/guides/reputation.md gives what the functions give, to the millionth."""
 
 import random
 import re
@@ -39,7 +39,7 @@ def rows(chance: random.Random) -> list[Evidence]:
 @pytest.mark.db
 @pytest.mark.parametrize("rate_e4", [9_500, 9_999])
 async def test_a_night_in_sql_is_a_night_in_python(rate_e4: int, database_urls: DatabaseUrls) -> None:
-    (statement,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/reputation.md").read_text("utf-8"), re.DOTALL)
+    (statement,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/guides/reputation.md").read_text("utf-8"), re.DOTALL)
     made = rows(random.Random(1))
     async with connected(database_urls.owner.replace("+asyncpg", "")) as connection:
         await connection.execute(

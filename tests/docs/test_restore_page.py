@@ -9,7 +9,7 @@ from manage import make_parser
 from tests.docs.pages import ROOT, bash_blocks
 from tests.support.cases import for_each
 
-PAGE = ROOT / "docs" / "runbooks" / "restoring-a-backup.md"
+PAGE = ROOT / "docs" / "operate" / "runbooks" / "restoring-a-backup.md"
 #: Verbs of make that are commands of `manage`.
 VERBS = ("backup", "restore", "resume", "verify", "reconcile")
 

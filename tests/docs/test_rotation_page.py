@@ -21,7 +21,7 @@ from tests.docs.pages import ROOT
 from tests.support.notifications import an_organization
 from tests.support.secrets import Vaulted, local_secrets
 
-PAGE = (ROOT / "docs/runbooks/rotating-encryption-keys.md").read_text("utf-8")
+PAGE = (ROOT / "docs/operate/runbooks/rotating-encryption-keys.md").read_text("utf-8")
 
 
 @pytest.mark.db

@@ -11,7 +11,7 @@ from tests.support.cases import for_each
 
 QUERIES = [
     pytest.param(query, id=f"{page.stem}-{number}")
-    for page in sorted((ROOT / "docs/runbooks").glob("*.md"))
+    for page in sorted((ROOT / "docs/operate/runbooks").glob("*.md"))
     for number, query in enumerate(re.findall(r"```sql\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
 ]
 

@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from tests.docs.pages import ROOT
 from tests.support.cases import for_each
 
-PAGES = (ROOT / "docs/scaling.md", ROOT / "docs/decisions/0032-growth-of-the-books.md")
+PAGES = (ROOT / "docs/operate/scaling.md", ROOT / "docs/reference/decisions/0032-growth-of-the-books.md")
 COMPOSE = (ROOT / "docker-compose.yml").read_text("utf-8")
 
 
@@ -34,7 +34,7 @@ def named(pattern: str) -> list[str]:
 @for_each("name", named(r"BURSAR_[A-Z_]+"))
 def test_setting_exists(name: str) -> None:
     fields = {f"BURSAR_{field.upper()}" for field in Settings.model_fields}
-    assert name in fields or f"| `{name}` |" in (ROOT / "docs/settings.md").read_text("utf-8")
+    assert name in fields or f"| `{name}` |" in (ROOT / "docs/reference/settings.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", named(r"(?:COMPOSE|POSTGRES|TEMPORAL)_[A-Z_]+"))

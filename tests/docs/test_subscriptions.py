@@ -5,7 +5,7 @@ from domain.billing.plan import DEFAULTS, Interval, Plan, plans_from
 from domain.common.money import CREDIT, format_amount
 from tests.docs.pages import ROOT
 
-PAGE = (ROOT / "docs/subscriptions.md").read_text("utf-8")
+PAGE = (ROOT / "docs/guides/subscriptions.md").read_text("utf-8")
 
 
 def table(first: str) -> list[list[str]]:

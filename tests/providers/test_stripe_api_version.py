@@ -13,7 +13,7 @@ from stripe._object_classes import OBJECT_CLASSES
 from domain.payments.payment.event_types import FOR_A_RUN, handling_of
 from providers.payments.stripe.webhooks import REFERENCES
 
-GUIDE = Path(__file__).parents[2] / "docs" / "providers" / "stripe.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "providers" / "stripe.md"
 #: By the beginning of an event's type, the longest first: the objects that it is about.
 OBJECTS = {
     "account.application.": ("application",),

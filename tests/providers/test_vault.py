@@ -101,7 +101,7 @@ def dev_server() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
 
 
 async def set_up(url: str, http: httpx2.AsyncClient, process: "subprocess.Popen[bytes]") -> World:
-    """Prepare a real server as docs/secrets.md says."""
+    """Prepare a real server as docs/guides/secrets.md says."""
     world = World(url, http, "", "", process=process)
     await world.admin("POST", "sys/auth/approle", {"type": "approle"})
     await world.admin("PUT", "sys/policies/acl/bursar", {"policy": POLICY})

@@ -20,7 +20,7 @@ from tests.support.secrets import NOW, Vaulted
 
 pytestmark = pytest.mark.db
 
-PAGE = ROOT / "docs/secrets.md"
+PAGE = ROOT / "docs/guides/secrets.md"
 SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -176,7 +176,7 @@ async def test_worker_serves_its_metrics_on_loopback(settings: Settings) -> None
     async with httpx2.AsyncClient(timeout=60) as http:
         answer = await http.get(f"http://127.0.0.1:{serving.worker_metrics_port}/metrics")
     names = {name for name, _ in samples(answer.text)}
-    # The names that docs/observability.md gives.
+    # The names that docs/operate/observability.md gives.
     assert {
         "temporal_workflow_completed_total",
         "temporal_activity_execution_latency_seconds_count",

@@ -235,7 +235,7 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
         ("BURSAR_COMISSION_BPS", "500", "BURSAR_COMISSION_BPS is not a setting; do you mean BURSAR_COMMISSION_BPS?"),
         ("BURSAR_DATADIR", "/tmp", "BURSAR_DATADIR is not a setting; do you mean BURSAR_DATA_DIR?"),
         ("bursar_comission_bps", "500", "bursar_comission_bps is not a setting; do you mean BURSAR_COMMISSION_BPS?"),
-        ("BURSAR_XYZZY", "1", "BURSAR_XYZZY is not a setting; docs/settings.md lists them all."),
+        ("BURSAR_XYZZY", "1", "BURSAR_XYZZY is not a setting; docs/reference/settings.md lists all."),
     ],
 )
 def test_setting_that_cannot_be_right_is_reported_in_one_line(

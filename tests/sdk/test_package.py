@@ -113,7 +113,9 @@ def test_each_documented_code_is_raised_by_what_its_status_says() -> None:
     found |= set(codes(served()["components"]))
     for status, code in found:
         assert error_class(status, code) in {error_class(status, ""), *error_class(status, "").__subclasses__()}, code
-    documented = set(re.findall(r"^### `([\w.]+)`", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE))
+    documented = set(
+        re.findall(r"^### `([\w.]+)`", (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8"), re.MULTILINE)
+    )
     assert {code for _, code in found} <= documented
     named = {code: error_class(0, code) for code in documented}
     assert all(issubclass(kind, APIError) for kind in named.values())

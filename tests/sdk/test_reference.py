@@ -1,4 +1,4 @@
-"""Each call of `docs/python-client.md` is a request that the API accepts, and the client reads its answer."""
+"""Each call of `docs/reference/python-client.md` is a request that the API accepts, and the client reads its answer."""
 
 import ast
 import json
@@ -20,7 +20,7 @@ from dev.openapi import application
 from tests.support.cases import for_each
 from tests.support.openapi import resolved, served
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "python-client.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "python-client.md").read_text("utf-8")
 CALLS = [
     ast.unparse(statement)
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -72,13 +72,13 @@ def test_every_service_waits_for_a_service_that_can_be_waited_for(compose: dict[
                 assert services[needed].get("restart") != "unless-stopped", f"{needed} never completes"
 
 
-@pytest.mark.parametrize("path", ["docker-compose.yml", ".env.example", "docs/deployment.md"])
+@pytest.mark.parametrize("path", ["docker-compose.yml", ".env.example", "docs/operate/deployment.md"])
 def test_every_variable_is_a_setting(path: str) -> None:
     assert variables(read(path)) - SETTINGS == set()
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(BURSAR_[A-Z0-9_]+)` \| (.+?) \|", read("docs/settings.md"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(BURSAR_[A-Z0-9_]+)` \| (.+?) \|", read("docs/reference/settings.md"), re.MULTILINE))
     assert rows.keys() == SETTINGS | STACK_SETTINGS
     for name, field in Settings.model_fields.items():
         shown = rows[f"BURSAR_{name.upper()}"].strip("`")
@@ -104,7 +104,7 @@ def test_every_variable_of_the_compose_file_is_in_the_example_or_a_setting() -> 
 
 
 def test_what_is_set_before_the_first_organization_or_payment_is_in_the_example() -> None:
-    page = " ".join(read("docs/deployment.md").split())
+    page = " ".join(read("docs/operate/deployment.md").split())
     first = set(re.findall(r"(?:First name its principal, `root`, in|Set) `(BURSAR_[A-Z_]+)`(?: before| \()", page))
     assert len(first) > 2
     assert first - variables(read(".env.example")) == set()
@@ -121,7 +121,7 @@ def test_image_holds_the_product_and_nothing_else() -> None:
     lines = [line.split()[1:-1] for line in read("Dockerfile").splitlines() if line.startswith("COPY ")]
     copied = {name for line in lines for name in line if not name.startswith("--") and not name.startswith("/")}
     roots = {"composition.py", "manage.py", "server.py", "worker.py"}
-    files = roots | {"requirements.lock", "alembic.ini", "docs/errors.md"}
+    files = roots | {"requirements.lock", "alembic.ini", "docs/reference/errors.md"}
     assert copied == product | {"migrations"} | files
     kept = {line[1:].removesuffix("/**") for line in read(".dockerignore").splitlines() if line.startswith("!")}
     assert kept == copied

@@ -13,7 +13,7 @@ from osmem_server import resolve_binary
 
 from providers.search_index import SearchIndex
 
-RECIPE = Path(__file__).parents[2] / "docs" / "recipes" / "search-index.md"
+RECIPE = Path(__file__).parents[2] / "docs" / "guides" / "recipes" / "search-index.md"
 
 
 @contextmanager

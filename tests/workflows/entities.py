@@ -1,4 +1,4 @@
-"""Every entity, as its contract sees it. A new one is one more `Entity` here (docs/recipes/add-a-process.md)."""
+"""Every entity, as its contract sees it. A new one is one more `Entity` here (docs/guides/recipes/add-a-process.md)."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1007,7 +1007,7 @@ async def test_call_whose_id_its_caller_made_long_is_charged(paying: Paying) -> 
 @pytest.mark.db
 @pytest.mark.parametrize("row", [{}, {"status": "failure", "prompt_tokens": 0, "completion_tokens": 0}])
 async def test_meter_of_cached_tokens_refuses_no_call_that_has_none(proxy: Proxy, row: dict[str, Any]) -> None:
-    """As docs/metering.md has models sold in another currency: a charged meter for each unit."""
+    """As docs/guides/metering.md has models sold in another currency: a charged meter for each unit."""
     async with proxy.database.platform() as session:
         asked = {"event_type": "llm.call", "aggregation": "sum", "dimensions": [], "currency": "EUR", "name": "cached"}
         price = {"model": "per_unit", "unit_price": "0.000001"}

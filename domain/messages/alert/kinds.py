@@ -32,7 +32,7 @@ class Kind:
 
     Attributes:
         severity: the default severity.
-        closed_by: what resolves it, as in `docs/alerts.md`.
+        closed_by: what resolves it, as in `docs/guides/alerts.md`.
         ladder: the steps of the escalation; empty without one.
     """
 

@@ -1,4 +1,4 @@
-// What docs/recipes/front-end.ts says of the API holds of the types that were generated as api.d.ts.
+// What docs/guides/recipes/front-end.ts says of the API holds of the types that were generated as api.d.ts.
 import type { components } from "./api.js";
 import type * as page from "./front-end.js";
 

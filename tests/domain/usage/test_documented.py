@@ -11,7 +11,7 @@ from domain.usage.adapters import SHAPES, read_call
 from tests.domain.usage.documented import ANSWERS
 from tests.support.cases import for_each
 
-LIST = Path(__file__).resolve().parents[3] / "docs" / "metering.md"
+LIST = Path(__file__).resolve().parents[3] / "docs" / "guides" / "metering.md"
 ROW = re.compile(r"^\| `([a-z.]+)` \| (`[^|]+`) \| [^|]+ \|$", re.MULTILINE)
 
 

@@ -340,7 +340,7 @@ def test_every_price_field_is_read_or_refused_and_the_page_lists_it():
     read_ones = {name for name in FIELDS if is_read(name)}
     assert len(FIELDS) == len(set(FIELDS)) == 68
     assert not is_read("output_cost_per_wish")
-    _, _, listed = (ROOT / "docs/metering.md").read_text("utf-8").partition("\n### Fields of the map\n")
+    _, _, listed = (ROOT / "docs/guides/metering.md").read_text("utf-8").partition("\n### Fields of the map\n")
     shown_read, shown_refused = (
         set(re.findall(r"`([A-Za-z0-9_.]+)`", part))
         for part in listed.partition("\n## ")[0].replace("**Read**", "").split("**Refused**")
