@@ -113,7 +113,7 @@ class BareActivities:
 
     @activity.defn
     async def order(self, of: Bare) -> None:
-        """Have the child made that pays, and wait for it."""
+        """Start the child that pays and wait for it."""
         await self.write(Writing(of, "asked"))
         await self._client.execute_workflow(
             BarePayment.run, of, id=f"bare-payment-{of.payment_id}", task_queue="bare-invoices"

@@ -52,5 +52,5 @@ class Agent:
 
     @property
     def spender(self) -> Spender:
-        """What its key says it is."""
+        """Principal of its key."""
         return Spender(agent_id=self.id, project_id=self.project)

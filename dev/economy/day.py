@@ -37,7 +37,7 @@ TRIES = 3
 
 @dataclass
 class Hold:
-    """What is held: where it counts, and how it ends."""
+    """An open hold: the budgets that count it, and how it ends."""
 
     agent: Agent | None
     counted: tuple[tuple[Slot, int], ...]

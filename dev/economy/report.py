@@ -1,4 +1,4 @@
-"""What became of the day."""
+"""Report of the day."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from fractions import Fraction
 
 @dataclass
 class Report:
-    """What became of the day; amounts are in minor units of credits.
+    """Report of the day; amounts are in minor units of credits.
 
     Attributes:
         passed: what was let through although it did not fit.

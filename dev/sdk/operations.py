@@ -43,7 +43,7 @@ class Operation:
 
     @property
     def id(self) -> str:
-        """What it is called."""
+        """Name of the method."""
         return f"{self.resource}.{self.verb}"
 
 

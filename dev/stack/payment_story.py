@@ -46,7 +46,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Statement:
-    """What a reconciliation found: sums by currency, what nothing explains, and the open discrepancies."""
+    """Result of a reconciliation: sums by currency, unexplained items, and open discrepancies."""
 
     sums: Mapping[str, Sums]
     unexplained: Mapping[str, Decimal]

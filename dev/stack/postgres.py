@@ -105,7 +105,7 @@ def archiving(wal: Path) -> dict[str, str]:
 
 
 def socket_directory(data_dir: Path) -> Path:
-    """Return where the socket lives: beside the cluster, or in a short path of its own where that one is too long."""
+    """Return the socket's folder: the cluster's, or a shorter path where that is too long for a socket."""
     beside = data_dir / "run"
     if len(os.fsencode(beside / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES:
         return beside

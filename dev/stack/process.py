@@ -43,7 +43,7 @@ def unprivileged_account() -> Account | None:
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: command, environment, where its output goes, how it is asked to stop."""
+    """A process to run: command, environment, log file and stop signal."""
 
     name: str
     argv: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What happens in the year: a plan that is drawn from a seed, in the order of time."""
+"""Plan of the year, drawn from a seed, in order of time."""
 
 import json
 from calendar import isleap, monthrange

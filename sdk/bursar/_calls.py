@@ -112,7 +112,7 @@ def _has_host(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked for.
+    """A request.
 
     Attributes:
         operation: such as `credits.use`.

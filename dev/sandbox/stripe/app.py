@@ -81,7 +81,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """What is answered."""
+    """An HTTP response."""
 
     status: int
     body: JSON

@@ -21,7 +21,7 @@ class Authentication(StrEnum):
 
 
 class RefundCourse(StrEnum):
-    """What becomes of a refund."""
+    """Outcome of a refund."""
 
     SUCCEEDS = "succeeds"
     PENDING = "pending"  # and succeeds later
@@ -29,7 +29,7 @@ class RefundCourse(StrEnum):
 
 
 class DebitCourse(StrEnum):
-    """What becomes of a bank debit that was started."""
+    """Outcome of a bank debit."""
 
     SETTLES = "settles"
     FAILS = "fails"

@@ -147,7 +147,7 @@ def keep(ctx: Context, account: JSON, previous: JSON | None = None) -> None:
 
 
 def onboard(ctx: Context, account: JSON, number: str) -> None:
-    """Has the person of an account have told everything, with the bank account that payouts go to.
+    """Complete an account's onboarding, with its bank account for payouts.
 
     Raises:
         Refusal: The account was rejected, or the number is none of the test accounts.

@@ -1,4 +1,4 @@
-"""The control surface: what a test or an operator of the sandbox does to it, outside of Stripe's own paths.
+"""Control endpoints of the sandbox for tests and operators, outside Stripe's own paths.
 
 All are POST with a JSON object, but for `health` and `state`, which are GET as well.
 

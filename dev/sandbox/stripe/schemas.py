@@ -240,7 +240,7 @@ def converted(hint: Any, module: str) -> Schema:
 
 
 def converted_union(args: list[Any], module: str) -> Schema:
-    """Returns the schema of a union; known values beside `str`, which allows future ones, are the only ones."""
+    """Return the schema of a union; an enum with `str` allows only its known values."""
     literals = [value for arg in args if typing.get_origin(arg) is Literal for value in typing.get_args(arg)]
     others = [arg for arg in args if typing.get_origin(arg) is not Literal]
     if str in others:

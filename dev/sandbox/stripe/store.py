@@ -1,4 +1,4 @@
-"""What the sandbox remembers: one SQLite file whose every committed change survives a kill.
+"""State of the sandbox in one SQLite file; every committed change survives a kill.
 
 Objects are kept as the JSON that Stripe would answer, unexpanded. One connection is used by one transaction at a time;
 the frame's lock sees to that, so nothing here locks.

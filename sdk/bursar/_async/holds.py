@@ -102,12 +102,12 @@ class AsyncHold:
 
     @property
     def used(self) -> Decimal:
-        """What was noted so far."""
+        """Amount noted so far."""
         return self._used
 
     @property
     def left(self) -> Decimal:
-        """What can still be noted."""
+        """Amount that can still be noted."""
         return self.paid_before + self.amount - self._used
 
     def use(self, used: AmountLike) -> None:

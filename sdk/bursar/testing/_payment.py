@@ -83,12 +83,12 @@ class Payment:
 
     @property
     def refundable(self) -> Decimal:
-        """What can still be refunded."""
+        """Refundable amount."""
         return self.received - self.refunded - self.kept
 
     @property
     def left(self) -> Decimal:
-        """What no refund has taken of the goods."""
+        """Unrefunded part of the goods."""
         return self.granted - self.taken
 
     def note(self, kind: str, actor: str, details: dict[str, Any], transfer: int | None = None) -> None:
