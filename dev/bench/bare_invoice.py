@@ -28,7 +28,7 @@ SOON = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Bare:
-    """One invoice to be paid: its ids, and whose it is."""
+    """An invoice to be paid: its ids, and whose it is."""
 
     invoice_id: str
     payment_id: str
@@ -38,7 +38,7 @@ class Bare:
 
 @dataclass(frozen=True)
 class Writing:
-    """One transaction: which templates are written of which invoice."""
+    """A transaction: invoice and the templates to post for it."""
 
     of: Bare
     step: str

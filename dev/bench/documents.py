@@ -1,4 +1,4 @@
-"""How long the files of one document take, in processor time of this process."""
+"""Processor time that the files of one document take."""
 
 import statistics
 import time

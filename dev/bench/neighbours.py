@@ -1,4 +1,4 @@
-"""Effect of one busy organization on the callers of others: postings, uses, payment signals, refunds of debts.
+"""Effect of a busy organization on the callers of others: postings, uses, payment signals, refunds of debts.
 
 `python -m dev.bench.neighbours` measures these rows alone, on a PostgreSQL of its own with fsync on. Those of other
 organizations and those of the busy one are processes of their own. They run in turn alone and beside each other, and a

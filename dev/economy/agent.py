@@ -9,7 +9,7 @@ from ledger.spends import Spender
 
 
 class Kind(StrEnum):
-    """How an agent spends."""
+    """Spending pattern of an agent."""
 
     STEADY = "steady"
     #: Wants eight things at once, each too much.
@@ -28,7 +28,7 @@ KINDS = [Kind.STEADY] * 9 + [Kind.GREEDY] * 4 + [Kind.LEAKY] * 3 + [Kind.SPLITTI
 
 @dataclass(eq=False)
 class Agent:
-    """One agent.
+    """An agent.
 
     Attributes:
         id: names it.

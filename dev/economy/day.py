@@ -50,7 +50,7 @@ class Hold:
 
 
 class Day:
-    """One day of one organization."""
+    """A day of one organization."""
 
     def __init__(self, world: World, begins: datetime, seed: int) -> None:
         """Take the world; the same seed draws the same agents and wishes. Who comes first is up to the machine."""

@@ -35,6 +35,6 @@ class Report:
 
     @property
     def share(self) -> Fraction:
-        """Which part of what could be used was used."""
+        """Used share of the usable amount."""
         used = sum(self.got.values())
         return Fraction(used, used + self.still_fits)

@@ -1,4 +1,4 @@
-"""One launcher per data directory, and nothing of an earlier one left running when it starts."""
+"""Lock of a data directory: one launcher at a time, which first ends the processes of an earlier one."""
 
 import errno
 import fcntl

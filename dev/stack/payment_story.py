@@ -29,7 +29,7 @@ _INBOX = (
 
 @dataclass(frozen=True)
 class Sums:
-    """How many movements there are, and what both sides say they come to."""
+    """Number of movements, and their sum by both sides."""
 
     count: int = 0
     listed: Decimal = Decimal(0)

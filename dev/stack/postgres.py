@@ -119,7 +119,7 @@ def database_url(socket_dir: Path, role: str, database: str) -> str:
 
 
 class Postgres:
-    """One cluster. `prepare` makes it, `program` says how to run it, `problem` why it does not answer yet."""
+    """A cluster. `prepare` makes it, `program` says how to run it, `problem` why it does not answer yet."""
 
     def __init__(
         self,

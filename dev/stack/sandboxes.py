@@ -59,7 +59,7 @@ _RATES = {"BURSAR_RATES_URL": "/rates", "BURSAR_REFERENCE_RATES_URL": f"/rates/{
 
 
 class SandboxPart:
-    """One stand-in; ready when its control surface says so."""
+    """A stand-in; ready when its control surface says so."""
 
     grace_seconds = 5.0
 

@@ -68,7 +68,7 @@ def free_port() -> int:
 
 
 class Temporal:
-    """One development server. Without a file its state lives in memory; without a UI port it has no UI."""
+    """A development server. Without a file its state lives in memory; without a UI port it has no UI."""
 
     def __init__(
         self,

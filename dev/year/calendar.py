@@ -1,4 +1,4 @@
-"""One simulated calendar for everything that asks what time it is: Python, PostgreSQL, Temporal and the sandbox.
+"""A simulated calendar for Python, PostgreSQL, Temporal and the sandbox.
 
 The simulated time is the machine's own, moved ahead by whole seconds, or back for a history up to today. Each of the
 four gets it in its own way:

@@ -1,4 +1,4 @@
-"""Who is in the marketplace, and what they do over HTTP: creators with agents, and organizations that pay."""
+"""Participants of the marketplace and their calls over HTTP: creators with agents, and paying organizations."""
 
 import random
 from collections import Counter

@@ -253,7 +253,7 @@ class Proof:
         self._same("uses of agents at their prices = uses that were sold", reported, sold, CREDIT)
 
     async def _referrals(self) -> None:
-        """Who was brought, and the credits that were granted for it."""
+        """Referred organizations, and the credits granted for them."""
         rows = await self._rows("SELECT * FROM referrals")
         if (kept := {row["org_id"]: row["referrer_org_id"] for row in rows}) != self.market.referred:
             self.problems.append(f"referrals are {kept}, not {self.market.referred}")

@@ -61,7 +61,7 @@ class Worker:
 
 @dataclass
 class Studio:
-    """Who is there, and what they do each day."""
+    """Participants, and their daily work."""
 
     world: World
     draw: random.Random

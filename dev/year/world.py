@@ -78,7 +78,7 @@ REPEATS = 60
 
 
 class Caller:
-    """One key of the API; every command gets an idempotency key of its own."""
+    """A key of the API; every command gets an idempotency key of its own."""
 
     _numbers = itertools.count(1)
 

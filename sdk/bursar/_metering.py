@@ -1,4 +1,4 @@
-"""How a metered function is charged."""
+"""Terms of a metered function's charge."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 
 class Authentication(StrEnum):
-    """When the bank wants to see the payer."""
+    """When the bank requires 3-D Secure."""
 
     NEVER = "never"
     OPTIONAL = "optional"  # possible, and not asked for unless the caller wants it

@@ -1,4 +1,4 @@
-"""How badly webhooks and answers fare: what the control surface sets and the sandbox obeys until it ends."""
+"""Faults of webhooks and responses, set by the control endpoints until they are cleared."""
 
 from __future__ import annotations
 

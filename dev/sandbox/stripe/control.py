@@ -58,7 +58,7 @@ async def resend(ctx: Context, body: JSON) -> JSON:
 
 @control("webhooks/secrets")
 async def set_secrets(ctx: Context, body: JSON) -> JSON:
-    """Has an endpoint's webhooks signed with several secrets, as during a rotation."""
+    """Sign an endpoint's webhooks with several secrets, as during a rotation."""
     if ctx.store.get("webhook_endpoint", body.get("endpoint", "")) is None:
         raise missing("webhook_endpoint", body.get("endpoint", ""))
     if not body.get("secrets"):

@@ -125,7 +125,7 @@ class Suspended:
 
 @dataclass
 class Context:
-    """One transaction of the sandbox, with what its operation may use.
+    """Transaction of an operation, with the services that it may use.
 
     Attributes:
         sandbox: The running sandbox.
@@ -155,7 +155,7 @@ class Context:
 
     @property
     def base_url(self) -> str:
-        """Where this sandbox is reached, without a slash at its end."""
+        """Base URL of this sandbox, without a trailing slash."""
         return self.sandbox.base_url
 
     def now(self) -> int:
@@ -223,7 +223,7 @@ class Context:
         self.at(self.now() + seconds, name, args)
 
     def at(self, due_at: int, name: str, args: dict[str, Any], *, clock: str = "") -> None:
-        """Has a registered task run at a time of the sandbox's clock, or of the test clock that is named."""
+        """Run a registered task at a time of the sandbox's clock, or of a test clock."""
         self.put_off = True
         self.store.sql.execute(
             "INSERT INTO tasks (due_at, name, args, account, clock) VALUES (?, ?, ?, ?, ?)",

@@ -50,7 +50,7 @@ class NotConforming(Exception):
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of Stripe's API.
+    """An operation of Stripe's API.
 
     Attributes:
         method: In small letters.
@@ -73,7 +73,7 @@ class Operation:
 
     @cached_property
     def expands(self) -> bool:
-        """Whether it takes `expand`."""
+        """Whether the operation accepts `expand`."""
         return self.hints is not None and "expand" in self.hints.__annotations__
 
     @cached_property

@@ -99,7 +99,7 @@ class Store:
 
     @contextmanager
     def within(self, account: str) -> Iterator[None]:
-        """Has what is inside see and make the objects of one account; the platform's name is empty."""
+        """Scope the block to the objects of one account; the platform's is the empty string."""
         former, self.account = self.account, account
         try:
             yield

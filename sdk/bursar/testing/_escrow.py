@@ -1,4 +1,4 @@
-"""One escrow of `FakeBursar`: its state, which commands that takes, and how it reads."""
+"""Escrow of `FakeBursar`: state, permitted commands and view."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +32,7 @@ FINAL = {
 
 @dataclass
 class Escrow:
-    """One escrow; amounts are of its contract's currency, and `moves` is what its last command moves."""
+    """An escrow; amounts are in its contract's currency, `moves` are those of its last command."""
 
     contract: dict[str, Any]
     own: dict[str, Any]
@@ -86,7 +86,7 @@ class Escrow:
 
     @property
     def until(self) -> str | None:
-        """When the next deadline of its state is."""
+        """Next deadline of the state."""
         if self.status == "disputed" and self.dispute:
             return str(self.dispute["decide_by"])
         return next((each for each in self.deadlines.values() if each is not None), None)

@@ -37,7 +37,7 @@ _UNKEYED = re.compile(r"/credits/use/batch|/agents/[\w.-]+/attribution|/departme
 
 
 class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
-    """One organization with credits, as a transport for `AsyncBursar` and `Bursar`.
+    """An organization with credits, as a transport for `AsyncBursar` and `Bursar`.
 
     It answers as the API does, with keys that take effect once: what is granted, used, also for many, reserved and
     refunded of credits, spend controls, budgets and what agents read of them, departments, agents and whom they spend
@@ -174,7 +174,7 @@ class FakeBursar(httpx2.AsyncBaseTransport, httpx2.BaseTransport):
 
     @property
     def transfers(self) -> list[Transfer]:
-        """All that moved, in order."""
+        """All transactions in order."""
         return self._wallet.transfers
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
