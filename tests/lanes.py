@@ -1,4 +1,4 @@
-"""What `make test` leaves to `make test-slow`, and how many examples each of them draws.
+"""Tests that `make test` leaves to `make test-slow`, and the number of examples that each draws.
 
 The option `--lane` is `fast` by default: what is listed here is not even imported, and tests with the marker `slow` do
 not run. `--lane slow` runs these, and once more in full whatever draws examples; `--lane all` runs everything once.

@@ -1,4 +1,4 @@
-"""What we build on that a package does not promise. Each has an upper bound in pyproject.toml, and is pinned here."""
+"""Behaviour of packages that they do not promise. Each has an upper bound in pyproject.toml, and is pinned here."""
 
 import ast
 import inspect

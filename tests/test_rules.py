@@ -47,7 +47,7 @@ NOT_DETERMINISTIC = CLOCKS | {
 
 @pytest.fixture(autouse=True, scope="module")
 def no_search_for_cycles() -> Iterator[None]:
-    """Trees of syntax have no cycles, and so many nodes that the collector would look through them in vain."""
+    """Syntax trees have no cycles, and so many nodes that a collection costs much and frees nothing."""
     gc.disable()
     yield
     gc.enable()

@@ -15,7 +15,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 @pytest.fixture
 def fake() -> Iterator[FakeBursar]:
-    """Whatever a test does, nothing is left behind in a hold."""
+    """Fail a test that leaves a hold open."""
     made = FakeBursar(credits="100", costs={"llm_call": "2", "web_search": "0.5", "token": "0.01"})
     yield made
     assert made.held == 0

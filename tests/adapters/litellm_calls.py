@@ -50,7 +50,7 @@ class Log(BursarLogger):
 
 @asynccontextmanager
 async def logged(log: Log) -> AsyncIterator[None]:
-    """Have the adapter charge for a call, until its row was printed."""
+    """Run a charged call until its row is printed."""
     litellm.callbacks.append(log)
     yield
     await asyncio.wait_for(log.logged.wait(), 60)

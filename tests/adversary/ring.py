@@ -84,11 +84,11 @@ class Ring:
             payer.top_ups.append(made.json()["payment_id"])
 
     async def work(self, jobs: int = 1) -> None:
-        """Have one job done, as large as so many."""
+        """Run one job of the size of `jobs` jobs."""
         await self.market.order(self.draw.choice(self.payers), self.draw.choice(self.earners), as_many=jobs)
 
     async def commission(self, payer: Customer, earner: Creator, price: str) -> str | None:
-        """Have work done that a payment with credits pays for, and return the payment."""
+        """Pay for work by a payment with credits and return the payment."""
         contract: dict[str, Any] = {"agent_id": earner.sells, "title": "Commissioned", "price": price}
         contract |= {"currency": "CREDIT", "signatories": ["owner"], "required_signatures": 1}
         awarded = (await payer.owner.ask("POST", "/contracts", contract)).json()
@@ -102,7 +102,7 @@ class Ring:
         return str(funded.json()["payment"]["id"]) if funded.status_code < 400 else None
 
     async def unspend(self) -> None:
-        """Have work paid with credits, and ask for the credits of its payment back."""
+        """Pay for work with credits and refund the payment that bought them."""
         payment_id = await self.commission(self.draw.choice(self.payers), self.draw.choice(self.earners), "100.00")
         for payer in self.payers if payment_id is not None else ():
             await payer.owner.ask("POST", f"/payments/{payment_id}/refunds", {})
@@ -146,7 +146,7 @@ class Ring:
             await self.refund_most(payer, self.draw.choice(payer.top_ups))
 
     async def refund_most(self, payer: Customer, payment_id: str) -> None:
-        """Have as much refunded of a top-up as is, down to a tenth of it."""
+        """Refund as much of a top-up as is accepted, down to a tenth."""
         whole = Decimal((await payer.owner.get(f"/payments/{payment_id}"))["refundable_amount"])
         for tenths in range(10, 0, -1):
             amount = str((whole * tenths / 10).quantize(Decimal("0.01"), ROUND_DOWN))
@@ -156,20 +156,20 @@ class Ring:
                 break
 
     async def pass_on(self) -> None:
-        """Have what one earner was sold for pay the work of another one."""
+        """Pay one earner's work from another earner's sales."""
         first, other = self.draw.sample(self.earners, 2)
         await first.owner.ask("POST", "/credits/earnings/conversions", {"agent_id": first.sells, "kind": "paid"})
         await self.market.order(Customer(first.name, first.owner, first.org_id, "Europe/Berlin"), other)
 
     async def charge_back(self) -> None:
-        """Have a card's bank take a top-up back, while what it paid for is held back."""
+        """Charge a top-up back while the earnings it paid for are held back."""
         self.fresh = [each for each in self.fresh if self.world.now() - each[2] < HOLD_BACK]
         if self.fresh:
             payer, payment_id, _ = self.fresh.pop(self.draw.randrange(len(self.fresh)))
             await self.market.charge_back_payment(payer, payment_id, self.draw.choice(("lost", "lost", "won")))
 
     async def subscribe(self, plan: str = "professional") -> None:
-        """Have each payer subscribe, whose allowance then pays for work."""
+        """Subscribe each payer and pay for work from its allowance."""
         for payer in self.payers:
             await payer.owner.ask("POST", "/billing/subscription", {"plan": plan})
             await self.world.settle()
@@ -180,7 +180,7 @@ class Ring:
         return [row["payment_id"] for row in found]
 
     async def charge_back_bill(self) -> None:
-        """Have a card's bank take a period of a plan back, while what its credits paid for is held back."""
+        """Charge a plan's period back while the earnings its credits paid for are held back."""
         found = await self.world.books.fetch(_BILLS, [payer.org_id for payer in self.payers])
         bills = [row for row in found if self.world.now() - row["settled_at"] < HOLD_BACK]
         bills = [row for row in bills if row["payment_id"] not in self.disputed]
@@ -223,7 +223,7 @@ class Ring:
         await self.world.settle()
 
     async def play(self, moves: tuple[Callable[["Ring"], Awaitable[None]], ...], count: int) -> None:
-        """Make so many moves, drawn from these."""
+        """Run `count` moves drawn from these."""
         for _ in range(count):
             move = self.draw.choice(moves)
             self.done.append(move.__name__)
@@ -231,7 +231,7 @@ class Ring:
 
     @staticmethod
     async def leave(*rings: "Ring") -> None:
-        """Have rings take out whatever there is once everything has left the hold-back: days are the dearest."""
+        """Pay out each ring's full balance after the hold-back; simulated days cost the most time."""
         await rings[0].rest(HOLD_BACK.days + 2)
         # It is due every five minutes; the days here are too short for it.
         await rings[0].world.jobs(["earnings-recovery"])

@@ -84,7 +84,7 @@ def waiting() -> Waiting:
 
 @pytest.fixture
 def proves(ring: Ring, waiting: Waiting, request: pytest.FixtureRequest) -> Proves:
-    """Have a ring wait for the test of what it took out; where that is left out, it leaves now."""
+    """Keep a ring for the test of its payouts; pay out now where that test is deselected."""
 
     async def prove(takes_out: bool | None = True) -> None:
         name = request.node.name
@@ -262,7 +262,7 @@ async def test_charging_back_what_was_earned_and_paid_out_gains_nothing(ring: Ri
 
 
 async def test_reporting_uses_that_nobody_pays_for_gains_nothing(ring: Ring, proves: Proves) -> None:
-    """What does not fit into the credits that are there is neither owed nor earned."""
+    """A use beyond the available credits creates neither a debt nor earnings."""
     await ring.form("Report")
     await ring.report()
     assert not await ring.loss()

@@ -1,4 +1,4 @@
-"""What each attack would gain without the rule that stands against it, by the rules alone: so the attacks can fail.
+"""Gain of each attack without the rule against it, computed from the rules: proof that the attacks can fail.
 
 Each attack is reckoned twice, in cents: with the rule of the product, and with it switched off. A loss is what has left
 the platform, less what came in and has not gone back.
@@ -29,7 +29,7 @@ HOLD_BACK = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), refunds=
 
 
 def paid_out(credits: int, paid: int) -> int:
-    """Return what leaves for all credits of a lot of earnings for which so many cents were paid."""
+    """Return the payout for all credits of a lot of earnings that cost some cents."""
     lot = LotSlice(
         lot_id=LOT, agent_id="a", free_minor=credits, lot_minor=credits, gone_minor=0, paid_minor=paid, costed_minor=0
     )

@@ -1,4 +1,4 @@
-"""What others' programs make of the OpenAPI document compiles without a word, and plays an escrow."""
+"""Clients generated from the OpenAPI document compile without warnings and run an escrow."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""What recipes do in TypeScript has types that hold, and does on the running stack what the pages say."""
+"""Recipes in TypeScript type-check and do on the running stack what their pages say."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`bursar.Agent` beside CrewAI's own classes, in an environment of its own, which `make test-sdk` makes."""
+"""`bursar.Agent` with CrewAI's classes, in a separate environment that `make test-sdk` creates."""
 
 import os
 

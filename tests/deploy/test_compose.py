@@ -1,4 +1,4 @@
-"""What the compose file starts, for whom, and whether it fits: read as Compose reads it, without an engine."""
+"""Services, users and limits of the compose file, read as Compose reads it, without an engine."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What docs/guides/recipes/add-a-page.md names is there: the model to copy, and what a visit has."""
+"""Files and attributes named in docs/guides/recipes/add-a-page.md exist."""
 
 import ast
 import re

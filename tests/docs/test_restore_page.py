@@ -1,4 +1,4 @@
-"""What the page on backups tells a person to type can be typed."""
+"""Commands of the page on backups parse."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What the runbooks tell an operator to ask the database is understood by it, as the platform's role."""
+"""Queries of the runbooks run as the platform's role."""
 
 import re
 

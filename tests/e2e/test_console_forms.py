@@ -56,7 +56,7 @@ class Session:
 
 
 class Sessions:
-    """Those of the callers of one test; `filled` has the texts that were filled there, by the routes of their forms."""
+    """Browsers of the callers of one test; `filled` has the texts entered, by the routes of their forms."""
 
     def __init__(self, url: str, open_browsers: AsyncExitStack) -> None:
         self.filled: dict[str, set[str]] = {}

@@ -328,7 +328,7 @@ async def known(world: World) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 async def dispensable(world: World) -> dict[str, list[str]]:
-    """What random requests may end: the seeded agent and organizations are those of all tests of the stack."""
+    """Objects that random requests may close; the seeded ones are shared by all tests of the stack."""
     agent = {"name": "Short-lived", "pricing": {"model": "one_time", "amount": "9.99", "currency": "USD"}}
     return {
         "agent_id": [good(await world.studio.post("/agents", agent), 201)["id"]],

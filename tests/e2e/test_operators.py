@@ -1,4 +1,4 @@
-"""What an operator finds in Temporal: runs by organization, agent and state, readable without the code."""
+"""Workflows in Temporal by organization, agent and state, readable without the code."""
 
 import asyncio
 from typing import Any

@@ -25,7 +25,7 @@ SEEDED = {"operator", "arbiter", "validator", "client", "finance", "auditor", "a
 
 
 class People:
-    """Whoever calls the API of a stack, by name: the seeded ones, and an organization that nobody else uses."""
+    """Callers of a stack's API by name: the seeded ones, and an organization used only here."""
 
     def __init__(self, api_url: str, keys: dict[str, str], agent_id: str) -> None:
         self.api_url, self.keys, self.agent_id = api_url, dict(keys), agent_id

@@ -1,4 +1,4 @@
-"""What must hold after a run, counted in the database and in Temporal and not taken from anybody's word."""
+"""Invariants after a run, counted in the database and in Temporal."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ RUN_END = timedelta(seconds=60)
 
 @dataclass
 class Findings:
-    """What was checked, with figures, and what is off."""
+    """Checks of a run with their figures, and violations."""
 
     checked: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)

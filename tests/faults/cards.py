@@ -39,7 +39,7 @@ _AFTER: tuple[tuple[str, Mapping[str, str]], ...] = (
 
 @dataclass(frozen=True)
 class CardSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     authorizations: int = 120

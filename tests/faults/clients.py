@@ -57,7 +57,7 @@ class Answered:
 
 @dataclass
 class Journal:
-    """What all clients of a run saw."""
+    """Observations of all clients of a run."""
 
     answered: list[Answered] = field(default_factory=list)
     troubles: Counter[str] = field(default_factory=Counter)

@@ -40,7 +40,7 @@ GOOD, BAD = "pm_card_visa", "pm_card_chargeCustomerFail"
 
 @dataclass(frozen=True)
 class CollectingSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     invoices: int = 60
@@ -65,7 +65,7 @@ class Debtor:
 
 
 class Cashier:
-    """Has invoices made and cards stored, and waits for what becomes of them."""
+    """Creates invoices and stores cards, and waits for the invoices' outcomes."""
 
     def __init__(self, stack: Stack, stripe: httpx2.AsyncClient, temporal: Client) -> None:
         self._operator = stack.seed.keys["operator"]
@@ -96,7 +96,7 @@ class Cashier:
         await client.put(debtor.owner, f"/billing/payment-methods/{method}/default")
 
     async def issue(self, client: RetryingClient, debtor: Debtor, key: str, *, twice: bool) -> str:
-        """Have an invoice made that is charged."""
+        """Create an invoice that is charged automatically."""
         body = {
             "organization_id": debtor.org_id,
             "currency": "USD",
@@ -107,7 +107,7 @@ class Cashier:
         return str(made["id"])
 
     async def charge(self, client: RetryingClient, invoice_id: str) -> None:
-        """Have it charged now."""
+        """Charge the invoice now."""
         path = f"/billing/invoices/{invoice_id}/charge"
         await give(client, self._operator, path, {}, f"{invoice_id} again")
 

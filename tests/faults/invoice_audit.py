@@ -1,4 +1,4 @@
-"""What must hold of invoices after a run of payments: each is there once, and paid at most once, by its own payment."""
+"""Invariants of invoices after a run of payments: each exists once and is paid at most once, by its own payment."""
 
 from collections import Counter
 from collections.abc import Sequence

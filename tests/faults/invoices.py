@@ -43,7 +43,7 @@ _DEAD = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError
 
 @dataclass(frozen=True)
 class InvoiceSetup:
-    """What a run is made of; the same setup draws the same usage and the same kills."""
+    """Setup of a run; the same setup draws the same usage and the same kills."""
 
     seed: int
     organizations: int = 1_000

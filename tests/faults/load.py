@@ -1,4 +1,4 @@
-"""What runs have in common: clients that give commands while parts are killed, Stripe's objects, and the proof."""
+"""Common parts of runs: clients that send commands while processes are killed, Stripe's objects, and the proof."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ LOST_ONE_IN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """How much is done of what while parts are killed, each so many times, and by how many clients at once."""
+    """Load during kills: commands by kind, kills by process, and number of clients."""
 
     seed: int
     what: str
@@ -40,7 +40,7 @@ async def under_kills(
     act: Callable[[RetryingClient, Journal, int], Awaitable[None]],
     around: Callable[[Sequence[str]], AbstractAsyncContextManager[object]] | None = None,
 ) -> Journal:
-    """Have everything done by its number while parts are killed, and find out whether they were.
+    """Run each numbered action while processes are killed, and return whether they were.
 
     What gets no answer is noted as wrong; `around` is the killer's.
     """
@@ -97,7 +97,7 @@ def stripe_of(stack: Stack) -> httpx2.AsyncClient:
 
 
 async def lose_one_answer(stripe: httpx2.AsyncClient, path: str, number: int) -> None:
-    """Have the answer to a call lost after it had its effect, now and then; the sandbox may be down itself."""
+    """Lose some responses after their effect; the sandbox may be down."""
     if number % LOST_ONE_IN:
         return
     fault = {"mode": "close_after_commit", "method": "POST", "path": path, "times": 1}

@@ -34,7 +34,7 @@ HALF = Priors(HALF_E6, HALF_E6)
 
 @dataclass(frozen=True)
 class NightSetup:
-    """What a run is made of; the same setup draws the same agents and the same moments."""
+    """Setup of a run; the same setup draws the same agents and the same moments."""
 
     seed: int
     agents: int = 10_000
@@ -68,7 +68,7 @@ async def run_nights(setup: NightSetup, say: Say, stack: Stack) -> Findings:
 
 
 async def _agents(connection: Any, rng: random.Random, number: int, since: date) -> dict[str, Evidence]:
-    """Have agents whose evidence is of three days ago, and return their rows, the same in each dimension."""
+    """Create agents whose evidence is three days old, and return their rows, equal in each dimension."""
     rows = {}
     for place in range(number):
         good, bad = rng.randrange(1, 40 * ONE_E6), rng.randrange(0, 9 * ONE_E6)

@@ -1,4 +1,4 @@
-"""One run of notifications: people are told of facts by mail, Slack and inbox, while what reads and sends is killed.
+"""A run of notifications by mail, Slack and inbox while the processes that read and send are killed.
 
 Each fact is a contract that is proposed, an alert, or an alert that has a ladder, so that its escalation tells. The
 stand-ins of the carriers take a message and keep their answer back while a strike falls: whether such a message has
@@ -53,7 +53,7 @@ Message = tuple[str, str]
 
 @dataclass(frozen=True)
 class NotificationSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     facts: int = 120
@@ -87,14 +87,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Tenant:
-    """An organization whose people are told."""
+    """An organization whose people are notified."""
 
     org_id: str
     agent_id: str
     people: Sequence[Person]
 
     def told(self, kind: str) -> list[Person]:
-        """Return who is told of a fact of a kind."""
+        """Return the recipients of an event of a kind."""
         return [each for each in self.people if each.role in TOLD[kind]]
 
 
@@ -153,7 +153,7 @@ class Carriers:
 
     @asynccontextmanager
     async def holding(self, parts: Sequence[str]) -> AsyncIterator[None]:
-        """Have a message under way when the strike falls, and answer it afterwards."""
+        """Keep a message in flight during the kill and answer it afterwards."""
         async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
             for url in self.urls.values():
                 await http.post(f"{url}/_control/hold", json={"hold": True})
@@ -288,7 +288,7 @@ async def _count(
     expected: Counter[tuple[str, str, str]],
     wanted: set[Message],
 ) -> None:
-    """Compare what came with what the books say that people were told, and that with the facts."""
+    """Compare deliveries with the books' notifications, and these with the events."""
     rows: list[asyncpg.Record] = []
     deadline = time.monotonic() + END_SECONDS
     subjects = sorted({subject for subject, *_ in expected})

@@ -70,7 +70,7 @@ class Outages:
             await self._post(f"{self._chains}/faults", {"service": service, "kind": rng.choice(("500", "garbage"))})
 
     async def restore(self, part: str) -> None:
-        """Put the conditions back that a sandbox has forgotten; the others keep theirs, or fare better for a while."""
+        """Restore the conditions that a restarted sandbox has lost; other sandboxes are unchanged."""
         if part == "stripe" and self._webhooks:
             await self._post(f"{self._stripe}/webhooks", self._webhooks)
             await self._post(f"{self._stripe}/faults", {})
@@ -96,12 +96,12 @@ class Outages:
                 break
 
     async def flush(self) -> int:
-        """Have Stripe send all that waits, and return how many it gave up or dropped until now."""
+        """Send all waiting webhooks of Stripe, and return how many it gave up or dropped."""
         states = await self._must(f"{self._stripe}/webhooks/flush", {}, patience=120.0)
         return int(states.get("waiting", 0))
 
     async def deliveries(self) -> Counter[str]:
-        """Count Stripe's webhooks by what became of them."""
+        """Count Stripe's webhooks by outcome."""
         return Counter((await self._must(f"{self._stripe}/state", {}))["deliveries"])
 
     async def _must(self, url: str, body: Json, *, patience: float = TIMEOUT_SECONDS) -> Json:
@@ -111,7 +111,7 @@ class Outages:
         return answer
 
     async def _post(self, url: str, body: Json) -> None:
-        """Set a condition; a sandbox that is dead at the moment is told when it is back, or with the next change."""
+        """Set a condition; a dead sandbox gets it when it is back, or with the next change."""
         try:
             await self._must(url, body)
         except httpx2.HTTPError as error:

@@ -33,7 +33,7 @@ class NotDone(Exception):
 
 
 def stripe_client(sandboxes: Sandboxes) -> Client:
-    """The official SDK against the stack's sandbox; whoever asks closes it."""
+    """Return the official SDK's client of the stack's sandbox; the caller closes it."""
     base, key = sandboxes.dev["stripe_api_base"], sandboxes.dev["stripe_api_key"]
     assert base is not None
     assert key is not None
@@ -136,7 +136,7 @@ class Payers:
         await self.until(f"refunding {intent_id} there", is_done, act)
 
     async def fail_refund(self, intent_id: str) -> None:
-        """Have the bank send a refund back."""
+        """Fail a refund, as the bank."""
 
         async def is_done() -> bool:
             refunds = (await self.stripe.refunds.list_async({"payment_intent": intent_id})).data
@@ -164,7 +164,7 @@ class Payers:
         return found[0]
 
     async def decide(self, dispute_id: str, outcome: str) -> None:
-        """Have the bank decide."""
+        """Decide a dispute, as the bank."""
 
         async def is_done() -> bool:
             return (await self.stripe.disputes.retrieve_async(dispute_id)).status == outcome
@@ -210,7 +210,7 @@ class Payers:
         await self.until(f"approving {order_id}", is_done, act)
 
     async def reverse(self, order_id: str) -> None:
-        """Have the payer's bank take a capture back."""
+        """Charge a capture back, as the payer's bank."""
 
         async def is_done() -> bool:
             return bool(_payments((await self.orders())[order_id], "refunds"))

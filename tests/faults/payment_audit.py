@@ -1,4 +1,4 @@
-"""What must hold after a run of payments: here, at the providers, and between the two. Each side is read on its own."""
+"""Invariants after a run of payments in the books, at the providers and between both, each read on its own."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What payers will do, drawn from the seed before anything runs, with what must come out of it.
+"""Planned actions of payers, drawn from the seed before a run, with their expected outcomes.
 
 The expected amounts are worked out here by arithmetic of their own, not by the product's. A cent buys a tenth of a
 credit, so everything that is refunded or charged back takes whole numbers of credits' minor units with it.
@@ -75,7 +75,7 @@ class PaymentPlan:
 
     @property
     def goods_kept_minor(self) -> int:
-        """What of the goods stays with the organization; below zero what it owes again of an invoice."""
+        """Goods that stay with the organization; negative: the part of an invoice that is due again."""
         if not self.paid or self.escrow is not None:
             return 0
         gone = self.refunded_minor + self.lost_minor

@@ -34,7 +34,7 @@ LOOK_EVERY_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class PaymentSetup:
-    """What a run is made of; the same setup draws the same plans, kills and outages."""
+    """Setup of a run; the same setup draws the same plans, kills and outages."""
 
     seed: int
     payments: int = 300
@@ -109,7 +109,7 @@ async def _provider_outages(outages: Outages, journal: Journal) -> None:
 
 
 async def _rest(stack: Stack, outages: Outages, say: Say, when: str) -> None:
-    """Wait until nothing is on its way and nobody waits for anything; what never comes to rest is told by the audit."""
+    """Wait until no payment is in flight; the audit reports those that never settle."""
     began = time.monotonic()
     left: Counter[str] = Counter()
     while time.monotonic() - began < QUIET_WITHIN_SECONDS:
@@ -123,7 +123,7 @@ async def _rest(stack: Stack, outages: Outages, say: Say, when: str) -> None:
 
 
 async def _reconcile(stack: Stack, findings: Findings, say: Say, outages: Outages) -> None:
-    """Reconcile: what no webhook told and nobody waited for is found by the statement. Then nothing is left to find."""
+    """Reconcile: the statement shows what no webhook reported. Then no difference is left."""
     before = await booked_movements(stack)
     await asyncio.to_thread(_reconciled, stack)
     await _rest(stack, outages, say, "after the first reconciliation")

@@ -36,7 +36,7 @@ END_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class PayoutSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     payouts: int = 60
@@ -77,7 +77,7 @@ async def run_payouts(setup: PayoutSetup, say: Say, stack: Stack) -> Findings:
 
 
 async def _creator(operator: RetryingClient, stack: Stack, stripe: httpx2.AsyncClient, sales: int) -> str:
-    """Make a creator with an account for payouts, sell its agent so many times for credits, and return its key."""
+    """Create a creator with a payout account, sell its agent `sales` times for credits, and return its key."""
     _, owner = await organization(operator, stack, "Creator of payouts")
     agents = [
         (await give(operator, owner, "/agents", {"name": f"Seller {n}", "visibility": "public"}, f"seller {n}"))["id"]

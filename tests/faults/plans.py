@@ -1,4 +1,4 @@
-"""What each client will do, drawn from the seed before anything runs, with what must come out of it.
+"""Planned actions of each client, drawn from the seed before a run, with their expected outcomes.
 
 The expected amounts are worked out here by arithmetic of their own, not by the product's.
 """

@@ -1,4 +1,4 @@
-"""What agents will ask for, drawn from the seed before anything runs, with what must come out of it.
+"""Planned purchase orders of agents, drawn from the seed before a run, with their expected outcomes.
 
 The expected counts are worked out here by arithmetic of their own, not by the product's. Amounts are whole dollars.
 """
@@ -54,7 +54,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Story:
-    """What is asked for, what follows, and what it counts in budgets in the end.
+    """A planned order, its decisions, and the amount that budgets count in the end.
 
     Attributes:
         status: of the first answer.

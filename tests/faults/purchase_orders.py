@@ -51,7 +51,7 @@ BLOCKED = "SELECT DISTINCT pid FROM pg_locks WHERE NOT granted AND pg_backend_pi
 
 @dataclass(frozen=True)
 class PurchaseOrderSetup:
-    """What a run is made of; the same setup draws the same orders and kills."""
+    """Setup of a run; the same setup draws the same orders and kills."""
 
     seed: int
     orders: int = 120

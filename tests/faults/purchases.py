@@ -28,7 +28,7 @@ END_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class PurchaseSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     purchases: int = 60

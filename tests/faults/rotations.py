@@ -25,7 +25,7 @@ END_SECONDS = 400.0
 
 @dataclass(frozen=True)
 class RotationSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     rotations: int = 40

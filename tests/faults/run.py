@@ -43,7 +43,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Setup:
-    """What a run is made of; the same setup draws the same plans and the same kills."""
+    """Setup of a run; the same setup draws the same plans and the same kills."""
 
     seed: int
     escrows: int = 200

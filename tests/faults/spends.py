@@ -1,4 +1,4 @@
-"""One run of charges and reservations: clients that repeat until they are answered, parts that are killed, the count.
+"""A run of charges and reservations: clients retry until answered, processes are killed, then spends are counted.
 
 Each client works for an organization of its own, with a limit that a part of its charges does not fit into. Whatever
 dies between the commit and the answer, a key is one charge or one refusal, and a reservation ends once. Beside them an
@@ -43,7 +43,7 @@ WHERE org_id = ANY ($1) AND status IN ('charged', 'captured', 'reserved')
 
 @dataclass(frozen=True)
 class SpendSetup:
-    """What a run is made of; the same setup draws the same work and the same kills."""
+    """Setup of a run; the same setup draws the same work and the same kills."""
 
     seed: int
     spends: int = 600

@@ -38,7 +38,7 @@ GRANTS = {"starter": 500 * 10**6, "professional": 2_000 * 10**6}
 
 @dataclass(frozen=True)
 class SubscriptionSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     subscribers: int = 40

@@ -44,7 +44,7 @@ CHARGED_AT_ONCE = 300
 
 @dataclass(frozen=True)
 class SyncSetup:
-    """What a run is made of; the same setup draws the same calls and the same kills."""
+    """Setup of a run; the same setup draws the same calls and the same kills."""
 
     seed: int
     calls: int = 1_000
@@ -108,7 +108,7 @@ async def run_sync(setup: SyncSetup, say: Say, stack: Stack) -> Findings:
 
 
 async def _organizations(operator: RetryingClient, token: str) -> list[str]:
-    """Make organizations with credits, which every call of theirs is charged to."""
+    """Create organizations with credits, charged for each of their calls."""
 
     async def make(path: str, body: dict[str, Any], expected: int = 201) -> dict[str, str]:
         response = await operator.command(Request(token, path, body, f"cast {path} {body.get('name')} {len(made)}"))
@@ -153,7 +153,7 @@ class SpendLogWriter:
         await self._http.aclose()
 
     async def add(self, number: int) -> None:
-        """Log so many calls of the last hours."""
+        """Log `calls` calls of the last hours."""
         rows = []
         for _ in range(number):
             call_id = f"call-{len(self.owners)}"
@@ -187,7 +187,7 @@ async def _strike_charges(
     log: SpendLogWriter,
     order: Callable[[], Awaitable[None]],
 ) -> None:
-    """Have many calls wait to be charged, and kill the worker each time when it has charged some of them."""
+    """Queue many calls to be charged, and kill the worker each time after it has charged some."""
     client = await Client.connect(stack.temporal.address, namespace=NAMESPACE)
     schedule = client.get_schedule_handle("usage-charges")
     await schedule.pause()

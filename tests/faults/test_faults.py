@@ -1,4 +1,4 @@
-"""A short run of the faults, and proof that the plans are right and that what is off is told."""
+"""A short run of the faults, and proof that plans are right and violations are reported."""
 
 import asyncio
 from collections import Counter

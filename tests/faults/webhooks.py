@@ -1,4 +1,4 @@
-"""One run of webhooks: events come to a receiver of the run's own, while parts are killed with requests under way.
+"""A run of webhooks to a receiver of its own, while processes are killed with requests in flight.
 
 Each event is one of a reservation: made, captured, and refunded in parts. It begins with a transaction that stays open
 and holds back whatever is written after it. The receiver verifies by the reference package in a process that is not the
@@ -58,7 +58,7 @@ TAKEN = answers(204)
 
 @dataclass(frozen=True)
 class WebhookSetup:
-    """What a run is made of; the same setup draws the same kills."""
+    """Setup of a run; the same setup draws the same kills."""
 
     seed: int
     events: int = 1_000
@@ -177,7 +177,7 @@ class Receiver:
 
     @asynccontextmanager
     async def holding(self, parts: Sequence[str]) -> AsyncIterator[None]:
-        """Have something under way when the strike falls, and answer it afterwards."""
+        """Keep a request in flight during the kill and answer it afterwards."""
         self._opened.clear()
         await self._under_way.wait()
         yield

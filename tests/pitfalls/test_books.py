@@ -248,7 +248,7 @@ async def test_pitfall_19_deadlock_is_told_and_its_repetition_is_recorded(
 async def test_pitfall_19_calls_of_one_transaction_on_one_account_never_deadlock_with_a_posting(
     database_urls: DatabaseUrls, owner: asyncpg.Connection, first: str
 ) -> None:
-    """Whoever has an account's row needs nothing more for the next call on it, however many wait for that row."""
+    """A caller that holds an account's row needs no other lock for the next call on it, however many wait."""
     async with open_books(database_urls.platform, clients=2) as books:
         # The payee's row comes after the account's in the order of locks: a rival has nothing while it waits.
         account, payee = await books.org(100), platform("revenue/" + fresh("x"), "CREDIT")

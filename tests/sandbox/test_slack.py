@@ -1,4 +1,4 @@
-"""The stand-in for Slack takes what Slack takes, shows it, and misbehaves when it is told to."""
+"""The Slack sandbox accepts what Slack accepts, shows it, and fails on request."""
 
 from datetime import timedelta
 

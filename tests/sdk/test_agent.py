@@ -1,4 +1,4 @@
-"""Agents that charge, by themselves and beside a framework's classes."""
+"""Agents that charge, alone and combined with a framework's classes."""
 
 from decimal import Decimal
 

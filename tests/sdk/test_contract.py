@@ -1,4 +1,4 @@
-"""What the client does with credits, against the API over its books and against the fake: the same."""
+"""The client's operations on credits behave the same against the API and the fake."""
 
 import asyncio
 import csv
@@ -301,7 +301,7 @@ async def reported(world: World, *amounts: str) -> None:
 
 
 async def test_use_is_reported_at_set_amounts_for_a_process_that_dies(world: World) -> None:
-    """What was reported stays charged; the rest of the hold ends at its expiry."""
+    """Reported usage stays charged; the rest of the hold is released at its expiry."""
     async with asyncio.timeout(300), world.client().hold("50", report_every=5) as hold:
         hold.use(4)
         hold.use(2)
@@ -335,7 +335,7 @@ async def test_repeated_work_goes_on_with_its_hold_and_pays_once(world: World) -
 
 
 async def test_two_runs_of_one_hold_at_once_pay_for_the_longer_one(world: World) -> None:
-    """An activity that is taken for dead goes on beside the next attempt: both have seen nothing captured."""
+    """An activity that timed out goes on during the next attempt; both have seen nothing captured."""
     first, second = (world.client().hold("50", idempotency_key="job-2") for _ in range(2))
     await first.__aenter__()
     await second.__aenter__()

@@ -1,4 +1,4 @@
-"""What is limited, refunded and deployed, against the API over its books and against the fake: the same."""
+"""Limits, refunds and deployments behave the same against the API and the fake."""
 
 from decimal import Decimal
 from typing import Any

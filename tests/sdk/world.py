@@ -91,7 +91,7 @@ class World:
         return tenant.agent_id if tenant else (await self.client().agents.create(name="Agent")).id
 
     async def expire_key(self) -> None:
-        """Have the key of the organization be one that has expired."""
+        """Expire the organization's key."""
         if self.fake is not None:
             self.fake.expire_key()
         else:

@@ -1,4 +1,4 @@
-"""What the benches do is what the product does: the books take each act that is measured."""
+"""The benches measure real operations: each is in the books."""
 
 from contextlib import AsyncExitStack
 

@@ -1,4 +1,4 @@
-"""What the bench of reputation says is measured: nothing looks ahead, and its ruler is right."""
+"""The reputation bench measures without look-ahead, and its metric is right."""
 
 from itertools import product
 

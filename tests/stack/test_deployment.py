@@ -1,4 +1,4 @@
-"""What can be proved about the production shape without a container engine."""
+"""Checks of the production deployment without a container engine."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Organizations that are invoiced for their usage, and usage of theirs at any time."""
+"""Organizations that are invoiced for their usage, and their usage at any time."""
 
 import itertools
 from collections import Counter
@@ -43,7 +43,7 @@ class Market:
         self.model = ""
 
     async def open(self) -> "Market":
-        """Have a model cost what a unit costs."""
+        """Set a model's price per unit."""
         self.model, since = f"scout-{next(NUMBERS)}-{new_id('run')[-6:]}", datetime(2020, 1, 1, tzinfo=UTC)
         price = make_price(
             model=self.model,
@@ -151,7 +151,7 @@ class Market:
             return list(await session.scalars(query))
 
     async def periods(self, month: date) -> dict[str, str]:
-        """Return what became of a month, by organization."""
+        """Return a month's outcome by organization."""
         async with self.database.platform() as session:
             query = select(BilledPeriod).where(BilledPeriod.month == month)
             return {row.org_id: row.status for row in await session.scalars(query)}

@@ -38,7 +38,7 @@ NUMBERS = itertools.count(1)
 
 @workflow.defn(name="payment", sandboxed=False)
 class ListeningPayment:
-    """Stands in for the payment's workflow: it keeps what it hears, and ends when it is told to."""
+    """Stands in for the payment workflow: keeps its signals, and ends on request."""
 
     @workflow.init
     def __init__(self, start: PaymentInput) -> None:

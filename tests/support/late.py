@@ -1,4 +1,4 @@
-"""Sends each command of a test's client late: with `-p tests.support.late`, by BURSAR_LATE_SECONDS or a second.
+"""Delay each command of a test's client, with `-p tests.support.late`, by BURSAR_LATE_SECONDS or a second.
 
 These are requests of HTTP clients, and what is started, told and asked at Temporal. A test fails then if it counts on
 being quicker than a process or a clock beside it.

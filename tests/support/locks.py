@@ -1,4 +1,4 @@
-"""What transactions have locked and wait for, for tests of two who write at the same moment."""
+"""Locks that transactions hold and wait for, for tests of concurrent writers."""
 
 import asyncpg
 from sqlalchemy import text

@@ -1,4 +1,4 @@
-"""What tests that configure the logs of their process need."""
+"""Helpers of tests that configure logging."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""What state machines over the books share: a loop of their own, and drawing from what they have made so far."""
+"""Base of state machines over the books: their event loop, and draws from created objects."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -47,7 +47,7 @@ def run_machine(
     steps: int,
     prepare: Callable[[Books], Awaitable[Any]] | None = None,
 ) -> None:
-    """Run a machine on the books at a URL, with so many clients; Hypothesis calls its rules from this thread.
+    """Run a machine on the books at a URL with a number of clients; Hypothesis calls its rules from this thread.
 
     Tests that do so are marked `draws`.
     """

@@ -1,4 +1,4 @@
-"""What tests ask of the outbox."""
+"""Queries of the outbox for tests."""
 
 import asyncio
 

@@ -209,7 +209,7 @@ def mismatches(request: httpx2.Request, response: httpx2.Response) -> list[str]:
 
 @dataclass
 class Inbox:
-    """Takes webhooks, and answers with the status that it was told, else 200."""
+    """Receives webhooks, and answers with a set status, by default 200."""
 
     url: str
     received: "queue.Queue[tuple[bytes, dict[str, str]]]" = field(default_factory=queue.Queue)

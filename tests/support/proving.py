@@ -1,4 +1,4 @@
-"""What `python -m manage verify` says of the database of some tests.
+"""Output of `python -m manage verify` on the database of some tests.
 
 Tests that share a database put rows in by hand, so each proves the rules of its own nouns.
 """

@@ -15,7 +15,7 @@ from services.marketplace import marketplace as selling
 
 
 async def buy(session: AsyncSession, org_id: str, agent_id: str, now: datetime) -> MarketplacePurchase:
-    """Have an organization buy an agent that is offered."""
+    """Buy an offered agent for an organization."""
     bought = await selling.buy(
         session,
         Actor(principal="kim", role=Role.OWNER, org_id=org_id),

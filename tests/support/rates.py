@@ -1,4 +1,4 @@
-"""What coins cost, as a test says."""
+"""Exchange rates of coins, set by a test."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -70,7 +70,7 @@ async def babbles(_: Received, writer: asyncio.StreamWriter) -> None:
 
 @dataclass
 class Receiver:
-    """What came, and what is answered; `reply` may be changed at any time."""
+    """Received requests, and the reply, which may be changed at any time."""
 
     reply: Reply = field(default_factory=lambda: answers(204))
     received: list[Received] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Receiver:
         return [each.headers["webhook-id"] for each in self.received]
 
     async def has(self, count: int) -> None:
-        """Wait until so many requests have come."""
+        """Wait until a number of requests have arrived."""
         while len(self.received) < count:
             self._arrived.clear()
             await self._arrived.wait()

@@ -46,7 +46,7 @@ def at(night: date) -> datetime:
 
 
 async def buys(database: Database, org_id: str, credits: int, minor: int, asset: str = "USD") -> None:
-    """Let an organization buy credits, for so many minor units of a currency."""
+    """Buy credits for an organization, for an amount in minor units of a currency."""
     bought = LotTerms(source=LotSource.PURCHASE, paid_minor=minor, paid_asset=asset)
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
@@ -190,7 +190,7 @@ class Team:
             await session.execute(text(statement), values)
 
     async def cost(self, rows: Rows, name: str | None, day: date, dollars: int, asset: str = "USD") -> None:
-        """Have an agent, or a person for the project, have bought something on a day."""
+        """Record a purchase of an agent, or of a person for the project, on a day."""
         await rows.add(
             "ledger.purchase_counts", order_id=f"por_{next(NUMBERS)}", number=0, org_id=self.org_id,
             agent_id=self.agents[name] if name else None, project_id=self.project_id, asset=asset, amount=dollars * 100,
@@ -198,7 +198,7 @@ class Team:
         )  # fmt: skip
 
     async def brought(self, rows: Rows, name: str, day: date, dollars: int, **more: Any) -> str:
-        """Have an agent have brought something on a day, confirmed unless its status says otherwise."""
+        """Record an agent's revenue on a day, confirmed unless its status says otherwise."""
         event_id = new_id("rev")
         values = {"status": "confirmed", "confirmed_at": at(day), "confirmed_by": "olga"} | more
         await rows.add(

@@ -48,7 +48,7 @@ class Rows:
         await self._owner.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *values.values())
 
     async def count_payments(self, org_id: str, at: datetime, provider: str, *, succeeded: int, failed: int) -> None:
-        """Have metrics count payments of one dollar each on the day of a time."""
+        """Insert payments of one dollar each on the day of a time, for metrics."""
         day = at.replace(hour=0, minute=0, second=0, microsecond=0)
         labels = json.dumps({"provider": provider, "method": "card"})
         sums = {"succeeded": ("", succeeded), "failed": ("", failed)}

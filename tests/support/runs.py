@@ -1,4 +1,4 @@
-"""What runs tell the books, for tests that write events without a run."""
+"""Data that workflows write to the books, for tests that write events without a workflow."""
 
 from datetime import datetime
 

@@ -55,7 +55,7 @@ class RunningStripe:
     process: "subprocess.Popen[bytes] | None" = None
 
     def client(self, **options: Any) -> stripe.StripeClient:
-        """Returns the official client against this sandbox; whoever asks closes its HTTP client."""
+        """Return the official client of this sandbox; the caller closes its HTTP client."""
         options = {"api_key": STRIPE_KEY, "max_network_retries": 0, "http_client": HttpClient(80, None)} | options
         return stripe.StripeClient(base_addresses={"api": self.url}, **options)
 

@@ -1,4 +1,4 @@
-"""What tests draw at random by. A run says its seeds when it begins; the same seeds draw the same again."""
+"""Seeds of random tests. A run prints its seeds at its start; equal seeds repeat its draws."""
 
 import os
 import secrets

@@ -178,7 +178,7 @@ def home() -> Path:
 
 @contextmanager
 def reachable_directory(purpose: str) -> Iterator[Path]:
-    """A directory that the account of PostgreSQL passes through, whoever else runs tests on this machine.
+    """A directory that PostgreSQL's account can enter, also where other users run tests.
 
     None of pytest's: each run that begins closes those of all runs to other accounts, and a server that is under way
     can open no file of its own any more.

@@ -84,7 +84,7 @@ class FakeSubscriptions:
         return method_ref
 
     async def paid_on_page(self, page_ref: str) -> None:
-        """Have the payer subscribe on a page."""
+        """Subscribe on the hosted page, as the payer."""
         await self.create(self.pages.pop(page_ref), idempotency_key=page_ref)
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
@@ -160,7 +160,7 @@ class FakeSubscriptions:
 
 
 def bill_of(price_id: str, reason: BillReason, period: Period | None, at: datetime, quantity: int = 1) -> Bill:
-    """Return a bill of so many units of the price that was paid."""
+    """Return a bill of a number of units of the price."""
     amount = int(price_id.removeprefix("price_")) * quantity
     return Bill(
         ref=new_id("in"),

@@ -35,7 +35,7 @@ class Played:
         self.rows: dict[str, list[dict[str, Any]]] = {}
 
     def come_of(self, words: str) -> str:
-        """Return what came of the act with these words."""
+        """Return the result of the action with this label."""
         [line] = [each for each in self.said if words in each]
         return line.partition(words)[2].removeprefix(": ")
 

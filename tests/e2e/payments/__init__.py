@@ -1,1 +1,1 @@
-"""What payers, banks and networks do to the running stack, by every provider."""
+"""Actions of payers, banks and networks on the running stack, by provider."""

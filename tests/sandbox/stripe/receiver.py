@@ -1,4 +1,4 @@
-"""A receiver of webhooks for one test: takes what comes, as long as it is told to, and lets a test wait for it."""
+"""A receiver of webhooks for one test, which can refuse them and wait for them."""
 
 import asyncio
 import contextlib

@@ -26,7 +26,7 @@ COFFEE = {"category": "eating_places_restaurants", "name": "Corner Coffee", "cou
 
 
 class Asked:
-    """Whoever is asked about authorizations: answers each question in the way that a test sets."""
+    """Receiver of authorization webhooks; answers each as a test sets."""
 
     def __init__(self) -> None:
         self.questions: list[Any] = []

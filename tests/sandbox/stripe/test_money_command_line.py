@@ -1,4 +1,4 @@
-"""What Stripe's command line sends, which names no version and pays sessions through the pages' own paths."""
+"""Requests of Stripe's CLI, which names no version and pays sessions through the hosted pages' paths."""
 
 from tests.sandbox.stripe.test_money_payments import happened
 

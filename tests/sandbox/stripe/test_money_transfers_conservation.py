@@ -1,4 +1,4 @@
-"""Whatever is done to intents that are paid by bank transfer, money that came is in one place, and in one only."""
+"""After any operations on intents paid by bank transfer, received money is in exactly one place."""
 
 import asyncio
 import contextlib
