@@ -12,10 +12,10 @@ PAGE = (ROOT / "docs/guides/budgets.md").read_text("utf-8")
 WORDS = " ".join(PAGE.split())
 
 
-def test_the_number_that_a_person_stated_is_the_most_that_can_go() -> None:
+def test_pools_together_never_exceed_the_limit() -> None:
     numbers = re.search(
-        r"(\d+) a week with a reserve of (\d+) and an emergency pool of (\d+) leaves (\d+) to operate with: the number "
-        r"that a person stated is the most that can go\.",
+        r"(\d+) a week with a reserve of (\d+) and an emergency pool of (\d+) leaves an operating pool of (\d+): "
+        r"the pools together never exceed the limit\.",
         WORDS,
     )
     assert numbers is not None
