@@ -30,7 +30,7 @@ def _row(metric: Metric) -> str:
     cells = (
         f"`{metric.name}`",
         metric.unit.value + (f" ({metric.asset})" if metric.asset else ""),
-        metric.sentence,
+        metric.sentence.replace("](", "](../guides/"),
         f"`{metric.formula}`",
         by,
         whose[metric.for_organizations, metric.for_platform],
