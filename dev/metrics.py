@@ -11,8 +11,8 @@ BEGINS, ENDS = "<!-- metrics -->\n", "<!-- end of metrics -->\n"
 def table() -> str:
     """Return the table."""
     rows = [
-        "| metric | unit | what it is | made of | by | whose | days |",
-        "|---|---|---|---|---|---|---|",
+        "| metric | unit | what it is | by | whose | days |",
+        "|---|---|---|---|---|---|",
         *map(_row, METRICS.values()),
     ]
     return "\n".join(rows) + "\n"
@@ -26,15 +26,14 @@ def page(now: str) -> str:
 
 def _row(metric: Metric) -> str:
     whose = {(True, True): "both", (True, False): "organizations", (False, True): "operators"}
-    by = ", ".join(metric.dimensions) + (" (one at a time)" if metric.one_dimension else "")
+    by = ", ".join(metric.dimensions) + (" (one)" if metric.one_dimension else "")
     cells = (
         f"`{metric.name}`",
         metric.unit.value + (f" ({metric.asset})" if metric.asset else ""),
-        metric.sentence,
-        f"`{metric.formula}`",
+        metric.sentence.replace("](", "](../guides/"),
         by,
         whose[metric.for_organizations, metric.for_platform],
-        "UTC" if metric.is_by_utc_day else "of any zone",
+        "UTC" if metric.is_by_utc_day else "any",
     )
     return f"| {' | '.join(cells)} |"
 
