@@ -18,7 +18,7 @@ from runtime.settings import Settings
 
 RELEASED = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 WAY_OUT = (
-    "Keep the old form beside the new one, and end it as docs/reference/decisions/0129-how-the-api-changes.md says. "
+    "Keep the old form beside the new one, and end it as docs/reference/decisions/api.md#0129 says. "
     "Where nobody can depend on it: make openapi ARGS=--break."
 )
 

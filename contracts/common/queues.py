@@ -14,7 +14,7 @@ TASK_QUEUE = "bursar"
 
 #: The task queue of activities that wait for hosts that tenants chose: webhook receivers, and targets of rotations. It
 #: has its own slots, so that slow hosts cannot take those that payments need: see
-#: docs/reference/decisions/0166-deliveries-have-slots-of-their-own.md.
+#: docs/reference/decisions/messages.md#0166-own.md.
 DELIVERY_QUEUE = "bursar-deliveries"
 
 #: After this time another worker gets the task of a killed worker. A local activity that takes longer extends it.

@@ -4,7 +4,7 @@ A token costs millionths of a dollar, so a call costs less than the minor unit o
 decimals of up to 24 places (`MAX_DECIMALS`), held as integers of 10⁻²⁷ (`SCALE`), where a thousandth of such a price is
 exact too: prices by the second are charged by the millisecond. A call is rated once, to pico, half to even, so that
 rounding favours neither side; sums of calls are exact, and only what is charged is rounded up, to the minor unit.
-`docs/reference/decisions/0033-pico-amounts.md` says why.
+`docs/reference/decisions/usage.md#0033` says why.
 """
 
 from decimal import Context, Decimal, Inexact

@@ -100,7 +100,7 @@ async def left_alone(entity: Entity, one: Any, state: State) -> None:
 # Every entity is here ------------------------------------------------------------------------------------------------
 
 
-#: They decide nothing: the alert's row does (docs/reference/decisions/0216), and the purchase order's.
+#: They decide nothing: the alert's row does (docs/reference/decisions/base.md#0216), and the purchase order's.
 NO_ENTITY = {"allocation", "escalation", "purchase-order", "report", "secret-rotation"}
 
 
