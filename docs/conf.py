@@ -1,6 +1,7 @@
 """Configuration of the documentation site; `make docs` builds it from the pages that a forge shows as well.
 
-The navigation is the list of `docs/README.md`: its headings are the captions, its links the order of the pages.
+The navigation is the list of `docs/README.md`: its headings and bold groups are the captions, its links the order of
+the pages.
 """
 
 import re
@@ -36,10 +37,14 @@ def anchor(heading: str) -> str:
 def _add_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
     if name != INDEX:
         return
-    for caption, text in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", source[0], re.DOTALL | re.MULTILINE):
-        linked = dict.fromkeys(re.findall(r"\]\(([^)#]+)\.md[)#]", text))
-        pages = "\n".join(f"/{(ROOT / 'docs' / page).resolve().relative_to(ROOT)}" for page in linked)
-        source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n"
+    for heading, section in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", source[0], re.DOTALL | re.MULTILINE):
+        intro, *groups = re.split(r"^- \*\*(.+?):\*\*", section, flags=re.MULTILINE)
+        named = zip([f"{heading}: {name.lower()}" for name in groups[::2]], groups[1::2], strict=True)
+        for caption, text in [(heading, intro), *named]:
+            linked = dict.fromkeys(re.findall(r"\]\(([^)#]+)\.md[)#]", text))
+            pages = "\n".join(f"/{(ROOT / 'docs' / page).resolve().relative_to(ROOT)}" for page in linked)
+            if pages:
+                source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n"
 
 
 def _lead_to_index(app: Sphinx, _failure: Exception | None) -> None:
