@@ -15,9 +15,11 @@ from dev.sdk.operations import Operation
 
 _HEAD = """# Methods of the Python client
 
-Every method of `Bursar`, with the arguments that it requires. `AsyncBursar` has the same methods: `await` them, and
-iterate over lists by `async for`. The signatures have the optional arguments and the members of answers; `/docs` on a
-running stack says who may call a method. The [client's page](../../sdk/README.md) explains keys, retries and amounts.
+For agent and platform developers: every method of `Bursar`, with the arguments that it requires.
+
+`AsyncBursar` has the same methods: `await` them, and iterate over lists by `async for`. The signatures have the
+optional arguments and the members of answers; `/docs` on a running stack says who may call a method. The [client's
+page](../../sdk/README.md) explains keys, retries and amounts.
 
 ```python
 from bursar import Bursar

@@ -10,6 +10,11 @@ from pydantic import Field
 
 from bursar._wire import NOT_SENT, Amount, Model
 
+AccessOutcome: TypeAlias = (
+    Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "header", "uses", "operator"]
+    | str
+)
+AccessVerb: TypeAlias = Literal["use", "read", "rotate", "check"] | str
 AdviceKind: TypeAlias = (
     Literal[
         "package",
@@ -32,6 +37,7 @@ Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | st
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
 AllocationMode: TypeAlias = Literal["off", "propose", "auto"] | str
 AllocationStatus: TypeAlias = Literal["proposed", "applied", "expired"] | str
+AmountMeaning: TypeAlias = Literal["saving", "stopped", "earning", "at_risk"] | str
 AttemptStatus: TypeAlias = Literal["begun", "succeeded", "declined", "unknown"] | str
 BalanceChangeKind: TypeAlias = Literal["expiry", "grant", "renewal", "invoice"] | str
 BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
@@ -68,6 +74,7 @@ CollectionStatus: TypeAlias = (
     Literal["scheduled", "charging", "requires_action", "paused", "paid", "void", "uncollectible"] | str
 )
 Compare: TypeAlias = Literal["previous", "last_year"] | str
+ComparisonVerdict: TypeAlias = Literal["worth_it", "not_worth_it", "not_enough_data"] | str
 ConditionType: TypeAlias = (
     Literal["above", "below", "crosses", "changes_by", "ratio", "absent_for", "runs_out_within", "unusual"] | str
 )
@@ -110,6 +117,8 @@ EscrowAction: TypeAlias = (
 EscrowStatus: TypeAlias = (
     Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"] | str
 )
+EventStatus: TypeAlias = Literal["accepted", "duplicate", "invalid"] | str
+ExclusionReason: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_budget", "below_quality"] | str
 ExportFormat: TypeAlias = Literal["csv", "jsonl"] | str
 ExportStatus: TypeAlias = Literal["queued", "running", "done", "expired"] | str
 FactKind: TypeAlias = (
@@ -130,7 +139,7 @@ FactKind: TypeAlias = (
     ]
     | str
 )
-Forecasted: TypeAlias = Literal["spending", "revenue", "reputation.score", "balance"] | str
+ForecastMetric: TypeAlias = Literal["spending", "revenue", "reputation.score", "balance"] | str
 FreeFirst: TypeAlias = Literal["off", "ask", "require"] | str
 Fulfilment: TypeAlias = Literal["pending", "done", "gone"] | str
 Grain: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "year"] | str
@@ -147,7 +156,6 @@ LotSource: TypeAlias = (
 MatchStatus: TypeAlias = (
     Literal["matched", "missing_here", "missing_there", "amount_differs", "fee_missing", "not_listed_yet"] | str
 )
-Meaning: TypeAlias = Literal["saving", "stopped", "earning", "at_risk"] | str
 Measure: TypeAlias = Literal["absolute", "percent"] | str
 MemberKind: TypeAlias = Literal["organization", "agent"] | str
 Method: TypeAlias = Literal["seasonal_naive", "seasonal_mean", "theta", "damped_trend", "median"] | str
@@ -158,10 +166,6 @@ Mode: TypeAlias = Literal["normal", "thinking"] | str
 OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 OrganizationStatus: TypeAlias = Literal["active", "suspended", "closed"] | str
-Outcome: TypeAlias = (
-    Literal["opened", "not_found", "no_grant", "no_version", "host", "method", "place", "header", "uses", "operator"]
-    | str
-)
 Pause: TypeAlias = Literal["refund", "chargeback", "unanswered"] | str
 PausedFor: TypeAlias = Literal["refund", "chargeback"] | str
 PaymentAction: TypeAlias = Literal["confirm", "capture", "cancel", "refund", "give_up_refund"] | str
@@ -186,6 +190,7 @@ PaymentStatus: TypeAlias = (
 PeerMetric: TypeAlias = (
     Literal["spending", "payment_success_rate", "cost_per_1000_tokens", "price_per_use", "dispute_rate"] | str
 )
+PeerReason: TypeAlias = Literal["not_agreed", "not_counted", "too_few", "dominated"] | str
 Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
 Permission: TypeAlias = str
 PolicyScope: TypeAlias = Literal["organization", "project", "agent"] | str
@@ -213,7 +218,6 @@ PurchaseStatus: TypeAlias = Literal["active", "suspended", "refunded", "ended"] 
 Purpose: TypeAlias = Literal["billing", "security"] | str
 PurposeKind: TypeAlias = Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str
 QuotaWindow: TypeAlias = Literal["day", "week", "month"] | str
-Reason: TypeAlias = Literal["not_agreed", "not_counted", "too_few", "dominated"] | str
 ReferralStatus: TypeAlias = Literal["waiting", "rewarded", "refused", "taken_back"] | str
 RefundState: TypeAlias = Literal["requested", "unknown", "pending", "succeeded", "failed"] | str
 ReportFormat: TypeAlias = Literal["html", "pdf", "csv", "jsonl"] | str
@@ -221,6 +225,7 @@ ReportSchedule: TypeAlias = Literal["daily", "weekly", "monthly", "quarterly"] |
 ResultSource: TypeAlias = Literal["api", "escrow", "contract"] | str
 RevenueSource: TypeAlias = Literal["escrow", "marketplace", "app_store", "ads", "service", "other"] | str
 RevenueStatus: TypeAlias = Literal["reported", "confirmed", "rejected", "reversed"] | str
+RoiScope: TypeAlias = Literal["agent", "project", "model", "organization"] | str
 Role: TypeAlias = (
     Literal[
         "owner",
@@ -239,18 +244,15 @@ Role: TypeAlias = (
 )
 RotationStatus: TypeAlias = Literal["idle", "waiting", "created", "applied", "tested", "promoted", "failed"] | str
 RotatorName: TypeAlias = Literal["bursar", "postgres", "http", "manual"] | str
-RoutedOut: TypeAlias = Literal["no_price", "no_rate", "over_max_cost", "over_budget", "below_quality"] | str
 RuleType: TypeAlias = (
     Literal["surge", "reputation", "time_of_day", "bulk", "volume", "tier", "contract_price", "custom", "bounds"] | str
 )
-Scope: TypeAlias = Literal["agent", "project", "model", "organization"] | str
 SecretKind: TypeAlias = Literal["reference", "api_key", "password", "login", "other"] | str
 Severity: TypeAlias = Literal["info", "warning", "critical"] | str
 ShareRule: TypeAlias = Literal["direct", "run", "fixed", "equal", "manual"] | str
 Size: TypeAlias = Literal["small", "medium", "large"] | str
 SpendStatus: TypeAlias = Literal["charged", "reserved", "captured", "released", "expired", "refunded"] | str
 Stacking: TypeAlias = Literal["multiply", "add", "exclusive"] | str
-Status: TypeAlias = Literal["accepted", "duplicate", "invalid"] | str
 StopReason: TypeAlias = Literal["results", "roi", "budget_closed"] | str
 SubjectKind: TypeAlias = Literal["organization", "department", "project", "agent", "run", "key"] | str
 SubscriptionStatus: TypeAlias = (
@@ -303,8 +305,6 @@ Trend: TypeAlias = Literal["rising", "steady", "falling"] | str
 TrialStatus: TypeAlias = Literal["running", "finished", "stopped"] | str
 Unit: TypeAlias = Literal["credits", "amount", "count", "share", "points", "seconds"] | str
 UsageMode: TypeAlias = Literal["prepaid", "arrears"] | str
-Verb: TypeAlias = Literal["use", "read", "rotate", "check"] | str
-Verdict: TypeAlias = Literal["worth_it", "not_worth_it", "not_enough_data"] | str
 VersionStatus: TypeAlias = Literal["pending", "current", "previous", "retired", "destroyed"] | str
 Visibility: TypeAlias = Literal["public", "private"] | str
 WalletCreation: TypeAlias = Literal["never", "ask", "allowed"] | str
@@ -1569,7 +1569,7 @@ class CurrencySheetView(Model):
 class CustomTerms(Model):
     """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
-    type: Literal["custom"] | str = NOT_SENT
+    type: Literal["custom_terms"] | str = NOT_SENT
     expression: str = NOT_SENT
 
 
@@ -2016,7 +2016,7 @@ class EventChargeView(Model):
 class EventResult(Model):
     """The outcome of one event."""
 
-    status: Status = NOT_SENT
+    status: EventStatus = NOT_SENT
     id: str | None
     source: str | None = NOT_SENT
     event_id: str | None = NOT_SENT
@@ -2177,7 +2177,7 @@ class ForecastView(Model):
     """A forecast of a metric by day, in UTC, from today on."""
 
     organization_id: str | None = NOT_SENT
-    metric: Forecasted = NOT_SENT
+    metric: ForecastMetric = NOT_SENT
     agent_id: str | None = NOT_SENT
     currency: str | None = NOT_SENT
     left_out: list[str] = NOT_SENT
@@ -2277,7 +2277,7 @@ class InsightView(Model):
 
     id: str
     kind: AdviceKind = NOT_SENT
-    meaning: Meaning = NOT_SENT
+    meaning: AmountMeaning = NOT_SENT
     amount: Amount = NOT_SENT
     currency: str = NOT_SENT
     title: str = NOT_SENT
@@ -2732,7 +2732,7 @@ class ModelComparisonView(Model):
     a: str = NOT_SENT
     b: str = NOT_SENT
     currency: str = NOT_SENT
-    verdict: Verdict = NOT_SENT
+    verdict: ComparisonVerdict = NOT_SENT
     randomised: bool = NOT_SENT
     results_a: int = NOT_SENT
     results_b: int = NOT_SENT
@@ -3161,7 +3161,7 @@ class PeerComparisonView(Model):
     month: date = NOT_SENT
     category: str | None = NOT_SENT
     percentile: int | None = NOT_SENT
-    reason: Reason | None = NOT_SENT
+    reason: PeerReason | None = NOT_SENT
     sentence: str = NOT_SENT
     agreed_at: datetime | None = NOT_SENT
 
@@ -3992,7 +3992,7 @@ class RevenueView(Model):
 class RoiListView(Model):
     """Returns of a period, by margin, the highest first."""
 
-    scope: Scope = NOT_SENT
+    scope: RoiScope = NOT_SENT
     from_: date = Field(NOT_SENT, alias="from")
     to: date = NOT_SENT
     currency: str = NOT_SENT
@@ -4046,7 +4046,7 @@ class RoutedCandidateView(Model):
     chance: Amount | None = NOT_SENT
     odds: Amount = NOT_SENT
     results: int = NOT_SENT
-    out: RoutedOut | None = NOT_SENT
+    out: ExclusionReason | None = NOT_SENT
     why: str = NOT_SENT
 
 
@@ -4192,8 +4192,8 @@ class SecretAccessView(Model):
     at: datetime = NOT_SENT
     path: str = NOT_SENT
     version: int | None = NOT_SENT
-    verb: Verb = NOT_SENT
-    outcome: Outcome = NOT_SENT
+    verb: AccessVerb = NOT_SENT
+    outcome: AccessOutcome = NOT_SENT
     grant_id: str | None = NOT_SENT
     principal: str = NOT_SENT
     key_id: str | None = NOT_SENT
@@ -4211,7 +4211,7 @@ class SecretGrantView(Model):
     principal: str | None = NOT_SENT
     agent_id: str | None = NOT_SENT
     paths: list[str] = NOT_SENT
-    verbs: list[Verb] = NOT_SENT
+    verbs: list[AccessVerb] = NOT_SENT
     hosts: list[str] = NOT_SENT
     methods: list[str] = NOT_SENT
     places: list[str] = NOT_SENT

@@ -35,7 +35,7 @@ from bursar.models import (
     ExportFormat as ExportFormat,
     ExportStatus as ExportStatus,
     FactKind as FactKind,
-    Forecasted as Forecasted,
+    ForecastMetric as ForecastMetric,
     FreeFirst as FreeFirst,
     Grain as Grain,
     Grouping as Grouping,
@@ -67,9 +67,9 @@ from bursar.models import (
     ReportSchedule as ReportSchedule,
     RevenueSource as RevenueSource,
     RevenueStatus as RevenueStatus,
+    RoiScope as RoiScope,
     Role as Role,
     RuleType as RuleType,
-    Scope as Scope,
     SecretKind as SecretKind,
     Severity as Severity,
     ShareRule as ShareRule,
@@ -160,10 +160,10 @@ InboxStatus: TypeAlias = Literal["received", "forwarded", "handled", "ignored", 
 NamedPool: TypeAlias = Literal["operating", "reserve", "emergency"] | str
 OnLimit: TypeAlias = Literal["refuse", "reserve"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
-Part: TypeAlias = Literal["header", "query", "body", "basic"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
 PayoutStatus: TypeAlias = Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str
 PromptFormat: TypeAlias = Literal["text", "json"] | str
+RequestPart: TypeAlias = Literal["header", "query", "body", "basic"] | str
 RunStatus: TypeAlias = Literal["running", "done", "failed"] | str
 WaitsFor: TypeAlias = Literal["me"] | str
 
@@ -236,7 +236,7 @@ class CountBounds(TypedDict, total=False):
 class CustomTerms(TypedDict, total=False):
     """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
-    type: Required[Literal["custom"] | str]
+    type: Required[Literal["custom_terms"] | str]
     expression: Required[str]
 
 
@@ -510,7 +510,7 @@ class SecretChargeCreate(TypedDict, total=False):
 SecretPlaceCreate = TypedDict(
     "SecretPlaceCreate",
     {
-        "in": "Required[Part]",
+        "in": "Required[RequestPart]",
         "name": "str",
         "prefix": "str",
     },

@@ -76,6 +76,12 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert sorted(missing) == []
 
 
+@for_each("page", [page for page in PAGES if page != ROOT / "README.md"])
+def test_first_line_says_whom_the_page_is_for(page: Path) -> None:
+    _, _, first, *_ = page.read_text("utf-8").splitlines()
+    assert first.startswith("For ")
+
+
 def test_index_lists_every_page() -> None:
     index = (ROOT / "docs" / "README.md").read_text("utf-8")
     known = [page.relative_to(ROOT / "docs") for page in PAGES if page.is_relative_to(ROOT / "docs")]

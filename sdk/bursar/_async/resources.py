@@ -2664,7 +2664,7 @@ class AsyncAnalytics(AsyncResource):
     async def get_forecast(
         self,
         *,
-        metric: params.Forecasted,
+        metric: params.ForecastMetric,
         days: int | Omitted = OMITTED,
         agent_id: str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
@@ -4472,7 +4472,7 @@ class AsyncRevenue(AsyncResource):
     async def get_roi(
         self,
         *,
-        scope: params.Scope | Omitted = OMITTED,
+        scope: params.RoiScope | Omitted = OMITTED,
         from_: date | str | Omitted = OMITTED,
         to: date | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
