@@ -1569,7 +1569,7 @@ class CurrencySheetView(Model):
 class CustomTerms(Model):
     """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
-    type: Literal["custom_terms"] | str = NOT_SENT
+    type: Literal["custom"] | str = NOT_SENT
     expression: str = NOT_SENT
 
 

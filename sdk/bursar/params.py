@@ -236,7 +236,7 @@ class CountBounds(TypedDict, total=False):
 class CustomTerms(TypedDict, total=False):
     """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
-    type: Required[Literal["custom_terms"] | str]
+    type: Required[Literal["custom"] | str]
     expression: Required[str]
 
 
