@@ -195,7 +195,7 @@ def events_in_source() -> Iterator[str]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 if node.func.id == "Outcome":
                     found = [keyword.value for keyword in node.keywords if keyword.arg == "event"]
-                elif node.func.id in {"_with_refund", "_dispute_outcome", "_outcome", "_unfulfilled", "spent"}:
+                elif node.func.id in {"_with_refund", "_dispute_outcome", "_outcome", "_unfulfilled", "fulfilled_with"}:
                     found = node.args
             elif isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp) and _names_an_event(node):
                 found = [node.value.body, node.value.orelse]
