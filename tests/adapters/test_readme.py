@@ -35,13 +35,13 @@ def example(fake: FakeBursar, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_agent_of_langchain_is_charged(example: Any, fake: FakeBursar, capsys: pytest.CaptureFixture[str]) -> None:
-    example("Agents of LangChain")
+    example("LangChain")
     assert capsys.readouterr().out == "The sea is deep.\n"
     assert paid(fake) == ["0.01"]
 
 
 async def test_agent_of_the_agents_sdk_is_charged(example: Any, fake: FakeBursar) -> None:
-    names = example("Agents of the OpenAI Agents SDK")
+    names = example("OpenAI Agents SDK")
     names["paid"].model_provider._provider = Fake(asks("sea"), [text("Deep.")])
     result = await Runner.run(names["agent"], "How deep is the sea?", run_config=names["paid"])
     assert result.final_output == "Deep."

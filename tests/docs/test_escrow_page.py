@@ -48,7 +48,7 @@ def test_every_state_is_explained_and_final_ones_are_marked() -> None:
 
 def test_defaults_are_those_of_the_settings() -> None:
     settings = Settings()
-    start = PAGE.index("## Timed exits")
+    start = PAGE.index("## Deadlines")
     written = {
         cells[2].strip(" `"): cells[3].strip()
         for cells in (line.split("|") for line in PAGE[start:].splitlines() if line.startswith("| `"))

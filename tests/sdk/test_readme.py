@@ -30,7 +30,7 @@ PAGE = (SDK / "README.md").read_text("utf-8")
 CODE = [
     (section.partition("\n")[0], code)
     for section in re.split(r"^## ", PAGE, flags=re.MULTILINE)
-    if not section.startswith(("Agents of ", "LiteLLM"))
+    if not section.startswith(("LangChain", "OpenAI Agents SDK", "LiteLLM"))
     for code in re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 ]
 
