@@ -104,7 +104,7 @@ async def test_each_currency_is_paid_out_with_a_payout_of_its_own_once_a_day(dat
 async def test_more_lots_than_one_payout_takes_leave_on_the_same_day(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payable, "MOST_SLICES", 5)
+    monkeypatch.setattr(payable, "MAX_SLICES", 5)
     world, old = await due(database), NOW - timedelta(days=30)
     await world.bought()
     held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
@@ -119,7 +119,7 @@ async def test_more_lots_than_one_payout_takes_leave_on_the_same_day(
 async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payable, "MOST_SLICES", 20)
+    monkeypatch.setattr(payable, "MAX_SLICES", 20)
     world = await World(database).begin()
     await world.bought()
     held = accounts.escrow(new_id("esc"), CREDIT, world.payer)

@@ -1368,7 +1368,7 @@ async def test_refund_that_fails_after_creators_gave_back_asks_an_operator(world
 async def test_many_uses_are_taken_in_parts_of_which_each_is_told_once(
     world: World, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovering, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(recovering, "MAX_USES_AT_ONCE", 2)
     paid = await world.bought()
     for _ in range(5):
         await world.works(20)

@@ -373,7 +373,7 @@ async def test_values_are_searched_beside_the_loop(org: Tenant, monkeypatch: pyt
     def found(_: str) -> None:
         searched_in.append(threading.get_ident())
 
-    monkeypatch.setattr(wallets, "found", found)
+    monkeypatch.setattr(wallets, "wallet_secret_in", found)
     good(await put(org.owner))
     assert threading.get_ident() not in searched_in
     assert len(searched_in) == 1

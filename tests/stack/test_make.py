@@ -16,6 +16,7 @@ VERBS = [
         "test-sdk",
         "test-crewai",
         "check",
+        "docs",
         "fmt",
         "types",
         "bench",
@@ -93,7 +94,7 @@ def test_set_up_happens_once_and_again_when_the_lock_changes(fresh: Path) -> Non
 def test_ci_runs_every_part_and_fails_with_any(tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
-    parts = ("check", "test", "test-slow", "test-clients", "test-sdk")
+    parts = ("check", "docs", "test", "test-slow", "test-clients", "test-sdk")
     for fails in (None, *parts):
         rules = [f"{part}:\n\t@echo {part} was run; {'false' if part == fails else 'true'}\n" for part in parts]
         (tmp_path / "Makefile").write_text("".join(rules))

@@ -299,7 +299,7 @@ async def test_organization_that_cannot_be_invoiced_stops_nobody_and_is_tried_ag
             raise Conflict("Not now.", code="test.refused")
         return as_it_is(*args, **options)
 
-    monkeypatch.setattr(invoices, "unsaved", refusing)
+    monkeypatch.setattr(invoices, "new_draft", refusing)
     first = await billing.run()
     assert (first.invoiced, first.failed) == (1, 1)
     assert await market.periods(JANUARY) == {bad: "failed", good: "invoiced"}
