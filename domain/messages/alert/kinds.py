@@ -54,7 +54,7 @@ POLICY_WAITING = "policy_waiting"
 ROTATION_FAILED, ROTATION_OVERDUE = "secret_rotation_failed", "secret_rotation_overdue"
 ROTATION_WAITS = "secret_rotation_waits"
 _WINDOW = "the end of its window"
-_TAKEN = "its next event that the books take"
+_TAKEN = "its next event that the books accept"
 _DECIDED = "the decision of the chargeback"
 _ANSWERED = "the answer to the bank, or the decision of the chargeback"
 _SENT = "the payout, sent or failed"
@@ -62,7 +62,9 @@ _BY_HAND = AlertKind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPER
 _REFUSED = AlertKind(closed_by=_TAKEN, severity=Severity.CRITICAL, ladder=OPERATORS)
 _DISPUTE = AlertKind(closed_by=_DECIDED, severity=Severity.CRITICAL, ladder=OWNERS_FIRST)
 # Critical, because operators can switch off the notifications of warnings.
-_KEY = AlertKind(closed_by="an operator who is not in the key's line", severity=Severity.CRITICAL, ladder=BOTH)
+_KEY = AlertKind(
+    closed_by="an operator who is not in the key's chain of issuers", severity=Severity.CRITICAL, ladder=BOTH
+)
 _TOLD = AlertKind(closed_by=OPERATOR, severity=Severity.INFO)
 
 #: Every kind that code raises, and the kinds of built-in rules that have an escalation.
@@ -70,15 +72,17 @@ KINDS: Mapping[str, AlertKind] = {
     "api_key.made_by_operator": _KEY,
     "api_key.made_for_signatory": _KEY,
     "approval.requested": AlertKind(closed_by="its decision"),
-    "approval_waiting": AlertKind(closed_by="the answer, or the end of the time to answer"),
+    "approval_waiting": AlertKind(closed_by="the decision, or its deadline"),
     "billing.invoice_failed": AlertKind(closed_by=OPERATOR),
     "billing.other_currency": AlertKind(closed_by=OPERATOR),
     "budget_80_percent": AlertKind(closed_by=_WINDOW),
     "card_overspent": AlertKind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "card_refund_unmatched": AlertKind(closed_by=OPERATOR),
     "credits.auto_topup_cap": AlertKind(closed_by=OPERATOR),
-    "credits.auto_topup_failed": AlertKind(closed_by="the automatic top-up, when it succeeds, is set anew or is off"),
-    "credits.auto_topup_off": AlertKind(closed_by="the automatic top-up, when it is set anew"),
+    "credits.auto_topup_failed": AlertKind(
+        closed_by="the automatic top-up, when it succeeds, is configured again or is off"
+    ),
+    "credits.auto_topup_off": AlertKind(closed_by="the automatic top-up, when it is configured again"),
     "credits.exhausted": AlertKind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS),
     "customer.unused_cash": AlertKind(closed_by=OPERATOR),
     "document.has_boxes": AlertKind(closed_by=OPERATOR),
@@ -104,12 +108,12 @@ KINDS: Mapping[str, AlertKind] = {
     "notification.undelivered": AlertKind(closed_by=OPERATOR),
     "organization.closed_payment": AlertKind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
     "organization.subscription_goes_on": AlertKind(
-        closed_by="the subscription, when it is to end; or the organization, when it is resumed"
+        closed_by="the subscription, when its end is scheduled; or the organization, when it is resumed"
     ),
     "payment.books_refused": _REFUSED,
     "payment.debt": AlertKind(closed_by="the debt, when it is paid"),
     "payment.dispute_inquiry": AlertKind(closed_by=_DECIDED),
-    "payment.dispute_lost": AlertKind(closed_by="the money, when it comes back; else an operator"),
+    "payment.dispute_lost": AlertKind(closed_by="the money, when it is returned; otherwise an operator"),
     "payment.dispute_opened": _DISPUTE,
     "payment.dispute_reopened": _DISPUTE,
     "payment.evidence_due": AlertKind(closed_by=_ANSWERED, severity=Severity.CRITICAL, ladder=OPERATORS),
@@ -124,7 +128,7 @@ KINDS: Mapping[str, AlertKind] = {
     "payout.bank_refused": AlertKind(closed_by=OPERATOR),
     "payout.books_refused": _REFUSED,
     "payout.destination_added": AlertKind(
-        closed_by="the next look at the account after the hold", severity=Severity.INFO
+        closed_by="the next check of the account after the hold", severity=Severity.INFO
     ),
     "payout.destination_changed": AlertKind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "payout.failed": AlertKind(closed_by=OPERATOR),
@@ -158,12 +162,14 @@ KINDS: Mapping[str, AlertKind] = {
     "spend.threshold": AlertKind(closed_by=_WINDOW),
     "statement.not_made": AlertKind(closed_by=OPERATOR),
     "subscription.books_refused": _REFUSED,
-    "subscription.charged_less": AlertKind(closed_by="the next period that is charged in full, or the end"),
+    "subscription.charged_less": AlertKind(
+        closed_by="the next period that is charged in full, or the subscription's end"
+    ),
     "subscription.credits_not_granted": AlertKind(closed_by=OPERATOR),
     "subscription.made_after_all": AlertKind(closed_by=OPERATOR),
-    "subscription.not_answered": AlertKind(closed_by="the order, when it is answered or given up"),
+    "subscription.not_answered": AlertKind(closed_by="the provider call, when it is answered or given up"),
     "subscription.seats_exceeded": AlertKind(closed_by="people and seats, when they fit", ladder=OWNERS),
-    "subscription.upgrade_not_undone": AlertKind(closed_by="the undo, when the provider takes it", ladder=OPERATORS),
+    "subscription.upgrade_not_undone": AlertKind(closed_by="the undo, when the provider accepts it", ladder=OPERATORS),
     "tax.country_unproven": AlertKind(closed_by=OPERATOR),
     "tax.vat_doubtful": AlertKind(closed_by=OPERATOR),
     "tax.vat_not_in_force": AlertKind(closed_by=OPERATOR),

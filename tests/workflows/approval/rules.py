@@ -67,7 +67,7 @@ class Step(StrEnum):
 
 
 def agenda(approval: Approval, now: datetime) -> Step | Wait | None:
-    """Return what is done next, or until when nothing is due; None after the end."""
+    """Return the next step, or how long to wait; None after the end."""
     if approval.status is not ApprovalStatus.OPEN:
         return None
     if now >= approval.decide_by:
