@@ -239,7 +239,7 @@ def test_what_is_not_there_is_noticed(source, tmp_path):
 
 
 STRIPES = {"console/payment_method/fill_in.html", "console/card/number.html"}
-#: Lists of what no event tells of: they are as they were when the page was asked for (docs/reference/decisions/console.md#0139).
+#: Lists without live changes, which show the state of the request (docs/reference/decisions/console.md#0139).
 FOLLOW_NOTHING = {
     "export/list.html",
     *(
