@@ -92,7 +92,7 @@ check: $(READY) $(BROWSER_READY) sync-half ## ruff, mypy strict, import contract
 	$(BIN)/python -m pytest -q tests/test_rules.py
 	$(BIN)/python -m dev.stack check
 
-docs: $(DOCS_READY) ## build the documentation site into dist/docs; a broken link ends it
+docs: $(READY) $(DOCS_READY) ## build the documentation site into dist/docs; a broken link ends it
 	$(DOCS)/bin/python -m sphinx --quiet --fail-on-warning --keep-going --conf-dir docs --doctree-dir $(DOCS)/doctrees \
 		. dist/docs $(ARGS)
 
