@@ -23,7 +23,7 @@ class CreditedCredits:
     """The credits that an invoice has taken, and what they have paid of it in its currency; in minor units.
 
     `granted_credits_minor` and `taxed` were deducted before tax: granted credits, and credits that were taxed when they
-    were sold. `taxed` and `untaxed` are lots in the order in which they come back.
+    were sold. `taxed` and `untaxed` are lots in the order in which they are returned.
     """
 
     prepaid_minor: int = 0

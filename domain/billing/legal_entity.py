@@ -1,4 +1,4 @@
-"""The legal entities that a deployment sells as: their party on documents, and their tax country."""
+"""The legal entities of a deployment: the seller on documents, and its tax country."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from domain.billing.tax.rates import check_place
 from domain.common.errors import Invalid, UnknownEntity
 
 T = TypeVar("T")
-#: The maximum number of entities besides the usual one; each has its own series.
+#: The maximum number of entities in addition to the default one; each has its own series.
 MOST = 50
 
 
@@ -21,7 +21,7 @@ class LegalEntity:
 
     Attributes:
         code: names its series; None for the deployment's first one, whose numbers have no prefix.
-        seller: as documents show it; None if not configured.
+        seller: the party on documents; None if not configured.
         tax_country: ISO 3166-1; None charges no tax.
     """
 
@@ -55,7 +55,7 @@ class LegalEntities:
 
 
 def chosen(code: str | None, usual: tuple[str | None, T], others: Mapping[str, T]) -> tuple[str | None, T]:
-    """Return an entity's code and its party; None for the usual one.
+    """Return the code and the value of an entity; the default's for None.
 
     Raises:
         UnknownEntity: the settings have none of that code.

@@ -126,7 +126,7 @@ def codes_from(written: str) -> dict[str, str]:
     """Read account codes of another program by line of the chart: `{"platform/commission": "400"}`.
 
     Raises:
-        Invalid: the text is no such map.
+        Invalid: the text is not such a map.
     """
     try:
         found = json.loads(written)
@@ -183,7 +183,7 @@ def beancount_opening(sums: Sequence[LineSum], first: date) -> Iterator[str]:
 
 
 def beancount_transfer(transfer: JournalTransfer) -> str:
-    """Write one transfer; debits are positive there."""
+    """Write one transfer; beancount's debits are positive."""
     lines = [
         f"\n{_day(transfer)} * {_quoted(transfer.kind)} {_quoted(transfer.reference or '')}",
         f"  transfer: {_quoted(transfer.id)}",

@@ -27,13 +27,13 @@ class GrantSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditPrice:
-    """What one credit costs, in whole units of a currency."""
+    """The price of one credit, in whole units of a currency."""
 
     price: Decimal
     currency: str
 
     def of(self, credits_minor: int) -> int:
-        """Return what credits cost, rounded up to the currency's minor unit.
+        """Return the price of credits, rounded up to the currency's minor unit.
 
         Raises:
             Invalid: it is more than the books hold.

@@ -24,12 +24,10 @@ class CostSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What an action costs.
+    """Price of an action.
 
     Attributes:
-        action: its name.
-        cost_minor: of one, in minor units of credits; zero is free.
-        source: who set it.
+        cost_minor: per action, in minor units of credits; zero is free.
         version: of the price within its source; 0 for a default.
     """
 
@@ -42,7 +40,7 @@ class Cost:
         """Return the cost of a number of actions.
 
         Raises:
-            Invalid: it is more than the books hold.
+            Invalid: it is more than the books can hold.
         """
         cost = self.cost_minor * quantity
         if cost > MAX_AMOUNT_MINOR:
@@ -69,7 +67,7 @@ def defaults(costs: Mapping[str, str]) -> dict[str, Cost]:
 
 
 def in_force(default: Mapping[str, Cost], newest: Sequence[tuple[CostSource, str, int, int | None]]) -> dict[str, Cost]:
-    """Return what each action costs, by action.
+    """Return the price of each action, by action.
 
     Args:
         default: the costs of the settings.

@@ -56,7 +56,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOff:
-    """Something that is charged once with the next invoice."""
+    """An item that is charged once, with the next invoice."""
 
     id: str
     description: str
@@ -108,7 +108,7 @@ class Collected:
 
 @dataclass(slots=True)
 class _Group:
-    """Sums that are one line; `charged` is in 10^-6 pico."""
+    """Sums that share a line; `charged` is in 10^-6 pico."""
 
     wording: Wording
     period: Period
@@ -136,7 +136,7 @@ def collect(
         usage: all sums that are not on an invoice yet.
         one_offs: the one-off items.
         prepaid: usage that was paid with credits.
-        besides_minor: other charges of the platform in the period, after discounts and refunds, before tax.
+        besides_minor: the platform's other charges in the period, after discounts and refunds, before tax.
         is_bound: whether the commitment applies; not if the organization was closed before the period.
     """
     currency, shown = version.terms.currency, _shown(period, prepaid)

@@ -24,7 +24,7 @@ ROUNDING = "rounding"
 class InvoicePosting:
     """An amount from one account to another.
 
-    `slices` are the credits that are taken; `credits` is which of the taken ones are returned, see `LotTerms.only`.
+    `slices` are the lots to take credits from; `credits` selects the credits to return, see `LotTerms.only`.
     """
 
     source: Account
@@ -102,7 +102,7 @@ def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Invoic
 
 
 def applied(org_id: str, currency: str, *, slices: Slices, prepaid_minor: int) -> list[InvoicePosting]:
-    """Take credits, and pay the invoice with the worth of those that are no discount."""
+    """Take credits, and pay the invoice with their price, except for those that are a discount."""
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
     receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
     postings = [

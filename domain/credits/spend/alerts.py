@@ -11,7 +11,7 @@ from domain.common.money import CREDIT, format_amount
 
 
 class AlertKind(StrEnum):
-    """What happened."""
+    """Kind of an alert about spending."""
 
     #: A part of a limit is reached; one for each threshold, and of those that are passed together the highest.
     THRESHOLD = "spend.threshold"

@@ -73,7 +73,7 @@ class ExchangeRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceRates:
-    """What one euro was worth in other currencies on a day, as a central bank published it; `source` is a host."""
+    """Reference rates of a central bank: the worth of one euro in other currencies on a day; `source` is a host."""
 
     day: date
     per_euro: Mapping[str, Decimal]
@@ -166,7 +166,7 @@ def rate_between(base: str, quote: str, base_minor: int, quote_minor: int) -> Fr
 
 
 def format_rate(rate: Fraction) -> str:
-    """Write a rate as a plain decimal number: as it was set; one that was read with 12 decimals, rounded up."""
+    """Write a rate as a plain decimal number: a set rate exactly, a read one with 12 decimals, rounded up."""
     scaled = ceil(rate * 10**MAX_DECIMALS)
     return f"{Decimal(scaled).scaleb(-MAX_DECIMALS, _EXACT).normalize(_EXACT):f}"
 

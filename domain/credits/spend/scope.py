@@ -34,7 +34,7 @@ class SpendingKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """The attribution that a request names; None for what it leaves out."""
+    """The attribution that a request names; None for omitted fields."""
 
     agent_id: str | None = None
     department_id: str | None = None
@@ -71,7 +71,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeBy:
-    """What a spend was made for, and the principal that made it.
+    """Origin of a spend: the principal that made it, and its attribution.
 
     `path` are the ids from the topmost department to the spend's own; empty where it has none.
     """
@@ -86,7 +86,7 @@ _NOTHING = Known()
 
 
 def needs_known(key: SpendingKey, named: Named) -> bool:
-    """Return whether `scope_of` has to look anything up: not for a request that names nothing, or its own agent."""
+    """Return whether `scope_of` needs a lookup: not for a request that names nothing, or only its own agent."""
     return any((named.department_id, named.project_id, named.agent_id not in {None, key.agent_id}))
 
 
@@ -109,7 +109,7 @@ def scope_of(key: SpendingKey, named: Named, known: Known = _NOTHING) -> Scope:
 
 
 def is_own(key: SpendingKey, principal: str, made: MadeBy) -> bool:
-    """Tell whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
+    """Return whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
 
     An agent's key has those of its agent. Any other key has those that its principal made, and all of its department
     with its parts and of its project. A key that is attributed to nothing has all.
