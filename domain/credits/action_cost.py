@@ -58,7 +58,7 @@ def defaults(costs: Mapping[str, str]) -> dict[str, Cost]:
     """Read the costs of the settings, by action.
 
     Raises:
-        Invalid: one is no amount of credits, zero or more.
+        Invalid: a cost is not an amount of credits, zero or more.
     """
     return {
         action: Cost(action=action, cost_minor=parse_amount(cost, CREDIT, zero=True), source=CostSource.DEFAULT)
@@ -83,7 +83,7 @@ def in_force(default: Mapping[str, Cost], newest: Sequence[tuple[CostSource, str
 
 
 def cost_of(costs: Mapping[str, Cost], action: str) -> Cost:
-    """Return what an action costs.
+    """Return the price of an action.
 
     Raises:
         Invalid: the action has no price.

@@ -330,8 +330,8 @@ class Subscription:
 class Settled:
     """A paid bill, whose money is booked once by its id.
 
-    `plan` is that of its period if a newer period was paid before. `short_minor` is how much less than agreed the newest
-    period was charged, before discounts; None for other bills. `for_credits_minor` is the part for credits.
+    `plan` is that of its period if a newer period was paid before. `short_minor` is how much less than agreed the
+    newest period was charged, before discounts; None for other bills. `for_credits_minor` is the part for credits.
     """
 
     bill_ref: str

@@ -10,11 +10,11 @@ from domain.common.calendar import Window, zone_of
 from domain.common.errors import Invalid
 from domain.common.money import MAX_AMOUNT_MINOR, SCALES, SLOT, format_amount
 
-#: The most controls that stand above each other.
+#: The maximum number of levels of controls.
 MAX_LEVELS = 6
 MAX_USES = 10**9
 MAX_THRESHOLDS = 10
-#: The parts of a limit that raise an alert unless others are named: a half, four fifths, all of it.
+#: The default thresholds of alerts, in ten-thousandths of a limit.
 THRESHOLDS_E4 = (5_000, 8_000, 10_000)
 
 
@@ -31,7 +31,7 @@ class Pool(StrEnum):
     OPERATING = "operating"
     RESERVE = "reserve"
     EMERGENCY = "emergency"
-    #: What agents drew of a reserve without a person; nothing is asked of it by name.
+    #: Draws of agents from a reserve without approval; requests never name it.
     ALLOWANCE = "allowance"
 
 

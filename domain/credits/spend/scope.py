@@ -1,7 +1,7 @@
 """The attribution of a request: the department, project, agent and run that a key may name.
 
-A caller does not choose whose limits apply. Owners and admins attribute agents and keys to departments and projects; a
-request can name these or, of a department, a part of it, and what it leaves out is the key's own and never none.
+A caller cannot choose the limits that apply. Owners and admins attribute agents and keys to departments and projects; a
+request can name these or a part of the department, and omitted fields have the key's own attribution.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,12 +44,12 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The objects of the organization that a request names; needed if it names an agent, a department or a project.
+    """The organization's agents, departments and projects that a request names.
 
     Attributes:
-        agents: the organization's own agents among those named, with what they are attributed to.
-        departments: the path of each department that is named, or that the key or the agent is attributed to, if it is
-            the organization's and open: the ids from the topmost department to itself.
+        agents: the organization's own agents among those named, with their attribution.
+        departments: the path of each open department that is named, or that the key or the agent is attributed to: the
+            ids from the topmost department to itself.
         projects: the organization's projects among those named.
     """
 
@@ -111,8 +111,8 @@ def scope_of(key: SpendingKey, named: Named, known: Known = _NOTHING) -> Scope:
 def is_own(key: SpendingKey, principal: str, made: MadeBy) -> bool:
     """Return whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
 
-    An agent's key has those of its agent. Any other key has those that its principal made, and all of its department
-    with its parts and of its project. A key that is attributed to nothing has all.
+    An agent's key owns the spends of its agent. Any other key owns those of its principal, and all of its department
+    with its parts and of its project. A key without attribution owns all.
     """
     if key.agent_id is not None:
         return key.agent_id == made.agent_id
