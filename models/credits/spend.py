@@ -36,7 +36,7 @@ class SpendCounter(Base):
     counted without being checked.
 
     Attributes:
-        pool: `operating`; of a budget's window with pools also `reserve`, `emergency`, and `allowance`, the draws from a
+        pool: `operating`; of a budget's window with pools also `reserve`, `emergency`, and `allowance`: draws from a
             reserve without approval.
         carried: the carry-over from the previous window, set when it was created.
         moved: manual moves into this pool, less those out of it.
@@ -290,9 +290,9 @@ class SpendChange(Base):
 
 
 class SpendRefusal(Base):
-    """A refused spend: the control, the window and the reason. Its key gets this answer for good. Immutable.
+    """A refused spend: the control, the window and the reason. Its key always gets this refusal. Immutable.
 
-    If there is no control, the organization did not have enough credits. `amount` is in minor units of `spend_asset`.
+    Without a control, the organization did not have enough credits. `amount` is in minor units of `spend_asset`.
     """
 
     __tablename__ = "refusals"

@@ -1,4 +1,4 @@
-"""Billing profiles: what an organization states, what the VAT register confirms, and what operators decide."""
+"""Billing profiles: statements of organizations, confirmations of the VAT register, decisions of operators."""
 
 import hashlib
 from dataclasses import replace
@@ -20,13 +20,13 @@ from repositories.billing.billing_profile import Unconfirmed
 from repositories.messages import alert
 from repositories.tenants import audit, organization
 
-#: The actor under which later answers of the register are recorded.
+#: The actor of later confirmations by the register.
 ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
 NOT_IN_FORCE = "tax.vat_not_in_force"
 DOUBTFUL = "tax.vat_doubtful"
-#: How long an answer of the register is valid before a confirmed number is checked again.
+#: How long a confirmation is valid before the number is checked again.
 LASTS = timedelta(days=30)
-#: The register was not asked, or said nothing new: the stored confirmation stays.
+#: The stored confirmation stays.
 KEPT = Confirmation(is_valid=True, reference=None)
 
 
@@ -44,11 +44,11 @@ def well_formed(profile: Profile) -> Profile:
 async def confirmation(
     register: VatNumbers | None, known: BillingProfile | None, wanted: Profile
 ) -> Confirmation | None:
-    """Ask the VAT register about a profile's number. It calls out, so no transaction may be open.
+    """Confirm a profile's VAT number at the register, outside of any transaction.
 
-    None if there is nothing to confirm, or the register does not answer now. An answer without a reference leaves the
-    number unconfirmed, and the register is asked again every night. A confirmed number is checked again only if the
-    name has changed; `KEPT` if the stored confirmation stays.
+    None if there is nothing to confirm, or the register is unavailable. A response without a reference leaves the
+    number unconfirmed, and is retried every night. A confirmed number is checked again only if the name has changed;
+    otherwise `KEPT` is returned.
 
     Raises:
         Invalid: the register says that the number is not in force; `vat_id`.
@@ -75,10 +75,10 @@ async def put(
     Args:
         session: of the platform.
         actor: who states it.
-        org_id: of whom.
-        wanted: as `well_formed` returned it.
-        vat: as `confirmation` returned it for this profile.
-        now: when.
+        org_id: the organization.
+        wanted: from `well_formed`.
+        vat: from `confirmation` for this profile.
+        now: the time.
     """
     row = await billing_profile.lock(session, org_id, actor.qualified())
     vat_reference = None if vat is None else vat.reference
@@ -100,7 +100,7 @@ def _has_number_of(row: BillingProfile, wanted: Profile) -> bool:
 
 
 async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation | None) -> None:
-    """Alert operators to a confirmed number that may be another company's, as companies publish their numbers."""
+    """Alert operators of a confirmed number that may be another company's, because companies publish their numbers."""
     if vat is None or row.vat_reference is None or row.vat_id is None:
         return
     why = []
@@ -126,7 +126,7 @@ def _digest(*said: str) -> str:
 
 
 async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: Confirmation, now: datetime) -> bool:
-    """Record the register's answer about a number; False if it has no reference, or the profile has another number now.
+    """Record the register's response; False if it has no reference, or the profile has another number now.
 
     If the number is not in force, tax is charged from now on, and operators are alerted once.
     """
@@ -188,7 +188,7 @@ async def decide(
 
 
 async def note_card_country(session: AsyncSession, actor: Actor, org_id: str, country: str | None) -> None:
-    """Keep the country of the card that an organization pays with, as evidence of where it is."""
+    """Record the country of an organization's card, as evidence of its location."""
     row = await billing_profile.lock(session, org_id, actor.qualified())
     row.card_country = country
     await session.flush()

@@ -17,7 +17,7 @@ class SaleTaxes:
     """Computes the tax of what payments buy: by an outside service, or by the rates at that time."""
 
     def __init__(self, database: Database, rules: SaleRules, service: TaxService | None) -> None:
-        """Take the database, of which the platform's role reads, how the deployment taxes sales, and who is asked."""
+        """Take the database, read with the platform's role, the settings, and the outside service."""
         self._database, self._includes_tax = database, rules.includes_tax
         self._rules = InvoiceRules(seller_country=rules.seller_country, others=rules.others)
         self._outside = OutsideTaxes(database, service, self._rules)
@@ -25,7 +25,7 @@ class SaleTaxes:
     async def of(self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime) -> Taxation | None:
         """Return the tax that an organization is charged with a sale, in a transaction of its own.
 
-        None if the purpose is not taxed when it is paid. `key` identifies the sale, so a retry asks the same question.
+        None if the purpose is not taxed on payment. `key` identifies the sale, so that a retry sends the same question.
         """
         includes_tax = self._includes_tax.get(kind.value)
         if includes_tax is None:
