@@ -89,7 +89,7 @@ class CostDay(Base):
     went: Mapped[int]
 
 
-class AccountingPlace(Base):
+class AccountingCursor(Base):
     """Cursor of the daily totals: the last summed transfer. One row, which the batch locks and advances."""
 
     __tablename__ = "accounting_place"

@@ -128,7 +128,7 @@ class LedgerLotReturn(Base):
     cost: Mapped[int]
 
 
-class RevenuePlace(Base):
+class RevenueCursor(Base):
     """Cursor of revenue recognition. One row, which the batch locks and advances.
 
     Attributes:

@@ -55,7 +55,7 @@ class SpendDay(Base):
     paid: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"), info={"holds": "financial"})
 
 
-class SpendPlace(Base):
+class SpendIdRange(Base):
     """Range of ids of a day's spends with a value, so that filtered lists skip the gaps between ranges.
 
     Written with the day's rollup, and valid as long as it is.

@@ -111,7 +111,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class PlanChange:
     """A change that was ordered and has not taken effect yet; there is one at a time.
 
     Attributes:
@@ -153,7 +153,7 @@ class OrderKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class SubscriptionOrder:
     """An order that the provider has not confirmed; one at a time, under a key made from its command.
 
     `unknown`: the response was lost, so the provider is read before the order is resent. `until`: of an undo, when the
@@ -167,7 +167,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class CreditGrant:
     """Credits to grant for received money; granted once by their key.
 
     Attributes:
@@ -205,7 +205,7 @@ class YearBill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class PaymentRequest:
     """An unpaid payment request of the provider for a period on net terms.
 
     `credits_minor` is granted once the period is paid, whatever the plan is by then. It is due with our invoice, and
@@ -259,7 +259,7 @@ class Subscription:
         return_url: where the payer returns to from the hosted page; None if a stored method is charged.
         checkout: that page, until the provider has the subscription.
         trial_card: a digest of the card of the trial; None on a page until the provider names it.
-        trial_told: the reminder of the end of the trial was sent.
+        trial_reminder_sent: the reminder of the end of the trial was sent.
         requests: unpaid or given-up payment requests on net terms, the newest last.
         pay_url: the provider's page where the newest of them is paid.
         year_bills: the bills that pay for the months of the present year; empty if paid by the month.
@@ -286,9 +286,9 @@ class Subscription:
     paid_minor: int = 0
     granted_until: datetime | None = None
     months_granted: int = 0
-    order: Order | None = None
+    order: SubscriptionOrder | None = None
     cancel_at_period_end: bool = False
-    change: Change | None = None
+    change: PlanChange | None = None
     settled: tuple[str, ...] = ()
     ended_at: datetime | None = None
     ended_why: str | None = None
@@ -297,8 +297,8 @@ class Subscription:
     return_url: str | None = None
     checkout: CheckoutPage | None = None
     trial_card: str | None = None
-    trial_told: bool = False
-    requests: tuple[Request, ...] = ()
+    trial_reminder_sent: bool = False
+    requests: tuple[PaymentRequest, ...] = ()
     pay_url: str | None = None
     year_bills: tuple[YearBill, ...] = ()
     late_periods: tuple[LatePeriod, ...] = ()
@@ -327,7 +327,7 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class SettledBill:
     """A paid bill, whose money is booked once by its id.
 
     `plan` is that of its period if a newer period was paid before. `short_minor` is how much less than agreed the
@@ -345,7 +345,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Billed:
+class NetTermsBill:
     """A period with a payment request on net terms, invoiced once by the bill's id.
 
     `short_minor` is how much less than agreed was requested, before discounts; `for_credits_minor` is the part for
@@ -361,20 +361,20 @@ class Billed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Transition:
     """Transition by a command, the provider or time: the next state, its event, and the resulting bookings."""
 
     subscription: Subscription
     event: str
     actor: str
-    settled: tuple[Settled, ...] = ()
-    grants: tuple[Grant, ...] = ()
+    settled: tuple[SettledBill, ...] = ()
+    grants: tuple[CreditGrant, ...] = ()
     plan: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
-    billed: tuple[Billed, ...] = ()
+    billed: tuple[NetTermsBill, ...] = ()
 
 
-def numbered(outcome: Outcome, command_id: str) -> Outcome:
+def numbered(outcome: Transition, command_id: str) -> Transition:
     """Give the event its number, and its command a receipt."""
     before = outcome.subscription
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]

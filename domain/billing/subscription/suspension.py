@@ -6,17 +6,17 @@ It continues if the organization is resumed before that.
 from dataclasses import replace
 
 from domain.billing.subscription.snapshot import ProviderState
-from domain.billing.subscription.state import WORKFLOW, Order, OrderKind, Outcome, Subscription
+from domain.billing.subscription.state import WORKFLOW, OrderKind, Subscription, SubscriptionOrder, Transition
 
 #: The alert that the provider still charges a suspended organization.
-GOES_ON = "organization.subscription_goes_on"
+STILL_CHARGED = "organization.subscription_goes_on"
 #: Why a subscription ended: its organization was suspended at the end of its period.
 SUSPENDED = "suspended"
 #: States in which the provider charges another period.
 _CHARGED = frozenset({ProviderState.TRIALING, ProviderState.ACTIVE, ProviderState.PAST_DUE})
 
 
-def follow(subscription: Subscription, state: ProviderState, *, suspended: bool) -> Outcome | None:
+def follow_suspension(subscription: Subscription, state: ProviderState, *, suspended: bool) -> Transition | None:
     """Order the end or the continuation of the subscription if the suspension has changed; None if it has not.
 
     A cancellation that somebody ordered and a pending downgrade stay. Until the provider confirms, the subscription is
@@ -32,6 +32,6 @@ def follow(subscription: Subscription, state: ProviderState, *, suspended: bool)
     else:
         return None
     # A provider stores refusals by key, so each attempt has its own.
-    order = Order(kind=kind, command_id=f"{kind.value}:{subscription.version + 1}")
+    order = SubscriptionOrder(kind=kind, command_id=f"{kind.value}:{subscription.version + 1}")
     after = replace(subscription, order=order, ends_by_suspension=True)
-    return Outcome(subscription=after, event=event, actor=WORKFLOW, details={"why": SUSPENDED} if suspended else {})
+    return Transition(subscription=after, event=event, actor=WORKFLOW, details={"why": SUSPENDED} if suspended else {})

@@ -7,14 +7,14 @@ rest of its month and the following months.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from domain.billing.subscription.state import Grant, YearBill
+from domain.billing.subscription.state import CreditGrant, YearBill
 from domain.common.money import allocate
 from domain.common.period import Period
 
 MONTHS = 12
 
 
-def bought(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor: int, months: int) -> YearBill:
+def year_bill(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor: int, months: int) -> YearBill:
     """Return a paid bill's state after its immediate grant. The payment is spread over all credits of the bill.
 
     Args:
@@ -29,17 +29,17 @@ def bought(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor:
     return YearBill(bill_ref=bill_ref, paid_minor=paid_minor, left_minor=paid_minor - cost, credits_minor=monthly_minor)
 
 
-def with_month(
+def grant_from_bills(
     bills: Iterable[YearBill], months_left: int, month: Period
-) -> tuple[tuple[YearBill, ...], tuple[Grant, ...]]:
+) -> tuple[tuple[YearBill, ...], tuple[CreditGrant, ...]]:
     """Return the bills after the next of `months_left` months, and the grants of that month."""
-    after, grants = list[YearBill](), list[Grant]()
+    after, grants = list[YearBill](), list[CreditGrant]()
     for bill in bills:
         if not bill.credits_minor or not bill.paid_minor:
             after.append(bill)
             continue
         cost = allocate(bill.left_minor, [1] * months_left)[0]
-        grant = Grant(
+        grant = CreditGrant(
             key=f"{bill.bill_ref}:{month.start:%Y-%m-%d}",
             credits_minor=bill.credits_minor,
             bill_ref=bill.bill_ref,
@@ -52,7 +52,7 @@ def with_month(
     return tuple(after), tuple(grants)
 
 
-def rescaled(bills: Sequence[YearBill], credits_minor: int) -> tuple[YearBill, ...]:
+def rescale_bills(bills: Sequence[YearBill], credits_minor: int) -> tuple[YearBill, ...]:
     """Spread another monthly allowance, for which nothing was paid, over the bills in proportion to their credits."""
     if not bills:
         return ()
