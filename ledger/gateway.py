@@ -114,7 +114,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class NewTransfer:
-    """One transfer of a batch, under its own key."""
+    """A transfer of a batch, under its own key."""
 
     key: str
     source: Account

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invariant:
-    """One rule that `verify` proves beside those of the books themselves.
+    """A rule that `verify` proves beside those of the books themselves.
 
     Attributes:
         name: the rule, as the report says it.

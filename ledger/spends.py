@@ -122,7 +122,7 @@ class LiftedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSpend:
-    """One thing to be charged, under the caller's own key, which is unique within the organization.
+    """A thing to be charged, under the caller's own key, which is unique within the organization.
 
     `paid_only` takes credits that were paid for, and no others; for reservations and what is forced. `pool` is what it
     draws. With a `cost`, the lots are taken that pay it, and `amount_minor` credits beyond them; only the platform

@@ -31,7 +31,7 @@ LEAST_STRIPE, LAST_STRIPE = -(2**15), 2**15 - 1
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One rule, how much it was checked on, and what breaks it."""
+    """A rule, how much it was checked on, and what breaks it."""
 
     name: str
     checked: int
@@ -101,7 +101,7 @@ class _Sums:
 
 
 class _Verification:
-    """One run: what was found and counted so far."""
+    """A run: what was found and counted so far."""
 
     def __init__(self, connection: asyncpg.Connection, invariants: Sequence[Invariant], slice_size: int) -> None:
         self._connection = connection

@@ -45,7 +45,7 @@ from services.billing.subscription import NO_ANSWERS, tax_answers, write
 TAX_TIMEOUT = timedelta(seconds=8)
 #: The timeout for starting a payment's run.
 START_TIMEOUT = timedelta(seconds=2)
-#: After so many attempts the payment sweep starts it.
+#: The number of attempts before it is left to the payment sweep.
 START_ATTEMPTS = 10
 _CARD_USED = Declined(code=SubscriptionTrialUsed.code, detail="This card has had a trial.")
 
@@ -326,7 +326,7 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
 
 
 async def _is_first_card(session: AsyncSession, held: Subscription | None, after: Subscription) -> bool:
-    """Whether a card that was entered on a hosted page is recorded for this trial; it is known only now."""
+    """Return whether the card from a hosted page could be recorded for this trial."""
     if held is None or held.trial_card is not None or after.trial_card is None:
         return True
     return await subscriptions.note_trial_card(session, after)

@@ -149,7 +149,7 @@ def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms,
 
 
 def billed_period(month: date, version: TermsVersion, before: TermsVersion) -> Period:
-    """Return what a month's invoice covers: nothing before the first terms' month, and nothing of the month before.
+    """Return the period that a month's invoice covers; it never begins before the first terms' month.
 
     Args:
         month: its first day.

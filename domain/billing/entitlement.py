@@ -34,13 +34,13 @@ class Entitlement(StrEnum):
 
 #: Features, which are included or not, and not counted.
 FEATURES = frozenset({Entitlement.API_ACCESS, Entitlement.CUSTOM_INTEGRATIONS})
-#: What slots add to.
+#: Entitlements that slots increase.
 _WITH_SLOTS = frozenset({Entitlement.PROJECTS, Entitlement.DEPLOYS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitlementUse:
-    """One entitlement of an organization: its limit, None if unlimited, and its use."""
+    """An entitlement of an organization: its limit, None if unlimited, and its use."""
 
     entitlement: Entitlement
     limit: int | None

@@ -24,7 +24,7 @@ class StatementPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """One transfer on the account; amounts are minor units of its asset, positive into it.
+    """A transfer on the account; amounts are minor units of its asset, positive into it.
 
     Attributes:
         version: of the account after the transfer.

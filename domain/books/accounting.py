@@ -65,7 +65,7 @@ class LineSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """One side of a transfer, as the journal shows it; `amount_minor` is signed from the account's side."""
+    """A side of a transfer, as the journal shows it; `amount_minor` is signed from the account's side."""
 
     account: str
     line: str
@@ -76,7 +76,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalTransfer:
-    """One transfer with all of its entries."""
+    """A transfer with all of its entries."""
 
     id: str
     kind: str
@@ -89,7 +89,7 @@ class JournalTransfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSection:
-    """One side of a report in one asset: its lines, and their sum on the normal side."""
+    """A side of a report in one asset: its lines, and their sum on the normal side."""
 
     lines: tuple[tuple[str, int], ...]
     total_minor: int

@@ -240,7 +240,7 @@ def postings(provider: str, correction: Correction) -> list[tuple[Account, Accou
 
 @dataclass(slots=True)
 class ReportLine:
-    """One line of a report: the movements of one kind in one currency, on both sides, in minor units.
+    """A line of a report: the movements of one kind in one currency, on both sides, in minor units.
 
     `by_match_status` counts keys; a key with different currencies on both sides counts in the provider's.
     """

@@ -11,7 +11,7 @@ from models.common.base import Base
 
 
 class BillingTermsRow(Base):
-    """One version of an organization's billing terms. Written by operators; rows never change.
+    """A version of an organization's billing terms. Written by operators; rows never change.
 
     Attributes:
         version: counts from 1; the newest that has begun is in force.

@@ -44,7 +44,7 @@ class InvoiceCollectionRow(Base):
 
 
 class InvoiceCollectionEventRow(Base):
-    """One step of a collection: who did what when, and the state after it. Immutable."""
+    """A step of a collection: who did what when, and the state after it. Immutable."""
 
     __tablename__ = "invoice_collection_events"
     __table_args__ = (

@@ -11,7 +11,7 @@ from models.common.base import Base
 
 
 class Project(Base):
-    """One project of an organization. Written for its tenant by the platform's role; rows are never deleted.
+    """A project of an organization. Written for its tenant by the platform's role; rows are never deleted.
 
     Attributes:
         slug: its name in addresses, unique within the organization.
@@ -43,7 +43,7 @@ class Project(Base):
 
 
 class DeploymentEvent(Base):
-    """One command that deployed or undeployed a project or changed the tier. Append-only, numbered by organization.
+    """A command that deployed or undeployed a project or changed the tier. Append-only, numbered by organization.
 
     A keyed command that found nothing to do has an event without slots, so that its repeat changes nothing.
 

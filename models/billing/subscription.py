@@ -54,7 +54,7 @@ class SubscriptionTrial(Base):
 
 
 class SubscriptionEventRow(Base):
-    """One step of a subscription: who did what when, and the state after it. Immutable.
+    """A step of a subscription: who did what when, and the state after it. Immutable.
 
     `at` is business time, `recorded_at` the database's own.
     """

@@ -29,7 +29,7 @@ SCHEMA = "ledger"
 
 
 class LedgerAccount(Base):
-    """One account of one asset; its identity for people is (path, asset). Written by `ledger.open_account`.
+    """An account of one asset; its identity for people is (path, asset). Written by `ledger.open_account`.
 
     The id is 12 bits of bucket, 43 of number and 8 of stripes. The bucket is the organization's, the highest is the
     platform's own: balances and entries can be partitioned by ranges of ids, and the order of ids is the order of
@@ -90,7 +90,7 @@ class LedgerBalance(Base):
 
 
 class LedgerTransfer(Base):
-    """One movement: a balanced set of entries under one idempotency key. Immutable.
+    """A movement: a balanced set of entries under one idempotency key. Immutable.
 
     Every organization with an entry in the transfer sees its row, so `reference` and `metadata` contain nothing private
     to one side.
@@ -124,7 +124,7 @@ class LedgerTransfer(Base):
 
 
 class LedgerEntry(Base):
-    """One side of a transfer, with the account's balance and version after it, and its organization. Immutable.
+    """A side of a transfer, with the account's balance and version after it, and its organization. Immutable.
 
     A trigger, not foreign keys, ties an entry to its transfer, its account and the account's asset: these are never
     deleted or renamed, so one check suffices, and a hot account's row takes no share locks.

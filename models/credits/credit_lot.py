@@ -10,7 +10,7 @@ from models.common.base import Base
 
 
 class CreditLot(Base):
-    """One grant of credits. Written by the platform in the transaction of its ledger transfer; rows are immutable.
+    """A grant of credits. Written by the platform in the transaction of its ledger transfer; rows are immutable.
 
     It records the grant, its price and its payment only; `ledger.lots` has the remaining credits. Of `amount_minor`
     credits, `debt_minor` paid a debt of the organization on arrival.

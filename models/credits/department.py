@@ -11,7 +11,7 @@ from models.common.base import Base
 
 
 class Department(Base):
-    """One department of an organization. Written for its tenant by the platform's role; rows are never deleted.
+    """A department of an organization. Written for its tenant by the platform's role; rows are never deleted.
 
     Attributes:
         name: unique among the organization's open departments, ignoring case.

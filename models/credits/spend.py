@@ -211,7 +211,7 @@ class PoolMove(Base):
 
 
 class Spend(Base):
-    """One charge or reservation: who spent what for which action, and its present state.
+    """A charge or reservation: who spent what for which action, and its present state.
 
     `counted_in` lists the counters that include it, and `counted` the amount in each. `available` is what the
     organization could spend right after it. `expires_at` is the original end of a reservation, and `held_until` the
@@ -259,7 +259,7 @@ class Spend(Base):
 
 
 class SpendChange(Base):
-    """One capture, release, extension or refund of a spend, by its own key, with what remains after it. Immutable."""
+    """A capture, release, extension or refund of a spend, by its own key, with what remains after it. Immutable."""
 
     __tablename__ = "spend_changes"
     __table_args__ = (

@@ -26,7 +26,7 @@ from services.reputation import reputation
 
 
 def at_stake_minor(row: InvoiceRow, action: ApprovalAction) -> int:
-    """Return the amount compared with the two-operator limit: the total, and the granted credits that voiding returns."""
+    """Return the amount for the two-operator limit: the total, and the granted credits that voiding returns."""
     back = row.granted_minor + row.taxed_minor if action is ApprovalAction.INVOICE_VOID else 0
     return row.total_minor + back
 

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="subscription")
 class SubscriptionWorkflow(SubscriptionRun):
-    """One subscription. It is read again at the provider whenever there is news, and only what is new is booked.
+    """A subscription. It is read again at the provider whenever there is news, and only what is new is booked.
 
     Messages:
         updates `subscribe`, `change`, `cancel`, `resume`: commands of the API. Update `catch_up`: the books are ahead.

@@ -36,7 +36,7 @@ class BilledUsage:
         source: the kind of its price; `ref` identifies the price, and `name` is its display name.
         events: the number of events.
         pico: the cost, in pico units of the currency.
-        markup_e6: what is charged beyond the cost, in 10^-6 of it.
+        markup_e6: the markup on the cost, in 10^-6.
     """
 
     month: date
@@ -128,7 +128,7 @@ def compute_contents(
     besides_minor: int = 0,
     is_bound: bool = True,
 ) -> InvoiceContents:
-    """Return what an organization is invoiced for a period.
+    """Return the contents of an organization's invoice for a period.
 
     Args:
         period: of the invoice; usage of earlier months was reported late, and its lines say so.

@@ -124,7 +124,7 @@ def rounding_postings(org_id: str, currency: str, amount_minor: int, *, back: bo
 def credit_return_postings(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[InvoicePosting]:
-    """Return credits to the lots that were taken, and reverse what they have paid."""
+    """Return credits to their lots, and reverse the amount that they have paid."""
     postings = credit_postings(org_id, currency, slices=(), prepaid_minor=prepaid_minor)
     back = [InvoicePosting(each.destination, each.source, each.amount_minor) for each in postings]
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)

@@ -50,7 +50,7 @@ FINAL = frozenset({S.PAID, S.VOID, S.UNCOLLECTIBLE})
 
 
 class Pause(StrEnum):
-    """Why an operator has to decide.
+    """Reason of a pause, after which an operator decides.
 
     `refund`, `chargeback`: money was refunded or charged back; `unanswered`: charge after charge was neither paid nor
     declined.

@@ -48,7 +48,7 @@ class BillReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line of a bill, in minor units; negative if it credits an unused part."""
+    """A line of a bill, in minor units; negative if it credits an unused part."""
 
     description: str
     amount_minor: int

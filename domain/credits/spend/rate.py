@@ -33,7 +33,7 @@ _EXACT = Context(prec=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRate:
-    """One unit of `base` is worth `rate` of `quote`, from `starts_at` until it is too old at `ends_at`.
+    """A unit of `base` is worth `rate` of `quote`, from `starts_at` until it is too old at `ends_at`.
 
     `source` is the host that it was read from, or `operator` for one that an operator set.
     """
