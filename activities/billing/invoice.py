@@ -152,8 +152,8 @@ class InvoiceActivities:
     async def order(self, message: OrderCharge) -> OrderedCharge:
         """Create the payment of an attempt; with `page`, wait for the provider's page.
 
-        Effect: one payment, with its own run. With `page`, the attempt's first payment is cancelled before. A payment that
-            the organization made itself is waited for; after a day it is cancelled if it is unpaid.
+        Effect: one payment, with its own run. With `page`, the attempt's first payment is cancelled before. A payment
+            that the organization made itself is waited for; after a day it is cancelled if it is unpaid.
         Idempotent by: the command id, of the invoice and the attempt. The terms are stored under it before the payment
             starts.
         Fails with: an outage of Temporal, the provider or the books, which is retried.

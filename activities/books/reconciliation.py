@@ -272,7 +272,7 @@ class ReconciliationActivities:
             for compared in page:
                 ref = compared.one.ref
                 if compared.match_status is MatchStatus.MISSING_HERE and compared.one.kind in OF_CARDS and ref:
-                    # A deleted card's movement stays a discrepancy.
+                    # A transaction that the issuer does not have stays a discrepancy.
                     with suppress(ProviderRefused):
                         await refresh(self._database, issuer, ref, now=datetime.now(UTC))
 

@@ -149,7 +149,7 @@ def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms,
 
 
 def billed_period(month: date, version: TermsVersion, before: TermsVersion) -> Period:
-    """Return the period that a month's invoice covers; it never begins before the first terms' month.
+    """Return the period that a month's invoice covers, without time before the first terms or in the previous period.
 
     Args:
         month: its first day.

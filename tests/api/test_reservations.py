@@ -181,7 +181,7 @@ async def test_free_action_is_reserved_and_ends_like_any(
     extended = await change(spender.member, f"/credits/reservations/{made['id']}/extend", {"expires_at": until})
     assert good(extended)["held"] == "0.00"
     problem = refused(await capture(spender.member, made["id"], amount="1"), 422, "request.invalid")
-    assert problem["detail"] == "The reservation holds nothing. Capture it without an amount."
+    assert problem["detail"] == "The reservation has no held credits left. Capture it without an amount."
     if ends_by == "release":
         done = good(await release(spender.member, made["id"]))
         assert (done["status"], done["released"]) == ("released", "0.00")

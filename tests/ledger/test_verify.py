@@ -66,12 +66,12 @@ DAMAGES = {
     "key of two transfers": (
         "ALTER TABLE ledger.transfers DROP CONSTRAINT uq_transfers_idempotency_key;"
         "UPDATE ledger.transfers SET idempotency_key = 'same'",
-        {"every key stands for one transfer", "every constraint of the books"},
+        {"every key has one transfer", "every constraint of the books"},
     ),
     "key of two holds": (
         "ALTER TABLE ledger.holds DROP CONSTRAINT uq_holds_idempotency_key;"
         "UPDATE ledger.holds SET idempotency_key = 'same'",
-        {"every key stands for one hold", "every constraint of the books"},
+        {"every key has one hold", "every constraint of the books"},
     ),
     "money from nowhere": (
         f"UPDATE ledger.balances SET posted = posted + 1000 WHERE account_id = {ORG}",

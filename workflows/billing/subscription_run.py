@@ -118,7 +118,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
     async def _look(self) -> None:
         events = tuple(self._events)
         self._look_wanted = False
-        says = await self._call_provider(SubscriptionActivities.look, "ask the provider how it stands")
+        says = await self._call_provider(SubscriptionActivities.look, "read the subscription at the provider")
         if says is None or says.unknown is not None:
             self._note_failure()
             self._look_wanted = True

@@ -75,7 +75,7 @@ def test_upgrade_is_kept_for_as_long_as_its_bill_is_open() -> None:
     later = AT + UPGRADE_LAPSES * 3
     assert converge(held, seen(by_debit()), later) is None
     waits = agenda(held, later, AgendaInput(looked_at=later))
-    assert (getattr(waits, "why", None), getattr(waits, "until", None)) == ("ask the provider", later + POLL)
+    assert (getattr(waits, "why", None), getattr(waits, "until", None)) == ("poll the provider", later + POLL)
 
 
 @pytest.mark.parametrize(
