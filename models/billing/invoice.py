@@ -26,8 +26,7 @@ class InvoiceRow(Base):
         series: the sequence of the number.
         lines: `[{"description", "quantity", "unit_minor", …}]`, see `InvoiceLine`; finalised, each has its
             `net_minor`, and its `tax` by code, with `category` and `rate_e6`.
-        discounts: `[{"description", "amount_minor" | "share_e4"}]`; finalised, each has what it
-            took off, `taken_minor`.
+        discounts: `[{"description", "amount_minor" | "share_e4"}]`; finalised, each has its deduction, `taken_minor`.
         taxes: `[{"code", "category", "rate_e6", "taxable_minor", "tax_minor"}]`.
         party: the buyer at the time of finalisation.
         subtotal_minor: the total without tax. For a draft, it and `total_minor` are the sum of the lines.

@@ -60,7 +60,7 @@ class LedgerAccount(Base):
     #: The transaction that opened it: another transaction that sees the row knows that it is committed.
     opened_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    #: Whether it carries lots, see `models.books.ledger_lot`, and whether those that are due are not spent any more.
+    #: Whether it carries lots, see `models.books.ledger_lot`, and whether they cannot be spent after their expiry.
     lots: Mapped[bool] = mapped_column(server_default=text("false"))
     lots_lapse: Mapped[bool] = mapped_column(server_default=text("false"))
 

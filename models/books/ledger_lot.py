@@ -53,15 +53,15 @@ class LedgerLot(Base):
     priority: Mapped[int] = mapped_column(SmallInteger)
     opened_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
-    #: Whether it is not spent any more when it is due; it is where its owner chooses what to spend it on.
+    #: Whether it cannot be spent after its expiry; so on accounts whose owner chooses how to spend.
     lapses: Mapped[bool]
     amount: Mapped[int]
     remaining: Mapped[int]
     held: Mapped[int] = mapped_column(server_default=text("0"))
-    #: What was paid for `amount`, in minor units of `paid_asset`; 0 when it was granted.
+    #: The price of `amount`, in minor units of `paid_asset`; 0 if granted.
     paid: Mapped[int]
     paid_asset: Mapped[str | None]
-    #: How much of `paid` has gone with what left.
+    #: The part of `paid` that has left the lot with its credits.
     costed: Mapped[int] = mapped_column(server_default=text("0"))
     payment_id: Mapped[str | None]
     #: The lot that it all began with, and the one that this came from; both may lie on other accounts.
@@ -70,7 +70,7 @@ class LedgerLot(Base):
     #: The transfer that opened it.
     transfer_id: Mapped[uuid.UUID]
     is_open: Mapped[bool] = mapped_column(server_default=text("true"))
-    #: How much longer it, and those that it came from, may be spent than was said at first.
+    #: The total extension of its original expiry, including that of the lots that it came from.
     extended: Mapped[timedelta] = mapped_column(server_default=text("'00:00:00'"))
     #: Whether tax was charged when the credits were sold.
     taxed: Mapped[bool] = mapped_column(server_default=text("false"))

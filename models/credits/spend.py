@@ -211,11 +211,11 @@ class PoolMove(Base):
 
 
 class Spend(Base):
-    """A charge or reservation: who spent what for which action, and its present state.
+    """A charge or reservation of credits: its attribution, action and present state.
 
-    `counted_in` lists the counters that include it, and `counted` the amount in each. `available` is what the
-    organization could spend right after it. `expires_at` is the original end of a reservation, and `held_until` the
-    end after extensions. `hold_id` is its present hold, or the latest one.
+    `counted_in` lists the counters that include it, and `counted` the amount in each. `available` are the
+    organization's available credits right after it. `expires_at` is the original end of a reservation, and `held_until`
+    the end after extensions. `hold_id` is its present hold, or the latest one.
     """
 
     __tablename__ = "spends"

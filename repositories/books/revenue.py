@@ -1,4 +1,4 @@
-"""What `verify` proves about revenue: the cost of each use of a lot is booked once, see `ledger/sql/revenue.sql`."""
+"""Invariants of revenue: the cost of each use of a lot is booked once, see `ledger/sql/revenue.sql`."""
 
 from ledger.invariants import Invariant
 

@@ -1,4 +1,4 @@
-"""Lots of credits in the ledger: what is left, held and expired."""
+"""Lots of credits in the ledger: remaining, held and expired amounts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ _PAGE = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """Credits that an organization got at one time, of one source, and what is left of them, in minor units.
+    """Credits that an organization received at one time from one source, and the remaining ones, in minor units.
 
     The price and the payment of lots that an agent has earned are visible to the payer only.
     """
@@ -62,7 +62,7 @@ async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Lot]:
     return ListPage([Lot(**{**row._mapping, "id": uuid_id("lot", row.id)}) for row in rows], found.following)
 
 
-#: What `verify` proves about lots and the books.
+#: The invariants of lots and the books, proved by `verify`.
 INVARIANTS = (
     Invariant(
         name="the lots of each account add up to its balance, and what is held of them to its reserved money",

@@ -22,7 +22,7 @@ from repositories.common.listing import ListFilter, Listing, ListPage, Part, in_
 from repositories.credits import department
 from repositories.credits.spend_id_range import LAST_ID, SCAN_LIMITS, first_id, next_position, range_filters
 
-#: A row that says who has made it, and for what.
+#: A row with its principal and attribution.
 Made = TypeVar("Made", Spend, SpendRefusal, Spend | EscrowCount | PurchaseCount)
 
 
@@ -115,7 +115,7 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """A key and its principal, where only what is their own is wanted; see `domain.credits.spend.scope.is_own`."""
+    """A key and its principal, to filter their own spends; see `domain.credits.spend.scope.is_own`."""
 
     key: SpendingKey
     principal: str

@@ -79,7 +79,7 @@ async def prepare(
     items = await billing_run.open_items(session, paying)
     prepaid = await billing_run.prepaid_usage(connection, org_ids, month)
     closed = await billing_run.closed_before(connection, org_ids, month)
-    # Only a step of a discount asks what was charged besides.
+    # Other charges matter for volume discounts only.
     by_volume = {
         org_id: (version.terms.currency, periods[org_id])
         for org_id, version in versions.items()

@@ -182,7 +182,7 @@ def _invoice(prepared: PreparedInvoice, page: PageInput, credits: CreditsAtHand,
         "action": "invoice.issue",
         "details": amount,
     }
-    # What is shown at zero is charged no tax that could be wrong.
+    # A line of zero has no tax that could be wrong.
     if not end.columns["is_proven"] and any(line.amount_minor for line in prepared.found.lines):
         document["alert"] = {
             "id": new_id("alr"),
@@ -230,7 +230,7 @@ async def note_failure(
 
 
 async def queue_mails(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
-    """Queue a mail to each organization that a numbered invoice was issued, with what is due; once for each invoice."""
+    """Queue a mail about each numbered invoice with its amount due; once for each invoice."""
     for row in rows:
         values = {
             "number": row.number or "",

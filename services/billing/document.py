@@ -113,13 +113,13 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
     nets: dict[Tax | None, int] = {}
     taken: dict[Tax | None, int] = {}
     for part in note.parts:
-        # Where several taxes of the invoice have one code, the part says which of them it is of.
+        # If several taxes of the invoice have one code, the part has its category and rate.
         rate_e6 = part.get("rate_e6")
         tax = by_code.get(part["tax"]) if rate_e6 is None else Tax(category=part["category"], rate_e6=rate_e6)
-        # What is taken back of a tax stands on an account that is named by it.
+        # The reversed part of a tax is on the account of its code.
         sums = taken if part["account"].startswith(TAX_ACCOUNTS) else nets
         sums[tax] = sums.get(tax, 0) + part["amount_minor"]
-    # A small note can take back of a tax alone, or of a net amount alone.
+    # A small note can reverse a tax alone, or a net amount alone.
     found = nets | {tax: 0 for tax in taken if tax not in nets}
     return Document(
         kind=DocumentKind.CREDIT_NOTE,

@@ -96,7 +96,7 @@ async def write(
         await _bill(session, platform, after, billed, plans, rules, answers, dunned_on, at)
     for settled in outcome.settled:
         await _settle(session, platform, after, settled, plans, rules, answers, at)
-    # After its bills, which say how much of the price is tax.
+    # After the bills, which have the tax in the price.
     net_minor = await subscription_bill.net_of(session, after.subscription_id, after.recurring_minor)
     await outbox.record(session, subscription_events(before, after, at, net_minor=net_minor))
     for grant in outcome.grants:

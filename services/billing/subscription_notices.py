@@ -118,7 +118,7 @@ async def _mail(
     session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans, at: datetime
 ) -> None:
     """Queue the mails to the billing contacts about the change."""
-    # On net terms the invoice is dunned, which tells of it.
+    # On net terms the dunning of the invoice informs about it.
     is_notified = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
     priced, key = _priced(after.terms, plans), f"subscription:{after.subscription_id}"
     if is_notified and (before is None or before.status is not after.status):

@@ -1,4 +1,4 @@
-"""The steps of a subscription's run: it follows the provider, and writes what is new."""
+"""The steps of a subscription's run: it follows the provider, and records changes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -125,7 +125,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
             return
         before, self._tried = self._tried, AgendaInput(looked_at=workflow.now(), looked=True)
         if says.snapshot is None:
-            # What was lost did not arrive, and may be lost again.
+            # The lost order did not arrive, and may be lost again.
             self._tried = replace(self._tried, tries=before.tries)
         if says.missing and orders.is_cancelled_before_creation(self._state):
             await self._end_uncreated()
@@ -155,7 +155,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
         await self._follow_organization(says)
 
     async def _follow_organization(self, says: SubscriptionResponse) -> None:
-        """End what is not paid on net terms, and follow the standing of the organization."""
+        """End an unpaid subscription on net terms, and follow the organization's suspension."""
         if orders.is_long_overdue(self._state, workflow.now()):
             await self._write_own(orders.end_unpaid(self._state))
             return
@@ -211,7 +211,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
         await workflow.execute_activity_method(
             SubscriptionActivities.end_given_up,
             SubscriptionRequest(subscription=self._state, key=key),
-            **regular_activity("end at the provider what was given up", timeout=CALL_TIMEOUT),
+            **regular_activity("end the given-up subscription at the provider", timeout=CALL_TIMEOUT),
         )
 
     async def _call_provider(
@@ -235,7 +235,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
         held_until = hold_until(workflow.now(), tries)
         self._tried = replace(self._tried, tries=tries, held_until=held_until, sends_again=False)
 
-    # What the base asks for -------------------------------------------------------------------------------------------
+    # Hooks of the base class ------------------------------------------------------------------------------------------
 
     async def _load(self, why: str) -> Subscription:
         asked = LoadSubscription(subscription_id=self._start.subscription.subscription_id)

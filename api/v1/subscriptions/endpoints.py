@@ -252,7 +252,7 @@ def _awaits(held: Subscription, once: Command) -> bool:
 
 
 async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, once: Command) -> Subscription:
-    """Return the requested subscription, before its run begins.
+    """Return the requested subscription before its run begins.
 
     Raises:
         Invalid: the plan is not sold on these terms, it has no trial, the return URL is missing, or the organization
