@@ -1,7 +1,7 @@
--- Many spends of one organization in one statement, each answered by itself, as if they were charged one after the
--- other in the order given.
+-- Many spends of one organization in one statement, with a result for each, as if they were charged one after the other in
+-- the order given.
 
--- Who an item is spent by, as text: items of one spender count in the same windows.
+-- The attribution of an item as text: items of one spender count in the same windows.
 CREATE OR REPLACE FUNCTION ledger.spender_of(p_item ledger.spend_item) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN ROW((p_item).agent_id, (p_item).department_id, (p_item).project_id, (p_item).run_id, (p_item).key_id)::text;
@@ -22,8 +22,8 @@ AS $$
     ) l
 $$;
 
--- Charges items that fit together, each by a transfer of its own. What `ledger.post_batch` would do leg by leg is done
--- for all at once, because it is one account that pays all and one that receives it.
+-- Charges items that fit together, each by its own transfer. The work of `ledger.post_batch` for each leg is done for all
+-- at once, because one account pays all and one receives it.
 CREATE OR REPLACE FUNCTION ledger.charge_all(
     p_org text, p_items ledger.spend_item[], p_windows ledger.spender_window[], p_credits bigint, p_redemption bigint,
     p_free bigint, p_at timestamptz
@@ -137,8 +137,8 @@ BEGIN
 END
 $$;
 
--- The items with the credits of their costs, as if they were charged one after the other from the next lots. NULL where
--- that is not plain: the lots do not suffice, or one of them was not paid for in the currency of the cost.
+-- The items with the credits of their costs, as if they were charged one after the other from the next lots. NULL in
+-- special cases: the lots do not suffice, or one of them was not paid for in the currency of the cost.
 CREATE OR REPLACE FUNCTION ledger.price_items(p_items ledger.spend_item[], p_credits bigint, p_at timestamptz)
 RETURNS ledger.spend_item[]
 LANGUAGE plpgsql STABLE
@@ -188,7 +188,7 @@ BEGIN
 END
 $$;
 
--- Charges items whose keys are new: together when all of them fit, else one half after the other.
+-- Charges items with new keys: together if all of them fit, otherwise each half separately.
 CREATE OR REPLACE FUNCTION ledger.charge_set(
     p_org text, p_items ledger.spend_item[], p_credits bigint, p_redemption bigint, p_at timestamptz
 ) RETURNS SETOF ledger.spend_answer
@@ -235,8 +235,8 @@ BEGIN
 END
 $$;
 
--- Charges many items and answers one row for each, in the order given. A key that stands for something else is answered
--- `conflict`, and is nobody else's matter.
+-- Charges many items and returns one row for each, in the order given. A key that was used for another request returns
+-- `conflict`, without effect on other items.
 CREATE OR REPLACE FUNCTION ledger.charge_many_at(
     p_org text, p_keys text[], p_actions text[], p_quantities bigint[], p_amounts bigint[], p_agents text[],
     p_departments text[], p_projects text[], p_runs text[], p_key_ids text[], p_principals text[], p_metadata jsonb[],

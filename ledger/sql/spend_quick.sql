@@ -1,13 +1,12 @@
--- The charge that fits: the one case of `ledger.spend` that is worth a function of its own, because it is nearly all of
--- them. It leaves whatever is not plain to `ledger.spend`.
+-- The fast path of `ledger.spend` for a charge that fits, which is by far the most frequent case. All other cases are left
+-- to `ledger.spend`.
 
--- Charges, or answers NULL and has changed nothing: when something refuses or may do so, when the organization is stopped,
--- when the key is known, when a window begins, when one lot does not suffice or one is due, and where a control is in
--- another asset, below one that the spender does not name itself, or below any and outside of its own time: what stands
--- above it holds all the same.
+-- Charges, or returns NULL without effect: if something may refuse, if the organization is stopped, if the key is known, if
+-- a window begins, if one lot does not suffice or has expired, and if a control is in another asset, or is below one that
+-- the spender does not name itself, or is below any and outside of its own term, because the controls above still apply.
 --
--- What it costs is mostly what PostgreSQL does to begin a statement, so there are few, and none opens more than three
--- indexes: beyond that its memory goes back to the system and is fetched again with every charge.
+-- Most of its cost is PostgreSQL's start of statements, so there are few, and none opens more than three indexes: beyond
+-- that its memory is released to the system and allocated again with every charge.
 CREATE OR REPLACE FUNCTION ledger.charge_quickly(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_at timestamptz,
