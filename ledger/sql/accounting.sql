@@ -1,5 +1,5 @@
--- Debits and credits of each day (UTC, by effective time), by line of the chart of accounts. A batch sums up transfers in
--- their order, each once, so that reports read days instead of the history.
+-- Debits and credits of each day (UTC, by effective time), by line of the chart of accounts. A batch sums up transfers
+-- in their order, each once, so that reports read days instead of the history.
 
 -- The line of an account in the chart of accounts: accounts of one kind of all tenants share a line.
 CREATE OR REPLACE FUNCTION ledger.chart_line(p_path text) RETURNS text
@@ -23,8 +23,8 @@ AS $$
     GROUP BY 1, 2, 3, 4
 $$;
 
--- Sums up the next p_limit settled transfers, see ledger.settle_uses, and returns how many there were: fewer than p_limit
--- if none is left. The cursor and the sums commit together.
+-- Sums up the next p_limit settled transfers, see ledger.settle_uses, and returns how many there were: fewer than
+-- p_limit if none is left. The cursor and the sums commit together.
 CREATE OR REPLACE FUNCTION ledger.add_up_days(p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 -- A page is found by its keys, regardless of the size of the tables.

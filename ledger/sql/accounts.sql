@@ -19,8 +19,8 @@ RETURN CASE WHEN p_account & 255 = 0 THEN 0
     )
 END::smallint;
 
--- Opens or finds the account. `settled`: the row is committed, so its id can be cached beyond this transaction. BU004: the
--- account exists with another owner, kind or number of stripes.
+-- Opens or finds the account. `settled`: the row is committed, so its id can be cached beyond this transaction. BU004:
+-- the account exists with another owner, kind or number of stripes.
 CREATE OR REPLACE FUNCTION ledger.open_account(
     p_path text, p_asset text, p_org text, p_kind text, p_floor bigint, p_stripes smallint,
     p_lots boolean DEFAULT false, p_lots_lapse boolean DEFAULT false,

@@ -1,16 +1,17 @@
 -- Starts and ends of the windows of a spend control, as in `domain/common/calendar.py`.
 --
--- Windows of a zone have no gaps or overlaps, also when its clocks change: a day begins with the first moment of its date,
--- and hours are counted from there. So the last hour of a day on which the clocks change by half an hour has 30 minutes.
+-- Windows of a zone have no gaps or overlaps, also when its clocks change: a day begins with the first moment of its
+-- date, and hours are counted from there. So the last hour of a day on which the clocks change by half an hour has 30
+-- minutes.
 
--- The first moment with this local time in the zone: if the clocks skip it, the moment of the skip; if they show it twice,
--- the first of the two. AT TIME ZONE alone takes the second.
+-- The first moment with this local time in the zone: if the clocks skip it, the moment of the skip; if they show it
+-- twice, the first of the two. AT TIME ZONE alone takes the second.
 CREATE OR REPLACE FUNCTION ledger.first_moment(p_local timestamp, p_zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
     late timestamptz := p_local AT TIME ZONE p_zone;
-    -- By the clocks as they went before; no zone changes them twice within three hours.
+    -- By the clocks before the change; no zone changes them twice within three hours.
     earlier timestamptz := late - interval '3 hours';
     early timestamptz := (p_local - ((earlier AT TIME ZONE p_zone) - (earlier AT TIME ZONE 'UTC'))) AT TIME ZONE 'UTC';
 BEGIN

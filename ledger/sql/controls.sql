@@ -10,7 +10,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT c.* FROM ledger.controls c
     WHERE c.org_id = p_org AND c.status <> 'closed'
-      -- A freeze holds until it is lifted, whatever the term.
+      -- A freeze applies until it is lifted, also outside of the term.
       AND (c.status = 'frozen'
         OR (c.starts_at IS NULL OR c.starts_at <= p_at) AND (c.ends_at IS NULL OR p_at < c.ends_at))
       AND c.id IN (
@@ -31,8 +31,8 @@ $$;
 -- Locks the organization's credits first, under which its spends are counted; the caller has opened that account.
 -- `p_expected` is the version that the change was made for; NULL for any. `outcome` is `written`, `replayed`, or why
 -- nothing was written: `missing`, `stale`, `closed`, `exists`, `parent` (no open control of the organization and kind),
--- `cycle`, `too_deep`, `has_children`, `other_request` (the command had other contents). BU004: the request breaks a rule
--- that the caller has checked.
+-- `cycle`, `too_deep`, `has_children`, `other_request` (the command had other contents). BU004: the request breaks a
+-- rule that the caller has checked.
 CREATE OR REPLACE FUNCTION ledger.write_control(
     p_org text, p_control uuid, p_expected integer, p_wanted jsonb, p_by text, p_reason text, p_command text,
     p_at timestamptz, OUT outcome text, OUT control_id uuid, OUT version integer

@@ -1,5 +1,5 @@
--- Daily sums (UTC) of each organization's used, refunded and expired credits, written in the transaction of each under the
--- organization's mutex, so that statistics read days instead of the history.
+-- Daily sums (UTC) of each organization's used, refunded and expired credits, written in the transaction of each under
+-- the organization's mutex, so that statistics read days instead of the history.
 
 -- Counts uses on the day of p_at.
 CREATE OR REPLACE FUNCTION ledger.count_day(p_org text, p_at timestamptz, p_used bigint, p_spends bigint) RETURNS void
@@ -42,7 +42,8 @@ BEGIN
 END
 $$;
 
--- A charge that has the id of its transfer is counted by the function that writes both: a trigger would take a tenth of it.
+-- A charge that has the id of its transfer is counted by the function that writes both: a trigger would take a tenth of
+-- it.
 CREATE OR REPLACE TRIGGER count_spend AFTER INSERT ON ledger.spends
 FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NEW.transfer_id) EXECUTE FUNCTION ledger.count_spend();
 CREATE OR REPLACE TRIGGER count_changes AFTER INSERT ON ledger.spend_changes

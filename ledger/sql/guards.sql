@@ -1,10 +1,11 @@
 -- Guarantees of the books against every role, including their owner.
 
--- Checks entries as they are written, by any role. One INSERT writes all entries of a transfer, so each statement has to
--- balance, per transfer and asset. An entry names an existing transfer and carries its account's asset and organization;
--- these are never deleted or renamed, so one check suffices. Foreign keys would cost as much, and lock the row of a hot
--- account. Scalar subqueries instead of joins, because the plan is kept for the session: one made for a batch would read
--- whole tables for a single posting. Operators are qualified, so that no search path can replace them.
+-- Checks entries as they are written, by any role. One INSERT writes all entries of a transfer, so each statement has
+-- to balance, per transfer and asset. An entry names an existing transfer and carries its account's asset and
+-- organization; these are never deleted or renamed, so one check suffices. Foreign keys would cost as much, and lock
+-- the row of a hot account. Scalar subqueries instead of joins, because the plan is kept for the session: one made for
+-- a batch would read whole tables for a single posting. Operators are qualified, so that no search path can replace
+-- them.
 CREATE OR REPLACE FUNCTION ledger.check_entries() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

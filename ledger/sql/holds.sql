@@ -45,9 +45,9 @@ BEGIN
 END
 $$;
 
--- Posts up to the held amount to the destination and releases the rest. BU003: the hold has ended. BU005: it expired at or
--- before p_at, swept or not. BU006: no such hold. BU002, BU004, BU012 and p_lots as `ledger.post`. Captures take the lots
--- that the hold has pinned, even if these have expired since.
+-- Posts up to the held amount to the destination and releases the rest. BU003: the hold has ended. BU005: it expired at
+-- or before p_at, swept or not. BU006: no such hold. BU002, BU004, BU012 and p_lots as `ledger.post`. Captures take the
+-- lots that the hold has pinned, even if these have expired since.
 CREATE OR REPLACE FUNCTION ledger.capture_hold(
     p_key text, p_hold uuid, p_amount bigint, p_destination bigint, p_at timestamptz, p_kind text DEFAULT 'capture',
     p_reference text DEFAULT NULL, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,

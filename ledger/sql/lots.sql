@@ -3,7 +3,8 @@
 -- The lock of an account's balance also protects its lots, so nothing here locks a lot. At every commit the lots of an
 -- account add up to its posted balance, and their held amounts to its holds.
 
--- The cost of the part by which a lot's used credits reach p_gone: costs are cumulative, so the parts add up to the price.
+-- The cost of the part by which a lot's used credits reach p_gone: costs are cumulative, so the parts add up to the
+-- price.
 CREATE OR REPLACE FUNCTION ledger.slice_cost(p_paid bigint, p_costed bigint, p_amount bigint, p_gone bigint)
 RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -21,8 +22,8 @@ RETURN least(p_cost, greatest(
 )::bigint);
 
 -- The cost of the payee's part, p_part, of the next p_gross credits of a lot; the platform gets the rest of them. The
--- division is cumulative over the credits that the lot, or if it is untouched its parent, has given so far, so that each
--- side gets its share even of many lots of a minor unit or less. p_share is the `share` of `ledger.move_lots`.
+-- division is cumulative over the credits that the lot, or if it is untouched its parent, has given so far, so that
+-- each side gets its share even of many lots of a minor unit or less. p_share is the `share` of `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.shared_cost(p_lot ledger.lots, p_gross bigint, p_part bigint, p_share jsonb)
 RETURNS bigint
 LANGUAGE plpgsql STABLE
@@ -71,8 +72,8 @@ BEGIN
 END
 $$;
 
--- The extended expiry of a slice of a lot, or NULL if it keeps its expiry: p_days from p_at. All extensions together are at
--- most the term of its first lot, so that credits moved back and forth still expire.
+-- The extended expiry of a slice of a lot, or NULL if it keeps its expiry: p_days from p_at. All extensions together
+-- are at most the term of its first lot, so that credits moved back and forth still expire.
 CREATE OR REPLACE FUNCTION ledger.renewed_until(
     p_root uuid, p_expires_at timestamptz, p_extended interval, p_days integer, p_at timestamptz
 ) RETURNS timestamptz
@@ -81,7 +82,7 @@ LANGUAGE plpgsql STABLE
 SET TimeZone = 'UTC'
 AS $$
 DECLARE
-    -- What is lost while the credits cannot be spent is no gain.
+    -- Time during which the credits cannot be spent does not count as an extension.
     without timestamptz := greatest(p_at, p_expires_at);
     renewed timestamptz;
 BEGIN
@@ -115,8 +116,8 @@ BEGIN
 END
 $$;
 
--- Moves a slice of a lot to another account, and returns its lot there. It is returned to the lot that it came from if that
--- is on this account; otherwise it opens a lot on the same terms. p_renew_days: see `ledger.renewed_until`.
+-- Moves a slice of a lot to another account, and returns its lot there. It is returned to the lot that it came from if
+-- that is on this account; otherwise it opens a lot on the same terms. p_renew_days: see `ledger.renewed_until`.
 CREATE OR REPLACE FUNCTION ledger.arrive(
     p_lot ledger.lots, p_amount bigint, p_cost bigint, p_account bigint, p_transfer uuid, p_at timestamptz,
     p_renew_days integer
@@ -130,8 +131,8 @@ BEGIN
     IF p_renew_days IS NOT NULL THEN
         until := ledger.renewed_until(p_lot.root_id, p_lot.expires_at, p_lot.extended, p_renew_days, p_at);
     END IF;
-    -- What there is no room for, because it came back in another way before, opens a lot as well, and so does what has
-    -- other terms since.
+    -- Credits without room, because the lot was refilled in another way, open a lot as well, and so do those with other
+    -- terms since.
     IF until IS NULL THEN
         UPDATE ledger.lots l SET remaining = l.remaining + p_amount, costed = l.costed - p_cost, is_open = true
         WHERE l.id = (
@@ -196,7 +197,7 @@ BEGIN
                 UPDATE ledger.lot_uses u SET passed = u.passed + part, cost_passed = u.cost_passed + worth
                 WHERE u.transfer_id = used.transfer_id AND u.leg = used.leg AND u.lot_id = (used.lot).id;
             END IF;
-            -- What came back is a row of its own, because revenue follows rows in the order of their transfers.
+            -- A return has its own row, because revenue follows rows in the order of their transfers.
             INSERT INTO ledger.lot_returns (transfer_id, used_by, leg, lot_id, account_id, amount, cost)
             VALUES (p_transfer, used.transfer_id, used.leg, (used.lot).id, p_account, part, worth)
             RETURNING lot_returns.number INTO number;
@@ -205,7 +206,7 @@ BEGIN
                 WHERE l.id = (used.lot).id;
             ELSE
                 lot_id := ledger.open_slice(to_jsonb(used.lot), part, worth, p_account, p_transfer, p_at, until);
-                -- It came back into its lot and moved on at once, so nothing of that lot has changed.
+                -- It was returned to its lot and moved on at once, so that lot has not changed.
                 IF used.is_here THEN
                     INSERT INTO ledger.lot_uses (transfer_id, leg, lot_id, amount, cost, to_lot, outcome)
                     VALUES (p_transfer, -number, (used.lot).id, part, worth, lot_id, 'moved');
@@ -275,8 +276,8 @@ BEGIN
 END
 $$;
 
--- Moves the lots of one leg, whose balances are moved and locked. It takes lots in the order of spending: priority, expiry,
--- granted ones first, without expired ones. An account without lots uses them up. p_terms:
+-- Moves the lots of one leg, whose balances are moved and locked. It takes lots in the order of spending: priority,
+-- expiry, granted ones first, without expired ones. An account without lots uses them up. p_terms:
 --   source, expires_at, paid, paid_asset, payment_id, id, priority, taxed: of the lot opened for credits from an account
 --     without lots; the source `earnings` is also that of the lots opened for moved lots
 --   returns: the transfer whose credits are returned, or several
@@ -361,7 +362,7 @@ BEGIN
               AND l.payment_id = p_terms ->> 'first' AND ledger.may_take(l, p_terms, p_at)
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
     ELSE
-        -- In the order of the index and of nothing else, so that no more is read than is taken.
+        -- In exactly the order of the index, so that only the taken lots are read.
         OPEN slices FOR
             SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
             WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held
@@ -402,7 +403,7 @@ BEGIN
     END LOOP;
     CLOSE slices;
     IF missing > 0 AND p_terms ? 'first' AND p_hold IS NULL AND NOT p_terms ? 'slices' THEN
-        -- Nothing of the payment's own can be taken any more.
+        -- The payment's own lots are used up.
         PERFORM ledger.move_lots(p_transfer, p_leg, p_source, p_from, p_destination, p_into, missing, p_at,
             p_terms - 'first', p_hold);
     ELSIF missing > 0 THEN
@@ -426,7 +427,7 @@ BEGIN
             row_number() OVER (PARTITION BY l.transfer_id ORDER BY l.ord)::integer AS number,
             CASE jsonb_typeof(p_lots) WHEN 'array' THEN nullif(p_lots -> (l.ord::integer - 1), 'null')
                 ELSE p_lots END AS terms,
-            -- What is paid for commission is recognised as such, see `ledger.lot_costs`.
+            -- The cost of commission is recognised as such, see `ledger.lot_costs`.
             CASE d.path WHEN 'platform/commission' THEN jsonb '{"outcome": "commission"}' END AS known
         FROM unnest(p_transfers, p_sources, p_destinations, p_amounts) WITH ORDINALITY
             AS l (transfer_id, source, destination, amount, ord)
@@ -442,9 +443,9 @@ BEGIN
 END
 $$;
 
--- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins exactly the uncaptured pins of that
--- hold, expired or not: a successor keeps its lots. With `slices` it pins exactly these, expired or not, and with `only`
--- the lots that `ledger.move_lots` takes with it. BU001: see `ledger.move_lots`.
+-- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins exactly the uncaptured pins of
+-- that hold, expired or not: a successor keeps its lots. With `slices` it pins exactly these, expired or not, and with
+-- `only` the lots that `ledger.move_lots` takes with it. BU001: see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.pin_lots(
     p_hold uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_lots jsonb, p_key text
 ) RETURNS void
@@ -474,7 +475,7 @@ BEGIN
             WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held AND ledger.may_take(l, p_lots, p_at)
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
     ELSE
-        -- A capture takes pins in the order of spending, so what it left are the last of them.
+        -- A capture takes pins in the order of spending, so the last of them are left.
         OPEN slices FOR
             SELECT r.id, least(r.amount, r.upto - r.captured) AS free FROM (
                 SELECT l.id, p.amount, h.captured,
@@ -524,7 +525,7 @@ DECLARE
     due record;
     total integer := 0;
 BEGIN
-    -- `amount > 0` is the condition of the index that is for this alone.
+    -- `amount > 0` is the condition of the index for this query.
     accounts := ARRAY(
         SELECT l.account_id FROM ledger.lots l
         WHERE l.is_open AND l.lapses AND l.expires_at <= p_now AND l.amount > 0 AND l.remaining > l.held
@@ -559,8 +560,8 @@ BEGIN
 END
 $$;
 
--- The granted part of the next p_amount credits that leave an account, and the paid part of the p_platform credits after
--- them.
+-- The granted part of the next p_amount credits that leave an account, and the paid part of the p_platform credits
+-- after them.
 CREATE OR REPLACE FUNCTION ledger.granted_part(
     p_account bigint, p_amount bigint, p_platform bigint, p_at timestamptz, OUT granted bigint, OUT platform_paid bigint
 )

@@ -27,8 +27,8 @@ BEGIN
 END
 $$;
 
--- Waits for a balance in a queue, because at its row each commit would wake all waiting sessions. The caller has found the
--- queue occupied. A transaction that already holds the balance never waits.
+-- Waits for a balance in a queue, because at its row each commit would wake all waiting sessions. The caller has found
+-- the queue occupied. A transaction that already holds the balance never waits.
 CREATE OR REPLACE FUNCTION ledger.wait_in_line(p_account bigint) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -40,9 +40,9 @@ BEGIN
 END
 $$;
 
--- Posts one amount from one account to another. BU001: the source's minimum balance forbids it. BU002: the key was used for
--- another request. BU004: the request breaks a rule. BU009: no such account. For p_lots and BU012 see `ledger.move_lots`;
--- p_lots is not part of the key's fingerprint.
+-- Posts one amount from one account to another. BU001: the source's minimum balance forbids it. BU002: the key was used
+-- for another request. BU004: the request breaks a rule. BU009: no such account. For p_lots and BU012 see
+-- `ledger.move_lots`; p_lots is not part of the key's fingerprint.
 CREATE OR REPLACE FUNCTION ledger.post(
     p_key text, p_kind text, p_source bigint, p_destination bigint, p_amount bigint, p_reference text,
     p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
@@ -82,8 +82,8 @@ BEGIN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
     END IF;
 
-    -- Asked only for accounts with stripes: an expression is prepared in each transaction that reaches it, all of it,
-    -- also where its answer would be 0.
+    -- Evaluated only for accounts with stripes, because each transaction that reaches an expression prepares all of it,
+    -- even if its result is 0.
     IF p_source & 255 <> 0 THEN
         s_stripe := ledger.stripe_of(p_source);
     END IF;
@@ -95,8 +95,8 @@ BEGIN
         PERFORM ledger.wait_in_line(first);
     END IF;
 
-    -- Twice the same two updates, because the lower id is locked first. A source that is not found has not enough, or
-    -- does not exist.
+    -- The same two updates in both orders, because the lower id is locked first. A source that is not found has too
+    -- little, or does not exist.
     IF p_source < p_destination THEN
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = s_stripe
@@ -167,8 +167,8 @@ BEGIN
 END
 $$;
 
--- Always raises BU001; a function, so that a query can refuse in the middle of its rows. The detail is JSON: the account's
--- owner and asset, the needed amount, and the available one without lots that have expired at p_at.
+-- Always raises BU001; a function, so that a query can refuse in the middle of its rows. The detail is JSON: the
+-- account's owner and asset, the needed amount, and the available one without lots that have expired at p_at.
 CREATE OR REPLACE FUNCTION ledger.refuse_funds(
     p_account bigint, p_amount bigint, p_key text, p_at timestamptz DEFAULT '-infinity'
 ) RETURNS boolean

@@ -1,12 +1,12 @@
--- Amounts of purchase orders in spend controls: external purchases, in any asset, move no credits. They are held from the
--- approval on, spent when paid, and released when not paid or refunded. The row of the organization's credits is the
--- mutex, as for spends.
+-- Amounts of purchase orders in spend controls: external purchases, in any asset, move no credits. They are held from
+-- the approval on, spent when paid, and released when not paid or refunded. The row of the organization's credits is
+-- the mutex, as for spends.
 
--- Counts a purchase as held, or as forced if it has already happened, or refuses it and stores the refusal. The order and
--- the number are its key: a counted purchase is returned again, a refused one is decided again but keeps its first refusal.
--- `p_granted`: approved by a person, so it draws a reserve without an allowance. `p_lifted` are the windows that do not
--- refuse it, as `control/window`. In credits it counts those that would pay for it now, times p_margin, because other ones
--- may pay it later. BU002: the number was used for another amount.
+-- Counts a purchase as held, or as forced if it has already happened, or refuses it and stores the refusal. The order
+-- and the number are its key: a counted purchase is returned again, a refused one is decided again but keeps its first
+-- refusal. `p_granted`: approved by a person, so it draws a reserve without an allowance. `p_lifted` are the windows
+-- that do not refuse it, as `control/window`. In credits it counts those that would pay for it now, times p_margin,
+-- because other ones may pay it later. BU002: the number was used for another amount.
 CREATE OR REPLACE FUNCTION ledger.count_purchase(
     p_org text, p_order text, p_number integer, p_asset text, p_amount bigint, p_agent text, p_department text,
     p_project text, p_key_id text, p_principal text, p_pool text, p_on_limit text, p_granted boolean,
@@ -98,9 +98,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_refunded = p_spent THEN ledger.share_up(p_counted, p_spent, p_amount)
     ELSE ledger.share_down(p_counted, p_refunded, p_amount) END;
 
--- Moves a purchase's counted amount from held to spent, out of held and back from spent, to its paid, unpaid and refunded
--- totals. An unpaid purchase does not count as a use. BU010: the organization has no such purchase. BU004: a total is less
--- than before, or more than possible.
+-- Moves a purchase's counted amount from held to spent, out of held and back from spent, to its paid, unpaid and
+-- refunded totals. An unpaid purchase does not count as a use. BU010: the organization has no such purchase. BU004: a
+-- total is less than before, or more than possible.
 CREATE OR REPLACE FUNCTION ledger.count_purchase_moved(
     p_org text, p_order text, p_number integer, p_spent bigint, p_returned bigint, p_refunded bigint, p_at timestamptz
 ) RETURNS void
@@ -186,9 +186,9 @@ BEGIN
 END
 $$;
 
--- Rebalances the pools of the present windows after a change of a budget's amounts or pools, so that no pool is negative or
--- below its use, and all pools add up to the amount. An overdrawn pool takes from the reserve first, then from the
--- emergency pool. A window without pools keeps no earlier move.
+-- Rebalances the pools of the present windows after a change of a budget's amounts or pools, so that no pool is
+-- negative or below its use, and all pools add up to the amount. An overdrawn pool takes from the reserve first, then
+-- from the emergency pool. A window without pools keeps no earlier move.
 CREATE OR REPLACE FUNCTION ledger.settle_pools(c ledger.controls, p_by text, p_command text, p_at timestamptz)
 RETURNS void
 LANGUAGE plpgsql
@@ -236,8 +236,8 @@ END
 $$;
 
 -- Moves an amount from one pool of a budget's present window to another; once per command. `outcome` is `moved`,
--- `replayed`, or why nothing was moved: `missing`, `closed`, `no_pools` (the budget lacks one of the two), `too_much` with
--- the pool's rest in `remaining`, `other_request`.
+-- `replayed`, or why nothing was moved: `missing`, `closed`, `no_pools` (the budget lacks one of the two), `too_much`
+-- with the pool's rest in `remaining`, `other_request`.
 CREATE OR REPLACE FUNCTION ledger.move_pool(
     p_org text, p_control uuid, p_from text, p_to text, p_amount bigint, p_by text, p_reason text, p_command text,
     p_at timestamptz, OUT outcome text, OUT remaining bigint

@@ -8,8 +8,8 @@ AS $$
     WHERE e.account_id = p_account AND e.effective_at <= p_at
 $$;
 
--- A tenant's own balance in one round trip: sets the tenant for this transaction and reads under its policies. Always one
--- row, zeros without an account. The tenant of a transaction cannot be changed.
+-- A tenant's own balance in one round trip: sets the tenant for this transaction and reads under its policies. Always
+-- one row, zeros without an account. The tenant of a transaction cannot be changed.
 CREATE OR REPLACE FUNCTION public.tenant_balance(p_org text, p_asset text, OUT posted bigint, OUT pending_out bigint)
 LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp
 AS $$

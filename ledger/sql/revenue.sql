@@ -1,7 +1,8 @@
 -- Revenue from lots: the cost of each use of credits leaves deferred revenue once, in pages of a batch.
 --
--- Postings record the cost of each use (`ledger.lot_uses`, `ledger.lot_returns`) and book no money for it. The batch reads
--- these rows in the order of their transfers, each once, so its cost does not grow with the books. It locks no lots.
+-- Postings record the cost of each use (`ledger.lot_uses`, `ledger.lot_returns`) and book no money for it. The batch
+-- reads these rows in the order of their transfers, each once, so its cost does not grow with the books. It locks no
+-- lots.
 
 -- The account with the price of an account's credits: earnings of an agent are payable, also during a payout; all other
 -- credits are deferred revenue.
@@ -15,9 +16,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE p_outcome WHEN 'expired' THEN 'platform/breakage' WHEN 'commission' THEN 'platform/commission'
     ELSE 'platform/revenue/credits' END;
 
--- The costs of uses of lots and of returns by transfers after p_after up to p_until: the platform's accounts from and to
--- which they move, and the accounts with lots between which the credits moved, NULL for none. Rows with two equal accounts
--- move nothing.
+-- The costs of uses of lots and of returns by transfers after p_after up to p_until: the platform's accounts from and
+-- to which they move, and the accounts with lots between which the credits moved, NULL for none. Rows with two equal
+-- accounts move nothing.
 CREATE OR REPLACE FUNCTION ledger.lot_costs(p_after uuid, p_until uuid)
 RETURNS TABLE (
     transfer_id uuid, asset text, source text, destination text, cost bigint, from_account bigint, to_account bigint
@@ -26,7 +27,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT u.transfer_id, l.paid_asset, ledger.cost_path(a.path),
         CASE u.outcome WHEN 'moved' THEN ledger.cost_path(t.path)
-            -- The payout itself has taken the money from what is payable.
+            -- The payout itself has debited the payable account.
             WHEN 'paid_out' THEN ledger.cost_path(a.path) ELSE ledger.income_path(u.outcome) END,
         u.cost, a.id, t.id
     FROM ledger.lot_uses u
@@ -54,10 +55,10 @@ AS $$
         NULL, 64::smallint) o
 $$;
 
--- Sets a mark in the order of transfers, and settles the previous one once every transaction that was open at that time has
--- ended, so that late commits are never skipped. The mark is p_settle old, more than the statement timeout and the clock
--- difference of servers, because a transfer gets its id before its transaction gets a number. A mark of another cluster is
--- replaced. Locks the cursor.
+-- Sets a mark in the order of transfers, and settles the previous one once every transaction that was open at that time
+-- has ended, so that late commits are never skipped. The mark is p_settle old, more than the statement timeout and the
+-- clock difference of servers, because a transfer gets its id before its transaction gets a number. A mark of another
+-- cluster is replaced. Locks the cursor.
 CREATE OR REPLACE FUNCTION ledger.settle_uses(p_settle interval) RETURNS ledger.revenue_place
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -67,7 +68,7 @@ DECLARE
     newest bigint;
 BEGIN
     PERFORM FROM ledger.revenue_place FOR UPDATE;
-    -- After the lock, so that it is not older than the mark that somebody else noted meanwhile.
+    -- After the lock, so that it is not older than a mark that another transaction has set meanwhile.
     oldest := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     newest := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
     UPDATE ledger.revenue_place p

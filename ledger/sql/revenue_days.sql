@@ -1,6 +1,6 @@
--- Daily revenue and expenses (UTC, by effective time) from each organization, by line of the chart of accounts. Commission,
--- subscriptions and fees are added with the daily totals, see accounting.sql; the cost of used credits is added when it is
--- recognised, see revenue.sql, because the books have one transfer for all organizations.
+-- Daily revenue and expenses (UTC, by effective time) from each organization, by line of the chart of accounts.
+-- Commission, subscriptions and fees are added with the daily totals, see accounting.sql; the cost of used credits is
+-- added when it is recognised, see revenue.sql, because the books have one transfer for all organizations.
 
 -- The sums of transfers after p_after up to p_until, without recognised costs of lots.
 CREATE OR REPLACE FUNCTION ledger.revenue_by_day(p_after uuid, p_until uuid)

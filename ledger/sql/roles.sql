@@ -1,5 +1,5 @@
--- The two login roles and the tenant setting. Roles belong to the whole cluster, so concurrent migrations of two databases
--- race for them, and the second finds existing ones.
+-- The two login roles and the tenant setting. Roles belong to the whole cluster, so concurrent migrations of two
+-- databases race for them, and the second finds existing ones.
 DO $$
 DECLARE
     role_name text;

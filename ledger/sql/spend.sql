@@ -1,13 +1,13 @@
 -- Spends of an organization's credits: checked against its spend controls, counted and posted by one statement.
 --
--- The row of the organization's credits is the mutex under which its spends, controls and counters change; these need no
--- locks of their own. Holds are locked before it, as everywhere. A refusal is stored and returned, never raised, because
--- that would roll back its record.
+-- The row of the organization's credits is the mutex under which its spends, controls and counters change; these need
+-- no locks of their own. Holds are locked before it, as everywhere. A refusal is stored and returned, never raised,
+-- because that would roll back its record.
 --
 -- Keys begin with the kind of the action and the organization, so that organizations cannot use each other's keys. A
 -- function for tenants takes the organization from `bursar_org()`, the time from the clock, and the other account from
--- here; its inner function, which ends in `_at`, is the platform's. BU004: the request breaks a rule. BU002: the key was
--- used for another request. BU010: the organization has no such spend.
+-- here; its inner function, which ends in `_at`, is the platform's. BU004: the request breaks a rule. BU002: the key
+-- was used for another request. BU010: the organization has no such spend.
 
 -- The fingerprint of a key's request. No two requests have the same text.
 CREATE OR REPLACE FUNCTION ledger.spend_hash(
@@ -112,8 +112,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_counted = p_amount THEN p_part
     ELSE floor(p_counted::numeric * p_part / nullif(p_amount, 0))::bigint END;
 
--- The carry-over of a budget's window: the rest of the previous operating pool, up to the budget's maximum. `p_operating`
--- is the operating amount of each window.
+-- The carry-over of a budget's window: the rest of the previous operating pool, up to the budget's maximum.
+-- `p_operating` is the operating amount of each window.
 CREATE OR REPLACE FUNCTION ledger.carried_into(p_control ledger.controls, p_starts_at timestamptz, p_operating bigint)
 RETURNS bigint
 LANGUAGE sql STABLE
@@ -126,8 +126,8 @@ AS $$
         ), p_operating))) END
 $$;
 
--- The budget whose reserve or emergency pool a spend draws: the nearest to the spender that has one. NULL if the pool is
--- closed: there is none, no emergency is declared, or the draw is not approved and no budget has an allowance.
+-- The budget whose reserve or emergency pool a spend draws: the nearest to the spender that has one. NULL if the pool
+-- is closed: there is none, no emergency is declared, or the draw is not approved and no budget has an allowance.
 CREATE OR REPLACE FUNCTION ledger.drawn_from(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_pool text,
     p_granted boolean, p_at timestamptz
@@ -150,12 +150,12 @@ $$;
 -- The windows in which a spend counts, one row for each, and one for a control without windows: the counted amount, the
 -- available amount, and the reason of a refusal. Read it under the organization's mutex.
 --
--- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of the operating pool, and in all other
--- windows. A draw without approval also counts in the allowances of the budgets above. `p_lifted` are windows, as
+-- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of the operating pool, and in all
+-- other windows. A draw without approval also counts in the allowances of the budgets above. `p_lifted` are windows, as
 -- `control/window`, that count but do not refuse; `per_spend` among them lifts the maximum of one spend of controls in
--- credits. A cost in money counts as that money, and in credits as the `p_credits` that pay it. Credits count in money at
--- the price of the lots that they take: `p_slices`, or the next ones; `p_holds` as in `ledger.lots_worth`. A cost with a
--- fraction of a minor unit, for which `p_amount` is NULL, counts as its credits.
+-- credits. A cost in money counts as that money, and in credits as the `p_credits` that pay it. Credits count in money
+-- at the price of the lots that they take: `p_slices`, or the next ones; `p_holds` as in `ledger.lots_worth`. A cost
+-- with a fraction of a minor unit, for which `p_amount` is NULL, counts as its credits.
 CREATE OR REPLACE FUNCTION ledger.limits_on(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_at timestamptz, p_forced boolean, p_asset text DEFAULT 'CREDIT', p_pool text DEFAULT 'operating',
@@ -177,7 +177,7 @@ AS $$
             WHEN counts.amount IS NULL THEN 'rate'
             WHEN counts.amount > c.per_spend AND (c.asset <> 'CREDIT' OR 'per_spend' <> ALL (p_lifted)) THEN 'per_spend'
             WHEN concat(c.id, '/', w."window") = ANY (p_lifted) THEN NULL
-            -- What costs nothing fits where nothing is left, also below what was spent before the limit was lowered.
+            -- A free spend fits even if nothing is left, or more was spent than a lowered limit.
             WHEN w.hard AND counts.amount > 0 AND counts.amount > fits.amount THEN 'limit'
             WHEN w.hard AND w.uses <= used.uses THEN 'uses'
         END,
@@ -208,8 +208,8 @@ AS $$
         SELECT CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
             THEN ledger.window_start(w."window", p_at, c.zone, c.week_starts) ELSE n.starts_at END AS at
     ) starts
-    -- All pools of a window of a budget together: uses are not divided among them, and what one was overdrawn by, by
-    -- force or because the amounts were changed, is not there for the others.
+    -- All pools of a budget's window together: uses are not divided among them, and an overdraft of one pool, by force
+    -- or after a change of amounts, reduces the others.
     CROSS JOIN LATERAL (
         SELECT sum(o.held + o.spent + o.forced - o.refunded)::bigint AS amount, sum(o.carried)::bigint AS carried,
             sum(o.uses_spent)::bigint AS uses
@@ -247,9 +247,9 @@ AS $$
     ) counts
 $$;
 
--- The windows in which a spend counts when it draws `p_pool`, and the refusing one, if any. With `p_on_limit` `reserve`, a
--- spend that exceeds the operating pool draws the reserve instead, if it fits there. `pool` is the drawn pool; NULL if it
--- is closed. A forced spend then counts in the operating pool.
+-- The windows in which a spend counts when it draws `p_pool`, and the refusing one, if any. With `p_on_limit`
+-- `reserve`, a spend that exceeds the operating pool draws the reserve instead, if it fits there. `pool` is the drawn
+-- pool; NULL if it is closed. A forced spend then counts in the operating pool.
 CREATE OR REPLACE FUNCTION ledger.fit(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_asset text, p_at timestamptz, p_forced boolean, p_pool text, p_on_limit text, p_granted boolean,
@@ -410,8 +410,8 @@ BEGIN
 END
 $$;
 
--- Raises BU004 unless the request is valid. Departments are looked up because the departments above them are found through
--- them: an unknown one would have no limit.
+-- Raises BU004 unless the request is valid. Departments are looked up because the departments above them are found
+-- through them: an unknown one would have no limit.
 CREATE OR REPLACE FUNCTION ledger.check_spend(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_department text, p_at timestamptz
 ) RETURNS void
@@ -506,13 +506,14 @@ BEGIN
 END
 $$;
 
--- Charges (`charge`), reserves (`reserve`) or books without refusal (`force`). An amount of zero can be reserved as well.
--- With p_paid_only it takes paid credits only; a forced spend beyond them becomes a debt. For pools see `ledger.fit`, and
--- for p_lifted `ledger.limits_on`; a spend from a closed pool returns `pool_closed`, and its key stays free.
+-- Charges (`charge`), reserves (`reserve`) or books without refusal (`force`). An amount of zero can be reserved as
+-- well. With p_paid_only it takes paid credits only; a forced spend beyond them becomes a debt. For pools see
+-- `ledger.fit`, and for p_lifted `ledger.limits_on`; a spend from a closed pool returns `pool_closed`, and its key
+-- stays free.
 --
 -- With p_cost it takes the lots that pay a cost in money, see `ledger.lots_for`, and p_amount further credits. Granted
--- credits pay up to p_granted of such costs in a month. The uncovered part of a forced cost is owed at the value of granted
--- credits, because the price of the credits that will pay the debt is unknown.
+-- credits pay up to p_granted of such costs in a month. The uncovered part of a forced cost is owed at the value of
+-- granted credits, because the price of the credits that will pay the debt is unknown.
 CREATE OR REPLACE FUNCTION ledger.spend(
     p_kind text, p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text,
     p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
@@ -591,7 +592,7 @@ BEGIN
         amount := paid + taken.short;
         IF taken.missing > 0 THEN
             owed := ledger.granted_rate(p_cost_in, p_at, forces);
-            -- Without a rate it costs more than there is.
+            -- Without a rate the cost cannot be covered.
             owed.up := ceil(taken.missing * owed.down / nullif(owed.up, 0));
             amount := coalesce(amount + CASE WHEN owed.up > 4e18 AND NOT forces THEN 4e18 ELSE owed.up END, free + 1);
             IF forces AND owed.up IS NULL THEN
@@ -606,7 +607,7 @@ BEGIN
     IF NOT forces THEN
         answer.status := ledger.stopped(p_org);
         IF answer.status IS NOT NULL THEN
-            -- It may be resumed, so the key stays free.
+            -- The organization may be resumed, so the key stays free.
             RETURN answer;
         END IF;
     END IF;
@@ -647,7 +648,7 @@ BEGIN
         transfer := ledger.post_use(key, p_org, credits, redemption, paid, amount - paid, p_at, lots);
     END IF;
     answer.available := free - paid;
-    -- What has no limit does not count in one.
+    -- Windows without a limit are not counted.
     IF granted > 0 AND p_granted < 10 ^ 15 THEN
         PERFORM ledger.count_granted(p_org, granted, p_at);
     END IF;

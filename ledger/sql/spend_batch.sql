@@ -1,5 +1,5 @@
--- Many spends of one organization in one statement, with a result for each, as if they were charged one after the other in
--- the order given.
+-- Many spends of one organization in one statement, with a result for each, as if they were charged one after the other
+-- in the order given.
 
 -- The attribution of an item as text: items of one spender count in the same windows.
 CREATE OR REPLACE FUNCTION ledger.spender_of(p_item ledger.spend_item) RETURNS text
@@ -22,8 +22,8 @@ AS $$
     ) l
 $$;
 
--- Charges items that fit together, each by its own transfer. The work of `ledger.post_batch` for each leg is done for all
--- at once, because one account pays all and one receives it.
+-- Charges items that fit together, each by its own transfer. The work of `ledger.post_batch` for each leg is done for
+-- all at once, because one account pays all and one receives it.
 CREATE OR REPLACE FUNCTION ledger.charge_all(
     p_org text, p_items ledger.spend_item[], p_windows ledger.spender_window[], p_credits bigint, p_redemption bigint,
     p_free bigint, p_at timestamptz
@@ -63,14 +63,14 @@ BEGIN
     WHERE n.id = t.id;
     UPDATE ledger.balances b SET posted = b.posted - total, version = b.version + size
     WHERE b.account_id = p_credits AND b.stripe = 0 RETURNING * INTO paying;
-    -- What has no transfer is counted by the trigger.
+    -- Spends without a transfer are counted by the trigger.
     PERFORM ledger.count_day(p_org, p_at, total, size);
     UPDATE ledger.balances b SET posted = b.posted + total, version = b.version + size
     WHERE b.account_id = p_redemption AND b.stripe = ledger.stripe_of(p_redemption) RETURNING * INTO receiving;
 
     RETURN QUERY
     WITH items AS MATERIALIZED (
-        -- Amounts, and what was spent before each and with it.
+        -- Amounts, and the sums before and with each.
         SELECT i.*, ledger.spender_of(i) AS spender, n.id AS spend_id, CASE WHEN i.amount > 0 THEN n.id END AS transfer_id,
             sum(i.amount) OVER w - i.amount AS before, sum(i.amount) OVER w AS after,
             count(*) FILTER (WHERE i.amount > 0) OVER w AS number
@@ -213,7 +213,7 @@ BEGIN
     free := ledger.lock_credits(p_credits, p_at);
     items := ledger.price_items(p_items, p_credits, p_at);
     windows := ARRAY(SELECT w FROM ledger.limits_on_all(p_org, items, p_at) w);
-    -- Not where a control is in another asset: there each amount is rounded by itself.
+    -- Not if a control is in another asset, which rounds each amount separately.
     IF (SELECT sum(n.amount) FROM unnest(items) n) <= free AND NOT EXISTS (
         SELECT FROM unnest(windows) w GROUP BY (w.of_window).control_id, (w.of_window)."window"
         HAVING count((w.of_window).reason) > 0 OR min((w.of_window).asset) <> 'CREDIT'
@@ -300,7 +300,7 @@ BEGIN
             place := place + 1;
         ELSE
             answer := ledger.spend_again(i.full_key, i.request_hash);
-            -- Nothing is known of a key that was refused after the first 1,000, so it is decided again.
+            -- Refusals after the first 1,000 are not stored, so their keys are decided again.
             IF answer.replayed IS NULL THEN
                 answer := ledger.spend('charge', p_org, i.key, i.action, i.quantity, i.amount, i.agent_id,
                     i.department_id, i.project_id, i.run_id, i.key_id, i.principal, i.metadata, NULL, p_at,

@@ -1,7 +1,7 @@
 -- Changes of spends: captures, releases, extensions, refunds, and the expiry of reservations.
 --
--- A reservation's row changes only under its hold and then the organization's mutex, any other spend under the mutex. So
--- the row is stable for a holder of both locks, and the sweep of holds takes them in the same order.
+-- A reservation's row changes only under its hold and then the organization's mutex, any other spend under the mutex.
+-- So the row is stable for a holder of both locks, and the sweep of holds takes them in the same order.
 
 -- The key of a change, which begins with its kind and the organization. BU004: there is none.
 CREATE OR REPLACE FUNCTION ledger.change_key(p_kind text, p_org text, p_key text) RETURNS text
@@ -90,8 +90,8 @@ RETURN CASE WHEN (p_spent).refunded = (p_spent).captured
     THEN ledger.share_up(p_counted, (p_spent).captured, (p_spent).amount)
     ELSE ledger.share_down(p_counted, (p_spent).refunded, (p_spent).amount) END;
 
--- The counted amounts of an ending reservation, so that in windows in money its captured share is the price of the captured
--- lots, which may differ from that of the other lots that it held.
+-- The counted amounts of an ending reservation, so that in windows in money its captured share is the price of the
+-- captured lots, which may differ from that of the other lots that it held.
 CREATE OR REPLACE FUNCTION ledger.counted_at_end(p_spent ledger.spends) RETURNS bigint[]
 LANGUAGE plpgsql STABLE
 AS $$
@@ -113,7 +113,7 @@ BEGIN
         FROM unnest(p_spent.counted_in, p_spent.counted) WITH ORDINALITY AS u (id, counted, ord)
         JOIN ledger.counters n ON n.id = u.id JOIN ledger.controls c ON c.id = n.control_id
         LEFT JOIN LATERAL (
-            -- What rounding takes beyond a cost is no minor unit more.
+            -- Rounding up beyond a cost does not count as a further minor unit.
             SELECT ceil(round(u.counted * ledger.slices_worth(taken, c.asset, p_spent.at)
                 / nullif(ledger.slices_worth(pinned, c.asset, p_spent.at), 0), 3)) AS counts
         ) share ON c.asset <> 'CREDIT'
@@ -192,10 +192,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (p_spent).captured = 0 THEN p_else WHEN (p_spent).refunded = (p_spent).captured THEN 'refunded'
     ELSE 'captured' END;
 
--- Captures an amount of a reservation, or with NULL all of it, or with p_cost the held credits that pay this cost, at most
--- all of them. Granted credits pay up to p_granted of such costs in a month, or with NULL without a limit. The rest is
--- released, or with `p_more` stays held by a successor of the hold. The amount is posted to p_account, which belongs to
--- another owner. BU003: the reservation has ended. BU005: it expired.
+-- Captures an amount of a reservation, or with NULL all of it, or with p_cost the held credits that pay this cost, at
+-- most all of them. Granted credits pay up to p_granted of such costs in a month, or with NULL without a limit. The
+-- rest is released, or with `p_more` stays held by a successor of the hold. The amount is posted to p_account, which
+-- belongs to another owner. BU003: the reservation has ended. BU005: it expired.
 CREATE OR REPLACE FUNCTION ledger.settle_to(
     p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_account bigint, p_at timestamptz,
     p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
@@ -302,7 +302,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     key text := ledger.change_key('extend', p_org, p_key);
-    -- Not the time: a client that repeats its request counts from its clock again.
+    -- Without the time: a client that repeats its request computes it from its clock again.
     hash bytea := sha256(convert_to(p_spend::text, 'UTF8'));
     before ledger.spends := ledger.lock_spend(p_org, p_spend);
     after ledger.spends := before;
@@ -314,7 +314,7 @@ BEGIN
         RETURN answer;
     END IF;
     PERFORM ledger.require_open(before, p_at, true);
-    -- What is held of credits that end cannot be held beyond their end.
+    -- Credits cannot be held beyond their expiry.
     latest := least(ledger.reservation_ends(p_at), (
         SELECT min(l.expires_at) FROM ledger.hold_lots p JOIN ledger.lots l ON l.id = p.lot_id
         WHERE p.hold_id = before.hold_id AND l.lapses
@@ -334,9 +334,10 @@ BEGIN
 END
 $$;
 
--- Refunds an amount of a charge or capture, or with NULL the rest of it, also in the windows that counted it. It first pays
--- the organization's debt. Credits that would expire sooner are extended by p_renew_days, see `ledger.renewed_until`. With
--- p_only only such lots are refunded, see `ledger.move_lots`. BU011: the amount exceeds the rest.
+-- Refunds an amount of a charge or capture, or with NULL the rest of it, also in the windows that counted it. It first
+-- pays the organization's debt. Credits that would expire sooner are extended by p_renew_days, see
+-- `ledger.renewed_until`. With p_only only such lots are refunded, see `ledger.move_lots`. BU011: the amount exceeds
+-- the rest.
 CREATE OR REPLACE FUNCTION ledger.refund_spend(
     p_org text, p_key text, p_spend uuid, p_amount bigint, p_at timestamptz, p_renew_days integer DEFAULT NULL,
     p_only text DEFAULT NULL
@@ -374,8 +375,8 @@ BEGIN
         RAISE EXCEPTION 'a refund is of a positive amount' USING ERRCODE = 'BU004';
     END IF;
     owed := least(given, coalesce((SELECT -b.posted FROM ledger.balances b WHERE b.account_id = debts), 0));
-    -- What comes back has the terms that it was used with. What only made a debt that was paid since has those of the
-    -- organization's credits that have paid debts since, and opens a lot of its own where none have.
+    -- Refunded credits have the terms of their lots. Credits that became a debt, which was paid since, have the terms
+    -- of the credits that have paid debts since, or open a new lot if there are none.
     takers := ARRAY(
         SELECT before.transfer_id WHERE before.transfer_id IS NOT NULL
         UNION ALL
@@ -418,8 +419,8 @@ BEGIN
 END
 $$;
 
--- Refunds the granted credits that a spend has captured for p_cost beyond p_most in the month, and counts the others in it.
--- `paid` is the part of the cost that these pay. Errors as `ledger.refund_spend`; the caller has locked the debts.
+-- Refunds the granted credits that a spend has captured for p_cost beyond p_most in the month, and counts the others in
+-- it. `paid` is the part of the cost that these pay. Errors as `ledger.refund_spend`; the caller has locked the debts.
 CREATE OR REPLACE FUNCTION ledger.keep_granted(
     p_org text, p_key text, p_spend uuid, p_cost numeric, p_in text, p_most bigint, p_at timestamptz,
     OUT returned bigint, OUT paid numeric

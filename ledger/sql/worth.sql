@@ -1,7 +1,7 @@
 -- The worth of credits in money: the price of each lot, at the present exchange rates.
 
--- Stores the price of one asset in another from a time on, until it expires; NULL never expires. Without a source it is set
--- by an operator or a setting.
+-- Stores the price of one asset in another from a time on, until it expires; NULL never expires. Without a source it is
+-- set by an operator or a setting.
 CREATE OR REPLACE FUNCTION ledger.set_rate(
     p_base text, p_quote text, p_base_minor bigint, p_quote_minor bigint, p_starts_at timestamptz,
     p_ends_at timestamptz DEFAULT NULL, p_source text DEFAULT 'operator'
@@ -23,8 +23,8 @@ BEGIN
 END
 $$;
 
--- The rate of a pair at a time. A rate set by an operator takes precedence over a read one, unless it has expired; if both
--- have, it is the last to begin.
+-- The rate of a pair at a time. A rate set by an operator takes precedence over a read one, unless it has expired; if
+-- both have, it is the last to begin.
 CREATE OR REPLACE FUNCTION ledger.rate_at(p_base text, p_quote text, p_at timestamptz) RETURNS SETOF ledger.rates
 LANGUAGE sql STABLE
 AS $$
@@ -42,8 +42,8 @@ AS $$
     LIMIT 1
 $$;
 
--- The minor units of p_in per minor unit of p_asset, as a fraction, by the price of a credit in both. NULL without a rate in
--- force; with p_any the last one is used.
+-- The minor units of p_in per minor unit of p_asset, as a fraction, by the price of a credit in both. NULL without a
+-- rate in force; with p_any the last one is used.
 CREATE OR REPLACE FUNCTION ledger.cross_rate(
     p_asset text, p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric
 )
@@ -75,8 +75,8 @@ AS $$
     SELECT ceil(p_amount * r.up / r.down)::bigint FROM ledger.cross_rate(p_asset, p_in, p_at, p_any) r
 $$;
 
--- The worth of a minor unit of granted credits in minor units of p_in, as a fraction; `stated_in` is the currency of the
--- stated value. NULL as above.
+-- The worth of a minor unit of granted credits in minor units of p_in, as a fraction; `stated_in` is the currency of
+-- the stated value. NULL as above.
 CREATE OR REPLACE FUNCTION ledger.granted_rate(
     p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric, OUT stated_in text
 )
@@ -89,7 +89,7 @@ BEGIN
     SELECT * INTO stated FROM ledger.rates r
     WHERE r.base = 'GRANTED' AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1;
     IF NOT FOUND THEN
-        -- Before a value was ever stated, credits are worth what they are sold for.
+        -- Before a value was ever stated, credits are worth their selling price.
         SELECT * INTO stated FROM ledger.rate_at('CREDIT', p_in, p_at) r WHERE p_any OR r.ends_at <= p_at IS NOT TRUE;
     END IF;
     stated_in := stated.quote;
@@ -99,8 +99,8 @@ BEGIN
 END
 $$;
 
--- The worth of the whole p_lot in minor units of p_in, as a fraction: its price, or if it was granted or its currency has
--- no rate, the stated value of granted credits. NULL if neither can be converted.
+-- The worth of the whole p_lot in minor units of p_in, as a fraction: its price, or if it was granted or its currency
+-- has no rate, the stated value of granted credits. NULL if neither can be converted.
 CREATE OR REPLACE FUNCTION ledger.lot_worth(
     p_lot ledger.lots, p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric
 )
@@ -131,8 +131,8 @@ AS $$
     JOIN ledger.lots l ON l.id = n.id, LATERAL ledger.lot_worth(l, p_in, p_at, p_any) w
 $$;
 
--- The rest of p_most that granted credits may still pay of an organization's costs in the month (UTC), in the currency of
--- their stated value; zero for a cost in another currency.
+-- The rest of p_most that granted credits may still pay of an organization's costs in the month (UTC), in the currency
+-- of their stated value; zero for a cost in another currency.
 CREATE OR REPLACE FUNCTION ledger.granted_room(p_org text, p_most bigint, p_in text, p_at timestamptz) RETURNS numeric
 LANGUAGE sql STABLE
 AS $$
@@ -144,9 +144,9 @@ AS $$
     FROM ledger.granted_rate(p_in, p_at, true) g WHERE p_most > 0 AND g.stated_in = p_in
 $$;
 
--- The lots that pay a cost, in the order of spending, or with p_hold in the order of its pins, until their price reaches the
--- cost, rounded up to a minor unit of credits. Granted credits pay up to p_granted of it, and lots that cannot be converted
--- pay nothing. After the cost, p_more credits are taken regardless of their worth.
+-- The lots that pay a cost, in the order of spending, or with p_hold in the order of its pins, until their price
+-- reaches the cost, rounded up to a minor unit of credits. Granted credits pay up to p_granted of it, and lots that
+-- cannot be converted pay nothing. After the cost, p_more credits are taken regardless of their worth.
 --   amount: the credits; missing: the unpaid part of the cost; granted: the part paid by granted credits; short: the missing
 --     part of p_more
 --   slices: the amounts of lots; is_plain: they are the next lots
@@ -235,10 +235,10 @@ AS $$
     ) r WHERE r.before < p_amount
 $$;
 
--- The worth of p_amount credits from p_slices, or if NULL from the next lots, for limits in money. For each lot it is the
--- price up to this part, rounded up, less the price before it, so that the parts of a lot add up. With p_holds each part is
--- rounded up separately, because holds of one lot end in any order. Credits without a lot count as granted ones. NULL if
--- something cannot be converted; zero for it with p_any.
+-- The worth of p_amount credits from p_slices, or if NULL from the next lots, for limits in money. For each lot it is
+-- the price up to this part, rounded up, less the price before it, so that the parts of a lot add up. With p_holds each
+-- part is rounded up separately, because holds of one lot end in any order. Credits without a lot count as granted
+-- ones. NULL if something cannot be converted; zero for it with p_any.
 CREATE OR REPLACE FUNCTION ledger.lots_worth(
     p_account bigint, p_amount bigint, p_slices jsonb, p_in text, p_at timestamptz, p_any boolean,
     p_holds boolean
@@ -291,9 +291,9 @@ BEGIN
 END
 $$;
 
--- The credits with which an organization would pay a cost now, their worth, and whether it has them. Missing credits count
--- as granted ones. `credits` is NULL if these cannot be converted. p_granted is the maximum that granted credits pay of such
--- costs in a month.
+-- The credits with which an organization would pay a cost now, their worth, and whether it has them. Missing credits
+-- count as granted ones. `credits` is NULL if these cannot be converted. p_granted is the maximum that granted credits
+-- pay of such costs in a month.
 CREATE OR REPLACE FUNCTION ledger.price_cost(
     p_org text, p_cost numeric, p_in text, p_granted bigint, p_at timestamptz, p_any boolean DEFAULT false,
     OUT credits bigint, OUT money numeric, OUT is_covered boolean
@@ -313,7 +313,7 @@ BEGIN
     credits := taken.amount;
     IF NOT is_covered THEN
         worth := ledger.granted_rate(p_in, p_at, p_any);
-        -- Nobody has so many, and twice as many still fit into a bigint.
+        -- More than anyone has, and twice as many still fit into a bigint.
         credits := CASE WHEN worth.up > 0
             THEN least(credits + ceil(taken.missing * worth.down / worth.up), 4e18) END;
     END IF;
@@ -346,8 +346,8 @@ END
 $$;
 
 -- The credits of a spend that are worth an amount of money, rounded down, by the rates at the time of the spend: of its
--- unrefunded credits, first those that became a debt, then the last lots first. Refunds that have paid debts are excluded
--- from the lots, because they were refunded at their worth.
+-- unrefunded credits, first those that became a debt, then the last lots first. Refunds that have paid debts are
+-- excluded from the lots, because they were refunded at their worth.
 CREATE OR REPLACE FUNCTION ledger.credits_back(p_org text, p_spend uuid, p_money numeric, p_in text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
