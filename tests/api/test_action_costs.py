@@ -122,12 +122,12 @@ async def test_price_is_set_once_by_its_key(operator: Caller, action: str) -> No
 
 
 @pytest.mark.parametrize("cost", ["-1", "0.0000001", "1" + "0" * 30, True, "one"])
-async def test_cost_that_is_no_amount_is_refused(operator: Caller, cost: Any, action: str) -> None:
+async def test_invalid_cost_is_refused(operator: Caller, cost: Any, action: str) -> None:
     refused(await put(operator, action, cost), 422, "request.invalid")
     assert await costs_of(operator, action) is None
 
 
-async def test_name_that_no_action_has_is_refused(operator: Caller) -> None:
+async def test_invalid_action_name_is_refused(operator: Caller) -> None:
     refused(await put(operator, "Call%20me", "1"), 422, "request.invalid")
 
 

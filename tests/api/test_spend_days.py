@@ -110,7 +110,7 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-async def test_days_say_what_their_spends_say_whatever_becomes_of_these(
+async def test_rollups_equal_their_spends_after_any_change(
     spender: Tenant, operator: Caller, database: Database
 ) -> None:
     today, tomorrow = midnight(this_day()), midnight(this_day() + timedelta(days=1))
@@ -185,9 +185,7 @@ async def test_spend_of_an_earlier_day_that_is_booked_late_counts_on_its_day(
     await agreed(spender, database, since, midnight(this_day() - timedelta(days=1)) + timedelta(hours=1))
 
 
-async def test_days_say_what_their_spends_say_however_they_are_drawn(
-    spender: Tenant, database: Database, deps: Deps
-) -> None:
+async def test_rollups_equal_their_spends_for_any_draw(spender: Tenant, database: Database, deps: Deps) -> None:
     random, first = Random(RUN_SEED), this_day() - timedelta(days=12)
     drawn = [first + timedelta(days=random.randrange(12)) for _ in range(40)]
     async with database.platform() as session:
@@ -234,8 +232,8 @@ async def test_series_reads_as_many_rows_with_a_longer_history(
                 day = this_day() - timedelta(days=ago)
                 for second in range(4):
                     at = midnight(day) + timedelta(hours=12, seconds=second)
-                    await rows.add("ledger.spends", org_id=org_id, id=spend_id_range.first_id(at), at=at, status="charged",
-                                   asset="CREDIT", amount=1, captured=1, idempotency_key=str(at))  # fmt: skip
+                    await rows.add("ledger.spends", org_id=org_id, id=spend_id_range.first_id(at), at=at,
+                                   status="charged", asset="CREDIT", amount=1, captured=1, idempotency_key=str(at))  # fmt: skip
                 await rows.add("ledger.credit_days", org_id=org_id, day=day, used=4, spends=4)
             async with fresh_database.platform() as session:
                 await roll_up(
@@ -248,7 +246,7 @@ async def test_series_reads_as_many_rows_with_a_longer_history(
 
 
 @for_each("table, at", [("ledger.spends", NOW), ("ledger.spend_changes", NOW - timedelta(days=1))])
-async def test_series_leaves_what_costs_much_to_a_question_that_takes_a_turn(
+async def test_expensive_series_are_left_to_the_queued_query(
     fresh_database: Database, fresh_database_urls: DatabaseUrls, table: str, at: datetime
 ) -> None:
     org_id = new_id("org")
@@ -277,7 +275,7 @@ async def test_series_leaves_what_costs_much_to_a_question_that_takes_a_turn(
             assert spends == (None if until > 10_000 else [str(10_000 if table == "ledger.spends" else 1)])
 
 
-async def test_days_of_others_are_not_seen(spender: Tenant, stranger: Tenant, database: Database) -> None:
+async def test_days_of_others_are_not_visible(spender: Tenant, stranger: Tenant, database: Database) -> None:
     await use(spender.member, amount="3")
     await add_up(database)
     count = text("SELECT count(*) FROM spend_days WHERE org_id = :org")

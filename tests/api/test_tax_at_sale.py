@@ -31,7 +31,7 @@ BALANCE = ("/payments", {**MEANS, "purpose": "balance", "amount": "10.00", "curr
     ("asked", "includes_tax", "charged", "tax"),
     [(TOP_UP, False, 1_190, 190), (MONEY, False, 1_190, 190), (PACKAGE, False, 1_190, 190), (MONEY, True, 1_000, 160)],
 )
-async def test_every_way_to_buy_credits_is_taxed_and_buys_what_it_did(
+async def test_every_way_to_buy_credits_is_taxed_and_grants_the_same_credits(
     database_urls: DatabaseUrls,
     database: Database,
     new_tenant: Any,

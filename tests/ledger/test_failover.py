@@ -34,7 +34,7 @@ def home() -> Iterator[Path]:
         yield made
 
 
-async def test_account_lost_in_a_failover_is_opened_again_and_no_other_takes_its_money(home: Path) -> None:
+async def test_account_lost_in_a_failover_is_reopened_and_no_other_account_gets_its_money(home: Path) -> None:
     # Without hot_standby it takes nobody in before it has recovered.
     server = Postgres(
         home / "pg",

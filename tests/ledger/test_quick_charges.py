@@ -183,7 +183,7 @@ async def drawn(books: Books, owner: asyncpg.Connection) -> list[Drawn]:
     return [await Drawn(tenant, owner, choose).prepare() for tenant in tenants]
 
 
-async def test_charge_that_is_made_quickly_is_the_one_that_is_made_plainly(drawn: list[Drawn]) -> None:
+async def test_quick_charge_equals_the_plain_one(drawn: list[Drawn]) -> None:
     made = Counter[object]()
     for each in drawn:
         for _ in range(12):
@@ -201,7 +201,7 @@ async def test_charge_that_is_made_quickly_is_the_one_that_is_made_plainly(drawn
     assert {"quickly", "cost quickly", "plainly", "limit", "uses", "per_spend"} <= made.keys(), (RUN_SEED, made)
 
 
-async def test_set_is_charged_as_its_items_one_after_the_other(drawn: list[Drawn]) -> None:
+async def test_set_equals_charging_its_items_in_turn(drawn: list[Drawn]) -> None:
     outcomes = Counter[object]()
     for each in drawn:
         for _ in range(3):

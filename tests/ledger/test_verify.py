@@ -405,11 +405,11 @@ async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-async def test_damage_is_found_and_named(sound_database: DatabaseUrls, name: str) -> None:
+async def test_damage_is_listed(sound_database: DatabaseUrls, name: str) -> None:
     await assert_found(sound_database, DAMAGES[name])
 
 
-async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
+async def test_missing_and_changed_guards_are_listed(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
     async with connected(fresh_database_urls.owner) as owner:
         await owner.execute(
             "ALTER TABLE ledger.transfers DROP CONSTRAINT uq_transfers_idempotency_key;"
@@ -422,7 +422,7 @@ async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_da
     ]
 
 
-async def test_role_that_changed_how_its_own_sessions_begin_is_named(
+async def test_role_with_changed_session_settings_is_listed(
     small_books: Books, fresh_database_urls: DatabaseUrls
 ) -> None:
     async with connected(fresh_database_urls.tenant) as tenant:
@@ -437,7 +437,7 @@ async def test_role_that_changed_how_its_own_sessions_begin_is_named(
     assert (await verify(small_books.connections[0])).ok
 
 
-async def test_what_a_reporting_login_may_beyond_its_role_is_named(fresh_database_urls: DatabaseUrls) -> None:
+async def test_additional_grants_of_a_reporting_login_are_listed(fresh_database_urls: DatabaseUrls) -> None:
     """Within a transaction that is rolled back, because roles are the whole server's."""
     owner = await asyncpg.connect(fresh_database_urls.owner)
 
@@ -477,7 +477,7 @@ async def test_what_a_reporting_login_may_beyond_its_role_is_named(fresh_databas
     )
 
 
-async def test_roles_that_no_rule_binds_are_named(fresh_database_urls: DatabaseUrls) -> None:
+async def test_unrestricted_roles_are_listed(fresh_database_urls: DatabaseUrls) -> None:
     """Within a transaction that is rolled back, because roles are the whole server's."""
     async with connected(fresh_database_urls.owner) as owner, undone(owner):
         await owner.execute("CREATE ROLE mallory SUPERUSER; ALTER ROLE bursar_platform SUPERUSER")

@@ -154,7 +154,7 @@ LISTS: dict[str, tuple[Page, list[int], int]] = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_few_are_found_without_a_page_for_what_lies_between(name: str, added_up: Database) -> None:
+async def test_rare_spends_are_found_without_pages_for_the_gaps(name: str, added_up: Database) -> None:
     page, expected, most = LISTS[name]
     found, pages = await walked(added_up, page)
     assert (found, pages <= most) == (expected, True), pages
@@ -178,7 +178,7 @@ async def test_last_spend_of_an_agent_is_found_without_those_since_then(
     assert blocks < 500, blocks
 
 
-async def test_nothing_is_looked_for_before_the_control_was_there(grown: tuple[Database, object]) -> None:
+async def test_nothing_is_read_before_the_control_existed(grown: tuple[Database, object]) -> None:
     later = datetime.fromisoformat("2027-01-01T00:00:00Z")
     async with grown[0].tenant(ORG) as session:
         assert await spend_control.spends(session, ListFilter(limit=LIMIT), control=control(FIRST, later)) == ([], None)

@@ -134,7 +134,7 @@ def test_plan_whose_price_a_discount_lowers_is_known_by_the_price() -> None:
 
 @withdrawn
 @pytest.mark.parametrize("bills", [(), (unpaid(1, SMALL, month(1)),)], ids=["no bill", "a small bill"])
-def test_withdrawal_that_came_too_late_leaves_the_downgrade(order: Ordered, bills: tuple[Bill, ...]) -> None:
+def test_late_withdrawal_leaves_the_downgrade(order: Ordered, bills: tuple[Bill, ...]) -> None:
     late = confirm_order(order(waits()), after(*bills))
     assert late.change == waits().change
     renewed = taken(late, after(bill(1, SMALL, month(1))), RENEWED)
@@ -142,7 +142,7 @@ def test_withdrawal_that_came_too_late_leaves_the_downgrade(order: Ordered, bill
 
 
 @withdrawn
-def test_provider_that_withdrew_too_late_is_told_of_the_small_price_again(order: Ordered) -> None:
+def test_provider_that_withdrew_too_late_gets_the_smaller_price_again(order: Ordered) -> None:
     late = confirm_order(order(waits()), after(unpaid(1, SMALL, month(1))))
     assert (late.order and late.order.kind) == OrderKind.DOWNGRADE
 
@@ -159,7 +159,7 @@ def test_period_on_net_terms_is_requested_for_the_plan_that_it_is_billed_at() ->
         assert (requested.terms.plan, [each.credits_minor // 10**6 for each in requested.requests]) == (plan, [credits])
 
 
-def test_what_else_stands_on_a_bill_keeps_no_plan() -> None:
+def test_other_lines_of_a_bill_do_not_keep_a_plan() -> None:
     held = waits()
     assert held.change is not None
     line = BillLine(description="Starter", amount_minor=SMALL, period=month(1), price_id=held.change.terms.price_id)
