@@ -125,9 +125,9 @@ class KeyState:
     def is_another(self, listed: BalanceTransaction) -> bool:
         """Return whether a line listed under the key is not the key's own line.
 
-        A line that was once told apart stays so, even if the key's own line is not listed with it. Without an earlier
-        discrepancy, a line is another one if its amount differs and its time is too far from the booked one for one
-        window to contain both.
+        A line that was once found to be another one stays so, even if the key's own line is not listed with it. Without
+        an earlier discrepancy, a line is another one if its amount differs and its time is too far from the booked one
+        for one window to contain both.
         """
         if listed.statement_ref is None:
             return False

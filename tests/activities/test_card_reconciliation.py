@@ -1,4 +1,4 @@
-"""What merchants have taken while webhooks were lost is booked by the night's reconciliation."""
+"""Nightly reconciliation books card captures, refunds and disputes whose webhooks were lost."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

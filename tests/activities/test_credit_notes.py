@@ -1,4 +1,4 @@
-"""What credit notes take back, and which credits come back with them."""
+"""Credit notes: the amounts that they take back, and the credits that return with them."""
 
 from dataclasses import replace
 

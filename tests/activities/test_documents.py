@@ -1,4 +1,4 @@
-"""Documents say what finalised invoices hold: tax, discounts, credits, and whom they are made out to."""
+"""Documents say what finalised invoices hold: tax, discounts, credits, and the recipient."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -139,7 +139,7 @@ async def credited(database: Database, row: InvoiceRow, amount_minor: int | None
 
 
 def breakdown(made: Document) -> dict[Tax, tuple[int, int]]:
-    """Return what each tax is on and comes to, and require that the lines and the file say the same."""
+    """Return each tax's base and amount, and require that the lines and the file agree."""
     for each in made.taxes:
         assert sum(line.net_minor for line in made.lines if line.tax == each.tax) == each.taxable_minor
     return {each.tax: (each.taxable_minor, each.tax_minor) for each in made.taxes}

@@ -1,4 +1,4 @@
-"""What a given-up bill keeps of the money that comes later: the price of the credits that were used, and no more."""
+"""A payment of a given-up bill: the price of used credits is kept, and the rest goes back."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

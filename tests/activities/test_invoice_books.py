@@ -1,4 +1,4 @@
-"""Two who want to change one invoice at the same moment: the second one waits, and judges by what the first one did."""
+"""Two changes of one invoice at the same moment: the second waits for the first, and decides by its result."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.db
 
 
 async def received(database: Database) -> tuple[Written, Issued]:
-    """A payment whose money is there and waits to be handed over to its invoice."""
+    """A payment whose money has arrived and is not yet applied to its invoice."""
     org = new_id("org")
     async with database.platform() as session:
         await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))

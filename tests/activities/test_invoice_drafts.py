@@ -1,4 +1,4 @@
-"""What finalising, numbering and ending an invoice write and move."""
+"""The rows and transfers of finalising, numbering and closing an invoice."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a page of a run writes for each invoice, and in how many trips to PostgreSQL."""
+"""Pages of a billing run: the rows that each invoice gets, and the round trips to PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -429,7 +429,7 @@ async def test_quantities_that_add_up_to_more_than_one_price_holds_are_invoiced(
 
 
 async def _charge(page: Page, org_id: str, now: datetime) -> int:
-    """Charge usage events that are due, and return what they came to."""
+    """Charge the usage events that are due, and return their amount."""
     rules = CostRules(granted=CreditPrice(price=Decimal(1), currency="USD"))
     async with page.database.platform() as session:
         await note_granted(session, rules.granted, at(JANUARY))
@@ -472,7 +472,7 @@ async def test_free_units_of_a_month_are_given_once_whether_credits_pay_first_or
 
 
 async def _invoiced_from(page: Page, org_id: str, month: date, time_zone: str = "UTC") -> None:
-    """Have a month and all later ones of an organization that pays with credits invoiced."""
+    """Invoice a month and all later ones of an organization that pays with credits."""
     arrears = TermsVersion(
         number=2,
         terms=BillingTerms(mode=UsageMode.ARREARS, time_zone=time_zone),

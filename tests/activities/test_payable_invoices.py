@@ -1,4 +1,4 @@
-"""What is due on an invoice can be charged: what no provider counts is rounded off, and booked."""
+"""The amount due on an invoice can be charged: decimals that no provider accepts are rounded off, and booked."""
 
 from contextlib import nullcontext
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What events of subscriptions do in the books: invoices, mirrored payments, credits, the tier, revenue by the day."""
+"""Subscription events in the books: invoices, mirrored payments, credits, the tier, daily revenue."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -384,7 +384,7 @@ async def test_price_without_credits_is_revenue_by_the_day_booked_once(
             async with database.platform() as session:
                 return await accrue(session, day, limit=3)
 
-        # Pages at once take different bills; whoever finds them all locked leaves them to the other.
+        # Concurrent pages take different bills; a page that finds them all locked takes none.
         while sum(await asyncio.gather(page(), page())):
             await again()
         (row,) = await one.rows(SubscriptionBill)

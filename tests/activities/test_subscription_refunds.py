@@ -1,4 +1,4 @@
-"""What is given back of a subscription: its credits come back first, and those that were used reduce the refund."""
+"""Refunds of a subscription: its credits come back first, and used credits reduce the refund."""
 
 import asyncio
 from collections.abc import AsyncIterator

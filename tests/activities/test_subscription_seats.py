@@ -1,4 +1,4 @@
-"""More people than seats once a smaller plan has begun: told to their organization, and over when it fits."""
+"""More members than seats after a smaller plan began: the organization gets an alert, which ends when they fit."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -50,7 +50,7 @@ async def sweep(database: Database) -> None:
 
 
 async def downgraded(database: Database, before: int, later: int) -> Subscribed:
-    """Have a smaller plan begin, which was ordered when so many people had keys, and so many more came later."""
+    """Begin a smaller plan that was ordered with `before` members, with `later` more members added since."""
     one = await subscribed(database, "professional")
     await one.look(seen(bill(0, 9_900, month(0))))
     await people(one, before)

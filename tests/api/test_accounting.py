@@ -24,7 +24,7 @@ from tests.support.books import fresh, settle_uses
 
 pytestmark = pytest.mark.db
 
-#: Nobody else's tests use this currency, nor these days.
+#: No other tests use this currency, nor these days.
 CURRENCY = "WST"
 FIRST = datetime(2021, 3, 30, 12, tzinfo=UTC)
 MARCH = {"start_date": "2021-03-01", "end_date": "2021-03-31", "currency": CURRENCY}

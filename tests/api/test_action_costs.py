@@ -1,4 +1,4 @@
-"""What actions cost: read by everybody, set by operators, kept version by version."""
+"""Action costs over HTTP: read by everybody, set by operators, kept version by version."""
 
 import asyncio
 from types import SimpleNamespace
@@ -95,7 +95,7 @@ async def test_price_that_another_process_sets_counts_here_as_soon_as_it_is_anno
 async def test_process_that_cannot_listen_keeps_no_price_for_long(
     database_urls: DatabaseUrls, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it is before the first connection, and while there is none."""
+    """The state before the first connection, and while there is none."""
     now = 1_000.0
     monkeypatch.setattr(costs_module, "time", SimpleNamespace(monotonic=lambda: now))
     deps = create_app(settings_for(database_urls)).state.deps

@@ -1,4 +1,4 @@
-"""Billing profiles and tax rates over HTTP, and what they do to an invoice."""
+"""Billing profiles and tax rates over HTTP, and their effect on an invoice."""
 
 from typing import Any
 

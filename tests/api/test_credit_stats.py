@@ -1,4 +1,4 @@
-"""Statistics of credits: what was got, used, given back and lost, how fast, and how long the rest lasts."""
+"""Credit statistics: credits received, used, refunded and expired, the burn rate, and the runway."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

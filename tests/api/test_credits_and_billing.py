@@ -168,7 +168,7 @@ async def test_expiring_credits_are_listed_soonest_first(operator: Caller, fresh
 
 
 async def test_lot_that_came_after_the_spending_is_whole(operator: Caller, fresh: Tenant, deps: Deps) -> None:
-    """What was spent before it was granted did not come from it."""
+    """A lot does not pay spends that were made before its grant."""
     await grant(operator, fresh.org_id, "1000")
     await spend(deps, fresh.org_id, 300_000_000)
     soon = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
@@ -284,7 +284,7 @@ async def test_history_shows_each_movement_with_the_balance_after_it(operator: C
         assert [row["reference"] for row in rows] == [lot["id"] for lot in reversed(lots)]
         assert [row["id"] for row in rows] == [lot["transfer_id"] for lot in reversed(lots)]
         assert {row["account"] for row in rows} == {f"org/{fresh.org_id}/credits"}
-        # The platform's side of a movement is none of a tenant's business.
+        # A tenant does not see the platform's side of a movement.
         assert all(row["counterparties"] == [] for row in rows)
         assert all(row["kind"] == "credit.grant" for row in rows)
     theirs = good(await operator.get(f"/billing/transactions?organization_id={fresh.org_id}"))["data"]

@@ -1,4 +1,4 @@
-"""Using credits over HTTP: what is charged, what is refused, and what a repeated request is answered."""
+"""Using credits over HTTP: charges, refusals, and the answers to repeated requests."""
 
 import asyncio
 from typing import Any

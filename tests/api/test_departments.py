@@ -31,7 +31,7 @@ async def attribute(of: Caller, path: str, **to: str | None) -> Any:
 
 
 async def own_scope(deps: Deps, caller: Caller) -> tuple[str | None, str | None]:
-    """What the key spends for, as a request that names nothing."""
+    """Return the department and project that the key spends for when a request names none."""
     assert caller.token is not None
     identity = deps.keyring.cached(caller.token) or await deps.keyring.identify(caller.token)
     found = identity.spending_key().attribution
@@ -227,7 +227,7 @@ def _key_id(caller: Caller) -> str:
 
 @asynccontextmanager
 async def _announced(deps: Deps, key_id: str) -> AsyncIterator[None]:
-    """Wait, at the end, until PostgreSQL has told this process of a change of the key."""
+    """Wait, at the end, until PostgreSQL has notified this process of a change of the key."""
     keyring: Any = deps.keyring
     await keyring.listening.wait()
     heard, forget = asyncio.Event(), keyring.forget

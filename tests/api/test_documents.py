@@ -1,4 +1,4 @@
-"""Documents over HTTP: made once, the same ever after, and seen by whoever sees what they are about."""
+"""Documents over HTTP: made once, never changed, and visible to everybody who may see their subject."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture(scope="module")
 async def selling(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An app that says who sells."""
+    """An app whose settings name the seller."""
     application = create_app(settings_for(database_urls, seller_name="Seller & Söhne", seller_country="DE"))
     async with client_of(application) as client:
         yield client

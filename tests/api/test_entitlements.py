@@ -1,4 +1,4 @@
-"""Plans and entitlements over HTTP: what an organization may have, and how what it may not is refused."""
+"""Plans and entitlements over HTTP: what an organization may have, and how the rest is refused."""
 
 from collections.abc import AsyncIterator
 

@@ -476,7 +476,7 @@ async def test_a_limit_in_the_currency_of_credits_counts_their_price(
 
 
 async def test_a_price_that_changed_is_noted_for_controls_once(database: Database, tenant: Tenant) -> None:
-    """What other tests count in must not change, so the price is of a currency that nobody else uses."""
+    """The price is of a currency that no other test uses: the rates of other tests must not change."""
     for price, times in ((Decimal("0.0333"), 2), (Decimal("0.05"), 1), (Decimal("0.0333"), 1)):
         of_credits = CreditPrice(price=price, currency="BWP")
         maintenance = Maintenance(database, of_credits, Settings().value_of_granted)

@@ -1,4 +1,4 @@
-"""Summaries of what was spent: days that are added up say the same as their spends, whatever becomes of these."""
+"""Summaries of what was spent: summarised days agree with their spends, also after later captures and refunds."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -59,7 +59,7 @@ async def spender(new_tenant: Any, operator: Caller) -> Tenant:
 
 
 async def add_up(database: Database, *, days: int = 0) -> int:
-    """Add up all days from so many ago on, today too, and return how many were missing."""
+    """Add up all days since `days` ago, today included, and return how many were missing."""
     async with database.platform() as session:
         day = this_day()
         return await roll_up(session, since=day - timedelta(days=days), until=day + timedelta(days=1), limit=1000)
@@ -232,8 +232,9 @@ async def test_series_reads_as_many_rows_with_a_longer_history(
                 day = this_day() - timedelta(days=ago)
                 for second in range(4):
                     at = midnight(day) + timedelta(hours=12, seconds=second)
-                    await rows.add("ledger.spends", org_id=org_id, id=spend_id_range.first_id(at), at=at,
-                                   status="charged", asset="CREDIT", amount=1, captured=1, idempotency_key=str(at))  # fmt: skip
+                    spend_id = spend_id_range.first_id(at)
+                    await rows.add("ledger.spends", org_id=org_id, id=spend_id, at=at, status="charged",
+                                   asset="CREDIT", amount=1, captured=1, idempotency_key=str(at))  # fmt: skip
                 await rows.add("ledger.credit_days", org_id=org_id, day=day, used=4, spends=4)
             async with fresh_database.platform() as session:
                 await roll_up(

@@ -1,4 +1,4 @@
-"""Subscriptions over HTTP, where no run answers: who is refused before one is asked."""
+"""Subscriptions over HTTP without a workflow: requests that are refused before it is signalled."""
 
 import json
 from collections.abc import AsyncIterator
@@ -71,7 +71,7 @@ async def on(
     at: datetime | None = None,
     recurring: Recurring | None = None,
 ) -> str:
-    """Have the organization subscribe, as its run writes it, long ago or at a moment."""
+    """Subscribe the organization as its run writes it, long ago or at a given time."""
     held, book = (active(plan), PLANS) if isinstance(plan, str) else (replace(active(), terms=plan), TEAM_PLANS)
     held = replace(held, recurring=recurring)
     if at is not None:

@@ -1,4 +1,4 @@
-"""Credits that are bought over HTTP where they are taxed when they are sold, and what an outside service taxes."""
+"""Purchases of credits over HTTP that are taxed at sale, by own rates and by a tax service."""
 
 from typing import Any
 from unittest.mock import AsyncMock, Mock

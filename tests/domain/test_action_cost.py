@@ -1,4 +1,4 @@
-"""What actions cost: whose price counts, and what is no price."""
+"""Action costs: the price that applies, and invalid prices."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Billing periods, terms, and what an invoice of a period is made of."""
+"""Billing periods, terms, and the parts of a period's invoice."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

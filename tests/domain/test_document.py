@@ -1,4 +1,4 @@
-"""Documents add up, or are not made; and say what an electronic invoice would lack."""
+"""Documents add up, or are not made; and name the fields that an electronic invoice would lack."""
 
 import json
 from typing import Any

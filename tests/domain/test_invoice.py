@@ -1,4 +1,4 @@
-"""What is paid of an invoice is never below zero nor more than its total, whatever its payments and their banks do."""
+"""The paid amount of an invoice stays between zero and its total, through payments, refunds and chargebacks."""
 
 import re
 from dataclasses import replace
@@ -329,7 +329,7 @@ class Invoiced(World):
         assert self.books.of(receivable(self.terms)) == now.of_payment_minor
 
     def settle(self) -> None:
-        """Tell of everything, and prove that the money is somewhere and in one place."""
+        """Record every event, and check that all money is in exactly one place."""
         for _ in range(3):
             self.look()
             self.serve(over=True)
@@ -372,7 +372,7 @@ def paid_world(amount: int = 1000) -> Invoiced:
 
 
 def money(world: Invoiced) -> tuple[int, ...]:
-    """Return what is paid of the invoice, and what is in the wallet, on the payment's account, and owed."""
+    """Return the paid amount, and the amounts in the wallet, on the payment's account, and owed."""
     accounts = (wallet, entitlement_account, debt)
     return (world.books.standing.paid_minor, *(world.books.of(account(world.terms)) for account in accounts))
 

@@ -48,7 +48,7 @@ def begun(
 
 
 def taken(held: Collection, standing: InvoiceDue, step: Step, verdict: ChargeResult, now: datetime) -> Transition:
-    """Do what the run does for a step; `verdict` is what becomes of a payment."""
+    """Apply the run's step; `verdict` is the result of a payment."""
     match step:
         case Step.FOLLOW if verdict.became is ChargeOutcome.NEEDS_PAYER and held.status is S.CHARGING:
             why = {"code": "authentication_required", "detail": "Confirm it.", "link": "https://pay.test/1"}
@@ -102,7 +102,7 @@ def test_every_due_step_is_executed_and_the_plan_ends_for_any_invoice_events(dat
         if isinstance(item, Wait):
             assert item.until > now
             if held.status is S.PAUSED:
-                # Nothing happens by itself: an operator decides.
+                # No step is left to the run: an operator decides.
                 decide = data.draw(st.sampled_from([rules.resumed, rules.charge_requested]))
                 held = rules.with_receipt(decide(held, standing, now, actor="operator:kim"), "kim").collection
                 continue

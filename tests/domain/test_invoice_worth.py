@@ -17,7 +17,7 @@ VAT = AppliedTax(code="de-vat", category=TaxCategory.STANDARD, rate_e6=190_000)
 
 
 def lot(paid: int, credits: int, **more: object) -> PayingLot:
-    """Return a lot of so many credits that cost so many cents, of which all is free."""
+    """Return a lot of `credits` credits that cost `paid` cents, all of it free."""
     amount = credits * CREDIT
     return PayingLot(**{"id": UUID(int=paid), "free_minor": amount, "amount_minor": amount, "paid_minor": paid} | more)
 

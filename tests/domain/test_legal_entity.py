@@ -1,4 +1,4 @@
-"""Who a deployment sells as, as the settings say it."""
+"""The legal entities that a deployment sells as, from its settings."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a comparison says, and that its corrections and sums add up, whatever both sides hold."""
+"""Comparisons of a statement with the books: their results, and that corrections and sums always add up."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -197,7 +197,7 @@ def test_correction_moves_the_clearing_account_by_the_gap(pair):
         ([replace(LINE, fee_minor=1)], False),
         # It is kept in another currency, so amounts do not compare.
         ([replace(LINE, amount_minor=5, currency="EUR")], False),
-        # Somebody has corrected it, by the line as it was listed then.
+        # An operator has corrected it, by the line as it was listed then.
         ([replace(LINE, amount_minor=5), replace(LINE, amount_minor=995)], False),
     ],
 )

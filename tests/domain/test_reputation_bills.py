@@ -1,4 +1,4 @@
-"""What a subscription's bill still pays for, whichever payments it was paid by."""
+"""The amount that still pays a subscription's bill, by one payment or several."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What statements of creators say of tax."""
+"""Tax on the statements of creators."""
 
 from datetime import UTC, datetime
 
@@ -46,7 +46,7 @@ def supplier(party: TaxParty, *, has_number: bool = True, charges_vat: bool = Fa
         ),
         (supplier(TaxParty(billing_country="US")), "DE", StatedTax.OUTSIDE_SCOPE),
         (supplier(TaxParty(billing_country="US")), None, StatedTax.NOT_STATED),
-        # A card tells what its holder is charged, and not where a creator is.
+        # A card's country decides on tax for its holder, and does not locate a creator.
         (supplier(TaxParty(card_country="US")), "DE", StatedTax.NO_PROFILE),
     ],
 )

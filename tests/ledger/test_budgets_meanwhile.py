@@ -29,7 +29,7 @@ AMOUNT = 7
 
 @dataclass(frozen=True)
 class Ask:
-    """What one caller asks for."""
+    """The request of one caller."""
 
     pool: Pool = Pool.OPERATING
     on_limit: OnLimit = OnLimit.REFUSE

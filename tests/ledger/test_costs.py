@@ -1,4 +1,4 @@
-"""A cost in money takes lots by what was paid for them, in the one transaction that charges it."""
+"""A cost in money takes lots by their price, in the transaction that charges it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -42,7 +42,7 @@ async def tenant(books: Books) -> Tenant:
 
 
 async def give(tenant: Tenant, credits: int, cents: int = 0, asset: str = "USD", **more: object) -> None:
-    """A lot of so many credits, for which so much was paid."""
+    """Give a lot of `credits` credits, bought for `cents`."""
     if cents:
         await tenant.books.pay(cents, asset)
     terms = LotTerms(

@@ -1,4 +1,4 @@
-"""What the database holds against raw SQL, by its owner and superuser, by the platform and by tenants."""
+"""The database's guards against raw SQL of its owner and superuser, of the platform and of tenants."""
 
 from collections.abc import AsyncIterator
 
@@ -75,7 +75,7 @@ async def test_identities_are_immutable_for_their_owner(
 async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner_under_any_search_path(
     owner: asyncpg.Connection, books: Books, moved: tuple[Account, asyncpg.Record], path: str
 ) -> None:
-    # The function's own path among them: no setting tells the guard that it may look away.
+    # Including the function's own path: no setting switches the guard off.
     await owner.execute(f"SET search_path = {path}")
     _, entry = moved
     cash = accounts.org_cash(fresh("org"), "USD")

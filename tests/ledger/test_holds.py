@@ -164,7 +164,7 @@ async def test_cost_of_the_sweep_does_not_depend_on_the_number_of_holds(
         owner = await asyncpg.connect(fresh_database_urls.owner)
         read = []
         for size in (2_000, 40_000):
-            # Most have ended, and expired long ago as far as anybody can tell from statistics; the others are not due.
+            # Most have ended, and by the statistics they expired long ago; the others are not due.
             await owner.execute("SET session_replication_role = replica")
             await owner.execute(
                 "INSERT INTO ledger.holds (account_id, amount, held_at, expires_at, ended_at, status, request_hash,"

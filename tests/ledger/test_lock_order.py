@@ -155,7 +155,7 @@ async def take(how: str, connection: asyncpg.Connection, credits: Account, amoun
 
 @pytest.mark.parametrize("how", ["charge", "post"])
 async def test_writers_of_one_balance_wait_in_a_queue(how: str, quiet: tuple[Books, asyncpg.Connection]) -> None:
-    """Who waits for the balance itself is woken by each commit, and waits again: one is enough."""
+    """A transaction that waits for the balance itself is woken by each commit, and waits again: one is enough."""
     books, owner = quiet
     busy = await charging(books)
     waiting = books.connections[1:5]
@@ -256,5 +256,5 @@ async def test_missing_debt_account_is_not_opened_for_locking(quiet: tuple[Books
 
 async def _locks(owner: asyncpg.Connection, account: Account) -> bool:
     free = "SELECT FROM ledger.balances WHERE account_id = (SELECT id FROM ledger.accounts WHERE path = $1)"
-    # A row that was inserted and not committed is nobody else's to see, and so locked as well.
+    # An inserted row that is not committed is invisible to others, and so counts as locked.
     return not await owner.fetch(f"{free} FOR UPDATE SKIP LOCKED", account.path)

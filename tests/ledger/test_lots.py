@@ -1,4 +1,4 @@
-"""Lots follow credits: which are spent first, what they cost, when they end and how they come back."""
+"""Lots follow credits: the order of spending, their cost, their expiry and their return."""
 
 import json
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ class Wallet:
         return await self.move(self.account, REDEMPTION, amount, at=at)
 
     async def lots(self, account: Account | None = None) -> list[tuple[int, int, int | None]]:
-        """What is left, what is left of the cost, and the days after NOW at which it ends, in the order of spending."""
+        """Return each lot's rest, the rest of its cost, and the days until it expires, in the order of spending."""
         rows = await self.books.connections[0].fetch(
             "SELECT l.remaining, l.paid - l.costed, extract(day FROM l.expires_at - $3)::integer FROM ledger.lots l"
             " JOIN ledger.accounts a ON a.id = l.account_id WHERE a.path = $1 AND a.asset = $2 AND l.is_open"
@@ -247,7 +247,7 @@ async def test_refund_by_the_payee_extends_lots_that_would_expire_sooner(wallet:
 
 
 async def test_pitfall_39_all_extensions_together_are_no_longer_than_the_first_term(wallet: Wallet) -> None:
-    """Passed to and fro every two days, ten days become twenty at most, and not one more by a lot that was split."""
+    """Passed back and forth every two days, ten days become twenty at most, also for a lot that was split."""
     renewing = LotTerms(renew_days=7)
     await wallet.get(9, days=10)
     ends = []

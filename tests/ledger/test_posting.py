@@ -92,7 +92,7 @@ async def test_floor_refuses_and_leaves_the_key_unused(books: Books) -> None:
 
 
 async def refused_for(books: Books, payer: accounts.Account, org_id: str | None) -> list[InsufficientFunds]:
-    """Have each kind of posting refused, for 60 of the 50 that the payer has, 15 of them set aside."""
+    """Try each kind of posting for 60 while the payer has 50, 15 of them held; return the refusals."""
     await books.ledger.hold(key=fresh("h"), account=payer, amount_minor=15_000_000, expires_at=LATER, held_at=NOW)
     given: dict[str, Any] = {"kind": "t", "effective_at": NOW, "org_id": org_id}
     moved = {"source": payer, "destination": COMMISSION, "amount_minor": 60_000_000}

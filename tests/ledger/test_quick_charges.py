@@ -65,7 +65,7 @@ SELECT 'spend', concat_ws(' ', s.idempotency_key, encode(s.request_hash, 'hex'),
     ))
 FROM ledger.spends s WHERE s.org_id = $1
 """
-#: What an answer says, without the id of the spend.
+#: An answer without the id of the spend.
 Said = tuple[object, ...]
 Charge = Callable[[], Awaitable[Sequence[asyncpg.Record]]]
 
@@ -155,7 +155,7 @@ class Drawn:
     async def tried(
         self, charge: Callable[[], Awaitable[Sequence[asyncpg.Record]]]
     ) -> tuple[list[Said], Counter[Said]]:
-        """Charge, and return what was answered and all that the organization has then; nothing of it stays."""
+        """Charge, and return the answer and the organization's state after it; all of it is rolled back."""
         async with undone(self.owner):
             answers = await charge()
             left = await self.left()

@@ -1,4 +1,4 @@
-"""`manage reconcile` against the sandbox of Stripe: what it prints, and what it exits with."""
+"""`manage reconcile` against the sandbox of Stripe: its output and its exit code."""
 
 import asyncio
 from collections.abc import Iterator

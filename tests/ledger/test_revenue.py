@@ -1,4 +1,4 @@
-"""Revenue follows what was used of lots: once, to the last cent, and at a cost that does not grow."""
+"""Revenue follows the use of lots: once, to the last cent, and at a cost that does not grow."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ ACCOUNTS = {
 
 
 class Shop:
-    """An organization that buys credits, and what the platform's accounts of the currency gain by it."""
+    """An organization that buys credits, and the platform's gains on the accounts of the currency."""
 
     def __init__(self, books: Books, asset: str) -> None:
         self.books, self.asset = books, asset
@@ -113,7 +113,7 @@ class Shop:
         return self
 
     async def cents(self) -> dict[str, int]:
-        """What each of the accounts has gained; what is zero is left out."""
+        """Return the gain of each account, without zeros."""
         gained = {name: minor - self.before.get(name, 0) for name, minor in (await self.booked()).items()}
         return {name: minor for name, minor in gained.items() if minor}
 

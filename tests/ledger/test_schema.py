@@ -1,4 +1,4 @@
-"""`ledger/guards.txt` says what the migrations make. `BURSAR_RECORD=1` records it anew; read the difference."""
+"""`ledger/guards.txt` agrees with the migrated schema. `BURSAR_RECORD=1` records it anew; read the difference."""
 
 import os
 

@@ -280,7 +280,7 @@ async def test_a_spend_has_to_fit_into_every_control_above_its_subjects(
 
 @pytest.mark.slow
 async def test_cost_of_a_spend_does_not_depend_on_the_number_of_controls(fresh_database_urls: DatabaseUrls) -> None:
-    """Runs may have a control each, and nobody closes it."""
+    """Runs may have a control each, which is never closed."""
     acts = {
         "charge": "ledger.charge_at($1, $2, 'a', 1, 1, 'agt_1', $3, NULL, 'run_1', 'key_1', NULL, NULL,"
         " 'operating', 'refuse', $4)",

@@ -1,4 +1,4 @@
-"""`ledger.charge` and what becomes of a spend: each answer, each count, and that the books agree."""
+"""`ledger.charge` and later changes of a spend: each answer, each count, and that the books agree."""
 
 import json
 from datetime import datetime, timedelta
@@ -731,7 +731,7 @@ async def lot(tenant: Tenant, amount_minor: int, expires_at: datetime | None = N
 
 
 async def lots_left(tenant: Tenant, *lots: UUID) -> list[tuple[int, int, int]]:
-    """What is left of each lot, what is held of it, and how much of its cost has gone."""
+    """Return each lot's rest, its held part, and its used cost."""
     rows = await tenant.books.connections[0].fetch(
         "SELECT l.remaining, l.held, l.costed FROM unnest($1::uuid[]) WITH ORDINALITY n (id, ord)"
         " JOIN ledger.lots l USING (id) ORDER BY n.ord",
@@ -785,7 +785,7 @@ async def test_a_reservation_keeps_its_lots_through_captures_and_extensions(book
 
 
 async def test_changes_of_a_reservation_keep_its_lots_and_take_no_other_expired_ones(books: Books) -> None:
-    """A sweep may be late, and what is due meanwhile is no longer anybody's to use."""
+    """Expired credits cannot be used, even before a late sweep."""
     tenant = await Tenant.opened(books, 1)
     await tenant.charge(1)
     ends = await lot(tenant, 100, NOW + DAY)

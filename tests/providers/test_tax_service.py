@@ -1,4 +1,4 @@
-"""What an outside tax service is asked, and which of its answers are believed."""
+"""The requests to an outside tax service, and the answers that are accepted."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.db
 ORG = "org_" + "2" * 26
 LIMIT = 50
 SMALL, LARGE = 2 * sum(SCAN_LIMITS), 6 * sum(SCAN_LIMITS)
-#: What deeper indexes of the larger tables, fuller last blocks and more days add.
+#: The blocks that deeper indexes, fuller last blocks and more days add.
 SLACK = 60
 Found = tuple[list[int], Position | None]
 Page = Callable[..., Awaitable[Found]]
@@ -66,7 +66,7 @@ def control(control_id: UUID, created_at: datetime = START) -> SpendControl:
 
 @pytest.fixture(scope="module")
 async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, tuple[int, int]]]]:
-    """The database when it is large, and what a page of each control read before and after it grew."""
+    """The large database, and the blocks that a page of each control read before and after it grew."""
     with new_database(cluster, "bursar_counted") as urls:
         database = Database(urls.tenant, urls.platform)
         async with connected(urls.owner) as owner:

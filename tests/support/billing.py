@@ -93,7 +93,7 @@ async def agree(database: Database, org_id: str, number: int, starts_at: datetim
 
 
 async def rate(database: Database, code: str, country: str, rate_e6: int, *, product: str = "") -> None:
-    """Have a rate of all products or of one in force, once."""
+    """Add a tax rate of all products or of one, unless it exists."""
     async with database.platform() as session:
         if (code, product or None) not in {(each.code, each.product) for each in await tax_rate.of(session, {country})}:
             session.add(
@@ -112,7 +112,7 @@ async def rate(database: Database, code: str, country: str, rate_e6: int, *, pro
 
 
 async def credit(database: Database, org_id: str, minor: int, *, paid: int = 0, asset: str = "USD") -> None:
-    """Give an organization credits: bought for so many cents, or granted."""
+    """Give an organization credits: bought for `paid` cents, or granted."""
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         await ledger.post(
@@ -155,7 +155,7 @@ async def at_hand(database: Database, *org_ids: str) -> dict[str, dict[str, int]
 
 
 async def balances(database: Database, org_id: str) -> dict[str, int]:
-    """Return what an organization's receivable and its credits come to."""
+    """Return the balances of an organization's receivable and its credits."""
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         found = await ledger.balances([accounts.org_receivable(org_id, "USD"), accounts.org_credits(org_id)])

@@ -1,4 +1,4 @@
-"""A provider of subscriptions in memory: it charges what it is asked for, and nothing renews by itself."""
+"""A provider of subscriptions in memory: it charges on request, and does not renew by itself."""
 
 import asyncio
 from dataclasses import replace
@@ -30,11 +30,11 @@ class FakeSubscriptions:
         #: Customers whose card is declined, and those whose provider does not answer.
         self.declining: set[str] = set()
         self.away: set[str] = set()
-        #: Customers for whom nothing is known of what the provider was asked.
+        #: Customers for whom every answer of the provider is lost.
         self.silent: set[str] = set()
         #: Customers whose subscription never comes to be: what creates it breaks off before it arrives.
         self.losing: set[str] = set()
-        #: Customers whose provider does what it is asked for, and answers when the event is set.
+        #: Customers whose provider acts at once, and answers when the event is set.
         self.slow: dict[str, asyncio.Event] = {}
         #: The cards that customers enter on pages.
         self.cards: dict[str, str] = {}
@@ -84,7 +84,7 @@ class FakeSubscriptions:
         return method_ref
 
     async def paid_on_page(self, page_ref: str) -> None:
-        """Have the payer subscribe on a page."""
+        """Subscribe as the payer, on a page."""
         await self.create(self.pages.pop(page_ref), idempotency_key=page_ref)
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
@@ -160,7 +160,7 @@ class FakeSubscriptions:
 
 
 def bill_of(price_id: str, reason: BillReason, period: Period | None, at: datetime, quantity: int = 1) -> Bill:
-    """Return a bill of so many units of the price that was paid."""
+    """Return a paid bill of `quantity` units of a price."""
     amount = int(price_id.removeprefix("price_")) * quantity
     return Bill(
         ref=new_id("in"),

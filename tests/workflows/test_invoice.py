@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 async def fired(made: InvoiceDriver) -> None:
-    """Return when the run's latest timer has fired on the server, and nobody takes its task."""
+    """Return once the run's latest timer has fired on the server, while no worker takes its task."""
     while True:
         timers = [
             event
@@ -189,7 +189,7 @@ async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator
     await made.begin()
     assert await made.ends() == "paid"
     await charged_back(made)
-    # Nobody told the run, which has ended: the sweep does.
+    # The run, which has ended, got no signal: the sweep sends it.
     await made.told()
     while (await made.state()).status != "paused":
         await again()

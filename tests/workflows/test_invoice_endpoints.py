@@ -76,7 +76,7 @@ async def test_uncollected_invoice_is_collected_later_once(shop: Shop) -> None:
     assert good(await shop.operator.post(at(made, "collection"), body, key=key), 201) == begun
     again = await shop.operator.post(at(made, "collection"), body, key=new_key())
     refused(again, 409, "invoice.collected_already")
-    # Whoever voids it over the API does so at once, and the run follows.
+    # Voiding over the API takes effect at once, and the run follows.
     good(await shop.operator.post(at(made, "void"), {}, key=new_key()))
     assert (await until(shop, made, "void"))["timeline"][-1]["event"] == "void"
 

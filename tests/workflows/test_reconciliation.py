@@ -163,7 +163,7 @@ async def test_gap_in_a_statement_is_compared_around_and_made_up_for(reconciler:
     await reconciler.book(stray, movement("ch_1"))
     reconciler.provider.listed, reconciler.provider.unread = [movement("ch_2")], [GAP]
     run = await reconciler.reconcile()
-    # Nobody can tell whether the provider has the one that belongs to no payment; of the others everybody can.
+    # Whether the provider has the one without a payment is unknowable; of the others it is known.
     assert set(await reconciler.differences()) == {"missing_there:ch_1", "missing_here:ch_2"}
     assert (run.status, await _failed_alerts(reconciler)) == ("failed", [(run.run_id, False)])
     assert "shared-address" in ((await reconciler.run(run.run_id)).failure or "")
@@ -201,7 +201,7 @@ async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tupl
     async for event in _events(night):
         if event.HasField("start_child_workflow_execution_initiated_event_attributes"):
             asked = event.start_child_workflow_execution_initiated_event_attributes
-            # A run one of whose steps is tried for ever ends all the same.
+            # A run ends even if one of its steps is retried for ever.
             assert asked.workflow_run_timeout.ToTimedelta() == NIGHT_WITHIN
         if event.HasField("child_workflow_execution_started_event_attributes"):
             child = event.child_workflow_execution_started_event_attributes.workflow_execution

@@ -1,4 +1,4 @@
-"""A provider's statement against the books: what is found, what is told, what closes by itself."""
+"""A provider's statement against the books: discrepancies, their alerts, and those that close by themselves."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -177,7 +177,7 @@ async def test_clearing_account_explains_itself_by_its_movements(reconciler: Rec
 
 
 async def test_second_line_of_a_key_that_is_listed_without_the_first_is_not_taken_for_it(reconciler: Reconciler):
-    """The next night's statement begins after the first line; what was booked for it is right all the same."""
+    """The next night's statement begins after the first line, whose booking is right all the same."""
     day = timedelta(days=1)
     first = movement("ch_1", statement_ref="txn_1")
     second = movement("ch_1", 5, 0, statement_ref="txn_2", occurred_at=NOON + day)

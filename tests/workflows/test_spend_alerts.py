@@ -1,4 +1,4 @@
-"""The schedule that raises alerts about what is spent."""
+"""The schedule that raises alerts about spends."""
 
 from datetime import timedelta
 

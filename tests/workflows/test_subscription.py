@@ -1,4 +1,4 @@
-"""What the run of a subscription does: orders, what the provider says to them, and what becomes of both."""
+"""The run of a subscription: orders, the provider's answers, and the outcomes."""
 
 import asyncio
 from dataclasses import replace
@@ -39,7 +39,7 @@ S = SubscriptionStatus
 
 
 async def new_payment(one: Subscriber, kind: str, count: int = 1) -> None:
-    """Wait until the timeline has so many events of a kind."""
+    """Wait until the timeline has `count` events of a kind."""
     while (await one.kinds()).count(kind) < count:
         await again()
 
@@ -140,7 +140,7 @@ async def test_an_organization_that_was_stopped_meanwhile_is_not_charged_and_the
 
 
 async def cancelled_by(one: Subscriber, run: Run) -> SubscriptionResult:
-    """End it now, by a run that is started with what the subscriber has."""
+    """End it now, by a run that is started with the subscriber's state."""
     command = CancelSubscription(command_id=new_id("cmd"), actor=one.actor, at_period_end=False)
     return await reach.update(
         one.stage.client, run, "cancel", command, update_id=command.command_id, result_type=SubscriptionResult
@@ -203,7 +203,7 @@ async def ordered_without_a_run(one: Subscriber) -> None:
 
 
 def of_customer(one: Subscriber) -> list[SubscriptionSnapshot]:
-    """Return what the provider has of the organization."""
+    """Return the provider's subscription of the organization."""
     return [each for each in one.stage.subscriptions.there.values() if each.customer == one.customer]
 
 
@@ -467,7 +467,7 @@ async def test_operators_are_alerted_if_a_provider_still_charges_a_suspended_org
 
 
 def debited(stage: Stage, one: Subscriber, **news: object) -> None:
-    """Have the newest bill at the provider be one that a bank is to pay, or that it has not."""
+    """Leave the newest bill at the provider open, awaiting or after a failed bank debit."""
     there = stage.subscriptions.there
     ref = next(ref for ref, each in there.items() if each.customer == one.customer)
     open_bill = replace(there[ref].bills[-1], state=BillState.OPEN, paid_minor=0)
@@ -573,7 +573,7 @@ async def test_downgrade_resumed_after_its_renewal_stays_at_the_provider(stage: 
 
 
 def renew(stage: Stage, one: Subscriber, price_id: str) -> None:
-    """Have the provider begin the next period, paid."""
+    """Begin the next period at the provider, paid."""
     there = stage.subscriptions.there
     ref = next(ref for ref, each in there.items() if each.customer == one.customer)
     period = Period(start=there[ref].period.end, end=Anchor(at=there[ref].period.start).after(2))

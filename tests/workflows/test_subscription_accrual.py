@@ -1,4 +1,4 @@
-"""The batch that makes revenue of what was paid for plans without credits."""
+"""The batch that recognises revenue of plans without credits."""
 
 from datetime import UTC, datetime
 

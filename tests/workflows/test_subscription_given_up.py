@@ -1,4 +1,4 @@
-"""What an operator gives up of a subscription because its provider never answered."""
+"""Subscriptions that an operator gives up because their provider never answered."""
 
 import asyncio
 from dataclasses import replace

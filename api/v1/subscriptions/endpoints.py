@@ -228,7 +228,7 @@ async def _done(
 ) -> Subscription | None:
     """Return the subscription that the command has acted on; None if it is new.
 
-    Stored responses of keys are deleted some day, and runs forget theirs; the timeline does not.
+    Stored responses of keys are deleted some day, and runs forget their commands; the timeline keeps them.
 
     Raises:
         PaymentDeclined: the provider declined what it ordered.

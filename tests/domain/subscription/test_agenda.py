@@ -1,4 +1,4 @@
-"""Whatever is due of a subscription is done in the end, whatever else is pending and for however long."""
+"""The agenda does every due step of a subscription in the end, also while other steps are pending for long."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -38,7 +38,7 @@ S, P = SubscriptionStatus, ProviderState
 #: More than enough turns for each step once, with a year of months and calls in vain between.
 TURNS = 80
 BY = "operator:kim"
-#: What people order, what the provider answers, and what the run does by itself.
+#: Orders of people, answers of the provider, and steps of the run itself.
 HAPPENS = (
     *("upgrade", "downgrade", "by the year", "cancel", "cancel at the end", "resume"),
     *("confirmed", "lost", "found", "missing", "declined", "news"),
@@ -197,7 +197,7 @@ class Run:
         return orders.record_trial_reminder(self.held)
 
     def ask(self, item: Step) -> None:
-        """Have the provider look or do what is ordered, in vain while it is away."""
+        """Look at the provider or submit the order; fails while the provider is away."""
         if self.away:
             self.away -= 1
             tries = self.news.tries + 1

@@ -1,4 +1,4 @@
-"""What the state at the provider changes: money once by its bill, credits once by their month, the newest wins."""
+"""Changes by the provider's state: money once by its bill, credits once by their month, the newest wins."""
 
 from dataclasses import replace
 from datetime import timedelta

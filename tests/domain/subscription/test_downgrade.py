@@ -52,7 +52,7 @@ def given_up(held: Subscription) -> Transition:
 
 
 def after(*bills: Bill, period: int = 1) -> SubscriptionSnapshot:
-    """What the provider has once the period after the first has begun, or its first again."""
+    """Return the provider's snapshot once the second period has begun, or of its first period again."""
     return seen(bill(0, LARGE, month(0)), *bills, period=month(period))
 
 
@@ -110,7 +110,7 @@ def test_renewal_at_the_small_price_meanwhile_grants_the_small_plan(order: Order
 
 
 def test_downgrade_that_acted_before_it_was_withdrawn_is_ordered_again() -> None:
-    """The answer was lost, so the provider may have been told to go on at the old price, under the key of that."""
+    """The answer was lost, so the provider may have restored the old price under the key of that order."""
     held = resolve_unknown(lose_response(resumed(waits())).subscription, made=True)
     order = taken(held, after(bill(1, SMALL, month(1))), RENEWED).subscription.order
     assert order is not None
@@ -118,7 +118,7 @@ def test_downgrade_that_acted_before_it_was_withdrawn_is_ordered_again() -> None
 
 
 def test_renewal_at_the_large_price_meanwhile_grants_the_large_plan() -> None:
-    """The provider has resumed it, and nobody has heard so yet."""
+    """The provider has resumed it, which is not known here yet."""
     held, there = resumed(waits()), after(bill(1, LARGE, month(1)))
     renewed = taken(held, there, RENEWED)
     assert (renewed.subscription.terms.plan, granted(renewed)) == ("professional", [2_000])

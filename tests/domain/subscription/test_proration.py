@@ -1,4 +1,4 @@
-"""Proration against a calculation of its own: exact fractions, by hand, over random sequences of changes."""
+"""Proration against an independent calculation: exact fractions, by hand, over random sequences of changes."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -38,7 +38,7 @@ def team(seats: int, **changes: object) -> Terms:
 
 
 def having(seats: int) -> Subscription:
-    """A subscription of so many seats whose first month is paid."""
+    """Return a subscription of `seats` seats whose first month is paid."""
     made = replace(confirm_order(created()), terms=team(seats))
     return taken(made, seen(bill(0, made.terms.amount_minor, month(0)), quantity=seats)).subscription
 

@@ -1,4 +1,4 @@
-"""What a suspension does to a subscription: it ends with its period, and a payer's own cancellation stays one."""
+"""Suspension of a subscription: it ends with its period, and the payer's own cancellation is kept."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ A = ProviderState.ACTIVE
 
 
 def suspended(held: Subscription) -> Subscription:
-    """Have the provider confirm that it ends because of the suspension."""
+    """Return it once the provider has confirmed that it ends because of the suspension."""
     outcome = follow_suspension(held, A, suspended=True)
     assert outcome is not None
     return taken(confirm_order(outcome.subscription), seen(cancel_at_period_end=True)).subscription

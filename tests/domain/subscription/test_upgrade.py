@@ -1,4 +1,4 @@
-"""An upgrade is paid for what was left of its period, and what the provider charges is what is held."""
+"""Upgrades: the rest of the period is charged, and the provider's charge is the one that is recorded."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Years that several bills have paid: what their months cost adds up to what was paid, and no money pays twice."""
+"""Years that several bills have paid: the costs of their months add up to the paid amount, and no money pays twice."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta

@@ -39,7 +39,7 @@ class Days:
         self.credits = 0
 
     async def upgrade(self, wanted: Terms) -> int:
-        """Order it, and have its debit on its way; returns what is due."""
+        """Order it, and start its debit; return the amount due."""
         await self.buyer.shop.pays_by(self.buyer.customer, "pm_usBankAccount_success")
         await self.until(self.now)
         priced = await self.buyer.price(wanted)
@@ -83,7 +83,7 @@ class Days:
         return there
 
     async def undo(self) -> SubscriptionSnapshot:
-        """Have the provider undo what is ordered to be, twice, as after an answer that was lost."""
+        """Undo the change at the provider, twice, as after a lost answer."""
         order, change = self.held.order, self.held.change
         assert order is not None
         assert change is not None

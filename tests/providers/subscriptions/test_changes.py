@@ -1,4 +1,4 @@
-"""Changes that follow others at a sandbox of Stripe: each is charged what was shown."""
+"""Successive changes at a sandbox of Stripe: each charge is the previewed one."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace

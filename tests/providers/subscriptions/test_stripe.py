@@ -1,4 +1,4 @@
-"""Subscriptions at a sandbox of Stripe whose clock is moved: what is charged there is what the rules here say."""
+"""Subscriptions at a sandbox of Stripe whose clock is moved: its charges agree with the rules here."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -79,7 +79,7 @@ class Buyer:
         )
 
     async def held(self, plan: str, seen: SubscriptionSnapshot, interval: Interval = MONTH) -> Subscription:
-        """What is known here of it."""
+        """Return the subscription as the books have it."""
         made = Subscription(
             subscription_id="sub_1",
             org_id="org_1",

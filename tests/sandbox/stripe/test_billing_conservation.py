@@ -1,4 +1,4 @@
-"""Whatever plans are changed to and whenever, each period is billed what was used of it, and invoices add up."""
+"""Random plan changes: each period is billed for its use, and invoices add up."""
 
 import asyncio
 import tempfile

@@ -1,4 +1,4 @@
-"""Whatever is done to payments in whatever order, the figures of each agree with each other and with the balance."""
+"""Random operations on payments: the figures of each agree with each other and with the balance."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Whatever is done to intents that are paid by bank transfer, money that came is in one place, and in one only."""
+"""Random operations on intents paid by bank transfer: all received money is in exactly one place."""
 
 import asyncio
 import contextlib
