@@ -93,7 +93,7 @@ async def agree(database: Database, org_id: str, number: int, starts_at: datetim
 
 
 async def rate(database: Database, code: str, country: str, rate_e6: int, *, product: str = "") -> None:
-    """Add a tax rate of all products or of one, unless it exists."""
+    """Create a tax rate for all products or for one, once."""
     async with database.platform() as session:
         if (code, product or None) not in {(each.code, each.product) for each in await tax_rate.of(session, {country})}:
             session.add(
@@ -112,7 +112,7 @@ async def rate(database: Database, code: str, country: str, rate_e6: int, *, pro
 
 
 async def credit(database: Database, org_id: str, minor: int, *, paid: int = 0, asset: str = "USD") -> None:
-    """Give an organization credits: bought for `paid` cents, or granted."""
+    """Give an organization credits, bought for some cents or granted."""
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         await ledger.post(

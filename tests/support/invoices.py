@@ -29,7 +29,7 @@ class Issued:
 
     @property
     def purpose(self) -> Purpose:
-        """Return the purpose of a payment of all of it."""
+        """Purpose of a payment of the full invoice."""
         return Purpose(
             kind=PurposeKind.INVOICE,
             goods_asset=self.row.currency,

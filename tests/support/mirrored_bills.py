@@ -98,7 +98,7 @@ class Mirrored(Written):
         return recorded
 
     async def done(self) -> None:
-        """Make the refunds of the books at the provider."""
+        """Create the books' refunds at the provider."""
         assert self.payment is not None
         for item in self.payment.refunds:
             self.there.refund(item.amount_minor, refund_id=item.refund_id)

@@ -105,7 +105,7 @@ class Tenant:
         return {"held": 0, "spent": 0, "refunded": 0, "forced": 0, "uses_spent": 0} if row is None else dict(row)
 
     async def balance(self) -> tuple[int, int]:
-        """Return the posted balance, and the held part of it."""
+        """Posted amount, and its held part."""
         row = await self.books.connections[0].fetchrow(
             "SELECT posted, pending_out FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id"
             " WHERE a.path = $1",

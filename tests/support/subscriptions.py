@@ -84,7 +84,7 @@ class FakeSubscriptions:
         return method_ref
 
     async def paid_on_page(self, page_ref: str) -> None:
-        """Subscribe as the payer, on a page."""
+        """Subscribe on the hosted page, as the payer."""
         await self.create(self.pages.pop(page_ref), idempotency_key=page_ref)
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
@@ -160,7 +160,7 @@ class FakeSubscriptions:
 
 
 def bill_of(price_id: str, reason: BillReason, period: Period | None, at: datetime, quantity: int = 1) -> Bill:
-    """Return a paid bill of `quantity` units of a price."""
+    """Return a bill of a number of units of the price."""
     amount = int(price_id.removeprefix("price_")) * quantity
     return Bill(
         ref=new_id("in"),

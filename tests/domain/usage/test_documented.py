@@ -16,7 +16,7 @@ ROW = re.compile(r"^\| `([a-z.]+)` \| (`[^|]+`) \| [^|]+ \|$", re.MULTILINE)
 
 
 def listed() -> set[tuple[str, str]]:
-    """Return the table of unread counts, as pairs of a shape and a count."""
+    """Return the table of what is not read, as pairs of a shape and a count."""
     [section] = re.findall(r"### Counts that are not read\n(.*?)\n##", LIST.read_text(), re.DOTALL)
     return {(shape, name) for shape, names in ROW.findall(section) for name in re.findall(r"`([^`]+)`", names)}
 

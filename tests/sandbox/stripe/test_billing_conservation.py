@@ -1,4 +1,4 @@
-"""Random plan changes: each period is billed for its use, and invoices add up."""
+"""After any plan changes, each period is billed for its used part, and invoices add up."""
 
 import asyncio
 import tempfile

@@ -1,4 +1,4 @@
-"""Random operations on payments: the figures of each agree with each other and with the balance."""
+"""After any operations in any order, the figures of each payment agree with each other and with the balance."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Random operations on intents paid by bank transfer: all received money is in exactly one place."""
+"""After any operations on intents paid by bank transfer, received money is in exactly one place."""
 
 import asyncio
 import contextlib
