@@ -98,13 +98,13 @@ def _entity(row: Any) -> LegalEntity:
     known = {each.name for each in fields(Party)}
     if not isinstance(row, dict) or not all(isinstance(value, str) and value for value in row.values()):
         raise Invalid("must be a list of objects whose members are texts")
-    said = {name: value for name, value in row.items() if name not in {"code", "tax_country"}}
-    wrong = sorted(set(said) - known)
+    party = {name: value for name, value in row.items() if name not in {"code", "tax_country"}}
+    wrong = sorted(set(party) - known)
     if wrong or not {"code", "name"} <= set(row):
         raise Invalid(f"has an entity with {wrong[0]}" if wrong else "has an entity without code or name")
     series_of(DocumentType.INVOICE, row["code"])
     tax_country = row.get("tax_country")
-    for country in (tax_country, said.get("country")):
+    for country in (tax_country, party.get("country")):
         check_place(country, None)
-    seller = Party(**{"country": tax_country, **said})
+    seller = Party(**{"country": tax_country, **party})
     return LegalEntity(code=row["code"], seller=seller, tax_country=tax_country)

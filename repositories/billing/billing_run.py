@@ -383,7 +383,7 @@ async def items(session: AsyncSession, wanted: ListFilter) -> ListPage[InvoiceIt
 #: The invariants of periods and their invoices, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="each invoiced period has its one invoice, and an empty one has none",
+        name="each invoiced period has exactly one invoice, and each empty one none",
         table="public.billed_periods",
         unit="periods",
         violations="""

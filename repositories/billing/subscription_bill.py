@@ -304,7 +304,7 @@ async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence
 #: The invariants of these rows and the books, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="deferred subscriptions are what was paid for them, less what was granted, credited and is revenue",
+        name="deferred subscriptions equal their payments, less granted credits, credit notes and revenue",
         table="public.subscription_bills",
         unit="bills",
         violations="""
@@ -324,7 +324,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="each subscription bill has granted what its grants cost, and each grant its lot",
+        name="each subscription bill has the cost of its grants, and each grant its lot",
         table="public.subscription_bills",
         unit="bills",
         violations="""

@@ -82,7 +82,7 @@ async def use_of(session: AsyncSession, org_id: str, *, today: date, recent_days
 #: The invariants of these rows, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="what was used each day adds up from the spends, their captures and refunds, and the lots that expired",
+        name="the daily use adds up from the spends, their captures and refunds, and the expired lots",
         table="ledger.credit_days",
         unit="days",
         violations="""

@@ -65,7 +65,7 @@ async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Lot]:
 #: The invariants of lots and the books, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="the lots of each account add up to its balance, and what is held of them to its reserved money",
+        name="the lots of each account add up to its balance, and their held parts to its reserved money",
         table="ledger.lots",
         unit="lots",
         violations="""
@@ -91,7 +91,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="every lot and every use has amounts and a cost that can be",
+        name="every lot and every use has a possible amount and cost",
         table="ledger.lot_uses",
         unit="uses",
         violations="""
@@ -128,7 +128,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what is left of each lot, and what it cost, follow from its uses",
+        name="the rest of each lot, and its cost, follow from its uses",
         table="ledger.lots",
         unit="lots",
         violations="""
@@ -183,7 +183,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="no lot ends later than what it came from, but by extensions that are no longer than its first term",
+        name="no lot ends later than its origin, except by extensions no longer than its first term",
         table="ledger.lots",
         unit="lots",
         violations="""

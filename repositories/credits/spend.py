@@ -347,7 +347,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what was moved into each pool is what its moves add up to",
+        name="the amount moved into each pool equals its moves",
         table="ledger.counters",
         unit="counters",
         violations="""
@@ -364,7 +364,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what escrows count in limits is what they hold, have paid out and have refunded",
+        name="the amounts of escrows in limits equal what they hold, have paid out and have refunded",
         table="ledger.escrow_counts",
         unit="escrows",
         violations="""
@@ -377,7 +377,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="every spend has its transfer, or the holds that stand for it, for that amount",
+        name="every spend has a transfer, or holds, of its amount",
         table="ledger.spends",
         unit="spends",
         violations="""

@@ -361,7 +361,7 @@ def _last_id(day: date) -> UUID:
 #: The invariants of these rows, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="spends that are added up by day are those of the day",
+        name="daily summaries of spends equal the day's spends",
         table="public.spend_rollups",
         unit="days",
         violations=f"""
@@ -381,7 +381,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what was paid for spends that are added up by day is the cost of the lots that they took",
+        name="the paid amount in daily summaries equals the cost of the lots that the spends took",
         table="public.spend_days",
         unit="days",
         violations=f"""

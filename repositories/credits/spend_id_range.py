@@ -130,7 +130,7 @@ async def first_open_days(session: AsyncSession, org_ids: Collection[str], *, si
 #: The invariants of these rows, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="spends of days that are added up are where their places say",
+        name="spends of summarised days have ids within their recorded ranges",
         table="public.spend_places",
         unit="places",
         violations=f"""

@@ -121,8 +121,8 @@ async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation |
         )
 
 
-def _digest(*said: str) -> str:
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 async def note_confirmation(

@@ -35,7 +35,7 @@ class SaleTaxes:
             found = await tax.assessor(session, [org_id], rules=self._rules)
         rules, profile = found.rules_of(org_id), found.profiles.get(org_id)
         treatment, party = found.assess(org_id, [(STANDARD, now)], rules=rules)
-        said = await self._outside.of(
+        external = await self._outside.of(
             org_id,
             currency,
             [TaxedLine(product=STANDARD, amount_minor=charge.worth_minor)],
@@ -45,7 +45,7 @@ class SaleTaxes:
             rules=rules,
             party=tax.party_of(profile),
         )
-        treatment = said or treatment
+        treatment = external or treatment
         return Taxation(
             tax=treatment.taxes[0],
             is_proven=treatment.is_proven,

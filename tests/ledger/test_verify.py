@@ -141,11 +141,11 @@ DAMAGES = {
     "day that no entry made": (
         "INSERT INTO ledger.accounting_days (day, line, kind, asset, debits, credits)"
         " VALUES ('2026-01-01', 'platform/commission', 'revenue', 'CREDIT', 0, 1)",
-        {"what each line of the chart"},
+        {"the daily totals"},
     ),
     "day of earnings that no entry made": (
         "INSERT INTO ledger.earning_days (account_id, day, earned, paid_out) VALUES (1, '2026-01-01', 1, 0)",
-        {"what each account of agents"},
+        {"the daily earnings"},
     ),
     "price of credits in escrow that no use of a lot made": (
         "INSERT INTO ledger.cost_days (org_id, day, line, agent_id, asset, came, went)"
@@ -287,12 +287,12 @@ DAMAGES = {
         "SELECT ledger.post('revenue:' || (SELECT begun FROM ledger.revenue_place) || ':x', 'revenue.recognised',"
         " ledger.revenue_account('platform/deferred_revenue', 'USD'),"
         " ledger.revenue_account('platform/breakage', 'USD'), 1, NULL, now())",
-        {"deferred revenue and payables", "what is recognised"},
+        {"deferred revenue and payables", "recognised, expired"},
     ),
     "a return that nothing returned": (
         "INSERT INTO ledger.lot_returns (transfer_id, used_by, leg, lot_id, account_id, amount, cost)"
         " VALUES (uuidv7(), uuidv7(), 1, uuidv7(), 256, 1, 0)",
-        {"what came back of each use"},
+        {"the returned part of each use"},
     ),
     "a lot that was given more time than it says": (
         "UPDATE ledger.lots SET extended = '1 day'",
