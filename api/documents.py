@@ -1,4 +1,4 @@
-"""Documents over HTTP: their files, under their numbers."""
+"""Responses with the files of documents, named by their numbers."""
 
 from typing import Any
 

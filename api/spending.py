@@ -1,4 +1,4 @@
-"""For what a request spends, by its key and what it names; every endpoint that spends asks here."""
+"""The attribution of a request's spends, for every endpoint that spends."""
 
 from api.deps import Deps
 from domain.common.access import Actor
@@ -7,7 +7,7 @@ from repositories.credits import department as departments
 
 
 async def scope_for(deps: Deps, actor: Actor, key: SpendingKey, named: RequestedScope) -> Scope:
-    """Return for what a request of a tenant spends; one that names nothing beyond its key's own looks nothing up."""
+    """Return the attribution of a tenant's request; without a lookup if it names nothing beyond its key's own."""
     known = ScopeObjects()
     if actor.org_id is not None and needs_lookup(key, named):
         async with deps.session_for(actor) as session:

@@ -60,7 +60,7 @@ async def _print(settings: Settings, url: str, given: argparse.Namespace, wanted
 def shown(report: str, sums: Sequence[LineSum], first: date, last: date, costs_pico: Mapping[str, int]) -> list[str]:
     """Return the lines of a report on sums of a period: `trial-balance`, `profit-and-loss` or `balance-sheet`.
 
-    `costs_pico` is what model calls of the period cost, by currency, which profit and loss shows beside the result.
+    `costs_pico` is the cost of the period's model calls by currency, which profit and loss shows next to the result.
     """
     costs = costs_pico if report == "profit-and-loss" else {}
 
@@ -117,7 +117,7 @@ def _statement(sections: Sequence[tuple[str, ReportSection]], ends: Sequence[tup
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines: the first column stands left, the others right."""
+    """Return rows as lines: the first column aligned left, the others right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(

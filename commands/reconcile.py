@@ -1,7 +1,7 @@
-"""`manage reconcile`: compares providers with the books now, and prints what was found.
+"""`manage reconcile`: compares providers with the books now, and prints the results.
 
-It does in its own process what a run of `ReconciliationWorkflow`
-does, so that it works while Temporal or the worker are down. Only that payments look again needs Temporal.
+It executes the steps of `ReconciliationWorkflow` in its own process, so that it works while Temporal or the worker are
+down. Only the refresh of payments needs Temporal.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from runtime.identity import new_id
 from runtime.settings import Settings, read_settings
 from runtime.temporal import connect
 
-#: How long payments are given to look at their provider before what differs is written down.
+#: How long payments may refresh from their provider before discrepancies are recorded.
 PATIENCE = timedelta(seconds=30)
 PAUSE = timedelta(seconds=1)
 #: The timeout of Temporal; without it payments are not signalled.
@@ -56,7 +56,7 @@ TITLES = ("matched", "missing here", "missing there", "differs", "fee missing")
 
 
 def run(given: argparse.Namespace) -> int:
-    """Reconcile, and print what was found; the status is 1 when something differs."""
+    """Reconcile, and print the results; the status is 1 if there are discrepancies."""
     now = datetime.now(UTC)
     try:
         begin = _moment(given.since) if given.since else nightly_window(now).since
@@ -117,7 +117,7 @@ async def reconcile(
     if fetched.refused is not None:
         await work.fail(FailReconciliation(run_id=run_id, why=fetched.refused, at=now))
         return [f"{provider}: the statement is not available: {fetched.refused}"], 2
-    notes = [] if client else ["Temporal does not answer, so payments were not refreshed."]
+    notes = [] if client else ["Temporal is unavailable, so payments were not refreshed."]
     notes += await _refresh_payments(work, step)
     unread = describe_unread(fetched.unread)
     notes += [f"The statement is incomplete: {unread}"] if unread else []
@@ -152,7 +152,7 @@ async def _refresh_payments(work: ReconciliationActivities, step: Reconciliation
 
 
 def table(run: ReconciliationRun) -> list[str]:
-    """Write what a run found: a line for each currency and kind, and how the clearing account explains itself."""
+    """Return a run's report: a line for each currency and kind, and the explanation of the clearing account."""
     report = books.report_of(run)
     header = ("currency", "kind", *TITLES, "booked", "listed")
     rows = [header, *(_row(currency, kind, line) for (currency, kind), line in sorted(report.lines.items()))]

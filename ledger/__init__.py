@@ -1,1 +1,1 @@
-"""The books: the SQL functions that move money, and the one gateway that calls them."""
+"""The books: the SQL functions that move money, and the gateway that calls them."""

@@ -1,4 +1,4 @@
-"""`python -m ledger verify`: proves the books. All commands: `python -m manage --help`."""
+"""`python -m ledger verify`: verifies the books. All commands: `python -m manage --help`."""
 
 import sys
 

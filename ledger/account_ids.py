@@ -1,4 +1,4 @@
-"""From accounts by name to their ids: opens what is not there yet, and remembers ids for the whole process."""
+"""Account ids by account: opens missing accounts, and caches ids for the whole process."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -9,19 +9,18 @@ import asyncpg
 
 from domain.common.accounts import Account
 
-#: Ids that a process remembers for one database; the oldest go first, but those of striped accounts stay.
+#: The number of ids that a process caches for a database; the oldest are dropped, except those of striped accounts.
 MAX_REMEMBERED = 200_000
 
-# Two databases of one process never share ids: the identity is the cluster, the database and the table itself, so a
-# schema that was dropped and made again is another one. So is the same one on another timeline: a server that was
-# restored, or took over before it had received everything, may give an id that is remembered to another account. The
-# timeline is that of the log being written, since the one of the last checkpoint lags behind a promotion.
+# Two databases never share a cache. The identity is the cluster, the database and the table, so a recreated schema is
+# another one. It includes the timeline, because a restored or promoted server may give a cached id to another account:
+# that of the log being written, because the timeline of the last checkpoint lags behind a promotion.
 _IDENTITY = """
 SELECT s.system_identifier, d.oid, 'ledger.accounts'::regclass::oid,
     CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END
 FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 """
-#: One row for all accounts that are opened: their ids, and which of them are committed.
+#: Returns one row: the ids of all accounts, and which of them are committed.
 OPEN_ACCOUNTS = """
 SELECT array_agg(o.account_id ORDER BY a.ord) AS ids, array_agg(o.settled ORDER BY a.ord) AS settled
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::boolean[],
@@ -31,7 +30,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::sm
 
 
 class AccountIds:
-    """Ids of accounts on one connection, from a memory that all connections to the same database share."""
+    """Account ids for one connection, from a cache that all connections to the same database share."""
 
     _by_database: ClassVar[dict[tuple[object, ...], dict[tuple[str, str], int]]] = {}
     _by_connection: ClassVar[WeakKeyDictionary[asyncpg.Connection, dict[tuple[str, str], int]]] = WeakKeyDictionary()
@@ -53,7 +52,7 @@ class AccountIds:
     async def find(self, accounts: Sequence[Account]) -> tuple[list[int], list[Account]]:
         """Return the ids in the order given, and the accounts to open, each once; the nth of these has the id -n.
 
-        They are in one order everywhere, so that two transactions that open the same ones do not wait for each other.
+        Accounts are opened in a fixed order, so that two transactions that open the same ones do not deadlock.
         """
         known = self._known
         if known is None:
@@ -68,22 +67,22 @@ class AccountIds:
             return ids, [wanted[key] for key in missing]
 
     def opened(self, accounts: Sequence[Account], ids: Sequence[int], settled: Sequence[bool]) -> None:
-        """Remember ids that `OPEN_ACCOUNTS` returned, of those that are committed."""
-        # An account that this transaction opened is remembered only once somebody finds it committed: the
-        # transaction may still roll back, and its id would then stand for nothing.
+        """Cache the committed ids that `OPEN_ACCOUNTS` returned."""
+        # An account that this transaction opened is cached only once it is found committed: the transaction may still
+        # roll back.
         alone = not self._connection.is_in_transaction()
         known = self._known
         assert known is not None
         for account, account_id, is_settled in zip(accounts, ids, settled, strict=True):
             if alone or is_settled:
                 known[account.path, account.asset] = account_id
-        # Everybody posts to the striped ones, and they are few. The lowest byte of an id tells them apart.
+        # Striped accounts are few and used by all. The lowest byte of an id identifies them.
         others = (key for key, account_id in known.items() if not account_id & 0xFF)
         for key in list(islice(others, max(0, len(known) - MAX_REMEMBERED))):
             del known[key]
 
     def forget(self) -> None:
-        """Drop what is remembered for this database."""
+        """Clear the cache of this database."""
         if self._known is not None:
             self._known.clear()
 

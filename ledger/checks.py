@@ -1,9 +1,9 @@
-"""What `verify` checks, as queries whose rows are the violations, and how much of the books each one reads at once."""
+"""The checks of `verify`, as queries whose rows are the violations."""
 
 TRANSFERS = "every transfer has entries, and they sum to zero per asset"
 ENTRIES = "every entry belongs to a transfer, has its time, and carries its account's asset"
-TRANSFER_KEYS = "every key stands for one transfer"
-HOLD_KEYS = "every key stands for one hold"
+TRANSFER_KEYS = "every key has one transfer"
+HOLD_KEYS = "every key has one hold"
 ASSETS = "all balances of an asset sum to zero"
 BALANCES = "every balance equals the sum of its entries, and its version their number"
 VERSIONS = "versions run from 1 without gaps, and each entry's balance follows from the one before"
@@ -11,7 +11,7 @@ RESERVED = "reserved money equals the open holds"
 CAPTURES = "every captured hold has the transfer that captured it, for that amount"
 ACCOUNTS = "every account has its stripes, and available money is not below its minimum balance"
 
-#: Name and what is counted, in the order of the report.
+#: The name of each check and its unit, in the order of the report.
 CHECKS: dict[str, str] = {
     TRANSFERS: "transfers",
     ENTRIES: "entries",
@@ -25,14 +25,14 @@ CHECKS: dict[str, str] = {
     ACCOUNTS: "accounts",
 }
 
-#: What is counted at once: short, because it has a row for each account and not for each entry.
+#: Counts in one query: fast, because these tables have a row for each account, not for each entry.
 COUNTS = """
 SELECT (SELECT count(*) FROM ledger.accounts) AS accounts, (SELECT count(*) FROM ledger.balances) AS balances,
     (SELECT count(*) FROM ledger.holds WHERE status = 'pending') AS pending_holds,
     (SELECT count(DISTINCT asset) FROM ledger.accounts) AS assets
 """
 
-#: Each in a snapshot of its own, which is short for the same reason.
+#: Checks of whole tables, each in its own snapshot; fast for the same reason.
 WHOLE_TABLE_CHECKS: tuple[tuple[str, str], ...] = (
     (
         ASSETS,
@@ -70,7 +70,7 @@ WHOLE_TABLE_CHECKS: tuple[tuple[str, str], ...] = (
     ),
 )
 
-#: Of a page of transfers, whose ids are $1.
+#: Checks of a page of transfers, whose ids are $1.
 TRANSFER_CHECKS: tuple[tuple[str, str], ...] = (
     (
         TRANSFERS,
@@ -95,7 +95,7 @@ TRANSFER_CHECKS: tuple[tuple[str, str], ...] = (
     ),
 )
 
-#: Of a page of holds, whose ids are $1.
+#: Checks of a page of holds, whose ids are $1.
 HOLD_CHECKS: tuple[tuple[str, str], ...] = (
     (
         CAPTURES,
@@ -109,7 +109,7 @@ HOLD_CHECKS: tuple[tuple[str, str], ...] = (
     ),
 )
 
-#: Of a page, whose ids are $1: a key that stands for more, or that the index of keys does not lead to.
+#: Keys of a page, whose ids are $1, that several rows have or that the index does not find.
 KEYS_OF_PAGE = """
 SELECT 'key ' || p.idempotency_key || ': ' || n.number || ' {table}'
 FROM ledger.{table} p,
@@ -117,7 +117,7 @@ FROM ledger.{table} p,
 WHERE p.id = ANY ($1) AND n.number <> 1
     AND NOT EXISTS (SELECT FROM ledger.{table} f WHERE f.idempotency_key = p.idempotency_key AND f.id < p.id)
 """
-#: Of all at once, where there is no such index: each row of a page would have the whole table read.
+#: Keys that several rows have, of the whole table: without the index, each row of a page would read the whole table.
 KEYS_OF_ALL = """
 SELECT 'key ' || idempotency_key || ': ' || count(*) || ' {table}'
 FROM ledger.{table} GROUP BY idempotency_key HAVING count(*) > 1
@@ -128,7 +128,7 @@ SELECT EXISTS (
 )
 """
 
-#: Of the entries of accounts $1 to $2, in versions $3 to $4 of stripes $5 to $6.
+#: Checks of the entries of accounts $1 to $2, in versions $3 to $4 of stripes $5 to $6.
 ENTRY_CHECKS: tuple[tuple[str, str], ...] = (
     (
         ENTRIES,
@@ -164,7 +164,7 @@ SELECT stripe, sum(amount) AS total, count(*) AS number, max(version) AS last
 FROM ledger.entries
 WHERE account_id BETWEEN $1 AND $2 AND version BETWEEN $3 AND $4 AND stripe BETWEEN $5 AND $6 GROUP BY stripe
 """
-#: Balances of accounts $1 to $2 against their entries in versions $3 to $4, and what earlier versions of $1 came to.
+#: Balances of accounts $1 to $2 against their entries in versions $3 to $4 and the sums of earlier versions of $1.
 BALANCE_CHECKS = """
 SELECT coalesce(a.path || ' ' || a.asset, 'no account') || ' (' || id || '/' || stripe || '): ' ||
     coalesce('balance ' || b.posted || ' at version ' || b.version, 'no balance') || ', entries sum to ' ||
@@ -193,13 +193,13 @@ NUMBER_OF_ENTRIES = """
 SELECT count(*) FROM ledger.entries
 WHERE account_id BETWEEN $1 AND $2 AND version BETWEEN $3 AND $4 AND stripe BETWEEN $5 AND $6
 """
-#: The next accounts after $1 with the number of their entries, by their balances, which is close enough to share out.
+#: The next accounts after $1 with the approximate number of their entries, from their balances.
 ACCOUNTS_AFTER = """
 SELECT account_id, sum(version)::bigint AS entries
 FROM ledger.balances WHERE account_id > $1 GROUP BY account_id ORDER BY account_id LIMIT 1000
 """
 STRIPES = "SELECT stripe, version FROM ledger.balances WHERE account_id = $1 ORDER BY stripe"
-#: The version at which a slice of the stripe's entries is full; null when the rest is no more than that.
+#: The last version of a full slice of the stripe's entries; null if the rest fits into one slice.
 VERSION_AFTER = """
 SELECT version FROM ledger.entries
 WHERE account_id = $1 AND stripe = $2 AND version >= $3 ORDER BY version OFFSET $4 LIMIT 1

@@ -28,7 +28,7 @@ _FROZEN = """
 
 @dataclass(frozen=True, slots=True)
 class WrittenControl:
-    """A control as it was written; `replayed` when the command had done so before."""
+    """A written control; `replayed`: the command had written it before."""
 
     control_id: UUID
     version: int
@@ -38,9 +38,9 @@ class WrittenControl:
 async def frozen_by(
     connection: asyncpg.Connection, org_id: str, spender: Spender, *, at: datetime, or_limited: bool = False
 ) -> ControlRefusal | None:
-    """Return the refusal of whoever is frozen, or with `or_limited` also of whoever has a limit above it.
+    """Return the refusal of a frozen spender, or with `or_limited` also of a limited one; None if there is none.
 
-    It is that of the organization, or of the agent, department, project or key that is named, or of what stands above.
+    It is by a control of the organization, or of the named agent, department, project or key, or of a control above.
     """
     row = await connection.fetchrow(
         _FROZEN, org_id, spender.agent_id, spender.department_id, spender.project_id, spender.key_id, at, or_limited
@@ -79,24 +79,24 @@ class Controls:
         command_id: str,
         at: datetime,
     ) -> WrittenControl:
-        """Open a control, where `control_id` is None, or make one more version of it; once per command.
+        """Open a control, if `control_id` is None, or write another version of it; once per command.
 
         Args:
-            org_id: whose it is.
-            control_id: which one.
-            expected_version: the version that the change was made for; None is any.
+            org_id: the owner.
+            control_id: the control to change.
+            expected_version: the version that the change was made for; None for any.
             wanted: the columns to set, as JSON values; others stay.
             by: the principal.
-            reason: why, in its words.
-            command_id: what the command is told by when it is repeated.
+            reason: as stated by the principal.
+            command_id: identifies a repeated command.
             at: the time of the change.
 
         Raises:
-            NotFound: there is no such control of the organization.
-            Conflict: `spend_control.version` when it has changed since, `spend_control.closed`,
-                `spend_control.exists`, `spend_control.has_children`.
-            Invalid: the parent is not an open control, stands below, or there are too many levels.
-            IdempotencyConflict: the command stands for something else.
+            NotFound: the organization has no such control.
+            Conflict: `spend_control.version` if it has changed since, `spend_control.closed`, `spend_control.exists`,
+                `spend_control.has_children`.
+            Invalid: the parent is not an open control, or is below this one, or there are too many levels.
+            IdempotencyConflict: the command had other contents.
         """
         with translated(self._connection, self._ids.forget, org_id):
             await self._ids.of(accounts.org_credits(org_id))
@@ -117,7 +117,7 @@ def _refusal(outcome: str, version: int | None) -> DomainError:
             return other_request()
         case "stale":
             return refusals.SpendControlVersion(
-                f"The control has changed: it is at version {version}. Read it again and decide anew.",
+                f"The control has changed: it is at version {version}. Read it again and repeat the change.",
                 extra={"version": version},
             )
         case "closed":
@@ -128,7 +128,7 @@ def _refusal(outcome: str, version: int | None) -> DomainError:
             )
         case "has_children":
             return refusals.SpendControlHasChildren(
-                "Other controls are below this one. Close them, or give them another parent first."
+                "Other controls are below this one. Close them or change their parent first."
             )
         case "parent":
             return Invalid("parent_id must name an open control of the organization.", extra={"field": "parent_id"})

@@ -1,9 +1,9 @@
-"""Turns what the SQL functions and the driver raise into domain errors, so that no refusal is lost on the way.
+"""Translates errors of the SQL functions and the driver to domain errors.
 
-The functions' own SQLSTATEs: BU001 insufficient funds, BU002 key used for something else, BU003 hold ended,
-BU004 invalid, BU005 hold expired, BU006 no such hold, BU007 entries that do not balance, BU008 change of what is
-immutable, BU009 no such account, BU010 no such spend, BU011 less is left of a spend to be refunded, BU012 credits
-that arrive without the terms of a lot. BU007 and BU008 are defects, so they are not translated.
+The functions' own SQLSTATEs: BU001 insufficient funds, BU002 key used for another request, BU003 hold ended, BU004
+invalid, BU005 hold expired, BU006 no such hold, BU007 unbalanced entries, BU008 change of an immutable row, BU009 no
+such account, BU010 no such spend, BU011 refund exceeds the rest of a spend, BU012 credits without the terms of a lot.
+BU007 and BU008 are defects, so they are not translated.
 """
 
 import json
@@ -54,10 +54,12 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
 
 
 def _impossible(error: asyncpg.PostgresError) -> Invalid:
-    """Say what is possible where the books say it: of a reservation how much, or until when."""
+    """Return the refusal of an impossible amount or time, with the possible ones if the books give them."""
     match json.loads(error.detail or "{}"):
         case {"held": 0}:
-            return Invalid("The reservation holds nothing. Capture it without an amount.", extra={"field": "amount"})
+            return Invalid(
+                "The reservation has no held credits left. Capture it without an amount.", extra={"field": "amount"}
+            )
         case {"held": int(held)}:
             most = f"{format_amount(held, CREDIT)} {CREDIT}"
             return Invalid(
@@ -65,8 +67,8 @@ def _impossible(error: asyncpg.PostgresError) -> Invalid:
                 extra={"field": "amount"},
             )
         case {"from": str(since), "until": str(until)}:
-            return Invalid(f"The reservation can be extended beyond {_at(since)}, until {_at(until)} at most.")
-    return Invalid(f"The books refused it: {error.args[0]}.")
+            return Invalid(f"The reservation can be extended beyond {_at(since)}, to {_at(until)} at most.")
+    return Invalid(f"The books refused the request: {error.args[0]}.")
 
 
 def _at(text: str) -> str:
@@ -75,7 +77,7 @@ def _at(text: str) -> str:
 
 def _insufficient(detail: str | None, org_id: str | None) -> InsufficientFunds:
     lacking = json.loads(detail or "{}")
-    # What is there was read after the refusal, and may have come since.
+    # The balance was read after the refusal, so it may suffice by now.
     if org_id is None or lacking.get("org") != org_id or lacking["available"] >= lacking["needed"]:
         return InsufficientFunds("The account does not have this amount available.")
     asset = lacking["asset"]
@@ -87,10 +89,10 @@ def _insufficient(detail: str | None, org_id: str | None) -> InsufficientFunds:
 
 
 class translated:
-    """Context of one call to the books: raises domain errors, and keeps every other error as it is.
+    """Context of a call to the books that raises domain errors, and passes on all other errors.
 
-    A deadlock or a serialization failure is never swallowed and never tried again here: inside a caller's
-    transaction everything before it is lost too, so the caller has to run the whole transaction again.
+    Deadlocks and serialization failures are never retried here: they abort the caller's whole transaction, which the
+    caller has to repeat.
     """
 
     __slots__ = ("_connection", "_forget_accounts", "_org_id")
@@ -98,9 +100,9 @@ class translated:
     def __init__(
         self, connection: asyncpg.Connection, forget_accounts: Callable[[], None], org_id: str | None = None
     ) -> None:
-        """Take the connection that the call uses, and what to do when an account id turns out to be stale.
+        """Take the connection of the call, and a function that clears stale account ids.
 
-        `org_id` is the organization that the call is made for: of its accounts a refusal says what they hold.
+        `org_id` is the organization of the call: refusals state the balances of its accounts only.
         """
         self._connection = connection
         self._forget_accounts = forget_accounts
@@ -124,7 +126,7 @@ class translated:
             refusal = _refusal(error, self._org_id)
             if refusal is not None:
                 raise refusal from error
-        # A connection that is lost between two steps of the driver leaves it out of step.
+        # A connection that is lost between two steps of the driver leaves it in an invalid state.
         elif isinstance(error, OSError | asyncpg.InternalClientError) or (
             isinstance(error, asyncpg.InterfaceError) and self._connection.is_closed()
         ):

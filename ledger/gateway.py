@@ -1,8 +1,7 @@
-"""The one gateway to the SQL functions that move money: one call, one round trip, refusals as domain errors.
+"""The gateway to the SQL functions that move money: one call, one round trip, refusals as domain errors.
 
-A `Ledger` borrows an asyncpg connection. Inside a caller's transaction its effects commit with it; on a connection
-that is in none, each call is a transaction of its own. Amounts are minor units, times are aware; `effective_at` is
-business time and comes from the caller.
+A `Ledger` borrows an asyncpg connection. Inside a caller's transaction its effects commit with it; otherwise each call
+is its own transaction. Amounts are minor units, times are aware; `effective_at` is the caller's business time.
 """
 
 import json
@@ -21,12 +20,12 @@ from domain.credits.lots import LotTerms
 from ledger.account_ids import OPEN_ACCOUNTS, AccountIds, columns
 from ledger.errors import translated
 
-#: The most transfers that one `post_batch` takes; beyond it a batch holds its locks for too long.
+#: The maximum number of transfers in one `post_batch`; a larger batch would hold its locks for too long.
 MAX_BATCH = 10_000
 
 _POST = "SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _POST_COMPOUND = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-# Accounts are opened in the statement that posts to them; -n stands for the nth of those.
+# Accounts are opened in the statement that posts to them; -n is the id of the nth of these.
 _OPEN_AND_POST = f"""
 WITH opened AS MATERIALIZED ({OPEN_ACCOUNTS})
 SELECT ledger.post_legs($9, $10,
@@ -84,7 +83,7 @@ SELECT coalesce((SELECT ledger.balance_as_of(a.id, $3) FROM ledger.accounts a WH
 
 @dataclass(frozen=True, slots=True)
 class PostedTransfer:
-    """A transfer that is in the books; `replayed` when its key had brought it there before."""
+    """A posted transfer; `replayed`: its key had posted it before."""
 
     transfer_id: UUID
     replayed: bool
@@ -92,9 +91,9 @@ class PostedTransfer:
 
 @dataclass(frozen=True, slots=True)
 class PlacedHold:
-    """A hold that was taken; `replayed` when its key had taken it before, and `status` tells what became of it since.
+    """A hold; `replayed`: its key had placed it before.
 
-    `status` is `pending`, `posted`, `voided` or `expired`; one that is pending and past its time can only be voided.
+    `status` is `pending`, `posted`, `voided` or `expired`; a pending hold past its expiry can only be voided.
     """
 
     hold_id: UUID
@@ -114,7 +113,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class NewTransfer:
-    """One transfer of a batch, under its own key."""
+    """A transfer of a batch, under its own key."""
 
     key: str
     source: Account
@@ -126,7 +125,7 @@ class NewTransfer:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an account holds. `version` counts its entries; an account that was never opened holds nothing."""
+    """Balance of an account. `version` counts its entries; the balance of an unopened account is zero."""
 
     posted_minor: int
     pending_minor: int
@@ -134,7 +133,7 @@ class Balance:
 
     @property
     def available_minor(self) -> int:
-        """What no hold sets aside. Lots of it may be due: see `Ledger.available`."""
+        """The posted amount less holds. Its lots may have expired: see `Ledger.available`."""
         return self.posted_minor - self.pending_minor
 
 
@@ -143,12 +142,12 @@ class Ledger:
 
     Raises, from every method that moves money:
         InsufficientFunds: the source's minimum balance forbids it.
-        IdempotencyConflict: the key stands for something else.
+        IdempotencyConflict: the key was used for another request.
         Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
         NotFound: no such hold.
         Invalid: the amount, the accounts or the times break a rule.
-        Unavailable: a deadlock, a serialization failure or a lost connection; nothing happened or it is not known,
-            and the same key is safe to repeat. A transaction of the caller is lost and has to be run again.
+        Unavailable: a deadlock, a serialization failure or a lost connection; the outcome may be unknown, and the same
+            key is safe to repeat. The caller's transaction is aborted and has to be repeated.
     """
 
     def __init__(self, connection: asyncpg.Connection) -> None:
@@ -169,9 +168,9 @@ class Ledger:
         metadata: Mapping[str, object] | None = None,
         lots: LotTerms | None = None,
     ) -> PostedTransfer:
-        """Move one amount from one account to another, once per key.
+        """Move an amount from one account to another, once per key.
 
-        To an account with lots from one without, `lots` must say which lot the credits are.
+        From an account without lots to one with lots, `lots` must name the lot of the credits.
         """
         with self._call(org_id):
             source_id, destination_id = await self._ids.of(source, destination)
@@ -222,9 +221,9 @@ class Ledger:
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
     ) -> list[PostedTransfer]:
-        """Post many transfers in one statement, all of them or none, and answer one for each in the order given.
+        """Post many transfers in one statement, all of them or none, and return one result for each, in order.
 
-        The result is that of posting them one after the other; a key that was posted before is replayed.
+        The effect is that of posting them one after the other; a key that was posted before is replayed.
         """
         if len(transfers) > MAX_BATCH:
             raise Invalid(f"A batch must not have more than {MAX_BATCH} transfers.")
@@ -246,12 +245,12 @@ class Ledger:
         return [PostedTransfer(*row) for row in rows]
 
     async def lock_balances(self, accounts: Iterable[Account], *, if_open: Iterable[Account] = ()) -> None:
-        """Lock balances until the caller's transaction ends, in the one order in which everything locks them.
+        """Lock balances until the caller's transaction ends, in the global lock order.
 
-        A transaction that posts more than once calls it for all accounts that it will post to, before its first
-        posting. Otherwise it keeps a balance that everybody needs while it waits for one of a single organization, and
-        can wait for somebody who waits for it. Accounts that do not exist are opened, for the same reason; those of
-        `if_open` are locked only if they exist, and the caller has kept everybody else from opening them.
+        A transaction that posts more than once calls it for all of its accounts before its first posting. Otherwise it
+        blocks a shared balance while it waits for one organization's, and can deadlock. Missing accounts are opened,
+        for the same reason; those of `if_open` are locked only if they exist, and the caller prevents others from
+        opening them.
         """
         optional = list(if_open)
         with self._call():
@@ -270,9 +269,9 @@ class Ledger:
         metadata: Mapping[str, object] | None = None,
         lots: LotTerms | None = None,
     ) -> PlacedHold:
-        """Set an amount of an account aside until it is captured, voided or expired.
+        """Reserve an amount of an account until it is captured, voided or expired.
 
-        It pins lots in the order of spending, or the `slices` of `lots`, due or not, and nothing else.
+        The hold pins lots in the order of spending, or exactly the `slices` of `lots`, expired or not.
         """
         with self._call(account.org_id):
             (account_id,) = await self._ids.of(account)
@@ -324,12 +323,12 @@ class Ledger:
             return int(await self._connection.fetchval(_EXPIRE, now, limit))
 
     async def expire_lots(self, *, now: datetime, limit: int = 1000) -> int:
-        """Book the expiry of lots that were due at `now`, up to the limit, and return how many there were."""
+        """Book the expiry of lots that had expired at `now`, up to the limit, and return how many there were."""
         with self._call():
             return int(await self._connection.fetchval(_EXPIRE_LOTS, now, limit))
 
     async def available(self, accounts: Sequence[Account], at: datetime) -> list[int]:
-        """Read what can be taken from each of the accounts: neither held nor, at that time, due; opens none."""
+        """Return the available amount of each account, neither held nor expired at that time; opens none."""
         with self._call():
             rows = await self._connection.fetch(_AVAILABLE, [a.path for a in accounts], [a.asset for a in accounts], at)
         return [row[0] for row in rows]
@@ -337,10 +336,10 @@ class Ledger:
     async def before_release(
         self, source: Account, amount_minor: int, platform_minor: int, debt: Account, at: datetime
     ) -> tuple[int, int, bool]:
-        """Read how much of the source's next credits was paid for, and whether the debt was ever used.
+        """Return how much of the source's next credits is granted or paid, and whether the debt was ever used.
 
-        Returns: how much of the next `amount_minor` nobody paid for; how much of the `platform_minor` after them
-        somebody did; whether the debt was ever used.
+        Returns: the granted part of the next `amount_minor`; the paid part of the `platform_minor` after them; whether
+        the debt account was ever used.
         """
         with self._call():
             row = await self._connection.fetchrow(
@@ -349,19 +348,19 @@ class Ledger:
         return _one(row)["granted"], _one(row)["platform_paid"], _one(row)["has_owed"]
 
     async def balance(self, account: Account) -> Balance:
-        """Read what the account holds now; does not open it."""
+        """Return the present balance of the account; does not open it."""
         with self._call():
             row = _one(await self._connection.fetchrow(_BALANCE, account.path, account.asset))
         return Balance(posted_minor=row["posted"], pending_minor=row["pending_out"], version=row["version"])
 
     async def balances(self, accounts: Sequence[Account]) -> list[Balance]:
-        """Read what each of the accounts holds now, in one round trip; opens none."""
+        """Return the present balances of the accounts, in one round trip; opens none."""
         with self._call():
             rows = await self._connection.fetch(_BALANCES, [a.path for a in accounts], [a.asset for a in accounts])
         return [Balance(posted_minor=r["posted"], pending_minor=r["pending_out"], version=r["version"]) for r in rows]
 
     async def balance_as_of(self, account: Account, at: datetime) -> int:
-        """Read what the account held at an effective time, with what was recorded later for that time."""
+        """Return the balance of the account at an effective time, including entries recorded later for that time."""
         with self._call():
             return int(await self._connection.fetchval(_BALANCE_AS_OF, account.path, account.asset, at))
 

@@ -1,9 +1,8 @@
-"""What the schema `ledger` must consist of for the books to hold, written down and compared with a live database.
+"""The guards of the schema `ledger`, as recorded in `guards.txt`, compared with a live database.
 
-`guards.txt` beside this module has one line for each constraint, trigger, function, policy and grant. A superuser is a
-line as well, but for the server's first one and the owner of the books. The file is recorded from a database that the
-migrations made, so whatever somebody dropped, emptied, switched off or granted since is a line too few or too many. The
-text is PostgreSQL 18's own.
+`guards.txt` has one line for each constraint, trigger, function, policy and grant, and for each superuser except the
+server's first one and the owner of the books. The file is recorded from a migrated database, so every later drop,
+change or grant shows as a missing or an extra line. The text is PostgreSQL 18's own.
 """
 
 from collections.abc import Iterable
@@ -11,22 +10,22 @@ from pathlib import Path
 
 EXPECTED_FILE = Path(__file__).with_name("guards.txt")
 
-#: What each kind of line proves, by the line's first word.
+#: The rule that each kind of line proves, by its first word.
 KINDS = {
-    "constraint": "every constraint of the books is there and enforced",
-    "trigger": "every trigger of the books is there and switched on",
+    "constraint": "every constraint of the books exists and is enforced",
+    "trigger": "every trigger of the books exists and is enabled",
     "function": "every function of the books is the one of this release",
     "policy": "row-level security is on, with the policies of this release and no others",
-    "grant": "nobody but the owner writes the books, and tenants can only spend their own credits",
+    "grant": "only the owner writes the books, and tenants can only spend their own credits",
     "setting": "sessions of the login roles begin with the server's own names and tenancy",
 }
 
-# Names are written in full only under this path, whatever the connection's own is. Brackets are left out below, because
-# a restored dump has others around the same condition.
+# PostgreSQL qualifies names only under this path. Brackets are removed below, because a restored dump has other ones
+# around the same condition.
 SEARCH_PATH = "SET LOCAL search_path = pg_catalog"
 
-# A view of the books shows what its owner sees, and a function with its owner's rights may post for whoever calls it,
-# in whatever schema they are. So views count as the books they show, and every such function is written down.
+# In any schema, a view shows its owner's rows of the books, and a function with its owner's rights may post for its
+# caller. So views count as the tables that they show, and every such function is recorded.
 QUERY = """
 WITH RECURSIVE tables AS (
     SELECT c.* FROM pg_class c WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p')
@@ -139,12 +138,12 @@ WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = cu
 
 
 def expected_guards() -> frozenset[str]:
-    """Return the lines that a sound database has."""
+    """Return the recorded lines."""
     return frozenset(EXPECTED_FILE.read_text("utf-8").splitlines())
 
 
 def compare_guards(found: Iterable[str]) -> dict[str, list[str]]:
-    """Return for each kind what is missing and what is too much."""
+    """Return the missing and the extra lines of each kind."""
     sound, there = expected_guards(), frozenset(found)
     wrong = [*(f"missing: {line}" for line in sound - there), *(f"unexpected: {line}" for line in there - sound)]
     return {kind: sorted(line for line in wrong if line.split(": ")[1].startswith(kind)) for kind in KINDS}

@@ -1,16 +1,16 @@
-"""How a noun says what its own rows and the books must agree on; `commands/verify.py` collects what all of them say."""
+"""Invariants between the rows of other tables and the books; `commands/verify.py` collects them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invariant:
-    """One rule that `verify` proves beside those of the books themselves.
+    """A rule that `verify` proves in addition to those of the books.
 
     Attributes:
-        name: the rule, as the report says it.
-        table: whose rows are counted; where it does not exist yet, the rule is left out.
-        unit: what a row of it is.
+        name: the rule, as shown in the report.
+        table: the table whose rows are counted; if it does not exist yet, the rule is skipped.
+        unit: the noun of a row.
         violations: a query of one column of text, whose rows are the violations.
     """
 

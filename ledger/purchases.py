@@ -1,4 +1,4 @@
-"""The gateway to the SQL functions that count what is bought outside in spend controls, and move pools of budgets."""
+"""The gateway to the SQL functions that count external purchases in spend controls, and move pools of budgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,21 +25,21 @@ _MOVE_POOL = "SELECT * FROM ledger.move_pool($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPurchase:
-    """What is bought outside, as it counts in every spend control above the spender.
+    """An external purchase to count in every spend control above the spender.
 
     Attributes:
         order_id: the purchase order, `por_…`.
-        number: 0 is the order itself; others are its renewals and what was charged beyond it. With the order, its key.
-        asset: the currency that is paid in, which is converted to that of each control, rounded up; in controls in
-            credits the paid ones count that would be taken next.
+        number: 0 is the order itself; others are its renewals and additional charges. With the order, its key.
+        asset: the currency of the payment, converted to that of each control, rounded up; controls in credits count
+            the paid credits that would be taken next.
         amount_minor: above zero, in minor units of `asset`.
-        spender: who buys, and for what.
+        spender: the buyer, and the attribution.
         pool: the pool that it draws.
-        on_limit: what happens if it does not fit into what there is to operate with.
-        granted: a person granted it, so it needs no allowance to draw the reserve.
+        on_limit: the effect if it exceeds the operating pool.
+        granted: approved by a person, so it draws the reserve without an allowance.
         lifted: the windows that do not refuse it.
-        forced: it has already happened; nothing refuses it.
-        margin: how much more than the amount is held in controls in credits, as a part of it.
+        forced: it has already happened, and is not refused.
+        margin: the additional amount to hold in controls in credits, as a ratio.
     """
 
     order_id: str
@@ -63,13 +63,13 @@ class Purchases:
         self._org_id = org_id
 
     async def authorize(self, new: NewPurchase, *, at: datetime) -> SpendResult:
-        """Count a purchase as held, or as spent if it is forced; or say what refuses it.
+        """Count a purchase as held, or as spent if it is forced, or return the refusal.
 
-        The outcome is `reserved`, `refused`, `pool_closed`, `suspended` or `closed`. What was counted is answered again
-        for the same order and number. What was refused is decided anew.
+        The outcome is `reserved`, `refused`, `pool_closed`, `suspended` or `closed`. A counted purchase is returned
+        again for the same order and number; a refused one is decided again.
 
         Raises:
-            IdempotencyConflict: the number stands for another amount.
+            IdempotencyConflict: the number was used for another amount.
             Invalid: the amount is not above zero, or too large.
         """
         spender = new.spender
@@ -100,19 +100,19 @@ class Purchases:
     async def move(
         self, order_id: str, number: int, *, spent_minor: int, returned_minor: int, refunded_minor: int, at: datetime
     ) -> None:
-        """Count what was paid of a purchase in all as spent, and what was not paid or was refunded no longer.
+        """Set the spent, released and refunded totals of a purchase in its spend controls.
 
         Args:
             order_id: the purchase order.
-            number: which of its purchases.
-            spent_minor: all that was paid of it.
-            returned_minor: all of it that is not going to be paid; with `spent_minor` at most its amount.
-            refunded_minor: all that came back of what was paid.
+            number: of the purchase within the order.
+            spent_minor: the total paid.
+            returned_minor: the total that will not be paid; with `spent_minor` at most its amount.
+            refunded_minor: the total refunded.
             at: the time.
 
         Raises:
             NotFound: the organization has no such purchase.
-            Invalid: less than before, or more than there was.
+            Invalid: a total is less than before, or more than possible.
         """
         with self._call():
             await self._connection.execute(
@@ -137,7 +137,7 @@ class Purchases:
         Raises:
             NotFound: the organization has no such budget.
             Conflict: `spend_control.closed`; `budget.pool_closed`, the budget has no pools; `budget.pool_too_small`.
-            IdempotencyConflict: the command stands for another move.
+            IdempotencyConflict: the command was used for another move.
         """
         with self._call():
             row = await self._connection.fetchrow(
@@ -167,7 +167,7 @@ def _refusal(outcome: str, remaining: str) -> DomainError:
         case "closed":
             return refusals.SpendControlClosed("The budget is closed. Open another one.")
         case "no_pools":
-            return refusals.BudgetPoolClosed("The budget does not have both pools. State them first.")
+            return refusals.BudgetPoolClosed("The budget does not have both pools. Set them first.")
         case "too_much":
             return refusals.BudgetPoolTooSmall(f"Only {remaining} are left in that pool. Move at most that.")
         case "other_request":
@@ -176,4 +176,4 @@ def _refusal(outcome: str, remaining: str) -> DomainError:
 
 
 def _nothing() -> None:
-    """No account's id is remembered here."""
+    """Do nothing: no account ids are cached here."""

@@ -1,4 +1,4 @@
-"""What assets cost in others, from a time on: spend controls in money count credits by it."""
+"""Exchange rates between assets, by which spend controls in money count credits."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ import asyncpg
 from domain.common.money import CREDIT
 from domain.credits.spend.rate import OPERATOR
 
-#: The base of the rate that says what granted credits are worth where they pay a cost.
+#: The base of the rate of granted credits that pay a cost.
 GRANTED = "GRANTED"
 _SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6, $7)"
 
@@ -23,10 +23,10 @@ async def set_rate(
     ends_at: datetime | None = None,
     source: str = OPERATOR,
 ) -> None:
-    """Note that so many minor units of one asset cost so many of another from then on; the platform's role only.
+    """Store a rate: `base_minor` of one asset cost `quote_minor` of another from a time on; the platform's role only.
 
-    It is too old at `ends_at`, or never. `source` is the host that it was read from; `operator` goes before the others.
-    What is the same as before is not noted again, and what the pair has at that very time stays.
+    It expires at `ends_at`, or never. `source` is the host that it was read from; `operator` takes precedence. An
+    unchanged rate is not stored again, and an existing rate from exactly that time stays.
     """
     await connection.execute(_SET_RATE, base, quote, base_minor, quote_minor, starts_at, ends_at, source)
 
@@ -41,9 +41,9 @@ async def set_credit_rate(
     ends_at: datetime | None = None,
     source: str = OPERATOR,
 ) -> None:
-    """Note what credits cost in an asset, as `set_rate`.
+    """Store the price of credits in an asset, as `set_rate`.
 
-    Spend controls in that asset count with the rate of the time, and refuse when it is too old.
+    Spend controls in that asset count with the rate in force, and refuse spends if it has expired.
     """
     await set_rate(
         connection,

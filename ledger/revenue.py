@@ -1,4 +1,4 @@
-"""The gateway to the SQL functions that turn what lots' uses cost into postings; see `ledger/sql/revenue.sql`."""
+"""The gateway to the SQL functions that recognise revenue from uses of lots; see `ledger/sql/revenue.sql`."""
 
 from datetime import timedelta
 
@@ -6,8 +6,8 @@ import asyncpg
 
 from ledger.errors import translated
 
-#: What was posted so long ago is in the order of transfers for good once all older transactions have ended: longer than
-#: a statement may last, and than the clocks of two database servers may differ.
+#: The age from which the order of transfers is final once all older transactions have ended: longer than the statement
+#: timeout and the clock difference of two database servers.
 SETTLE = timedelta(minutes=1)
 
 
@@ -18,18 +18,18 @@ class Revenue:
         self._connection = connection
 
     async def mark(self, *, settle: timedelta = SETTLE) -> None:
-        """Note how far uses can be booked by a later transaction."""
+        """Record the transfer up to which a later transaction can book uses."""
         with translated(self._connection, _nothing_remembered):
             await self._connection.execute("SELECT ledger.settle_uses($1)", settle)
 
     async def recognise(self, *, limit: int, settle: timedelta = SETTLE) -> int:
-        """Book what the next uses and returns of lots cost, up to the limit, and return how many there were.
+        """Book the costs of the next uses and returns of lots, up to the limit, and return how many there were.
 
-        Fewer than the limit means that none is left that can be booked by now.
+        Fewer than the limit means that no further one can be booked now.
         """
         with translated(self._connection, _nothing_remembered):
             return int(await self._connection.fetchval("SELECT ledger.recognise_revenue($1, $2)", limit, settle))
 
 
 def _nothing_remembered() -> None:
-    """Forget no account: the functions find theirs by themselves."""
+    """Do nothing: the functions find their accounts themselves."""

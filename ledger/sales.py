@@ -13,7 +13,7 @@ from ledger.account_ids import AccountIds
 from ledger.errors import translated
 from ledger.spends import NewSpend, SpendResult, arguments_of, spend_result
 
-#: `ledger.sell` as a statement calls it, with `sell_arguments`; what a statement adds is numbered from 27.
+#: The call of `ledger.sell` with `sell_arguments`; further parameters of a statement are numbered from 27.
 SELL = """ledger.sell(
     $1::text, $2::text, $3::text, $4::bigint, $5::bigint, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text,
     $12::jsonb, $13::timestamptz, $14::text, $15::bigint, $16::bigint, $17::bigint, $18::bigint, $19::bigint,
@@ -25,15 +25,15 @@ _SHARE = "SELECT s.* FROM ledger.share_sale($1, $2, $3, $4, $5, $6, $7, $8, $9, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleShares:
-    """How the price of a sale is shared, and under which key.
+    """Shares of a sale's price, and the key of the transfer.
 
     Attributes:
-        payee_org_id: who sells.
-        sales: where the price goes first; what it is divided into are the three accounts that follow.
-        earned: the creator's part, and `apart` what of it nobody has paid for.
-        commission: the platform's part.
+        payee_org_id: the seller.
+        sales: the account that receives the price, which is then divided among the next three.
+        earned: the creator's account; `apart` is the one for granted credits that are not paid out.
+        commission: the account of the platform's part.
         creator_minor, commission_minor: in minor units of credits.
-        sharing: what is set apart, and who bears discounts.
+        sharing: the rules for granted credits and discounts.
         key, kind, reference: of the transfer.
     """
 
@@ -52,7 +52,7 @@ class SaleShares:
 
 @dataclass(frozen=True, slots=True)
 class ShareResult:
-    """What shared a price, what of the creator's part nobody has paid for, and whether its organization ever owed."""
+    """Result of sharing a price: the granted part of the creator's share, and whether its organization ever owed."""
 
     transfer_id: UUID
     granted_minor: int
@@ -61,7 +61,7 @@ class ShareResult:
 
 @dataclass(frozen=True, slots=True)
 class SaleResult:
-    """The outcome of the charge; `transfer_id` is None where nothing was sold, and `spent` says why."""
+    """Result of a sale; `transfer_id` is None if nothing was sold, for the reason in `spent`."""
 
     spent: SpendResult
     transfer_id: UUID | None
@@ -69,7 +69,7 @@ class SaleResult:
 
 
 async def share(connection: asyncpg.Connection, org_id: str, shares: SaleShares, *, at: datetime) -> ShareResult:
-    """Divide what was captured into the account of sales; raises as `ledger.gateway.Ledger`."""
+    """Divide an amount that was captured into the account of sales; raises as `ledger.gateway.Ledger`."""
     ids = AccountIds(connection)
     with translated(connection, ids.forget):
         sales, earned, apart, commission = await ids.of(shares.sales, shares.earned, shares.apart, shares.commission)
@@ -92,9 +92,9 @@ async def sell(
     expires_at: datetime,
     at: datetime,
 ) -> SaleResult | None:
-    """Charge a price through the spend controls and share it, or answer what refuses it.
+    """Charge a price through the spend controls and share it, or return the refusal.
 
-    None where the payee has ever owed credits: nothing was done, and its debts are to be settled with the sale.
+    None, without effect, if the payee has ever owed credits: the sale then has to settle its debts.
 
     Raises: as `ledger.spending.Spending`.
     """
@@ -113,7 +113,7 @@ async def sell_arguments(
     expires_at: datetime,
     at: datetime,
 ) -> tuple[object, ...]:
-    """Return what `SELL` takes; opens the accounts that do not exist."""
+    """Return the arguments of `SELL`; opens missing accounts."""
     ids = AccountIds(connection)
     with translated(connection, ids.forget):
         accounts = await ids.of(shares.sales, shares.earned, shares.apart, shares.commission)
@@ -125,7 +125,7 @@ async def sell_arguments(
 
 
 def sale_result(row: asyncpg.Record | None) -> SaleResult | None:
-    """Read what `SELL` answered; None where it left the sale to others."""
+    """Return the result of `SELL`; None if the payee has ever owed credits."""
     if row is None or row["status"] is None:
         return None
     return SaleResult(spend_result(row), row["shared_by"], row["granted"] or 0)

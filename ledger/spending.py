@@ -1,9 +1,9 @@
 """The gateway to the SQL functions that charge: one call, one round trip, a refusal as a result.
 
-A `Spending` borrows an asyncpg connection and acts for one organization. With a connection of the tenant's role it
-charges, reserves, settles, releases and extends; the clock is the database's. The platform's role may give the time,
-and alone refunds and forces. Inside a caller's transaction its effects commit with it, and so does the record of a
-refusal: a caller that rolls back a refused spend leaves its key free.
+A `Spending` borrows an asyncpg connection and acts for one organization. The tenant's role can charge, reserve, settle,
+release and extend, by the database's clock. The platform's role may pass the time, and is required to refund and force.
+Inside a caller's transaction its effects commit with it, including the record of a refusal: rolling back a refused
+spend frees its key.
 """
 
 import json
@@ -31,13 +31,12 @@ from ledger.spends import (
     spend_result,
 )
 
-#: The most spends that one `charge_many` takes; beyond it a batch holds the organization's balance for too long.
+#: The maximum number of spends in one `charge_many`; a larger batch would lock the organization's balance for too long.
 MAX_SPENDS = 5_000
-#: For how long a reservation may be made, and extended from that time on. `ledger.reservation_ends` says the same.
+#: The maximum term of a reservation, and of an extension from its time on; as in `ledger.reservation_ends`.
 RESERVATION_TERM = timedelta(days=30)
 
-# The function's first argument waits for the transaction to be named for the organization; one that works for another
-# organization already is not turned to this one.
+# The function's first argument sets the transaction's organization first, unless another one is already set.
 _AS_TENANT = """
 WITH named AS MATERIALIZED (
     SELECT CASE WHEN (public.bursar_org() <> $1) IS NOT TRUE THEN set_config('bursar.org_id', $1, true) END AS org
@@ -45,7 +44,7 @@ WITH named AS MATERIALIZED (
 SELECT a.* FROM named, LATERAL ledger.{name}(CASE WHEN named.org = $1 THEN $2::{key} END{more}) AS a
 """
 _AS_PLATFORM = "SELECT a.* FROM ledger.{name}_at($1, $2{more}, ${last}) AS a"
-# As above, named for all of the organizations, in their order.
+# As above, for all of the organizations, in order.
 _CHARGE_TOGETHER = """
 WITH named AS MATERIALIZED (
     SELECT CASE WHEN public.bursar_org() IS NULL
@@ -67,7 +66,7 @@ _CREDITS_BACK = "SELECT ledger.credits_back($1, $2, $3, $4) AS credits"
 
 
 def _statements(name: str, arguments: int, key: str = "text") -> tuple[str, str]:
-    """Write the call with so many arguments, the key or keys among them, as a tenant makes it and as the platform."""
+    """Return the statements of a call with `arguments` parameters, including the key, by a tenant and the platform."""
     more = "".join(f", ${number}" for number in range(3, arguments + 2))
     return _AS_TENANT.format(name=name, key=key, more=more), _AS_PLATFORM.format(
         name=name, more=more, last=arguments + 2
@@ -91,15 +90,15 @@ async def charge_together(
 ) -> list[SpendResult | None]:
     """Charge one spend each of several organizations; they commit together.
 
-    None stands where nothing was charged and `Spending.charge` has to decide: what does not plainly fit, a key that is
-    known, and a balance that somebody else has at the moment, because no organization waits for another.
+    None for a spend that was not charged and is left to `Spending.charge`: it may not fit, its key is known, or its
+    balance is locked, because no organization waits for another.
 
     Args:
-        connection: of the tenant's role, in no transaction.
-        spends: each with its organization, none of which comes twice.
+        connection: of the tenant's role, outside of any transaction.
+        spends: with their organizations, each at most once.
 
     Raises:
-        DomainError: one of them cannot be charged, and none was; each is safe to charge by itself.
+        DomainError: one of them cannot be charged, so none was; each is safe to charge separately.
     """
     columns = zip(*((org_id, *arguments_of(spend)) for org_id, spend in spends), strict=True)
     with translated(connection, _nothing):
@@ -110,11 +109,11 @@ async def charge_together(
 class Spending:
     """Charges one organization's credits over one connection.
 
-    `at` is for the platform's role, whose caller brings the time; without it the database's clock counts. Every method
-    may be repeated with its key.
+    `at` is the time for the platform's role; otherwise the database's clock applies. Every method is idempotent by its
+    key.
 
     Raises, from every method:
-        IdempotencyConflict: the key stands for something else.
+        IdempotencyConflict: the key was used for another request.
         Invalid: an amount, a time or a department breaks a rule.
         Unavailable: a deadlock or a lost connection; the same key is safe to repeat.
     """
@@ -124,16 +123,16 @@ class Spending:
         self._org_id = org_id
 
     async def charge(self, spend: NewSpend, *, at: datetime | None = None) -> SpendResult:
-        """Charge an amount at once if it fits into every spend control above the spender, or refuse it for good."""
+        """Charge an amount if it fits into every spend control above the spender, or refuse it permanently."""
         if spend.cost is not None:
             given = (*arguments_of(spend), *_pools(spend), at, *cost_of(spend.cost))
             return spend_result(await self._only(_CHARGE_COST, self._org_id, *given))
         return spend_result(await self._one(_CHARGE, at, *arguments_of(spend), *_pools(spend)))
 
     async def charge_many(self, spends: Sequence[NewSpend], *, at: datetime | None = None) -> list[SpendResult]:
-        """Charge many, each answered by itself, as if they were charged one after the other in the order given.
+        """Charge many spends with the effect of charging them one after the other, and return a result for each.
 
-        They commit together. A key that comes twice is charged once.
+        They commit together. A repeated key is charged once.
         """
         if len(spends) > MAX_SPENDS:
             raise Invalid(f"A batch must not have more than {MAX_SPENDS} spends.")
@@ -148,9 +147,9 @@ class Spending:
         return [spend_result(row) for row in rows]
 
     async def authorize(self, spend: NewSpend, *, expires_at: datetime, at: datetime | None = None) -> SpendResult:
-        """Reserve an amount until it is captured, released or expired, if it fits; or refuse it for good.
+        """Reserve an amount until it is captured, released or expired, if it fits, or refuse it permanently.
 
-        It counts in the windows of this moment, also when it is captured later. It expires within `RESERVATION_TERM`.
+        It counts in the present windows, even if it is captured later. It expires within `RESERVATION_TERM`.
         """
         more = (expires_at, spend.paid_only, *_pools(spend))
         if spend.cost is not None:
@@ -171,9 +170,9 @@ class Spending:
     ) -> ChangeResult:
         """Capture an amount of a reservation and release the rest, or with `more` keep the rest for later captures.
 
-        Without an amount it captures all that is held. With a cost it captures as many of the held credits as pay it,
-        by what was paid for their lots, and all of them where they pay less; for the platform's role only. With
-        `granted_minor`, which excludes `more`, granted ones that are held pay no more than that in a month.
+        Without an amount it captures all held credits. With a cost it captures as many held credits as pay it, by the
+        price of their lots, at most all of them; for the platform's role only. With `granted_minor`, which excludes
+        `more`, held granted credits pay at most that in a month.
 
         Raises:
             NotFound: the organization has no such spend.
@@ -185,27 +184,27 @@ class Spending:
         return change_result(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
 
     async def refund_credits(self, spend_id: UUID, minor: Decimal, asset: str) -> int:
-        """Return the credits of a spend that are worth so much money, rounded down: its last lots, without refunds.
+        """Return how many credits of a spend are worth an amount of money, rounded down; its last lots, before refunds.
 
-        By the exchange rates of the time of the spend. For the platform's role only.
+        It uses the exchange rates at the time of the spend. For the platform's role only.
         """
         row = await self._only(_CREDITS_BACK, self._org_id, spend_id, minor, asset)
         credits: int = row["credits"]
         return credits
 
     async def keep_granted(self, *, key: str, spend_id: UUID, cost: MoneyCost, at: datetime) -> tuple[int, Decimal]:
-        """Refund the granted credits of a spend that pay what is beyond their part of the month's costs.
+        """Refund the granted credits of a spend that exceed their part of the month's costs.
 
-        The caller has locked the debts of the organization. For the platform's role only.
+        The caller holds the lock of the organization's debts. For the platform's role only.
 
         Args:
             key: of the refund.
-            spend_id: it has captured credits for something whose price nobody knew.
-            cost: the price; `granted_minor` is not None.
+            spend_id: a spend that captured credits before its cost was known.
+            cost: the cost; `granted_minor` is not None.
             at: the time.
 
         Returns:
-            The credits that were refunded, and what the others pay of the cost, which counts in the month now.
+            The refunded credits, and the part of the cost that the other granted credits pay, counted in the month.
 
         Raises:
             NotFound: the organization has no such spend.
@@ -216,7 +215,7 @@ class Spending:
         return row["returned"], row["paid"]
 
     async def lock_reservation(self, spend_id: UUID) -> None:
-        """Lock the hold of a reservation until the transaction ends; balances are locked after holds.
+        """Lock the hold of a reservation until the transaction ends; lock balances after holds.
 
         For the platform's role only.
 
@@ -228,7 +227,7 @@ class Spending:
     async def settle_to(
         self, account: Account, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime
     ) -> ChangeResult:
-        """Capture a reservation, or an amount of it, into an account that is none of the organization's, and end it.
+        """Capture a reservation, or an amount of it, into an account of another owner, and end it.
 
         Raises as `settle`. For the platform's role only.
         """
@@ -237,40 +236,40 @@ class Spending:
         return change_result(await self._only(_SETTLE_TO, self._org_id, key, spend_id, amount_minor, account_id, at))
 
     async def release(self, *, key: str, spend_id: UUID, at: datetime | None = None) -> ChangeResult:
-        """Release what is still held, also when it has expired and was not swept yet; raises as `settle`."""
+        """Release the held rest, even of an expired reservation that was not swept yet; raises as `settle`."""
         return change_result(await self._one(_RELEASE, at, key, spend_id))
 
     async def extend(
         self, *, key: str, spend_id: UUID, expires_at: datetime, at: datetime | None = None
     ) -> ChangeResult:
-        """Hold what is still held until a later time, within `RESERVATION_TERM` of now; raises as `settle`."""
+        """Extend the held rest to a later time, within `RESERVATION_TERM` of now; raises as `settle`."""
         return change_result(await self._one(_EXTEND, at, key, spend_id, expires_at))
 
     async def refund(
         self, *, key: str, spend_id: UUID, amount_minor: int | None = None, renew_days: int | None = None, at: datetime
     ) -> ChangeResult:
-        """Refund a part of what was charged or captured, or all that is left of it; pays what is owed first.
+        """Refund a part or the rest of a charge or capture; it first pays the organization's debt.
 
-        It returns to the windows in which the spend counted, and into the lots that paid; with `renew_days`, what
-        would end sooner is given more time, as in `domain.credits.lots.LotTerms`. For the platform's role only.
+        It is returned to the windows that counted the spend, and to its lots; with `renew_days`, lots that would expire
+        sooner are extended, as in `domain.credits.lots.LotTerms`. For the platform's role only.
 
         Raises:
             NotFound: the organization has no such spend.
-            Conflict: `spend.refunded`, less than the amount is left to be refunded.
+            Conflict: `spend.refunded`, the amount exceeds the refundable rest.
         """
         return change_result(await self._only(_REFUND, self._org_id, key, spend_id, amount_minor, at, renew_days))
 
     async def returned_by(
         self, transfer_id: UUID, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime
     ) -> ChangeResult:
-        """Note that a transfer has refunded what `settle_to` captured, or an amount of it; its windows have it again.
+        """Record that a transfer has refunded the capture of `settle_to` or a part of it, and credit its windows.
 
         Raises as `refund`. For the platform's role only.
         """
         return change_result(await self._only(_RETURNED_BY, self._org_id, key, spend_id, transfer_id, at, amount_minor))
 
     async def force(self, spend: NewSpend, *, at: datetime) -> SpendResult:
-        """Charge what has already happened: no control refuses it, and what the credits do not cover is owed.
+        """Charge a spend that has already happened: no control refuses it, and the uncovered part becomes a debt.
 
         It counts as `forced` in every window. For the platform's role only.
         """
@@ -289,8 +288,8 @@ class Spending:
     ) -> SpendResult:
         """Count an escrow that is about to be funded from credits as held in every limit above the spender.
 
-        The answer is `reserved` or `refused`; a refusal is written down. The caller holds the escrow's row, and moves
-        the credits in this transaction, on the terms `lots`. For the platform's role only.
+        The outcome is `reserved` or `refused`; a refusal is stored. The caller holds the escrow's row, and moves the
+        credits in this transaction, on the terms `lots`. For the platform's role only.
         """
         row = await self._only(
             _COUNT_ESCROW,
@@ -309,7 +308,7 @@ class Spending:
         return spend_result(row)
 
     async def count_escrow_moved(self, escrow_id: str, *, spent_minor: int, returned_minor: int, at: datetime) -> None:
-        """Count what a counted escrow has paid out in all as spent, and what it has refunded in all no longer.
+        """Set the paid-out and refunded totals of a counted escrow in its limits.
 
         The caller holds the escrow's row and the balance of the payer's credits. For the platform's role only.
         """
@@ -340,4 +339,4 @@ def _pools(spend: NewSpend) -> tuple[str, str]:
 
 
 def _nothing() -> None:
-    """No account's id is remembered here."""
+    """Do nothing: no account ids are cached here."""

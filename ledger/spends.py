@@ -1,4 +1,4 @@
-"""A spend as the gateway gives it to the SQL functions, and what these answer."""
+"""Arguments and results of the SQL functions that spend credits."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ from domain.credits.spend.control import Pool as Pool
 
 
 class SpendOutcome(StrEnum):
-    """What came of a request to spend."""
+    """Outcome of a request to spend."""
 
     CHARGED = "charged"
     RESERVED = "reserved"
-    #: A spend control refused it; `SpendResult.refusal` says which.
+    #: Refused by the spend control in `SpendResult.refusal`.
     REFUSED = "refused"
     #: The organization does not have the credits.
     INSUFFICIENT = "insufficient"
-    #: The organization is suspended, or closed; the key stays free.
+    #: The organization is suspended or closed; the key stays free.
     SUSPENDED = "suspended"
     CLOSED = "closed"
-    #: The pool that was asked for is closed to the spender; the key stays free.
+    #: The requested pool is closed to the spender; the key stays free.
     POOL_CLOSED = "pool_closed"
-    #: Of a batch: the key stands for something else.
+    #: In a batch: the key was used for another request.
     CONFLICT = "conflict"
 
 
@@ -42,15 +42,15 @@ class SpendStatus(StrEnum):
     CAPTURED = "captured"
     RELEASED = "released"
     EXPIRED = "expired"
-    #: All that was charged or captured has come back.
+    #: The charge or captures were refunded in full.
     REFUNDED = "refunded"
 
 
 class OnLimit(StrEnum):
-    """What happens to a spend that does not fit into what there is to operate with."""
+    """Effect of exceeding the operating pool."""
 
     REFUSE = "refuse"
-    #: It draws the reserve, if it fits there.
+    #: The spend draws the reserve, if it fits there.
     RESERVE = "reserve"
 
 
@@ -61,27 +61,27 @@ PURCHASE_ORDER = "purchase_order"
 
 
 class RefusalReason(StrEnum):
-    """Why a spend control refused."""
+    """Reason of a refusal by a spend control."""
 
-    #: The amount is more than what is left in a window.
+    #: The amount exceeds the rest of a window.
     LIMIT = "limit"
     #: The window has no use left.
     USES = "uses"
-    #: The amount is more than one spend may have.
+    #: The amount exceeds the maximum of one spend.
     PER_SPEND = "per_spend"
     FROZEN = "frozen"
-    #: The control is in another currency, and there is no rate to it that is new enough.
+    #: The control is in another currency without a recent rate.
     RATE = "rate"
-    #: Of a payment with credits for an escrow, which no limit counts.
+    #: The spend is a payment with credits for an escrow, which no limit counts.
     PAYMENT = "payment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spender:
-    """Who spends, on what: what spend controls can be about, beside the organization itself.
+    """Attribution of a spend: the subjects of spend controls other than the organization.
 
-    The caller has resolved them: what the key may name, and the key's or its agent's own where nothing was named. An
-    unknown department is refused here as well, because the departments above it are read from it.
+    The caller has resolved the attribution of the key or its agent. An unknown department is refused here as well,
+    because the departments above it are read from it.
     """
 
     agent_id: str | None = None
@@ -94,14 +94,14 @@ class Spender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyCost:
-    """A cost in money that credits pay: lots in their order, until what was paid for them is the cost.
+    """A cost in money, paid by lots of credits in their order, at the price paid for them.
 
     Attributes:
         minor: exact, in minor units of `asset`; it may have decimals.
         asset: the currency. Lots that were paid in another one count at the exchange rate.
-        granted_minor: how much of such costs granted credits pay in a calendar month (UTC), at their stated value, in
-            minor units of the currency of the price of a credit; None if they pay none. A cost in another currency is
-            never paid by them.
+        granted_minor: the maximum that granted credits pay of such costs in a calendar month (UTC), at their stated
+            value, in minor units of the currency of the price of a credit; None if they pay none. They never pay costs
+            in another currency.
     """
 
     minor: Decimal
@@ -111,7 +111,7 @@ class MoneyCost:
 
 @dataclass(frozen=True, slots=True)
 class LiftedWindow:
-    """A window that lets one spend or purchase pass, because somebody has allowed it. It counts there all the same."""
+    """A window that does not refuse an approved spend or purchase, but counts it."""
 
     control_id: UUID
     window: str
@@ -122,12 +122,12 @@ class LiftedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSpend:
-    """One thing to be charged, under the caller's own key, which is unique within the organization.
+    """A spend to charge or reserve, under the caller's key, which is unique within the organization.
 
-    `paid_only` takes credits that were paid for, and no others; for reservations and what is forced. `pool` is what it
-    draws. With a `cost`, the lots are taken that pay it, and `amount_minor` credits beyond them; only the platform
-    charges costs, and reserves one that windows are `lifted` for. One whose cost `is_approved` may take more credits
-    than a control in credits lets one spend have, because it was counted when others would have paid it.
+    `paid_only` takes paid credits only, for reservations and forced spends. `pool` is the pool that it draws. With a
+    `cost`, the lots that pay it are taken, and `amount_minor` further credits; only the platform charges costs, and
+    reserves spends with `lifted` windows. `is_approved`: its cost may take more credits than a control in credits
+    allows for one spend, because other credits would have paid it when it was approved.
     """
 
     key: str
@@ -150,19 +150,19 @@ class NewSpend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlRefusal:
-    """Which spend control refused, how much is left in that window, and when it begins anew.
+    """Refusal by a spend control, with the rest of the window and its end.
 
     Attributes:
-        reason: why; `window` and `resets_at` are None where it is not a window's amount or uses.
+        reason: `window` and `resets_at` are None unless it is about a window's amount or uses.
         control_id: shown as `ctl_…`, see `domain.common.ids.uuid_id`.
         subject_kind: `organization department project agent run key`.
-        subject_id: whose control it is.
+        subject_id: the subject of the control.
         window: `hour day week month quarter lifetime`.
-        limit: the window's amount in minor units of `asset`, its uses, or the most for one spend.
-        remaining: what would have been let through, in the unit of `limit`.
-        resets_at: None for a lifetime as well.
+        limit: the window's amount in minor units of `asset`, its uses, or the maximum of one spend.
+        remaining: the maximum that would have been accepted, in the unit of `limit`.
+        resets_at: when the next window begins; None for a lifetime.
         asset: the control's currency.
-        pool: the pool of the window; None where the reason is not about a window.
+        pool: the pool of the window; None if the reason is not about a window.
     """
 
     reason: RefusalReason
@@ -179,19 +179,18 @@ class ControlRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendResult:
-    """The answer to a charge or a reservation; the same again when its key is repeated, but for `replayed`.
+    """Result of a charge or a reservation; repeating its key returns the same, except for `replayed`.
 
     Attributes:
-        outcome: what came of it.
-        spend_id: shown as `spd_…`; None when nothing was spent.
-        amount_minor: the credits that were taken, or would have been.
-        available_minor: what the organization could spend right after it.
+        spend_id: shown as `spd_…`; None if nothing was spent.
+        amount_minor: the credits that were or would have been taken.
+        available_minor: the organization's available credits right after it.
         at: when it was decided.
-        expires_at: when the reservation ends, as it was taken first.
+        expires_at: the original end of the reservation.
         refusal: set if and only if the outcome is `refused`.
-        pool: what it draws, or would have.
+        pool: the pool that it draws or would draw.
         budgeted: whether a budget counts it.
-        replayed: the key had this answer before.
+        replayed: the key had this result before.
     """
 
     outcome: SpendOutcome
@@ -208,21 +207,21 @@ class SpendResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeResult:
-    """The answer to a capture, release, extension or refund; the same again when its key is repeated.
+    """Result of a capture, release, extension or refund; repeating its key returns the same.
 
     Attributes:
-        status: where the spend stood after it.
+        status: of the spend after the change.
         spend_id: of the spend, not of the change.
-        amount_minor: what this change captured, released or refunded; of an extension, what stays held.
-        captured_minor: all that was captured of it, what was refunded since included.
-        released_minor: what went back from the hold, once it has ended.
-        refunded_minor: all that came back of what was captured.
-        held_minor: what is still held.
-        available_minor: what the organization could spend right after it.
+        amount_minor: the amount captured, released or refunded by the change; for an extension, the held amount.
+        captured_minor: the total captured, including amounts refunded since.
+        released_minor: the amount released when the hold ended.
+        refunded_minor: the total refunded.
+        held_minor: the held rest.
+        available_minor: the organization's available credits right after it.
         transfer_id: of a capture or refund.
-        at: when it was done.
+        at: the time of the change.
         expires_at: when the reservation ends.
-        replayed: the key had done this before.
+        replayed: the key had executed this before.
     """
 
     status: SpendStatus
@@ -240,7 +239,7 @@ class ChangeResult:
 
 
 def arguments_of(spend: NewSpend) -> tuple[object, ...]:
-    """Return what the SQL functions take of a spend, in their order."""
+    """Return a spend as arguments of the SQL functions, in order."""
     spender = spend.spender
     return (
         spend.key,
@@ -258,12 +257,12 @@ def arguments_of(spend: NewSpend) -> tuple[object, ...]:
 
 
 def cost_of(cost: MoneyCost | None) -> tuple[Decimal | None, str | None, int | None]:
-    """Return a cost as the SQL functions take it: the amount, its currency, and the monthly part of granted credits."""
+    """Return a cost as arguments of the SQL functions: amount, currency, and the monthly part of granted credits."""
     return (None, None, None) if cost is None else (cost.minor, cost.asset, cost.granted_minor)
 
 
 def spend_result(row: asyncpg.Record) -> SpendResult:
-    """Read what became of a spend."""
+    """Return the result of a spend from its row."""
     outcome = SpendOutcome(row["status"])
     refusal = None
     if outcome is SpendOutcome.REFUSED:
@@ -294,7 +293,7 @@ def spend_result(row: asyncpg.Record) -> SpendResult:
 
 
 def change_result(row: asyncpg.Record) -> ChangeResult:
-    """Read what became of a spend that was changed."""
+    """Return the result of a change of a spend from its row."""
     return ChangeResult(
         status=SpendStatus(row["status"]),
         spend_id=row["spend_id"],

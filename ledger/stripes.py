@@ -1,4 +1,4 @@
-"""How many stripes of a hot account are in use: more of them let more postings at once go on without waiting."""
+"""The number of stripes of hot accounts: more stripes allow more concurrent postings."""
 
 import asyncpg
 
@@ -7,10 +7,10 @@ from domain.common.errors import Invalid
 
 
 async def use_stripes(connection: asyncpg.Connection, number: int) -> None:
-    """Have new connections to this database spread their postings over so many stripes of each hot account.
+    """Set the number of stripes of each hot account over which new connections spread their postings.
 
-    Connections that are open keep the number that they began with. The balance is the sum over all stripes, so neither
-    more nor fewer of them move any money: what lies on a stripe that is no longer used stays there and counts.
+    Open connections keep their number. The balance is the sum over all stripes, so a change moves no money: amounts on
+    unused stripes stay there and count.
 
     Args:
         connection: of the database's owner.

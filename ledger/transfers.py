@@ -1,4 +1,4 @@
-"""Single transfers read back from the books, seen from one account of theirs."""
+"""Reads single transfers from the books, from the side of one account."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import asyncpg
 
 from domain.common.accounts import Account
 
-#: How far a transfer's business time may be from the time of its id, which is when it was recorded.
+#: The maximum difference between a transfer's effective time and the time of its id, when it was recorded.
 _RECORDED_WITHIN = timedelta(days=1)
 
 _SELECT = """
@@ -23,7 +23,7 @@ FROM ledger.transfers t
 """
 _BY_KEY = _SELECT + "WHERE t.idempotency_key = $3"
 _BY_ID = _SELECT + "WHERE t.id = $3"
-# The kind is written out, or a prepared statement could not use the index of just these.
+# The kind is a literal, or a prepared statement could not use the partial index.
 _CREDIT_REFUNDS = _SELECT + "WHERE t.kind = 'credit_payment_refund' AND t.reference = $3 ORDER BY t.id"
 _BETWEEN = (
     _SELECT
@@ -35,7 +35,7 @@ WHERE t.id >= $4 AND t.id < $5 AND t.kind = ANY ($3) AND t.effective_at >= $6 AN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """A transfer that is in the books. `amount_minor` is what it brought into the account that was asked about."""
+    """A transfer in the books. `amount_minor` is the amount into the given account."""
 
     transfer_id: UUID
     kind: str
@@ -54,7 +54,7 @@ class Transfers:
         self._account = (account.path, account.asset)
 
     async def by_key(self, key: str) -> Transfer | None:
-        """Return the transfer that an idempotency key stands for."""
+        """Return the transfer of an idempotency key."""
         return _transfer(await self._connection.fetchrow(_BY_KEY, *self._account, key))
 
     async def by_id(self, transfer_id: UUID) -> Transfer | None:
@@ -62,7 +62,7 @@ class Transfers:
         return _transfer(await self._connection.fetchrow(_BY_ID, *self._account, transfer_id))
 
     async def credit_refunds(self, payment_ref: str) -> list[Transfer]:
-        """List what was refunded of a payment that was made with credits, in that order."""
+        """List the refunds of a payment that was made with credits, in order."""
         return _transfers(await self._connection.fetch(_CREDIT_REFUNDS, *self._account, payment_ref))
 
     async def between(self, kinds: Sequence[str], since: datetime, until: datetime) -> list[Transfer]:
@@ -73,7 +73,7 @@ class Transfers:
         )
 
     async def lock(self, name: str) -> None:
-        """Wait until nobody else holds this name, and hold it until the transaction ends."""
+        """Lock a name until the transaction ends."""
         await self._connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
 
 

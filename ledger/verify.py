@@ -1,10 +1,9 @@
-"""Proves on a live database that the books are right, and names what is not.
+"""Verifies the books on a live database, and lists violations.
 
-It reads in many short snapshots, because one long one keeps the server from clearing away what postings replace, and
-slows all of them. Each check is exact in its own snapshot: a transfer and its entries are committed together and never
-change, so a slice of them is right or wrong for good, and a balance is compared in the snapshot of its latest entries.
-What is posted meanwhile may be left out. The checks do not trust the guards of the schema: they find what a superuser,
-a restored backup or a defect of the functions could have done.
+It reads in many short snapshots, because a long one prevents the server from removing old row versions, which slows all
+postings. Each check is exact in its own snapshot: a transfer and its entries are committed together and never change,
+and a balance is compared in the snapshot of its latest entries. Postings made meanwhile may be skipped. The checks do
+not trust the guards of the schema: they find damage by a superuser, a restored backup or a defect of the functions.
 """
 
 from collections import Counter
@@ -19,19 +18,19 @@ import asyncpg
 from ledger import checks, guards
 from ledger.invariants import Invariant
 
-#: Violations that are listed for each check; the rest is only counted.
+#: The number of violations listed for each check; the rest is only counted.
 MAX_LISTED = 20
-#: Entries, transfers or holds that are read in one snapshot.
+#: The number of entries, transfers or holds read in one snapshot.
 SLICE = 20_000
 
-#: The bounds of ids and versions. The version before the first one that is looked for must be a number as well.
+#: The bounds of ids and versions. The version before the first one must be a valid number as well.
 LEAST, FIRST, LAST = -(2**63), -(2**63) + 1, 2**63 - 1
 LEAST_STRIPE, LAST_STRIPE = -(2**15), 2**15 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One rule, how much it was checked on, and what breaks it."""
+    """Result of checking a rule: the number of checked rows, and the violations."""
 
     name: str
     checked: int
@@ -40,7 +39,7 @@ class CheckResult:
     violation_count: int
 
     def lines(self) -> list[str]:
-        """Write the check as one line, and one line more for each violation that is listed."""
+        """Write the check as one line, and a further line for each listed violation."""
         verdict = "ok" if not self.violation_count else f"{self.violation_count} VIOLATIONS"
         first = f"{verdict:>14}  {self.name} ({self.checked} {self.unit})"
         hidden = self.violation_count - len(self.violations)
@@ -50,7 +49,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class VerificationReport:
-    """What `verify` found."""
+    """Result of `verify`."""
 
     counts: Mapping[str, int]
     checks: tuple[CheckResult, ...]
@@ -71,14 +70,14 @@ async def verify(
 ) -> VerificationReport:
     """Check every rule of the books, and the invariants, in short read-only snapshots.
 
-    The connection must be in no transaction.
+    The connection must not be in a transaction.
     """
     return await _Verification(connection, invariants, slice_size).run()
 
 
 @dataclass(slots=True)
 class _Sums:
-    """What the entries of one account that were read in earlier snapshots come to, for each stripe."""
+    """Sums of an account's entries from earlier snapshots, by stripe."""
 
     totals: Counter[int] = field(default_factory=Counter)
     numbers: Counter[int] = field(default_factory=Counter)
@@ -101,7 +100,7 @@ class _Sums:
 
 
 class _Verification:
-    """One run: what was found and counted so far."""
+    """A run of the checks, with the results so far."""
 
     def __init__(self, connection: asyncpg.Connection, invariants: Sequence[Invariant], slice_size: int) -> None:
         self._connection = connection
@@ -139,7 +138,7 @@ class _Verification:
         if not indexed:
             async with self._snapshot():
                 await self._check(keys, checks.KEYS_OF_ALL.format(table=table))
-        # What comes meanwhile is left for the next time, or a busy database would never be done.
+        # Rows added meanwhile are left for the next run, or a busy database would never be done.
         newest = await self._connection.fetchval(f"SELECT id FROM ledger.{table} ORDER BY id DESC LIMIT 1")
         after, full = UUID(int=0), newest is not None
         while full:
@@ -163,7 +162,7 @@ class _Verification:
     async def _accounts(self) -> None:
         """Check all entries: many accounts at a time, or a part of the entries of one that has too many.
 
-        Slices leave no id between them, so entries without an account or a balance are read as well.
+        Slices have no gaps between ids, so entries without an account or a balance are read as well.
         """
         first, after, entries, rows = LEAST, LEAST, 0, await self._accounts_after(LEAST)
         while rows:
@@ -185,14 +184,14 @@ class _Verification:
         return [(row["account_id"], row["entries"]) for row in rows]
 
     async def _parts(self, account_id: int) -> None:
-        """Check the entries of one account stripe by stripe, because each counts its versions for itself."""
+        """Check the entries of one account stripe by stripe, because each stripe has its own versions."""
         free = LEAST_STRIPE
         for row in await self._connection.fetch(checks.STRIPES, account_id):
             stripe, newest = row["stripe"], row["version"]
             if free < stripe:
                 await self._entries(account_id, account_id, stripes=(free, stripe - 1))
             sums, version = _Sums(), FIRST
-            # What comes meanwhile is read at the end, with the balance.
+            # Entries added meanwhile are read at the end, with the balance.
             while (full := await self._full(account_id, stripe, version)) is not None and version < full <= newest:
                 bounds = (account_id, account_id, version, full - 1, stripe, stripe)
                 async with self._snapshot():

@@ -46,7 +46,7 @@ ASKED_AGAIN = 100
 
 @dataclass(frozen=True, slots=True)
 class CollectionSetup:
-    """How invoices are collected: `client` starts their workflows, `days` are those of dunning."""
+    """Collection of invoices: `client` starts their workflows, `days` are the days of dunning."""
 
     client: Client
     days: Sequence[int]

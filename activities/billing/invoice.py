@@ -152,8 +152,8 @@ class InvoiceActivities:
     async def order(self, message: OrderCharge) -> OrderedCharge:
         """Create the payment of an attempt; with `page`, wait for the provider's page.
 
-        Effect: one payment, with a run of its own. With `page`, the attempt's first payment is cancelled before. A
-            payment that the organization made itself is waited for; after a day it is cancelled if it is unpaid.
+        Effect: one payment, with its own run. With `page`, the attempt's first payment is cancelled before. A payment
+            that the organization made itself is waited for; after a day it is cancelled if it is unpaid.
         Idempotent by: the command id, of the invoice and the attempt. The terms are stored under it before the payment
             starts.
         Fails with: an outage of Temporal, the provider or the books, which is retried.
@@ -237,7 +237,7 @@ class InvoiceActivities:
             raise WrongInvoiceState("The invoice has changed.", extra={"state": "open"})
 
     async def _ended_first(self, held: Collection) -> bool:
-        """Cancel the attempt's first payment; False if it goes on or was paid after all."""
+        """Cancel the attempt's first payment; False if it continues or was paid after all."""
         assert held.payment_id is not None
         async with self._database.platform() as session:
             made = await _payment(session, held.payment_id)
@@ -303,7 +303,7 @@ class InvoiceActivities:
         if not is_next(held, after.version, message.decided_from, after.invoice_id) or standing != message.standing:
             return RecordedCollection(applied=False, stored=held, standing=standing)
         if await collections.has_done(session, after.invoice_id, message.command_id):
-            # Done so long ago that it is no longer in the state, only in the timeline.
+            # An old command, which only the timeline remembers.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedCollection(applied=False, stored=replace(held, receipts=remembered), standing=standing)
         await _queue_mail(session, row, standing, message)

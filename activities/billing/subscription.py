@@ -45,7 +45,7 @@ from services.billing.subscription import NO_ANSWERS, tax_answers, write
 TAX_TIMEOUT = timedelta(seconds=8)
 #: The timeout for starting a payment's run.
 START_TIMEOUT = timedelta(seconds=2)
-#: After so many attempts the payment sweep starts it.
+#: The number of attempts before it is left to the payment sweep.
 START_ATTEMPTS = 10
 _CARD_USED = Declined(code=SubscriptionTrialUsed.code, detail="This card has had a trial.")
 
@@ -185,8 +185,8 @@ class SubscriptionActivities:
             return SubscriptionResponse(unknown=error.detail)
         async with self._database.platform() as session:
             suspended = (await organization.get(session, asked.org_id)).status == OrganizationStatus.SUSPENDED.value
-        says = SubscriptionResponse(snapshot=found, missing=found is None, suspended=suspended)
-        return await self._with_given_up(asked, says)
+        response = SubscriptionResponse(snapshot=found, missing=found is None, suspended=suspended)
+        return await self._with_given_up(asked, response)
 
     @activity.defn(name="end_given_up_subscription")
     async def end_given_up(self, message: SubscriptionRequest) -> None:
@@ -217,13 +217,13 @@ class SubscriptionActivities:
                 key=f"subscription.made_after_all:{asked.subscription_id}",
             )
 
-    async def _with_given_up(self, asked: Subscription, says: SubscriptionResponse) -> SubscriptionResponse:
+    async def _with_given_up(self, asked: Subscription, response: SubscriptionResponse) -> SubscriptionResponse:
         """Add the uncollectible invoices of a subscription on net terms."""
-        if not asked.terms.net_days or says.snapshot is None:
-            return says
+        if not asked.terms.net_days or response.snapshot is None:
+            return response
         async with self._database.platform() as session:
             found = await subscription_bill.given_up(session, asked.subscription_id)
-        return says.model_copy(update={"given_up": tuple(found)})
+        return response.model_copy(update={"given_up": tuple(found)})
 
     async def _ordered(self, message: SubscriptionRequest) -> SubscriptionResponse:
         provider, asked, key = self._named(), message.subscription, message.key
@@ -326,7 +326,7 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
 
 
 async def _is_first_card(session: AsyncSession, held: Subscription | None, after: Subscription) -> bool:
-    """Whether a card that was entered on a hosted page is recorded for this trial; it is known only now."""
+    """Return whether the card from a hosted page could be recorded for this trial."""
     if held is None or held.trial_card is not None or after.trial_card is None:
         return True
     return await subscriptions.note_trial_card(session, after)

@@ -34,10 +34,10 @@ class BooksRefused(RuntimeError):
 
 
 def require_stored(found: T | None, entity_id: str) -> T:
-    """Return what the books hold of an entity whose run resumes.
+    """Return the stored state of an entity whose run resumes.
 
     Raises:
-        BooksRefused: nothing.
+        BooksRefused: there is none.
     """
     if found is None:
         raise BooksRefused(f"The books have no {entity_id}. Check whether they were restored from a backup.")
@@ -57,23 +57,23 @@ def require_local() -> None:
 
 
 class StoredState(Protocol):
-    """What the books hold of an entity."""
+    """Stored state of an entity."""
 
     @property
     def version(self) -> int: ...
 
 
 def is_next(held: StoredState | None, number: int | None, decided_from: str | None, subject: str) -> bool:
-    """Whether an event follows the state that the books hold and was decided from it; the caller has the row's lock.
+    """Return whether an event follows the stored state and was decided from it; the caller holds the row's lock.
 
     A local activity may have committed although its workflow task was lost, and a run may have been started with a
-    forged state. If False, nothing is written, and the run goes on from what the books hold.
+    forged state. If False, nothing is written, and the run continues from the stored state.
 
     Args:
-        held: the state; None before the first event.
+        held: the stored state; None before the first event.
         number: of the event, or of the first of several; None if no event is written.
         decided_from: the hash of the state that it was decided from.
-        subject: whose event it is.
+        subject: the id of the entity.
 
     Raises:
         BooksRefused: the number is higher than the next one.
@@ -93,10 +93,10 @@ def is_next(held: StoredState | None, number: int | None, decided_from: str | No
 
 @dataclass(frozen=True, slots=True)
 class RefusalAlert:
-    """The alert `{entity}.books_refused` of one event, raised once for the version that it would make.
+    """The alert `{entity}.books_refused` of one event, raised once for its version.
 
-    `event` is None where only its cause is noted, such as a provider's event that changes nothing; `version` then says
-    when. Whoever books an event of the entity resolves the alert.
+    `event` is None if only its cause is noted, such as a provider's event without effect; `version` is then a time.
+    Booking an event of the entity resolves the alert.
     """
 
     database: Database
@@ -107,7 +107,7 @@ class RefusalAlert:
     org_id: str | None
 
     async def __call__(self, why: str) -> None:
-        """Raise it in a transaction of its own: that of the event is rolled back."""
+        """Raise it in a separate transaction: that of the event is rolled back."""
         kind = f"{self.entity}.books_refused"
         what = f"{self.event} of {self.subject}" if self.event else self.subject
         async with self.database.platform() as session:
@@ -123,10 +123,10 @@ class RefusalAlert:
 
 @asynccontextmanager
 async def alerted_retry(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
-    """Alert an operator of an event that the books refuse although the rules allow it, and have it retried.
+    """Alert an operator of an event that the books refuse although the rules allow it, and retry it.
 
-    If a service does not answer, such as an outside tax service, the alert comes from attempt `ALERTED_FROM` on: until
-    then the outage may end by itself. `alert` raises the same alert only once.
+    If a service is unavailable, such as an outside tax service, the alert is raised from attempt `ALERTED_FROM` on.
+    `alert` raises the same alert only once.
 
     Raises:
         BooksRefused: instead of a refusal that would end the run and leave its money stuck.
@@ -146,6 +146,6 @@ async def alerted_retry(alert: Callable[[str], Awaitable[None]]) -> AsyncIterato
 
 
 def is_unstorable(error: DBAPIError | PostgresError) -> bool:
-    """Whether PostgreSQL cannot hold a value of a command, so that a retry is useless."""
+    """Return whether PostgreSQL cannot store a value of a command, so that a retry is useless."""
     raised = error.orig if isinstance(error, DBAPIError) else error
     return str(getattr(raised, "sqlstate", ""))[:2] in UNSTORABLE_CLASSES

@@ -54,7 +54,7 @@ PAGE = 500
 UNSETTLED = DISCREPANCIES - {MatchStatus.MISSING_THERE}
 #: How long after its beginning a run that has not ended raises an alert.
 OVERDUE = timedelta(hours=20)
-#: What a card that was issued does to the balance.
+#: Kinds of movements by issued cards.
 OF_CARDS = frozenset(
     {BalanceTransactionKind.CARD_CAPTURE, BalanceTransactionKind.CARD_REFUND, BalanceTransactionKind.CARD_DISPUTE}
 )
@@ -149,10 +149,10 @@ class ReconciliationActivities:
 
     @activity.defn(name="tell_unsettled_payments")
     async def tell_payments(self, message: ReconciliationStep) -> UnsettledMovements:
-        """Have payments refresh where that may settle a discrepancy, and book what the issuer of cards has done.
+        """Refresh payments that may settle a discrepancy, and book missed movements of cards.
 
-        Effect: a signal to each such payment's run, which is started if it has ended; what a card has missed.
-        Idempotent by: its nature: a payment that refreshes twice books once, and so does a card.
+        Effect: a signal to each such payment's run, which is started if it has ended; the bookings of cards.
+        Idempotent by: a payment or a card that refreshes twice books once.
         Fails with: errors of Temporal and outages of the issuer, which are retried.
         """
         run, count, signalled = await self._run(message.run_id), 0, set[str]()
@@ -236,7 +236,7 @@ class ReconciliationActivities:
     async def _compared(
         self, run: ReconciliationRun, at: datetime, *, has_gap: bool = False
     ) -> AsyncIterator[list[Comparison]]:
-        """Compare page by page: first what the provider lists, then what is booked but not listed.
+        """Compare page by page: first the listed keys, then those that are booked but not listed.
 
         With a gap in the statement, a booking without a payment may just not have been read, so it does not count as
         missing.
@@ -264,7 +264,7 @@ class ReconciliationActivities:
             after = keys[-1]
 
     async def _refresh_cards(self, run: ReconciliationRun, at: datetime) -> None:
-        """Book what a card's merchants have taken and given while its webhooks were lost."""
+        """Book the card transactions whose webhooks were lost."""
         issuer = self._providers.cards
         if issuer is None or issuer.name != run.provider:
             return
@@ -272,7 +272,7 @@ class ReconciliationActivities:
             for compared in page:
                 ref = compared.one.ref
                 if compared.match_status is MatchStatus.MISSING_HERE and compared.one.kind in OF_CARDS and ref:
-                    # What is not there any more stays a discrepancy.
+                    # A transaction that the issuer does not have stays a discrepancy.
                     with suppress(ProviderRefused):
                         await refresh(self._database, issuer, ref, now=datetime.now(UTC))
 
@@ -352,7 +352,7 @@ async def _alert(session: AsyncSession, row: ReconciliationDiscrepancy, compared
 
 
 async def _alert_unread(session: AsyncSession, run: ReconciliationRun, unread: str | None, *, has_gap: bool) -> None:
-    """Alert of what a run could not read, and resolve earlier alerts that this run replaces or settles."""
+    """Alert of a run's unread parts, and resolve earlier alerts that this run replaces or settles."""
     for subject in await books.alerted_before(session, run.provider, INCOMPLETE, but=run.id):
         await alert.resolve(session, f"{INCOMPLETE}:{subject}", PRINCIPAL)
     if has_gap:
@@ -382,7 +382,7 @@ async def _close(session: AsyncSession, rows: Iterable[ReconciliationDiscrepancy
 
 
 def describe_unread(parts: Sequence[UnreadPart]) -> str | None:
-    """Say what could not be read and why; None if everything was read."""
+    """Return a text about the unread parts; None if everything was read."""
     if not parts:
         return None
     named = ", ".join(f"{part.subject} ({part.why.rstrip('.')})" for part in parts[:MAX_NAMED])

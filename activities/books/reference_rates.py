@@ -27,7 +27,7 @@ class ReferenceRateActivities:
 
     @activity.defn
     async def note_reference_rates(self, message: NoteReferenceRates) -> NotedReferenceRates:
-        """Read the file, and store what it says.
+        """Read the file, and store its rates.
 
         Effect: a rate, and the worth of a credit, for each currency of the file that the books know, if it has changed;
             none from a file that is too old. An alert a day, if the file cannot be read for half an hour.

@@ -89,7 +89,7 @@ class ConcludeBillingRun(Message):
 
 
 class BillingRunResult(Message):
-    """The outcome of a month, however often it was run; `skipped` says why nothing was done."""
+    """Result of a month's run, also of a repeated one; `skipped` is why nothing was done."""
 
     month: date | None = None
     invoiced: int = 0

@@ -68,7 +68,7 @@ class LoadedCollection(Message):
 
 
 class RecordCollection(Message):
-    """One event to write, with the state and the invoice's balance that it was decided from."""
+    """An event to write, with the state and the invoice's balance that it was decided from."""
 
     outcome: Transition
     command_id: str
@@ -79,7 +79,7 @@ class RecordCollection(Message):
 
 
 class RecordedCollection(Message):
-    """Whether this event is in the books; otherwise `stored` is the state that they hold.
+    """Result of writing an event: `applied`, or `stored`, the state in the books.
 
     `standing` is the invoice's present balance.
     """
@@ -106,8 +106,8 @@ class OrderCharge(Message):
 class OrderedCharge(Message):
     """The ordered payment, and the page where its payer continues; or why none was ordered.
 
-    All are empty if the attempt's first payment goes on. None is ordered either while a payment that the organization
-    made itself is open, which is `waits_for`.
+    All are empty if the attempt's first payment continues. None is ordered while the organization's own payment
+    `waits_for` is open.
     """
 
     payment_id: str | None = None

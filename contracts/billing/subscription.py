@@ -39,7 +39,7 @@ class SubscriptionInput(Message):
 
 
 class SubscriptionCommand(Message):
-    """What every command carries: its identity, made from the caller's key, and who gives it."""
+    """Fields of every command: its id, made from the caller's key, and its actor."""
 
     command_id: str
     actor: Actor
@@ -108,7 +108,7 @@ class SubscriptionSignal(OperatorSignal):
 
 
 class RecordSubscription(Message):
-    """One event to write: the state after it, its bookings, and the hash of the state that it was decided from.
+    """An event to write: the state after it, its bookings, and the hash of the state that it was decided from.
 
     Without an `event` only the provider's events in `handled` are marked.
     """
@@ -128,7 +128,7 @@ class RecordSubscription(Message):
 
 
 class RecordedSubscription(Message):
-    """Whether this event is in the books; otherwise `stored` is the state that they hold."""
+    """Result of writing an event: `applied`, or `stored`, the state in the books."""
 
     applied: bool
     stored: Subscription | None = None

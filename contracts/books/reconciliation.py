@@ -33,7 +33,7 @@ class UnreadPart(Message):
 
 
 class ReconciliationStep(Message):
-    """One step of a run; `at` is business time, and `unread` are the statement's unread parts."""
+    """A step of a run; `at` is business time, and `unread` are the statement's unread parts."""
 
     run_id: str
     at: datetime
@@ -58,7 +58,7 @@ class FetchedStatement(Message):
 
 
 class UnsettledMovements(Message):
-    """How many balance transactions payments may still book, and how many payments were signalled to refresh."""
+    """Numbers of balance transactions that payments may still book, and of payments signalled to refresh."""
 
     movements: int
     payments: int = 0
@@ -78,7 +78,7 @@ class PlanReconciliations(Message):
 
 
 class PlannedReconciliations(Message):
-    """One run for each provider; `name` of a run is the day that its window ends before."""
+    """One run for each provider, and the day before which their windows end."""
 
     runs: tuple[ReconciliationInput, ...]
     day: str

@@ -1,4 +1,4 @@
-"""Billing profiles: what an organization states about itself, and what is refused."""
+"""Billing profiles of organizations, and their validation."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from domain.common.errors import Invalid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What an organization states about itself; None for fields left out. Country and region are ISO 3166.
+    """Billing profile stated by an organization; None for omitted fields. Country and region are ISO 3166.
 
     `charges_vat`: the earnings of its agents include VAT, which its statements show.
     """

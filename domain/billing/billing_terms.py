@@ -55,13 +55,12 @@ class BillingTerms:
         currency: of its invoices.
         time_zone: of its periods, and of the days in its documents and mails.
         commitment_minor: the minimum charge for usage in a month, after discounts; 0 for none.
-        commitment_from: the first day of the commitment; None for the beginning of the terms.
+        commitment_from: the first day of the commitment; None: when the terms begin.
         discounts: by ascending `from_minor`; the highest step that the month reaches applies.
         net_days: how many days after issue an invoice is due.
         collection_method: whether monthly invoices are charged at once, or sent, with reminders when overdue.
         plan_prices: agreed prices of plans; at most one for each plan, interval and currency.
-        unpaid_limit_minor: what usage in arrears may come to that is not invoiced or not paid; None for the platform's
-            usual limit.
+        unpaid_limit_minor: the maximum usage in arrears that is uninvoiced or unpaid; None: the platform's limit.
     """
 
     mode: UsageMode = UsageMode.PREPAID
@@ -150,12 +149,12 @@ def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms,
 
 
 def billed_period(month: date, version: TermsVersion, before: TermsVersion) -> Period:
-    """Return what a month's invoice covers: nothing before the first terms' month, and nothing of the month before.
+    """Return the period that a month's invoice covers, without time before the first terms or in the previous period.
 
     Args:
         month: its first day.
-        version: that the month is invoiced by.
-        before: that the month before is invoiced by; its number is 0 where none were agreed.
+        version: the terms of the month.
+        before: the terms of the month before; number 0 if none were agreed.
     """
     zone = version.terms.time_zone
     period = period_of(month, zone, before=before.terms.time_zone)

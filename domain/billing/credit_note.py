@@ -20,10 +20,10 @@ CREDITABLE = frozenset({InvoiceStatus.OPEN, InvoiceStatus.PAID})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditsTaken:
-    """The credits that an invoice has taken, and what they have paid of it in its currency; in minor units.
+    """The credits that an invoice has taken, and the amount that they have paid of it, in minor units.
 
     `granted_credits_minor` and `taxed` were deducted before tax: granted credits, and credits that were taxed when they
-    were sold. `taxed` and `untaxed` are lots in the order in which they come back.
+    were sold. `taxed` and `untaxed` are lots in the order in which they are returned.
     """
 
     prepaid_minor: int = 0

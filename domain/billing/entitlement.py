@@ -34,25 +34,25 @@ class Entitlement(StrEnum):
 
 #: Features, which are included or not, and not counted.
 FEATURES = frozenset({Entitlement.API_ACCESS, Entitlement.CUSTOM_INTEGRATIONS})
-#: What slots add to.
+#: Entitlements that slots increase.
 _WITH_SLOTS = frozenset({Entitlement.PROJECTS, Entitlement.DEPLOYS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitlementUse:
-    """One entitlement of an organization: the limit, None if there is none, and how much of it is used."""
+    """An entitlement of an organization: its limit, None if unlimited, and its use."""
 
     entitlement: Entitlement
     limit: int | None
     used: int = 0
 
     def has_room(self, number: int) -> bool:
-        """Return whether a number of further ones is within the limit."""
+        """Return whether the limit allows `number` more."""
         return self.limit is None or self.used + number <= self.limit
 
 
 def included_quantity(plan: Plan, entitlement: Entitlement) -> int | None:
-    """Return what a plan includes of something: a number, None for any number, one or zero for a feature."""
+    """Return the quantity that a plan includes: None if unlimited; one or zero for a feature."""
     match entitlement:
         case Entitlement.PROJECTS:
             return plan.projects
@@ -90,10 +90,10 @@ def upgrade_options(
 
 
 def require_room(plans: Plans, plan: Plan, standing: EntitlementUse, number: int = 1) -> None:
-    """Check that a number of further ones is within an entitlement; projects and deployments have checks of their own.
+    """Check that an entitlement allows `number` more; projects and deployments have their own checks.
 
     Raises:
-        EntitlementMissing: the plan does not include it, or not so many more.
+        EntitlementMissing: the plan does not include it, or has no room for `number` more.
         Invalid: the number is out of bounds, or it is a feature and more than one.
     """
     what = standing.entitlement

@@ -1,4 +1,4 @@
-"""The legal entities that a deployment sells as: their party on documents, and their tax country."""
+"""The legal entities of a deployment: the seller on documents, and its tax country."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from domain.billing.tax.rates import check_place
 from domain.common.errors import Invalid, UnknownEntity
 
 T = TypeVar("T")
-#: The maximum number of entities besides the usual one; each has its own series.
+#: The maximum number of entities in addition to the default one; each has its own series.
 MAX_ENTITIES = 50
 
 
@@ -21,7 +21,7 @@ class LegalEntity:
 
     Attributes:
         code: names its series; None for the deployment's first one, whose numbers have no prefix.
-        seller: as documents show it; None if not configured.
+        seller: the party on documents; None if not configured.
         tax_country: ISO 3166-1; None charges no tax.
     """
 
@@ -55,7 +55,7 @@ class LegalEntities:
 
 
 def select_entity(code: str | None, usual: tuple[str | None, T], others: Mapping[str, T]) -> tuple[str | None, T]:
-    """Return an entity's code and its party; None for the usual one.
+    """Return the code and the value of an entity; the default's for None.
 
     Raises:
         UnknownEntity: the settings have none of that code.
@@ -98,13 +98,13 @@ def _entity(row: Any) -> LegalEntity:
     known = {each.name for each in fields(Party)}
     if not isinstance(row, dict) or not all(isinstance(value, str) and value for value in row.values()):
         raise Invalid("must be a list of objects whose members are texts")
-    said = {name: value for name, value in row.items() if name not in {"code", "tax_country"}}
-    wrong = sorted(set(said) - known)
+    party = {name: value for name, value in row.items() if name not in {"code", "tax_country"}}
+    wrong = sorted(set(party) - known)
     if wrong or not {"code", "name"} <= set(row):
         raise Invalid(f"has an entity with {wrong[0]}" if wrong else "has an entity without code or name")
     series_of(DocumentType.INVOICE, row["code"])
     tax_country = row.get("tax_country")
-    for country in (tax_country, said.get("country")):
+    for country in (tax_country, party.get("country")):
         check_place(country, None)
-    seller = Party(**{"country": tax_country, **said})
+    seller = Party(**{"country": tax_country, **party})
     return LegalEntity(code=row["code"], seller=seller, tax_country=tax_country)

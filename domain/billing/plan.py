@@ -1,7 +1,7 @@
-"""Plans: what organizations subscribe to, what it costs, and what it entitles them to.
+"""Plans: their prices, and the entitlements of the organizations that subscribe to them.
 
-They come from the configuration, from the smallest to the largest. The name of a plan is also the tier of the
-organizations on it. Amounts are minor units; a limit of None means unlimited.
+Plans come from the configuration, from the smallest to the largest. The name of a plan is also the tier of its
+organizations. Amounts are minor units; a limit of None means unlimited.
 """
 
 import json
@@ -16,21 +16,21 @@ from domain.common.errors import Invalid
 from domain.common.money import CREDIT, ISSUED, MAX_AMOUNT_MINOR, format_amount, parse_amount
 from domain.privacy.data_map import TECHNICAL
 
-#: What a plan, and so a tier, may be called.
+#: The form of names of plans and tiers.
 PLAN_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-#: The plan that costs nothing and always exists: an organization without a subscription is on it.
+#: The plan that costs nothing and always exists; organizations without a subscription have it.
 FREE = "free"
 #: The plan whose price and limits have settings of their own.
 PREMIUM = "premium"
 MAX_PLANS = 50
-#: The largest limit that is none at all.
+#: The largest limit of a plan.
 MAX_LIMIT = 1_000_000
 MAX_TRIAL_DAYS = 365
-#: More seats are never bought at once.
+#: The maximum number of seats in one purchase.
 MAX_SEATS = 10_000
-#: So many months does a year cost where nothing else is said: two of them are free.
+#: The price of a year, in months, unless configured: two months are free.
 MONTHS_PAID_OF_A_YEAR = 10
-#: The part of a price that is for included credits where none is stated is never larger; the rest is the plan itself.
+#: The maximum part of a price that is for included credits, unless stated; the rest is for the plan itself.
 MAX_FOR_CREDITS_BPS = 8_000
 PRICE_ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
@@ -52,7 +52,7 @@ class PlanPrice:
 
     Attributes:
         price_id: the provider's id of the price.
-        credits_price_minor: the part of it that is for the plan's included credits; None where none is stated.
+        credits_price_minor: the part that is for the plan's included credits; None if not stated.
     """
 
     interval: Interval
@@ -108,7 +108,7 @@ class Plan:
     def for_credits_minor(self, price: PlanPrice) -> int:
         """Return the part of a price that is for the included credits; 0 without any.
 
-        Where the price states none, as one that was agreed does not, it is the same part as of the plan's own price.
+        A price that does not state it, such as an agreed one, has the same share as the plan's own price.
         """
         if not self.credits_minor:
             return 0
@@ -149,7 +149,7 @@ class Plans:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOverrides:
-    """Terms of two plans that have settings of their own, and override the list; None keeps the list's.
+    """Settings that override the free and the premium plan of the list; None keeps the list's value.
 
     Attributes:
         premium_price_minor: the monthly price of the premium plan, in minor units of each of its currencies.
@@ -165,7 +165,7 @@ class PlanOverrides:
 
 
 def max_for_credits(amount_minor: int) -> int:
-    """Return the largest part of a price that is for included credits where none is stated; a minor unit at least."""
+    """Return the part of a price that is for included credits if none is stated; at least one minor unit."""
     return max(1, amount_minor * MAX_FOR_CREDITS_BPS // 10_000)
 
 
@@ -183,7 +183,7 @@ def with_overrides(plans: Plans, given: PlanOverrides) -> Plans:
 
 
 def plans_from(text: str) -> Plans:
-    """Read plans from a JSON list, from the smallest to the largest; docs/guides/subscriptions.md says what one has.
+    """Read plans from a JSON list, from the smallest to the largest; see docs/guides/subscriptions.md.
 
     Raises:
         Invalid: it is not such a list, names one plan or one price twice, or has no free plan.
@@ -263,7 +263,7 @@ def _price(plan: str, item: object, credits_minor: int) -> PlanPrice:
 
 
 def _with_years(prices: tuple[PlanPrice, ...]) -> tuple[PlanPrice, ...]:
-    """Add a year's price to each month's that has none beside it."""
+    """Add a yearly price for each monthly price without one."""
     sold = {(price.interval, price.currency) for price in prices}
     years = (
         PlanPrice(
@@ -323,13 +323,13 @@ def _check(plans: Plans) -> None:
 
 
 def _check_order(plans: Sequence[Plan]) -> None:
-    """Refuse a larger plan that costs less than a smaller one: an upgrade to it would pay money out."""
+    """Refuse a larger plan that costs less than a smaller one: an upgrade to it would pay out money."""
     dearest: dict[tuple[Interval, str], int] = {}
     for plan in plans:
         for price in plan.prices:
             kind = price.interval, price.currency
             if price.amount_minor < dearest.get(kind, 0):
-                raise Invalid(f"The plan {plan.name} costs less than one that stands before it.")
+                raise Invalid(f"The plan {plan.name} costs less than a plan before it.")
             dearest[kind] = price.amount_minor
 
 

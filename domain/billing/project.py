@@ -18,7 +18,7 @@ from domain.common.money import ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount,
 MAX_SLOTS = 1_000
 #: The longest slug, as a label of a host name may be.
 MAX_SLUG = 63
-#: What a project goes by in its address.
+#: The form of a project's name in its address.
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -37,7 +37,7 @@ class ProjectUsage:
     Attributes:
         plan: its plan; `plans` are all plans.
         projects: the number of projects.
-        deployments: the number of deployed ones.
+        deployments: the number of deployed projects.
         slots_free: unused slots.
         slots_in_use: slots used by deployed projects.
         slots_owed: slots that a chargeback took while they were in use; the next ones repay them.
@@ -53,12 +53,12 @@ class ProjectUsage:
 
     @property
     def project_limit(self) -> int | None:
-        """How many projects there may be; None for any number."""
+        """The maximum number of projects; None if unlimited."""
         return self._with_slots(self.plan.projects)
 
     @property
     def deployment_limit(self) -> int | None:
-        """How many of them may be deployed; None for any number."""
+        """The maximum number of deployed projects; None if unlimited."""
         return self._with_slots(self.plan.deployments)
 
     def _with_slots(self, share: int | None) -> int | None:
@@ -114,7 +114,7 @@ def slots_to_return(usage: ProjectUsage) -> int:
 
 
 def split_freed(slots: int, owed: int) -> tuple[int, int]:
-    """Split freed slots: how many repay owed ones, and how many become free."""
+    """Split freed slots into those that repay owed slots and those that become free."""
     repaid = min(slots, owed)
     return repaid, slots - repaid
 
@@ -148,16 +148,16 @@ def slug_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotPrice:
-    """What one slot costs, in minor units of a currency."""
+    """The price of one slot, in minor units of a currency."""
 
     price_minor: int
     currency: str
 
     def of(self, slots: int) -> int:
-        """Return what so many cost.
+        """Return the price of `slots` slots.
 
         Raises:
-            Invalid: it is more than the books hold.
+            Invalid: it is more than the books can hold.
         """
         cost = self.price_minor * slots
         if cost > MAX_AMOUNT_MINOR:
@@ -170,7 +170,7 @@ def slot_price(price: str, currency: str) -> SlotPrice:
     """Read the price of a slot from the settings.
 
     Raises:
-        Invalid: the price is no positive amount of the currency, or the currency is unknown or no money.
+        Invalid: the price is not a positive amount, or the currency is unknown or not money.
     """
     if currency not in SCALES or currency in ISSUED:
         raise Invalid("The currency that slots are sold for must be money, such as USD.")

@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class StatementPeriod:
-    """From `since` on, and before `until`, both in UTC."""
+    """The period `[since, until)` in UTC."""
 
     since: datetime
     until: datetime
@@ -24,7 +24,7 @@ class StatementPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """One transfer on the account; amounts are minor units of its asset, positive into it.
+    """A transfer on the account; amounts are minor units of its asset, positive into it.
 
     Attributes:
         version: of the account after the transfer.
@@ -47,19 +47,19 @@ class StatementLine:
 
 
 def begins_at(day: date | datetime, zone: ZoneInfo) -> datetime:
-    """Return a moment as it is, and the first moment of a day in a zone."""
+    """Return the first moment of a day in a zone; a moment unchanged."""
     return day if isinstance(day, datetime) else first_moment(day, zone)
 
 
 def ends_at(day: date | datetime, zone: ZoneInfo) -> datetime:
-    """Return a moment as it is, and the first moment after a day in a zone."""
+    """Return the first moment after a day in a zone; a moment unchanged."""
     return day if isinstance(day, datetime) else first_moment(day + _DAY, zone)
 
 
 def period(
     since: date | datetime | None, until: date | datetime | None, zone: ZoneInfo, now: datetime
 ) -> StatementPeriod:
-    """Return the period of a statement, by default this month so far; days include their whole length.
+    """Return the period of a statement, by default the present month so far; days are included in full.
 
     Raises:
         Invalid: it ends before it begins.

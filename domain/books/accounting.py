@@ -65,7 +65,7 @@ class LineSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """One side of a transfer, as the journal shows it; `amount_minor` is signed from the account's side."""
+    """A side of a transfer, as the journal shows it; `amount_minor` is signed from the account's side."""
 
     account: str
     line: str
@@ -76,7 +76,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalTransfer:
-    """One transfer with all of its entries."""
+    """A transfer with all of its entries."""
 
     id: str
     kind: str
@@ -89,7 +89,7 @@ class JournalTransfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSection:
-    """One side of a report in one asset: its lines, and their sum on the normal side."""
+    """A side of a report in one asset: its lines, and their sum on the normal side."""
 
     lines: tuple[tuple[str, int], ...]
     total_minor: int
@@ -126,7 +126,7 @@ def parse_codes(written: str) -> dict[str, str]:
     """Read account codes of another program by line of the chart: `{"platform/commission": "400"}`.
 
     Raises:
-        Invalid: the text is no such map.
+        Invalid: the text is not such a map.
     """
     try:
         found = json.loads(written)
@@ -183,7 +183,7 @@ def beancount_opening(sums: Sequence[LineSum], first: date) -> Iterator[str]:
 
 
 def beancount_transfer(transfer: JournalTransfer) -> str:
-    """Write one transfer; debits are positive there."""
+    """Write one transfer; beancount's debits are positive."""
     lines = [
         f"\n{_day(transfer)} * {_quoted(transfer.kind)} {_quoted(transfer.reference or '')}",
         f"  transfer: {_quoted(transfer.id)}",

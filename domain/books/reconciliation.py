@@ -39,7 +39,7 @@ class MatchStatus(StrEnum):
 
 
 class Action(StrEnum):
-    """`book` books what makes the books agree with the provider; `accept` leaves them as they are."""
+    """`book` posts the correction that makes the books agree with the provider; `accept` posts nothing."""
 
     BOOK = "book"
     ACCEPT = "accept"
@@ -73,13 +73,11 @@ def effects(movements: Iterable[BalanceTransaction]) -> dict[str, BalanceEffect]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One key on both sides.
+    """The books and the provider's statement compared for one key.
 
     Attributes:
-        key: of the movement.
         booked: the booked movement of the key, and its corrections.
         listed: the line of the provider's statement; None if there is none.
-        match_status: see `MatchStatus`.
     """
 
     key: str
@@ -127,9 +125,9 @@ class KeyState:
     def is_another(self, listed: BalanceTransaction) -> bool:
         """Return whether a line listed under the key is not the key's own line.
 
-        A line that was once distinguished stays so, even if the key's own line is not listed with it. If no discrepancy
-        says which line is the key's own, a line with another amount is not, if its time is so far from the booked one
-        that one window cannot contain both.
+        A line that was once found to be another one stays so, even if the key's own line is not listed with it. Without
+        an earlier discrepancy, a line is another one if its amount differs and its time is too far from the booked one
+        for one window to contain both.
         """
         if listed.statement_ref is None:
             return False
@@ -242,7 +240,7 @@ def postings(provider: str, correction: Correction) -> list[tuple[Account, Accou
 
 @dataclass(slots=True)
 class ReportLine:
-    """One line of a report: the movements of one kind in one currency, on both sides, in minor units.
+    """A line of a report: the movements of one kind in one currency, on both sides, in minor units.
 
     `by_match_status` counts keys; a key with different currencies on both sides counts in the provider's.
     """

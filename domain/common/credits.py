@@ -27,16 +27,16 @@ class GrantSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditPrice:
-    """What one credit costs, in whole units of a currency."""
+    """The price of one credit, in whole units of a currency."""
 
     price: Decimal
     currency: str
 
     def of(self, credits_minor: int) -> int:
-        """Return what credits cost, rounded up to the currency's minor unit.
+        """Return the price of credits, rounded up to the currency's minor unit.
 
         Raises:
-            Invalid: it is more than the books hold.
+            Invalid: it is more than the books can hold.
         """
         cost = price_of_credits(credits_minor, credit_price=self.price, currency=self.currency)
         if cost > MAX_AMOUNT_MINOR:
@@ -53,7 +53,7 @@ class CreditPrice:
         """Return how many credits an amount of the currency buys, rounded down to the credit's minor unit.
 
         Raises:
-            Invalid: it buys none, or more than the books hold.
+            Invalid: it buys none, or more than the books can hold.
         """
         credits_minor = credits_for(amount_minor, credit_price=self.price, currency=self.currency)
         if not 0 < credits_minor <= MAX_AMOUNT_MINOR:
@@ -65,7 +65,7 @@ def credit_price(price: str, currency: str) -> CreditPrice:
     """Read the price of a credit from the settings.
 
     Raises:
-        Invalid: the price is no positive decimal number, or the currency is unknown or no money.
+        Invalid: the price is not a positive decimal number, or the currency is unknown or not money.
     """
     if not _PRICE.fullmatch(price) or not Decimal(price):
         raise Invalid("The price of a credit must be a positive decimal number such as 0.10.")

@@ -24,12 +24,10 @@ class CostSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionPrice:
-    """What an action costs.
+    """Price of an action.
 
     Attributes:
-        action: its name.
-        cost_minor: of one, in minor units of credits; zero is free.
-        source: who set it.
+        cost_minor: per action, in minor units of credits; zero is free.
         version: of the price within its source; 0 for a default.
     """
 
@@ -42,7 +40,7 @@ class ActionPrice:
         """Return the cost of a number of actions.
 
         Raises:
-            Invalid: it is more than the books hold.
+            Invalid: it is more than the books can hold.
         """
         cost = self.cost_minor * quantity
         if cost > MAX_AMOUNT_MINOR:
@@ -60,7 +58,7 @@ def defaults(costs: Mapping[str, str]) -> dict[str, ActionPrice]:
     """Read the costs of the settings, by action.
 
     Raises:
-        Invalid: one is no amount of credits, zero or more.
+        Invalid: a cost is not an amount of credits, zero or more.
     """
     return {
         action: ActionPrice(action=action, cost_minor=parse_amount(cost, CREDIT, zero=True), source=CostSource.DEFAULT)
@@ -71,7 +69,7 @@ def defaults(costs: Mapping[str, str]) -> dict[str, ActionPrice]:
 def in_force(
     default: Mapping[str, ActionPrice], newest: Sequence[tuple[CostSource, str, int, int | None]]
 ) -> dict[str, ActionPrice]:
-    """Return what each action costs, by action.
+    """Return the price of each action, by action.
 
     Args:
         default: the costs of the settings.
@@ -87,7 +85,7 @@ def in_force(
 
 
 def cost_of(costs: Mapping[str, ActionPrice], action: str) -> ActionPrice:
-    """Return what an action costs.
+    """Return the price of an action.
 
     Raises:
         Invalid: the action has no price.

@@ -14,7 +14,7 @@ from domain.common.credits import CreditPrice
 
 
 class LotSource(StrEnum):
-    """Where the credits of a lot came from."""
+    """Source of the credits of a lot."""
 
     PURCHASE = "purchase"
     PROMOTION = "promotion"
@@ -29,12 +29,12 @@ class LotSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """How what is paid in credits is shared between a payee and the platform.
+    """Rules for sharing a payment in credits between a payee and the platform.
 
     Attributes:
         pays_out_granted: whether earnings in granted credits are paid out; otherwise they are kept apart.
-        list_price: up to this price of its credits, the payee gets what was paid for the platform's part as well, where
-            credits were sold for less. None: a discount takes the same part of both.
+        list_price: if credits were sold below this price, the payee also gets the money paid for the platform's part,
+            up to this price of its own credits. None: a discount reduces both parts alike.
     """
 
     pays_out_granted: bool = False
@@ -70,7 +70,7 @@ class LotTerms:
         first: a payment whose lots are taken before all others.
         only: `paid` or `granted`, or of the paid ones `taxed` or `untaxed`: takes no others, or with `returns` returns
             no others.
-        besides: takes no lots of this source, nor what was refunded to them; what was earned in them is of it no more.
+        besides: takes no lots of this source or refunded to them; lots that were earned from them are taken.
         lasting: takes no lots that have expired on arrival.
         sold_until: takes no lots from sales of an agent after this time.
         frozen: takes no lots from these payments since the time of each.
@@ -78,9 +78,9 @@ class LotTerms:
         is_paid_out: credits that leave the lots were paid out in money, not used.
         is_expired: credits that leave the lots were given up after their expiry, not used; with `slices`.
         slices: exactly these amounts of lots are taken or held; chosen under the account's lock.
-        renew_days: lots that would expire sooner are extended by so many days; all extensions of a lot together are not
-            longer than its original validity.
-        share: takes a payee's part of what is divided between it and the platform, see `Sharing.terms`.
+        renew_days: lots that would expire sooner are extended by this many days; all extensions of a lot together are
+            at most its original validity.
+        share: takes a payee's part of an amount shared with the platform, see `Sharing.terms`.
     """
 
     source: LotSource | None = None
@@ -144,7 +144,7 @@ class LotTerms:
 
 
 def take_lots(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tuple[UUID, int], ...]:
-    """Take an amount from lots, in their order, as far as they suffice."""
+    """Take an amount from lots, in their order, or all of them if they are less."""
     slices, left = list[tuple[UUID, int]](), amount_minor
     for lot_id, there in lots:
         part = min(there, left)
@@ -155,13 +155,13 @@ def take_lots(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tupl
 
 
 def slice_cost(paid_minor: int, costed_minor: int, amount_minor: int, gone_minor: int) -> int:
-    """Return the price paid for the part with which `gone_minor` of a lot are gone, as `ledger.slice_cost` computes it.
+    """Return the price of the part by which the used credits of a lot reach `gone_minor`, as `ledger.slice_cost` does.
 
     Args:
-        paid_minor: the price of the whole lot, of which `costed_minor` have left it with earlier parts.
-        costed_minor: see `paid_minor`.
+        paid_minor: the price of the whole lot.
+        costed_minor: the price of the earlier parts.
         amount_minor: of the whole lot.
-        gone_minor: what has left the lot, with this part.
+        gone_minor: the used credits, including this part.
     """
     if gone_minor == amount_minor:
         return paid_minor - costed_minor

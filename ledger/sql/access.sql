@@ -1,4 +1,4 @@
--- Who may move money: functions only, because no role but the owner has INSERT or UPDATE on a table of the books.
+-- Money moves by functions only: no role but the owner has INSERT or UPDATE on a table of the books.
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
@@ -9,7 +9,7 @@ GRANT EXECUTE ON FUNCTION ledger.expire_lots, ledger.granted_part, ledger.due_cr
     ledger.slice_cost, ledger.payee_cost
 TO bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.balance_as_of TO bursar_api;
--- A tenant spends its own credits by the functions of `spend_tenants.sql`, and moves no other money by itself.
+-- A tenant spends its own credits by the functions of `spend_tenants.sql`, and moves no other money.
 
 GRANT EXECUTE ON FUNCTION public.bursar_org TO bursar_api, bursar_platform;
 GRANT EXECUTE ON FUNCTION public.tenant_balance TO bursar_api;

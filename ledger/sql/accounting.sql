@@ -1,7 +1,7 @@
--- What was debited and credited on each day (UTC, by business time), by line of the chart of accounts: kept by a
--- batch that goes through transfers in their order and reads none twice, so reports read days and not history.
+-- Debits and credits of each day (UTC, by effective time), by line of the chart of accounts. A batch sums up transfers
+-- in their order, each once, so that reports read days instead of the history.
 
--- The line of the chart on which an account stands: what belongs to tenants is one line for all of them.
+-- The line of an account in the chart of accounts: accounts of one kind of all tenants share a line.
 CREATE OR REPLACE FUNCTION ledger.chart_line(p_path text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE split_part(p_path, '/', 1)
@@ -11,7 +11,7 @@ RETURN CASE split_part(p_path, '/', 1)
     ELSE p_path
 END;
 
--- What transfers after p_after up to p_until come to, by day, line and asset.
+-- The sums of transfers after p_after up to p_until, by day, line and asset.
 CREATE OR REPLACE FUNCTION ledger.sums_by_day(p_after uuid, p_until uuid)
 RETURNS TABLE (day date, line text, kind text, asset text, debits numeric, credits numeric)
 LANGUAGE sql STABLE
@@ -23,11 +23,11 @@ AS $$
     GROUP BY 1, 2, 3, 4
 $$;
 
--- Adds up the next p_limit transfers that are settled, see ledger.settle_uses, and answers how many there were: fewer
--- than p_limit when none is left. The place and the sums commit together.
+-- Sums up the next p_limit settled transfers, see ledger.settle_uses, and returns how many there were: fewer than
+-- p_limit if none is left. The cursor and the sums commit together.
 CREATE OR REPLACE FUNCTION ledger.add_up_days(p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
--- A page is found by its keys, however large the tables have become.
+-- A page is found by its keys, regardless of the size of the tables.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE

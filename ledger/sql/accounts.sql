@@ -1,7 +1,7 @@
--- Accounts are opened on demand, once each, whoever comes first.
+-- Accounts are opened on demand, once each.
 
 -- The bucket of an organization's accounts, the top 12 bits of their ids. NULL is the platform, whose bucket is the
--- highest: everybody posts to its accounts, so they are locked after those of a single organization.
+-- highest: its accounts are shared, so they are locked after those of a single organization.
 CREATE OR REPLACE FUNCTION ledger.bucket_of(p_org text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_org IS NULL THEN 4095
@@ -19,8 +19,8 @@ RETURN CASE WHEN p_account & 255 = 0 THEN 0
     )
 END::smallint;
 
--- Opens the account or finds it. `settled` tells whether the row is committed, so that its id may be remembered beyond
--- this transaction. BU004 when the account exists with another owner, kind or number of stripes.
+-- Opens or finds the account. `settled`: the row is committed, so its id can be cached beyond this transaction. BU004:
+-- the account exists with another owner, kind or number of stripes.
 CREATE OR REPLACE FUNCTION ledger.open_account(
     p_path text, p_asset text, p_org text, p_kind text, p_floor bigint, p_stripes smallint,
     p_lots boolean DEFAULT false, p_lots_lapse boolean DEFAULT false,

@@ -1,8 +1,8 @@
--- Many legs in one statement: one transfer with several legs, or many transfers with one leg each.
+-- Many postings (legs) in one statement: one transfer with several, or many transfers with one each.
 
--- Locks the balances of these accounts that this session posts to, in the one order, which is that of the ids. A
--- transaction that posts more than once calls it for all its accounts before its first posting, or it would have a
--- balance of the platform while it waits for another. Accounts that do not exist are left out.
+-- Locks the balances of these accounts that this session posts to, in the order of their ids. A transaction that posts
+-- more than once calls it for all its accounts before its first posting; otherwise it would hold a balance of the
+-- platform while it waits for another. Missing accounts are ignored.
 CREATE OR REPLACE FUNCTION ledger.lock_balances(p_accounts bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -13,9 +13,9 @@ BEGIN
 END
 $$;
 
--- Writes the legs of transfers that were just inserted, in the order of the arrays, and moves their balances. Leg i
--- of transfer p_transfers[i] moves p_amounts[i] from p_sources[i] to p_destinations[i]. A floor holds after every leg,
--- not only at the end, so a batch is refused exactly when one of its parts would have been refused by itself. p_lots has
+-- Writes the legs of transfers that were just inserted, in the order of the arrays, and moves their balances. Leg i of
+-- transfer p_transfers[i] moves p_amounts[i] from p_sources[i] to p_destinations[i]. Minimum balances hold after every
+-- leg, not only at the end, so a batch is refused exactly if one of its parts would be refused separately. p_lots has
 -- the terms of each leg, or of all. With p_hold the lots are those that the hold had pinned.
 CREATE OR REPLACE FUNCTION ledger.write_legs(
     p_transfers uuid[], p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_effective_at timestamptz,
@@ -77,8 +77,8 @@ BEGIN
 END
 $$;
 
--- Posts one transfer of several legs: all of them or none. p_lots is an array with the terms of each leg, or null. Errors
--- as `ledger.post`.
+-- Posts one transfer of several legs: all of them or none. p_lots is an array with the terms of each leg, or null.
+-- Errors as `ledger.post`.
 CREATE OR REPLACE FUNCTION ledger.post_legs(
     p_key text, p_kind text, p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_reference text,
     p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
@@ -116,8 +116,8 @@ END
 $$;
 
 -- Posts many transfers of one kind: all of them or none, each under its own key, in the order given. A key that was
--- posted before, here or earlier, is replayed. Answers one row for each key, in the order given. p_lots is an array with the
--- terms of each transfer, or one object with those of all.
+-- posted before, here or earlier, is replayed. Returns one row for each key, in the order given. p_lots is an array
+-- with the terms of each transfer, or one object with those of all.
 CREATE OR REPLACE FUNCTION ledger.post_batch(
     p_keys text[], p_kind text, p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_references text[],
     p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL

@@ -1,17 +1,17 @@
--- When the windows of a spend control begin and end. `domain/common/calendar.py` says the same in Python.
+-- Starts and ends of the windows of a spend control, as in `domain/common/calendar.py`.
 --
--- Windows of a zone follow each other without a gap and without an overlap, whatever its clocks do: a day begins with
--- the first moment of its date, and hours are counted from there. So the last hour of a day on which the clocks change
--- by half an hour has thirty minutes.
+-- Windows of a zone have no gaps or overlaps, also when its clocks change: a day begins with the first moment of its
+-- date, and hours are counted from there. So the last hour of a day on which the clocks change by half an hour has 30
+-- minutes.
 
--- The first moment that clocks of the zone show this local time: where they skip it, the moment at which they do; where
--- they show it twice, the first of the two. AT TIME ZONE alone takes the second.
+-- The first moment with this local time in the zone: if the clocks skip it, the moment of the skip; if they show it
+-- twice, the first of the two. AT TIME ZONE alone takes the second.
 CREATE OR REPLACE FUNCTION ledger.first_moment(p_local timestamp, p_zone text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
     late timestamptz := p_local AT TIME ZONE p_zone;
-    -- By the clocks as they went before; no zone changes them twice within three hours.
+    -- By the clocks before the change; no zone changes them twice within three hours.
     earlier timestamptz := late - interval '3 hours';
     early timestamptz := (p_local - ((earlier AT TIME ZONE p_zone) - (earlier AT TIME ZONE 'UTC'))) AT TIME ZONE 'UTC';
 BEGIN

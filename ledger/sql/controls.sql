@@ -1,8 +1,7 @@
--- Spend controls: the one function that writes them, and which of them a spend has to fit into.
+-- Spend controls: the function that writes them, and the controls of a spend.
 
--- The controls that a spend has to fit into: those of its organization, of its department and every department above
--- it, of its project, agent, run and key, and whatever stands above one of these in the tree. In the order in which
--- their counters are locked.
+-- The controls of a spend: those of its organization, of its department and every department above it, of its project,
+-- agent, run and key, and every control above one of these. In the order in which their counters are locked.
 CREATE OR REPLACE FUNCTION ledger.controls_of(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key text, p_at timestamptz
 )
@@ -11,7 +10,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT c.* FROM ledger.controls c
     WHERE c.org_id = p_org AND c.status <> 'closed'
-      -- A freeze holds until it is lifted, whatever the term.
+      -- A freeze applies until it is lifted, also outside of the term.
       AND (c.status = 'frozen'
         OR (c.starts_at IS NULL OR c.starts_at <= p_at) AND (c.ends_at IS NULL OR p_at < c.ends_at))
       AND c.id IN (
@@ -26,15 +25,14 @@ AS $$
     ORDER BY c.id
 $$;
 
--- Opens a control, where `p_control` is NULL, or changes one. Every change is one more version and acts on what is
--- spent after it. `p_wanted` has the columns that are set; those that are left out stay, and those that never change
--- are read at the opening only.
+-- Opens a control, if `p_control` is NULL, or changes one. Every change is a new version and applies to later spends.
+-- `p_wanted` has the columns to set; omitted ones stay, and immutable ones are read at the opening only.
 --
--- Takes the row of the organization's credits first, under which all that it spends is counted; the caller has opened
--- that account. `p_expected` is the version that the change was made for; NULL is any. `outcome` is `written`,
--- `replayed`, or why nothing was written: `missing`, `stale`, `closed`, `exists`, `parent` (no open control of the
--- organization and kind), `cycle`, `too_deep`, `has_children`, `other_request` (the command stands for another one).
--- BU004: the request breaks a rule that the caller has checked.
+-- Locks the organization's credits first, under which its spends are counted; the caller has opened that account.
+-- `p_expected` is the version that the change was made for; NULL for any. `outcome` is `written`, `replayed`, or why
+-- nothing was written: `missing`, `stale`, `closed`, `exists`, `parent` (no open control of the organization and kind),
+-- `cycle`, `too_deep`, `has_children`, `other_request` (the command had other contents). BU004: the request breaks a
+-- rule that the caller has checked.
 CREATE OR REPLACE FUNCTION ledger.write_control(
     p_org text, p_control uuid, p_expected integer, p_wanted jsonb, p_by text, p_reason text, p_command text,
     p_at timestamptz, OUT outcome text, OUT control_id uuid, OUT version integer

@@ -1,5 +1,5 @@
--- What each organization used, had refunded and lost by expiry, day by day (UTC): kept in the transaction of each,
--- under the organization's mutex, so that statistics read days and not history.
+-- Daily sums (UTC) of each organization's used, refunded and expired credits, written in the transaction of each under
+-- the organization's mutex, so that statistics read days instead of the history.
 
 -- Counts uses on the day of p_at.
 CREATE OR REPLACE FUNCTION ledger.count_day(p_org text, p_at timestamptz, p_used bigint, p_spends bigint) RETURNS void
@@ -10,7 +10,7 @@ AS $$
     ON CONFLICT (org_id, day) DO UPDATE SET used = d.used + excluded.used, spends = d.spends + excluded.spends
 $$;
 
--- Counts a part of a cost that granted credits have paid on the day of p_at, see `ledger.granted_room`.
+-- Counts the part of a cost that granted credits have paid on the day of p_at, see `ledger.granted_room`.
 CREATE OR REPLACE FUNCTION ledger.count_granted(p_org text, p_cost numeric, p_at timestamptz) RETURNS void
 LANGUAGE sql
 AS $$
@@ -28,7 +28,7 @@ BEGIN
 END
 $$;
 
--- One row for each organization and day among what a statement wrote.
+-- One row for each organization and day in the rows that a statement wrote.
 CREATE OR REPLACE FUNCTION ledger.count_changes() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -42,7 +42,8 @@ BEGIN
 END
 $$;
 
--- A charge that has the id of its transfer is counted by the function that writes both: a trigger would take a tenth of it.
+-- A charge that has the id of its transfer is counted by the function that writes both: a trigger would take a tenth of
+-- it.
 CREATE OR REPLACE TRIGGER count_spend AFTER INSERT ON ledger.spends
 FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NEW.transfer_id) EXECUTE FUNCTION ledger.count_spend();
 CREATE OR REPLACE TRIGGER count_changes AFTER INSERT ON ledger.spend_changes

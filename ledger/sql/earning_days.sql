@@ -1,8 +1,7 @@
--- What came into each account of agents on each day (UTC, by business time), and what was paid out of it: added up
--- when the place of the batch moves that adds up the books by day, see accounting.sql, and in its transaction. So
--- what was earned in all the time that there was is read by days and not by entries.
+-- Daily earnings and payouts (UTC, by effective time) of each account of agents, summed up with the daily totals of the
+-- books, see accounting.sql, in the same transaction. So total earnings are read by days instead of entries.
 
--- What transfers after p_after up to p_until come to for agents, by account and day.
+-- The sums of transfers after p_after up to p_until for agents, by account and day.
 CREATE OR REPLACE FUNCTION ledger.earned_by_day(p_after uuid, p_until uuid)
 RETURNS TABLE (account_id bigint, day date, earned bigint, paid_out bigint)
 LANGUAGE sql STABLE
@@ -17,7 +16,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION ledger.add_up_earnings() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
--- A page is found by its keys, however large the tables have become.
+-- A page is found by its keys, regardless of the size of the tables.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
@@ -31,7 +30,7 @@ $$;
 CREATE OR REPLACE TRIGGER add_up_earnings AFTER UPDATE OF summed ON ledger.accounting_place
 FOR EACH ROW EXECUTE FUNCTION ledger.add_up_earnings();
 
--- The entries of an organization that are not added up yet, by the index of its transfers: no plan reads its history.
+-- The entries of an organization that are not summed up yet, by the index of its transfers: no plan reads its history.
 CREATE OR REPLACE FUNCTION ledger.entries_not_added_up(p_org text)
 RETURNS TABLE (account_id bigint, transfer_id uuid, amount bigint, effective_at timestamptz)
 LANGUAGE sql STABLE

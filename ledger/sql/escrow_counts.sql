@@ -1,9 +1,9 @@
--- What escrows count in the limits of their payer: held from the funding on, spent as far as it is paid out, and given
--- back as far as it is refunded. The row of the organization's credits is the mutex, as for spends.
+-- Amounts of escrows in the limits of their payer: held from the funding on, spent when paid out, and released when
+-- refunded. The row of the organization's credits is the mutex, as for spends.
 
--- Counts an escrow that is about to be funded from credits, or refuses it and writes the refusal down. The caller holds
--- the escrow's row, and moves the credits in the same transaction, on the terms p_lots. A command that was refused before
--- is judged anew, but keeps its first refusal alone.
+-- Counts an escrow that is about to be funded from credits, or refuses it and stores the refusal. The caller holds the
+-- escrow's row, and moves the credits in the same transaction, on the terms p_lots. A refused command is decided again,
+-- but only its first refusal is stored.
 CREATE OR REPLACE FUNCTION ledger.count_escrow(
     p_org text, p_escrow text, p_command text, p_amount bigint, p_agent text, p_department text, p_project text,
     p_key_id text, p_principal text, p_at timestamptz, p_lots jsonb
@@ -55,14 +55,14 @@ BEGIN
 END
 $$;
 
--- What a counted escrow holds in a counter: its amount less what was returned and spent of it, each in its share.
+-- The held amount of an escrow in a counter: its amount less its returned and spent parts, each by its share.
 CREATE OR REPLACE FUNCTION ledger.escrow_holds(p_counted bigint, p_amount bigint, p_spent bigint, p_returned bigint)
 RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ledger.share_up(p_counted, p_amount - p_returned, p_amount) - ledger.share_up(p_counted, p_spent, p_amount);
 
--- Moves what an escrow counts from held to spent and out of held, up to what it has paid out and refunded in all. One
--- that ends without paying anything gives its use back. The caller holds the escrow's row and the payer's credits.
+-- Moves an escrow's counted amount from held to spent, and out of held, to its paid-out and refunded totals. An escrow
+-- that ends without a payout does not count as a use. The caller holds the escrow's row and the payer's credits.
 CREATE OR REPLACE FUNCTION ledger.count_escrow_moved(
     p_escrow text, p_spent bigint, p_returned bigint, p_at timestamptz
 ) RETURNS void

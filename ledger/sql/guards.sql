@@ -1,11 +1,11 @@
--- What the books guarantee against everybody, their owner included.
+-- Guarantees of the books against every role, including their owner.
 
--- Checks entries as they are written, whoever writes them. One INSERT writes all entries of a transfer, so each
--- statement has to balance by itself, per transfer and asset. An entry names a transfer that exists and carries its
--- account's asset and organization; neither is ever deleted or renamed, so one look does for good. Foreign keys would cost as much, and
--- lock the row of a hot account. Scalar subqueries and not joins, because the plan is kept for the session: one made
--- for a batch would read whole tables for a single posting. Operators are named in full, so that no search path brings
--- others.
+-- Checks entries as they are written, by any role. One INSERT writes all entries of a transfer, so each statement has
+-- to balance, per transfer and asset. An entry names an existing transfer and carries its account's asset and
+-- organization; these are never deleted or renamed, so one check suffices. Foreign keys would cost as much, and lock
+-- the row of a hot account. Scalar subqueries instead of joins, because the plan is kept for the session: one made for
+-- a batch would read whole tables for a single posting. Operators are qualified, so that no search path can replace
+-- them.
 CREATE OR REPLACE FUNCTION ledger.check_entries() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -30,8 +30,8 @@ $$;
 CREATE OR REPLACE TRIGGER check_entries AFTER INSERT ON ledger.entries
 REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION ledger.check_entries();
 
--- Nothing is held that is less than nothing. No part of the balances' CHECK, because that is parsed again by every
--- statement that changes a balance, and postings change nothing that is held.
+-- The held amount is never negative. Not part of the balances' CHECK, because that is parsed by every statement that
+-- changes a balance, and postings do not change held amounts.
 CREATE OR REPLACE FUNCTION ledger.refuse_negative_holds() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -44,8 +44,8 @@ $$;
 CREATE OR REPLACE TRIGGER check_held AFTER INSERT OR UPDATE OF pending_out ON ledger.balances
 FOR EACH ROW WHEN (NEW.pending_out < 0) EXECUTE FUNCTION ledger.refuse_negative_holds();
 
--- A hold is of an account that exists. As above: a foreign key would lock the account's row, and every hold on a busy
--- account would add to the list of who has it.
+-- The account of a hold exists. As above: a foreign key would lock the account's row, and every hold on a busy account
+-- would extend the list of its lockers.
 CREATE OR REPLACE FUNCTION ledger.check_holds() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

@@ -1,8 +1,8 @@
 -- Two-phase movements: a hold is pending, then posted, voided or expired, once.
 
--- Sets an amount aside, which is zero for what is free, and answers what became of the hold since when its key is
--- replayed. BU001: not available. BU002: the key stands for another hold. BU004: breaks a rule. BU009: no such account.
--- p_lots stands with `ledger.pin_lots`.
+-- Reserves an amount, which may be zero, and returns the hold's present status if its key is replayed. BU001: not
+-- available. BU002: the key was used for another hold. BU004: breaks a rule. BU009: no such account. For p_lots see
+-- `ledger.pin_lots`.
 CREATE OR REPLACE FUNCTION ledger.hold(
     p_key text, p_account bigint, p_amount bigint, p_expires_at timestamptz, p_reference text, p_held_at timestamptz,
     p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL, OUT hold_id uuid, OUT replayed boolean, OUT status text
@@ -45,9 +45,9 @@ BEGIN
 END
 $$;
 
--- Posts up to the held amount to the destination and gives back the rest. BU003: the hold has ended. BU005: it expired
--- at or before p_at, swept or not. BU006: no such hold. BU002, BU004, BU012 and p_lots as `ledger.post`. What is captured
--- comes from the lots that the hold has pinned, also when they are due since.
+-- Posts up to the held amount to the destination and releases the rest. BU003: the hold has ended. BU005: it expired at
+-- or before p_at, swept or not. BU006: no such hold. BU002, BU004, BU012 and p_lots as `ledger.post`. Captures take the
+-- lots that the hold has pinned, even if these have expired since.
 CREATE OR REPLACE FUNCTION ledger.capture_hold(
     p_key text, p_hold uuid, p_amount bigint, p_destination bigint, p_at timestamptz, p_kind text DEFAULT 'capture',
     p_reference text DEFAULT NULL, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
@@ -113,8 +113,8 @@ BEGIN
 END
 $$;
 
--- Gives the whole hold back; `replayed` when this key did so before. An expired hold that was not swept yet may still
--- be voided: the money goes back either way.
+-- Releases the whole hold; `replayed` if this key did so before. An expired hold that was not swept yet can still be
+-- voided: the money is released either way.
 CREATE OR REPLACE FUNCTION ledger.void_hold(p_key text, p_hold uuid, p_at timestamptz, OUT replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -139,9 +139,8 @@ BEGIN
 END
 $$;
 
--- Ends up to p_limit holds that expired at or before p_now and answers how many. Several sweepers may run at once: they
--- leave out what somebody else has locked, and wait for no hold. In the order of the index of what is pending, or the
--- planner may read the whole table by its key, with all that has ended.
+-- Ends up to p_limit holds that expired at or before p_now and returns how many. Several sweepers may run at once: they
+-- skip locked holds. In the order of the index of pending holds, or the planner may read the whole table by its key.
 CREATE OR REPLACE FUNCTION ledger.expire_holds(p_now timestamptz, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

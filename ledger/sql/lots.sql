@@ -1,17 +1,17 @@
--- Lots follow credits: which credits an account has, what was paid for them and when they end.
+-- Lots follow credits: the source, price and expiry of an account's credits.
 --
--- An account that carries lots is changed by whoever has locked its balance, and its lots are changed by nobody else, so
--- nothing here locks a lot. At every commit the lots of an account add up to what is posted on it, and what is held of
--- them to what its holds set aside.
+-- The lock of an account's balance also protects its lots, so nothing here locks a lot. At every commit the lots of an
+-- account add up to its posted balance, and their held amounts to its holds.
 
--- What leaves with the last of p_gone credits of a lot: costs are cumulative, so the parts add up to what was paid.
+-- The cost of the part by which a lot's used credits reach p_gone: costs are cumulative, so the parts add up to the
+-- price.
 CREATE OR REPLACE FUNCTION ledger.slice_cost(p_paid bigint, p_costed bigint, p_amount bigint, p_gone bigint)
 RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_paid = 0 THEN 0 WHEN p_gone = p_amount THEN p_paid - p_costed
     ELSE greatest(0, div(p_paid::numeric * p_gone, p_amount)::bigint - p_costed) END;
 
--- The payee's part of what credits cost: its share, or more, up to their list price, where the credits were sold for less.
+-- The payee's part of the credits' cost: its share, or more, up to their list price, if they were sold for less.
 CREATE OR REPLACE FUNCTION ledger.payee_cost(
     p_cost bigint, p_credits bigint, p_gross bigint, p_part bigint, p_credits_per bigint, p_money_per bigint
 ) RETURNS bigint
@@ -21,10 +21,9 @@ RETURN least(p_cost, greatest(
     div(div(p_credits::numeric * p_money_per, p_credits_per) * p_part, p_gross)
 )::bigint);
 
--- What leaves with the payee's part, p_part, of the next p_gross credits of a lot; the platform has the rest of them. All
--- that the lot, or where it is untouched its parent, has given so far counts as divided alike, so that of many lots of a
--- minor unit or less each side gets its share in the end, and not one of them everything. p_share is the `share` of
--- `ledger.move_lots`.
+-- The cost of the payee's part, p_part, of the next p_gross credits of a lot; the platform gets the rest of them. The
+-- division is cumulative over the credits that the lot, or if it is untouched its parent, has given so far, so that
+-- each side gets its share even of many lots of a minor unit or less. p_share is the `share` of `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.shared_cost(p_lot ledger.lots, p_gross bigint, p_part bigint, p_share jsonb)
 RETURNS bigint
 LANGUAGE plpgsql STABLE
@@ -52,7 +51,7 @@ BEGIN
 END
 $$;
 
--- Opens a lot, and answers its id.
+-- Opens a lot, and returns its id.
 CREATE OR REPLACE FUNCTION ledger.open_lot(
     p_account bigint, p_amount bigint, p_paid bigint, p_transfer uuid, p_at timestamptz, p_terms jsonb,
     p_expires_at timestamptz, p_root uuid DEFAULT NULL, p_parent uuid DEFAULT NULL
@@ -73,18 +72,17 @@ BEGIN
 END
 $$;
 
--- When a slice of a lot ends that is given more time, or NULL where it keeps its end: p_days from p_at, and never longer
--- than its first lot was given. All that it ever gets beyond its end adds up to that term at most, so credits that are
--- passed to and fro end all the same.
+-- The extended expiry of a slice of a lot, or NULL if it keeps its expiry: p_days from p_at. All extensions together
+-- are at most the term of its first lot, so that credits moved back and forth still expire.
 CREATE OR REPLACE FUNCTION ledger.renewed_until(
     p_root uuid, p_expires_at timestamptz, p_extended interval, p_days integer, p_at timestamptz
 ) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
--- A day has 24 hours, whatever the session's zone is.
+-- A day has 24 hours, regardless of the session's zone.
 SET TimeZone = 'UTC'
 AS $$
 DECLARE
-    -- What is lost while the credits cannot be spent is no gain.
+    -- Time during which the credits cannot be spent does not count as an extension.
     without timestamptz := greatest(p_at, p_expires_at);
     renewed timestamptz;
 BEGIN
@@ -96,7 +94,7 @@ BEGIN
 END
 $$;
 
--- Opens a lot with a slice of another one, given as JSON, of the same terms but for its end where p_until is a later one.
+-- Opens a lot with a slice of another one, given as JSON, on the same terms except for a later expiry p_until.
 CREATE OR REPLACE FUNCTION ledger.open_slice(
     p_lot jsonb, p_amount bigint, p_cost bigint, p_account bigint, p_transfer uuid, p_at timestamptz,
     p_until timestamptz
@@ -118,9 +116,8 @@ BEGIN
 END
 $$;
 
--- Brings a slice of a lot to another account, and answers the lot that has it now. It goes back into the lot that it
--- came from where that lies on this account, and else opens a lot of the same terms. p_renew_days: see
--- `ledger.renewed_until`.
+-- Moves a slice of a lot to another account, and returns its lot there. It is returned to the lot that it came from if
+-- that is on this account; otherwise it opens a lot on the same terms. p_renew_days: see `ledger.renewed_until`.
 CREATE OR REPLACE FUNCTION ledger.arrive(
     p_lot ledger.lots, p_amount bigint, p_cost bigint, p_account bigint, p_transfer uuid, p_at timestamptz,
     p_renew_days integer
@@ -134,8 +131,8 @@ BEGIN
     IF p_renew_days IS NOT NULL THEN
         until := ledger.renewed_until(p_lot.root_id, p_lot.expires_at, p_lot.extended, p_renew_days, p_at);
     END IF;
-    -- What there is no room for, because it came back in another way before, opens a lot as well, and so does what has
-    -- other terms since.
+    -- Credits without room, because the lot was refilled in another way, open a lot as well, and so do those with other
+    -- terms since.
     IF until IS NULL THEN
         UPDATE ledger.lots l SET remaining = l.remaining + p_amount, costed = l.costed - p_cost, is_open = true
         WHERE l.id = (
@@ -154,8 +151,8 @@ BEGIN
 END
 $$;
 
--- Lots for credits that come from an account without any: those of the transfer that they return, the last of them
--- first, and for the rest a new one of the terms. BU012: neither is named, or not so much can come back.
+-- Lots for credits from an account without lots: those of the returned transfer, the last first, and a new lot on the
+-- terms for the rest. BU012: neither is named, or the amount exceeds what can be returned.
 CREATE OR REPLACE FUNCTION ledger.bring_lots(
     p_transfer uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_terms jsonb
 ) RETURNS void
@@ -200,7 +197,7 @@ BEGIN
                 UPDATE ledger.lot_uses u SET passed = u.passed + part, cost_passed = u.cost_passed + worth
                 WHERE u.transfer_id = used.transfer_id AND u.leg = used.leg AND u.lot_id = (used.lot).id;
             END IF;
-            -- What came back is a row of its own, because revenue follows rows in the order of their transfers.
+            -- A return has its own row, because revenue follows rows in the order of their transfers.
             INSERT INTO ledger.lot_returns (transfer_id, used_by, leg, lot_id, account_id, amount, cost)
             VALUES (p_transfer, used.transfer_id, used.leg, (used.lot).id, p_account, part, worth)
             RETURNING lot_returns.number INTO number;
@@ -209,7 +206,7 @@ BEGIN
                 WHERE l.id = (used.lot).id;
             ELSE
                 lot_id := ledger.open_slice(to_jsonb(used.lot), part, worth, p_account, p_transfer, p_at, until);
-                -- It came back into its lot and moved on at once, so nothing of that lot has changed.
+                -- It was returned to its lot and moved on at once, so that lot has not changed.
                 IF used.is_here THEN
                     INSERT INTO ledger.lot_uses (transfer_id, leg, lot_id, amount, cost, to_lot, outcome)
                     VALUES (p_transfer, -number, (used.lot).id, part, worth, lot_id, 'moved');
@@ -229,7 +226,7 @@ BEGIN
 END
 $$;
 
--- Whether a lot can still be spent at p_at when it is given more time then.
+-- Whether a lot can still be spent at p_at if it is extended then.
 CREATE OR REPLACE FUNCTION ledger.outlives(
     p_root uuid, p_expires_at timestamptz, p_extended interval, p_days integer, p_at timestamptz
 ) RETURNS boolean
@@ -241,7 +238,7 @@ BEGIN
 END
 $$;
 
--- Whether a lot is of the sale of an agent after p_sold_until: its buyer may still give the agent back.
+-- Whether a lot is from a sale of an agent after p_sold_until: its buyer can still return the agent.
 CREATE OR REPLACE FUNCTION ledger.is_returnable(
     p_transfer uuid, p_opened_at timestamptz, p_sold_until timestamptz
 ) RETURNS boolean
@@ -254,12 +251,12 @@ BEGIN
 END
 $$;
 
--- Whether a lot is of a payment of p_frozen, and came after the time that is given there.
+-- Whether a lot is from a payment in p_frozen, received after the time given there.
 CREATE OR REPLACE FUNCTION ledger.is_frozen(p_payment_id text, p_opened_at timestamptz, p_frozen jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN coalesce(p_opened_at > (p_frozen ->> p_payment_id)::timestamptz, false);
 
--- Whether the terms of a posting let it take of a lot, see `ledger.move_lots`. What is due is not taken.
+-- Whether the terms of a posting allow it to take from a lot, see `ledger.move_lots`. Expired lots are not taken.
 CREATE OR REPLACE FUNCTION ledger.may_take(p_lot ledger.lots, p_terms jsonb, p_at timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE
 AS $$
@@ -279,25 +276,24 @@ BEGIN
 END
 $$;
 
--- Moves the lots of one leg, whose balances are moved and locked. It takes the lots in the order of spending: priority,
--- expiry, those nobody paid for first. What is due is not taken. To an account without lots they are used up. p_terms:
---   source, expires_at, paid, paid_asset, payment_id, id, priority, taxed: the lot that credits from outside open; the
---     source `earnings` is also that of the lots that open where lots move along
---   returns: the transfer whose credits come back, or several
+-- Moves the lots of one leg, whose balances are moved and locked. It takes lots in the order of spending: priority,
+-- expiry, granted ones first, without expired ones. An account without lots uses them up. p_terms:
+--   source, expires_at, paid, paid_asset, payment_id, id, priority, taxed: of the lot opened for credits from an account
+--     without lots; the source `earnings` is also that of the lots opened for moved lots
+--   returns: the transfer whose credits are returned, or several
 --   first: the payment whose lots are taken before all others
---   only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others; with `returns`, to
---     give no others back
---   besides: a source, to take no lots of it, nor what was refunded of them
---   lasting: to take none that would have ended when it arrives
---   sold_until: to take none of what an agent was sold for since
---   frozen: payments, each with a time, to take nothing of what they brought since
---   share: {platform, credits, money, asset}: to leave of each lot the part of so many credits that go to the platform in a
---     later leg, and to take what the payee gets of the cost of both, see `ledger.shared_cost`. At the list price so many
---     minor units of credits cost so many of the asset; without it a discount is shared as well
---   outcome: `used`, or `commission`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
---   slices: how much of which lots is taken, and nothing else
+--   only: take only `paid` or `granted` lots, or of the paid ones `taxed` or `untaxed`; with `returns`, return only these
+--   besides: a source whose lots, and refunds to them, are not taken
+--   lasting: take no lots that have expired on arrival
+--   sold_until: take no lots from sales of an agent since then
+--   frozen: payments, each with a time, whose lots received since then are not taken
+--   share: {platform, credits, money, asset}: leave the platform's part of each lot, `platform` credits in all, for a later
+--     leg, and take the payee's part of the cost of both, see `ledger.shared_cost`. `credits` and `money` are the list
+--     price, in minor units; without it a discount is shared as well
+--   outcome: `used`, `commission`, `reversed`, `paid_out`, or `expired`, which takes expired lots only
+--   slices: take exactly these amounts of lots
 --   renew_days: see `ledger.renewed_until`
--- BU001: the lots that can be taken are not so much. BU012: see `ledger.bring_lots`.
+-- BU001: the lots that can be taken do not suffice. BU012: see `ledger.bring_lots`.
 CREATE OR REPLACE FUNCTION ledger.move_lots(
     p_transfer uuid, p_leg integer, p_source bigint, p_from boolean, p_destination bigint, p_into boolean,
     p_amount bigint, p_at timestamptz, p_terms jsonb, p_hold uuid DEFAULT NULL
@@ -366,7 +362,7 @@ BEGIN
               AND l.payment_id = p_terms ->> 'first' AND ledger.may_take(l, p_terms, p_at)
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
     ELSE
-        -- In the order of the index and of nothing else, so that no more is read than is taken.
+        -- In exactly the order of the index, so that only the taken lots are read.
         OPEN slices FOR
             SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
             WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held
@@ -407,7 +403,7 @@ BEGIN
     END LOOP;
     CLOSE slices;
     IF missing > 0 AND p_terms ? 'first' AND p_hold IS NULL AND NOT p_terms ? 'slices' THEN
-        -- Nothing of the payment's own can be taken any more.
+        -- The payment's own lots are used up.
         PERFORM ledger.move_lots(p_transfer, p_leg, p_source, p_from, p_destination, p_into, missing, p_at,
             p_terms - 'first', p_hold);
     ELSIF missing > 0 THEN
@@ -431,7 +427,7 @@ BEGIN
             row_number() OVER (PARTITION BY l.transfer_id ORDER BY l.ord)::integer AS number,
             CASE jsonb_typeof(p_lots) WHEN 'array' THEN nullif(p_lots -> (l.ord::integer - 1), 'null')
                 ELSE p_lots END AS terms,
-            -- What is paid for commission is recognised as such, see `ledger.lot_costs`.
+            -- The cost of commission is recognised as such, see `ledger.lot_costs`.
             CASE d.path WHEN 'platform/commission' THEN jsonb '{"outcome": "commission"}' END AS known
         FROM unnest(p_transfers, p_sources, p_destinations, p_amounts) WITH ORDINALITY
             AS l (transfer_id, source, destination, amount, ord)
@@ -447,10 +443,9 @@ BEGIN
 END
 $$;
 
--- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins what that hold had pinned and did
--- not capture, due or not, and nothing else: a hold that follows another keeps its lots. With `slices` it pins so much of
--- those lots, due or not, and nothing else, and with `only` such lots as `ledger.move_lots` takes with it. BU001: see
--- `ledger.move_lots`.
+-- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins exactly the uncaptured pins of
+-- that hold, expired or not: a successor keeps its lots. With `slices` it pins exactly these, expired or not, and with
+-- `only` the lots that `ledger.move_lots` takes with it. BU001: see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.pin_lots(
     p_hold uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_lots jsonb, p_key text
 ) RETURNS void
@@ -480,7 +475,7 @@ BEGIN
             WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held AND ledger.may_take(l, p_lots, p_at)
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
     ELSE
-        -- A capture takes pins in the order of spending, so what it left are the last of them.
+        -- A capture takes pins in the order of spending, so the last of them are left.
         OPEN slices FOR
             SELECT r.id, least(r.amount, r.upto - r.captured) AS free FROM (
                 SELECT l.id, p.amount, h.captured,
@@ -507,7 +502,7 @@ BEGIN
 END
 $$;
 
--- Gives back what ended holds had pinned; their balances are locked.
+-- Releases the pins of ended holds; their balances are locked.
 CREATE OR REPLACE FUNCTION ledger.unpin_lots(p_holds uuid[]) RETURNS void
 LANGUAGE sql
 AS $$
@@ -519,8 +514,8 @@ AS $$
     WHERE l.id = n.lot_id
 $$;
 
--- Books the expiry of up to p_limit lots that were due at p_now, one transfer for each account, and answers how many lots
--- there were. Several sweepers may run at once: they leave out accounts that somebody else has locked.
+-- Books the expiry of up to p_limit lots that had expired at p_now, one transfer for each account, and returns how many
+-- there were. Several sweepers may run at once: they skip locked accounts.
 CREATE OR REPLACE FUNCTION ledger.expire_lots(p_now timestamptz, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -530,7 +525,7 @@ DECLARE
     due record;
     total integer := 0;
 BEGIN
-    -- `amount > 0` is the condition of the index that is for this alone.
+    -- `amount > 0` is the condition of the index for this query.
     accounts := ARRAY(
         SELECT l.account_id FROM ledger.lots l
         WHERE l.is_open AND l.lapses AND l.expires_at <= p_now AND l.amount > 0 AND l.remaining > l.held
@@ -565,8 +560,8 @@ BEGIN
 END
 $$;
 
--- How much of the next p_amount credits that leave an account nobody paid for, and how much of the p_platform credits
--- after them somebody did.
+-- The granted part of the next p_amount credits that leave an account, and the paid part of the p_platform credits
+-- after them.
 CREATE OR REPLACE FUNCTION ledger.granted_part(
     p_account bigint, p_amount bigint, p_platform bigint, p_at timestamptz, OUT granted bigint, OUT platform_paid bigint
 )
@@ -585,8 +580,8 @@ AS $$
     ) r WHERE r.before < p_amount + p_platform
 $$;
 
--- How much of what an agent has earned can become credits that its organization spends; what it was sold for since
--- p_sold_until cannot, nor can what is frozen, see `ledger.move_lots`.
+-- The part of an agent's earnings that can be converted to credits of its organization; without earnings from its sales
+-- since p_sold_until, and without frozen ones, see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.convertible(
     p_account bigint, p_days integer, p_at timestamptz, p_sold_until timestamptz DEFAULT NULL,
     p_frozen jsonb DEFAULT NULL

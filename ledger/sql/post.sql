@@ -1,16 +1,16 @@
 -- One transfer between two accounts in one round trip.
 --
--- Every function here takes its locks in one order, so two of them never wait for each other: keys of transfers, in
--- the order of their text; holds, in the order of their ids; balances, in the order of account and stripe. The
--- platform's accounts have the highest ids: everybody needs them, and who has one waits for no balance of a single
--- organization. `ledger.lock_balances` says the order once more for sets.
+-- Every function here takes its locks in one order, so two of them never deadlock: keys of transfers, in the order of
+-- their text; holds, in the order of their ids; balances, in the order of account and stripe. The platform's shared
+-- accounts have the highest ids, so a transaction that has locked one waits for no balance of a single organization.
+-- `ledger.lock_balances` has the same order for sets.
 
--- The fingerprint of what a key stands for. Lengths are written before texts, so no two requests share one.
+-- The fingerprint of a key's request. Lengths precede texts, so no two requests share one.
 CREATE OR REPLACE FUNCTION ledger.request_hash(p_kind text, p_legs text, p_reference text) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN sha256(convert_to(concat(p_legs, '|', length(p_kind), '|', p_kind, '|' || p_reference), 'UTF8'));
 
--- The transfer that a key already stands for; BU002 when it stands for something else.
+-- The transfer of a key; BU002: the key was used for another request.
 CREATE OR REPLACE FUNCTION ledger.replay(p_key text, p_hash bytea) RETURNS uuid
 LANGUAGE plpgsql
 AS $$
@@ -27,8 +27,8 @@ BEGIN
 END
 $$;
 
--- Waits for a balance in a line, because at its row each commit would wake all who wait. The caller has found somebody in
--- the line. Who holds the balance already, by whatever else its transaction does, never waits.
+-- Waits for a balance in a queue, because at its row each commit would wake all waiting sessions. The caller has found
+-- the queue occupied. A transaction that already holds the balance never waits.
 CREATE OR REPLACE FUNCTION ledger.wait_in_line(p_account bigint) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -40,9 +40,9 @@ BEGIN
 END
 $$;
 
--- Posts one amount from one account to another. BU001: the source's floor forbids it. BU002: the key stands for
--- something else. BU004: the request breaks a rule. BU009: no such account. What p_lots says of lots, and BU012, stand with
--- `ledger.move_lots`; it is no part of what the key stands for.
+-- Posts one amount from one account to another. BU001: the source's minimum balance forbids it. BU002: the key was used
+-- for another request. BU004: the request breaks a rule. BU009: no such account. For p_lots and BU012 see
+-- `ledger.move_lots`; p_lots is not part of the key's fingerprint.
 CREATE OR REPLACE FUNCTION ledger.post(
     p_key text, p_kind text, p_source bigint, p_destination bigint, p_amount bigint, p_reference text,
     p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
@@ -82,8 +82,8 @@ BEGIN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
     END IF;
 
-    -- Asked only for accounts with stripes: an expression is prepared in each transaction that reaches it, all of it,
-    -- also where its answer would be 0.
+    -- Evaluated only for accounts with stripes, because each transaction that reaches an expression prepares all of it,
+    -- even if its result is 0.
     IF p_source & 255 <> 0 THEN
         s_stripe := ledger.stripe_of(p_source);
     END IF;
@@ -95,8 +95,8 @@ BEGIN
         PERFORM ledger.wait_in_line(first);
     END IF;
 
-    -- Twice the same two updates, because the lower id is locked first. A source that is not found has not enough, or
-    -- does not exist.
+    -- The same two updates in both orders, because the lower id is locked first. A source that is not found has too
+    -- little, or does not exist.
     IF p_source < p_destination THEN
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = s_stripe
@@ -136,7 +136,7 @@ BEGIN
 END
 $$;
 
--- Always raises: says why an amount could not move from one account to the other.
+-- Always raises the reason why an amount could not move from one account to the other.
 CREATE OR REPLACE FUNCTION ledger.refuse(p_source bigint, p_destination bigint, p_amount bigint, p_key text)
 RETURNS void
 LANGUAGE plpgsql
@@ -155,7 +155,7 @@ BEGIN
 END
 $$;
 
--- What of an account's balance is due: neither held nor to be spent any more, until the sweep books its expiry.
+-- The expired part of an account's balance: neither held nor spendable, until the sweep books its expiry.
 CREATE OR REPLACE FUNCTION ledger.due_credits(p_account bigint, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
@@ -167,8 +167,8 @@ BEGIN
 END
 $$;
 
--- Always raises BU001; a function, so that a query can refuse in the middle of its rows. The detail is JSON: whose
--- account of what it is, how much was needed and how much is there; lots that are due at p_at are not.
+-- Always raises BU001; a function, so that a query can refuse in the middle of its rows. The detail is JSON: the
+-- account's owner and asset, the needed amount, and the available one without lots that have expired at p_at.
 CREATE OR REPLACE FUNCTION ledger.refuse_funds(
     p_account bigint, p_amount bigint, p_key text, p_at timestamptz DEFAULT '-infinity'
 ) RETURNS boolean

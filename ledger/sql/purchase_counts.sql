@@ -1,12 +1,12 @@
--- What purchase orders count in spend controls: what is bought outside, in any asset, moves no credits. Held from the
--- approval on, spent as far as it was paid, and given back as far as it was not, or was refunded. The row of the
--- organization's credits is the mutex, as for spends.
+-- Amounts of purchase orders in spend controls: external purchases, in any asset, move no credits. They are held from
+-- the approval on, spent when paid, and released when not paid or refunded. The row of the organization's credits is
+-- the mutex, as for spends.
 
--- Counts a purchase as held, or as what has already happened where it is forced; or refuses it and writes the refusal down.
--- The order and the number are its key: what was counted is answered again, what was refused is judged anew and keeps its
--- first refusal alone. `p_granted` is what a person granted: it needs no allowance to draw a reserve, and `p_lifted` are the
--- windows that do not refuse it, as `control/window`. In credits it counts those that would pay for it now, times p_margin,
--- because others may by the time that it is paid. BU002: the number stands for another amount.
+-- Counts a purchase as held, or as forced if it has already happened, or refuses it and stores the refusal. The order
+-- and the number are its key: a counted purchase is returned again, a refused one is decided again but keeps its first
+-- refusal. `p_granted`: approved by a person, so it draws a reserve without an allowance. `p_lifted` are the windows
+-- that do not refuse it, as `control/window`. In credits it counts those that would pay for it now, times p_margin,
+-- because other ones may pay it later. BU002: the number was used for another amount.
 CREATE OR REPLACE FUNCTION ledger.count_purchase(
     p_org text, p_order text, p_number integer, p_asset text, p_amount bigint, p_agent text, p_department text,
     p_project text, p_key_id text, p_principal text, p_pool text, p_on_limit text, p_granted boolean,
@@ -91,16 +91,16 @@ BEGIN
 END
 $$;
 
--- The part of what a purchase counts in a counter that was refunded; all of it where all that was spent was.
+-- The refunded part of a purchase's amount in a counter; all of it if everything spent was refunded.
 CREATE OR REPLACE FUNCTION ledger.purchase_returns(p_counted bigint, p_amount bigint, p_spent bigint, p_refunded bigint)
 RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_refunded = p_spent THEN ledger.share_up(p_counted, p_spent, p_amount)
     ELSE ledger.share_down(p_counted, p_refunded, p_amount) END;
 
--- Moves what a purchase counts from held to spent, out of held and back from spent, up to what was paid, not paid and
--- refunded of it in all. One of which nothing was paid gives its use back. BU010: the organization has no such purchase.
--- BU004: less was paid, given back or refunded than before, or more than there was.
+-- Moves a purchase's counted amount from held to spent, out of held and back from spent, to its paid, unpaid and
+-- refunded totals. An unpaid purchase does not count as a use. BU010: the organization has no such purchase. BU004: a
+-- total is less than before, or more than possible.
 CREATE OR REPLACE FUNCTION ledger.count_purchase_moved(
     p_org text, p_order text, p_number integer, p_spent bigint, p_returned bigint, p_refunded bigint, p_at timestamptz
 ) RETURNS void
@@ -134,7 +134,7 @@ BEGIN
 END
 $$;
 
--- The stated size of a pool in a window of a budget: all of a window that has no pools is there to operate with.
+-- The configured amount of a pool in a window of a budget: a window without pools has an operating pool only.
 CREATE OR REPLACE FUNCTION ledger.pool_size(c ledger.controls, p_window text, p_pool text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
@@ -143,7 +143,7 @@ RETURN CASE
     WHEN p_window IS DISTINCT FROM c.pools_of THEN 0
     WHEN p_pool = 'reserve' THEN coalesce(c.reserve, 0) ELSE coalesce(c.emergency, 0) END;
 
--- The counter of a pool in the present window of a budget, made where it is missing.
+-- The counter of a pool in the present window of a budget, created if missing.
 CREATE OR REPLACE FUNCTION ledger.open_pool(c ledger.controls, p_window text, p_pool text, p_at timestamptz)
 RETURNS ledger.counters
 LANGUAGE plpgsql
@@ -167,7 +167,7 @@ BEGIN
 END
 $$;
 
--- Moves an amount between two pools of the present window of a budget, and writes the move down.
+-- Moves an amount between two pools of the present window of a budget, and stores the move.
 CREATE OR REPLACE FUNCTION ledger.shift_pool(
     c ledger.controls, p_window text, p_from text, p_to text, p_amount bigint, p_by text, p_reason text, p_command text,
     p_at timestamptz
@@ -186,9 +186,9 @@ BEGIN
 END
 $$;
 
--- Moves between the pools of the present windows what a change of a budget's amounts or pools takes, so that no pool is
--- negative or below what was used of it, all of them add up to the amount, and nothing else draws the emergency pool. The
--- reserve yields first to what was overdrawn, then the emergency pool. A window without pools keeps no earlier move.
+-- Rebalances the pools of the present windows after a change of a budget's amounts or pools, so that no pool is
+-- negative or below its use, and all pools add up to the amount. An overdrawn pool takes from the reserve first, then
+-- from the emergency pool. A window without pools keeps no earlier move.
 CREATE OR REPLACE FUNCTION ledger.settle_pools(c ledger.controls, p_by text, p_command text, p_at timestamptz)
 RETURNS void
 LANGUAGE plpgsql
@@ -235,9 +235,9 @@ BEGIN
 END
 $$;
 
--- Moves an amount from one pool of a budget's present window into another; once per command. `outcome` is `moved`,
--- `replayed`, or why nothing was moved: `missing`, `closed`, `no_pools` (the budget lacks one of the two), `too_much` with what is left in `remaining`,
--- `other_request`.
+-- Moves an amount from one pool of a budget's present window to another; once per command. `outcome` is `moved`,
+-- `replayed`, or why nothing was moved: `missing`, `closed`, `no_pools` (the budget lacks one of the two), `too_much`
+-- with the pool's rest in `remaining`, `other_request`.
 CREATE OR REPLACE FUNCTION ledger.move_pool(
     p_org text, p_control uuid, p_from text, p_to text, p_amount bigint, p_by text, p_reason text, p_command text,
     p_at timestamptz, OUT outcome text, OUT remaining bigint

@@ -1,6 +1,6 @@
 -- Reading. These run with the caller's own rights, so row-level security binds a tenant here as everywhere.
 
--- What the account held at the end of p_at by business time, whenever it was recorded.
+-- The balance of the account at the end of p_at by effective time, including entries recorded later.
 CREATE OR REPLACE FUNCTION ledger.balance_as_of(p_account bigint, p_at timestamptz) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -8,8 +8,8 @@ AS $$
     WHERE e.account_id = p_account AND e.effective_at <= p_at
 $$;
 
--- A tenant's own balance in one round trip: names the tenant for this transaction and reads under its policies. Always
--- one row, zeros when there is no account yet. A transaction that works for one tenant cannot be turned to another.
+-- A tenant's own balance in one round trip: sets the tenant for this transaction and reads under its policies. Always
+-- one row, zeros without an account. The tenant of a transaction cannot be changed.
 CREATE OR REPLACE FUNCTION public.tenant_balance(p_org text, p_asset text, OUT posted bigint, OUT pending_out bigint)
 LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -1,4 +1,4 @@
--- What may not change in the books is refused to everybody, their owner included.
+-- Changes of immutable rows are refused to every role, including the owner of the books.
 CREATE OR REPLACE FUNCTION ledger.refuse_change() RETURNS trigger
 LANGUAGE plpgsql
 AS $$

@@ -1,24 +1,24 @@
--- Revenue from lots: what a use of credits cost leaves deferred revenue, once, in pages that a batch asks for.
+-- Revenue from lots: the cost of each use of credits leaves deferred revenue once, in pages of a batch.
 --
--- Postings write down what each use cost (`ledger.lot_uses`, `ledger.lot_returns`) and book no money for it. The batch
--- goes through these rows in the order of their transfers and never reads one twice, so what it costs does not grow with
--- the books. No lot is touched or locked.
+-- Postings record the cost of each use (`ledger.lot_uses`, `ledger.lot_returns`) and book no money for it. The batch
+-- reads these rows in the order of their transfers, each once, so its cost does not grow with the books. It locks no
+-- lots.
 
--- Where money that was paid for the credits of an account waits: what an agent has earned is owed to it, also while it is
--- being paid out; all other is deferred revenue.
+-- The account with the price of an account's credits: earnings of an agent are payable, also during a payout; all other
+-- credits are deferred revenue.
 CREATE OR REPLACE FUNCTION ledger.cost_path(p_path text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_path LIKE 'agent/%/earnings/CREDIT' OR p_path LIKE 'org/%/payouts/%' THEN 'platform/payable' ELSE 'platform/deferred_revenue' END;
 
--- Where money goes that was paid for credits which leave all lots.
+-- The destination of the price of credits that leave all lots.
 CREATE OR REPLACE FUNCTION ledger.income_path(p_outcome text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE p_outcome WHEN 'expired' THEN 'platform/breakage' WHEN 'commission' THEN 'platform/commission'
     ELSE 'platform/revenue/credits' END;
 
--- What uses of lots and returns cost, by transfers after p_after up to p_until: from which of the platform's accounts to
--- which, and between which accounts with lots the credits moved, NULL for none. Rows whose two accounts are the same move
--- nothing.
+-- The costs of uses of lots and of returns by transfers after p_after up to p_until: the platform's accounts from and
+-- to which they move, and the accounts with lots between which the credits moved, NULL for none. Rows with two equal
+-- accounts move nothing.
 CREATE OR REPLACE FUNCTION ledger.lot_costs(p_after uuid, p_until uuid)
 RETURNS TABLE (
     transfer_id uuid, asset text, source text, destination text, cost bigint, from_account bigint, to_account bigint
@@ -27,7 +27,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT u.transfer_id, l.paid_asset, ledger.cost_path(a.path),
         CASE u.outcome WHEN 'moved' THEN ledger.cost_path(t.path)
-            -- The payout itself has taken the money from what is payable.
+            -- The payout itself has debited the payable account.
             WHEN 'paid_out' THEN ledger.cost_path(a.path) ELSE ledger.income_path(u.outcome) END,
         u.cost, a.id, t.id
     FROM ledger.lot_uses u
@@ -55,10 +55,10 @@ AS $$
         NULL, 64::smallint) o
 $$;
 
--- Notes a mark in the order of transfers, and passes the one before once every transaction has ended that was open when
--- it was noted: what commits late is never skipped. The mark lies p_settle back, more than a statement may last and than
--- clocks of servers differ, because a transfer has its id before its transaction has a number. A mark of another cluster
--- is replaced. Locks the place.
+-- Sets a mark in the order of transfers, and settles the previous one once every transaction that was open at that time
+-- has ended, so that late commits are never skipped. The mark is p_settle old, more than the statement timeout and the
+-- clock difference of servers, because a transfer gets its id before its transaction gets a number. A mark of another
+-- cluster is replaced. Locks the cursor.
 CREATE OR REPLACE FUNCTION ledger.settle_uses(p_settle interval) RETURNS ledger.revenue_place
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -68,7 +68,7 @@ DECLARE
     newest bigint;
 BEGIN
     PERFORM FROM ledger.revenue_place FOR UPDATE;
-    -- After the lock, so that it is not older than the mark that somebody else noted meanwhile.
+    -- After the lock, so that it is not older than a mark that another transaction has set meanwhile.
     oldest := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     newest := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
     UPDATE ledger.revenue_place p
@@ -80,11 +80,11 @@ BEGIN
 END
 $$;
 
--- Books what the next p_limit uses and returns cost, one transfer for each day on which they were, and answers how many
--- there were: fewer than p_limit when none is left. The place and the transfers commit together.
+-- Books the costs of the next p_limit uses and returns, one transfer for each of their days, and returns how many there
+-- were: fewer than p_limit if none is left. The cursor and the transfers commit together.
 CREATE OR REPLACE FUNCTION ledger.recognise_revenue(p_limit integer, p_settle interval) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
--- A page is found by its keys, however large the tables have become.
+-- A page is found by its keys, regardless of the size of the tables.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE

@@ -1,8 +1,8 @@
--- What each organization brought in revenue and cost in expenses on each day (UTC, by business time), by line of the
--- chart of accounts. Commission, subscriptions and fees are added with the books by day, see accounting.sql; the cost of
--- used credits is added when it is recognised, see revenue.sql, because the books have it in one transfer for all.
+-- Daily revenue and expenses (UTC, by effective time) from each organization, by line of the chart of accounts.
+-- Commission, subscriptions and fees are added with the daily totals, see accounting.sql; the cost of used credits is
+-- added when it is recognised, see revenue.sql, because the books have one transfer for all organizations.
 
--- What transfers after p_after up to p_until come to, without what was recognised of lots.
+-- The sums of transfers after p_after up to p_until, without recognised costs of lots.
 CREATE OR REPLACE FUNCTION ledger.revenue_by_day(p_after uuid, p_until uuid)
 RETURNS TABLE (org_id text, day date, line text, asset text, amount bigint)
 LANGUAGE sql STABLE
@@ -14,7 +14,7 @@ AS $$
     GROUP BY 1, 2, 3, 4
 $$;
 
--- What was recognised of the lots of transfers after p_after up to p_until.
+-- The recognised costs of lots by transfers after p_after up to p_until.
 CREATE OR REPLACE FUNCTION ledger.recognised_by_day(p_after uuid, p_until uuid)
 RETURNS TABLE (org_id text, day date, line text, asset text, amount bigint)
 LANGUAGE sql STABLE
@@ -27,8 +27,8 @@ AS $$
     GROUP BY 1, 2, 3, 4
 $$;
 
--- What was paid for the credits that came into escrows and into the earnings of agents by transfers after p_after up to
--- p_until, and for those that left; payouts that came back have not left.
+-- The price of credits that entered and left escrows and earnings of agents by transfers after p_after up to p_until;
+-- returned payouts do not count as leaving.
 CREATE OR REPLACE FUNCTION ledger.costs_by_day(p_after uuid, p_until uuid)
 RETURNS TABLE (org_id text, agent_id text, day date, line text, asset text, came bigint, went bigint)
 LANGUAGE sql STABLE
@@ -50,7 +50,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION ledger.add_up_revenue() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
--- A page is found by its keys, however large the tables have become.
+-- A page is found by its keys, regardless of the size of the tables.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN

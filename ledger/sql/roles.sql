@@ -1,5 +1,5 @@
--- The two login roles and the tenant setting. Roles belong to the whole cluster: two databases that are migrated at
--- once race for them, and whoever comes second finds them there.
+-- The two login roles and the tenant setting. Roles belong to the whole cluster, so concurrent migrations of two
+-- databases race for them, and the second finds existing ones.
 DO $$
 DECLARE
     role_name text;
@@ -16,7 +16,7 @@ BEGIN
 END
 $$;
 
--- The organization that the transaction works for; NULL, which equals nothing, when none was set.
+-- The organization of the transaction; NULL, which equals nothing, if none was set.
 CREATE OR REPLACE FUNCTION public.bursar_org() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN nullif(pg_catalog.current_setting('bursar.org_id', true), '');

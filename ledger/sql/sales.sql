@@ -1,4 +1,4 @@
--- What one organization sells to another for credits, charged and shared.
+-- Sales between organizations for credits, charged and shared.
 
 -- Whether an organization has ever owed credits.
 CREATE OR REPLACE FUNCTION ledger.has_owed(p_org text) RETURNS boolean
@@ -11,10 +11,10 @@ BEGIN
 END
 $$;
 
--- Divides what was captured into the account of sales: the creator's part, what nobody has paid for apart from the rest
--- unless it may be paid out, and commission. The lots go along; p_list is the list price of credits as `share` of
--- `ledger.move_lots` has it, or empty. `has_owed` tells whether the payee has ever owed credits: what it earns may have to
--- pay them. The caller has locked its debts. Errors as `ledger.post`.
+-- Divides an amount captured into the account of sales: the creator's part, with granted credits kept apart unless they
+-- are paid out, and the commission. The lots move along; p_list is the list price of credits as in `share` of
+-- `ledger.move_lots`, or empty. `has_owed`: the payee has ever owed credits, which its earnings may have to pay. The
+-- caller has locked its debts. Errors as `ledger.post`.
 CREATE OR REPLACE FUNCTION ledger.share_sale(
     p_key text, p_kind text, p_sales bigint, p_earned bigint, p_apart bigint, p_commission bigint,
     p_creator_amount bigint, p_commission_amount bigint, p_pays_granted boolean, p_reference text, p_org text,
@@ -51,9 +51,9 @@ BEGIN
 END
 $$;
 
--- Charges a price through the spend controls, into the account of sales, and shares it. `answer` is NULL, and nothing has
--- changed, where the payee has ever owed credits: what it earns may have to pay them. Without a transfer `answer` says
--- why there was no sale, or what its key has reserved before.
+-- Charges a price through the spend controls, into the account of sales, and shares it. `answer` is NULL, without
+-- effect, if the payee has ever owed credits, which its earnings may have to pay. Without a transfer `answer` is why
+-- there was no sale, or what its key has reserved before.
 CREATE OR REPLACE FUNCTION ledger.sell(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_expires_at timestamptz,

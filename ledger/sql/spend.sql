@@ -1,15 +1,15 @@
 -- Spends of an organization's credits: checked against its spend controls, counted and posted by one statement.
 --
--- The row of the organization's credits is the mutex under which its spends, controls and counters change: who holds it
--- needs no lock of theirs. Holds are locked before it, as everywhere. What is refused is written down and answered; it
--- is never raised, because that would take the record back as well.
+-- The row of the organization's credits is the mutex under which its spends, controls and counters change; these need
+-- no locks of their own. Holds are locked before it, as everywhere. A refusal is stored and returned, never raised,
+-- because that would roll back its record.
 --
--- Keys begin with the kind of the act and the organization, so that nobody takes the keys of others. A function that
--- tenants may call has the organization from `bursar_org()`, the time from the clock and the other account from here;
--- its inner one, which ends in `_at`, is the platform's. BU004: the request breaks a rule. BU002: the key stands for
--- something else. BU010: the organization has no such spend.
+-- Keys begin with the kind of the action and the organization, so that organizations cannot use each other's keys. A
+-- function for tenants takes the organization from `bursar_org()`, the time from the clock, and the other account from
+-- here; its inner function, which ends in `_at`, is the platform's. BU004: the request breaks a rule. BU002: the key
+-- was used for another request. BU010: the organization has no such spend.
 
--- The fingerprint of what a key stands for. No two rows have the same text.
+-- The fingerprint of a key's request. No two requests have the same text.
 CREATE OR REPLACE FUNCTION ledger.spend_hash(
     p_kind text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text, p_project text,
     p_run text
@@ -19,7 +19,7 @@ RETURN sha256(convert_to(
     ROW(p_kind, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run)::text, 'UTF8'
 ));
 
--- The account that the organization spends from.
+-- The account from which the organization spends.
 CREATE OR REPLACE FUNCTION ledger.credits_of(p_org text) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
@@ -55,7 +55,7 @@ BEGIN
 END
 $$;
 
--- Waits for the organization's mutex and answers what it can spend: what is neither held nor due.
+-- Waits for the organization's mutex and returns its available credits, neither held nor expired.
 CREATE OR REPLACE FUNCTION ledger.lock_credits(p_credits bigint, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
@@ -72,8 +72,8 @@ BEGIN
 END
 $$;
 
--- What keeps anything new from beginning with an organization: `suspended` or `closed`; NULL where nothing does. To be
--- asked under the organization's mutex: whoever stops it waits for that, so what began before has ended by then.
+-- The status that stops new business with an organization: `suspended` or `closed`; NULL if active. Read it under the
+-- organization's mutex: stopping an organization waits for the mutex, so earlier business has ended by then.
 CREATE OR REPLACE FUNCTION ledger.stopped(p_org text) RETURNS text
 LANGUAGE plpgsql STABLE
 AS $$
@@ -82,27 +82,26 @@ BEGIN
 END
 $$;
 
--- The account of what the organization owes in credits, or NULL when it never owed any.
+-- The account of the organization's debt in credits, or NULL if it never had one.
 CREATE OR REPLACE FUNCTION ledger.debts_of(p_org text) RETURNS bigint
 LANGUAGE sql STABLE
 AS $$
     SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/debt/CREDIT' AND a.asset = 'CREDIT'
 $$;
 
--- Keeps the debts of an organization to one writer until the transaction ends; `repositories.books.debt.lock` is the
--- same.
+-- Locks the debts of an organization until the transaction ends; the same lock as `repositories.books.debt.lock`.
 CREATE OR REPLACE FUNCTION ledger.lock_debts(p_org text) RETURNS void
 LANGUAGE sql
 AS $$
     SELECT pg_advisory_xact_lock(hashtextextended('debt:' || p_org, 0))
 $$;
 
--- The latest end of a reservation that is made or extended at that time.
+-- The latest possible end of a reservation that is made or extended at that time.
 CREATE OR REPLACE FUNCTION ledger.reservation_ends(p_at timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN p_at + interval '720 hours';
 
--- The part of a counted amount that belongs to so much of the spend's amount. Rounded up, so that all of it is all.
+-- The part of a counted amount for a part of the spend's amount, rounded up, so that the parts add up to the whole.
 CREATE OR REPLACE FUNCTION ledger.share_up(p_counted bigint, p_part bigint, p_amount bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_counted = p_amount THEN p_part
@@ -113,8 +112,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN p_counted = p_amount THEN p_part
     ELSE floor(p_counted::numeric * p_part / nullif(p_amount, 0))::bigint END;
 
--- What a window of a budget gets from the one before: what was left to operate with, up to what the budget carries over.
--- `p_operating` is what it has to operate with in each.
+-- The carry-over of a budget's window: the rest of the previous operating pool, up to the budget's maximum.
+-- `p_operating` is the operating amount of each window.
 CREATE OR REPLACE FUNCTION ledger.carried_into(p_control ledger.controls, p_starts_at timestamptz, p_operating bigint)
 RETURNS bigint
 LANGUAGE sql STABLE
@@ -127,8 +126,8 @@ AS $$
         ), p_operating))) END
 $$;
 
--- The budget whose reserve or emergency pool a spend draws: the nearest to the spender that has one. NULL where the pool
--- is closed: there is none, no emergency is declared, or nobody granted the draw and no budget allows its agents any.
+-- The budget whose reserve or emergency pool a spend draws: the nearest to the spender that has one. NULL if the pool
+-- is closed: there is none, no emergency is declared, or the draw is not approved and no budget has an allowance.
 CREATE OR REPLACE FUNCTION ledger.drawn_from(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_pool text,
     p_granted boolean, p_at timestamptz
@@ -148,15 +147,15 @@ AS $$
     LIMIT 1
 $$;
 
--- The windows in which a spend counts, one row for each, and one for a control without windows: how much it counts,
--- what is there, and why it is refused, if it is. To be read under the organization's mutex.
+-- The windows in which a spend counts, one row for each, and one for a control without windows: the counted amount, the
+-- available amount, and the reason of a refusal. Read it under the organization's mutex.
 --
--- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of what the window has to operate
--- with, and in all other windows. What nobody granted counts in the allowances of the budgets above, too. `p_lifted` are
--- windows, as `control/window`, that count and do not refuse; `per_spend` among them lets one spend have more credits than
--- a control in credits does. What costs money counts that money, and in credits the `p_credits` that pay it. Credits count
--- in money what was paid for the lots that they take: `p_slices`, or the next ones; `p_holds` as in `ledger.lots_worth`. A
--- cost with a part of a minor unit, for which `p_amount` is NULL, counts as its credits do.
+-- A draw from the pool `p_pool` of the budget `p_drawn` counts in that pool instead of the operating pool, and in all
+-- other windows. A draw without approval also counts in the allowances of the budgets above. `p_lifted` are windows, as
+-- `control/window`, that count but do not refuse; `per_spend` among them lifts the maximum of one spend of controls in
+-- credits. A cost in money counts as that money, and in credits as the `p_credits` that pay it. Credits count in money
+-- at the price of the lots that they take: `p_slices`, or the next ones; `p_holds` as in `ledger.lots_worth`. A cost
+-- with a fraction of a minor unit, for which `p_amount` is NULL, counts as its credits.
 CREATE OR REPLACE FUNCTION ledger.limits_on(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_at timestamptz, p_forced boolean, p_asset text DEFAULT 'CREDIT', p_pool text DEFAULT 'operating',
@@ -178,7 +177,7 @@ AS $$
             WHEN counts.amount IS NULL THEN 'rate'
             WHEN counts.amount > c.per_spend AND (c.asset <> 'CREDIT' OR 'per_spend' <> ALL (p_lifted)) THEN 'per_spend'
             WHEN concat(c.id, '/', w."window") = ANY (p_lifted) THEN NULL
-            -- What costs nothing fits where nothing is left, also below what was spent before the limit was lowered.
+            -- A free spend fits even if nothing is left, or more was spent than a lowered limit.
             WHEN w.hard AND counts.amount > 0 AND counts.amount > fits.amount THEN 'limit'
             WHEN w.hard AND w.uses <= used.uses THEN 'uses'
         END,
@@ -209,8 +208,8 @@ AS $$
         SELECT CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
             THEN ledger.window_start(w."window", p_at, c.zone, c.week_starts) ELSE n.starts_at END AS at
     ) starts
-    -- All pools of a window of a budget together: uses are not divided among them, and what one was overdrawn by, by
-    -- force or because the amounts were changed, is not there for the others.
+    -- All pools of a budget's window together: uses are not divided among them, and an overdraft of one pool, by force
+    -- or after a change of amounts, reduces the others.
     CROSS JOIN LATERAL (
         SELECT sum(o.held + o.spent + o.forced - o.refunded)::bigint AS amount, sum(o.carried)::bigint AS carried,
             sum(o.uses_spent)::bigint AS uses
@@ -248,9 +247,9 @@ AS $$
     ) counts
 $$;
 
--- The windows in which a spend counts when it draws `p_pool`, and which of them refuses, if one does. With `p_on_limit`
--- `reserve`, what does not fit into what there is to operate with draws the reserve instead, if it fits there. `pool` is
--- what it draws; NULL where that pool is closed. What is forced then counts in what there is to operate with.
+-- The windows in which a spend counts when it draws `p_pool`, and the refusing one, if any. With `p_on_limit`
+-- `reserve`, a spend that exceeds the operating pool draws the reserve instead, if it fits there. `pool` is the drawn
+-- pool; NULL if it is closed. A forced spend then counts in the operating pool.
 CREATE OR REPLACE FUNCTION ledger.fit(
     p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
     p_asset text, p_at timestamptz, p_forced boolean, p_pool text, p_on_limit text, p_granted boolean,
@@ -296,7 +295,7 @@ BEGIN
 END
 $$;
 
--- Makes the counters that are missing, and answers the windows with all of them.
+-- Creates missing counters, and returns the windows with all of them.
 CREATE OR REPLACE FUNCTION ledger.open_counters(p_org text, p_windows ledger.limit_window[])
 RETURNS ledger.limit_window[]
 LANGUAGE plpgsql
@@ -319,8 +318,8 @@ BEGIN
 END
 $$;
 
--- Writes a refusal down and answers it. The first 1,000 for a control and window, or a day where there is none, keep a
--- row, which is the answer to their key for good; later ones are counted.
+-- Stores a refusal and returns it. The first 1,000 for a control and window, or for a day without a window, keep a row,
+-- which is the permanent response to their key; later ones are only counted.
 CREATE OR REPLACE FUNCTION ledger.refuse_spend(
     p_answer ledger.spend_answer, p_org text, p_key text, p_hash bytea, p_window_starts_at timestamptz,
     p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_action text,
@@ -354,7 +353,7 @@ BEGIN
 END
 $$;
 
--- The answer that a key has already, or NULL; `conflict` when it stands for something else.
+-- The earlier result of a key, or NULL; `conflict` if it was used for another request.
 CREATE OR REPLACE FUNCTION ledger.spend_again(p_key text, p_hash bytea) RETURNS ledger.spend_answer
 LANGUAGE plpgsql
 AS $$
@@ -411,8 +410,8 @@ BEGIN
 END
 $$;
 
--- Raises BU004 unless a spend can be asked for like this. Departments are looked up because the departments above them
--- are found through them: an unknown one would have no limit.
+-- Raises BU004 unless the request is valid. Departments are looked up because the departments above them are found
+-- through them: an unknown one would have no limit.
 CREATE OR REPLACE FUNCTION ledger.check_spend(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_department text, p_at timestamptz
 ) RETURNS void
@@ -434,8 +433,8 @@ BEGIN
 END
 $$;
 
--- Posts what was used: from the credits as far as they go, and the rest, which only a forced spend has, as a debt. The
--- caller holds the balances, and the lock of the debts where there is a rest. For p_lots see `ledger.move_lots`.
+-- Posts a use: from the credits as far as they suffice, and the rest of a forced spend as a debt. The caller holds the
+-- balances, and the lock of the debts if there is a rest. For p_lots see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.post_use(
     p_key text, p_org text, p_credits bigint, p_redemption bigint, p_paid bigint, p_owed bigint, p_at timestamptz,
     p_lots jsonb
@@ -462,7 +461,7 @@ BEGIN
 END
 $$;
 
--- Of several windows that refuse, the one that refuses longest; none where nothing refuses.
+-- Of several refusing windows, the one that refuses longest; none if nothing refuses.
 CREATE OR REPLACE FUNCTION ledger.refusing(p_windows ledger.limit_window[]) RETURNS ledger.limit_window
 LANGUAGE plpgsql IMMUTABLE
 AS $$
@@ -479,7 +478,7 @@ BEGIN
 END
 $$;
 
--- Fills in why a window refuses, what is left of it and when it begins anew.
+-- Adds the reason of a window's refusal, its rest and its end.
 CREATE OR REPLACE FUNCTION ledger.refused_by(p_answer ledger.spend_answer, p_window ledger.limit_window)
 RETURNS ledger.spend_answer
 LANGUAGE plpgsql
@@ -507,14 +506,14 @@ BEGIN
 END
 $$;
 
--- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`). What is free can be reserved as well.
--- With p_paid_only it takes credits that were paid for, and no others; what is forced is owed beyond them. For pools see
--- `ledger.fit`, and for p_lifted `ledger.limits_on`; a spend from one that is closed is answered `pool_closed`, and its key
+-- Charges (`charge`), reserves (`reserve`) or books without refusal (`force`). An amount of zero can be reserved as
+-- well. With p_paid_only it takes paid credits only; a forced spend beyond them becomes a debt. For pools see
+-- `ledger.fit`, and for p_lifted `ledger.limits_on`; a spend from a closed pool returns `pool_closed`, and its key
 -- stays free.
 --
--- With p_cost it takes the lots that pay a cost in money, see `ledger.lots_for`, and p_amount credits more. Granted credits
--- pay up to p_granted of such costs in a month. What is forced and not covered is owed at the value of granted credits,
--- because nobody knows what the credits will have cost that pay the debt.
+-- With p_cost it takes the lots that pay a cost in money, see `ledger.lots_for`, and p_amount further credits. Granted
+-- credits pay up to p_granted of such costs in a month. The uncovered part of a forced cost is owed at the value of
+-- granted credits, because the price of the credits that will pay the debt is unknown.
 CREATE OR REPLACE FUNCTION ledger.spend(
     p_kind text, p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text,
     p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
@@ -593,7 +592,7 @@ BEGIN
         amount := paid + taken.short;
         IF taken.missing > 0 THEN
             owed := ledger.granted_rate(p_cost_in, p_at, forces);
-            -- Without a rate it costs more than there is.
+            -- Without a rate the cost cannot be covered.
             owed.up := ceil(taken.missing * owed.down / nullif(owed.up, 0));
             amount := coalesce(amount + CASE WHEN owed.up > 4e18 AND NOT forces THEN 4e18 ELSE owed.up END, free + 1);
             IF forces AND owed.up IS NULL THEN
@@ -608,7 +607,7 @@ BEGIN
     IF NOT forces THEN
         answer.status := ledger.stopped(p_org);
         IF answer.status IS NOT NULL THEN
-            -- It may be resumed, so the key stays free.
+            -- The organization may be resumed, so the key stays free.
             RETURN answer;
         END IF;
     END IF;
@@ -649,7 +648,7 @@ BEGIN
         transfer := ledger.post_use(key, p_org, credits, redemption, paid, amount - paid, p_at, lots);
     END IF;
     answer.available := free - paid;
-    -- What has no limit does not count in one.
+    -- Windows without a limit are not counted.
     IF granted > 0 AND p_granted < 10 ^ 15 THEN
         PERFORM ledger.count_granted(p_org, granted, p_at);
     END IF;

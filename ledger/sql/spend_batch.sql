@@ -1,7 +1,7 @@
--- Many spends of one organization in one statement, each answered by itself, as if they were charged one after the
--- other in the order given.
+-- Many spends of one organization in one statement, with a result for each, as if they were charged one after the other
+-- in the order given.
 
--- Who an item is spent by, as text: items of one spender count in the same windows.
+-- The attribution of an item as text: items of one spender count in the same windows.
 CREATE OR REPLACE FUNCTION ledger.spender_of(p_item ledger.spend_item) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN ROW((p_item).agent_id, (p_item).department_id, (p_item).project_id, (p_item).run_id, (p_item).key_id)::text;
@@ -22,8 +22,8 @@ AS $$
     ) l
 $$;
 
--- Charges items that fit together, each by a transfer of its own. What `ledger.post_batch` would do leg by leg is done
--- for all at once, because it is one account that pays all and one that receives it.
+-- Charges items that fit together, each by its own transfer. The work of `ledger.post_batch` for each leg is done for
+-- all at once, because one account pays all and one receives it.
 CREATE OR REPLACE FUNCTION ledger.charge_all(
     p_org text, p_items ledger.spend_item[], p_windows ledger.spender_window[], p_credits bigint, p_redemption bigint,
     p_free bigint, p_at timestamptz
@@ -63,14 +63,14 @@ BEGIN
     WHERE n.id = t.id;
     UPDATE ledger.balances b SET posted = b.posted - total, version = b.version + size
     WHERE b.account_id = p_credits AND b.stripe = 0 RETURNING * INTO paying;
-    -- What has no transfer is counted by the trigger.
+    -- Spends without a transfer are counted by the trigger.
     PERFORM ledger.count_day(p_org, p_at, total, size);
     UPDATE ledger.balances b SET posted = b.posted + total, version = b.version + size
     WHERE b.account_id = p_redemption AND b.stripe = ledger.stripe_of(p_redemption) RETURNING * INTO receiving;
 
     RETURN QUERY
     WITH items AS MATERIALIZED (
-        -- Amounts, and what was spent before each and with it.
+        -- Amounts, and the sums before and with each.
         SELECT i.*, ledger.spender_of(i) AS spender, n.id AS spend_id, CASE WHEN i.amount > 0 THEN n.id END AS transfer_id,
             sum(i.amount) OVER w - i.amount AS before, sum(i.amount) OVER w AS after,
             count(*) FILTER (WHERE i.amount > 0) OVER w AS number
@@ -137,8 +137,8 @@ BEGIN
 END
 $$;
 
--- The items with the credits of their costs, as if they were charged one after the other from the next lots. NULL where
--- that is not plain: the lots do not suffice, or one of them was not paid for in the currency of the cost.
+-- The items with the credits of their costs, as if they were charged one after the other from the next lots. NULL in
+-- special cases: the lots do not suffice, or one of them was not paid for in the currency of the cost.
 CREATE OR REPLACE FUNCTION ledger.price_items(p_items ledger.spend_item[], p_credits bigint, p_at timestamptz)
 RETURNS ledger.spend_item[]
 LANGUAGE plpgsql STABLE
@@ -188,7 +188,7 @@ BEGIN
 END
 $$;
 
--- Charges items whose keys are new: together when all of them fit, else one half after the other.
+-- Charges items with new keys: together if all of them fit, otherwise each half separately.
 CREATE OR REPLACE FUNCTION ledger.charge_set(
     p_org text, p_items ledger.spend_item[], p_credits bigint, p_redemption bigint, p_at timestamptz
 ) RETURNS SETOF ledger.spend_answer
@@ -213,7 +213,7 @@ BEGIN
     free := ledger.lock_credits(p_credits, p_at);
     items := ledger.price_items(p_items, p_credits, p_at);
     windows := ARRAY(SELECT w FROM ledger.limits_on_all(p_org, items, p_at) w);
-    -- Not where a control is in another asset: there each amount is rounded by itself.
+    -- Not if a control is in another asset, which rounds each amount separately.
     IF (SELECT sum(n.amount) FROM unnest(items) n) <= free AND NOT EXISTS (
         SELECT FROM unnest(windows) w GROUP BY (w.of_window).control_id, (w.of_window)."window"
         HAVING count((w.of_window).reason) > 0 OR min((w.of_window).asset) <> 'CREDIT'
@@ -235,8 +235,8 @@ BEGIN
 END
 $$;
 
--- Charges many items and answers one row for each, in the order given. A key that stands for something else is answered
--- `conflict`, and is nobody else's matter.
+-- Charges many items and returns one row for each, in the order given. A key that was used for another request returns
+-- `conflict`, without effect on other items.
 CREATE OR REPLACE FUNCTION ledger.charge_many_at(
     p_org text, p_keys text[], p_actions text[], p_quantities bigint[], p_amounts bigint[], p_agents text[],
     p_departments text[], p_projects text[], p_runs text[], p_key_ids text[], p_principals text[], p_metadata jsonb[],
@@ -300,7 +300,7 @@ BEGIN
             place := place + 1;
         ELSE
             answer := ledger.spend_again(i.full_key, i.request_hash);
-            -- Nothing is known of a key that was refused after the first 1,000, so it is decided again.
+            -- Refusals after the first 1,000 are not stored, so their keys are decided again.
             IF answer.replayed IS NULL THEN
                 answer := ledger.spend('charge', p_org, i.key, i.action, i.quantity, i.amount, i.agent_id,
                     i.department_id, i.project_id, i.run_id, i.key_id, i.principal, i.metadata, NULL, p_at,

@@ -1,7 +1,7 @@
--- What becomes of a spend: captures, releases, extensions, refunds, and the end of reservations that expire.
+-- Changes of spends: captures, releases, extensions, refunds, and the expiry of reservations.
 --
 -- A reservation's row changes only under its hold and then the organization's mutex, any other spend under the mutex.
--- So who holds both finds in the row what it found before, and the sweep of holds takes them in the same order.
+-- So the row is stable for a holder of both locks, and the sweep of holds takes them in the same order.
 
 -- The key of a change, which begins with its kind and the organization. BU004: there is none.
 CREATE OR REPLACE FUNCTION ledger.change_key(p_kind text, p_org text, p_key text) RETURNS text
@@ -15,7 +15,7 @@ BEGIN
 END
 $$;
 
--- Locks the hold that stands for a spend, if it has one. BU010: there is no such spend.
+-- Locks the hold of a spend, if it has one. BU010: there is no such spend.
 CREATE OR REPLACE FUNCTION ledger.lock_reservation(p_org text, p_spend uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -36,8 +36,8 @@ BEGIN
 END
 $$;
 
--- Locks a spend for a change: its hold, if it has one, and then the organization's mutex, and the balance of its debts
--- where they are given. BU010: there is no such spend.
+-- Locks a spend for a change: its hold, if it has one, then the organization's mutex, and the balance of its debts if
+-- given. BU010: there is no such spend.
 CREATE OR REPLACE FUNCTION ledger.lock_spend(p_org text, p_spend uuid, p_debts bigint DEFAULT NULL)
 RETURNS ledger.spends
 LANGUAGE plpgsql
@@ -52,7 +52,7 @@ BEGIN
 END
 $$;
 
--- The answer that the key of a change has already, or NULL. BU002 when it stands for something else.
+-- The earlier result of a change's key, or NULL. BU002: the key was used for another request.
 CREATE OR REPLACE FUNCTION ledger.change_again(p_key text, p_hash bytea) RETURNS ledger.change_answer
 LANGUAGE plpgsql
 AS $$
@@ -70,7 +70,7 @@ BEGIN
 END
 $$;
 
--- Raises BU003 or BU005 unless the reservation is open, and not expired where `p_strict`.
+-- Raises BU003 or BU005 unless the reservation is open and, with `p_strict`, not expired.
 CREATE OR REPLACE FUNCTION ledger.require_open(p_spent ledger.spends, p_at timestamptz, p_strict boolean) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -83,16 +83,15 @@ BEGIN
 END
 $$;
 
--- The part of a counted amount that was given back. All that was captured counts as nothing once it is, whatever its
--- share was rounded up by.
+-- The refunded part of a counted amount. A full refund is the full counted amount, regardless of rounding.
 CREATE OR REPLACE FUNCTION ledger.share_returned(p_counted bigint, p_spent ledger.spends) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (p_spent).refunded = (p_spent).captured
     THEN ledger.share_up(p_counted, (p_spent).captured, (p_spent).amount)
     ELSE ledger.share_down(p_counted, (p_spent).refunded, (p_spent).amount) END;
 
--- What a reservation that ends counts, so that the share of what was captured of it is, in windows in money, what was paid
--- for the lots that were captured: they may have cost more or less than the others that it held.
+-- The counted amounts of an ending reservation, so that in windows in money its captured share is the price of the
+-- captured lots, which may differ from that of the other lots that it held.
 CREATE OR REPLACE FUNCTION ledger.counted_at_end(p_spent ledger.spends) RETURNS bigint[]
 LANGUAGE plpgsql STABLE
 AS $$
@@ -114,7 +113,7 @@ BEGIN
         FROM unnest(p_spent.counted_in, p_spent.counted) WITH ORDINALITY AS u (id, counted, ord)
         JOIN ledger.counters n ON n.id = u.id JOIN ledger.controls c ON c.id = n.control_id
         LEFT JOIN LATERAL (
-            -- What rounding takes beyond a cost is no minor unit more.
+            -- Rounding up beyond a cost does not count as a further minor unit.
             SELECT ceil(round(u.counted * ledger.slices_worth(taken, c.asset, p_spent.at)
                 / nullif(ledger.slices_worth(pinned, c.asset, p_spent.at), 0), 3)) AS counts
         ) share ON c.asset <> 'CREDIT'
@@ -123,8 +122,8 @@ BEGIN
 END
 $$;
 
--- Moves what a spend counts from held to spent, as far as it was captured, and out of held when the reservation ends.
--- One that ends without a capture gives its use back.
+-- Moves the captured part of a spend's counted amount from held to spent, and the rest out of held when the reservation
+-- ends. A reservation that ends without a capture does not count as a use.
 CREATE OR REPLACE FUNCTION ledger.count_captured(p_before ledger.spends, p_after ledger.spends) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -152,7 +151,7 @@ BEGIN
 END
 $$;
 
--- Gives back what a refund gives back into the windows in which the spend counted.
+-- Credits a refund to the windows in which the spend counted.
 CREATE OR REPLACE FUNCTION ledger.count_refunded(p_before ledger.spends, p_after ledger.spends) RETURNS void
 LANGUAGE sql
 AS $$
@@ -161,7 +160,7 @@ AS $$
     FROM unnest(p_before.counted_in, p_before.counted) AS u (id, counted) WHERE n.id = u.id
 $$;
 
--- Writes what a change has made of a spend, and the change itself, and answers it.
+-- Writes a change and the changed spend, and returns the result.
 CREATE OR REPLACE FUNCTION ledger.note_change(
     p_kind text, p_key text, p_hash bytea, p_amount bigint, p_transfer uuid, p_spent ledger.spends, p_at timestamptz
 ) RETURNS ledger.change_answer
@@ -187,16 +186,16 @@ BEGIN
 END
 $$;
 
--- How a reservation stands that ends without a further capture; `p_else` where there was none.
+-- The status of a reservation that ends without a further capture; `p_else` if there was none.
 CREATE OR REPLACE FUNCTION ledger.ended_as(p_spent ledger.spends, p_else text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (p_spent).captured = 0 THEN p_else WHEN (p_spent).refunded = (p_spent).captured THEN 'refunded'
     ELSE 'captured' END;
 
--- Captures an amount of a reservation, or with NULL all that is held, or with p_cost the held credits that pay this cost,
--- and all of them where they pay less. Of credits that nobody has paid for it takes what pays up to p_granted of such costs
--- in a month, or with NULL all that is held. The rest goes back, or with `p_more` stays held by a successor of the hold. It
--- goes to p_account, which is none of the organization's. BU003: the reservation has ended. BU005: it expired.
+-- Captures an amount of a reservation, or with NULL all of it, or with p_cost the held credits that pay this cost, at
+-- most all of them. Granted credits pay up to p_granted of such costs in a month, or with NULL without a limit. The
+-- rest is released, or with `p_more` stays held by a successor of the hold. The amount is posted to p_account, which
+-- belongs to another owner. BU003: the reservation has ended. BU005: it expired.
 CREATE OR REPLACE FUNCTION ledger.settle_to(
     p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_account bigint, p_at timestamptz,
     p_cost numeric DEFAULT NULL, p_cost_in text DEFAULT NULL, p_granted bigint DEFAULT NULL
@@ -271,7 +270,7 @@ BEGIN
 END
 $$;
 
--- Gives back what a reservation still holds. One that expired and was not swept yet may still be released.
+-- Releases the held rest of a reservation, even of an expired one that was not swept yet.
 CREATE OR REPLACE FUNCTION ledger.release_at(p_org text, p_key text, p_spend uuid, p_at timestamptz)
 RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -295,7 +294,7 @@ BEGIN
 END
 $$;
 
--- Holds what a reservation still holds until a later time, by a successor of its hold.
+-- Extends the held rest of a reservation to a later time, by a successor of its hold.
 CREATE OR REPLACE FUNCTION ledger.extend_at(
     p_org text, p_key text, p_spend uuid, p_expires_at timestamptz, p_at timestamptz
 ) RETURNS ledger.change_answer
@@ -303,7 +302,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     key text := ledger.change_key('extend', p_org, p_key);
-    -- Not the time: a client that repeats its request counts from its clock again.
+    -- Without the time: a client that repeats its request computes it from its clock again.
     hash bytea := sha256(convert_to(p_spend::text, 'UTF8'));
     before ledger.spends := ledger.lock_spend(p_org, p_spend);
     after ledger.spends := before;
@@ -315,7 +314,7 @@ BEGIN
         RETURN answer;
     END IF;
     PERFORM ledger.require_open(before, p_at, true);
-    -- What is held of credits that end cannot be held beyond their end.
+    -- Credits cannot be held beyond their expiry.
     latest := least(ledger.reservation_ends(p_at), (
         SELECT min(l.expires_at) FROM ledger.hold_lots p JOIN ledger.lots l ON l.id = p.lot_id
         WHERE p.hold_id = before.hold_id AND l.lapses
@@ -335,9 +334,10 @@ BEGIN
 END
 $$;
 
--- Gives back an amount of what was charged or captured, or with NULL all that is left of it, into the windows in which
--- it counted. What the organization owes is paid of it first. Credits that would end sooner get p_renew_days, see
--- `ledger.renewed_until`. With p_only only such lots get it, see `ledger.move_lots`. BU011: less than that is left.
+-- Refunds an amount of a charge or capture, or with NULL the rest of it, also in the windows that counted it. It first
+-- pays the organization's debt. Credits that would expire sooner are extended by p_renew_days, see
+-- `ledger.renewed_until`. With p_only only such lots are refunded, see `ledger.move_lots`. BU011: the amount exceeds
+-- the rest.
 CREATE OR REPLACE FUNCTION ledger.refund_spend(
     p_org text, p_key text, p_spend uuid, p_amount bigint, p_at timestamptz, p_renew_days integer DEFAULT NULL,
     p_only text DEFAULT NULL
@@ -375,8 +375,8 @@ BEGIN
         RAISE EXCEPTION 'a refund is of a positive amount' USING ERRCODE = 'BU004';
     END IF;
     owed := least(given, coalesce((SELECT -b.posted FROM ledger.balances b WHERE b.account_id = debts), 0));
-    -- What comes back has the terms that it was used with. What only made a debt that was paid since has those of the
-    -- organization's credits that have paid debts since, and opens a lot of its own where none have.
+    -- Refunded credits have the terms of their lots. Credits that became a debt, which was paid since, have the terms
+    -- of the credits that have paid debts since, or open a new lot if there are none.
     takers := ARRAY(
         SELECT before.transfer_id WHERE before.transfer_id IS NOT NULL
         UNION ALL
@@ -419,9 +419,8 @@ BEGIN
 END
 $$;
 
--- Of the granted credits that a spend has captured for something that costs p_cost, returns those that pay what is beyond
--- p_most in the month, and counts the others in it. `paid` is what these pay of the cost. Errors as `ledger.refund_spend`;
--- the caller has locked the debts.
+-- Refunds the granted credits that a spend has captured for p_cost beyond p_most in the month, and counts the others in
+-- it. `paid` is the part of the cost that these pay. Errors as `ledger.refund_spend`; the caller has locked the debts.
 CREATE OR REPLACE FUNCTION ledger.keep_granted(
     p_org text, p_key text, p_spend uuid, p_cost numeric, p_in text, p_most bigint, p_at timestamptz,
     OUT returned bigint, OUT paid numeric
@@ -455,9 +454,9 @@ BEGIN
 END
 $$;
 
--- Notes that a transfer of the caller has given back an amount of what a spend took, or with NULL all that is left of it,
--- which `ledger.settle_to` had brought to an account that is none of the organization's: it goes back into the windows in
--- which it counted. BU011: less than that is left.
+-- Records that a transfer of the caller has refunded an amount of a spend, or with NULL the rest of it, that
+-- `ledger.settle_to` had posted to another owner's account, and credits the windows that counted it. BU011: the amount
+-- exceeds the rest.
 CREATE OR REPLACE FUNCTION ledger.returned_by(
     p_org text, p_key text, p_spend uuid, p_transfer uuid, p_at timestamptz, p_amount bigint DEFAULT NULL
 ) RETURNS ledger.change_answer
@@ -485,7 +484,7 @@ BEGIN
 END
 $$;
 
--- Ends the reservations of these holds, which have expired. The caller has locked the holds and the balances.
+-- Ends the reservations of these expired holds. The caller has locked the holds and the balances.
 CREATE OR REPLACE FUNCTION ledger.expire_spends(p_holds uuid[]) RETURNS void
 LANGUAGE plpgsql
 AS $$

@@ -1,13 +1,13 @@
--- The charge that fits: the one case of `ledger.spend` that is worth a function of its own, because it is nearly all of
--- them. It leaves whatever is not plain to `ledger.spend`.
+-- The fast path of `ledger.spend` for a charge that fits, which is by far the most frequent case. All other cases are
+-- left to `ledger.spend`.
 
--- Charges, or answers NULL and has changed nothing: when something refuses or may do so, when the organization is stopped,
--- when the key is known, when a window begins, when one lot does not suffice or one is due, and where a control is in
--- another asset, below one that the spender does not name itself, or below any and outside of its own time: what stands
--- above it holds all the same.
+-- Charges, or returns NULL without effect: if something may refuse, if the organization is stopped, if the key is
+-- known, if a window begins, if one lot does not suffice or has expired, and if a control is in another asset, or is
+-- below one that the spender does not name itself, or is below any and outside of its own term, because the controls
+-- above still apply.
 --
--- What it costs is mostly what PostgreSQL does to begin a statement, so there are few, and none opens more than three
--- indexes: beyond that its memory goes back to the system and is fetched again with every charge.
+-- Most of its cost is PostgreSQL's start of statements, so there are few, and none opens more than three indexes:
+-- beyond that its memory is released to the system and allocated again with every charge.
 CREATE OR REPLACE FUNCTION ledger.charge_quickly(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_at timestamptz,
@@ -56,7 +56,7 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(credits) THEN
         PERFORM ledger.wait_in_line(credits);
     END IF;
-    -- The credits of a cost, at the price of the first lot, where it was paid for in that money.
+    -- The credits of a cost, at the price of the first lot, if it was paid for in that currency.
     IF p_cost IS NOT NULL THEN
         PERFORM FROM ledger.balances b WHERE b.account_id = credits AND b.stripe = 0 FOR NO KEY UPDATE;
         SELECT p_cost * o.amount AS needed, o.paid INTO whole FROM (
@@ -69,7 +69,7 @@ BEGIN
         END IF;
         p_amount := div(whole.needed, whole.paid) + CASE WHEN mod(whole.needed, whole.paid) > 0 THEN 1 ELSE 0 END;
     END IF;
-    -- The mutex and the balance in one. It is given back below where something does not fit.
+    -- The mutex and the balance in one. The amount is returned below if something does not fit.
     UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
     WHERE b.account_id = credits AND b.stripe = 0 AND b.posted - b.pending_out - p_amount >= b.floor
     RETURNING b.posted, b.version, b.posted - b.pending_out - b.floor INTO c_posted, c_version, free;
@@ -77,7 +77,7 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    -- The rules of `ledger.limits_on`, for what needs no more than a look at the counters that are there.
+    -- The rules of `ledger.limits_on`, as far as they need existing counters only.
     SELECT bool_and((
             c.status = 'active' AND c.asset = 'CREDIT' AND (c.per_spend < p_amount) IS NOT TRUE
             AND (c.starts_at > p_at) IS NOT TRUE AND (c.ends_at <= p_at) IS NOT TRUE
@@ -121,7 +121,7 @@ BEGIN
         UNION ALL SELECT o.status_at FROM public.organizations o WHERE o.id = p_org AND o.status <> 'active';
         fits := NOT FOUND;
     END IF;
-    -- The first lot in the order of spending. One that is due is left to the way that leaves it out.
+    -- The first lot in the order of spending. An expired one is left to `ledger.spend`.
     IF fits THEN
         SELECT l.id, ledger.slice_cost(l.paid, l.costed, l.amount, l.amount - l.remaining + p_amount) INTO paying, cost
         FROM (

@@ -1,4 +1,4 @@
--- What tenants may call to spend, and what the platform calls with a time of its own.
+-- The spending functions for tenants, and those for the platform with an explicit time.
 
 CREATE OR REPLACE FUNCTION ledger.charge_at(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
@@ -65,7 +65,7 @@ BEGIN
 END
 $$;
 
--- Books what has already happened: no control refuses it, and what the credits do not cover becomes a debt.
+-- Books a spend that has already happened: no control refuses it, and the uncovered part becomes a debt.
 CREATE OR REPLACE FUNCTION ledger.force_spend(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
     p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb, p_paid_only boolean,

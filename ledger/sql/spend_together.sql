@@ -1,12 +1,12 @@
 -- One charge each of several organizations in one transaction, so that they share its statement and its flush.
 
--- Answers one row for each charge, in the order given; all of a row is NULL where nothing was charged, and the caller
--- charges that one by itself: it needs more than `ledger.charge_quickly` does, or somebody else has the organization's
--- balance. A balance that is locked is passed over, and beside the stripe of the platform's account, which comes last
--- in the order of locks, nothing here is waited for. So no organization waits for another, and no deadlock is possible.
+-- Returns one row for each charge, in the order given. A row of NULLs was not charged, and the caller charges it
+-- separately: it needs more than `ledger.charge_quickly`, or the organization's balance is locked. Locked balances are
+-- skipped, and only the stripe of the platform's account, the last in the order of locks, is waited for. So no
+-- organization waits for another, and no deadlock is possible.
 --
--- The transaction is named for all of them, as `org_…,org_…`. No row-level policy knows that name, so nothing else can
--- be read or done in it.
+-- The transaction's organization is set to all of them, as `org_…,org_…`. No row-level policy matches that, so nothing
+-- else can be read or done in it.
 CREATE OR REPLACE FUNCTION ledger.charge_together(
     p_orgs text[], p_keys text[], p_actions text[], p_quantities bigint[], p_amounts bigint[], p_agents text[],
     p_departments text[], p_projects text[], p_runs text[], p_key_ids text[], p_principals text[], p_metadata jsonb[]

@@ -1,7 +1,7 @@
--- What credits are worth in money: each lot what was paid for it, by the exchange rates of the moment.
+-- The worth of credits in money: the price of each lot, at the present exchange rates.
 
--- Notes what one asset costs in another from a time on, until it is too old to be used; NULL is never too old. Without a
--- source an operator or a setting says it.
+-- Stores the price of one asset in another from a time on, until it expires; NULL never expires. Without a source it is
+-- set by an operator or a setting.
 CREATE OR REPLACE FUNCTION ledger.set_rate(
     p_base text, p_quote text, p_base_minor bigint, p_quote_minor bigint, p_starts_at timestamptz,
     p_ends_at timestamptz DEFAULT NULL, p_source text DEFAULT 'operator'
@@ -23,8 +23,8 @@ BEGIN
 END
 $$;
 
--- The rate of a pair at a time. What an operator set goes before what was read from a source, unless it is too old; if
--- both are, it is the last to begin.
+-- The rate of a pair at a time. A rate set by an operator takes precedence over a read one, unless it has expired; if
+-- both have, it is the last to begin.
 CREATE OR REPLACE FUNCTION ledger.rate_at(p_base text, p_quote text, p_at timestamptz) RETURNS SETOF ledger.rates
 LANGUAGE sql STABLE
 AS $$
@@ -42,8 +42,8 @@ AS $$
     LIMIT 1
 $$;
 
--- How many minor units of p_in one of p_asset is, as a fraction, by what a credit costs in both. NULL where no rate is new
--- enough; with p_any the last one will do.
+-- The minor units of p_in per minor unit of p_asset, as a fraction, by the price of a credit in both. NULL without a
+-- rate in force; with p_any the last one is used.
 CREATE OR REPLACE FUNCTION ledger.cross_rate(
     p_asset text, p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric
 )
@@ -67,7 +67,7 @@ BEGIN
 END
 $$;
 
--- What an amount of money is in other money, rounded up. NULL as above.
+-- An amount of money in another currency, rounded up. NULL as above.
 CREATE OR REPLACE FUNCTION ledger.money_in(p_amount bigint, p_asset text, p_in text, p_at timestamptz, p_any boolean)
 RETURNS bigint
 LANGUAGE sql STABLE
@@ -75,8 +75,8 @@ AS $$
     SELECT ceil(p_amount * r.up / r.down)::bigint FROM ledger.cross_rate(p_asset, p_in, p_at, p_any) r
 $$;
 
--- How many minor units of p_in a minor unit of credits is worth that nobody has paid for, as a fraction; `stated_in` is
--- the currency in which that is stated. NULL as above.
+-- The worth of a minor unit of granted credits in minor units of p_in, as a fraction; `stated_in` is the currency of
+-- the stated value. NULL as above.
 CREATE OR REPLACE FUNCTION ledger.granted_rate(
     p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric, OUT stated_in text
 )
@@ -89,7 +89,7 @@ BEGIN
     SELECT * INTO stated FROM ledger.rates r
     WHERE r.base = 'GRANTED' AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1;
     IF NOT FOUND THEN
-        -- Before a value was ever stated, credits are worth what they are sold for.
+        -- Before a value was ever stated, credits are worth their selling price.
         SELECT * INTO stated FROM ledger.rate_at('CREDIT', p_in, p_at) r WHERE p_any OR r.ends_at <= p_at IS NOT TRUE;
     END IF;
     stated_in := stated.quote;
@@ -99,8 +99,8 @@ BEGIN
 END
 $$;
 
--- Minor units of p_in that p_lot is worth as a whole, as a fraction: what was paid for it, and without a rate for that
--- money, or where nobody has paid for it, the stated value of granted credits. NULL where neither can be converted.
+-- The worth of the whole p_lot in minor units of p_in, as a fraction: its price, or if it was granted or its currency
+-- has no rate, the stated value of granted credits. NULL if neither can be converted.
 CREATE OR REPLACE FUNCTION ledger.lot_worth(
     p_lot ledger.lots, p_in text, p_at timestamptz, p_any boolean, OUT up numeric, OUT down numeric
 )
@@ -120,8 +120,7 @@ BEGIN
 END
 $$;
 
--- What slices of lots, [{"id", "amount"}], are worth in all, exactly. NULL where one of them cannot be converted, and where
--- there are none.
+-- The exact total worth of slices of lots, [{"id", "amount"}]. NULL if one of them cannot be converted, or without any.
 CREATE OR REPLACE FUNCTION ledger.slices_worth(
     p_slices jsonb, p_in text, p_at timestamptz, p_any boolean DEFAULT true
 ) RETURNS numeric
@@ -132,8 +131,8 @@ AS $$
     JOIN ledger.lots l ON l.id = n.id, LATERAL ledger.lot_worth(l, p_in, p_at, p_any) w
 $$;
 
--- How much of a cost the credits that nobody paid for may still pay for an organization in the month (UTC), of p_most in
--- the currency in which their value is stated; nothing of a cost in another one.
+-- The rest of p_most that granted credits may still pay of an organization's costs in the month (UTC), in the currency
+-- of their stated value; zero for a cost in another currency.
 CREATE OR REPLACE FUNCTION ledger.granted_room(p_org text, p_most bigint, p_in text, p_at timestamptz) RETURNS numeric
 LANGUAGE sql STABLE
 AS $$
@@ -145,12 +144,13 @@ AS $$
     FROM ledger.granted_rate(p_in, p_at, true) g WHERE p_most > 0 AND g.stated_in = p_in
 $$;
 
--- The lots that pay a cost, in the order of spending, or with p_hold in that of what the hold has pinned: until what was
--- paid for them is the cost, rounded up to a minor unit of credits. Credits that nobody paid for pay up to p_granted of
--- it, and lots that cannot be converted nothing. After the cost, p_more credits are taken whatever they are worth.
---   amount: the credits; missing: of the cost; granted: what granted credits pay of it; short: of p_more
---   slices: how much of which lots; is_plain: they are simply the next ones
--- The caller has locked the balance, or only asks.
+-- The lots that pay a cost, in the order of spending, or with p_hold in the order of its pins, until their price
+-- reaches the cost, rounded up to a minor unit of credits. Granted credits pay up to p_granted of it, and lots that
+-- cannot be converted pay nothing. After the cost, p_more credits are taken regardless of their worth.
+--   amount: the credits; missing: the unpaid part of the cost; granted: the part paid by granted credits; short: the missing
+--     part of p_more
+--   slices: the amounts of lots; is_plain: they are the next lots
+-- The caller has locked the balance, or only reads.
 CREATE OR REPLACE FUNCTION ledger.lots_for(
     p_account bigint, p_cost numeric, p_in text, p_granted numeric, p_at timestamptz, p_any boolean, p_more bigint,
     p_hold uuid, OUT amount bigint, OUT missing numeric, OUT granted numeric, OUT short bigint, OUT slices jsonb,
@@ -220,7 +220,7 @@ BEGIN
 END
 $$;
 
--- How much of which lots the next p_amount credits are that p_terms let a posting take, see `ledger.may_take`.
+-- The slices of lots that a posting of p_amount credits with p_terms takes, see `ledger.may_take`.
 CREATE OR REPLACE FUNCTION ledger.next_slices(p_account bigint, p_amount bigint, p_terms jsonb, p_at timestamptz)
 RETURNS jsonb
 LANGUAGE sql STABLE
@@ -235,10 +235,10 @@ AS $$
     ) r WHERE r.before < p_amount
 $$;
 
--- What p_amount credits are worth that p_slices take, or where it is NULL the next lots: for limits in money. Of each lot
--- it is what was paid for it up to this part, rounded up, less what was paid for it before, so that the parts of a lot add
--- up. With p_holds each part is rounded up by itself, because holds of one lot begin at the same place and end in any
--- order. Credits that no lot has count as granted ones. NULL where something cannot be converted, and nothing with p_any.
+-- The worth of p_amount credits from p_slices, or if NULL from the next lots, for limits in money. For each lot it is
+-- the price up to this part, rounded up, less the price before it, so that the parts of a lot add up. With p_holds each
+-- part is rounded up separately, because holds of one lot end in any order. Credits without a lot count as granted
+-- ones. NULL if something cannot be converted; zero for it with p_any.
 CREATE OR REPLACE FUNCTION ledger.lots_worth(
     p_account bigint, p_amount bigint, p_slices jsonb, p_in text, p_at timestamptz, p_any boolean,
     p_holds boolean
@@ -291,9 +291,9 @@ BEGIN
 END
 $$;
 
--- The credits that an organization would pay a cost with now, what they are worth, and whether it has them. What it does
--- not have counts as granted credits. `credits` is NULL where that cannot be converted. p_granted is what granted credits
--- may pay of such costs in a month.
+-- The credits with which an organization would pay a cost now, their worth, and whether it has them. Missing credits
+-- count as granted ones. `credits` is NULL if these cannot be converted. p_granted is the maximum that granted credits
+-- pay of such costs in a month.
 CREATE OR REPLACE FUNCTION ledger.price_cost(
     p_org text, p_cost numeric, p_in text, p_granted bigint, p_at timestamptz, p_any boolean DEFAULT false,
     OUT credits bigint, OUT money numeric, OUT is_covered boolean
@@ -313,15 +313,15 @@ BEGIN
     credits := taken.amount;
     IF NOT is_covered THEN
         worth := ledger.granted_rate(p_in, p_at, p_any);
-        -- Nobody has so many, and twice as many still fit into a bigint.
+        -- More than anyone has, and twice as many still fit into a bigint.
         credits := CASE WHEN worth.up > 0
             THEN least(credits + ceil(taken.missing * worth.down / worth.up), 4e18) END;
     END IF;
 END
 $$;
 
--- What the next p_credits of an organization are worth, and whether it has them. What it does not have counts as what
--- credits are sold for by the piece. `money` is NULL where something cannot be converted.
+-- The worth of the next p_credits of an organization, and whether it has them. Missing credits count at the price of a
+-- single credit. `money` is NULL if something cannot be converted.
 CREATE OR REPLACE FUNCTION ledger.price_credits(
     p_org text, p_credits bigint, p_in text, p_at timestamptz, OUT money numeric, OUT is_covered boolean
 )
@@ -345,9 +345,9 @@ BEGIN
 END
 $$;
 
--- The credits of a spend whose worth is so much money: of what was taken for it and did not come back, what no lot has paid
--- and was owed, and then the last lots first, rounded down, by the rates of the time at which they were taken. What came
--- back and has paid debts is left out of the lots: it came back for their worth.
+-- The credits of a spend that are worth an amount of money, rounded down, by the rates at the time of the spend: of its
+-- unrefunded credits, first those that became a debt, then the last lots first. Refunds that have paid debts are
+-- excluded from the lots, because they were refunded at their worth.
 CREATE OR REPLACE FUNCTION ledger.credits_back(p_org text, p_spend uuid, p_money numeric, p_in text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
@@ -402,6 +402,6 @@ GRANT EXECUTE ON FUNCTION ledger.set_rate, ledger.rate_at, ledger.cross_rate, le
     ledger.granted_room, ledger.lot_worth, ledger.lots_for, ledger.slices_worth, ledger.price_cost,
     ledger.price_credits, ledger.credits_back
 TO bursar_platform;
--- What an organization reads of its own lots: row-level security holds in all of them.
+-- Functions with which an organization reads its own lots, under row-level security.
 GRANT EXECUTE ON FUNCTION ledger.rate_at, ledger.cross_rate, ledger.granted_rate, ledger.granted_room, ledger.lot_worth,
     ledger.lots_for, ledger.slices_worth, ledger.price_cost, ledger.price_credits TO bursar_api;

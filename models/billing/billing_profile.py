@@ -1,4 +1,4 @@
-"""Whom an organization's invoices are made out to, and the tax rates that they are charged."""
+"""Billing profiles of organizations, and tax rates."""
 
 from datetime import datetime
 
@@ -9,16 +9,16 @@ from models.common.base import Base
 
 
 class BillingProfile(Base):
-    """Who an organization is for its invoices. The organization writes what it knows itself.
+    """Billing profile of an organization, written by the organization and by operators.
 
     Attributes:
         country, region: ISO 3166 of the billing address.
-        vat_id: with its country's prefix, of a good form. `vat_reference` is what the register answered to its
-            confirmation; without one it is not confirmed. Both are forgotten when the number or the country changes.
-        charges_vat: what its agents earn includes its VAT, which statements state.
-        card_country: of the card that the organization pays with; `confirmed_country` what an operator found.
-        legal_entity: the code of the one that sells to it; null for the usual one.
-        is_exempt: pays no tax, by an operator's word; `exempt_reason` says why.
+        vat_id: with its country's prefix, in canonical form. `vat_reference` is the register's confirmation; null if
+            not confirmed. It is deleted when the number or the country changes.
+        charges_vat: the earnings of its agents include its VAT, which statements show.
+        card_country: of the card that the organization pays with; `confirmed_country` is an operator's decision.
+        legal_entity: the code of the entity that sells to it; null for the default one.
+        is_exempt: exempt from tax by an operator's decision, for `exempt_reason`.
     """
 
     __tablename__ = "billing_profiles"
@@ -52,7 +52,7 @@ class BillingProfile(Base):
 
 
 class TaxRateRow(Base):
-    """A tax rate, see `TaxRate`. Written by operators and never changed: a new one takes over from its day on.
+    """A tax rate, see `TaxRate`. Written by operators; immutable: a new one replaces it from its day on.
 
     Attributes:
         region, product: empty for all.

@@ -1,4 +1,4 @@
-"""Runs of monthly invoices: what each organization was invoiced for each period, once."""
+"""Runs of monthly invoices, the invoiced periods of organizations, and one-time items."""
 
 from datetime import date, datetime
 
@@ -13,10 +13,10 @@ class BillingRunRow(Base):
 
     Attributes:
         month: the first day.
-        ready_at: until when late usage is waited for.
+        ready_at: the end of the wait for late usage.
         invoiced: how many organizations have an invoice; `empty` had nothing to pay, and `failed` could not be
             invoiced. Written when the run ends.
-        finished_at: when every organization was looked at; null while the run goes on.
+        finished_at: when every organization was processed; null while the run continues.
     """
 
     __tablename__ = "billing_runs"
@@ -32,16 +32,16 @@ class BillingRunRow(Base):
 
 
 class BilledPeriod(Base):
-    """That an organization was invoiced for a month: its key is why that happens once.
+    """The invoiced month of an organization. Its key ensures that a month is invoiced once.
 
-    Written in the transaction of the invoice. Amounts are minor units of `currency`. Only a row that failed changes.
+    Written in the transaction of the invoice. Amounts are minor units of `currency`. Only failed rows change.
 
     Attributes:
         starts_at: of the period, which ends before `ends_at`.
-        status: `invoiced`; `empty` where nothing was to be paid, so that there is no invoice; or `failed`.
-        charges_minor: what its usage came to before the discount; `usage_minor` after it.
-        shortfall_minor: what was missing to the minimum commitment.
-        failure: the code of the error, of one that failed.
+        status: `invoiced`; `empty`: nothing to pay, so no invoice; or `failed`.
+        charges_minor: the usage before the discount; `usage_minor` is after it.
+        shortfall_minor: the minimum commitment less the usage.
+        failure: the error code of a failed row.
     """
 
     __tablename__ = "billed_periods"
@@ -70,12 +70,12 @@ class BilledPeriod(Base):
 
 
 class InvoiceItemRow(Base):
-    """Something that is charged once, with the organization's next monthly invoice. Written by operators.
+    """A one-time item of the organization's next monthly invoice. Written by operators.
 
     Attributes:
-        unit_minor: its price in minor units of `currency`.
-        invoice_id: the invoice that it is on; null until then.
-        removed_at: since when it is charged no more.
+        unit_minor: its unit price in minor units of `currency`.
+        invoice_id: the invoice with the item; null until then.
+        removed_at: when it was removed.
     """
 
     __tablename__ = "invoice_items"

@@ -1,4 +1,4 @@
-"""What was agreed with organizations about billing, version by version."""
+"""Versions of the billing terms agreed with organizations."""
 
 from datetime import date, datetime
 from typing import Any
@@ -11,15 +11,15 @@ from models.common.base import Base
 
 
 class BillingTermsRow(Base):
-    """One version of an organization's billing terms. Written by operators; rows never change.
+    """A version of an organization's billing terms. Written by operators; rows never change.
 
     Attributes:
-        version: counts from 1; of those that have begun, the newest holds.
-        starts_at: usage that comes in from then on is paid by it.
+        version: counts from 1; the newest that has begun is in force.
+        starts_at: when it begins to apply to received usage.
         from_month: the first day of the first month that is invoiced by it.
-        commitment_minor: what the usage of a month comes to at least, in minor units of `currency`.
-        discounts: `[{"from_minor", "discount_bps"}]`, rising.
-        unpaid_limit_minor: what may be unbilled and unpaid; null for the platform's usual limit.
+        commitment_minor: the minimum charge for a month's usage, in minor units of `currency`.
+        discounts: `[{"from_minor", "discount_bps"}]`, ascending.
+        unpaid_limit_minor: the maximum of unbilled and unpaid usage; null for the platform's limit.
         plan_prices: `[{"plan", "interval", "amount_minor", "currency", "price_id"}]`.
     """
 

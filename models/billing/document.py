@@ -1,4 +1,4 @@
-"""Documents that were made, kept as they were sent."""
+"""Rendered documents, stored as they were sent."""
 
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,15 @@ from models.common.base import Base
 
 
 class StoredDocument(Base):
-    """One document: what it says, and its files. Written once by the platform; never changed or deleted.
+    """A document: its contents and its files. Written once by the platform; never changed or deleted.
 
     Attributes:
-        subject: the id of what it is about: an invoice, a payment, a credit note.
-        version: counts the documents of the subject from 1; an invoice has one, and a payment one more when more of
-            its money came in.
-        total_minor: what it comes to, in minor units of its currency.
+        subject: the id of its invoice, payment or credit note.
+        version: counts the documents of the subject from 1; an invoice has one, and a payment another one when more
+            money was received.
+        total_minor: the total, in minor units of its currency.
         content: see `domain.billing.document.content.Document.as_stored`.
-        xml: the electronic invoice, which is in the PDF as well; null where the document is none.
+        xml: the electronic invoice, which the PDF contains as well; null for other documents.
         sha256: of the PDF, in hexadecimal digits.
     """
 

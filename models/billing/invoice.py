@@ -1,4 +1,4 @@
-"""Invoices, what payments have paid of them, and the numbers that they go by."""
+"""Invoices, their credit notes and payments, and their numbers."""
 
 from datetime import datetime
 from typing import Any
@@ -10,41 +10,38 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.common.base import Base
 
-#: What needs no more payment of an invoice.
+#: The paid and otherwise settled amount of an invoice.
 _SETTLED = "paid_minor + prepaid_minor + rounded_minor + credited_minor + written_off_minor"
 
 
 class InvoiceRow(Base):
-    """What an organization is asked to pay. Amounts are minor units of `currency`.
+    """An invoice or a draft. Amounts are minor units of `currency`.
 
-    A draft is changed by `invoice_edit` and becomes an invoice by `invoice_finalise`, functions of the
-    database. From then on only what is paid, settled or ended of it changes, so what was finalised is what is paid:
-    payments write `paid_minor` in the transaction that moves the money (`activities/payments/payment.py`). Rows are
-    never deleted, so their numbers have no gaps.
+    The database functions `invoice_edit` and `invoice_finalise` change and finalise a draft. A finalised invoice only
+    changes its paid and settled amounts and its status: payments write `paid_minor` in the transaction that moves the
+    money (`activities/payments/payment.py`). Rows are never deleted, so numbers have no gaps.
 
     Attributes:
-        number: what people call it, given by `invoice_number_page` or when it is issued; none before.
-        series: which sequence the number is of.
+        number: the display number, given by `invoice_number_page` or on issue; null before.
+        series: the sequence of the number.
         lines: `[{"description", "quantity", "unit_minor", …}]`, see `InvoiceLine`; finalised, each has its
             `net_minor`, and its `tax` by code, with `category` and `rate_e6`.
-        discounts: `[{"description", "amount_minor" | "share_e4"}]`; finalised, each has what it
-            took off, `taken_minor`.
+        discounts: `[{"description", "amount_minor" | "share_e4"}]`; finalised, each has its deduction, `taken_minor`.
         taxes: `[{"code", "category", "rate_e6", "taxable_minor", "tax_minor"}]`.
-        party: who was billed, as it was when the invoice was finalised.
-        subtotal_minor: without tax. Of a draft it and `total_minor` are the lines' sum.
-        prepaid_minor: what purchased credits pay of the total, less what credit notes gave back of them, and
-            `prepaid_credits_minor` these credits; `granted_minor` what granted ones took off before tax, and
-            `taxed_minor` those that were taxed when they were sold.
-        rounded_minor: what is left off the rest of the total, because no provider can charge it, less what credit
-            notes took back of it.
-        credited_minor: what credit notes took back.
-        written_off_minor: what was given up.
-        issued_at: when it was finalised; of a draft, when it was made. `due_at` is as long after it as there is to pay.
-        discarded_at: since when a draft is none any more; it never becomes an invoice.
-        is_proven: false where the tax was charged without two pieces of evidence for the country.
+        party: the buyer at the time of finalisation.
+        subtotal_minor: the total without tax. For a draft, it and `total_minor` are the sum of the lines.
+        prepaid_minor: the amount paid with purchased credits (`prepaid_credits_minor`), less credit notes;
+            `granted_minor` and `taxed_minor` are deducted before tax: granted credits, and credits that were taxed
+            when they were sold.
+        rounded_minor: the amount that no provider can charge, less credit notes.
+        credited_minor: the sum of credit notes.
+        written_off_minor: the amount given up as a loss.
+        issued_at: when it was finalised; for a draft, when it was created. `due_at` is later by the time to pay.
+        discarded_at: when a draft was discarded; it never becomes an invoice.
+        is_proven: false if the tax was charged without two pieces of evidence for the country.
         paused_for: why it is neither charged nor dunned until an operator decides, see `PausedFor`.
-        transfer_id: of what is receivable, none where nothing is; `void_transfer_id` of what took that back, and
-            `void_command_id` of who asked for it; `write_off_…` the same for what was given up.
+        transfer_id: the transfer that booked the receivable; null if it is zero. `void_transfer_id` reversed it, for
+            the command `void_command_id`; `write_off_…` are the same for a write-off.
     """
 
     __tablename__ = "invoices"
@@ -131,14 +128,14 @@ class InvoiceRow(Base):
 
 
 class CreditNoteRow(Base):
-    """What is taken back of an invoice, written once by an operator; see `domain/billing/credit_note.py`.
+    """A credit note of an invoice, written by an operator; immutable. See `domain/billing/credit_note.py`.
 
     Attributes:
         amount_minor: with tax: `net_minor` and `tax_minor`.
-        parts: `[{"account", "tax", "amount_minor"}]`, what was taken back from which account of the platform; with
-            `category` and `rate_e6` where several taxes of the invoice have that code.
-        prepaid_minor: how much of the amount went back as credits, and `credits_minor` these credits.
-        rounded_minor: how much of it nobody had to pay, because it was rounded off the invoice.
+        parts: `[{"account", "tax", "amount_minor"}]`, the amounts reversed on the platform's accounts; with
+            `category` and `rate_e6` if several taxes of the invoice have that code.
+        prepaid_minor: the part returned as credits, which are `credits_minor`.
+        rounded_minor: the part that was rounded off the invoice.
     """
 
     __tablename__ = "credit_notes"
@@ -174,7 +171,7 @@ class CreditNoteRow(Base):
 
 
 class InvoicePayment(Base):
-    """What one payment has paid of an invoice, less what was taken back. Written with the payment's events."""
+    """The amount that one payment has paid of an invoice, less refunds. Written with the payment's events."""
 
     __tablename__ = "invoice_payments"
     __table_args__ = (
@@ -190,9 +187,9 @@ class InvoicePayment(Base):
 
 
 class NumberSequence(Base):
-    """Numbers without gaps but those of restores: the last one that was given or passed over.
+    """A sequence without gaps except after restores: the last number that was given or skipped.
 
-    Its row is locked from then until the transaction ends.
+    Taking a number locks its row until the transaction ends.
     """
 
     __tablename__ = "number_sequences"
@@ -202,9 +199,9 @@ class NumberSequence(Base):
 
 
 class NumberGap(Base):
-    """Numbers of a series that are never given, because they may have been before the books were restored. Immutable.
+    """Skipped numbers of a series, which may have been given before the books were restored. Immutable.
 
-    Written by the owner of the database alone, by `manage restore` and `manage skip-numbers`.
+    Written by `manage restore` and `manage skip-numbers` as the owner of the database.
     """
 
     __tablename__ = "number_gaps"

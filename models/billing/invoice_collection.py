@@ -1,7 +1,6 @@
-"""The collection of an invoice and its timeline: what was charged and dunned, and what comes next.
+"""The collection of an invoice by charges and dunning, and its timeline.
 
-`services/billing/invoice_collection.py` opens one with the invoice, `activities/billing/invoice.py` writes what
-follows.
+`services/billing/invoice_collection.py` creates it with the invoice, `activities/billing/invoice.py` writes its events.
 """
 
 from datetime import datetime
@@ -15,9 +14,9 @@ from models.common.base import Base
 
 
 class InvoiceCollectionRow(Base):
-    """Where the collection of an invoice stands. `state` is the whole of it; the columns serve queries.
+    """State of an invoice's collection. `state` is complete; the other columns are copies for queries.
 
-    `wake_at` says from when on it needs a run; null where nothing is due by itself.
+    `wake_at` is the time from which it needs a workflow run; null if nothing is pending.
     """
 
     __tablename__ = "invoice_collections"
@@ -45,7 +44,7 @@ class InvoiceCollectionRow(Base):
 
 
 class InvoiceCollectionEventRow(Base):
-    """One step of a collection: who did what when, and the state after it. Immutable."""
+    """A step of a collection: who did what when, and the state after it. Immutable."""
 
     __tablename__ = "invoice_collection_events"
     __table_args__ = (

@@ -11,14 +11,13 @@ from models.common.base import Base
 
 
 class Project(Base):
-    """One project of an organization. Written for its tenant by the platform's role; rows are never deleted.
+    """A project of an organization. Written for its tenant by the platform's role; rows are never deleted.
 
     Attributes:
-        slug: what it goes by in its address, unique within the organization.
-        deploy_type: what it is deployed for.
-        deployed_at: since when it is deployed; null when it is not.
-        occupies_slot: whether one of the organization's slots in use is this one's. Slots are all alike: those that
-            were deployed last have them.
+        slug: its name in addresses, unique within the organization.
+        deploy_type: the purpose of its deployment.
+        deployed_at: since when it is deployed; null if it is not.
+        occupies_slot: whether it uses one of the organization's slots. The projects deployed last use them.
         version: counts the changes, by a trigger.
     """
 
@@ -44,17 +43,17 @@ class Project(Base):
 
 
 class DeploymentEvent(Base):
-    """One command that deployed or undeployed a project or changed the tier. Append-only, numbered by organization.
+    """A command that deployed or undeployed a project or changed the tier. Append-only, numbered by organization.
 
-    One with a key that found nothing to do has an event too, with no slots: its repeat must find that it was done.
+    A keyed command that found nothing to do has an event without slots, so that its repeat changes nothing.
 
     Attributes:
         kind: `deployed`, `undeployed`, `tier_changed`.
         project_id: null for a change of the tier.
-        slots: how many came into use by it; below zero by how many were returned.
-        plan: the tier of the organization after it, and `share`, how many deployments that included; a share of null is
-            no limit.
-        transfer_id: of these slots; null where there were none.
+        slots: the number of slots taken into use; negative if returned.
+        plan: the tier of the organization after it; `share` is the number of deployments that it included, null for no
+            limit.
+        transfer_id: the transfer of these slots; null without any.
     """
 
     __tablename__ = "deployment_events"

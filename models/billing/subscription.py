@@ -54,7 +54,7 @@ class SubscriptionTrial(Base):
 
 
 class SubscriptionEventRow(Base):
-    """One step of a subscription: who did what when, and the state after it. Immutable.
+    """A step of a subscription: who did what when, and the state after it. Immutable.
 
     `at` is business time, `recorded_at` the database's own.
     """
@@ -83,12 +83,12 @@ class SubscriptionBill(Base):
         payment_id: the payment that mirrors it, where the provider names one.
         gross_minor: the amount received, or due, with tax; `amount_minor` is without tax.
         for_credits_minor: the part of `amount_minor` that its credits cost; the rest is for the plan itself.
-        granted_minor: the part attributed to credits that were granted and not taken back; `accrued_minor` is the part
-            recognized as revenue.
-        returned_minor: the part that was attributed to credits which were taken back.
+        granted_minor: the part attributed to granted credits that were not clawed back; `accrued_minor` is the part
+            recognised as revenue.
+        returned_minor: the part attributed to credits that were clawed back.
         credited_minor: the sum of its credit notes, without tax.
-        left_out: months of a year that granted less, because their money was disputed or had gone back. They are
-            granted once it is there again.
+        left_out: months of a year that granted less, because their money was disputed or refunded. The rest is granted
+            once the bill is paid again.
         hold_id: the hold on the remaining credits while the payment is disputed.
         settled_at: when Bursar saw that it is paid; null while it is due on net terms.
         accrued_on: the last UTC day whose revenue is booked; initially the day before the first that earns revenue.

@@ -12,16 +12,16 @@ from models.common.base import Base
 
 
 class TaxReceipt(Base):
-    """What a movement of money or a sale was taxed, written once with the payment's event that books it.
+    """Tax document of a movement of money or a sale, written with the payment's event that books it. Immutable.
 
-    Amounts are minor units of `currency`: above zero where money came in, below where it went back.
+    Amounts are minor units of `currency`: positive for received money, negative for refunds.
 
     Attributes:
         movement: the provider's key of the movement, or the event of a sale that takes the whole amount.
-        number: of the series of receipts, or of that of receipt notes where money went back.
-        gross_minor: what came in, or went back: `net_minor` and `tax_minor`.
-        party: who bought, as it was then.
-        transfer_id: that booked it.
+        number: in the series of receipts or, for refunds, of receipt notes.
+        gross_minor: the amount received or refunded: `net_minor` and `tax_minor`.
+        party: the buyer at that time.
+        transfer_id: the transfer that booked it.
     """
 
     __tablename__ = "tax_receipts"

@@ -1,4 +1,4 @@
-"""What the books come to by day and line of the chart of accounts; see `ledger/sql/accounting.sql`."""
+"""Daily totals of the books; see `ledger/sql/accounting.sql`."""
 
 import uuid
 from datetime import date
@@ -12,9 +12,9 @@ from models.common.base import Base
 
 
 class AccountingDay(Base):
-    """What went out of the accounts of one line on one day (UTC), and what came in, in minor units of the asset.
+    """Debits and credits of a line of the chart of accounts on a day (UTC), in minor units of the asset.
 
-    Only the books write it. It adds up from entries, by business time; reports read it instead of them.
+    Only the books write it: the sums of entries by effective time, which reports read instead of the entries.
     """
 
     __tablename__ = "accounting_days"
@@ -32,10 +32,10 @@ class AccountingDay(Base):
 
 
 class EarningDay(Base):
-    """What came into one account of an agent on one day (UTC), and what was paid out of it, in minor units.
+    """Earnings and payouts of an agent's account on a day (UTC), in minor units.
 
-    Only the books write it, when the place of the days above moves. `paid_out` is negative where more came back than
-    left.
+    Only the books write it, together with `AccountingDay`. `paid_out` is negative if more payouts were returned than
+    made.
     """
 
     __tablename__ = "earning_days"
@@ -51,10 +51,10 @@ class EarningDay(Base):
 
 
 class RevenueDay(Base):
-    """What an organization brought in revenue and cost in expenses on one day (UTC), in minor units.
+    """Revenue and expenses of the platform from an organization on a day (UTC), in minor units.
 
-    Only the books write it, when the place of the days or of revenue moves. `org_id` is empty for what belongs to none;
-    `line` is one of the chart; expenses are negative.
+    Only the books write it, together with `AccountingDay` or when revenue is recognised. `org_id` is empty for amounts
+    of no organization; `line` is of the chart of accounts; expenses are negative.
     """
 
     __tablename__ = "revenue_days"
@@ -71,10 +71,10 @@ class RevenueDay(Base):
 
 
 class CostDay(Base):
-    """The money paid for credits that came into escrows or an agent's earnings on one day (UTC), and left them.
+    """The price of credits that entered and left escrows or an agent's earnings on a day (UTC).
 
-    Only the books write it, when the place of revenue moves. In minor units of the currency that was paid. `org_id` and
-    `agent_id` are those of the agent, and empty for escrows, which are one line. Payouts that came back have not left.
+    Only the books write it, when revenue is recognised. In minor units of the price's currency. `org_id` and `agent_id`
+    are empty for escrows, which are one line. Returned payouts do not count as leaving.
     """
 
     __tablename__ = "cost_days"
@@ -90,7 +90,7 @@ class CostDay(Base):
 
 
 class AccountingCursor(Base):
-    """Up to which transfer days are added up; one row, which the batch locks and moves on."""
+    """Cursor of the daily totals: the last summed transfer. One row, which the batch locks and advances."""
 
     __tablename__ = "accounting_place"
     __table_args__ = (CheckConstraint("id = 1", name="id"), {"schema": SCHEMA})

@@ -1,9 +1,8 @@
 """Tables of the books, in the schema `ledger`. Only the SQL functions in `ledger/sql` write them, as their owner.
 
-Rows of `transfers` and `entries` are immutable, rows of `holds` change once, rows of `accounts` change in their floor
-only; triggers hold that against everybody. Amounts are integers in minor units and signed from the account's side:
-positive is into the account. Lots, which each posting moves along, are in `models/books/ledger_lot.py`; spends, which
-are checked and counted in the transaction of their posting, in `models/credits/spend.py`.
+Rows of `transfers` and `entries` are immutable, rows of `holds` change once, rows of `accounts` change in their minimum
+balance only; triggers enforce that for every role. Amounts are integers in minor units, signed from the account's side:
+positive is into the account. Lots are in `models/books/ledger_lot.py`, spends in `models/credits/spend.py`.
 """
 
 import uuid
@@ -30,7 +29,7 @@ SCHEMA = "ledger"
 
 
 class LedgerAccount(Base):
-    """One account of one asset; its identity for people is (path, asset). Written by `ledger.open_account`.
+    """An account of one asset; its identity for people is (path, asset). Written by `ledger.open_account`.
 
     The id is 12 bits of bucket, 43 of number and 8 of stripes. The bucket is the organization's, the highest is the
     platform's own: balances and entries can be partitioned by ranges of ids, and the order of ids is the order of
@@ -58,22 +57,21 @@ class LedgerAccount(Base):
     kind: Mapped[str]
     floor: Mapped[int | None]
     stripes: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
-    #: The transaction that opened it: whoever sees the row from another one knows that it is committed.
+    #: The transaction that opened it: another transaction that sees the row knows that it is committed.
     opened_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    #: Whether it carries lots, see `models.books.ledger_lot`, and whether those that are due are not spent any more.
+    #: Whether it carries lots, see `models.books.ledger_lot`, and whether they cannot be spent after their expiry.
     lots: Mapped[bool] = mapped_column(server_default=text("false"))
     lots_lapse: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LedgerBalance(Base):
-    """The hot row: what an account, or one stripe of it, holds now. Equals the sum of its entries at every commit."""
+    """Balance of an account or a stripe of it: the hot row. Equals the sum of its entries at every commit."""
 
     __tablename__ = "balances"
     __table_args__ = (
         ForeignKeyConstraint(["account_id", "asset"], ["ledger.accounts.id", "ledger.accounts.asset"]),
-        # As short as can be, because it is parsed again for every update: that nothing negative is held is a trigger's.
-        # No floor is no limit: NULL passes.
+        # Short, because it is parsed for every update; a trigger checks that no hold is negative. NULL is no minimum.
         CheckConstraint("posted - pending_out >= floor", name="floor"),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
     )
@@ -85,25 +83,25 @@ class LedgerBalance(Base):
     version: Mapped[int] = mapped_column(server_default=text("0"))
     floor: Mapped[int | None]
     asset: Mapped[str]
-    #: The account's, so that a posting writes it to its entries without reading the account.
+    #: Copied from the account, so that a posting writes its entries without reading the account.
     org_id: Mapped[str | None]
-    #: The account's as well: a posting sees in the row that it changes whether there are lots to move.
+    #: Copied from the account: whether a posting has to move lots.
     lots: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LedgerTransfer(Base):
-    """One movement: a balanced set of entries under one idempotency key. Immutable.
+    """A movement: a balanced set of entries under one idempotency key. Immutable.
 
-    Every organization with an entry in the transfer sees its row, so `reference` and `metadata` hold nothing that is
-    for one side only.
+    Every organization with an entry in the transfer sees its row, so `reference` and `metadata` contain nothing private
+    to one side.
     """
 
     __tablename__ = "transfers"
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         Index("ix_transfers_reference", "reference", "id", postgresql_where=text("reference IS NOT NULL")),
-        # Transfers lie in the order of their time but for a few that are booked late: a summary of each range of pages
-        # finds a day, and postings pay nothing for it.
+        # Transfers are stored in the order of their time, except for a few late ones, so a BRIN index finds a day at no
+        # cost for postings.
         Index(
             "ix_transfers_effective_at",
             "effective_at",
@@ -126,16 +124,16 @@ class LedgerTransfer(Base):
 
 
 class LedgerEntry(Base):
-    """One side of a transfer, with the account's balance and version after it, and its organization. Immutable.
+    """A side of a transfer, with the account's balance and version after it, and its organization. Immutable.
 
-    A trigger, not foreign keys, ties an entry to its transfer, its account and the account's asset: neither can be
-    deleted or renamed, so one look suffices, and a hot account's row takes no share locks.
+    A trigger, not foreign keys, ties an entry to its transfer, its account and the account's asset: these are never
+    deleted or renamed, so one check suffices, and a hot account's row takes no share locks.
     """
 
     __tablename__ = "entries"
     __table_args__ = (
         Index("ix_entries_transfer_id", "transfer_id"),
-        # The history of an organization, in its order. The platform's own accounts are not in it.
+        # The history of an organization, in order. Excludes the platform's own accounts.
         Index(
             "ix_entries_org_id",
             "org_id",
@@ -159,7 +157,7 @@ class LedgerEntry(Base):
 
 
 class LedgerHold(Base):
-    """Money set aside on an account until it is captured, voided or expired; it ends once, which a trigger holds."""
+    """Amount reserved on an account until it is captured, voided or expired; a trigger ensures that it ends once."""
 
     __tablename__ = "holds"
     __table_args__ = (

@@ -17,27 +17,27 @@ _SWEPT = text("is_open AND lapses AND expires_at IS NOT NULL AND amount > 0")
 class LedgerLot(Base):
     """Credits on one account that have one source, one expiry and one price. Their terms are immutable.
 
-    What is left and held changes with the account's balance, under its lock: over the lots of an account `remaining`
-    adds up to what is posted and `held` to what is set aside. `is_open` alone is in the indexes of what changes, so a
-    lot that is used and not used up is updated in place.
+    `remaining` and `held` change under the lock of the account's balance: over all lots of an account they add up to
+    the posted and the reserved amount. Of the changing columns only `is_open` is indexed, so a lot that is not used up
+    is updated in place.
     """
 
     __tablename__ = "lots"
     __table_args__ = (
-        # Only this, because constraints are parsed again for every posting; `verify` proves the rest.
+        # The only constraint, because constraints are parsed for every posting; `verify` proves the rest.
         CheckConstraint("held >= 0 AND remaining >= held AND amount >= remaining AND paid >= costed", name="amounts"),
         # The order in which they are spent.
         Index(
             "ix_lots_spending", "account_id", "priority", "expires_at", text("(paid > 0)"), "id", postgresql_where=_OPEN
         ),
         Index("ix_lots_expiring", "account_id", "expires_at", postgresql_where=_LAPSING),
-        # For the sweep of all accounts, and by its own condition for nobody else: the planner would read everybody's
-        # lots here for the first ones of one account.
+        # For the sweep of all accounts only, by its own condition: the planner would otherwise read the lots of all
+        # accounts here for the first ones of one account.
         Index("ix_lots_due", "expires_at", postgresql_where=_SWEPT),
         Index("ix_lots_org_id", "org_id", "id"),
         # The lots that were issued for a payment.
         Index("ix_lots_payment_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
-        # Where credits of a subscription went, whether or not a payment has paid its bill.
+        # The descendants of a subscription's lots, whether or not its bill was paid.
         Index(
             "ix_lots_root_id",
             "root_id",
@@ -53,15 +53,15 @@ class LedgerLot(Base):
     priority: Mapped[int] = mapped_column(SmallInteger)
     opened_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
-    #: Whether it is not spent any more when it is due; it is where its owner chooses what to spend it on.
+    #: Whether it cannot be spent after its expiry; so on accounts whose owner chooses how to spend.
     lapses: Mapped[bool]
     amount: Mapped[int]
     remaining: Mapped[int]
     held: Mapped[int] = mapped_column(server_default=text("0"))
-    #: What was paid for `amount`, in minor units of `paid_asset`; 0 when it was granted.
+    #: The price of `amount`, in minor units of `paid_asset`; 0 if granted.
     paid: Mapped[int]
     paid_asset: Mapped[str | None]
-    #: How much of `paid` has gone with what left.
+    #: The part of `paid` that has left the lot with its credits.
     costed: Mapped[int] = mapped_column(server_default=text("0"))
     payment_id: Mapped[str | None]
     #: The lot that it all began with, and the one that this came from; both may lie on other accounts.
@@ -70,25 +70,25 @@ class LedgerLot(Base):
     #: The transfer that opened it.
     transfer_id: Mapped[uuid.UUID]
     is_open: Mapped[bool] = mapped_column(server_default=text("true"))
-    #: How much longer it, and those that it came from, may be spent than was said at first.
+    #: The total extension of its original expiry, including that of the lots that it came from.
     extended: Mapped[timedelta] = mapped_column(server_default=text("'00:00:00'"))
     #: Whether tax was charged when the credits were sold.
     taxed: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LedgerLotUse(Base):
-    """How much of a lot a posting of a transfer took. Immutable but for what came back of it.
+    """Amount that a posting of a transfer took from a lot. Immutable except for `returned` and `passed`.
 
     Attributes:
         outcome: `moved` into the lot `to_lot`; or out of all lots: `used`, `commission`, `expired`,
             `reversed`, `paid_out`.
-        returned: what came back into the lot, with its part of the cost.
-        passed: what went on as lots of another account, with its part of the cost.
+        returned: the amount returned to the lot; `cost_returned` is its cost.
+        passed: the amount moved on as lots of another account; `cost_passed` is its cost.
     """
 
     __tablename__ = "lot_uses"
     __table_args__ = (
-        # A list of lots says what expired of each; nothing else asks for the uses of a lot.
+        # For lists of lots, which show the expired amount; nothing else reads the uses of a lot.
         Index("ix_lot_uses_expired", "lot_id", postgresql_where=text("outcome = 'expired'")),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "90"}},
     )
@@ -107,12 +107,12 @@ class LedgerLotUse(Base):
 
 
 class LedgerLotReturn(Base):
-    """How much of what a posting of a transfer had taken of a lot came back with another transfer. Immutable.
+    """Amount of a lot use that another transfer returned. Immutable.
 
     Attributes:
-        used_by: the transfer that had taken it, with its `leg`.
-        account_id: where it came to: the lot's own account, or another one, on which it opened a lot.
-        cost: the part of the lot's cost that came back with it.
+        used_by: the transfer of the use, with its `leg`.
+        account_id: the lot's own account, or another one, on which the return opened a lot.
+        cost: the returned part of the lot's cost.
     """
 
     __tablename__ = "lot_returns"
@@ -129,12 +129,12 @@ class LedgerLotReturn(Base):
 
 
 class RevenueCursor(Base):
-    """Up to which transfer the costs of lots are booked; one row, which the batch locks and moves on.
+    """Cursor of revenue recognition. One row, which the batch locks and advances.
 
     Attributes:
-        begun: part of the keys of what it books.
-        booked: what was used by transfers up to this one is booked.
-        settled: up to here no transfer can come any more.
+        begun: part of the keys of its bookings.
+        booked: the uses of lots by transfers up to this one are booked.
+        settled: no further transfer can appear up to this one.
         mark: becomes `settled` when every transaction below the number `mark_in` has ended.
     """
 
@@ -152,7 +152,7 @@ class RevenueCursor(Base):
 
 
 class LedgerHoldLot(Base):
-    """How much of a lot a hold has pinned, as long as it is pending. Immutable."""
+    """Amount of a lot that a pending hold has pinned. Immutable."""
 
     __tablename__ = "hold_lots"
     __table_args__ = (CheckConstraint("amount > 0", name="amount"), {"schema": SCHEMA})

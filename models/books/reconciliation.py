@@ -1,4 +1,4 @@
-"""Reconciliation: its runs, the statement that a run works on, the discrepancies it found, and what was booked.
+"""Reconciliation: its runs, the lines of statements, discrepancies, and corrections.
 
 Only the platform reads and writes these: the worker, `manage reconcile`, and operators over the API.
 """
@@ -15,13 +15,13 @@ from models.common.base import Base
 
 
 class ReconciliationRun(Base):
-    """One comparison of a provider's statement with the books. Its window, and once it is done what it found.
+    """Comparison of a provider's statement with the books for a window of time.
 
     Attributes:
-        status: `running`, `done`, or `failed`: the provider could not be asked, or its statement has a gap.
-        compared: how many keys were compared, and `differences` how many of them are open.
+        status: `running`, `done`, or `failed`: the statement could not be read, or has a gap.
+        compared: the number of compared keys; `differences` is the number of open discrepancies.
         report: lines by currency and kind, and the clearing account; see `repositories/books/reconciliation.py`.
-        failure: why it failed, or what a run that is done could not read; for people.
+        failure: why it failed, or what a finished run could not read; for people.
     """
 
     __tablename__ = "reconciliation_runs"
@@ -57,15 +57,15 @@ class ReconciliationLine(Base):
 
 
 class ReconciliationDiscrepancy(Base):
-    """A key on which the provider and the books disagree; one row for each kind, however often it is found.
+    """Discrepancy of a key between the provider and the books; one row for each kind, however often it is found.
 
     Attributes:
         kind: `missing_here`, `missing_there`, `amount_differs` or `fee_missing`.
         status: `open` or `resolved`.
         movement: the movement as the provider reports it, or as it is booked; `booked` and `listed` are both sides.
         run_id: the run that saw it last.
-        times_opened: 1, and one more each time that it came back after it was resolved.
-        resolution: `matched` by itself, `superseded` by a difference of another kind, `booked`, `accepted`.
+        times_opened: how many times it was opened: again if it recurs after it was resolved.
+        resolution: `matched` automatically, `superseded` by a discrepancy of another kind, `booked`, `accepted`.
         transfer_id: of the correction.
         command_id: of the resolution.
     """
@@ -100,7 +100,7 @@ class ReconciliationDiscrepancy(Base):
 
 
 class ReconciliationCorrection(Base):
-    """Says that a booked movement corrects what is booked under `key`. Immutable."""
+    """Link from a correcting movement to the key that it corrects. Immutable."""
 
     __tablename__ = "reconciliation_corrections"
     __table_args__ = (
@@ -110,7 +110,7 @@ class ReconciliationCorrection(Base):
             ["payment_movements.provider", "payment_movements.key"],
             name="fk_reconciliation_corrections_movement",
         ),
-        # Named by hand, like the one above: the usual names are longer than PostgreSQL takes.
+        # Named explicitly, like the one above: the default names are too long for PostgreSQL.
         ForeignKeyConstraint(
             ["difference_id"], ["reconciliation_differences.id"], name="fk_reconciliation_corrections_difference"
         ),

@@ -1,4 +1,4 @@
-"""What actions cost in credits, version by version."""
+"""Versions of the prices of actions in credits."""
 
 from datetime import datetime
 
@@ -9,14 +9,14 @@ from models.common.base import Base
 
 
 class ActionCost(Base):
-    """One price that the operator set for an action, for everybody or for one organization. Rows are immutable.
+    """A price that the operator set for an action, for everybody or for one organization. Immutable.
 
-    The newest version counts. Written by the platform's role; a tenant reads what is for everybody and its own.
+    The newest version applies. Written by the platform's role; a tenant reads general prices and its own.
 
     Attributes:
-        org_id: with whom the price was agreed; null when it is everybody's.
+        org_id: the organization with its own price; null for everybody.
         version: counts the prices of one action and organization from 1.
-        cost_minor: of one, in minor units of credits; null takes the price back, so that the next one below counts.
+        cost_minor: per action, in minor units of credits; null removes the price, so that the general one applies.
     """
 
     __tablename__ = "action_costs"

@@ -1,4 +1,4 @@
-"""What organizations used of their credits, day by day, in the schema `ledger`."""
+"""Daily use of credits by organization, in the schema `ledger`."""
 
 from datetime import date
 from decimal import Decimal
@@ -11,15 +11,15 @@ from models.common.base import Base
 
 
 class CreditDay(Base):
-    """What one organization used on one day (UTC), in minor units of credits. Only the books write it.
+    """An organization's use of credits on a day (UTC), in minor units of credits. Only the books write it.
 
-    It adds up from spends and their changes, and from lots that expired; statistics read it instead of these.
+    It sums up spends, their changes, and expired lots; statistics read it instead of these.
 
     Attributes:
-        used: charged, captured and forced, by the day of the charge or capture.
-        refunded: of uses, whenever these were.
-        expired: of lots.
-        spends: charges and reservations.
+        used: charged, captured and forced credits, by the day of the charge or capture.
+        refunded: refunds made on the day, of any uses.
+        expired: expired credits.
+        spends: the number of charges and reservations.
         granted_cost: the part of costs that granted credits have paid, in minor units of the credit's currency, with
             decimals; refunds do not lower it.
     """

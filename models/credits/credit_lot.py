@@ -1,4 +1,4 @@
-"""Credit lots: where granted credits came from and when they end."""
+"""Credit lots: the source and expiry of granted credits."""
 
 import uuid
 from datetime import datetime
@@ -10,10 +10,10 @@ from models.common.base import Base
 
 
 class CreditLot(Base):
-    """One grant of credits. Written by the platform in the transaction of its ledger transfer; rows are immutable.
+    """A grant of credits. Written by the platform in the transaction of its ledger transfer; rows are immutable.
 
-    This is the record of the grant only, with what was paid for it and by which payment; `ledger.lots` has what is
-    left. Of `amount_minor` credits, `debt_minor` paid a debt of the organization as they arrived.
+    It records the grant, its price and its payment only; `ledger.lots` has the remaining credits. Of `amount_minor`
+    credits, `debt_minor` paid a debt of the organization on arrival.
     """
 
     __tablename__ = "credit_lots"

@@ -1,4 +1,4 @@
-"""Departments of organizations: who spends, for limits and for what is reported."""
+"""Departments of organizations, for limits and reports."""
 
 from datetime import datetime
 
@@ -11,11 +11,11 @@ from models.common.base import Base
 
 
 class Department(Base):
-    """One department of an organization. Written for its tenant by the platform's role; rows are never deleted.
+    """A department of an organization. Written for its tenant by the platform's role; rows are never deleted.
 
     Attributes:
-        name: unique among the organization's departments that are not closed, whatever its case.
-        parent_id: the department that it is a part of; it never changes.
+        name: unique among the organization's open departments, ignoring case.
+        parent_id: the department above; never changes.
         path: the ids from the topmost department to this one.
         closed_at: since when nothing can be spent for it.
     """

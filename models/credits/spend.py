@@ -1,7 +1,7 @@
 """Tables of spends, in the schema `ledger`. Only the SQL functions in `ledger/sql/spend*.sql` write them.
 
-They change under the row of the organization's credits, which every spend holds. Rows of `spend_changes`, `refusals`
-and `rates` are immutable; triggers hold that against everybody. Amounts are integers in minor units.
+They change under the lock of the organization's credits, which every spend takes. Rows of `spend_changes`, `refusals`
+and `rates` are immutable; triggers enforce that for every role. Amounts are integers in minor units.
 """
 
 import uuid
@@ -36,10 +36,10 @@ class SpendCounter(Base):
     counted without being checked.
 
     Attributes:
-        pool: `operating`; of a budget's window with pools also `reserve`, `emergency`, and `allowance`, which is what
-            was drawn of a reserve without a person.
-        carried: what was left of the window before and came in when it was created.
-        moved: what was moved into this pool by hand, less what was moved out of it.
+        pool: `operating`; of a budget's window with pools also `reserve`, `emergency`, and `allowance`: draws from a
+            reserve without approval.
+        carried: the carry-over from the previous window, set when it was created.
+        moved: manual moves into this pool, less those out of it.
     """
 
     __tablename__ = "counters"
@@ -62,28 +62,28 @@ class SpendCounter(Base):
     uses: Mapped[int | None]
     carried: Mapped[int] = mapped_column(server_default=text("0"))
     moved: Mapped[int] = mapped_column(server_default=text("0"))
-    #: Of reservations and escrows that are open.
+    #: The open part of reservations and escrows.
     held: Mapped[int] = mapped_column(server_default=text("0"))
-    #: Charged, captured or paid out by escrows, what was refunded since included.
+    #: Charged, captured or paid out by escrows, including amounts refunded since.
     spent: Mapped[int] = mapped_column(server_default=text("0"))
     refunded: Mapped[int] = mapped_column(server_default=text("0"))
-    #: Booked because it had happened already.
+    #: Booked without a check, because it had already happened.
     forced: Mapped[int] = mapped_column(server_default=text("0"))
     uses_spent: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class EscrowCount(Base):
-    """What one escrow counts in the limits of its payer. Written by `ledger.count_escrow` and `count_escrow_moved`.
+    """An escrow's amount in the limits of its payer. Written by `ledger.count_escrow` and `count_escrow_moved`.
 
     Attributes:
-        id: its place among the spends, by time.
-        agent_id, department_id, project_id, key_id, principal: who funded it, and for what.
-        amount: what it was funded with, in minor units of credits.
-        spent: of that, what was paid out, the commission included.
-        returned: of that, what was refunded.
+        id: orders it among the spends by time.
+        agent_id, department_id, project_id, key_id, principal: who funded it, and the attribution.
+        amount: the funded amount, in minor units of credits.
+        spent: the part that was paid out, including the commission.
+        returned: the part that was refunded.
         counted_in: the counters that include it.
-        counted: the whole amount as it counts in each.
-        changed_at: when it moved last.
+        counted: the whole amount in the asset of each counter.
+        changed_at: when it last changed.
     """
 
     __tablename__ = "escrow_counts"
@@ -112,28 +112,28 @@ class EscrowCount(Base):
 
     @property
     def status(self) -> str:
-        """Its status as a spend would have it; lists filter by the same."""
+        """The equivalent status of a spend, by which lists filter."""
         if self.spent + self.returned < self.amount:
             return "reserved"
         return "captured" if self.spent else "released"
 
 
 class PurchaseCount(Base):
-    """What one purchase outside counts in spend controls. Only `ledger/sql/purchase_counts.sql` writes it.
+    """An external purchase's amount in spend controls. Only `ledger/sql/purchase_counts.sql` writes it.
 
     Attributes:
-        number: 0 is the order itself; others are its renewals, and what was charged beyond it.
-        id: its place among the spends, by time.
-        agent_id, department_id, project_id, key_id, principal: who buys, and for what.
-        asset: the currency that is paid in.
-        amount: what was approved, in minor units of `asset`.
-        pool: what it draws of a budget that has pools.
-        forced: it had happened already.
-        spent: of the amount, what was paid; `returned`, what is not going to be.
-        refunded: of what was paid, what came back.
+        number: 0 is the order itself; others are its renewals and additional charges.
+        id: orders it among the spends by time.
+        agent_id, department_id, project_id, key_id, principal: the buyer, and the attribution.
+        asset: the currency of the payment.
+        amount: the approved amount, in minor units of `asset`.
+        pool: the pool that it draws from budgets with pools.
+        forced: the purchase had already happened.
+        spent: the paid part of the amount; `returned` is the part that will not be paid.
+        refunded: the refunded part of `spent`.
         counted_in: the counters that include it.
-        counted: the whole amount as it counts in each.
-        changed_at: when it moved last.
+        counted: the whole amount in the asset of each counter.
+        changed_at: when it last changed.
     """
 
     __tablename__ = "purchase_counts"
@@ -181,12 +181,12 @@ class PurchaseCount(Base):
 
 
 class PoolMove(Base):
-    """What a person moved from one pool of a window into another. Written by `ledger.move_pool`; immutable.
+    """A manual move from one pool of a window to another. Written by `ledger.move_pool`; immutable.
 
     Attributes:
         from_counter, to_counter: the counters of the two pools.
         moved_by: the principal.
-        reason: what it gave as its reason.
+        reason: as stated by the principal.
     """
 
     __tablename__ = "pool_moves"
@@ -211,11 +211,11 @@ class PoolMove(Base):
 
 
 class Spend(Base):
-    """One charge or reservation: who spent what for which action, and its present state.
+    """A charge or reservation of credits: its attribution, action and present state.
 
-    `counted_in` lists the counters that include it, and `counted` the amount in each. `available` is what the
-    organization could spend right after it. `expires_at` is the original end of a reservation, and `held_until` the
-    end after extensions. `hold_id` is its present hold, or the latest one.
+    `counted_in` lists the counters that include it, and `counted` the amount in each. `available` are the
+    organization's available credits right after it. `expires_at` is the original end of a reservation, and `held_until`
+    the end after extensions. `hold_id` is its present hold, or the latest one.
     """
 
     __tablename__ = "spends"
@@ -259,7 +259,7 @@ class Spend(Base):
 
 
 class SpendChange(Base):
-    """One capture, release, extension or refund of a spend, by its own key, with what remains after it. Immutable."""
+    """A capture, release, extension or refund of a spend, by its own key, with what remains after it. Immutable."""
 
     __tablename__ = "spend_changes"
     __table_args__ = (
@@ -290,9 +290,9 @@ class SpendChange(Base):
 
 
 class SpendRefusal(Base):
-    """A refused spend: the control, the window and the reason. Its key gets this answer for good. Immutable.
+    """A refused spend: the control, the window and the reason. Its key always gets this refusal. Immutable.
 
-    If there is no control, the organization did not have enough credits. `amount` is in minor units of `spend_asset`.
+    Without a control, the organization did not have enough credits. `amount` is in minor units of `spend_asset`.
     """
 
     __tablename__ = "refusals"
@@ -359,7 +359,7 @@ class SpendRefusalCount(Base):
 class SpendRate(Base):
     """An exchange rate: `base_minor` of one asset costs `quote_minor` of another until `ends_at`. Immutable.
 
-    `source` is the host that it was read from; `operator` where an operator or a setting says it.
+    `source` is the host that it was read from, or `operator` for operators and settings.
     """
 
     __tablename__ = "rates"

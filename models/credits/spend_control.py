@@ -27,34 +27,34 @@ _STATUS = "status IN ('active', 'frozen', 'closed')"
 
 
 class SpendControl(Base):
-    """What may be spent by or for one subject. Locked by the row of its organization's credits; rows are never deleted.
+    """Limits on the spends by or for one subject. Locked by its organization's credits; rows are never deleted.
 
     Arrays have one element for each window, in the same order. Amounts are minor units of `asset`.
 
     Attributes:
-        kind: `limit`, or `budget`, which may have pools; `mandate` is another kind of the same thing.
+        kind: `limit`, `budget`, which may have pools, or `mandate`.
         subject_kind: `organization`, `department`, `project`, `agent`, `run` or `key`.
-        subject_id: the id of the subject; of an organization its own.
-        parent_id: the control above it, whose limits hold for what is spent here too.
+        subject_id: the id of the subject.
+        parent_id: the control above, whose limits apply here too.
         path: the ids from the topmost control to this one.
         zone: the IANA time zone in which windows begin; never changes, like the asset and the first day of the week.
         week_starts: 1, Monday, to 7, Sunday.
-        status: `active`; `frozen`, nothing can be spent; `closed`, it limits nothing any more.
+        status: `active`; `frozen`: nothing can be spent; `closed`: it no longer applies.
         version: counts its changes.
         windows: `hour`, `day`, `week`, `month`, `quarter`, `lifetime`, each at most once.
         amounts: the limit of each window; 0 allows nothing, null sets no limit.
-        uses: how many times may be spent in each window; null sets no limit.
-        hard: whether the limit refuses; one that is not hard raises alerts only.
-        per_spend: the most that one spend may be.
+        uses: the maximum number of spends in each window; null sets no limit.
+        hard: whether the limit refuses spends; otherwise it raises alerts only.
+        per_spend: the maximum of one spend.
         thresholds_e4: the parts of a limit, in ten-thousandths, that raise an alert when they are reached.
-        starts_at: when it begins to apply; null is always.
-        ends_at: when it ceases to.
-        pools_of: the window of a budget that has pools; all below need it.
-        reserve: the part of that window's amount that only a grant or an allowance draws.
-        emergency: the part of it that is drawn while an emergency is declared.
-        carry_over: the most that a window gets of what was left to operate with in the one before.
-        may_draw_reserve: what agents below may draw of a reserve in such a window without a person.
-        emergency_until: the end of the emergency that was declared last.
+        starts_at: when it begins to apply; null: always.
+        ends_at: when it ceases to apply; null: never.
+        pools_of: the window of a budget that has pools; the fields below require it.
+        reserve: the part of that window's amount for approved draws and the allowance of agents.
+        emergency: the part of it that can be drawn while an emergency is declared.
+        carry_over: the maximum that a window carries over from the operating pool of the previous one.
+        may_draw_reserve: the maximum that agents below may draw from the reserve in a window without approval.
+        emergency_until: the end of the last declared emergency.
     """
 
     __tablename__ = "controls"
@@ -117,12 +117,12 @@ class SpendControl(Base):
 
 
 class SpendControlVersion(Base):
-    """What a control was from one change to the next. Immutable; made by one command each.
+    """A version of a control, written by one command. Immutable.
 
     Attributes:
         changed_by: the principal that made the change.
-        reason: what it gave as its reason.
-        request_hash: of what the command asked for, so that a repeated one is told from another one.
+        reason: as stated by the principal.
+        request_hash: of the command's contents, to distinguish a repeat from another command with the same id.
     """
 
     __tablename__ = "control_versions"

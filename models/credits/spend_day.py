@@ -1,4 +1,4 @@
-"""What organizations spent on days that are over, so that a summary reads days and not spends."""
+"""Rollups of spends by past day, so that summaries read days instead of spends."""
 
 from datetime import date
 from uuid import UUID
@@ -11,14 +11,14 @@ from models.common.base import Base
 
 
 class SpendRollup(Base):
-    """That the spends of an organization on a day in UTC are added up. Written by the platform's role.
+    """Rollup of an organization's spends on a day in UTC. Written by the platform's role.
 
-    It holds as long as `ledger.credit_days` counts as many spends of the day. What has ended changes by refunds only.
+    It is valid while `ledger.credit_days` has the same number of spends. Ended spends change by refunds only.
 
     Attributes:
-        spends: how many there were, those that were open included.
-        open_spends: reservations that were open, which are not in the rows of `spend_days`.
-        captured: what these rows add up to.
+        spends: the number of spends, including open ones.
+        open_spends: open reservations, which are not in the rows of `spend_days`.
+        captured: the sum of these rows.
     """
 
     __tablename__ = "spend_rollups"
@@ -31,11 +31,11 @@ class SpendRollup(Base):
 
 
 class SpendDay(Base):
-    """What the ended spends of a day add up to, for one action, agent, department, project and model.
+    """Sum of a day's ended spends for one action, agent, department, project and model.
 
     Attributes:
-        captured: charged or captured, what was refunded since included; minor units of credits.
-        paid: what was paid for these credits, by currency in minor units; nobody paid for granted ones.
+        captured: charged or captured, including amounts refunded since; minor units of credits.
+        paid: the price of these credits by currency, in minor units; granted ones have none.
     """
 
     __tablename__ = "spend_days"
@@ -56,13 +56,13 @@ class SpendDay(Base):
 
 
 class SpendIdRange(Base):
-    """Between which ids the spends of a day lie that name a value. Lists of few among many skip what lies between.
+    """Range of ids of a day's spends with a value, so that filtered lists skip the gaps between ranges.
 
-    Written with the day's rollup and as true as it: whatever the spends of the day name is here.
+    Written with the day's rollup, and valid as long as it is.
 
     Attributes:
-        kind: `all` of them, or what `value` is: action, agent, department, project, run, or a control in which they
-            count.
+        kind: `all` spends, or the kind of `value`: action, agent, department, project, run, or a control that counts
+            them.
     """
 
     __tablename__ = "spend_places"

@@ -146,18 +146,18 @@ class _Writer:
 
     def remarks(self) -> list[str]:
         document = self._document
-        said = [
+        notes = [
             EXEMPTIONS[category][document.language]
             for category in dict.fromkeys(each.tax.category for each in document.taxes)
             if category in EXEMPTIONS
         ]
         if document.kind is DocumentKind.RECEIPT and not document.taxes:
-            said.append(RECEIPT_NOTE[document.language])
+            notes.append(RECEIPT_NOTE[document.language])
         if document.kind in {DocumentKind.INVOICE, DocumentKind.CREDIT_NOTE} and not document.taxes:
-            said.append(NO_TAX[document.language])
+            notes.append(NO_TAX[document.language])
         if document.stated_tax and document.stated_tax in STATED_TAX:
-            said.append(STATED_TAX[document.stated_tax][document.language])
-        return [*said, *([breakable(document.note)] if document.note else [])]
+            notes.append(STATED_TAX[document.stated_tax][document.language])
+        return [*notes, *([breakable(document.note)] if document.note else [])]
 
     def _rate(self, tax: Tax) -> str:
         return self._percent(tax.rate_e6)

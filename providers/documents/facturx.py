@@ -24,14 +24,14 @@ _DISCOUNT = "95"
 
 
 class NoEInvoice(ValueError):
-    """The document lacks what an electronic invoice must have; the text lists it."""
+    """The document lacks required data of an electronic invoice; the text lists it."""
 
 
 def invoice_xml(document: Document) -> bytes:
     """Return the electronic invoice, checked against the schema of its profile.
 
     Raises:
-        NoEInvoice: the document lacks what it must have.
+        NoEInvoice: the document lacks required data.
     """
     missing = missing_for_einvoice(document)
     if missing:
@@ -148,7 +148,7 @@ def _line(number: int, line: DocumentLine, document: Document) -> dict[str, Any]
 def _tax(tax: Tax, names: tuple[str, str]) -> Mapping[str, str]:
     category, rate = names
     fields = {category: tax.category}
-    # What is outside of the tax has no rate, not one of zero (BR-O-05).
+    # A line outside the scope of tax has no rate, not a rate of zero (BR-O-05).
     return fields if tax.category == "O" else {**fields, rate: f"{Decimal(tax.rate_e6).scaleb(-4).normalize():f}"}
 
 

@@ -1,4 +1,4 @@
-"""Makes the files of a document: its PDF, with the electronic invoice inside where it is one."""
+"""Renders the files of a document: its PDF, and the electronic invoice in it, if it is one."""
 
 import asyncio
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Makes the PDFs of reports by typst: the same report gives the same bytes, because no file says when it was made."""
+"""Renders reports as PDF with typst: the same report gives the same bytes, because files have no creation time."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ class ReportMaker:
         self._lock = Lock()
 
     def pdf(self, paper: ReportContent) -> bytes:
-        """Make the PDF, dated when the figures are of."""
+        """Render the PDF, dated by its figures."""
         with self._lock:
             made = self._compiler.compile(
                 sys_inputs={"report": json.dumps(pdf_data(paper))}, timestamp=paper.as_of, format="pdf", pdf_tags=False

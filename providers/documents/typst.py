@@ -26,7 +26,7 @@ _PDF: Mapping[str, Any] = {"format": "pdf", "pdf_tags": False}
 
 
 class WrongTemplate(ValueError):
-    """A template cannot be used: there is none, or typst refuses it; the text says where."""
+    """A template is missing or invalid; the text has the place."""
 
 
 class Typst:
@@ -52,7 +52,7 @@ class Typst:
         return self.render(document)[0]
 
     def render(self, document: Document) -> tuple[bytes, bool]:
-        """Make the PDF, and say whether the fonts have all of its characters: then it has the form for archives.
+        """Render the PDF, and return whether the fonts have all of its characters; then it is PDF/A.
 
         Raises:
             WrongTemplate: typst refuses the template.
@@ -64,7 +64,7 @@ class Typst:
             return self._compile(document, **_PDF), False
 
     def pictures(self, document: Document, *, pixels_per_inch: int = 80) -> list[bytes]:
-        """Make a PNG of each page, for people who look at what a change did."""
+        """Render a PNG of each page, to review changes of templates."""
         made = self._compile(document, format="png", ppi=pixels_per_inch)
         return made if isinstance(made, list) else [made]
 

@@ -1,8 +1,8 @@
-"""The seam between subscriptions and whoever collects for them: one Protocol, answered with frozen snapshots.
+"""The protocol of providers that collect subscriptions; it returns frozen snapshots.
 
 As with payments nothing is inferred from the order of calls or webhooks: objects are read again. The errors are those
-of `providers.payments.base`; a declined charge is `SubscriptionDeclined`, and has changed nothing there. The provider
-requests payments and retries them by itself. Its invoices are not our tax documents.
+of `providers.payments.base`; a declined charge is `SubscriptionDeclined`, and changes nothing at the provider. The
+provider requests payments and retries them automatically. Its invoices are not our tax documents.
 """
 
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from providers.payments.base import ProviderRefused
 
 
 class SubscriptionDeclined(ProviderRefused):
-    """A card or bank refused to pay, or wants its holder to be there; the provider has changed nothing."""
+    """A card or bank declined, or requires authentication by its holder; the provider has changed nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSubscription:
-    """A subscription to be made.
+    """A subscription to create.
 
     Attributes:
-        subscription_id: ours, which is kept on the provider's object.
+        subscription_id: our id, stored on the provider's object.
         customer: the provider's id of the customer.
         price_id: the provider's id of the price, see `SubscriptionProvider.price`.
         trial_days: the length of a free trial; zero for none.
         method_ref: the stored method to charge; by default the customer's.
-        net_days: payment is requested and due after so many days; zero if it is charged.
+        net_days: the days after which a requested payment is due; zero if it is charged.
         quantity: the number of units.
     """
 
@@ -56,14 +56,14 @@ class SubscriptionProvider(Protocol):
     name: str
 
     async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
-        """Return the provider's price of one unit, made now if there is none; one that they name is used as it is.
+        """Return the provider's price of one unit: the named one, or an existing or new one for these terms.
 
         Raises:
             ProviderRefused: `price.differs`, the named price is for another amount, currency or interval.
         """
 
     async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
-        """Make the subscription and charge its first period. The same key gives the same one.
+        """Create the subscription and charge its first period. Idempotent by the key.
 
         Raises:
             SubscriptionDeclined: the charge was declined; there is no subscription.
@@ -73,7 +73,7 @@ class SubscriptionProvider(Protocol):
         """Create a hosted page on which the payer subscribes; the subscription is created when they do."""
 
     async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
-        """Close a hosted page, so nobody can subscribe on it; a closed or used page stays as it is."""
+        """Close a hosted page for subscribing; a closed or used page is unchanged."""
 
     async def fingerprint(self, method_ref: str) -> str | None:
         """Return the fingerprint of a stored card, the same for the same card in every account; None for others."""
@@ -82,10 +82,10 @@ class SubscriptionProvider(Protocol):
         """Return the present state of the subscription, with its newest bills."""
 
     async def find(self, customer: str, subscription_id: str) -> SubscriptionSnapshot | None:
-        """Find what an earlier `create` or page made, without making anything; by our id, not by a key."""
+        """Return the subscription that an earlier `create` or page made, by our id; None if there is none."""
 
     async def preview(self, ref: str, terms: Terms, *, at: datetime) -> Quote:
-        """Return what an upgrade to these terms at that moment would bill; nothing changes, and no price is made."""
+        """Preview the bill of an upgrade to these terms at that moment; nothing is changed or created."""
 
     async def upgrade(
         self,
@@ -98,7 +98,7 @@ class SubscriptionProvider(Protocol):
         held: Item | None = None,
         most_minor: int | None = None,
     ) -> SubscriptionSnapshot:
-        """Change the price and the quantity now, and charge the proration that is counted from `at`.
+        """Change the price and the quantity now, and charge the proration from `at` on.
 
         It ends a trial, and another interval begins a new period. `held` is the item that the proration is computed
         from; if another one is set there, it is reset first, without a charge. At most `most_minor` is charged.
@@ -125,7 +125,7 @@ class SubscriptionProvider(Protocol):
         """
 
     async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
-        """Cancel a cancellation or downgrade at the end of the period: it continues at this price and quantity."""
+        """Withdraw a cancellation or downgrade at the end of the period: it continues at this price and quantity."""
 
     async def undo(
         self, ref: str, held: Item, *, bill_ref: str | None, until: datetime | None, idempotency_key: str

@@ -1,8 +1,7 @@
-"""Subscriptions at Stripe: one item each, prorated and collected there; our invoice is the tax document.
+"""Subscriptions at Stripe with one item each, prorated and collected there; our invoice is the tax document.
 
 Sources: docs.stripe.com/billing/subscriptions/prorations, /billing/subscriptions/upgrade-downgrade, /api/subscriptions,
-/api/invoices/create_preview. A card that is declined leaves nothing behind: every charge is made with
-`error_if_incomplete`.
+/api/invoices/create_preview. A declined card changes nothing: every charge is made with `error_if_incomplete`.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -32,14 +31,14 @@ from providers.subscriptions.stripe_items import (
     unchanged_item,
 )
 
-#: How many bills a snapshot has: the newest, fewer than a subscription remembers.
+#: The number of newest bills in a snapshot; fewer than a subscription remembers.
 NEWEST_BILLS = 24
-#: Where our id is kept on Stripe's objects.
+#: The key of our id in the metadata of Stripe's objects.
 OUR_ID = "subscription_id"
-#: Invoices that somebody may still pay.
+#: Statuses of invoices that can still be paid.
 _COLLECTED = frozenset({"open", "uncollectible"})
 _ENDED = frozenset({"canceled", "incomplete_expired"})
-#: Stripe's code where a card's holder has to be there.
+#: Stripe's codes for a required authentication by the card's holder.
 _NEEDS_HOLDER = frozenset({"subscription_payment_intent_requires_action", "authentication_required"})
 
 
@@ -52,12 +51,12 @@ class StripeSubscriptions:
         self._client = client
 
     async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
-        """Return the price that the terms name, or the one that stands for them; it is made once."""
+        """Return the price that the terms name, or the one created once for them."""
         if terms.price_id is not None:
             named = await self._named(terms.price_id)
             if is_other_price(named, terms):
                 raise ProviderRefused(
-                    f"The price {terms.price_id} is not that of the plan {terms.plan} by the {terms.interval.value}.",
+                    f"The price {terms.price_id} is not that of the plan {terms.plan} per {terms.interval.value}.",
                     code="price.differs",
                 )
             return named.id
@@ -80,7 +79,7 @@ class StripeSubscriptions:
         return await under_key(make, idempotency_key, lambda: self._made_price(terms))
 
     async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
-        """Make it and charge its first period, or nothing; on net terms, payment is requested within an hour."""
+        """Create it and charge its first period, or do nothing; on net terms, payment is requested within an hour."""
         params: stripe.params.SubscriptionCreateParams = {
             "customer": subscription.customer,
             "items": [{"price": subscription.price_id, "quantity": subscription.quantity}],
@@ -105,7 +104,7 @@ class StripeSubscriptions:
         )
 
     async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
-        """Make a page of Stripe Checkout in its mode `subscription`."""
+        """Create a Checkout Session in mode `subscription`."""
         data: dict[str, Any] = {"metadata": _metadata(subscription)}
         if subscription.trial_days:
             data["trial_period_days"] = subscription.trial_days
@@ -117,7 +116,7 @@ class StripeSubscriptions:
             "cancel_url": return_url,
             "metadata": _metadata(subscription),
             "subscription_data": data,
-            # Otherwise Stripe may charge the payer in a currency that the subscription does not have.
+            # Otherwise Stripe may charge the payer in another currency than the subscription's.
             "adaptive_pricing": {"enabled": False},
         }
 
@@ -129,7 +128,7 @@ class StripeSubscriptions:
         return await under_key(make, idempotency_key)
 
     async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
-        """Expire the session, unless it is no longer open."""
+        """Expire the Checkout Session, if it is still open."""
 
         async def close(key: str) -> None:
             with translated(changes=True):
@@ -152,11 +151,11 @@ class StripeSubscriptions:
         return known_by
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
-        """Return it as it stands."""
+        """Return its snapshot."""
         return await self._snapshot(await self._read(ref))
 
     async def find(self, customer: str, subscription_id: str) -> SubscriptionSnapshot | None:
-        """Look through the customer's subscriptions, those that have ended too."""
+        """Search the customer's subscriptions, including ended ones."""
         with translated(changes=False):
             listed = await self._client.v1.subscriptions.list_async(
                 {"customer": customer, "status": "all", "limit": 100}
@@ -167,7 +166,7 @@ class StripeSubscriptions:
         return None
 
     async def preview(self, ref: str, terms: Terms, *, at: datetime) -> Quote:
-        """Ask Stripe for the invoice that the change would make, with the discounts and the balance that it knows."""
+        """Return Stripe's preview invoice of the change, with its discounts and the customer's balance."""
         held = await self._read(ref)
         price_id = terms.price_id or await self._made_price(terms)
         if price_id is not None:
@@ -214,9 +213,9 @@ class StripeSubscriptions:
         held: Item | None = None,
         most_minor: int | None = None,
     ) -> SubscriptionSnapshot:
-        """Change the item and charge the proration, or nothing; a change that is there is not made again.
+        """Change the item and charge the proration, or do nothing; a change is made once.
 
-        Stripe counts the proration from the item that it has, which is another one where a downgrade was dropped.
+        Stripe prorates from its present item, which differs from `held` after a dropped downgrade.
         """
         found, wanted = await self._read(ref), Item(price_id=price_id, quantity=quantity)
         changed = await self._changed(found, wanted)
@@ -230,7 +229,7 @@ class StripeSubscriptions:
         if most_minor is not None:
             shown = await self._quoted(found, changed, await self._interval(price_id), at)
             if shown.charged_minor > most_minor:
-                raise SubscriptionDeclined("More would be charged than was agreed to.", code=PRICE_CHANGED)
+                raise SubscriptionDeclined("The charge would exceed the agreed amount.", code=PRICE_CHANGED)
         params: Any = {
             "items": [changed],
             "proration_behavior": "always_invoice",
@@ -249,12 +248,12 @@ class StripeSubscriptions:
     async def downgrade(
         self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1
     ) -> SubscriptionSnapshot:
-        """Change the item without a proration: the period that is paid goes on to its end."""
+        """Change the item without a proration: the paid period continues to its end."""
         await self._set(await self._read(ref), Item(price_id=price_id, quantity=quantity), {}, idempotency_key)
         return await self.retrieve(ref)
 
     async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
-        """Go on at the price and quantity that were agreed, without an end."""
+        """Set the agreed price and quantity, and withdraw the cancellation."""
         wanted, goes_on = Item(price_id=price_id, quantity=quantity), {"cancel_at_period_end": False}
         await self._set(await self._read(ref), wanted, goes_on, idempotency_key)
         return await self.retrieve(ref)
@@ -262,7 +261,7 @@ class StripeSubscriptions:
     async def cancel(
         self, ref: str, *, at_period_end: bool, idempotency_key: str, held: Item | None = None
     ) -> SubscriptionSnapshot:
-        """End it; Stripe knows one that has ended only by its id, and refuses to end it again."""
+        """End it; Stripe finds an ended one by its id only, and refuses to end it again."""
         found = await self._read(ref)
         if found.status in _ENDED:
             return await self._snapshot(found)
@@ -275,7 +274,7 @@ class StripeSubscriptions:
                     if error.http_status != 404:  # it has ended since it was read
                         raise
         elif held is not None and await self._changed(found, held) != unchanged_item(found):
-            # What is held may differ by the time that this is tried again, and a key stands for one request.
+            # `held` may differ on a retry, but a key allows one request only.
             await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
         elif not found.cancel_at_period_end:
             await self._update(ref, ends, idempotency_key, _is_ending)
@@ -284,7 +283,7 @@ class StripeSubscriptions:
     async def undo(
         self, ref: str, held: Item, *, bill_ref: str | None, until: datetime | None, idempotency_key: str
     ) -> SubscriptionSnapshot:
-        """Void the invoice, then set the item back; a period that was cut short goes on as a trial does, unpaid."""
+        """Void the invoice, then reset the item; a shortened period continues as an unpaid trial."""
         if bill_ref is not None and await self._is_paid(bill_ref, idempotency_key):
             return await self.retrieve(ref)
         found = await self._read(ref)
@@ -294,7 +293,7 @@ class StripeSubscriptions:
         return await self.retrieve(ref)
 
     async def _is_paid(self, bill_ref: str, key: str) -> bool:
-        """Void an invoice, unless it was paid; tell whether it was."""
+        """Void an invoice unless it was paid; return whether it was paid."""
 
         async def void(key: str) -> bool:
             with translated(changes=True):
@@ -330,7 +329,7 @@ class StripeSubscriptions:
     async def _update(
         self, ref: str, params: Any, key: str, is_there: Callable[[stripe.Subscription], Awaitable[bool]]
     ) -> None:
-        """Change the subscription once, although Stripe may have stored a failure as the answer to the key."""
+        """Change the subscription once, even if Stripe has stored a failure for the key."""
 
         async def change(key: str) -> bool:
             with translated(changes=True):
@@ -347,7 +346,7 @@ class StripeSubscriptions:
             return await self._client.v1.subscriptions.retrieve_async(ref)
 
     async def _changed(self, found: stripe.Subscription, to: Item) -> dict[str, Any]:
-        """Return the parameters that change the item. An archived price stays as it is, or is copied.
+        """Return the parameters that change the item. An archived price is kept, or copied.
 
         Stripe refuses requests with an archived price.
         """
@@ -391,7 +390,7 @@ class StripeSubscriptions:
         )
 
     async def _fingerprint(self, subscription: stripe.Subscription) -> str | None:
-        """Return the fingerprint of what pays: the subscription's own method, otherwise the customer's."""
+        """Return the fingerprint of the paying method: the subscription's own, otherwise the customer's."""
         method = id_of(subscription.default_payment_method)
         try:
             with translated(changes=False):

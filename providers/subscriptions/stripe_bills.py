@@ -14,16 +14,16 @@ from domain.common.period import Period
 from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.fields import at as time_of, field, id_of
 
-#: What a list of invoices is to have in it, so that bills have their payments and the discounts that last.
+#: The expanded fields of invoices, from which bills have their payments and permanent discounts.
 EXPANDED = ["data.payments", "data.discounts.source.coupon"]
-#: The seconds of a month, roughly: periods are of one month or of twelve.
+#: The approximate seconds of a month, to distinguish periods of one month and of twelve.
 _MONTH = 365.25 * 86_400 / 12
 
 
 def bill_of(invoice: stripe.Invoice, attached: Collection[str] = ()) -> Bill:
-    """Return the bill that an invoice is. What was not expanded of its payments and discounts is left out.
+    """Return an invoice as a bill, without payments and discounts that were not expanded.
 
-    `attached` are the ids of the discounts that its subscription has by now.
+    `attached` are the ids of the subscription's present discounts.
     """
     currency = invoice.currency.upper()
     lines = tuple(_line(line, currency) for line in invoice.lines.data)
@@ -61,11 +61,11 @@ def _line(line: stripe.InvoiceLineItem, currency: str) -> BillLine:
 
 
 def _lasting(invoice: stripe.Invoice, currency: str, attached: Collection[str]) -> Iterator[Discount]:
-    """Return the discounts on an invoice's recurring lines that are on further invoices too, in their order.
+    """Return the discounts on an invoice's recurring lines that further invoices have as well, in order.
 
-    Those of a single item are not among the invoice's own, so they are left out. A coupon that was deleted says nothing
-    of itself: what counts once is taken off the subscription when it was used. Of such a coupon, and of one in another
-    currency, the amount that it took off counts.
+    Discounts of a single item are not on the invoice itself, so they are omitted. A deleted coupon has no duration, but
+    one-time discounts are removed from the subscription after use. The deducted amount applies for a deleted coupon,
+    and for one in another currency.
     """
     lines = [line for line in invoice.lines.data if not _is_proration(line)]
     months = max((round((line.period.end - line.period.start) / _MONTH) for line in lines), default=0)
@@ -113,5 +113,5 @@ def minor_of(amount: int, currency: str) -> int:
 
 
 def moment_of(seconds: int | Literal["now"] | None) -> datetime | None:
-    """Return a time of Stripe; None where there is none."""
+    """Return a time of Stripe; None if there is none."""
     return time_of(seconds) if isinstance(seconds, int) else None

@@ -1,4 +1,4 @@
-"""The one item of a subscription at Stripe, and its price: as it is read, and as it is asked for."""
+"""The only item of a subscription at Stripe, and its price: parsed, and as request parameters."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from providers.payments.stripe.fields import field, id_of
 
 
 def lookup_key(terms: Terms) -> str:
-    """Return the key by which the price that was made for terms is found."""
+    """Return the lookup key of the price that was created for terms."""
     return f"bursar:{terms.plan}:{terms.interval.value}:{terms.unit_minor}:{terms.currency}"
 
 
@@ -30,7 +30,7 @@ def is_other_price(price: stripe.Price, terms: Terms) -> bool:
 
 
 def proration_start(held: stripe.Subscription, interval: str, at: datetime) -> dict[str, Any]:
-    """Return what a change is counted from: a trial that ends, a period that begins anew, or a moment of this one."""
+    """Return the parameters for the start of a proration: now for an ended trial or a new period, or a moment."""
     if held.status == "trialing":
         return {"trial_end": "now"}
     item = item_of(held)
@@ -40,7 +40,7 @@ def proration_start(held: stripe.Subscription, interval: str, at: datetime) -> d
 
 
 def item_of(subscription: stripe.Subscription) -> Any:
-    """Return the one item.
+    """Return the only item.
 
     Raises:
         ProviderRefused: `subscription.items`, there is not exactly one.
@@ -48,12 +48,12 @@ def item_of(subscription: stripe.Subscription) -> Any:
     # `items` is also a method of the SDK's objects.
     found = subscription["items"].data
     if len(found) != 1:
-        raise ProviderRefused("This subscription has not exactly one item.", code="subscription.items")
+        raise ProviderRefused("This subscription does not have exactly one item.", code="subscription.items")
     return found[0]
 
 
 def unchanged_item(found: stripe.Subscription) -> dict[str, Any]:
-    """Return the parameters of an item that stays as it is."""
+    """Return the parameters of an unchanged item."""
     item = item_of(found)
     return {"id": item.id, "quantity": item.quantity}
 

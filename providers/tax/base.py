@@ -14,9 +14,9 @@ _PREFIXES = {"GR": "EL"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
-    """What a register says of a number: whether it is in force, the reference of this answer, where it gave one.
+    """Response of a register: whether the number is in force, and the reference of the confirmation, if given.
 
-    `name` is whose number it is, where the register says so: not every country does.
+    `name` is the holder of the number; None for countries that do not disclose it.
     """
 
     is_valid: bool
@@ -28,18 +28,18 @@ class VatNumbers(Protocol):
     """Confirms VAT numbers of the EU.
 
     Errors:
-        ProviderUnavailable: the register does not answer now, or not in a way that can be believed.
+        ProviderUnavailable: the register is unavailable, or its response is not credible.
     """
 
     async def confirm(self, country: str, number: str) -> Confirmation:
-        """Ask for a number, written with its prefix as `canonical_number` returns it."""
+        """Look up a number, written with its prefix as `canonical_number` returns it."""
 
 
 def canonical_number(number: str, country: str | None) -> str:
     """Return a VAT number in its plain form, with the prefix of its country: `DE136695976`.
 
     Args:
-        number: as people write it, with or without prefix, spaces and points.
+        number: with or without prefix, spaces and points.
         country: ISO 3166-1, of the billing address.
 
     Raises:

@@ -34,14 +34,14 @@ from providers.tax.service import REFUSED, UNAVAILABLE, TaxQuestion
 
 #: The largest answer that is read: some thousand lines.
 MAX_BYTES = 1024 * 1024
-#: How much of a refusal's reason is shown to operators.
+#: The maximum length of a refusal's reason that is shown to operators.
 _MOST_DETAIL = 200
-#: Statuses below 500 that say nothing about the question: a wrong key, too slow, too often.
+#: Statuses below 500 that do not refuse the question: a wrong key, a timeout, a rate limit.
 _NOT_THE_QUESTION = frozenset((401, 403, 408, 429))
 
 
 class HttpTaxService:
-    """An outside tax service, behind its address and key. An answer that is none of the protocol is a refusal."""
+    """An outside tax service. A response that breaks the protocol is a refusal."""
 
     def __init__(self, client: httpx2.AsyncClient, url: str, *, key: str | None, timeout: timedelta) -> None:
         """Take the client, which the caller closes.
@@ -63,7 +63,7 @@ class HttpTaxService:
                 async with request as response:
                     status, body = response.status_code, await _body(response)
         except TimeoutError:
-            raise ProviderUnavailable("The tax service did not answer in time.", code=UNAVAILABLE) from None
+            raise ProviderUnavailable("The tax service did not respond in time.", code=UNAVAILABLE) from None
         except httpx2.HTTPError as error:
             reason = f"The tax service could not be reached: {type(error).__name__}."
             raise ProviderUnavailable(reason, code=UNAVAILABLE) from None

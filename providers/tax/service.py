@@ -1,4 +1,4 @@
-"""The protocol of an outside tax service: it decides the tax of what is about to be invoiced or sold."""
+"""The protocol of an outside tax service, which decides the tax of invoices and sales."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from domain.billing.tax.treatment import TaxParty, Treatment
 
-#: Codes of errors: it does not answer now; it will not answer, or not in a way that can be used.
+#: Codes of errors: it is unavailable; it refuses, or its response cannot be used.
 UNAVAILABLE, REFUSED = "tax.service_unavailable", "tax.service_refused"
 
 
@@ -21,14 +21,14 @@ class TaxedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxQuestion:
-    """What the tax of an invoice or of a sale of credits is asked for.
+    """Question about the tax of an invoice or of a sale of credits.
 
     Attributes:
-        key: of the question; the same invoice asks with the same one.
-        party: what is known of whom is billed; no name and no address.
-        seller_country: where the seller is.
+        key: of the question; the same for the same invoice.
+        party: the facts about the buyer, without name and address.
+        seller_country: the country of the seller.
         currency: of the amounts.
-        lines: in the order of the answer.
+        lines: in the order of the response.
         at: when the tax becomes due.
         includes_tax: whether the amounts include their tax.
     """
@@ -44,11 +44,11 @@ class TaxQuestion:
 
 
 class TaxService(Protocol):
-    """Decides taxes. It is asked with no transaction open, and may be asked again before the invoice is issued.
+    """Decides taxes, outside of any transaction; the same question may be repeated before the invoice is issued.
 
     Errors:
-        ProviderUnavailable: it does not answer now.
-        ProviderRefused: it will not answer this question.
+        ProviderUnavailable: it is unavailable.
+        ProviderRefused: it refuses this question.
     """
 
     async def treat(self, question: TaxQuestion) -> Treatment:

@@ -1,4 +1,4 @@
-"""Runs of monthly invoices: who is due, what was invoiced, and items that are invoiced once.
+"""Statements about runs of monthly invoices: due organizations, invoiced periods, and one-time items.
 
 Writing needs the platform's role.
 """
@@ -48,8 +48,8 @@ _MAY_BE_DUE = """(
             WHERE b.org_id = o.id AND b.month <= $1 AND b.billed_at IS NULL
         )
     )"""
-# The cursor moves over every organization, so that a run reads each once, whoever is due, and one that begins again is
-# soon where it was.
+# The cursor moves over all organizations, due or not, so that a run reads each once and a restarted one catches up
+# quickly.
 _CANDIDATES = f"""
     SELECT o.id AS org_id, {_MAY_BE_DUE} AS due
     FROM (SELECT id, status, status_at FROM organizations WHERE id > $2 ORDER BY id LIMIT $3) o
@@ -160,7 +160,7 @@ SPENDS_READ = 10_000
 
 
 async def other_charges(connection: asyncpg.Connection, wanted: Mapping[str, tuple[str, Period]]) -> dict[str, int]:
-    """Return what the platform has charged organizations in a period besides usage in arrears, without tax.
+    """Return the platform's charges to organizations in a period other than usage in arrears, without tax.
 
     These are paid subscriptions, less credit notes and the part that granted credits; and used credits at the price
     paid for them, less refunds. Marketplace sales are not included. It reads every spend since the period began, in
@@ -213,9 +213,9 @@ async def invoice(connection: asyncpg.Connection, document: Mapping[str, object]
     """Invoice an organization for a period in one statement; False, without any effect, if it was invoiced before.
 
     Args:
-        connection: of the platform's role. The statement is a transaction of its own where none is open.
-        document: what `billing_run_invoice` reads, see `repositories/sql/billing/billing_runs.sql`.
-        org_id: whose.
+        connection: of the platform's role. Without an open transaction, the statement is its own transaction.
+        document: the argument of `billing_run_invoice`, see `repositories/sql/billing/billing_runs.sql`.
+        org_id: the organization.
     """
     with translated(connection, lambda: None, org_id):
         done: bool = await connection.fetchval("SELECT billing_run_invoice($1)", json.dumps(document))
@@ -355,7 +355,7 @@ async def open_items(session: AsyncSession, org_ids: Collection[str]) -> dict[tu
 
 
 async def item(session: AsyncSession, item_id: str) -> InvoiceItemRow:
-    """Return an item; NotFound when there is none, or it is not the session's to see."""
+    """Return an item; NotFound if the session sees none."""
     return require_found(
         await session.get(InvoiceItemRow, item_id, populate_existing=True) if is_id(item_id, "ii") else None,
         "There is no such invoice item.",
@@ -380,10 +380,10 @@ async def items(session: AsyncSession, wanted: ListFilter) -> ListPage[InvoiceIt
     return await _ITEMS.page(session, wanted, [part], besides=in_states(wanted, state))
 
 
-#: What `verify` proves about periods and their invoices.
+#: The invariants of periods and their invoices, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="each invoiced period has its one invoice, and an empty one has none",
+        name="each invoiced period has exactly one invoice, and each empty one none",
         table="public.billed_periods",
         unit="periods",
         violations="""

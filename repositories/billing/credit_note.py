@@ -19,7 +19,7 @@ async def of_invoice(session: AsyncSession, invoice_id: str) -> Sequence[CreditN
 
 
 async def get(session: AsyncSession, invoice_id: str, note_id: str) -> CreditNoteRow:
-    """Return a note of an invoice; NotFound when there is none, or it is not the session's to see."""
+    """Return a note of an invoice; NotFound if the session sees none."""
     found = await session.get(CreditNoteRow, note_id) if is_id(note_id, "crn") else None
     if found is None or found.invoice_id != invoice_id:
         raise NotFound("There is no such credit note.")
@@ -29,7 +29,7 @@ async def get(session: AsyncSession, invoice_id: str, note_id: str) -> CreditNot
 async def credits_returned_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:
     """Return the credits that credit notes and voided invoices have returned to an organization since a time.
 
-    Those of the command `besides` are left out.
+    Those of the command `besides` are excluded.
     """
     note, void = CreditNoteRow, InvoiceRow
     noted = select(func.coalesce(func.sum(note.credits_minor), 0)).where(

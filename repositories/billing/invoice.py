@@ -206,10 +206,10 @@ class CreditsAtHand:
 async def credits_at_hand(
     connection: asyncpg.Connection, org_ids: Collection[str], at: datetime, granted: CreditPrice
 ) -> dict[str, CreditsAtHand]:
-    """Return the credits that organizations can spend; organizations without any are left out.
+    """Return the credits that organizations can spend; organizations without any are omitted.
 
-    Lots count at what was paid for them, in another currency at the exchange rate. Granted lots and those without a
-    rate in force count at `granted`, which names the invoices' currency.
+    Lots count at their price, in another currency at the exchange rate. Granted lots and those without a rate in force
+    count at `granted`, whose currency is that of the invoices.
     """
     paths = {accounts.org_credits(org_id).path: org_id for org_id in org_ids}
     rows = await connection.fetch(

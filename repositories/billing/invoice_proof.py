@@ -157,7 +157,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="the rounding account equals what is rounded off invoices",
+        name="the rounding account equals the rounding of all invoices",
         table="public.invoices",
         unit="invoices",
         violations="""
@@ -175,7 +175,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what is taken back of each invoice equals its credit notes",
+        name="the credited amount of each invoice equals its credit notes",
         table="public.credit_notes",
         unit="credit notes",
         violations="""

@@ -53,7 +53,7 @@ _LIST = Listing(of=Project, order=[Project.id], prefix="prj", searched=("name", 
 async def page(session: AsyncSession, wanted: ListFilter, *, deployed: bool = False) -> ListPage[Project]:
     """Return a page of the projects that the session may see, newest first; `deployed` leaves out all others.
 
-    How many projects there are is bounded by the plan, and a page looks at a bounded number of them.
+    The plan bounds the number of projects, and a page reads a bounded number of them.
     """
 
     def is_deployed(row: type[Project]) -> ColumnElement[bool]:
@@ -113,7 +113,7 @@ async def add_event(session: AsyncSession, event: DeploymentEvent) -> None:
     await session.flush()
 
 
-#: What `verify` proves about these rows and the books.
+#: The invariants of these rows and the books, proved by `verify`.
 INVARIANTS = (
     # Fewer slots than deployments beyond the plan only if the plan was lowered. The plan's number is that of the
     # newest event, because the configuration may have changed since.

@@ -1,4 +1,4 @@
-"""Statements about bills of subscriptions: what was paid and granted, taken back and restored, and what is revenue."""
+"""Statements about bills of subscriptions: payments, grants, clawbacks and revenue."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -122,7 +122,7 @@ async def given_up(session: AsyncSession, subscription_id: str) -> list[PaymentR
 
 
 async def used_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
-    """Return the credits of a bill that were used; all others were taken back before."""
+    """Return the used credits of a bill; all others were clawed back before."""
     lots = await _lots(session, bill)
     granted = await session.scalar(select(func.coalesce(func.sum(LedgerLot.amount), 0)).where(LedgerLot.id.in_(lots)))
     returned = await session.scalar(
@@ -151,7 +151,7 @@ async def lost_bill(session: AsyncSession, payment_id: str) -> SubscriptionBill 
 
 
 async def later_returns(session: AsyncSession, payment_id: str) -> list[tuple[str, int]]:
-    """Return the keys by which credits of a lost bill were taken that came back later, and the credits not restored.
+    """Return the keys of clawbacks of a lost bill whose credits were returned later, and the credits not restored.
 
     `payment_id` is the payment that mirrors the bill.
     """
@@ -212,7 +212,7 @@ async def remaining_lots(
 
 #: Events by which money of a payment is lost for good without a decision here.
 LOSSES = frozenset({"dispute_lost", "refund_taken_over", "reversed"})
-#: How a payment stands of which money is gone; one whose chargeback was won after it was lost stands otherwise.
+#: Statuses of payments with lost money, unless the chargeback was won later.
 _GONE = (PaymentStatus.REFUNDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.DISPUTED, PaymentStatus.CHARGED_BACK)
 
 
@@ -301,10 +301,10 @@ async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence
     return [(row, awaits) for row, awaits in await session.execute(query)]
 
 
-#: What `verify` proves about these rows and the books.
+#: The invariants of these rows and the books, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="deferred subscriptions are what was paid for them, less what was granted, credited and is revenue",
+        name="deferred subscriptions equal their payments, less granted credits, credit notes and revenue",
         table="public.subscription_bills",
         unit="bills",
         violations="""
@@ -324,7 +324,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="each subscription bill has granted what its grants cost, and each grant its lot",
+        name="each subscription bill has the cost of its grants, and each grant its lot",
         table="public.subscription_bills",
         unit="bills",
         violations="""

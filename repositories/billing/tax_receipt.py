@@ -18,7 +18,7 @@ async def of_payment(session: AsyncSession, payment_id: str) -> Sequence[TaxRece
 
 
 async def get(session: AsyncSession, payment_id: str, receipt_id: str) -> TaxReceipt:
-    """Return a tax document of a payment; NotFound when there is none, or it is not the session's to see."""
+    """Return a tax document of a payment; NotFound if the session sees none."""
     found = await session.get(TaxReceipt, receipt_id) if is_id(receipt_id, "rcp") else None
     if found is None or found.payment_id != payment_id:
         raise NotFound("There is no such receipt.")
@@ -37,7 +37,7 @@ async def add(session: AsyncSession, row: TaxReceipt) -> None:
     await session.flush()
 
 
-#: What `verify` proves about tax documents of sales.
+#: The invariants of tax documents of sales, proved by `verify`.
 INVARIANTS = (
     Invariant(
         name="each receipt's tax is what its transfer booked, and each taxed movement has its receipt",

@@ -91,7 +91,7 @@ class JournalPage:
 
 
 async def add_up_days(connection: asyncpg.Connection, limit: int) -> int:
-    """Add so many transfers to the totals of their days; returns how many were added."""
+    """Add up to `limit` transfers to the totals of their days; returns how many were added."""
     return int(await connection.fetchval("SELECT ledger.add_up_days($1)", limit))
 
 
@@ -174,10 +174,10 @@ def _sum(line: str, kind: str, asset: str, opening: int, debits: int, credits: i
     )
 
 
-#: What `verify` proves about these rows.
+#: The invariants of these rows, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="what each line of the chart comes to on each day equals the entries that are added up",
+        name="the daily totals of each line of the chart equal its entries",
         table="ledger.accounting_days",
         unit="days",
         violations="""
@@ -193,7 +193,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what each account of agents earned and paid out on each day equals the entries that are added up",
+        name="the daily earnings and payouts of each agents' account equal its entries",
         table="ledger.earning_days",
         unit="days",
         violations="""

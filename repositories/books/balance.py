@@ -11,12 +11,12 @@ _VIEW = "SELECT posted, pending_out, owed, due, amounts, expiries FROM balance_v
 
 @dataclass(frozen=True, slots=True)
 class BalanceRow:
-    """What an organization has in one asset, in minor units.
+    """An organization's balance in one asset, in minor units.
 
     Attributes:
         posted: the balance of the account, without expired credits.
-        pending_out: what holds have reserved of it.
-        owed: what the organization owes; the next incoming amount pays it.
+        pending_out: the part reserved by holds.
+        owed: the organization's debt, which the next incoming amount pays.
         expiring: the first hundred lots that will expire, soonest first: the free amount and the time of each.
     """
 

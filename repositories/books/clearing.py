@@ -64,7 +64,7 @@ async def clearing(session: AsyncSession, provider: str) -> list[ClearingBalance
     ]
 
 
-#: What `verify` proves about these rows and the books.
+#: The invariants of these rows and the books, proved by `verify`.
 INVARIANTS = (
     # Payments with credits pass through a clearing account between two of our accounts.
     Invariant(

@@ -36,7 +36,7 @@ async def paid_by(session: AsyncSession, account: Account, since: datetime) -> t
     return tuple(found)
 
 
-#: What `verify` proves about the accounts of what organizations owe, by chargebacks and by invoices.
+#: The invariants of debts by chargebacks and of receivables, proved by `verify`.
 INVARIANTS = (
     Invariant(
         name="no debt or receivable of an organization is above zero",

@@ -97,7 +97,7 @@ async def resolve_keys(
 
 
 def compared_of(row: ReconciliationDiscrepancy, now_booked: Iterable[BalanceTransaction] | None = None) -> Comparison:
-    """Compare the two stored sides of a discrepancy, or its provider's side with what is booked now."""
+    """Compare the two stored sides of a discrepancy, or the provider's side with the present bookings."""
     ours = [load_movement(value) for value in row.booked] if now_booked is None else list(now_booked)
     theirs = None if row.listed is None else load_movement(row.listed)
     return compare(row.key, ours, theirs, listed_until=row.last_seen_at)

@@ -145,7 +145,7 @@ async def finish(
 ) -> int:
     """Write the results of a run, delete its lines of the statement, and return the number of open discrepancies.
 
-    `failure` is what it could not read; if that leaves a gap, the run is not done.
+    `failure` describes unread parts; if they leave a gap, the run is not done.
     """
     seen = select(func.count()).where(
         ReconciliationDiscrepancy.run_id == run_id, ReconciliationDiscrepancy.status == "open"
@@ -205,8 +205,8 @@ def clearing_of(run: ReconciliationRun) -> list[ClearingBalance]:
 async def add_lines(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> None:
     """Store lines of the provider's statement; each line once.
 
-    If two lines have the same key, the second is stored under a key of its own, so that it shows as missing here. Which
-    one is the second does not depend on the order of reading, nor on both being listed.
+    If two lines have the same key, the second is stored under another key, so that it shows as missing here. The choice
+    of the second does not depend on the order of reading, nor on both being listed.
     """
     known = await _known(session, run_id, movements)
     own = [movement for movement in movements if not known[movement.key].is_another(movement)]

@@ -1,4 +1,4 @@
-"""What `verify` proves about revenue: the cost of each use of a lot is booked once, see `ledger/sql/revenue.sql`."""
+"""Invariants of revenue: the cost of each use of a lot is booked once, see `ledger/sql/revenue.sql`."""
 
 from ledger.invariants import Invariant
 
@@ -7,7 +7,7 @@ _PLACE = "(SELECT booked FROM ledger.revenue_place)"
 
 INVARIANTS = (
     Invariant(
-        name="every lot that is used up has given away what was paid for it",
+        name="every used-up lot has given away its price",
         table="ledger.lots",
         unit="lots",
         violations="""
@@ -16,7 +16,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="deferred revenue and payables are what was paid for lots, less what is booked of their uses",
+        name="deferred revenue and payables equal the price of lots, less their booked uses",
         table="ledger.lots",
         unit="lots",
         violations=f"""
@@ -42,7 +42,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what is recognised, expired and payable is what the uses of lots cost",
+        name="recognised, expired and payable amounts equal the cost of the uses of lots",
         table="ledger.lot_uses",
         unit="uses",
         violations=f"""
@@ -65,7 +65,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what came back of each use of a lot is what its returns add up to",
+        name="the returned part of each use of a lot equals its returns",
         table="ledger.lot_returns",
         unit="returns",
         violations="""

@@ -30,7 +30,7 @@ def rate_of(row: SpendRate) -> ExchangeRate:
 
 
 async def newest_of_each(session: AsyncSession, base: str, at: datetime) -> Sequence[SpendRate]:
-    """Return what operators set last and what was read last for each pair with a base, without what is too old."""
+    """Return the newest set and the newest read rate of each pair with a base, without expired ones."""
     return (await session.scalars(_newest(base, at))).all()
 
 

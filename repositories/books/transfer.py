@@ -1,4 +1,4 @@
-"""One transfer of the ledger, with the entries that the session may see."""
+"""A transfer of the ledger, with the entries that the session may see."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What actions cost: the prices that the operator set."""
+"""Prices of actions that the operator set."""
 
 import asyncpg
 from sqlalchemy import ColumnElement, func, select

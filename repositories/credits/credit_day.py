@@ -1,4 +1,4 @@
-"""Statistics of credits: what organizations got, by lots, and what they used, by days."""
+"""Statistics of credits: received by source, and used by day."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,7 +12,7 @@ from models.books.ledger import LedgerAccount, LedgerTransfer
 from models.books.ledger_lot import LedgerLot
 from models.credits.credit_day import CreditDay
 
-#: The transfer that brings what a payment has bought.
+#: The transfer that delivers the credits that a payment has bought.
 _RECEIVED = "payment.received"
 
 
@@ -36,10 +36,10 @@ class CreditUse:
 
 
 async def received_by_source(session: AsyncSession, org_id: str) -> dict[str, int]:
-    """Return how many credits the organization got, by their source, whatever became of them.
+    """Return the credits that the organization has received, by source, used or not.
 
-    What a payment buys opens its lot on the payment's account, and what comes back after a refund or a dispute opens
-    another one there, which is not bought again.
+    Bought credits open a lot on the payment's account. Credits restored after a refund or a dispute open another one
+    there, which does not count as bought again.
     """
     lot = LedgerLot
     bought = exists().where(LedgerTransfer.id == lot.transfer_id, LedgerTransfer.kind == _RECEIVED)
@@ -64,7 +64,7 @@ async def earned(session: AsyncSession, org_id: str) -> int:
 
 
 async def use_of(session: AsyncSession, org_id: str, *, today: date, recent_days: int) -> CreditUse:
-    """Return what the organization used, in all and on the latest days, today among them."""
+    """Return the organization's use in total and on the latest days, including today."""
     latest = CreditDay.day > today - timedelta(days=recent_days)
     query = select(
         func.coalesce(func.sum(CreditDay.used), 0),
@@ -79,10 +79,10 @@ async def use_of(session: AsyncSession, org_id: str, *, today: date, recent_days
     )
 
 
-#: What `verify` proves about these rows.
+#: The invariants of these rows, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="what was used each day adds up from the spends, their captures and refunds, and the lots that expired",
+        name="the daily use adds up from the spends, their captures and refunds, and the expired lots",
         table="ledger.credit_days",
         unit="days",
         violations="""

@@ -39,7 +39,7 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
 
 
 async def get(session: AsyncSession, lot_id: str) -> CreditLot:
-    """Return a lot that was granted; NotFound when there is none, or it is not the session's to see."""
+    """Return a granted lot; NotFound if the session sees none."""
     query = select(CreditLot).where(CreditLot.id == lot_id, _GRANTED)
     return require_found(await session.scalar(query) if is_id(lot_id, "lot") else None, MISSING)
 
@@ -61,7 +61,7 @@ async def lock_grants(session: AsyncSession, org_id: str) -> None:
 
 
 async def granted_part_of(session: AsyncSession, org_id: str, amount_minor: int, at: datetime) -> int:
-    """Return how much of the next credits that an organization spends nobody paid for. Needs the platform's session."""
+    """Return the granted part of the next credits that an organization spends. Needs the platform's session."""
     query = text(
         "SELECT g.granted FROM ledger.accounts a, LATERAL ledger.granted_part(a.id, :amount, 0, :at) g"
         " WHERE a.path = :path AND a.asset = :asset"
@@ -103,7 +103,7 @@ async def free_of_payment(
             lot.is_open,
             lot.remaining > lot.held,
             lot.payment_id == payment_id,
-            # What was owed while the payment was disputed came back for nothing.
+            # A debt that was paid during the dispute is returned as granted credits.
             lot.paid > 0,
             or_(lot.expires_at.is_(None), lot.expires_at > at, ~lot.lapses),
         )
@@ -132,7 +132,7 @@ async def debt_lots(session: AsyncSession, account: Account) -> Sequence[tuple[U
     return [(id, remaining) for id, remaining in found]
 
 
-#: What `verify` proves about these rows and the books.
+#: The invariants of these rows and the books, proved by `verify`.
 INVARIANTS = (
     Invariant(
         name="every credit lot has the transfer that granted it, for that amount",

@@ -1,4 +1,4 @@
-"""Departments, and what agents and keys are attributed to. Whoever writes holds the lock of `organization.lock`."""
+"""Departments, and the attribution of agents and keys. Writing needs the lock of `organization.lock`."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ async def find(session: AsyncSession, department_id: str, org_id: str) -> Depart
 
 
 async def get(session: AsyncSession, department_id: str) -> Department:
-    """Return the department as it is now; NotFound when there is none, or it is not the session's to see."""
+    """Return the department as it is now; NotFound if the session sees none."""
     return await get_required(session, Department, department_id, "dep", MISSING, fresh=True)
 
 

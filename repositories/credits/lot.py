@@ -1,4 +1,4 @@
-"""Lots of credits in the ledger: what is left, held and expired."""
+"""Lots of credits in the ledger: remaining, held and expired amounts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ _PAGE = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """Credits that an organization got at one time, of one source, and what is left of them, in minor units.
+    """Credits that an organization received at one time from one source, and the remaining ones, in minor units.
 
     The price and the payment of lots that an agent has earned are visible to the payer only.
     """
@@ -62,10 +62,10 @@ async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Lot]:
     return ListPage([Lot(**{**row._mapping, "id": uuid_id("lot", row.id)}) for row in rows], found.following)
 
 
-#: What `verify` proves about lots and the books.
+#: The invariants of lots and the books, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="the lots of each account add up to its balance, and what is held of them to its reserved money",
+        name="the lots of each account add up to its balance, and their held parts to its reserved money",
         table="ledger.lots",
         unit="lots",
         violations="""
@@ -91,7 +91,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="every lot and every use has amounts and a cost that can be",
+        name="every lot and every use has a possible amount and cost",
         table="ledger.lot_uses",
         unit="uses",
         violations="""
@@ -128,7 +128,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what is left of each lot, and what it cost, follow from its uses",
+        name="the rest of each lot, and its cost, follow from its uses",
         table="ledger.lots",
         unit="lots",
         violations="""
@@ -183,7 +183,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="no lot ends later than what it came from, but by extensions that are no longer than its first term",
+        name="no lot ends later than its origin, except by extensions no longer than its first term",
         table="ledger.lots",
         unit="lots",
         violations="""

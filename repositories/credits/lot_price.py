@@ -1,4 +1,4 @@
-"""The worth of an organization's credits: what was paid for the lots that it would spend next."""
+"""The worth of an organization's credits: the price of the lots that it would spend next."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ _CREDITS = text("SELECT p.money, p.is_covered FROM ledger.price_credits(:org_id,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotPrice:
-    """Credits and what they are worth now, by the lots that would be taken next.
+    """Credits and their present worth, by the lots that would be taken next.
 
     Attributes:
         credits_minor: minor units of credits.
@@ -41,12 +41,12 @@ async def for_cost(
 ) -> LotPrice | None:
     """Return the credits that would pay a cost now; None without an exchange rate.
 
-    What the organization does not have counts as granted credits. Needs a session of it or of the platform.
+    Credits that the organization lacks count as granted. Needs a session of it or of the platform.
 
     Args:
         session: of the organization or the platform.
         org_id: the organization that pays.
-        minor: the cost in minor units of `asset`, with decimals if need be.
+        minor: the cost in minor units of `asset`; may have decimals.
         asset: the currency.
         granted_minor: see `ledger.spends.MoneyCost`.
         at: the time.
@@ -61,9 +61,9 @@ async def for_cost(
 async def for_credits(
     session: AsyncSession, org_id: str, credits_minor: int, asset: str, *, at: datetime
 ) -> LotPrice | None:
-    """Return what the next credits of an organization are worth; None without an exchange rate.
+    """Return the worth of an organization's next credits; None without an exchange rate.
 
-    What it does not have counts as what a credit costs by the piece. Needs a session of it or of the platform.
+    Credits that it lacks count at the price of a single credit. Needs a session of it or of the platform.
     """
     values = {"org_id": org_id, "credits": credits_minor, "asset": asset, "at": at}
     row = (await session.execute(_CREDITS, values)).one()

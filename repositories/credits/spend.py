@@ -22,7 +22,7 @@ from repositories.common.listing import ListFilter, Listing, ListPage, Part, in_
 from repositories.credits import department
 from repositories.credits.spend_id_range import LAST_ID, SCAN_LIMITS, first_id, next_position, range_filters
 
-#: A row that says who has made it, and for what.
+#: A row with its principal and attribution.
 Made = TypeVar("Made", Spend, SpendRefusal, Spend | EscrowCount | PurchaseCount)
 
 
@@ -115,7 +115,7 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """A key and its principal, where only what is their own is wanted; see `domain.credits.spend.scope.is_own`."""
+    """A key and its principal, to filter their own spends; see `domain.credits.spend.scope.is_own`."""
 
     key: SpendingKey
     principal: str
@@ -347,7 +347,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what was moved into each pool is what its moves add up to",
+        name="the amount moved into each pool equals its moves",
         table="ledger.counters",
         unit="counters",
         violations="""
@@ -364,7 +364,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what escrows count in limits is what they hold, have paid out and have refunded",
+        name="the amounts of escrows in limits equal what they hold, have paid out and have refunded",
         table="ledger.escrow_counts",
         unit="escrows",
         violations="""
@@ -377,7 +377,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="every spend has its transfer, or the holds that stand for it, for that amount",
+        name="every spend has a transfer, or holds, of its amount",
         table="ledger.spends",
         unit="spends",
         violations="""

@@ -1,4 +1,4 @@
-"""Finds spending that needs an alert: each query returns what has no alert yet, with the alert's key."""
+"""Finds spending that needs an alert: each query returns cases without an alert, with the alert's key."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,10 +16,10 @@ MAX_ALERTS = 500
 #: The threshold of the built-in rule, in ten-thousandths of the limit.
 BUDGET_E4 = 8_000
 
-# The hour and the limit stand in the statements, and what is looked up in arrays: of an hour that it does not know the
-# planner expects a third of the table, and would rather read the whole of it and of what it is joined to.
+# The hour and the limit are literals, and keys are looked up in arrays: for an unknown hour the planner expects a third
+# of the table, and would read all of it and of the joined tables.
 
-#: What a window has to operate with: of control `c`, its window `w` and the counter `n` of that.
+#: The operating amount of a window: of control `c`, its window `w` and counter `n`.
 OPERATING = """(
     w.amount + n.moved + n.carried
         - CASE WHEN w."window" = c.pools_of THEN coalesce(c.reserve, 0) + coalesce(c.emergency, 0) ELSE 0 END
@@ -29,9 +29,9 @@ _CHANGED = """
     SELECT v.control_id FROM ledger.control_versions v
     WHERE v.version > 1 AND v.changed_at > {at_hour_ago}
 """
-# Windows that ended within the last hour count as well, so that what was reached in the last minute of one is found.
-# A lifetime does not end, and there is one for each run that ever was: its counter grows by spends and escrows alone,
-# and what its limit is by changes of the control, so those of the last hour say which to look at.
+# Includes windows that ended within the last hour, so that thresholds reached in their last minute are found. Lifetimes
+# never end, and every past run has one: only those with a spend, an escrow or a change of the control within the last
+# hour are read.
 _OF_LIMITS = f"""
 WITH counters AS (
     SELECT n.* FROM ledger.counters n
@@ -99,9 +99,9 @@ FROM recent WHERE NOT EXISTS (SELECT FROM alerts a WHERE a.key = recent.key)
 LIMIT {most}
 """
 
-#: What fires about a window that is over, or about a limit of which less is used by now. What was refused has no
-#: counter where nothing else was spent in its window, and no window where a freeze or the limit of each spend refused
-#: it: its day counts. Of lifetimes, only changes of a spend, an escrow or the control make less of what is used.
+#: Firing alerts about ended windows, or about limits of which less is used by now. A refusal has no counter if nothing
+#: else was spent in its window, and no window if a freeze or the maximum of one spend refused it: its day counts. The
+#: use of a lifetime decreases only by changes of a spend, an escrow or the control.
 _FIRING = f"""
     a.resolved_at IS NULL AND a.kind IN ('spend.threshold', 'spend.burst', 'spend.refused', '{BUDGET_80_PERCENT}')
 """
@@ -155,7 +155,7 @@ _NAMES = frozenset(SpendEvent.__dataclass_fields__)
 
 
 async def alerts_to_raise(session: AsyncSession, now: datetime) -> Sequence[SpendEvent]:
-    """Return what needs an alert and has none; needs a platform session."""
+    """Return the alerts to raise; needs a platform session."""
     found: list[SpendEvent] = []
     for query in (_OF_LIMITS, _OF_REFUSALS):
         values = {"now": now} if ":now" in query else {}

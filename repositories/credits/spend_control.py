@@ -37,7 +37,7 @@ from repositories.common.listing import (
 from repositories.credits.department import parts_of
 from repositories.credits.spend_id_range import LAST_ID, SCAN_LIMITS, RangeKind, first_id, next_position, range_filters
 
-#: What counts in a control.
+#: Rows that count in a control.
 Counts = Spend | EscrowCount | PurchaseCount
 
 
@@ -141,7 +141,7 @@ def _own(row: type[SpendControl], key: SpendingKey) -> ColumnElement[bool]:
 
 
 def _above(org_id: Any, key: SpendingKey) -> Select[tuple[UUID]]:
-    """Return the ids of the controls above what a key spends for, as `ledger.controls_of` does; closed ones as well."""
+    """Return the ids of the controls of a key's attribution, as `ledger.controls_of`; including closed ones."""
     named, own = aliased(SpendControl), key.attribution
     subjects: dict[SubjectKind, Any] = {
         SubjectKind.ORGANIZATION: [org_id],
@@ -239,7 +239,7 @@ _PURCHASE_COLUMNS = f"""
         WHEN r.refunded = r.spent THEN 'refunded' ELSE 'captured' END AS status,
     '{PURCHASE_ORDER}' AS action, CAST(NULL AS text) AS run_id
 """
-#: What counts beside the spends. It has no places, but there is little of it.
+#: Rows that count other than spends; without id ranges, because they are few.
 _BESIDE = (
     text(_COUNTED_IN.format(columns=_ESCROW_COLUMNS, table="ledger.escrow_counts", look=SCAN_LIMITS[-1])),
     text(_COUNTED_IN.format(columns=_PURCHASE_COLUMNS, table="ledger.purchase_counts", look=SCAN_LIMITS[-1])),

@@ -14,11 +14,11 @@ from domain.common.errors import QueryTooLarge
 from ledger.invariants import Invariant
 from repositories.credits.spend_id_range import LAST_ID, RANGE_VALUES, first_id
 
-#: How long after its time a spend gets its id, unless the platform has given it an earlier time.
+#: The maximum delay of a spend's id after its time, unless the platform has set an earlier time.
 _LATE = timedelta(hours=1)
-#: How many spends are read one by one at most, where intervals divide days.
+#: The maximum number of spends read one by one, if intervals divide days.
 MOST_SINGLE = 2_000_000
-#: How many spends are read one by one at most where the lots of each are looked up, also of days without a rollup.
+#: The maximum number of spends read one by one with their lots, including days without a rollup.
 MOST_PAID = 250_000
 _GROUP = "s.action, s.agent_id, s.department_id, s.project_id, left(s.metadata ->> 'model', 200) AS model"
 _DAY = "(s.at AT TIME ZONE 'UTC')::date"
@@ -29,7 +29,7 @@ FROM ledger.credit_days d
 LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day AND r.spends = d.spends
 WHERE d.org_id = :org_id AND d.spends > 0 AND d.day BETWEEN :first_day AND :last_day
 """)
-# Days are read by the numbers of their spends. `read` and `counted` differ where some are numbered elsewhere.
+# Days are read by the ids of their spends. `read` and `counted` differ if some ids lie outside of the day.
 _PARTS = f"""
 WITH found AS MATERIALIZED (
     SELECT d.day, s.*
@@ -77,7 +77,7 @@ FROM parts
 GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
 ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
 """)
-#: The transfers by which a spend `s` took credits, and those by which some came back.
+#: The transfers by which a spend `s` took credits, and those that returned some.
 _TRANSFERS = """
     CROSS JOIN LATERAL (
         SELECT s.transfer_id UNION ALL
@@ -85,8 +85,8 @@ _TRANSFERS = """
     ) t (transfer) WHERE t.transfer IS NOT NULL
 """
 _MOVED = _TRANSFERS.format(kinds="IN ('capture', 'refund')")
-#: What was paid for the credits that spends took, by day: as `_PARTS` reads their credits. Days and refunds are read
-#: one by one (OFFSET 0): joined, all spends may be read.
+#: The price of the credits that spends took, by day, as `_PARTS` reads their credits. Days and refunds are read one by
+#: one (OFFSET 0), because a join might read all spends.
 _PAID = f"""
 WITH found AS MATERIALIZED (
     SELECT d.day, s.*
@@ -188,9 +188,9 @@ ALL_SPENDS = SpendSubset()
 async def summary(
     session: AsyncSession, org_id: str, *, since: datetime, until: datetime, of: SpendSubset = ALL_SPENDS
 ) -> Sequence[RowMapping]:
-    """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out.
+    """Return totals by action, agent, department, model and day; `grouped` has a bit for each omitted column.
 
-    Days with a rollup that are entirely within the term are read from it, all others from their spends.
+    Days with a rollup that lie entirely within the period are read from it, all others from their spends.
     """
     return await _read(session, _SUMMARY, org_id, since, until, of)
 
@@ -208,9 +208,9 @@ async def by_interval(
     where: Mapping[str, Sequence[str]] = {},
     most: int,
 ) -> list[RowMapping]:
-    """Return what was spent in intervals, by the time of the use: `place`, the columns, `spends` and `used`.
+    """Return the spends in intervals, by the time of the use: `place`, the columns, `spends` and `used`.
 
-    Days within one interval are read as `summary` does, all others from their spends.
+    Days within one interval are read as by `summary`, all others from their spends.
 
     Args:
         session: of the organization or the platform.
@@ -218,7 +218,7 @@ async def by_interval(
         bounds: of the intervals, one more than there are.
         columns: of `COLUMNS`, by which it is grouped.
         where: only these values of `COLUMNS`.
-        most: the most rows.
+        most: the maximum number of rows.
     """
     return await _by_interval(session, _BY_INTERVAL, org_id, bounds, columns, where, most)
 
@@ -232,9 +232,9 @@ async def paid(
     where: Mapping[str, Sequence[str]] = {},
     most: int,
 ) -> list[RowMapping]:
-    """Return what was paid for the credits that spends took, less what came back to them by now.
+    """Return the price of the credits that spends took, less refunds by now.
 
-    It takes what `by_interval` does, and returns `place`, the columns, and `cost` in minor units of `asset`.
+    Arguments as for `by_interval`; it returns `place`, the columns, and `cost` in minor units of `asset`.
     """
     rows = await _by_interval(session, _PAID, org_id, bounds, columns, where, most, most_single=MOST_PAID)
     return [row for row in rows if row["cost"] is not None]
@@ -290,7 +290,7 @@ async def _read(
             single += spends
     if within and single > most_single:
         raise QueryTooLarge(
-            "Too many spends lie in days that the intervals divide, or that are not added up yet. Ask for days in UTC, "
+            "Too many spends lie in days that the intervals divide, or that are not totalled yet. Ask for days in UTC, "
             "for a shorter period, or for one without today.",
             extra={"field": "zone"},
         )
@@ -317,10 +317,10 @@ async def _read(
 async def by_day(
     pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, first: date, until: datetime
 ) -> tuple[list[str], list[str]] | None:
-    """Return what was used and not refunded on each day (UTC) and how many uses there were, as they are shown.
+    """Return the net use and the number of uses of each day (UTC), as formatted text.
 
-    One round trip, as the organization itself sees it, from a day up to a time. None where only `by_interval` finds
-    all spends, or where so many would be read one by one that this needs a turn.
+    One round trip with the organization's own rights, from a day up to a time. None if only `by_interval` finds all
+    spends, or if too many would be read one by one.
     """
     row = await pool.fetchrow("SELECT used, spends FROM spend_series($1, $2, $3)", org_id, first, until)
     assert row is not None
@@ -358,10 +358,10 @@ def _last_id(day: date) -> UUID:
     return first_id(_start(day) + timedelta(days=1) + 2 * _LATE)
 
 
-#: What `verify` proves about these rows.
+#: The invariants of these rows, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="spends that are added up by day are those of the day",
+        name="daily summaries of spends equal the day's spends",
         table="public.spend_rollups",
         unit="days",
         violations=f"""
@@ -381,7 +381,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what was paid for spends that are added up by day is the cost of the lots that they took",
+        name="the paid amount in daily summaries equals the cost of the lots that the spends took",
         table="public.spend_days",
         unit="days",
         violations=f"""

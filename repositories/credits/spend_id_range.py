@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.common.ids import make_id, uuid_of
 from ledger.invariants import Invariant
 
-#: How many of an organization's spends a page reads: the first number, and if these do not fill it, the second.
+#: The number of an organization's spends that a page reads first, and then if these do not fill it.
 SCAN_LIMITS = (400, 5_000)
 #: Above every id.
 LAST_ID = UUID(int=2**128 - 1)
-#: How much later than its time a spend's id may be; the time is read before the ledger makes the id.
+#: The maximum delay of a spend's id after its time, which is read before the ledger makes the id.
 _MARGIN = timedelta(hours=1)
 
 
@@ -97,7 +97,7 @@ async def next_position(
 
     Args:
         session: of the organization or the platform.
-        org_id: whose spends.
+        org_id: the owner of the spends.
         named: the values that all of them have.
         before: the list continues below this id.
         until: only spends made before this time.
@@ -127,10 +127,10 @@ async def first_open_days(session: AsyncSession, org_ids: Collection[str], *, si
     return {row.org_id: row.day for row in rows}
 
 
-#: What `verify` proves about these rows.
+#: The invariants of these rows, proved by `verify`.
 INVARIANTS = (
     Invariant(
-        name="spends of days that are added up are where their places say",
+        name="spends of summarised days have ids within their recorded ranges",
         table="public.spend_places",
         unit="places",
         violations=f"""

@@ -24,13 +24,13 @@ from runtime.database import driver_connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedInvoice:
-    """What an organization is invoiced for a period.
+    """Contents of an organization's invoice for a period.
 
     Attributes:
-        sums: the sums of its bills; each has the usage of the same place.
-        usage: what they cost.
+        sums: the sums of its bills.
+        usage: the usage of each sum, in the same order, with its cost.
         one_offs: items that are not on an invoice yet.
-        found: what the invoice contains.
+        found: the contents of the invoice.
         other_currencies: currencies of usage and items that wait for terms in that currency.
     """
 
@@ -46,7 +46,7 @@ class PreparedInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedInvoice:
-    """An organization that cannot be invoiced for a period, and why."""
+    """Refusal to invoice an organization for a period."""
 
     org_id: str
     period: Period
@@ -57,17 +57,17 @@ class RefusedInvoice:
 async def prepare(
     session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, markup_e6: int, preview: bool = False
 ) -> tuple[list[PreparedInvoice], list[RefusedInvoice]]:
-    """Return what organizations are invoiced for a month, and which cannot be; those with an open month are left out.
+    """Return the invoice contents, or the refusals, of organizations for a month, without those with an open month.
 
-    If an organization's first terms begin with a later month, what it has to pay waits for that month.
+    If an organization's first terms begin with a later month, its usage is invoiced with that month.
 
     Args:
         session: of the platform.
-        org_ids: those that are due; their bills up to the month are sealed, but those that wait.
+        org_ids: the due organizations; their bills up to the month are sealed, except for waiting ones.
         month: its first day.
         now: the time.
-        markup_e6: what is charged beyond the cost of calls of models, in 10^-6 of it.
-        preview: of the current month; open bills count as they are.
+        markup_e6: the markup on the cost of model calls, in 10^-6.
+        preview: of the current month; open bills count as well.
     """
     versions = await billing_terms.versions_of_month(session, org_ids, month)
     before = await billing_terms.versions_of_month(session, org_ids, previous_month(month))
@@ -79,7 +79,7 @@ async def prepare(
     items = await billing_run.open_items(session, paying)
     prepaid = await billing_run.prepaid_usage(connection, org_ids, month)
     closed = await billing_run.closed_before(connection, org_ids, month)
-    # Only a step of a discount asks what was charged besides.
+    # Other charges matter for volume discounts only.
     by_volume = {
         org_id: (version.terms.currency, periods[org_id])
         for org_id, version in versions.items()
@@ -140,13 +140,13 @@ async def seal(session: AsyncSession, org_ids: Sequence[str], month: date, now: 
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What sums are called, and what meters cost."""
+    """Display names of sums, and prices of meters."""
 
     agents: Mapping[str, str]
     meters: Mapping[int, MeterRow]
 
     def of(self, each: BillSum, markup_e6: int) -> BilledUsage:
-        """Return a sum with its cost, at the price of its events, and the markup if it is that of a model."""
+        """Return the usage of a sum with its cost at the price of its events; model calls have the markup."""
         name, pico = each.ref, each.pico
         if each.source is PriceSource.AGENT:
             name = self.agents.get(each.ref, each.ref)

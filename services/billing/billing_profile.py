@@ -1,4 +1,4 @@
-"""Billing profiles: what an organization states, what the VAT register confirms, and what operators decide."""
+"""Billing profiles: statements of organizations, confirmations of the VAT register, decisions of operators."""
 
 import hashlib
 from dataclasses import replace
@@ -20,13 +20,13 @@ from repositories.billing.billing_profile import UnconfirmedNumber
 from repositories.messages import alert
 from repositories.tenants import audit, organization
 
-#: The actor under which later answers of the register are recorded.
+#: The actor of later confirmations by the register.
 ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
 NOT_IN_FORCE = "tax.vat_not_in_force"
 DOUBTFUL = "tax.vat_doubtful"
-#: How long an answer of the register is valid before a confirmed number is checked again.
+#: How long a confirmation is valid before the number is checked again.
 CONFIRMATION_TERM = timedelta(days=30)
-#: The register was not asked, or said nothing new: the stored confirmation stays.
+#: The stored confirmation stays.
 KEEP_CONFIRMATION = Confirmation(is_valid=True, reference=None)
 
 
@@ -44,11 +44,11 @@ def canonical(profile: Profile) -> Profile:
 async def confirm_number(
     register: VatNumbers | None, known: BillingProfile | None, wanted: Profile
 ) -> Confirmation | None:
-    """Ask the VAT register about a profile's number. It calls out, so no transaction may be open.
+    """Confirm a profile's VAT number at the register, outside of any transaction.
 
-    None if there is nothing to confirm, or the register does not answer now. An answer without a reference leaves the
-    number unconfirmed, and the register is asked again every night. A confirmed number is checked again only if the
-    name has changed; `KEEP_CONFIRMATION` if the stored confirmation stays.
+    None if there is nothing to confirm, or the register is unavailable. A response without a reference leaves the
+    number unconfirmed, and is retried every night. A confirmed number is checked again only if the name has changed;
+    otherwise `KEEP_CONFIRMATION` is returned.
 
     Raises:
         Invalid: the register says that the number is not in force; `vat_id`.
@@ -75,10 +75,10 @@ async def replace_profile(
     Args:
         session: of the platform.
         actor: who states it.
-        org_id: of whom.
-        wanted: as `canonical` returned it.
-        vat: as `confirm_number` returned it for this profile.
-        now: when.
+        org_id: the organization.
+        wanted: from `canonical`.
+        vat: from `confirm_number` for this profile.
+        now: the time.
     """
     row = await billing_profile.lock(session, org_id, actor.qualified())
     vat_reference = None if vat is None else vat.reference
@@ -100,7 +100,7 @@ def _has_number_of(row: BillingProfile, wanted: Profile) -> bool:
 
 
 async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation | None) -> None:
-    """Alert operators to a confirmed number that may be another company's, as companies publish their numbers."""
+    """Alert operators of a confirmed number that may be another company's, because companies publish their numbers."""
     if vat is None or row.vat_reference is None or row.vat_id is None:
         return
     why = []
@@ -121,14 +121,14 @@ async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation |
         )
 
 
-def _digest(*said: str) -> str:
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 async def note_confirmation(
     session: AsyncSession, asked: UnconfirmedNumber, answer: Confirmation, now: datetime
 ) -> bool:
-    """Record the register's answer about a number; False if it has no reference, or the profile has another number now.
+    """Record the register's response; False if it has no reference, or the profile has another number now.
 
     If the number is not in force, tax is charged from now on, and operators are alerted once.
     """
@@ -190,7 +190,7 @@ async def decide(
 
 
 async def note_card_country(session: AsyncSession, actor: Actor, org_id: str, country: str | None) -> None:
-    """Keep the country of the card that an organization pays with, as evidence of where it is."""
+    """Record the country of an organization's card, as evidence of its location."""
     row = await billing_profile.lock(session, org_id, actor.qualified())
     row.card_country = country
     await session.flush()

@@ -1,7 +1,7 @@
 """Issues the invoices of a month, each once and in one transaction, and starts the runs of months.
 
-The contents of an invoice are in `services/billing/billing_month.py`. Whatever it writes has a key made from its
-organization and month.
+The contents of an invoice are in `services/billing/billing_month.py`. Everything is written under a key made from the
+organization and the month.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -37,23 +37,23 @@ from services.billing.billing_month import PreparedInvoice, RefusedInvoice
 from services.billing.tax import Assessor
 from services.messages import mail
 
-#: Who issues the invoices.
+#: The actor that issues the invoices.
 ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
 FAILED = "billing.invoice_failed"
-#: Why an organization was not invoiced: the tax service did not answer yet, or will not.
+#: Failures of an organization's invoice: the tax service did not respond yet, or refused.
 TAX_WAITS, TAX_REFUSED = UNAVAILABLE, REFUSED
 OTHER_CURRENCY = "billing.other_currency"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageInput:
-    """What the invoices of a page depend on besides their lines; read for all of them together.
+    """Taxes and credits for a page of invoices, read together.
 
     Attributes:
-        rules: how the deployment invoices.
-        taxes: decides the tax of each that `treatments` has no answer for.
-        treatments: what an outside tax service has said, by organization.
-        credits: those that organizations had when they were read.
+        rules: the settings of invoices.
+        taxes: computes the taxes that are not in `treatments`.
+        treatments: the taxes from an outside tax service, by organization.
+        credits: the credits of organizations at the time of reading.
     """
 
     rules: InvoiceRules
@@ -63,7 +63,7 @@ class PageInput:
 
 
 async def read_input(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> PageInput:
-    """Read what the invoices of organizations depend on."""
+    """Read the taxes and credits of organizations."""
     taxes = await tax.assessor(session, org_ids, rules=rules)
     connection = await driver_connection(session)
     credits: Mapping[str, CreditsAtHand] = {}
@@ -182,7 +182,7 @@ def _invoice(prepared: PreparedInvoice, page: PageInput, credits: CreditsAtHand,
         "action": "invoice.issue",
         "details": amount,
     }
-    # What is shown at zero is charged no tax that could be wrong.
+    # A line of zero has no tax that could be wrong.
     if not end.columns["is_proven"] and any(line.amount_minor for line in prepared.found.lines):
         document["alert"] = {
             "id": new_id("alr"),
@@ -230,7 +230,7 @@ async def note_failure(
 
 
 async def queue_mails(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
-    """Queue a mail to each organization that a numbered invoice was issued, with what is due; once for each invoice."""
+    """Queue a mail about each numbered invoice with its amount due; once for each invoice."""
     for row in rows:
         values = {
             "number": row.number or "",
@@ -250,8 +250,8 @@ class UpcomingInvoice:
     """The upcoming invoice.
 
     Attributes:
-        prepared: what it would contain.
-        columns: its amounts by today's taxes and credits, as columns of an invoice; empty if it has no lines.
+        prepared: its contents.
+        columns: its amounts with today's taxes and credits, as columns of an invoice; empty without lines.
     """
 
     prepared: PreparedInvoice
@@ -259,9 +259,9 @@ class UpcomingInvoice:
 
 
 async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now: datetime) -> UpcomingInvoice:
-    """Return what an organization would be invoiced for the current month if it ended now; nothing is written.
+    """Preview an organization's invoice as if the current month ended now; nothing is written.
 
-    No outside tax service is asked.
+    No outside tax service is called.
     """
     await organization.get(session, org_id)
     held = await billing_terms.version_at(session, org_id, now)
@@ -280,7 +280,7 @@ async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now:
 
 
 async def order_run(session: AsyncSession, actor: Actor, month: date, now: datetime) -> tuple[BillingRunRow, bool]:
-    """Return the run of a month, and whether there is something left to do for it."""
+    """Return the run of a month, and whether it still has something to do."""
     ready = ready_at(month, await billing_terms.time_zones(session))
     if now < ready:
         raise MonthNotEnded(

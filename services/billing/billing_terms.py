@@ -1,4 +1,4 @@
-"""Agrees billing terms with organizations: each change is a version for the future, with an audit entry."""
+"""Billing terms of organizations: each change is a new version for the future, with an audit entry."""
 
 from dataclasses import asdict
 from datetime import datetime

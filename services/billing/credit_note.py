@@ -42,11 +42,11 @@ async def approval_content(
     command_id: str,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators have to approve before a note is issued; None if one operator is enough.
+    """Return the content that two operators have to approve before a note is issued; None if one operator is enough.
 
-    The worth of all notes of the invoice counts together, so small notes do not avoid the approval; see `worth_minor`.
-    Credits that notes return count with everything that the organization was granted within a day. None as well if the
-    command has issued the note before. `amount_minor` is the requested amount, None for all that is left.
+    All notes of the invoice count together, so that small notes do not avoid the approval; see `worth_minor`. Returned
+    credits count with all grants to the organization within a day. Also None if the command has already issued the
+    note. `amount_minor` is the requested amount, None for the whole rest.
     """
     if by_hand is None or await command.row_of_command(session, CreditNoteRow, command_id) is not None:
         return None
@@ -73,9 +73,9 @@ def worth_minor(row: InvoiceRow, amount_minor: int) -> int:
 
 
 async def credits_with_refund(session: AsyncSession, row: InvoiceRow, amount_minor: int) -> int:
-    """Return how many credits come back with the note of a refund: of `amount_minor` that payments have paid.
+    """Return the credits that the note of a refund returns; `amount_minor` is the refunded amount of payments.
 
-    0 where no note can be issued; `issue` refuses it.
+    0 if no note can be issued; `issue` refuses it.
     """
     refunded = min(amount_minor, row.paid_minor)
     due = invoice.balance_of(row, row.paid_minor)
@@ -126,13 +126,13 @@ async def issue(
     by_hand: ManualGrantRules | None = None,
     restores: bool = True,
 ) -> CreditNoteRow:
-    """Credit a part of an invoice, or all that is left of it, or return the note that the command issued.
+    """Credit a part or the whole rest of an invoice, or return the note that the command issued.
 
     The amount includes tax. It is allocated over the invoice's revenue streams and taxes in proportion to what is left
     of each, so notes for the whole add up to the invoice. If nothing is due afterwards, the invoice is paid. For a
-    subscription's invoice the credits of its period are taken back first, and used ones reduce what can be credited.
-    Once it is paid, credits that lost disputes had taken return as far as their price was paid, unless it is refunded
-    (`restores`).
+    subscription's invoice the credits of its period are clawed back first, and used ones reduce the creditable amount.
+    Once it is paid, credits that lost disputes had clawed back are restored as far as their price was paid, unless it
+    is refunded (`restores`).
 
     `by_hand` holds the setting above which two operators have to approve the note; None for no limit. See
     `approval_content`.
@@ -202,7 +202,7 @@ async def _take_back(
     command_id: str,
     now: datetime,
 ) -> int:
-    """Take back the credits of a subscription's period, and return the most that can be credited after that."""
+    """Claw back the credits of a subscription's period, and return the maximum amount that can then be credited."""
     booked = booking.issue_postings(row.org_id, row.currency, of_row)
     also = {account for posting in booked for account in (posting.source, posting.destination)}
     await subscription_refund.take_back(session, bill, cause=f"credit_note:{command_id}", now=now, also=also)
@@ -213,7 +213,7 @@ async def _take_back(
 async def _postings(
     session: AsyncSession, row: InvoiceRow, bill: SubscriptionBill | None, note: CreditNote, parts: Sequence[BookedPart]
 ) -> list[InvoicePosting]:
-    """Return what a note posts, and record it on the bill of a subscription, whose deferred revenue is used first."""
+    """Return a note's postings, and record it on a subscription's bill, whose deferred revenue is used first."""
     if bill is None:
         postings = booking.reversal_postings(row.org_id, row.currency, parts)
     else:
@@ -233,7 +233,7 @@ async def _postings(
 
 
 def _take_off(row: InvoiceRow, note: CreditNote, now: datetime) -> None:
-    """Take a note off the invoice's figures; an invoice on which nothing is due then is paid."""
+    """Deduct a note from the invoice's amounts; the invoice is paid if nothing is due then."""
     row.credited_minor += note.amount_minor
     row.prepaid_minor -= note.prepaid_minor
     row.rounded_minor -= note.rounded_minor

@@ -41,25 +41,25 @@ from repositories.tenants import contact, organization
 from services.billing import invoice
 from services.billing.tax import stored_buyer
 
-#: Below `platform/`: each tax has an account of its code.
+#: The accounts of taxes below `platform/`, one for each tax code.
 TAX_ACCOUNTS = "tax/"
 
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who a document is made out to, in which language, and where its days begin."""
+    """Buyer on a document, its language, and the time zone of its days."""
 
     party: Party
     language: str
     zone: ZoneInfo
 
     def day(self, at: datetime) -> date:
-        """Return the day of a moment where the organization is."""
+        """Return the day of a moment in the buyer's time zone."""
         return at.astimezone(self.zone).date()
 
 
 async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | None) -> Document:
-    """Return the contents of an invoice's document: the invoice as it was issued, whatever was paid since.
+    """Return the contents of an invoice's document: the invoice as issued, without later payments.
 
     Raises:
         WrongInvoiceState: it has no number yet.
@@ -89,7 +89,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
 
 
 async def of_paid_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | None) -> Document:
-    """Return the contents of a paid invoice's document: the invoice as it was issued, and that nothing is due.
+    """Return the contents of a paid invoice's document: the invoice as issued, with nothing due.
 
     Raises:
         WrongInvoiceState: it has no number yet.
@@ -101,10 +101,10 @@ async def of_paid_invoice(session: AsyncSession, row: InvoiceRow, seller: Party 
 
 
 async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNoteRow, seller: Party | None) -> Document:
-    """Return the contents of a credit note's document: what it credits of its invoice, by tax.
+    """Return the contents of a credit note's document: the credited amounts by tax.
 
     Raises:
-        WrongInvoiceState: its invoice has no number yet, and the document has to name it.
+        WrongInvoiceState: its invoice has no number yet, which the document has to show.
     """
     reference = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.time_zone_of(session, row), row.party)
@@ -113,13 +113,13 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
     nets: dict[Tax | None, int] = {}
     taken: dict[Tax | None, int] = {}
     for part in note.parts:
-        # Where several taxes of the invoice have one code, the part says which of them it is of.
+        # If several taxes of the invoice have one code, the part has its category and rate.
         rate_e6 = part.get("rate_e6")
         tax = by_code.get(part["tax"]) if rate_e6 is None else Tax(category=part["category"], rate_e6=rate_e6)
-        # What is taken back of a tax stands on an account that is named by it.
+        # The reversed part of a tax is on the account of its code.
         sums = taken if part["account"].startswith(TAX_ACCOUNTS) else nets
         sums[tax] = sums.get(tax, 0) + part["amount_minor"]
-    # A small note can take back of a tax alone, or of a net amount alone.
+    # A small note can reverse a tax alone, or a net amount alone.
     found = nets | {tax: 0 for tax in taken if tax not in nets}
     return Document(
         kind=DocumentKind.CREDIT_NOTE,
@@ -149,7 +149,7 @@ def _number_of(row: InvoiceRow) -> str:
 
 
 async def of_payment(session: AsyncSession, payment: Payment, seller: Party | None) -> Document:
-    """Return the contents of a payment's receipt: what was received, before refunds and disputes."""
+    """Return the contents of a payment's receipt: the amount received, before refunds and disputes."""
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
         raise DocumentNothingReceived("Nothing has been received for this payment yet.")
@@ -169,7 +169,7 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
 
 
 async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentTerms, seller: Party | None) -> Document:
-    """Return the contents of a sale's tax document: what was received with its tax, or what of it was refunded."""
+    """Return the contents of a sale's tax document: the amount received or refunded, with its tax."""
     zone = await billing_terms.time_zone_at(session, row.org_id, row.issued_at)
     buyer = await buyer_of(session, row.org_id, zone, row.party)
     came_in = row.gross_minor > 0
@@ -230,7 +230,7 @@ async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, kept: Map
 
 
 def _taxes(row: InvoiceRow) -> tuple[Sequence[Tax | None], tuple[TaxSum, ...]]:
-    """Return the tax of each line, and one sum for each category and rate; none where nobody charges any."""
+    """Return the tax of each line, and a sum for each category and rate; none if no tax is charged."""
     of_lines, found = invoice_line.taxes_of(row)
     if all(each.tax.category is TaxCategory.OUTSIDE for each in found):
         return [None] * len(of_lines), ()

@@ -1,4 +1,4 @@
-"""Stores documents: a missing one is made outside of any transaction, and never changes afterwards."""
+"""Renders and stores documents: outside of any transaction, once for each."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from services.billing import document
 if TYPE_CHECKING:
     from providers.documents.maker import DocumentMaker
 
-#: The alert that the document of an issued invoice could not be made.
+#: The alert that the document of an issued invoice could not be rendered.
 RENDERING_FAILED = "document.not_made"
 #: The alert that a document has empty boxes, such as for a name in Chinese without a font that has it.
 HAS_BOXES = "document.has_boxes"
@@ -30,7 +30,7 @@ HAS_BOXES = "document.has_boxes"
 
 @dataclass(frozen=True, slots=True)
 class PendingDocument:
-    """A document that has not been made yet."""
+    """A document that is not rendered yet."""
 
     org_id: str
     subject: str
@@ -39,10 +39,10 @@ class PendingDocument:
 
 
 class Documents:
-    """Finds documents, and makes missing ones."""
+    """Finds documents, and renders missing ones."""
 
     def __init__(self, database: Database, maker: "Callable[[], DocumentMaker]", entities: LegalEntities) -> None:
-        """Take what makes the maker, which is made with the first document, and who sells."""
+        """Take the factory of the maker, called with the first document, and the sellers."""
         self._database, self._make_maker, self.entities = database, maker, entities
         self._maker: DocumentMaker | None = None
 
@@ -54,7 +54,7 @@ class Documents:
         return cls(database, lambda: _maker(templates, look), entities)
 
     def seller_of(self, series: str) -> Party | None:
-        """Return the seller of a series; None where none is configured."""
+        """Return the seller of a series; None if none is configured."""
         try:
             return self.entities.of_series(series).seller
         except UnknownEntity:
@@ -69,12 +69,12 @@ class Documents:
         *,
         total_minor: int,
     ) -> StoredDocument | PendingDocument:
-        """Return the stored document of a subject, or the contents of one to be made if none has this total.
+        """Return the stored document of a subject, or the contents to render if none has this total.
 
         Args:
             session: the caller's, who may see the subject.
-            org_id: whose document it is.
-            subject: the id of what it is about.
+            org_id: the owner of the document.
+            subject: the id of the invoice, payment or other subject.
             content: returns the contents of the document, by the same session.
             total_minor: the subject's total now.
         """
@@ -84,7 +84,7 @@ class Documents:
         return PendingDocument(org_id, subject, 1 if found is None else found.version + 1, await content())
 
     async def made(self, wanted: StoredDocument | PendingDocument) -> StoredDocument:
-        """Return the document, and make it if there is none. No transaction may be open."""
+        """Return the document, rendered if it is missing. No transaction may be open."""
         if isinstance(wanted, StoredDocument):
             return wanted
         self._maker = self._maker or self._make_maker()
@@ -110,10 +110,9 @@ class Documents:
             )
 
     async def issue(self, rows: Sequence[InvoiceRow]) -> int:
-        """Make the documents of numbered invoices that have none yet, and return how many; nothing is made twice.
+        """Render the missing documents of numbered invoices, and return how many; none is rendered twice.
 
-        Without a configured seller there are none. One that cannot be made raises an alert, and does not block the
-        others.
+        Without a configured seller there are none. A failed one raises an alert, and does not block the others.
         """
         named = [row for row in rows if self.seller_of(row.series) is not None]
         if not named:
@@ -136,7 +135,7 @@ class Documents:
                         session,
                         kind=RENDERING_FAILED,
                         subject=each.subject,
-                        detail=f"The document of {each.content.number} could not be made: {str(error)[:300]}",
+                        detail=f"The document of {each.content.number} could not be rendered: {str(error)[:300]}",
                     )
         return len(missing)
 

@@ -1,4 +1,4 @@
-"""What an organization's plan entitles it to, and how much is used: the one check that every endpoint calls."""
+"""Entitlements of an organization's plan and their use: the check that every endpoint calls."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +15,7 @@ from services.billing import project
 async def read_use(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement
 ) -> EntitlementUse:
-    """Return the limit and how much of it is used; without a lock this may already have changed."""
+    """Return the limit and its use; without a lock it may already have changed."""
     if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
         usage = await project.usage_of(session, organization, plans)
         if entitlement is Entitlement.PROJECTS:
@@ -29,7 +29,7 @@ async def read_use(
 
 
 async def seat_limit(session: AsyncSession, org_id: str, plan: Plan) -> int | None:
-    """Return how many seats an organization on a plan has; None for any number."""
+    """Return the number of seats of an organization on a plan; None if unlimited."""
     if not plan.is_per_seat:
         return plan.seats
     held = await subscriptions.current_of(session, org_id)
@@ -39,7 +39,7 @@ async def seat_limit(session: AsyncSession, org_id: str, plan: Plan) -> int | No
 async def check(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement, number: int = 1
 ) -> EntitlementUse:
-    """Check that the limit of the plan allows a number of further projects, deployments or other units."""
+    """Check that the limit of the plan allows `number` more projects, deployments or other units."""
     plan = plans.of(organization.tier)
     if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
         usage = await project.usage_of(session, organization, plans)
@@ -53,8 +53,8 @@ async def check(
 async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, principal: str, before: int) -> None:
     """Check that the plan has a seat for one more person.
 
-    People who act by a link and have no key take a seat as well. The caller holds the lock of the organization's keys,
-    and passes how many people have a seat.
+    People who act by a link without a key take a seat as well. The caller holds the lock of the organization's keys,
+    and passes the number of people with a seat.
     """
     used = await api_key.seats(session, org_id)
     if used > before:

@@ -52,20 +52,20 @@ async def draft(
 
     Args:
         session: of the platform.
-        actor: who is named as its maker.
-        org_id: who is billed.
+        actor: its author.
+        org_id: the buyer.
         currency: of all amounts, which are its minor units.
-        lines: what is billed so far; `edit` replaces it.
+        lines: the lines so far; `edit` replaces them.
         discounts: on all of them, one after the other.
         note: shown to the organization.
-        due_in: the time to pay, reckoned from when it is finalised; None for that of the billing terms.
+        due_in: the time to pay, from finalisation on; None for that of the billing terms.
         includes_tax: whether the lines' amounts include their tax.
         applies_credits: whether finalising takes the organization's credits, granted ones before tax and purchased
             ones as a payment.
-        entity: the code of the legal entity whose series it is numbered in; None for the deployment's first one.
-        command_id: what makes it one.
-        now: when it is made.
-        own: what is written on it.
+        entity: the code of the legal entity that issues it; None for the deployment's first one.
+        command_id: of the request.
+        now: the time.
+        own: its metadata.
     """
     await organization.get(session, org_id)
     row = new_draft(
@@ -101,7 +101,7 @@ async def edit(
     note: str | None = None,
     now: datetime,
 ) -> InvoiceRow:
-    """Replace all lines, discounts and the note of a draft; doing so twice is doing it once."""
+    """Replace all lines, discounts and the note of a draft. Idempotent."""
     row = await invoice.get(session, invoice_id, locked=True)
     _require_draft(row)
     check_lines(lines, row.currency)
@@ -125,13 +125,13 @@ async def finalise(
     command_id: str,
     now: datetime,
 ) -> InvoiceRow:
-    """Finalise a draft: discounts, granted credits, tax, purchased credits, the books; without a number yet.
+    """Finalise a draft: apply discounts, granted credits, tax and purchased credits, and book it; without a number yet.
 
-    It is `open` afterwards, or `paid` where nothing is due: a zero invoice, or one that credits pay. Where the country
-    of the organization is not proven, tax is charged and an alert puts the case before an operator.
+    It is `open` afterwards, or `paid` if nothing is due: a zero invoice, or one paid by credits. If the country of the
+    organization is not proven, tax is charged and operators are alerted.
 
-    `answer` is what an outside tax service said before this transaction; without a service the rates that are kept
-    decide.
+    `answer` is the outside tax service's response from before this transaction; without a service the stored rates
+    apply.
     """
     row = await invoice.get(session, invoice_id, locked=True)
     if row.finalise_command_id == command_id:
@@ -157,15 +157,15 @@ def _require_draft(row: InvoiceRow) -> None:
 
 
 async def time_to_pay(session: AsyncSession, org_id: str, now: datetime) -> timedelta:
-    """Return how long an organization has to pay: by the terms that hold now, or 30 days."""
+    """Return the time that an organization has to pay: by the terms in force, or 30 days."""
     version = await billing_terms.version_at(session, org_id, now)
     return timedelta(days=(DEFAULT_TERMS if version is None else version.terms).net_days)
 
 
 async def time_zone_of(session: AsyncSession, row: InvoiceRow) -> ZoneInfo:
-    """Return the time zone of the days on an invoice: that of the terms by which its last period was billed.
+    """Return the time zone of the days on an invoice: that of the terms of its last billed period.
 
-    Terms may have changed since: they change at the end of a month, and the month's invoice is issued after it.
+    Terms may have changed since: they change at the end of a month, and its invoice is issued afterwards.
     """
     ends = (line.period_end for line in map(invoice_line.line_of, row.lines))
     over = [end - timedelta.resolution for end in ends if end is not None and end <= row.issued_at]
@@ -234,7 +234,7 @@ async def issue(
 async def post(
     session: AsyncSession, row: InvoiceRow, moves: Sequence[InvoicePosting], *, step: str, kind: str, now: datetime
 ) -> PostedTransfer:
-    """Post what changes an invoice's books as one transfer; credits that come back are those of its own transfer."""
+    """Post a change of an invoice as one transfer; returned credits are those of its own transfer."""
     postings = [
         Posting(
             move.source,

@@ -35,12 +35,12 @@ async def begin(
     Args:
         session: of the platform.
         actor: who starts it.
-        row: the invoice, finalised; the caller holds its lock or has just made it.
+        row: the finalised invoice; the caller holds its lock or has just created it.
         method: whether the stored method is charged.
-        days: when it is dunned, see `Collection`.
+        days: the days of dunning, see `Collection`.
         command_id: of the first event.
-        now: when it begins; what is charged is charged from then on.
-        announced: whether another step mails that it was issued.
+        now: when it begins; charges start then.
+        announced: whether another step sends the mail that it was issued.
     """
     held = await invoice_collection.lock(session, row.id)
     if held is not None:
@@ -65,7 +65,7 @@ async def begin(
 
 
 async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
-    """Check that no provider of a subscription collects this invoice, because charging it here would charge it twice.
+    """Check that no subscription provider collects this invoice; otherwise it would be charged twice.
 
     Raises:
         WrongInvoiceState: the provider requests the payment (`extra["pay_url"]` is its page, if known), or has received
@@ -74,7 +74,7 @@ async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
     mirror = await subscription_bill.mirror_of(session, row.id)
     if mirror is not None and _is_coming(payment.state_of(mirror)):
         raise WrongInvoiceState(
-            "The provider of this subscription has taken this payment. It is booked in a moment.",
+            "The provider of this subscription has received this payment. It will be booked shortly.",
             extra={"state": row.status, "pay_url": None},
         )
     found = await subscription_bill.requested(session, row.id)
@@ -102,16 +102,16 @@ async def begin_later(
     command_id: str,
     now: datetime,
 ) -> Collection:
-    """Start collecting an invoice that the organization was expected to pay by itself; idempotent for the command.
+    """Start collecting an invoice that the organization was expected to pay on its own; idempotent for the command.
 
     Raises:
-        WrongInvoiceState: nothing is due of it, or it is a subscription's.
+        WrongInvoiceState: nothing is due, or it is a subscription's.
     """
     before = await invoice_collection.lock(session, invoice_id)
     if before is not None:
         if before.has_done(command_id):
             return before
-        raise InvoiceCollectedAlready("This invoice is collected already.")
+        raise InvoiceCollectedAlready("This invoice is already being collected.")
     row = await invoice.get(session, invoice_id, locked=True)
     if is_of_subscription(invoice_line.parts_of_row(row)):
         # Its provider charges it and tries again; a charge of ours would take the money twice.

@@ -1,4 +1,4 @@
-"""Ends invoices that are not paid, and resumes the collection of reopened ones; each in the caller's transaction."""
+"""Voids or writes off unpaid invoices, and resumes the collection of reopened ones; in the caller's transaction."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ from services.reputation import reputation
 
 
 def at_stake_minor(row: InvoiceRow, action: ApprovalAction) -> int:
-    """Return the amount that decides about two operators: the total, plus the granted credits that voiding returns."""
+    """Return the amount for the two-operator limit: the total, and the granted credits that voiding returns."""
     back = row.granted_minor + row.taxed_minor if action is ApprovalAction.INVOICE_VOID else 0
     return row.total_minor + back
 
@@ -40,7 +40,7 @@ async def void(
     *,
     by_hand: ManualGrantRules | None = None,
 ) -> InvoiceRow:
-    """Void an invoice: reverse all that it booked, and refund its credits; a repeated command finds it void.
+    """Void an invoice: reverse all of its bookings, and refund its credits. Idempotent for the command.
 
     `by_hand` holds the setting above which two operators have to approve it; None for no limit.
     """
@@ -83,8 +83,8 @@ async def give_up(
 ) -> InvoiceRow:
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
 
-    What is left of the credits of a subscription's bill is taken back. What such credits said that nobody has paid is
-    void; scores follow by `reputation.refresh`.
+    The remaining credits of a subscription's bill are clawed back. Reputation evidence from its unpaid credits is void;
+    scores follow by `reputation.refresh`.
 
     A payment that arrives later is returned, as for any invoice on which nothing is due. `by_hand` holds the setting
     above which two operators have to approve it; None for no limit. `by_plan` is set by dunning, which has waited for
@@ -146,9 +146,9 @@ async def approval_content(
     command_id: str,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators have to approve; None if one is enough, or the command has voided the invoice before.
+    """Return the content that two operators have to approve; None if one is enough, or the command was executed.
 
-    Credits that voiding returns count with everything that the organization was granted within a day.
+    Credits that voiding returns count with all grants to the organization within a day.
     """
     if by_hand is None or row.void_command_id == command_id:
         return None

@@ -1,4 +1,4 @@
-"""Finalises an invoice: discounts, granted credits, tax, purchased credits, and what is booked."""
+"""Finalises an invoice: discounts, granted credits, tax, purchased credits, and the postings."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -49,7 +49,7 @@ async def finalise_locked(
     rules = rules.of(entity_of(row.series))
     if answer is None and rules.needs_answer:
         raise TaxUnavailable(
-            "The tax service was not asked for the tax of this invoice, so it cannot be issued. Repeat the request."
+            "The tax service has not decided the tax of this invoice yet, so it cannot be issued. Repeat the request."
         )
     assessor = await tax.assessor(session, [row.org_id], rules=rules)
     assessed, party = assessor.assess(row.org_id, tax.tax_points(lines, now), rules=rules)
@@ -82,16 +82,16 @@ def compute_finalisation(
     command_id: str,
     now: datetime,
 ) -> Finalisation:
-    """Return what finalising a draft writes and posts; nothing is read or written.
+    """Return the columns and postings of finalising a draft; nothing is read or written.
 
     Args:
         row: the draft.
-        lines: its lines, which `total_of` took.
-        rules: how the deployment invoices.
+        lines: its lines, checked by `total_of`.
+        rules: the settings of invoices.
         treatment: the tax of each line.
-        party: whom it is made out to.
-        credits: those of the organization, worth what they are in the currency of `rules.granted`.
-        command_id: that finalises it.
+        party: the buyer.
+        credits: the organization's credits, with their worth in the currency of `rules.granted`.
+        command_id: of the finalisation.
         now: the time.
     """
     discounts = invoice_line.discounts_of(row)

@@ -11,7 +11,7 @@ from repositories.billing import billing_run as runs
 from repositories.common.command import existing_row
 from repositories.tenants import audit, organization
 
-#: How many items an organization may have that are on no invoice.
+#: The maximum number of an organization's items that are not on an invoice.
 MOST_ITEMS = 100
 
 
@@ -40,7 +40,7 @@ async def remove(session: AsyncSession, actor: Actor, item_id: str, now: datetim
     row = await runs.item(session, item_id)
     if row.invoice_id is not None:
         raise InvoiceItemNotOpen(
-            f"The item is on the invoice {row.invoice_id} already, so it cannot be removed.",
+            f"The item is on the invoice {row.invoice_id}, so it cannot be removed.",
             extra={"invoice_id": row.invoice_id},
         )
     if removed:

@@ -1,6 +1,6 @@
-"""Asks the outside tax service, before the transaction that charges the tax.
+"""Calls the outside tax service, before the transaction that charges the tax.
 
-While the service does not answer, nothing is issued or sold: the request is refused and can be repeated.
+While the service is unavailable, nothing is issued or sold: the request is refused and can be repeated.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from repositories.billing import billing_profile
 from runtime.database import Database
 from services.billing import tax
 
-#: How long an outside tax service has for an answer, whatever it says itself.
+#: The maximum time of a call to the tax service.
 TIMEOUT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class TaxAnswer:
-    """The service's answer for lines, in their order."""
+    """The service's response for lines, in their order."""
 
     lines: tuple[TaxedLine, ...]
     treatment: Treatment
@@ -33,15 +33,15 @@ class TaxAnswer:
         """Return the tax of each line.
 
         Raises:
-            TaxUnavailable: the answer is for other lines.
+            TaxUnavailable: the response is for other lines.
         """
         if taxed_lines(lines) != self.lines:
-            raise TaxUnavailable("The invoice was changed while its tax was asked for. Repeat the request.")
+            raise TaxUnavailable("The invoice changed while its tax was being decided. Repeat the request.")
         return self.treatment
 
 
 def taxed_lines(lines: Sequence[InvoiceLine]) -> tuple[TaxedLine, ...]:
-    """Return the part of an invoice's lines that is sent to the service."""
+    """Return an invoice's lines as they are sent to the service."""
     return tuple(TaxedLine(product=line.tax_code, amount_minor=line.amount_minor) for line in lines)
 
 
@@ -49,27 +49,27 @@ async def ask_service(service: TaxService, question: TaxQuestion, *, within: tim
     """Return the tax of each line of a question; call it outside of any transaction.
 
     Raises:
-        ProviderUnavailable: it did not answer in time.
-        ProviderRefused: it will not answer, or its answer is of other lines.
+        ProviderUnavailable: it did not respond in time.
+        ProviderRefused: it refused, or its response is for other lines.
     """
     try:
         async with asyncio.timeout((within or TIMEOUT).total_seconds()):
             treatment = await service.treat(question)
     except TimeoutError:
-        raise ProviderUnavailable("The tax service did not answer in time.", code=UNAVAILABLE) from None
+        raise ProviderUnavailable("The tax service did not respond in time.", code=UNAVAILABLE) from None
     if len(treatment.taxes) != len(question.lines):
-        raise ProviderRefused("The tax service answered for other lines.", code=REFUSED)
+        raise ProviderRefused("The response of the tax service is for other lines.", code=REFUSED)
     return treatment
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideTaxes:
-    """Asks the service for the tax of one sale or invoice.
+    """Calls the service for the tax of a sale or an invoice.
 
     Attributes:
-        database: of which the platform's role reads whom the question is about.
-        service: the service; None if the stored rates decide.
-        rules: where the legal entities are.
+        database: read with the platform's role.
+        service: the service; None if the stored rates apply.
+        rules: the settings of invoices, with the legal entities.
     """
 
     database: Database
@@ -88,12 +88,12 @@ class OutsideTaxes:
         rules: InvoiceRules | None = None,
         within: timedelta | None = None,
     ) -> TaxAnswer | None:
-        """Return the service's answer for an invoice's lines; None if there is no service.
+        """Return the service's response for an invoice's lines; None if there is no service.
 
-        `rules` are those of the legal entity that issues it, if that is known already: a draft keeps its entity.
+        `rules` are those of the issuing legal entity, if it is already known: a draft keeps its entity.
 
         Raises:
-            TaxUnavailable, TaxRefused: nothing may be issued.
+            TaxUnavailable, TaxRefused: nothing can be issued.
         """
         asked = taxed_lines(lines)
         # A question has one time for all of its lines: that of the last one.
@@ -116,9 +116,9 @@ class OutsideTaxes:
         party: TaxParty | None = None,
         within: timedelta | None = None,
     ) -> Treatment | None:
-        """Return the tax of each line; None where there is no service. Arguments and errors as for `of_invoice`.
+        """Return the tax of each line; None if there is no service. Arguments and errors as for `of_invoice`.
 
-        `party` is the buyer where somebody has read that already.
+        `party` is the buyer, if already read.
         """
         if self.service is None:
             return None

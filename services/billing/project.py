@@ -40,9 +40,9 @@ from services.books.debt import owed_minor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectCommand:
-    """A command to create, deploy, undeploy or change something: by whom, for which organization, and when.
+    """Command on projects or the tier of an organization.
 
-    With `may_repeat` its caller has a key, and may send it again however late.
+    `may_repeat`: its caller has an idempotency key, and may repeat it at any later time.
     """
 
     actor: Actor
@@ -54,7 +54,7 @@ class ProjectCommand:
 
 
 async def usage_of(session: AsyncSession, organization: Organization, plans: Plans) -> ProjectUsage:
-    """Return what the organization has and uses; without its lock this may already have changed."""
+    """Return the organization's projects and slots; without its lock they may already have changed."""
     ledger = Ledger(await driver_connection(session))
     made, deployed = await projects.counts(session, organization.id)
     return ProjectUsage(
@@ -140,7 +140,7 @@ async def undeploy(session: AsyncSession, order: ProjectCommand, slug: str) -> P
 async def change_tier(session: AsyncSession, order: ProjectCommand, tier: str) -> Organization:
     """Set the tier of an organization. A higher one frees slots that are no longer needed.
 
-    A lower one takes none and stops nothing: deployments continue, and new ones wait for a free place.
+    A lower one takes none and stops nothing: deployments continue, and new ones need room.
     """
     order.plans.get(tier)
     organization = await _lock(session, order)
@@ -164,9 +164,9 @@ async def _lock(session: AsyncSession, order: ProjectCommand) -> Organization:
 
 
 async def _was_done(session: AsyncSession, order: ProjectCommand, kind: str, project: Project | None) -> bool:
-    """Return whether the command did this before, or found that there was nothing to do.
+    """Return whether the command was executed before, even if it had nothing to do.
 
-    Its event is kept after the response to its key is deleted. Without it, a repeat would act on a later state.
+    Its event outlives the stored response of its key. Without it, a repeat would act on a later state.
     """
     event = await projects.event_of(session, order.command_id)
     if event is None:

@@ -17,7 +17,7 @@ class SaleTaxes:
     """Computes the tax of what payments buy: by an outside service, or by the rates at that time."""
 
     def __init__(self, database: Database, rules: SaleRules, service: TaxService | None) -> None:
-        """Take the database, of which the platform's role reads, how the deployment taxes sales, and who is asked."""
+        """Take the database, read with the platform's role, the settings, and the outside service."""
         self._database, self._includes_tax = database, rules.includes_tax
         self._rules = InvoiceRules(seller_country=rules.seller_country, others=rules.others)
         self._outside = OutsideTaxes(database, service, self._rules)
@@ -25,7 +25,7 @@ class SaleTaxes:
     async def of(self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime) -> Taxation | None:
         """Return the tax that an organization is charged with a sale, in a transaction of its own.
 
-        None if the purpose is not taxed when it is paid. `key` identifies the sale, so a retry asks the same question.
+        None if the purpose is not taxed on payment. `key` identifies the sale, so that a retry sends the same question.
         """
         includes_tax = self._includes_tax.get(kind.value)
         if includes_tax is None:
@@ -35,7 +35,7 @@ class SaleTaxes:
             found = await tax.assessor(session, [org_id], rules=self._rules)
         rules, profile = found.rules_of(org_id), found.profiles.get(org_id)
         treatment, party = found.assess(org_id, [(STANDARD, now)], rules=rules)
-        said = await self._outside.of(
+        external = await self._outside.of(
             org_id,
             currency,
             [TaxedLine(product=STANDARD, amount_minor=charge.worth_minor)],
@@ -45,7 +45,7 @@ class SaleTaxes:
             rules=rules,
             party=tax.party_of(profile),
         )
-        treatment = said or treatment
+        treatment = external or treatment
         return Taxation(
             tax=treatment.taxes[0],
             is_proven=treatment.is_proven,

@@ -1,7 +1,7 @@
 """Books an event of a subscription, in the transaction of the event.
 
-For a bill that the provider was paid we issue an invoice, which is the tax document, and record a payment that mirrors
-the provider's. That payment's own workflow books the money, its fee, refunds and disputes. The price of the period is
+For each bill paid at the provider, an invoice is issued as the tax document, and a payment is recorded that mirrors the
+provider's. That payment's own workflow books the money, its fee, refunds and disputes. The price of the period is
 deferred revenue until its credits are granted or its days are over.
 """
 
@@ -48,7 +48,7 @@ from services.billing import (
 from services.billing.outside_tax import OutsideTaxes, TaxAnswer
 from services.billing.subscription_refund import REVENUE, deferred_of
 
-#: The answers if there is no outside tax service.
+#: The responses without an outside tax service.
 NO_ANSWERS: Mapping[str, TaxAnswer] = MappingProxyType({})
 
 
@@ -69,8 +69,8 @@ async def write(
 
     Invoices on net terms are dunned on the given days after they are due. `answers` are those of `tax_answers`.
 
-    The caller holds the lock of the row and has checked that the event was decided from `before`, the state in it. A
-    bill is booked once for the provider's id of it, and credits once for their key, whatever the state says.
+    The caller holds the lock of the row and has checked that the event was decided from `before`, its state. A bill is
+    booked once by the provider's id, and credits once by their key, regardless of the state.
     """
     after = outcome.subscription
     is_moved = before is None or entitled_plan(before) != entitled_plan(after)
@@ -96,7 +96,7 @@ async def write(
         await _bill(session, platform, after, billed, plans, rules, answers, dunned_on, at)
     for settled in outcome.settled:
         await _settle(session, platform, after, settled, plans, rules, answers, at)
-    # After its bills, which say how much of the price is tax.
+    # After the bills, which have the tax in the price.
     net_minor = await subscription_bill.net_of(session, after.subscription_id, after.recurring_minor)
     await outbox.record(session, subscription_events(before, after, at, net_minor=net_minor))
     for grant in outcome.grants:
@@ -229,7 +229,7 @@ async def _invoice(
 async def tax_answers(
     database: Database, outside: OutsideTaxes, outcome: Transition, plans: Plans, *, at: datetime, within: timedelta
 ) -> Mapping[str, TaxAnswer]:
-    """Ask the outside tax service for the bills of an event that have no invoice yet, before `write`; by bill."""
+    """Return the outside tax service's responses for an event's bills without an invoice, by bill; before `write`."""
     after, answers = outcome.subscription, dict[str, TaxAnswer]()
     bills: list[SettledBill | NetTermsBill] = [] if outside.service is None else [*outcome.billed, *outcome.settled]
     for asked in bills:

@@ -1,8 +1,8 @@
-"""Alerts when a provider charges less for a period than was agreed, or nothing for one that has credits.
+"""Alerts when a provider charges less than agreed for a period, or nothing for one with credits.
 
-The payer may have chosen a smaller price or fewer seats at the provider's own site. The period then grants credits for
-what was charged, and the limits of the agreed plan stay until an operator decides. If a discount or the customer's
-balance pays for all of it, it grants none, although the plan has some.
+The payer may have chosen a smaller price or fewer seats at the provider's own site. The period then grants credits in
+proportion, and the limits of the agreed plan stay until an operator decides. If a discount or the customer's balance
+pays for all of it, it grants no credits.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from repositories.messages import alert
 
 #: The kind of the alert; the next period that is charged in full resolves it.
 CHARGED_LESS = "subscription.charged_less"
-#: The kind of the alert of credits that do not come; an operator resolves it.
+#: The kind of the alert of ungranted credits; an operator resolves it.
 NOT_GRANTED = "subscription.credits_not_granted"
 
 
 async def check_charge(session: AsyncSession, outcome: Transition) -> None:
-    """Raise the alert for a period that was charged too low, and resolve it once one is charged in full.
+    """Raise the alert for an undercharged period, and resolve it once one is charged in full.
 
-    Also alert the organization and operators of credits that do not come, because nothing was received for them.
+    Also alert the organization and operators of credits that were not granted, because nothing was received for them.
     """
     after = outcome.subscription
     left_out = outcome.details.get(UNGRANTED)
@@ -33,7 +33,7 @@ async def check_charge(session: AsyncSession, outcome: Transition) -> None:
             kind=NOT_GRANTED,
             subject=after.subscription_id,
             detail=f"{credits} credits of the plan {after.terms.plan} were not granted: a discount or a balance at "
-            f"{after.provider} left nothing to pay of the bill {bill_ref}, and credits come with money.",
+            f"{after.provider} reduced the bill {bill_ref} to zero, and credits require a payment.",
             org_id=after.org_id,
             key=f"{NOT_GRANTED}:{after.subscription_id}:{bill_ref}",
             shared=True,

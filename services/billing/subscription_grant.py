@@ -1,4 +1,4 @@
-"""Grants the credits of a subscription once for each bill and month; after a dispute, those that were left out."""
+"""Grants the credits of a subscription once for each bill and month; after a dispute, the omitted ones."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -32,15 +32,15 @@ from services.books.debt import owed_minor
 async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted: CreditGrant, at: datetime) -> None:
     """Grant the credits of a paid bill, once for each key.
 
-    If a part of the bill is refunded or disputed, its credits are left out, and recorded on the bill. The credits first
-    pay what the organization owes. The caller holds the lock of its debts.
+    If a part of the bill is refunded or disputed, its credits are omitted, and recorded on the bill. The credits first
+    pay the organization's debt. The caller holds the lock of its debts.
     """
     if not wanted.credits_minor:
         return
     if await subscription_bill.grant(session, after.subscription_id, wanted.key) is not None:
         return
     bill = await subscription_bill.bill(session, after.provider, wanted.bill_ref)
-    assert bill is not None, "credits are granted for a bill that was paid"
+    assert bill is not None, "credits are granted for paid bills only"
     if any(each["key"] == wanted.key for each in bill.left_out):
         return
     # Their cost is at most what is left of the money received for them, without tax.
@@ -65,9 +65,9 @@ async def _pay_debt(
 
 
 async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:
-    """Grant the months that a dispute of a bill's payment had left out, as far as the bill is paid now.
+    """Grant the months that were omitted for a dispute of a bill's payment, as far as the bill is paid now.
 
-    `by` is recorded as who granted them. They first pay what the organization owes. The caller holds the locks of its
+    `by` is recorded as the actor. The credits first pay the organization's debt. The caller holds the locks of its
     debts, of the bill, and of the accounts of `services.billing.subscription_refund.touched_accounts`.
     """
     left = [await _grant(session, by, bill, _read(bill, each), paid, at) for each in bill.left_out]
@@ -78,7 +78,7 @@ async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill,
 async def _grant(
     session: AsyncSession, by: str, bill: SubscriptionBill, wanted: CreditGrant, paid: Payment | None, at: datetime
 ) -> CreditGrant | None:
-    """Grant as much as the bill is paid for, and return what is left out under a key of its own."""
+    """Grant as much as the bill is paid for, and return the omitted rest under its own key."""
     if (await invoice.get(session, bill.invoice_id)).written_off_minor:
         return None  # the rest of the money is returned when it comes, also once a part of it has reopened the invoice
     deferred, gone = deferred_of(bill), _gone_minor(bill, paid)

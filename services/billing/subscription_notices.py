@@ -34,9 +34,9 @@ async def notify(
 
 
 async def _alert(session: AsyncSession, before: Subscription | None, outcome: Transition) -> None:
-    """Raise the alert that a period was not paid; resolve it once it is, or nothing is to be paid any more.
+    """Raise the alert that a period was not paid; resolve it once it is paid or nothing is due any more.
 
-    The same holds if the provider refuses to undo an unpaid upgrade: it then charges for a plan that is not in force.
+    The same if the provider refuses to undo an unpaid upgrade: it then charges for a plan that is not in force.
     """
     if outcome.event == UNDO_DECLINED:
         await _alert_of_undo(session, outcome)
@@ -50,7 +50,7 @@ async def _alert(session: AsyncSession, before: Subscription | None, outcome: Tr
     if was or after.status is not SubscriptionStatus.PAST_DUE or after.terms.net_days:
         return
     next_try = outcome.details.get("next_try_at")
-    then = "The provider of the payments tries again." if next_try is None else f"The next try is at {next_try}."
+    then = "The payment provider will retry." if next_try is None else f"The next try is at {next_try}."
     await raise_built_in(
         session,
         FAILED_PAYMENT,
@@ -62,14 +62,14 @@ async def _alert(session: AsyncSession, before: Subscription | None, outcome: Tr
 
 
 async def _alert_of_order(session: AsyncSession, before: Subscription | None, outcome: Transition) -> None:
-    """Raise the alert that an order is not answered; resolve it once that order is not awaited any more."""
+    """Raise the alert that an order has no response; resolve it once the order is not pending any more."""
     after, was = outcome.subscription, None if before is None else before.order
     if outcome.event == ORDER_OVERDUE and after.order is not None:
         await alert.raise_alert(
             session,
             kind=NOT_ANSWERED,
             subject=after.subscription_id,
-            detail=f"{after.provider} has not answered the order {after.order.kind.value} for about half an hour.",
+            detail=f"{after.provider} has not responded to the order {after.order.kind.value} for about half an hour.",
             org_id=after.org_id,
             window=after.order.command_id,
         )
@@ -78,12 +78,12 @@ async def _alert_of_order(session: AsyncSession, before: Subscription | None, ou
 
 
 async def _alert_of_suspension(session: AsyncSession, before: Subscription | None, outcome: Transition) -> None:
-    """Raise the alert that the provider goes on charging a suspended organization; resolve it once it does not."""
+    """Raise the alert that the provider still charges a suspended organization; resolve it once it does not."""
     after, order = outcome.subscription, None if before is None else before.order
     if after.cancel_at_period_end or after.status is SubscriptionStatus.ENDED:
         await alert.close_cases(session, after.org_id, (STILL_CHARGED,))
     elif order is not None and order.kind is OrderKind.SUSPEND and after.order is None and "why" in outcome.details:
-        assert after.period is not None, "the order follows from what was read at the provider"
+        assert after.period is not None, "the order follows from the provider's state"
         day = f"{after.period.end:%Y-%m-%d}"
         amount = f"{format_amount(after.terms.amount_minor, after.terms.currency)} {after.terms.currency}"
         await alert.raise_alert(
@@ -107,7 +107,7 @@ async def _alert_of_undo(session: AsyncSession, outcome: Transition) -> None:
         subject=after.subscription_id,
         detail=(
             f"The upgrade to {after.change.terms.plan} was not paid, and {after.provider} refuses to undo it: "
-            f"{outcome.details['why']}. It is tried again within a day. Until then the provider charges for it."
+            f"{outcome.details['why']}. Bursar retries within a day. Until then the provider charges for it."
         ),
         org_id=after.org_id,
         window=after.change.command_id,
@@ -117,8 +117,8 @@ async def _alert_of_undo(session: AsyncSession, outcome: Transition) -> None:
 async def _mail(
     session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans, at: datetime
 ) -> None:
-    """Queue the mails to the billing contacts about what has changed."""
-    # On net terms the invoice is dunned, which tells of it.
+    """Queue the mails to the billing contacts about the change."""
+    # On net terms the dunning of the invoice informs about it.
     is_notified = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
     priced, key = _priced(after.terms, plans), f"subscription:{after.subscription_id}"
     if is_notified and (before is None or before.status is not after.status):

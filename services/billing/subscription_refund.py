@@ -1,10 +1,9 @@
 """Refunds subscriptions: the credits of the bill are clawed back first, and used ones reduce the refund.
 
-While the payment of a bill is disputed, the rest of its credits is held, so a payer who gets the money back cannot
-spend them.
+While the payment of a bill is disputed, its remaining credits are held, so that a payer who wins cannot spend them.
 
-Credits that are taken back leave their lot, so the batch of revenue will recognise their price as revenue. To cancel
-that, their price is moved from revenue to deferred revenue here.
+Credits that are clawed back leave their lot, so revenue recognition will book their price as revenue. To cancel that,
+their price is moved from revenue to deferred revenue here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,7 +41,7 @@ HELD_FOR = timedelta(days=3_650)
 
 
 def touched_accounts(bill: SubscriptionBill) -> list[Account]:
-    """Return the accounts that a refund of the bill can touch, besides those of its invoice."""
+    """Return the accounts that a refund of the bill can touch, in addition to those of its invoice."""
     money = (SUBSCRIPTIONS, REVENUE, "revenue/credits")
     return [
         accounts.org_credits(bill.org_id),
@@ -54,11 +53,11 @@ def touched_accounts(bill: SubscriptionBill) -> list[Account]:
 async def follow_dispute(
     session: AsyncSession, bill: SubscriptionBill, *, is_disputed: bool, cause: str, now: datetime
 ) -> None:
-    """Hold the rest of a bill's credits while its payment is disputed, and release it afterwards.
+    """Hold a bill's remaining credits while its payment is disputed, and release them afterwards.
 
-    It holds what `take_back` would take if the dispute is lost, even if only a part of the payment is disputed. Credits
-    that other holds have reserved are left to them. The caller holds the locks of the bill and of the balance. `cause`
-    makes it idempotent.
+    It holds all credits that `take_back` would take, even if only a part of the payment is disputed. Credits reserved
+    by other holds are left to them. The caller holds the locks of the bill and of the balance. `cause` makes it
+    idempotent.
     """
     ledger = Ledger(await driver_connection(session))
     await _end_hold(session, ledger, bill, cause=cause, now=now)
@@ -87,14 +86,14 @@ async def take_back(
     also: Iterable[Account] = (),
     until: datetime | None = None,
 ) -> int:
-    """Take back the rest of a bill's credits, also those held for its dispute, and defer their price again.
+    """Claw back a bill's remaining credits, including those held for its dispute, and defer their price again.
 
-    Credits that other holds have reserved stay. The caller holds the lock of the bill. `cause` makes it idempotent.
-    `also` are accounts that the caller posts to afterwards, so all are locked at once. With `until` only what was
-    granted up to then is taken.
+    Credits reserved by other holds stay. The caller holds the lock of the bill. `cause` makes it idempotent. `also` are
+    accounts that the caller posts to afterwards, so that all are locked at once. With `until` only credits granted up
+    to then are taken.
 
     Returns:
-        The credits taken back, in minor units.
+        The credits clawed back, in minor units.
     """
     ledger = Ledger(await driver_connection(session))
     await ledger.lock_balances([*touched_accounts(bill), *also])
@@ -130,7 +129,7 @@ async def take_back(
 async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime) -> None:
     """Restore credits that a bill's lost disputes had clawed back, into their lots, when its invoice is paid again.
 
-    They first pay what the organization owes. The caller holds the locks of its debts, of the bill and of
+    They first pay the organization's debt. The caller holds the locks of its debts, of the bill and of
     `touched_accounts`. `cause` makes it idempotent.
     """
     restored = 0
@@ -211,15 +210,15 @@ def _named(rest: Iterable[RemainingLot]) -> LotTerms:
 
 
 def creditable_minor(bill: SubscriptionBill, *, credited_gross_minor: int) -> int:
-    """Return how much of a bill whose credits were clawed back a credit note can credit, including tax.
+    """Return the creditable amount of a bill whose credits were clawed back, including tax.
 
-    What was written off is the platform's loss already: it counts as credited.
+    The written-off part is already a loss of the platform, so it counts as credited.
     """
     return refund.creditable_minor(bill.gross_minor, deferred_of(bill), credited_gross_minor=credited_gross_minor)
 
 
 def used_minor(bill: SubscriptionBill) -> int:
-    """Return the price of the credits of a bill that were used, with tax; all others were taken back before."""
+    """Return the price of a bill's used credits, with tax; all others were clawed back before."""
     return refund.used_minor(bill.gross_minor, deferred_of(bill))
 
 
@@ -240,7 +239,7 @@ async def credit(session: AsyncSession, bill: SubscriptionBill, net_minor: int) 
 
 
 def deferred_of(row: SubscriptionBill) -> DeferredRevenue:
-    """Return what was paid by a bill, and how much of it is still deferred."""
+    """Return the deferred revenue of a bill."""
     return DeferredRevenue(
         amount_minor=row.amount_minor,
         period=Period(start=row.period_start, end=row.period_end),

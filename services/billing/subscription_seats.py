@@ -1,7 +1,7 @@
 """Alerts an organization that has more people than seats after a change of its subscription.
 
-`domain.billing.subscription.terms.require_seats` refuses a change to too few seats when it is requested. It takes
-effect later, when more people may have keys; it still takes effect, and no key is revoked.
+`domain.billing.subscription.terms.require_seats` refuses a change to too few seats when it is requested. When the
+change takes effect, more people may have keys; it still takes effect, and no key is revoked.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +20,7 @@ _LIMIT = 1000
 
 
 async def check_seats(session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans) -> None:
-    """Raise the alert if the terms have changed and there are too few seats, and resolve it once there are enough."""
+    """Raise the alert if changed terms have too few seats, and resolve it once there are enough."""
     if before is not None and (before.terms, before.is_entitled) == (after.terms, after.is_entitled):
         return
     limit = _limit(after, plans)
@@ -42,7 +42,7 @@ async def check_seats(session: AsyncSession, before: Subscription | None, after:
 
 
 async def resolve_alerts(session: AsyncSession, plans: Plans) -> int:
-    """Resolve the alerts of subscriptions that have enough seats by now, because keys were revoked or have expired."""
+    """Resolve the alerts of subscriptions with enough seats, because keys were revoked or have expired."""
     open_of = await alert.unresolved_subjects(session, SEATS_EXCEEDED, limit=_LIMIT)
     closed = 0
     for subscription_id in open_of:
@@ -55,5 +55,5 @@ async def resolve_alerts(session: AsyncSession, plans: Plans) -> int:
 
 
 def _limit(held: Subscription, plans: Plans) -> int | None:
-    """Return how many seats there are; None for any number, and on the free plan."""
+    """Return the number of seats; None if unlimited, and on the free plan."""
     return seats_of(plans.of(held.terms.plan), held.terms) if held.is_entitled else None

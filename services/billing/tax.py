@@ -25,8 +25,8 @@ class Assessor:
     """Computes the tax of a page of organizations, whose profiles and rates were read together.
 
     Attributes:
-        rules: how the deployment invoices; where its legal entities are.
-        profiles: by organization; those without a profile are left out.
+        rules: the settings of invoices, with the legal entities.
+        profiles: by organization; those without a profile are omitted.
         rates: of every country that may apply, by country.
     """
 
@@ -44,7 +44,7 @@ class Assessor:
         """Return the tax of each line, and the buyer; None for a buyer without a profile.
 
         Lines are product codes with the time at which their tax becomes due, as `tax_points` returns them. `rules` are
-        those of the legal entity that issues it, if that is known already: a draft keeps its entity.
+        those of the issuing legal entity, if it is already known: a draft keeps its entity.
         """
         seller_country = (rules or self.rules_of(org_id)).seller_country
         profile = self.profiles.get(org_id)
@@ -68,8 +68,8 @@ async def assessor(session: AsyncSession, org_ids: Collection[str], *, rules: In
 def tax_points(lines: Sequence[InvoiceLine], now: datetime) -> list[tuple[str, datetime]]:
     """Return the product of each line, and when its tax becomes due.
 
-    That is the end of its period: services of a month are taxed at the rate of that month, whenever they are invoiced.
-    A line without a period, or with one that has not ended, is taxed now.
+    That is the end of its period: services of a month are taxed at that month's rate, regardless of the invoice date. A
+    line without a period, or with an unfinished one, is taxed now.
     """
     return [
         (line.tax_code, now if line.period_end is None else min(now, line.period_end - timedelta.resolution))
@@ -83,7 +83,7 @@ def rules_of(profile: BillingProfile | None, rules: InvoiceRules) -> InvoiceRule
 
 
 async def entity_selling_to(session: AsyncSession, org_id: str) -> str | None:
-    """Return the code of the legal entity that sells to an organization; None for the usual one."""
+    """Return the code of the legal entity that sells to an organization; None for the default one."""
     profile = await billing_profile.find(session, org_id)
     return None if profile is None else profile.legal_entity
 
@@ -94,7 +94,7 @@ def _countries(party: TaxParty, seller_country: str | None) -> set[str]:
 
 
 def party_of(profile: BillingProfile | None) -> TaxParty:
-    """Read what a profile says for taxes."""
+    """Return a profile's facts that decide taxes."""
     if profile is None:
         return TaxParty()
     return TaxParty(

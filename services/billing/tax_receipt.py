@@ -27,12 +27,12 @@ _MAILS = {DocumentType.RECEIPT: MailKind.RECEIPT_ISSUED, DocumentType.RECEIPT_NO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxedMovement:
-    """Money that came in for a sale or was refunded, with its tax, and its transfer. Amounts are minor units.
+    """Money received or refunded for a sale, with its tax and its transfer. Amounts are minor units.
 
     Attributes:
-        key: names it within its payment: the provider's key of the movement, or the event that sold.
-        gross_minor: negative if it was refunded.
-        tax_minor: what of that is tax.
+        key: unique within its payment: the provider's key of the movement, or the event of the sale.
+        gross_minor: negative for refunds.
+        tax_minor: the tax in it.
     """
 
     key: str
@@ -45,16 +45,15 @@ class TaxedMovement:
 async def issue(
     session: AsyncSession, terms: PaymentTerms, movements: Sequence[TaxedMovement], entity: str | None
 ) -> None:
-    """Number and write a tax document for each movement of a payment that is taxed, and queue the mail that says so.
+    """Number and write a tax document for each movement of a taxed payment, and queue its mail.
 
-    The last thing of a transaction: whoever has a number holds up everybody else who wants one, so nothing is posted
-    after it.
+    Call it last in a transaction: taking a number blocks other transactions that need one.
 
     Args:
         session: of the platform, in the transaction that posted the movements.
-        terms: of the payment; one without a tax has no such document.
-        movements: in the order in which they were booked.
-        entity: the code of the usual legal entity, which sells where the organization is assigned to none.
+        terms: of the payment; an untaxed one has no such document.
+        movements: in the order of booking.
+        entity: the code of the default legal entity, for organizations without an assigned one.
     """
     tax = terms.tax
     if tax is None or not movements:

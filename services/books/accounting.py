@@ -1,4 +1,4 @@
-"""Exports the journal of a period for other programs, as the books were at one moment."""
+"""Exports the journal of a period for other programs, from one snapshot of the books."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
@@ -43,7 +43,7 @@ async def write_journal(
 
     Args:
         session: of the platform.
-        wanted: which days, and which transfers where the format shows them.
+        wanted: the days, and a filter of transfers if the format shows them.
         form: the format.
         codes: the account codes of the other program, by line of the chart.
 

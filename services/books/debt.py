@@ -1,6 +1,6 @@
-"""Debts of organizations: how much they owe, and how incoming money pays it.
+"""Debts of organizations, and their payment from incoming money.
 
-Whoever changes a debt holds its lock (`repositories.books.debt.lock`) before it waits for any balance.
+A change of a debt takes its lock (`repositories.books.debt.lock`) before the lock of any balance.
 """
 
 from datetime import datetime
@@ -15,12 +15,12 @@ from repositories.messages import alert
 
 
 async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
-    """Return what an organization owes in an asset; the caller holds the lock of its debts."""
+    """Return an organization's debt in an asset; the caller holds the lock of its debts."""
     return max(0, -(await ledger.balance(accounts.org_debt(org_id, asset))).posted_minor)
 
 
 async def owed_in_all(ledger: Ledger, org_id: str) -> dict[str, int]:
-    """Return what an organization owes, by asset, credits first; without the lock of its debts, as of a moment ago."""
+    """Return an organization's debts by asset, credits first; without a lock they may already have changed."""
     assets = [CREDIT, *(asset for asset in SCALES if asset != CREDIT)]
     balances = await ledger.balances([accounts.org_debt(org_id, asset) for asset in assets])
     found = zip(assets, balances, strict=True)
@@ -28,15 +28,15 @@ async def owed_in_all(ledger: Ledger, org_id: str) -> dict[str, int]:
 
 
 async def close_paid_debts(session: AsyncSession, ledger: Ledger, org_id: str, asset: str) -> None:
-    """Close the alerts of what an organization owed in an asset once it owes nothing; after what pays it was posted."""
+    """Close the alerts of an organization's debt in an asset once it is paid; call it after the posting."""
     if not await owed_minor(ledger, org_id, asset):
         await alert.close_debts(session, org_id, asset)
 
 
 async def settle_debt(ledger: Ledger, *, org_id: str, source: Account, key: str, reference: str, at: datetime) -> None:
-    """Pay what an organization owes from what came into an account of it or of its agents.
+    """Pay an organization's debt from an account of it or of its agents.
 
-    The caller holds the lock of its debts, and has locked the balances of all that its transaction posts to.
+    The caller holds the lock of its debts, and of all balances that its transaction posts to.
     """
     owed = await owed_minor(ledger, org_id, source.asset)
     if not owed:

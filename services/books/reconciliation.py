@@ -57,8 +57,8 @@ async def resolve(
 ) -> ReconciliationDiscrepancy:
     """Resolve a discrepancy once; a repeated command returns it unchanged.
 
-    What was booked since the discrepancy was seen counts: only what is still missing is booked, and a discrepancy that
-    is over by itself is resolved as `matched`, whatever was asked for.
+    Bookings made since then count: only the still missing part is booked, and a discrepancy that has disappeared is
+    resolved as `matched`, whatever the requested action.
 
     Raises:
         NotFound: there is no such discrepancy.
@@ -90,7 +90,7 @@ async def _book(session: AsyncSession, row: ReconciliationDiscrepancy, now: date
             extra={"payment_id": row.payment_id},
         )
     if row.payment_id is not None:
-        # Its run books under this lock, so nothing of it is booked between what is read here and what is written.
+        # The payment's run books under this lock, so nothing is booked between the read and the write here.
         await payment.lock(session, row.payment_id)
     booked = (await books.booked(session, row.provider, [row.key])).get(row.key, [])
     wanted = corrections(discrepancies.compared_of(row, booked))

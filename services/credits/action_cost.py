@@ -17,7 +17,7 @@ from runtime.identity import new_id
 async def in_force_for(
     session: AsyncSession, default: Mapping[str, ActionPrice], org_id: str | None
 ) -> dict[str, ActionPrice]:
-    """Return what each action costs an organization; with None, what it costs all that have no price of their own."""
+    """Return the price of each action for an organization; with None, for those without own prices."""
     return in_force(default, await action_cost.prices(await driver_connection(session), org_id))
 
 
@@ -31,15 +31,15 @@ async def change(
     note: str | None,
     command_id: str,
 ) -> ActionCost:
-    """Set what an action costs from now on, or return the price that the command set.
+    """Set the price of an action from now on, or return the price that the command set.
 
     Args:
         session: of the platform.
         actor: the operator.
         action: its name.
         org_id: the organization that it was agreed with; None for all.
-        cost_minor: of one action, zero for free; None removes the price.
-        note: why.
+        cost_minor: per action, zero for free; None removes the price.
+        note: the reason.
         command_id: of the request.
     """
     if org_id is not None:

@@ -25,10 +25,10 @@ from runtime.identity import new_id
 from services.common import approval
 
 KIND = "credit.grant"
-#: What operators grant within it, and what of spends was refunded or of invoices came back, counts together.
+#: The period over which grants, refunds of spends and credits returned by invoices count together.
 DAY = timedelta(days=1)
 
-#: Where granted credits come from: what the platform gives away is its expense, a correction is new issuance.
+#: The source account of granted credits: gifts are expenses of the platform, corrections are new issuance.
 _FUNDED_BY = {
     GrantSource.PROMOTION: "promotions",
     GrantSource.REWARD: "promotions",
@@ -51,7 +51,7 @@ async def grant(
     own: OwnMetadata = NO_METADATA,
     priority: int = 0,
 ) -> CreditLot:
-    """Grant credits to an organization, with what is written on the grant, or return the lot that the command made.
+    """Grant credits to an organization, with the grant's metadata, or return the lot that the command made.
 
     Raises:
         Invalid: the credits would already have expired.
@@ -96,7 +96,7 @@ async def grant(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualGrantRules:
-    """What decides whether credits given by hand need two operators: the setting, and the price of a credit."""
+    """Approval rules of manual grants: the limit above which two operators approve, and the price of a credit."""
 
     two_above: Amounts | None
     price: CreditPrice
@@ -107,8 +107,8 @@ async def needs_approval(
 ) -> bool:
     """Return whether credits that an operator gives an organization need two operators.
 
-    All that it was granted within a day counts, all refunds of its spends, and all that credit notes and voided
-    invoices gave back, whoever requested them: so nothing is divided into small ones.
+    All of its grants, refunds of spends, and credits returned by credit notes and voided invoices within a day count
+    together, so that splitting an amount does not avoid the approval.
     """
     if by_hand.two_above is None:
         return False
@@ -131,7 +131,7 @@ async def approval_content(
     command_id: str,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators approve of a grant; None where one is enough."""
+    """Return the content of a grant that two operators approve; None if one is enough."""
     if not await needs_approval(
         session, by_hand, org_id=org_id, amount_minor=amount_minor, command_id=command_id, now=now
     ):
@@ -156,7 +156,7 @@ async def use_approval(
     command_id: str,
     now: datetime,
 ) -> None:
-    """Use up the approval of a grant in its own transaction, where it takes one."""
+    """Use up the approval of a grant in its own transaction, if one is required."""
     await credit_lot.lock_grants(session, org_id)
     content = await approval_content(
         session,

@@ -1,7 +1,7 @@
 """Departments of an organization, and the attribution of its agents and keys.
 
-Whoever changes something holds the lock of the organization's row, so that nothing is attributed to a department that
-is being closed.
+Every change holds the lock of the organization's row, so that nothing is attributed to a department that is being
+closed.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from repositories.marketplace import agent as agents
 from repositories.tenants import api_key as keys, audit, organization as organizations
 from runtime.identity import new_id
 
-#: The most departments that stand above each other.
+#: The maximum number of levels of departments.
 MAX_LEVELS = 6
 
 

@@ -1,4 +1,4 @@
-"""Requests to spend and their answers, repeated requests, and refunds."""
+"""Refusals of spends, repeated requests, and refunds."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -36,7 +36,7 @@ _WHY = {
 }
 
 
-#: Why a pool refuses that is named, other than the operating one.
+#: The refusals by pools other than the operating one.
 _OF_POOLS = {
     Pool.RESERVE: "The spend exceeds what is left of the reserve of this {window}.",
     Pool.EMERGENCY: "The spend exceeds what is left of the emergency pool of this {window}.",
@@ -45,7 +45,7 @@ _OF_POOLS = {
 
 
 def refusal_of(spent: SpendResult, *, paid_only: bool = False) -> DomainError | None:
-    """Return the refusal, if a spend was refused; `paid_only` as it was asked for."""
+    """Return the refusal, if a spend was refused; `paid_only` as requested."""
     match spent.outcome:
         case SpendOutcome.INSUFFICIENT:
             needed, available = (
@@ -104,7 +104,7 @@ def limit_exceeded(refusal: ControlRefusal) -> SpendLimitExceeded:
 
 
 async def spender_of(connection: asyncpg.Connection, actor: Actor | None) -> Spender:
-    """Return for what an actor spends. Needs the platform's role."""
+    """Return the attribution of an actor's spends. Needs the platform's role."""
     if actor is None:
         return Spender()
     key_id = actor.key_id
@@ -222,9 +222,9 @@ async def refund(
     command_id: str,
     now: datetime,
 ) -> tuple[Spend, SpendChange]:
-    """Refund a part of what was charged or captured, or all that is left of it, or return what the command refunded.
+    """Refund a part or the rest of a charge or capture, or return the refund that the command made.
 
-    Credits that would end sooner get `renew_days`; with 0 they keep their end. Needs the platform's session.
+    Credits that would expire sooner are extended by `renew_days`; 0 keeps their expiry. Needs the platform's session.
     """
     spend = await spends.get(session, spend_id)
     if await marketplace.is_paid_by_spend(session, spend.id):

@@ -42,7 +42,7 @@ from runtime.database import driver_connection
 RUN = re.compile(r"[\x21-\x7e]{1,200}")
 
 _VERBS = {ControlStatus.FROZEN: "freeze", ControlStatus.ACTIVE: "unfreeze", ControlStatus.CLOSED: "close"}
-#: What each kind is called in the audit trail.
+#: The name of each kind in the audit trail.
 _NOUNS = {ControlKind.LIMIT: "spend_control", ControlKind.BUDGET: "budget"}
 
 

@@ -1,4 +1,4 @@
-"""What credit notes take back, and which credits come back with them."""
+"""Credit notes: the amounts that they take back, and the credits that return with them."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ async def note(
         )
 
 
-async def test_notes_take_what_is_due_then_credits_and_add_up_to_the_invoice(
+async def test_notes_reduce_the_amount_due_then_return_credits_and_add_up_to_the_invoice(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = await organization(fresh_database)
@@ -72,7 +72,7 @@ async def test_notes_take_what_is_due_then_credits_and_add_up_to_the_invoice(
     assert await sound(fresh_database_urls) == []
 
 
-async def test_lots_of_three_prices_pay_what_they_cost_and_come_back_by_it(
+async def test_lots_of_three_prices_pay_and_return_at_their_price(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org, untaxed = await organization(fresh_database), replace(GERMAN, seller_country=None)
@@ -104,7 +104,7 @@ async def test_lots_of_three_prices_pay_what_they_cost_and_come_back_by_it(
     assert await sound(fresh_database_urls) == []
 
 
-async def test_a_command_issues_one_note_and_what_was_credited_is_not_voided(database: Database) -> None:
+async def test_a_command_issues_one_note_and_a_credited_invoice_cannot_be_voided(database: Database) -> None:
     made = await finalise(database, await draft(database, await organization(database)))
     first = await note(database, made.id, 100, "a")
     assert (await note(database, made.id, 100, "a")).id == first.id

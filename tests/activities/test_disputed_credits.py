@@ -1,4 +1,4 @@
-"""Credits whose payment is disputed: out of reach until it is decided, free again if it is won, gone if it is lost."""
+"""Credits whose payment is disputed: held until the dispute ends, free again if it is won, gone if it is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 
 
 async def credits(one: Subscribed) -> tuple[int, int]:
-    """What is free, and what is held."""
+    """Return the free credits and the held ones."""
     async with one.database.platform() as session:
         balance = await Ledger(await driver_connection(session)).balance(accounts.org_credits(one.org_id))
     return balance.available_minor // 10**6, balance.pending_minor // 10**6
@@ -59,7 +59,7 @@ async def promote(database: Database, org_id: str, credits: int, expires_at: dat
         )
 
 
-async def test_credits_that_were_bought_are_taken_at_once_and_come_back_with_their_own_ends(database: Database) -> None:
+async def test_bought_credits_are_clawed_back_at_once_and_restored_with_their_expiry(database: Database) -> None:
     one, _ = await paid(database, "premium", 500)
     bought = await Written(database, one.org_id).begin()
     bought.there.pay()
@@ -116,7 +116,7 @@ async def test_dispute_of_a_part_holds_what_its_loss_would_take_until_the_last_o
 
 
 @pytest.mark.slow
-async def test_first_loss_takes_all_credits_and_the_other_dispute_then_gives_none_back(database: Database) -> None:
+async def test_first_loss_claws_back_all_credits_and_a_second_dispute_restores_none(database: Database) -> None:
     one, made = await paid(database)
     first, second = made.there.dispute(1_000), made.there.dispute(500)
     await made.look()
@@ -138,7 +138,7 @@ async def test_dispute_that_arrives_lost_takes_the_credits_and_holds_none(databa
     assert (await credits(one), row.returned_minor) == ((0, 0), 2_320)
 
 
-async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_takes_what_is_held(
+async def test_credits_pinned_by_other_holds_stay_and_a_refund_takes_the_held_rest(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -172,7 +172,7 @@ async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_tak
 
 
 @pytest.mark.slow
-async def test_dispute_of_credits_that_are_used_holds_nothing(database: Database) -> None:
+async def test_dispute_of_used_credits_holds_nothing(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 500)
     ref = made.there.dispute()
@@ -205,7 +205,7 @@ async def won_after_all(made: Mirrored, ref: str) -> None:
     await made.look()
 
 
-async def test_dispute_that_is_won_after_it_was_lost_gives_the_credits_back_once_the_bill_is_paid_whole(
+async def test_dispute_won_after_a_loss_restores_the_credits_once_the_bill_is_paid_in_full(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -235,7 +235,7 @@ async def test_dispute_that_is_won_after_it_was_lost_gives_the_credits_back_once
 
 
 @pytest.mark.slow
-async def test_part_of_a_bill_that_was_credited_meanwhile_brings_no_credits_back(database: Database) -> None:
+async def test_part_of_a_bill_that_was_credited_meanwhile_restores_no_credits(database: Database) -> None:
     one, made = await paid(database)
     ref = made.there.dispute()
     await made.look()
@@ -252,7 +252,7 @@ async def test_part_of_a_bill_that_was_credited_meanwhile_brings_no_credits_back
 
 
 async def months_left_out(database: Database, *, lost: bool) -> tuple[Subscribed, Mirrored, str]:
-    """Have two months of a year begin while the dispute of its payment is open, or after it was lost."""
+    """Begin two months of a yearly subscription while its payment's dispute is open, or after it was lost."""
     one = await subscribed(database, interval=YEAR)
     await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
     made = await Mirrored.of(one)
@@ -276,7 +276,7 @@ async def win(made: Mirrored, ref: str, *, lost: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
-async def test_months_of_a_year_that_a_dispute_left_out_come_once_it_is_won(database: Database, lost: bool) -> None:
+async def test_months_omitted_during_a_dispute_are_granted_once_it_is_won(database: Database, lost: bool) -> None:
     one, made, ref = await months_left_out(database, lost=lost)
     assert len(await one.rows(SubscriptionGrant)) == 1
     await win(made, ref, lost=lost)
@@ -310,9 +310,7 @@ async def owed(one: Subscribed) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
-async def test_months_that_a_dispute_left_out_pay_first_what_the_organization_owes(
-    database: Database, lost: bool
-) -> None:
+async def test_months_omitted_during_a_dispute_first_pay_the_debt(database: Database, lost: bool) -> None:
     one, made, ref = await months_left_out(database, lost=lost)
     await owe(one, 700)
     await win(made, ref, lost=lost)
@@ -321,7 +319,7 @@ async def test_months_that_a_dispute_left_out_pay_first_what_the_organization_ow
 
 
 @pytest.mark.slow
-async def test_months_left_out_come_as_far_as_what_was_not_credited_reaches(database: Database) -> None:
+async def test_omitted_months_are_granted_up_to_the_uncredited_part(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
     made = await Mirrored.of(one)
@@ -379,14 +377,14 @@ async def test_bill_that_another_payment_has_paid_meanwhile_keeps_its_credits_wh
     async with database.platform() as session:
         lost = await session.scalar(select(func.count()).select_from(Recovery).where(Recovery.org_id == one.org_id))
     assert lost == 0
-    # Nobody has paid it once the other one is lost as well.
+    # It is unpaid once the other dispute is lost as well.
     other.there.close_dispute(other.there.dispute(), won=False)
     await other.look()
     assert await credits(one) == (0, 0)
 
 
 async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> Written:
-    """Have the organization pay what is due of the bill's invoice by another payment."""
+    """Pay the rest of the bill's invoice by another payment."""
     purpose = replace(made.terms.purpose, goods_minor=minor)
     other = await Written(
         one.database, one.org_id, amount_minor=minor, currency=made.terms.currency, purpose=purpose
@@ -399,7 +397,7 @@ async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> Written:
 
 
 @pytest.mark.slow
-async def test_lost_credits_come_back_however_often_the_bill_is_lost_and_paid_anew(database: Database) -> None:
+async def test_lost_credits_are_restored_after_every_loss_and_payment(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     made.there.refund(2_900)  # at the provider's own site
@@ -415,7 +413,7 @@ async def test_lost_credits_come_back_however_often_the_bill_is_lost_and_paid_an
     assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_320, 0)
 
 
-async def test_credits_come_back_when_a_refund_that_was_made_at_the_provider_fails(database: Database) -> None:
+async def test_credits_are_restored_if_a_refund_made_at_the_provider_fails(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     ref = made.there.refund(2_900)
@@ -438,7 +436,7 @@ async def test_credits_come_back_when_a_refund_that_was_made_at_the_provider_fai
 
 @pytest.mark.slow
 @pytest.mark.parametrize("returned", [0, 1_450])
-async def test_lost_credits_come_back_once_the_rest_of_the_bill_is_paid_otherwise(
+async def test_lost_credits_are_restored_once_the_bill_is_paid_in_another_way(
     database: Database, returned: int
 ) -> None:
     one, made = await paid(database)
@@ -458,7 +456,7 @@ async def test_lost_credits_come_back_once_the_rest_of_the_bill_is_paid_otherwis
 
 
 @pytest.mark.slow
-async def test_lost_credits_come_back_as_far_as_the_bank_returned_their_price_once_the_rest_is_credited(
+async def test_lost_credits_are_restored_up_to_the_returned_price_once_the_rest_is_credited(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -486,7 +484,7 @@ async def give_up(one: Subscribed, *, by_plan: bool = False) -> None:
 
 
 @pytest.mark.parametrize("won", [True, False])
-async def test_bill_that_is_given_up_while_its_dispute_is_open_takes_its_credits_back_however_that_ends(
+async def test_bill_given_up_during_a_dispute_claws_back_its_credits_whatever_the_outcome(
     database: Database, won: bool
 ) -> None:
     one, made = await paid(database)
@@ -507,7 +505,7 @@ async def test_bill_that_is_given_up_while_its_dispute_is_open_takes_its_credits
 
 
 @pytest.mark.slow
-async def test_bill_that_is_given_up_before_its_payment_has_paid_it_takes_its_credits_back(database: Database) -> None:
+async def test_bill_given_up_before_its_payment_claws_back_its_credits(database: Database) -> None:
     one = await subscribed(database)
     await one.look(seen(bill(0, 2_900, month(0))))
     assert await credits(one) == (500, 0)
@@ -516,7 +514,7 @@ async def test_bill_that_is_given_up_before_its_payment_has_paid_it_takes_its_cr
 
 
 @pytest.mark.slow
-async def test_creators_answer_for_no_credits_that_were_taken_back_when_the_bill_was_given_up(
+async def test_creators_are_not_liable_for_credits_clawed_back_when_the_bill_was_given_up(
     database: Database,
 ) -> None:
     one, made = await paid(database)

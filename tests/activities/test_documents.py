@@ -1,4 +1,4 @@
-"""Documents say what finalised invoices hold: tax, discounts, credits, and whom they are made out to."""
+"""Documents say what finalised invoices hold: tax, discounts, credits, and the recipient."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -81,7 +81,7 @@ async def test_prices_that_include_tax_show_it_and_come_to_the_same_total(db: Da
     assert (made.lines[0].amount_minor, made.subtotal_minor, made.total_minor) == (11_900, 10_000, 11_900)
 
 
-async def test_who_is_billed_stays_who_it_was_when_the_invoice_was_finalised(db: Database) -> None:
+async def test_buyer_is_the_one_at_the_time_of_finalisation(db: Database) -> None:
     org_id = await billing.organization(db)
     await billing.located(db, org_id, legal_name="Before")
     row = await billing.finalise(db, await billing.draft(db, org_id))
@@ -89,7 +89,7 @@ async def test_who_is_billed_stays_who_it_was_when_the_invoice_was_finalised(db:
     assert (await says(db, row)).buyer.name == "Before"
 
 
-async def test_where_nobody_charges_tax_the_document_speaks_of_none(db: Database) -> None:
+async def test_document_without_tax_shows_no_tax(db: Database) -> None:
     org_id = await billing.organization(db)
     untaxed = replace(billing.GERMAN, seller_country=None)
     row = await billing.finalise(db, await billing.draft(db, org_id), untaxed)
@@ -98,7 +98,7 @@ async def test_where_nobody_charges_tax_the_document_speaks_of_none(db: Database
     assert missing_for_einvoice(made) == ["taxes"]
 
 
-async def test_a_credit_note_takes_back_net_and_tax_and_leaves_the_invoice_as_it_was(db: Database) -> None:
+async def test_a_credit_note_reverses_net_and_tax_and_leaves_the_invoice_unchanged(db: Database) -> None:
     org_id = await billing.organization(db)
     await billing.credit(db, org_id, 30 * billing.CREDIT, paid=300)
     row = await billing.finalise(db, await billing.draft(db, org_id, applies_credits=True))
@@ -139,7 +139,7 @@ async def credited(database: Database, row: InvoiceRow, amount_minor: int | None
 
 
 def breakdown(made: Document) -> dict[Tax, tuple[int, int]]:
-    """Return what each tax is on and comes to, and require that the lines and the file say the same."""
+    """Return each tax's base and amount, and require that the lines and the file agree."""
     for each in made.taxes:
         assert sum(line.net_minor for line in made.lines if line.tax == each.tax) == each.taxable_minor
     return {each.tax: (each.taxable_minor, each.tax_minor) for each in made.taxes}
@@ -164,7 +164,7 @@ async def test_two_rates_under_one_code_are_two_taxes_of_the_invoice_and_of_its_
         assert xml.count(b"<ram:CalculatedAmount>") == 2
 
 
-async def test_categories_and_rates_that_an_outside_service_gives_one_code_are_told_apart(db: Database) -> None:
+async def test_categories_and_rates_with_one_code_from_an_outside_service_are_separate_taxes(db: Database) -> None:
     given = (("S", 200_000), ("E", 0), ("S", 55_000), ("S", 200_000))
     taxes = tuple(AppliedTax(code="vat", category=TaxCategory(category), rate_e6=rate) for category, rate in given)
     draft = await billing.draft(
@@ -189,7 +189,7 @@ async def test_categories_and_rates_that_an_outside_service_gives_one_code_are_t
     assert breakdown(await credited(db, row, None, "all")) == whole
 
 
-async def test_a_note_that_takes_back_of_a_tax_alone_comes_to_its_amount(db: Database) -> None:
+async def test_a_note_of_tax_alone_has_its_amount(db: Database) -> None:
     row = await billing.finalise(db, await billing.draft(db, await billing.organization(db), billing.line(3)))
     await billing.number_all(db)
     notes = [await credited(db, row, 1, f"cent-{number}") for number in range(4)]

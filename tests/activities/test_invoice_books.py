@@ -1,4 +1,4 @@
-"""Two who want to change one invoice at the same moment: the second one waits, and judges by what the first one did."""
+"""Two changes of one invoice at the same moment: the second waits for the first, and decides by its result."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.db
 
 
 async def received(database: Database) -> tuple[Written, Issued]:
-    """A payment whose money is there and waits to be handed over to its invoice."""
+    """A payment whose money has arrived and is not yet applied to its invoice."""
     org = new_id("org")
     async with database.platform() as session:
         await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
@@ -39,7 +39,7 @@ async def received(database: Database) -> tuple[Written, Issued]:
     return await made.look(), invoice
 
 
-async def test_pitfall_05_a_payment_waits_for_who_withdraws_its_invoice_and_then_finds_it_withdrawn(
+async def test_pitfall_05_a_payment_waits_for_the_voiding_of_its_invoice_and_then_finds_it_void(
     database: Database,
 ) -> None:
     made, invoice = await received(database)
@@ -56,7 +56,7 @@ async def test_pitfall_05_a_payment_waits_for_who_withdraws_its_invoice_and_then
     assert await invoice.stands() == ("void", 0)
 
 
-async def test_pitfall_05_who_withdraws_an_invoice_waits_for_its_payment_and_is_refused(database: Database) -> None:
+async def test_pitfall_05_voiding_waits_for_the_payment_and_is_refused(database: Database) -> None:
     made, invoice = await received(database)
     assert made.payment is not None
     payment_id, org_id = made.terms.payment_id, made.terms.org_id
@@ -78,7 +78,7 @@ async def test_pitfall_05_who_withdraws_an_invoice_waits_for_its_payment_and_is_
     assert await invoice.stands() == ("paid", 1000)
 
 
-async def test_what_was_paid_cannot_be_withdrawn_and_what_is_recorded_twice_is_paid_once(database: Database) -> None:
+async def test_paid_invoice_cannot_be_voided_and_a_payment_recorded_twice_counts_once(database: Database) -> None:
     made, invoice = await received(database)
     assert made.payment is not None
     paying = invoice_paid(made.payment, at=NOW)
@@ -92,7 +92,7 @@ async def test_what_was_paid_cannot_be_withdrawn_and_what_is_recorded_twice_is_p
 
 
 @pytest.mark.parametrize("taken", ["refund", "chargeback"])
-async def test_pitfall_48_what_went_back_pauses_its_invoice_until_an_operator_decides(
+async def test_pitfall_48_refunded_money_pauses_its_invoice_until_an_operator_decides(
     database: Database, taken: str
 ) -> None:
     made, invoice = await received(database)
@@ -115,7 +115,7 @@ async def test_pitfall_48_what_went_back_pauses_its_invoice_until_an_operator_de
     assert await paused() == ("open", None)
 
 
-async def test_pitfall_19_news_of_a_payment_lock_what_is_owed_before_any_account(database: Database) -> None:
+async def test_pitfall_19_payment_events_lock_debts_before_any_account(database: Database) -> None:
     before, _ = await received(database)
     invoice = await issued(database, before.terms.org_id)
     made = await Written(database, before.terms.org_id, purpose=invoice.purpose).begin()
@@ -132,7 +132,7 @@ async def test_pitfall_19_news_of_a_payment_lock_what_is_owed_before_any_account
     assert (told.received_minor, told.refunded_minor, told.disputed_minor) == (1000, 100, 200)
 
 
-async def test_what_is_spent_while_a_refund_is_counted_is_taken_from_the_invoice(database: Database) -> None:
+async def test_money_spent_during_a_refund_is_deducted_from_the_invoice(database: Database) -> None:
     first, _ = await received(database)
     org_id, cash = first.terms.org_id, accounts.org_wallet(first.terms.org_id, "USD")
     invoice = await issued(database, org_id, total_minor=800)

@@ -1,4 +1,4 @@
-"""What finalising, numbering and ending an invoice write and move."""
+"""The rows and transfers of finalising, numbering and closing an invoice."""
 
 import asyncio
 from dataclasses import replace
@@ -106,7 +106,7 @@ async def test_credits_are_not_taken_unless_asked_and_only_in_their_currency(dat
     assert (made.prepaid_minor, (await balances(database, org))["credits"]) == (0, 100 * CREDIT)
 
 
-async def test_two_that_want_the_same_credits_take_them_once(database: Database) -> None:
+async def test_two_invoices_take_the_same_credits_once(database: Database) -> None:
     org = await organization(database)
     await credit(database, org, 1_000 * CREDIT, paid=10_000)
     made = [await draft(database, org, applies_credits=True) for _ in range(4)]
@@ -149,7 +149,7 @@ async def test_pitfall_12_a_command_begins_one_draft_however_often_it_runs(datab
         await begin("EUR")
 
 
-async def test_pitfall_23_what_was_finalised_is_not_changed_through_the_functions_either(database: Database) -> None:
+async def test_pitfall_23_database_functions_cannot_change_a_finalised_invoice(database: Database) -> None:
     made = await finalise(database, await draft(database, await organization(database)))
     async with database.platform() as session:
         edited = text("SELECT invoice_edit(:id, '[]', '[]', 0, NULL, now())")
@@ -238,7 +238,7 @@ async def test_reverse_charge_needs_a_number_that_was_confirmed_with_its_referen
     assert made.party == {"country": "FR", "vat_id": "FR40303265045", "vat_reference": "WAPIAAAA"}
 
 
-async def test_an_outside_answer_goes_before_the_rates_that_are_kept_and_is_needed_for_these_very_lines(
+async def test_an_outside_answer_overrides_stored_rates_and_must_match_the_lines(
     database: Database,
 ) -> None:
     made = await draft(database, await organization(database))
@@ -261,7 +261,7 @@ async def test_an_outside_answer_goes_before_the_rates_that_are_kept_and_is_need
     assert ([each["code"] for each in done.taxes], done.tax_minor) == (["us-ny"], 888)
 
 
-async def test_what_is_given_up_is_bad_debt_once(database: Database) -> None:
+async def test_given_up_invoice_is_bad_debt_once(database: Database) -> None:
     org = await organization(database)
     made = await finalise(database, await draft(database, org))
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What a page of a run writes for each invoice, and in how many trips to PostgreSQL."""
+"""Pages of a billing run: the rows that each invoice gets, and the round trips to PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -148,7 +148,7 @@ async def test_an_invoice_is_one_statement_with_its_tax_credits_and_alert(page: 
     await prove_all(page.urls)
 
 
-async def test_cost_of_models_is_billed_with_its_markup_and_takes_lots_until_what_was_paid_for_them_is_the_invoice(
+async def test_cost_of_models_is_billed_with_its_markup_and_paid_by_lots_at_their_price(
     page: Page,
 ) -> None:
     org = await page.user()
@@ -181,7 +181,7 @@ async def test_a_month_starts_where_the_one_before_ended_in_another_time_zone(pa
     )
 
 
-async def test_who_has_only_paid_with_credits_gets_a_zero_invoice_that_nobody_is_sent(page: Page) -> None:
+async def test_usage_paid_with_credits_alone_gives_a_zero_invoice_without_a_mail(page: Page) -> None:
     org, idle = await page.market.organization(), await page.market.organization()
     await credit(page.database, org, 50 * CREDIT, paid=100)
     async with page.database.platform() as session:
@@ -350,7 +350,7 @@ async def test_usage_of_a_month_that_failed_waits_for_its_own_run_and_meets_its_
     await prove_all(page.urls)
 
 
-async def test_what_is_to_be_paid_before_the_first_terms_waits_for_their_month(page: Page) -> None:
+async def test_usage_before_the_first_terms_waits_for_their_month(page: Page) -> None:
     february, march = date(2026, 2, 1), at(date(2026, 3, 4))
     org = await page.market.debtor(february, net_days=60)
     await page.item(org, 5_000_00)
@@ -366,7 +366,7 @@ async def test_what_is_to_be_paid_before_the_first_terms_waits_for_their_month(p
     await prove_all(page.urls)
 
 
-async def test_documents_are_there_before_the_mails_once_each_and_none_keeps_another_from_its_own(page: Page) -> None:
+async def test_each_document_is_rendered_once_before_its_mail_and_a_failed_one_blocks_no_other(page: Page) -> None:
     orgs = [await page.user() for _ in range(3)]
     made = Documents.of(page.database, None, selling(SELLER))
     run = BillingRunActivities(page.database, GERMAN, documents=made)
@@ -429,7 +429,7 @@ async def test_quantities_that_add_up_to_more_than_one_price_holds_are_invoiced(
 
 
 async def _charge(page: Page, org_id: str, now: datetime) -> int:
-    """Charge usage events that are due, and return what they came to."""
+    """Charge the usage events that are due, and return their amount."""
     rules = CostRules(granted=CreditPrice(price=Decimal(1), currency="USD"))
     async with page.database.platform() as session:
         await note_granted(session, rules.granted, at(JANUARY))
@@ -472,7 +472,7 @@ async def test_free_units_of_a_month_are_given_once_whether_credits_pay_first_or
 
 
 async def _invoiced_from(page: Page, org_id: str, month: date, time_zone: str = "UTC") -> None:
-    """Have a month and all later ones of an organization that pays with credits invoiced."""
+    """Invoice a month and all later ones of an organization that pays with credits."""
     arrears = TermsVersion(
         number=2,
         terms=BillingTerms(mode=UsageMode.ARREARS, time_zone=time_zone),
@@ -548,7 +548,7 @@ async def test_credits_that_are_spent_after_they_were_read_are_counted_again(pag
     await prove_all(page.urls)
 
 
-async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that_it_is_due_on(page: Page) -> None:
+async def test_mail_about_an_invoice_paid_by_credits_has_no_due_date(page: Page) -> None:
     # It is the day after in Auckland.
     orgs = [await page.user(), await page.user(time_zone="Pacific/Auckland"), await page.user()]
     await credit(page.database, orgs[0], 200 * CREDIT, paid=2_000)
@@ -573,7 +573,7 @@ async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that
     }
 
 
-async def test_what_is_in_another_currency_waits_and_operators_are_told_once(page: Page) -> None:
+async def test_usage_in_another_currency_waits_and_operators_are_alerted_once(page: Page) -> None:
     org = await page.user()
     await page.item(org, 300, currency="EUR")
     for _ in range(2):
@@ -653,7 +653,7 @@ async def test_an_item_that_is_removed_meanwhile_is_not_charged_and_the_page_is_
     await prove_all(page.urls)
 
 
-async def test_what_is_due_is_collected_from_the_transaction_that_invoices_it_on(page: Page) -> None:
+async def test_collection_begins_in_the_transaction_of_the_invoice(page: Page) -> None:
     orgs = [await page.user(), await page.user()]
     await credit(page.database, orgs[0], 200 * CREDIT, paid=2_000)
     client = cast("Client", None)  # the run's end starts what was begun, not its pages
@@ -746,7 +746,7 @@ async def test_events_that_no_invoice_can_hold_together_are_refused_and_the_rest
     await prove_all(page.urls)
 
 
-async def test_events_that_come_in_at_once_are_no_more_than_an_invoice_can_hold(page: Page) -> None:
+async def test_concurrent_events_are_limited_to_what_an_invoice_can_hold(page: Page) -> None:
     org = await page.market.debtor(JANUARY)
     metered = await page.market.meter(org, "1", at(JANUARY, 6))
     sent = [page.market.report(org, metered, at(date(2026, 1, 20)), {"n": 4 * 10**12}) for _ in range(5)]

@@ -61,7 +61,7 @@ async def test_the_next_window_raises_again_and_uses_count_like_amounts(world: W
     assert await world.mails() == []
 
 
-async def test_what_was_reached_at_the_end_of_a_window_is_raised_after_it(world: World) -> None:
+async def test_threshold_reached_at_the_end_of_a_window_is_raised_after_it(world: World) -> None:
     control = await world.limit(Limit(window=Window.DAY, amount_minor=10 * CREDIT), thresholds_e4=(10_000,))
     end = window_end(Window.DAY, NOW, zone_of("UTC"), 1)
     await world.spend(10, end - timedelta(seconds=1))
@@ -102,7 +102,7 @@ async def test_a_refusal_is_raised_once_for_its_window_however_often_it_is_refus
     )
 
 
-async def test_credits_that_do_not_suffice_are_raised_once_a_day(db: Database) -> None:
+async def test_insufficient_credits_are_raised_once_a_day(db: Database) -> None:
     world = await World(db).begin(credits=10)
     assert await world.spend(11) is SpendOutcome.INSUFFICIENT
     assert await world.raised() == [("credits.exhausted", world.org)]
@@ -111,7 +111,7 @@ async def test_credits_that_do_not_suffice_are_raised_once_a_day(db: Database) -
     assert raised.severity == "critical"
 
 
-async def test_four_fifths_of_a_limit_are_the_built_in_rule_and_no_threshold_besides(world: World) -> None:
+async def test_80_percent_of_a_limit_is_the_built_in_rule_and_no_threshold(world: World) -> None:
     end = window_end(Window.MONTH, NOW, zone_of("UTC"), 1)
     month = Limit(window=Window.MONTH, amount_minor=100 * CREDIT)
     control = await world.limit(month, thresholds_e4=(10_000,))
@@ -126,7 +126,7 @@ async def test_four_fifths_of_a_limit_are_the_built_in_rule_and_no_threshold_bes
     assert (raised.status, raised.resolved_by) == ("resolved", "rule")
 
 
-async def test_what_comes_back_resolves_and_fires_no_more_in_the_window(world: World) -> None:
+async def test_refund_resolves_the_alert_which_is_not_raised_again_in_the_window(world: World) -> None:
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     await world.spend(80)
     assert await world.raised() == [("budget_80_percent", control)]
@@ -138,7 +138,7 @@ async def test_what_comes_back_resolves_and_fires_no_more_in_the_window(world: W
     assert len(await world.raised()) == 1
 
 
-async def test_alert_whose_key_names_no_limit_keeps_nothing_from_being_resolved(world: World) -> None:
+async def test_alert_without_a_limit_in_its_key_does_not_block_others(world: World) -> None:
     control = await world.limit(Limit(window=Window.MONTH, amount_minor=100 * CREDIT))
     await world.spend(80)
     await world.raised()
@@ -157,7 +157,7 @@ async def test_alert_whose_key_names_no_limit_keeps_nothing_from_being_resolved(
     assert [row.status for row in await world.rows()] == ["resolved", "firing"]
 
 
-async def test_built_in_rule_that_is_off_leaves_thresholds_that_were_asked_for(world: World) -> None:
+async def test_disabled_built_in_rule_keeps_requested_thresholds(world: World) -> None:
     control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     other = await World(world.database).begin()
     await other.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT), thresholds_e4=())
@@ -184,7 +184,7 @@ async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world
     assert not of_org
 
 
-async def test_refusal_fires_until_its_window_ends_also_where_nothing_else_was_spent_in_it(world: World) -> None:
+async def test_refusal_fires_until_its_window_ends_even_without_spends(world: World) -> None:
     await world.limit(Limit(window=Window.MONTH, amount_minor=10 * CREDIT))
     assert await world.spend(11) is SpendOutcome.REFUSED
     await world.raised()
@@ -252,7 +252,7 @@ OLD_ALERTS = """
 
 
 @pytest.mark.slow
-async def test_sweep_costs_the_same_however_many_runs_had_a_limit(
+async def test_cost_of_the_sweep_does_not_depend_on_the_number_of_runs_with_a_limit(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     world = await World(fresh_database).begin()
@@ -273,7 +273,7 @@ async def test_sweep_costs_the_same_however_many_runs_had_a_limit(
     assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + 10} == {}
 
 
-async def test_lifetime_that_less_is_used_of_is_over_with_the_refund(world: World) -> None:
+async def test_refund_resolves_the_alert_of_a_lifetime(world: World) -> None:
     await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
     await world.spend(80)
     await world.raised()

@@ -1,4 +1,4 @@
-"""What events of subscriptions do in the books: invoices, mirrored payments, credits, the tier, revenue by the day."""
+"""Subscription events in the books: invoices, mirrored payments, credits, the tier, daily revenue."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -115,7 +115,7 @@ async def test_period_that_is_charged_less_than_was_agreed_alerts_operators_unti
     assert await alerts() == [("subscription.charged_less", True, False)]
 
 
-async def test_credits_that_a_discount_leaves_out_are_told_to_the_organization_and_operators_once(
+async def test_credits_omitted_for_a_discount_alert_the_organization_and_operators_once(
     database: Database,
 ) -> None:
     one = await subscribed(database, "starter")
@@ -149,7 +149,7 @@ async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier
     assert (await one.tier(), await one.credits()) == ("starter", 500)
 
 
-async def test_credits_that_were_paid_for_pay_first_what_the_organization_owes(database: Database) -> None:
+async def test_paid_credits_first_pay_the_debt(database: Database) -> None:
     one = await subscribed(database)
     wallet, debts = accounts.org_credits(one.org_id), accounts.org_debt(one.org_id, CREDIT)
     async with database.platform() as session:
@@ -230,7 +230,7 @@ async def test_invoice_of_a_period_is_neither_voided_nor_collected_by_us(
             )
 
 
-async def test_mirrored_payment_is_looked_at_by_its_run_and_never_made(database: Database) -> None:
+async def test_mirrored_payment_is_read_by_its_run_and_never_created(database: Database) -> None:
     one = await subscribed(database)
     await one.look(seen(bill(0, 2_900, month(0))))
     (row,) = await one.rows(PaymentRow)
@@ -242,7 +242,7 @@ async def test_mirrored_payment_is_looked_at_by_its_run_and_never_made(database:
         assert row.id in {each.id for each in await payments.stranded(session, before=later, after="", limit=1_000)}
 
 
-async def test_pitfall_21_nothing_is_booked_or_given_for_what_is_not_paid(database: Database) -> None:
+async def test_pitfall_21_unpaid_bill_books_and_grants_nothing(database: Database) -> None:
     one = await subscribed(database)
     await one.look(seen(unpaid(0, 2_900, month(0)), state=ProviderState.INCOMPLETE))
     assert [await one.rows(table) for table in (SubscriptionBill, InvoiceRow, PaymentRow, CreditLot)] == [
@@ -254,7 +254,7 @@ async def test_pitfall_21_nothing_is_booked_or_given_for_what_is_not_paid(databa
     assert (await one.tier(), await one.credits()) == ("free", 0)
 
 
-async def test_pitfall_12_a_bill_is_booked_once_whatever_a_run_believes(database: Database) -> None:
+async def test_pitfall_12_a_bill_is_booked_once_for_any_run(database: Database) -> None:
     one = await subscribed(database)
     forgetful = one.state
     await one.look(seen(bill(0, 2_900, month(0))))
@@ -281,7 +281,7 @@ async def test_pitfall_14_months_of_a_year_and_its_renewal_grant_every_month_onc
     assert (one_year.granted_minor, next_year.granted_minor) == (23_200, 1_933)
 
 
-async def test_payment_that_fails_is_told_once_in_a_mail(database: Database) -> None:
+async def test_failed_payment_sends_one_mail(database: Database) -> None:
     one = await subscribed(database)
     await one.look(seen(bill(0, 2_900, month(0))))
     open_bill = replace(unpaid(1, 2_900, month(1)), next_attempt_at=ANCHOR.after(2))
@@ -301,7 +301,7 @@ async def test_payment_that_fails_is_told_once_in_a_mail(database: Database) -> 
     assert raised.status == "resolved"
 
 
-async def test_upgrade_that_is_undone_is_told_once_and_operators_hear_where_the_provider_refuses(
+async def test_undone_upgrade_sends_one_mail_and_a_refused_undo_alerts_operators(
     database: Database,
 ) -> None:
     one = await subscribed(database)
@@ -333,7 +333,7 @@ async def test_upgrade_that_is_undone_is_told_once_and_operators_hear_where_the_
 @pytest.mark.parametrize(
     ("then", "title", "amount"), [(None, "Professional", "99.00"), ("starter", "Starter", "29.00")]
 )
-async def test_mail_about_a_subscription_that_goes_on_says_with_what_it_renews(
+async def test_mail_about_a_continuing_subscription_has_its_renewal(
     database: Database, then: str | None, title: str, amount: str
 ) -> None:
     one = await subscribed(database, "professional")
@@ -354,7 +354,7 @@ async def test_mail_about_a_subscription_that_goes_on_says_with_what_it_renews(
     }
 
 
-async def test_end_of_a_subscription_puts_the_organization_on_what_is_free(database: Database) -> None:
+async def test_end_of_a_subscription_sets_the_free_plan(database: Database) -> None:
     one = await subscribed(database, "premium")
     paid = bill(0, 500, month(0))
     await one.look(seen(paid))
@@ -373,7 +373,7 @@ async def test_organization_has_one_subscription_that_has_not_ended(database: Da
         await second.write(Transition(subscription=other, event="created", actor="kim"))
 
 
-async def test_what_was_paid_without_credits_is_revenue_by_the_day_and_once_however_often_it_is_booked(
+async def test_price_without_credits_is_revenue_by_the_day_booked_once(
     database: Database,
 ) -> None:
     one = await subscribed(database, "premium")
@@ -384,7 +384,7 @@ async def test_what_was_paid_without_credits_is_revenue_by_the_day_and_once_howe
             async with database.platform() as session:
                 return await accrue(session, day, limit=3)
 
-        # Pages at once take different bills; whoever finds them all locked leaves them to the other.
+        # Concurrent pages take different bills; a page that finds them all locked takes none.
         while sum(await asyncio.gather(page(), page())):
             await again()
         (row,) = await one.rows(SubscriptionBill)
@@ -404,7 +404,7 @@ async def test_what_was_paid_without_credits_is_revenue_by_the_day_and_once_howe
         assert (await session.scalar(query)) == 29
 
 
-async def test_price_of_credits_goes_along_with_them_and_the_rest_is_revenue_by_the_day(database: Database) -> None:
+async def test_price_of_credits_moves_with_them_and_the_rest_is_revenue_by_the_day(database: Database) -> None:
     one = await subscribed(database, "enterprise")
     await one.look(seen(bill(0, 29_900, month(0))))
     for day, earned in ((date(2026, 2, 13), 5_980 * (14 + 13 * 24) // (28 * 24)), (date(2026, 2, 28), 5_980)):

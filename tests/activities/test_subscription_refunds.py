@@ -1,4 +1,4 @@
-"""What is given back of a subscription: its credits come back first, and those that were used reduce the refund."""
+"""Refunds of a subscription: its credits come back first, and used credits reduce the refund."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ async def earned_by(one: Subscribed, day: date) -> SubscriptionBill:
     return row  # type: ignore[no-any-return]
 
 
-async def test_whole_refund_takes_the_credits_back_credits_the_invoice_and_leaves_nothing_to_earn(
+async def test_full_refund_claws_back_the_credits_credits_the_invoice_and_leaves_no_revenue(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -63,7 +63,7 @@ async def test_whole_refund_takes_the_credits_back_credits_the_invoice_and_leave
     await made.done()
 
 
-async def test_pitfall_41_what_was_used_reduces_the_refund_and_taking_what_is_left_in_parts_gains_nothing(
+async def test_pitfall_41_used_credits_reduce_the_refund_also_in_parts(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -86,7 +86,7 @@ async def test_pitfall_41_what_was_used_reduces_the_refund_and_taking_what_is_le
     assert (row.granted_minor, row.returned_minor, row.credited_minor) == (469, 1_851, 2_431)
 
 
-async def test_what_credits_leave_of_a_bill_is_rounded_down_to_what_the_provider_can_count(
+async def test_creditable_rest_of_a_bill_is_rounded_down_to_the_providers_unit(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "refund_unit", lambda *_: 10)
@@ -102,7 +102,7 @@ async def test_what_credits_leave_of_a_bill_is_rounded_down_to_what_the_provider
     assert (await made.refund(2_430, is_all=True)).applied
 
 
-async def test_same_refund_twice_takes_back_and_credits_once(database: Database) -> None:
+async def test_repeated_refund_claws_back_and_credits_once(database: Database) -> None:
     one, made = await paid(database)
     before = made.payment
     assert (await made.refund(1_000, command="re_one")).applied
@@ -132,7 +132,7 @@ async def test_credits_that_are_spent_at_the_same_time_are_used_or_refunded_and_
     assert await one.credits() == 0
 
 
-async def test_what_is_not_earned_is_taken_first_and_then_revenue(database: Database) -> None:
+async def test_deferred_revenue_is_taken_before_revenue(database: Database) -> None:
     one, made = await paid(database, "premium", 500)
     assert 240 < (await earned_by(one, date(2026, 2, 13))).accrued_minor < 250
     assert (await made.refund(400, at=START + timedelta(days=14))).applied
@@ -141,7 +141,7 @@ async def test_what_is_not_earned_is_taken_first_and_then_revenue(database: Data
     assert (row.credited_minor, row.accrued_minor) == (400, 100)
 
 
-async def test_tax_is_credited_with_its_part_and_never_taken_from_what_is_deferred(database: Database) -> None:
+async def test_tax_is_credited_with_its_part_and_never_taken_from_deferred_revenue(database: Database) -> None:
     one = await subscribed(database)
     one.rules = GERMAN
     await located(database, one.org_id)
@@ -172,7 +172,7 @@ async def test_refund_after_the_renewal_takes_the_old_months_credits_alone(datab
     assert (earlier.returned_minor, later.returned_minor) == (0, 2_320)
 
 
-async def test_refunded_year_takes_its_months_back_and_grants_no_more_than_is_paid_for(database: Database) -> None:
+async def test_refunded_year_claws_back_its_months_and_grants_only_paid_ones(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     year = bill(0, 29_000, month(0, 12))
     await one.look(seen(year, period=month(0, 12)))
@@ -227,9 +227,7 @@ async def test_refund_of_an_upgrade_leaves_the_credits_of_the_plan_before(databa
 
 
 @pytest.mark.parametrize("taken", ["a lost dispute", "a refund that was made at the provider"])
-async def test_money_that_is_gone_takes_the_credits_back_and_leaves_the_invoice_due(
-    database: Database, taken: str
-) -> None:
+async def test_lost_money_claws_back_the_credits_and_leaves_the_invoice_due(database: Database, taken: str) -> None:
     one, made = await paid(database)
     await use(one, 100)
     if taken == "a lost dispute":
@@ -254,7 +252,7 @@ async def test_money_that_is_gone_takes_the_credits_back_and_leaves_the_invoice_
     assert row.credited_minor == 2_436
 
 
-async def test_credits_that_come_back_with_a_lost_dispute_pay_first_what_the_organization_owes(
+async def test_credits_released_by_a_lost_dispute_first_pay_the_debt(
     database: Database,
 ) -> None:
     one, made = await paid(database)

@@ -1,4 +1,4 @@
-"""More people than seats once a smaller plan has begun: told to their organization, and over when it fits."""
+"""More members than seats after a smaller plan began: the organization gets an alert, which ends when they fit."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -50,7 +50,7 @@ async def sweep(database: Database) -> None:
 
 
 async def downgraded(database: Database, before: int, later: int) -> Subscribed:
-    """Have a smaller plan begin, which was ordered when so many people had keys, and so many more came later."""
+    """Begin a smaller plan that was ordered with `before` members, with `later` more members added since."""
     one = await subscribed(database, "professional")
     await one.look(seen(bill(0, 9_900, month(0))))
     await people(one, before)
@@ -60,7 +60,7 @@ async def downgraded(database: Database, before: int, later: int) -> Subscribed:
     return one
 
 
-async def test_smaller_plan_begins_with_too_many_people_and_their_organization_is_told(database: Database) -> None:
+async def test_smaller_plan_with_too_many_people_begins_and_alerts_the_organization(database: Database) -> None:
     one = await downgraded(database, 3, 1)
     assert (one.state.terms.plan, await one.tier()) == ("starter", "starter")
     [told] = [row for row in await one.rows(Alert) if row.kind == SEATS_EXCEEDED]
@@ -71,7 +71,7 @@ async def test_smaller_plan_begins_with_too_many_people_and_their_organization_i
     assert await alerts(one) == [(SEATS_EXCEEDED, False)]
 
 
-async def test_it_is_over_once_a_key_is_revoked_or_has_expired(database: Database) -> None:
+async def test_alert_resolves_once_a_key_is_revoked_or_has_expired(database: Database) -> None:
     one, other = [await downgraded(database, 3, 1) for _ in range(2)]
     async with database.platform() as session:
         newest = max(row.id for row in await one.rows(ApiKey))
@@ -81,7 +81,7 @@ async def test_it_is_over_once_a_key_is_revoked_or_has_expired(database: Databas
     assert (await alerts(one), await alerts(other)) == ([(SEATS_EXCEEDED, True)], [(SEATS_EXCEEDED, False)])
 
 
-async def test_it_is_over_with_a_larger_plan_and_with_the_end(database: Database) -> None:
+async def test_alert_resolves_with_a_larger_plan_and_with_the_end(database: Database) -> None:
     one = await downgraded(database, 3, 1)
     await one.look(seen(bill(1, 2_900, month(1)), state=ProviderState.CANCELED, period=month(1)), ANCHOR.after(1))
     assert (await one.tier(), await alerts(one)) == ("free", [(SEATS_EXCEEDED, True)])
@@ -93,6 +93,6 @@ async def test_it_is_over_with_a_larger_plan_and_with_the_end(database: Database
     assert (larger.state.terms.plan, await alerts(larger)) == ("professional", [(SEATS_EXCEEDED, True)])
 
 
-async def test_smaller_plan_that_everybody_fits_into_tells_nobody(database: Database) -> None:
+async def test_smaller_plan_with_enough_seats_raises_no_alert(database: Database) -> None:
     one = await downgraded(database, 2, 1)
     assert (one.state.terms.plan, await alerts(one)) == ("starter", [])

@@ -60,7 +60,7 @@ async def lose(made: Mirrored) -> None:
     await made.look()
 
 
-async def test_four_fifths_of_what_was_paid_for_a_year_go_along_with_its_credits(database: Database) -> None:
+async def test_80_percent_of_a_years_price_moves_with_its_credits(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     due = await upgraded(one)
     assert due == 269_260
@@ -82,7 +82,7 @@ async def test_upgrade_that_is_charged_back_leaves_the_months_of_the_plan_before
     assert await one.credits() == 12 * 500
 
 
-async def test_first_bill_that_is_charged_back_leaves_what_the_upgrade_has_paid_for(database: Database) -> None:
+async def test_charged_back_first_bill_leaves_the_credits_of_the_upgrade(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     await upgraded(one)
     await lose(await Mirrored.of(one, 0))
@@ -90,7 +90,7 @@ async def test_first_bill_that_is_charged_back_leaves_what_the_upgrade_has_paid_
     assert await one.credits() == 9_161 + 11 * 9_500
 
 
-async def test_refund_of_an_upgrade_deducts_what_was_used_of_what_it_has_paid_for(database: Database) -> None:
+async def test_refund_of_an_upgrade_deducts_its_used_credits(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     due = await upgraded(one)
     await months(one, 1, 2)

@@ -417,7 +417,7 @@ async def test_a_refund_that_could_not_be_sent_is_taxed_again(database: Database
     assert [row.tax_minor for row in await receipts(database, org)] == [190, -19, 19]
 
 
-async def test_what_an_agent_earned_was_not_sold_to_its_organization(database: Database) -> None:
+async def test_earnings_are_not_taxed_as_a_sale_to_their_organization(database: Database) -> None:
     org, other = await organization(database), await organization(database)
     await sold(database, org)
     earnings = accounts.agent_earnings(new_id("agt"), ASSET, other)
@@ -440,7 +440,7 @@ async def test_what_an_agent_earned_was_not_sold_to_its_organization(database: D
     assert await at_hand(database, org, other) == {org: {"taxed": 50 * CREDIT}, other: {"untaxed": 50 * CREDIT}}
 
 
-async def test_who_taxed_a_sale_issues_its_receipt_and_to_whom_it_was_taxed(database: Database) -> None:
+async def test_receipt_has_the_seller_and_the_buyer_of_the_taxed_sale(database: Database) -> None:
     org = await organization(database)
     await rate(database, "fr-vat", "FR", 200_000)
     proven = {"vat_id": "FR40303265045", "vat_reference": "WAPI1", "vat_confirmed_at": PAID}

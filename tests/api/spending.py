@@ -19,7 +19,7 @@ async def grant(operator: Caller, org_id: str, amount: str = "100") -> Any:
 
 
 async def balance(caller: Caller) -> tuple[str, str]:
-    """Return what is available and what is reserved."""
+    """Return the available and the reserved credits."""
     shown = good(await caller.get("/credits/balance"))
     return shown["available"], shown["reserved"]
 

@@ -1,4 +1,4 @@
-"""Statements over HTTP: they add up, name nobody who is not to be seen, and days are those of a zone."""
+"""Statements over HTTP: they add up, hide other parties' names, and use the days of a time zone."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ def adds_up(statement: dict[str, Any]) -> None:
     assert Decimal(statement["opening_balance"]) + moved == Decimal(statement["closing_balance"])
 
 
-async def test_statement_says_what_for_with_whom_and_what_was_paid(
+async def test_statement_has_purpose_counterparty_and_price(
     operator: Caller, database: Database, tenant: Tenant, new_tenant: NewTenant
 ) -> None:
     payee = await new_tenant("auditor")
@@ -117,7 +117,7 @@ async def test_pages_files_and_the_next_period_agree(operator: Caller, database:
     assert printed.text.index("Opening balance") < printed.text.index("Closing balance")
 
 
-async def test_statement_of_earnings_names_nobody_else(
+async def test_statement_of_earnings_discloses_no_other_organization(
     database: Database, tenant: Tenant, new_tenant: NewTenant
 ) -> None:
     payer = await new_tenant("auditor")

@@ -24,7 +24,7 @@ from tests.support.books import fresh, settle_uses
 
 pytestmark = pytest.mark.db
 
-#: Nobody else's tests use this currency, nor these days.
+#: No other tests use this currency, nor these days.
 CURRENCY = "WST"
 FIRST = datetime(2021, 3, 30, 12, tzinfo=UTC)
 MARCH = {"start_date": "2021-03-01", "end_date": "2021-03-31", "currency": CURRENCY}
@@ -103,7 +103,7 @@ async def test_reports_are_the_same_before_and_after_days_are_added_up(
     assert await add_up(database) == 0
 
 
-async def test_cost_of_model_calls_stands_beside_the_result_in_the_api_and_on_the_command_line(
+async def test_cost_of_model_calls_is_shown_next_to_the_result_in_the_api_and_on_the_command_line(
     operator: Caller,
     new_tenant: NewTenant,
     database: Database,
@@ -154,7 +154,7 @@ async def test_line_of_the_trial_balance_leads_to_its_transfers_page_by_page(ope
     assert [one["effective_at"] for one in found] == sorted(one["effective_at"] for one in found)
 
 
-async def test_bean_check_passes_for_all_that_ever_happened_here(operator: Caller, post: Post, tmp_path: Path) -> None:
+async def test_bean_check_passes_for_all_bookings(operator: Caller, post: Post, tmp_path: Path) -> None:
     await post(SALE, 5, datetime.now(UTC))
     today = datetime.now(UTC).date()
     asked = {"start_date": str(today - timedelta(days=30)), "end_date": str(today), "format": "beancount"}
@@ -198,7 +198,7 @@ async def test_sums_of_days_are_written_for_import_elsewhere(operator: Caller, p
     assert {row[8] for row in rows[1:]} == {"10.00", "0.30", ""}
 
 
-async def test_journal_of_a_time_holds_what_happened_then(operator: Caller, post: Post) -> None:
+async def test_journal_of_a_period_has_its_transfers(operator: Caller, post: Post) -> None:
     at = FIRST - timedelta(days=1200)
     moments = [at + timedelta(hours=hours) for hours in (-30, 0, 1, 30)]
     for minor, moment in enumerate(moments, 1):
@@ -235,7 +235,7 @@ async def test_bad_questions_are_refused(operator: Caller, params: dict[str, str
     refused(await operator.get("/accounting/journal", params=params), 422, "request.invalid")
 
 
-async def test_sums_of_a_page_read_what_is_new_and_not_history(post: Post, database: Database) -> None:
+async def test_sums_of_a_page_read_new_rows_only(post: Post, database: Database) -> None:
     """Entries read for the same ten transfers, in books of two sizes."""
     read: list[int] = []
     for grown in (0, 300):

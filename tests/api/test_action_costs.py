@@ -1,4 +1,4 @@
-"""What actions cost: read by everybody, set by operators, kept version by version."""
+"""Action costs over HTTP: read by everybody, set by operators, kept version by version."""
 
 import asyncio
 from types import SimpleNamespace
@@ -95,7 +95,7 @@ async def test_price_that_another_process_sets_counts_here_as_soon_as_it_is_anno
 async def test_process_that_cannot_listen_keeps_no_price_for_long(
     database_urls: DatabaseUrls, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it is before the first connection, and while there is none."""
+    """The state before the first connection, and while there is none."""
     now = 1_000.0
     monkeypatch.setattr(costs_module, "time", SimpleNamespace(monotonic=lambda: now))
     deps = create_app(settings_for(database_urls)).state.deps
@@ -122,12 +122,12 @@ async def test_price_is_set_once_by_its_key(operator: Caller, action: str) -> No
 
 
 @pytest.mark.parametrize("cost", ["-1", "0.0000001", "1" + "0" * 30, True, "one"])
-async def test_cost_that_is_no_amount_is_refused(operator: Caller, cost: Any, action: str) -> None:
+async def test_invalid_cost_is_refused(operator: Caller, cost: Any, action: str) -> None:
     refused(await put(operator, action, cost), 422, "request.invalid")
     assert await costs_of(operator, action) is None
 
 
-async def test_name_that_no_action_has_is_refused(operator: Caller) -> None:
+async def test_invalid_action_name_is_refused(operator: Caller) -> None:
     refused(await put(operator, "Call%20me", "1"), 422, "request.invalid")
 
 

@@ -1,4 +1,4 @@
-"""Billing profiles and tax rates over HTTP, and what they do to an invoice."""
+"""Billing profiles and tax rates over HTTP, and their effect on an invoice."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class Register:
         return self.answer
 
 
-async def test_a_profile_is_empty_first_then_what_was_said_and_replaced_whole(customer: Tenant) -> None:
+async def test_a_profile_is_empty_first_and_then_replaced_as_a_whole(customer: Tenant) -> None:
     empty = good(await customer.member.get(PROFILE))
     assert (empty["organization_id"], empty["legal_name"], empty["proven_country"]) == (customer.org_id, None, None)
     kept = good(await customer.owner.ask("PUT", PROFILE, json=GOOD))
@@ -63,14 +63,14 @@ async def test_a_profile_is_empty_first_then_what_was_said_and_replaced_whole(cu
         ({"time_zone": "Europe/Berlin"}, "errors"),
     ],
 )
-async def test_what_is_no_profile_or_not_the_organizations_to_say_is_refused(
+async def test_invalid_profile_and_fields_of_operators_are_refused(
     customer: Tenant, change: dict[str, Any], field: str
 ) -> None:
     document = refused(await customer.owner.ask("PUT", PROFILE, json=GOOD | change), 422, "request.invalid")
     assert field in document if field == "errors" else document["field"] == field
 
 
-async def test_operators_decide_what_organizations_cannot_say_of_themselves(operator: Caller, customer: Tenant) -> None:
+async def test_operators_decide_country_and_exemption(operator: Caller, customer: Tenant) -> None:
     good(await customer.owner.ask("PUT", PROFILE, json={"country": "DE"}))
     decision = {"organization_id": customer.org_id, "confirmed_country": "DE"}
     made = good(await operator.ask("PUT", f"{PROFILE}/decisions", json={**decision, "exempt_reason": "Charity"}))
@@ -120,7 +120,7 @@ async def test_number_that_lapses_while_its_profile_is_replaced_stays_unconfirme
     assert (register.asked, row.vat_reference, row.vat_confirmed_at) == (0, None, None)
 
 
-async def test_number_of_another_name_or_of_two_organizations_is_put_before_an_operator(
+async def test_number_of_another_name_or_of_two_organizations_alerts_operators(
     database: Database, new_tenant: Any
 ) -> None:
     async def put(name: str | None, registered: str | None, org_id: str | None = None) -> tuple[str, list[str]]:

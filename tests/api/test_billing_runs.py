@@ -66,7 +66,7 @@ async def test_invoice_to_come_shows_usage_discount_shortfall_and_items_and_writ
     assert (logged["billed_status"], logged["invoice_id"]) == ("unbilled", None)
 
 
-async def test_volume_is_what_the_platform_has_charged_after_refunds_and_without_what_is_granted(
+async def test_volume_is_the_platforms_charges_less_refunds_and_grants(
     new_tenant: Any, operator: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Three spends, so that the last page that is full is followed by one that is not.
@@ -138,7 +138,7 @@ async def test_second_run_of_a_month_answers_the_result_of_the_first(operator: C
     assert good(await operator.get(f"/billing/runs?status=running&{began_then}"))["data"] == []
 
 
-async def test_run_of_a_month_that_is_not_over_or_is_none_is_refused(operator: Caller) -> None:
+async def test_run_of_an_unfinished_or_invalid_month_is_refused(operator: Caller) -> None:
     refused(await operator.post("/billing/runs", {"period": "9000-01"}), 422, "billing_run.not_ended")
     for period in ("2026", "2026-13", "9999-12", "x"):
         refused(await operator.post("/billing/runs", {"period": period}), 422, "request.invalid")

@@ -54,7 +54,7 @@ async def billed(caller: Caller) -> dict[str, str]:
     return {one["event_id"]: one["billed_status"] for one in log}
 
 
-async def test_invoice_by_hand_is_due_by_the_terms_unless_it_says_otherwise(new_tenant: Any, operator: Caller) -> None:
+async def test_manual_invoice_is_due_by_the_terms_unless_stated(new_tenant: Any, operator: Caller) -> None:
     tenant = await new_tenant("owner")
     agreed = await agree(operator, tenant, mode="prepaid", net_days=60, collection_method="send_invoice")
     assert (agreed["net_days"], agreed["collection_method"]) == (60, "send_invoice")
@@ -63,7 +63,7 @@ async def test_invoice_by_hand_is_due_by_the_terms_unless_it_says_otherwise(new_
     assert spans == [timedelta(days=60), timedelta(days=9)]
 
 
-async def test_usage_is_paid_by_the_terms_that_hold_when_it_comes_in_and_never_twice(
+async def test_usage_is_paid_once_by_the_terms_in_force_on_receipt(
     debtor: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
@@ -126,9 +126,7 @@ async def test_terms_act_forward_in_versions_and_every_change_is_audited(new_ten
     refused(await operator.ask("PUT", path, json=asked), 422, "provider.refused")
 
 
-async def test_what_comes_in_after_a_bill_was_sealed_goes_to_the_next_number(
-    debtor: Tenant, database: Database
-) -> None:
+async def test_usage_after_sealing_goes_to_the_next_bill(debtor: Tenant, database: Database) -> None:
     today = datetime.now(UTC).date()
     await send(debtor.owner, call(10), call(20))
     async with database.platform_statement() as connection:
@@ -142,7 +140,7 @@ async def test_what_comes_in_after_a_bill_was_sealed_goes_to_the_next_number(
     assert [(one.number, one.events, one.pico) for one in every[key]] == [(1, 2, 30 * 10**9), (2, 1, 30 * 10**9)]
 
 
-async def test_limit_on_what_is_unpaid_refuses_what_asks_and_no_report(
+async def test_limit_on_unpaid_usage_refuses_requests_but_no_reports(
     debtor: Tenant, operator: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.unpaid.CACHE_SECONDS", 0)

@@ -1,4 +1,4 @@
-"""Statistics of credits: what was got, used, given back and lost, how fast, and how long the rest lasts."""
+"""Credit statistics: credits received, used, refunded and expired, the burn rate, and the runway."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ async def test_new_organization_has_used_nothing(new_tenant: Any) -> None:
     assert shown["days_left"] is None
 
 
-async def test_uses_and_captures_count_and_what_is_held_does_not(spender: Tenant, operator: Caller) -> None:
+async def test_uses_and_captures_count_and_holds_do_not(spender: Tenant, operator: Caller) -> None:
     body = {"organization_id": spender.org_id, "amount": "50", "source": "reward"}
     good(await operator.post("/credits/grants", body, key=new_key()), 201)
     await use(spender.member, amount="10")
@@ -68,7 +68,7 @@ async def test_credits_that_were_bought_count_once_also_where_they_paid_a_debt_o
     assert (shown["purchased"], shown["granted"], shown["available"]) == ("100.00", "100.00", "70.00")
 
 
-async def test_refund_is_taken_off_the_rate(spender: Tenant, database: Database) -> None:
+async def test_refund_reduces_the_rate(spender: Tenant, database: Database) -> None:
     used = await use(spender.member, amount="10")
     async with database.platform() as session:
         books = Spending(await driver_connection(session), spender.org_id)

@@ -136,7 +136,7 @@ async def test_json_number_is_exact(operator: Caller, fresh: Tenant) -> None:
     assert good(await fresh.owner.get("/billing/balance"))["total"] == "100000000.000001"
 
 
-async def test_grant_to_nobody_is_404_and_its_key_stays_free(operator: Caller, fresh: Tenant) -> None:
+async def test_grant_to_an_unknown_organization_is_404_and_its_key_stays_free(operator: Caller, fresh: Tenant) -> None:
     key = new_key()
     body = {"organization_id": "org_" + "0" * 26, "amount": "10", "source": "promotion"}
     refused(await operator.post("/credits/grants", body, key=key), 404, "not_found")
@@ -168,7 +168,7 @@ async def test_expiring_credits_are_listed_soonest_first(operator: Caller, fresh
 
 
 async def test_lot_that_came_after_the_spending_is_whole(operator: Caller, fresh: Tenant, deps: Deps) -> None:
-    """What was spent before it was granted did not come from it."""
+    """A lot does not pay spends that were made before its grant."""
     await grant(operator, fresh.org_id, "1000")
     await spend(deps, fresh.org_id, 300_000_000)
     soon = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
@@ -196,7 +196,7 @@ async def test_a_lot_that_has_expired_shows_nothing_remaining_before_it_is_booke
     assert [lot[name] for name in ("amount", "remaining", "held", "expired")] == ["40.00", "0.00", "0.00", "40.00"]
 
 
-async def test_lots_tell_what_is_left_held_and_expired_of_each(operator: Caller, fresh: Tenant, deps: Deps) -> None:
+async def test_lots_show_remaining_held_and_expired_credits(operator: Caller, fresh: Tenant, deps: Deps) -> None:
     now = datetime.now(UTC)
     soon = now + timedelta(days=1)
     first = await grant(operator, fresh.org_id, "100")
@@ -221,7 +221,7 @@ async def test_lots_tell_what_is_left_held_and_expired_of_each(operator: Caller,
     assert found["next_cursor"] is None
 
 
-async def test_lots_of_others_are_not_there(operator: Caller, fresh: Tenant, new_tenant: NewTenant) -> None:
+async def test_lots_of_others_are_not_listed(operator: Caller, fresh: Tenant, new_tenant: NewTenant) -> None:
     await grant(operator, fresh.org_id)
     other = await new_tenant("owner")
     assert good(await other.owner.get("/credits/lots"))["data"] == []
@@ -284,7 +284,7 @@ async def test_history_shows_each_movement_with_the_balance_after_it(operator: C
         assert [row["reference"] for row in rows] == [lot["id"] for lot in reversed(lots)]
         assert [row["id"] for row in rows] == [lot["transfer_id"] for lot in reversed(lots)]
         assert {row["account"] for row in rows} == {f"org/{fresh.org_id}/credits"}
-        # The platform's side of a movement is none of a tenant's business.
+        # A tenant does not see the platform's side of a movement.
         assert all(row["counterparties"] == [] for row in rows)
         assert all(row["kind"] == "credit.grant" for row in rows)
     theirs = good(await operator.get(f"/billing/transactions?organization_id={fresh.org_id}"))["data"]

@@ -1,4 +1,4 @@
-"""Using credits over HTTP: what is charged, what is refused, and what a repeated request is answered."""
+"""Using credits over HTTP: charges, refusals, and the answers to repeated requests."""
 
 import asyncio
 from typing import Any
@@ -61,7 +61,7 @@ async def test_amount_is_charged_as_it_is(spender: Tenant) -> None:
         {"action": "api_call", "metadata": {str(number): 1 for number in range(21)}},
     ],
 )
-async def test_use_that_makes_no_sense_is_refused_and_charges_nothing(spender: Tenant, body: dict[str, Any]) -> None:
+async def test_invalid_use_is_refused_and_charges_nothing(spender: Tenant, body: dict[str, Any]) -> None:
     refused(await spender.member.post("/credits/use", body, key=new_key()), 422, "request.invalid")
     assert await balance(spender.member) == ("100.00", "0.00")
 
@@ -134,7 +134,7 @@ async def test_free_action_is_noted_and_costs_nothing(spender: Tenant, operator:
     assert [one["action"] for one in good(await spender.member.get("/credits/usage"))["data"]] == [action]
 
 
-async def test_use_beyond_the_balance_is_refused_for_good_under_its_key(spender: Tenant, operator: Caller) -> None:
+async def test_use_beyond_the_balance_is_refused_permanently_for_its_key(spender: Tenant, operator: Caller) -> None:
     key, body = new_key(), {"amount": "100.000001"}
     document = refused(await spender.member.post("/credits/use", body, key=key), 402, "ledger.insufficient_funds")
     assert (document["needed"], document["available"], document["currency"]) == ("100.000001", "100.00", "CREDIT")
@@ -143,7 +143,7 @@ async def test_use_beyond_the_balance_is_refused_for_good_under_its_key(spender:
     assert (await use(spender.member, **body))["available"] == "99.999999"
 
 
-async def test_limit_refuses_and_says_what_is_left_until_when(spender: Tenant, database: Database) -> None:
+async def test_refusal_by_a_limit_has_its_rest_and_end(spender: Tenant, database: Database) -> None:
     await limit(database, spender.org_id, day=10_000_000, lifetime=50_000_000)
     await use(spender.member, amount="8")
     document = refused(
@@ -156,7 +156,7 @@ async def test_limit_refuses_and_says_what_is_left_until_when(spender: Tenant, d
     assert (await use(spender.member, amount="2"))["available"] == "90.00"
 
 
-async def test_agent_spends_for_itself_whatever_it_leaves_out(spender: Tenant, database: Database) -> None:
+async def test_agent_spends_for_itself_by_default(spender: Tenant, database: Database) -> None:
     await limit(database, spender.org_id, ("agent", spender.agent_id), day=5_000_000)
     assert (await use(spender.agent, amount="5"))["agent_id"] == spender.agent_id
     refused(await spender.agent.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
@@ -173,12 +173,12 @@ async def test_agent_names_no_other_agent(spender: Tenant, operator: Caller) -> 
     assert (await use(spender.member, **body))["agent_id"] == other["id"]
 
 
-async def test_nobody_spends_for_an_agent_of_others(spender: Tenant, stranger: Tenant) -> None:
+async def test_spending_for_an_agent_of_another_organization_is_refused(spender: Tenant, stranger: Tenant) -> None:
     body = {"amount": "1", "agent_id": stranger.agent_id}
     refused(await spender.member.post("/credits/use", body, key=new_key()), 422, "request.invalid")
 
 
-async def test_uses_that_arrive_together_are_each_answered_by_themselves(spender: Tenant, database: Database) -> None:
+async def test_concurrent_uses_are_answered_separately(spender: Tenant, database: Database) -> None:
     await limit(database, spender.org_id, day=20_000_000)
     taken = new_key()
     await use(spender.member, amount="0.5", key=taken)
@@ -192,7 +192,7 @@ async def test_uses_that_arrive_together_are_each_answered_by_themselves(spender
     assert await balance(spender.member) == ("80.50", "0.00")
 
 
-async def test_organizations_that_use_at_once_share_a_transaction_and_wait_for_nobody(
+async def test_concurrent_organizations_share_a_transaction_and_never_wait_for_each_other(
     deps: Deps, database_urls: DatabaseUrls, new_tenant: Any, operator: Caller
 ) -> None:
     ids = [(await new_tenant("owner")).org_id for _ in range(6)]
@@ -220,7 +220,7 @@ async def test_organizations_that_use_at_once_share_a_transaction_and_wait_for_n
         assert (await held).available_minor == 999_999
 
 
-async def test_caller_who_leaves_takes_nobody_along(spender: Tenant) -> None:
+async def test_disconnecting_caller_does_not_affect_others(spender: Tenant) -> None:
     calls = [asyncio.create_task(use(spender.member, amount="1")) for _ in range(10)]
     await asyncio.sleep(0)
     calls[0].cancel()
@@ -228,7 +228,7 @@ async def test_caller_who_leaves_takes_nobody_along(spender: Tenant) -> None:
     assert [answer["amount"] for answer in answers if isinstance(answer, dict)] == ["1.00"] * 9
 
 
-async def test_charges_that_still_wait_when_the_server_stops_are_told_to_repeat(deps: Deps, spender: Tenant) -> None:
+async def test_pending_charges_at_shutdown_get_a_retryable_error(deps: Deps, spender: Tenant) -> None:
     from api.charges import Charges
 
     class Stuck:
@@ -246,14 +246,14 @@ async def test_charges_that_still_wait_when_the_server_stops_are_told_to_repeat(
     assert [type(answer) for answer in answers] == [Unavailable] * 3
 
 
-async def test_others_see_nothing_of_it(spender: Tenant, stranger: Tenant) -> None:
+async def test_use_is_invisible_to_other_organizations(spender: Tenant, stranger: Tenant) -> None:
     used = await use(spender.member, amount="1")
     assert used["id"] not in (await stranger.owner.get("/credits/usage")).text
     refused(await stranger.owner.get(f"/credits/reservations/{used['id']}"), 404, "not_found")
     refused(await stranger.owner.get(f"/credits/usage?organization_id={spender.org_id}"), 404, "not_found")
 
 
-async def test_usage_is_listed_newest_first_by_what_is_asked(spender: Tenant) -> None:
+async def test_usage_is_listed_newest_first_and_filtered(spender: Tenant) -> None:
     made = [
         await use(spender.member, action="api_call", metadata={"model": "small"}),
         await use(spender.agent, action="workflow_execution", run_id="run-1", metadata={"model": "large"}),
@@ -314,7 +314,7 @@ async def test_term_of_a_summary_is_bounded(spender: Tenant, term: str) -> None:
     refused(await spender.auditor.get(f"/credits/usage/summary?{term}"), 422, "request.invalid")
 
 
-async def test_batch_answers_each_item_by_itself(spender: Tenant, database: Database) -> None:
+async def test_batch_answers_each_item_separately(spender: Tenant, database: Database) -> None:
     await limit(database, spender.org_id, day=20_000_000)
     taken = new_key()
     await use(spender.member, amount="1", key=taken)

@@ -31,14 +31,14 @@ async def attribute(of: Caller, path: str, **to: str | None) -> Any:
 
 
 async def own_scope(deps: Deps, caller: Caller) -> tuple[str | None, str | None]:
-    """What the key spends for, as a request that names nothing."""
+    """Return the department and project that the key spends for when a request names none."""
     assert caller.token is not None
     identity = deps.keyring.cached(caller.token) or await deps.keyring.identify(caller.token)
     found = identity.spending_key().attribution
     return found.department_id, found.project_id
 
 
-async def test_departments_are_parts_of_departments_and_read_by_everybody_in_the_organization(
+async def test_departments_are_nested_and_readable_for_the_whole_organization(
     tenant: Tenant, stranger: Tenant, operator: Caller
 ) -> None:
     top = await department(tenant.owner)
@@ -53,7 +53,7 @@ async def test_departments_are_parts_of_departments_and_read_by_everybody_in_the
 
 
 @pytest.mark.parametrize("role", ["finance", "member", "auditor", "agent"])
-async def test_only_owners_and_admins_say_who_spends_for_what(tenant: Tenant, role: str) -> None:
+async def test_only_owners_and_admins_set_attributions(tenant: Tenant, role: str) -> None:
     made = await department(tenant.owner)
     caller = getattr(tenant, role)
     refused(await caller.post(f"/departments/{made['id']}/close"), 403, "auth.forbidden")
@@ -69,7 +69,7 @@ async def test_name_is_unique_among_open_departments_and_a_repeated_request_make
     assert good(await tenant.owner.post("/departments", body), 201)["id"] != made["id"]
 
 
-async def test_there_are_six_levels_and_no_parts_of_what_is_closed_or_somebody_elses(
+async def test_there_are_six_levels_and_no_parts_of_closed_or_foreign_departments(
     tenant: Tenant, stranger: Tenant
 ) -> None:
     level = await department(tenant.owner)
@@ -152,7 +152,7 @@ async def test_a_key_spends_for_its_agents_department_until_it_has_one_of_its_ow
     }
 
 
-async def test_a_second_key_of_a_principal_spends_for_what_its_first_one_does(
+async def test_a_second_key_of_a_principal_has_the_attribution_of_the_first(
     tenant: Tenant, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     made, principal = await department(tenant.owner), new_key()
@@ -197,7 +197,7 @@ async def test_a_revoked_key_is_attributed_to_nothing(
     refused(await attribute(tenant.owner, f"/api-keys/{_key_id(caller)}"), 409, "api_key.revoked")
 
 
-async def test_what_a_request_names_is_looked_up_in_its_own_organization(
+async def test_named_objects_are_looked_up_in_the_own_organization(
     tenant: Tenant, stranger: Tenant, deps: Deps
 ) -> None:
     top = await department(tenant.owner)
@@ -227,7 +227,7 @@ def _key_id(caller: Caller) -> str:
 
 @asynccontextmanager
 async def _announced(deps: Deps, key_id: str) -> AsyncIterator[None]:
-    """Wait, at the end, until PostgreSQL has told this process of a change of the key."""
+    """Wait, at the end, until PostgreSQL has notified this process of a change of the key."""
     keyring: Any = deps.keyring
     await keyring.listening.wait()
     heard, forget = asyncio.Event(), keyring.forget

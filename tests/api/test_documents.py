@@ -1,4 +1,4 @@
-"""Documents over HTTP: made once, the same ever after, and seen by whoever sees what they are about."""
+"""Documents over HTTP: made once, never changed, and visible to everybody who may see their subject."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture(scope="module")
 async def selling(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An app that says who sells."""
+    """An app whose settings name the seller."""
     application = create_app(settings_for(database_urls, seller_name="Seller & Söhne", seller_country="DE"))
     async with client_of(application) as client:
         yield client
@@ -42,7 +42,7 @@ def words(response: httpx2.Response) -> str:
     return " ".join(PdfReader(BytesIO(response.content)).pages[0].extract_text().split())
 
 
-async def test_an_invoice_has_one_pdf_whatever_is_changed_or_asked_at_once(
+async def test_an_invoice_has_one_pdf_despite_changes_and_concurrent_requests(
     selling: httpx2.AsyncClient, tenant: Tenant, operator: Caller, database: Database
 ) -> None:
     made = await issue(operator, tenant, note="PO 4711")
@@ -87,7 +87,7 @@ async def test_a_paid_invoice_shows_its_payment_and_nothing_due(
     assert (await reader.get(path)).content == response.content
 
 
-async def test_a_name_that_no_font_has_is_told_to_operators(
+async def test_a_name_without_glyphs_alerts_operators(
     selling: httpx2.AsyncClient, tenant: Tenant, operator: Caller, database: Database
 ) -> None:
     made = [await issue(operator, tenant, note=note) for note in ("PO 4711", "\N{CJK UNIFIED IDEOGRAPH-5317}")]
@@ -98,7 +98,7 @@ async def test_a_name_that_no_font_has_is_told_to_operators(
         assert {each["id"] for each in made} & set(await session.scalars(query)) == {made[1]["id"]}
 
 
-async def test_a_payment_has_a_receipt_for_what_came_in(
+async def test_a_payment_has_a_receipt_for_the_received_amount(
     selling: httpx2.AsyncClient, tenant: Tenant, database: Database
 ) -> None:
     paid = await Written(database, tenant.org_id).begin()
@@ -134,7 +134,7 @@ async def test_a_sale_that_is_taxed_has_a_tax_document_for_each_movement(
     refused(await Caller(selling, stranger.owner.token).get(note), 404, "not_found")
 
 
-async def test_nobody_sells_where_nobody_said_so(tenant: Tenant, operator: Caller) -> None:
+async def test_documents_need_a_configured_seller(tenant: Tenant, operator: Caller) -> None:
     made = await issue(operator, tenant)
     refused(await tenant.owner.get(f"{PATH}/{made['id']}/pdf"), 409, "document.no_seller")
 

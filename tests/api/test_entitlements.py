@@ -1,4 +1,4 @@
-"""Plans and entitlements over HTTP: what an organization may have, and how what it may not is refused."""
+"""Plans and entitlements over HTTP: what an organization may have, and how the rest is refused."""
 
 from collections.abc import AsyncIterator
 
@@ -45,7 +45,7 @@ async def test_entitlements_follow_the_plan_and_count_people_and_no_agents(tenan
     assert all(each["included"] for each in good(await operator.get(path))["data"])
 
 
-async def test_check_refuses_what_the_plan_does_not_include_with_the_ways_up(tenant: Tenant, operator: Caller) -> None:
+async def test_check_refuses_missing_entitlements_with_upgrade_options(tenant: Tenant, operator: Caller) -> None:
     path = "/billing/entitlements/api_access/check"
     refusal = refused(await tenant.owner.get(path), 403, "entitlement.missing")
     assert (refusal["entitlement"], refusal["plan"]) == ("api_access", "free")
@@ -68,7 +68,7 @@ async def test_check_of_deployments_refuses_as_deploying_does(tenant: Tenant) ->
     assert {"way": "slot"} in asked["ways_up"]
 
 
-async def test_quantity_is_judged_as_a_whole(tenant: Tenant, operator: Caller) -> None:
+async def test_quantity_is_checked_as_a_whole(tenant: Tenant, operator: Caller) -> None:
     await put_on(operator, tenant.owner, "premium")
     path = "/billing/entitlements/projects/check?quantity="
     assert good(await tenant.owner.get(f"{path}5"))["limit"] == 5
@@ -83,14 +83,14 @@ async def test_plan_without_a_limit_deploys_any_number(tenant: Tenant, operator:
     assert (await limits(tenant.owner))["deployments"] == {"limit": None, "used": 3}
 
 
-async def test_project_says_what_it_is_deployed_for(tenant: Tenant) -> None:
+async def test_project_has_its_deploy_type(tenant: Tenant) -> None:
     made = good(await tenant.owner.post("/projects", {"slug": "a", "deploy_type": "production"}), 201)
     assert (made["deploy_type"], made["is_deployed"]) == ("production", False)
     assert (await deploy(tenant.owner, "a"))["is_deployed"] is True
     refused(await tenant.owner.post("/projects", {"slug": "b", "deploy_type": "x"}), 422, "request.invalid")
 
 
-async def test_tier_that_is_no_plan_is_refused(tenant: Tenant, operator: Caller) -> None:
+async def test_tier_without_a_plan_is_refused(tenant: Tenant, operator: Caller) -> None:
     path = f"/organizations/{tenant.org_id}/tier"
     assert refused(await operator.ask("PUT", path, json={"tier": "gold"}), 422, "request.invalid")["field"] == "plan"
     refused(await operator.post("/organizations", {"name": "Gold", "tier": "gold"}), 422, "request.invalid")
@@ -104,7 +104,7 @@ async def limiting(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncCli
         yield client
 
 
-async def test_person_beyond_the_seats_gets_no_key_where_seats_are_limited(
+async def test_person_beyond_the_seats_gets_no_key(
     new_tenant: NewTenant, limiting: httpx2.AsyncClient, operator: Caller
 ) -> None:
     tenant = await new_tenant("owner")

@@ -86,7 +86,7 @@ async def test_rates_are_listed_as_they_were_set_and_by_currency(operator: Calle
         ({"valid_for": "P32D"}, "valid_for"),
     ],
 )
-async def test_rate_that_is_none_is_refused(operator: Caller, change: dict[str, Any], field: str) -> None:
+async def test_invalid_rate_is_refused(operator: Caller, change: dict[str, Any], field: str) -> None:
     body = {"base": "USD", "quote": "SEK", "rate": "10", **change}
     problem = refused(await operator.post("/exchange-rates", body), 422, "request.invalid")
     named = problem.get("field") or problem["errors"][0]["field"]
@@ -133,7 +133,7 @@ async def test_limit_in_another_currency_counts_by_the_rate_against_the_spender(
     assert await why_refused(tenant, body) == "limit"
 
 
-async def test_rate_that_is_too_old_refuses(operator: Caller, tenant: Tenant, database: Database) -> None:
+async def test_expired_rate_refuses_spends(operator: Caller, tenant: Tenant, database: Database) -> None:
     await grant(operator, tenant.org_id)
     old = exchange_rate(base="USD", quote="GBP", rate="0.8", price=PRICE, now=datetime.now(UTC) - timedelta(days=2))
     async with database.platform() as session:

@@ -55,7 +55,7 @@ def taxed(invoice: dict[str, Any]) -> list[tuple[str | None, ...]]:
     return [tuple(line[name] for name in ("tax", "tax_category", "tax_rate")) for line in invoice["lines"]]
 
 
-async def test_a_draft_that_is_discarded_becomes_no_invoice_and_is_listed_no_more(
+async def test_a_discarded_draft_becomes_no_invoice_and_is_not_listed(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:
     made = await begin(operator, customer)

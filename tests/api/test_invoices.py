@@ -20,7 +20,7 @@ pytestmark = pytest.mark.db
 NOBODY = "0" * 26
 
 
-async def test_issued_invoice_is_shown_with_its_lines_and_what_is_due(
+async def test_issued_invoice_is_shown_with_its_lines_and_amount_due(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:
     made = await issue(operator, customer, note="PO 4711", due_in="P14D")
@@ -46,13 +46,13 @@ async def test_issued_invoice_is_shown_with_its_lines_and_what_is_due(
     assert (entry["target"], entry["details"]) == (made["id"], {"amount": "10.00", "currency": "USD"})
 
 
-async def test_it_is_due_in_thirty_days_unless_said_otherwise(operator: Caller, customer: Tenant) -> None:
+async def test_invoice_is_due_in_thirty_days_by_default(operator: Caller, customer: Tenant) -> None:
     made = await issue(operator, customer)
     due_in = datetime.fromisoformat(made["due_at"]) - datetime.fromisoformat(made["issued_at"])
     assert due_in == timedelta(days=30)
 
 
-async def test_it_is_overdue_when_its_time_is_over_and_something_is_due(
+async def test_invoice_is_overdue_after_its_due_date_if_an_amount_is_due(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:
     made, in_time = await issue(operator, customer, due_in="PT1S"), await issue(operator, customer)
@@ -107,7 +107,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @for_each("change, field", REFUSED)
-async def test_what_is_no_invoice_is_refused_and_leaves_nothing(
+async def test_invalid_invoice_is_refused_without_a_trace(
     change: dict[str, Any], field: str, operator: Caller, tenant: Tenant, database: Database
 ) -> None:
     before = await receivable(database, tenant)
@@ -116,7 +116,7 @@ async def test_what_is_no_invoice_is_refused_and_leaves_nothing(
     assert await receivable(database, tenant) == before
 
 
-async def test_invoice_for_nobody_or_without_a_key_is_refused(operator: Caller, tenant: Tenant) -> None:
+async def test_invoice_without_an_organization_or_a_key_is_refused(operator: Caller, tenant: Tenant) -> None:
     nobody = body(tenant, organization_id=f"org_{NOBODY}")
     refused(await operator.post(PATH, nobody, key=new_key()), 404, "not_found")
     refused(await operator.post(PATH, body(tenant)), 400, "idempotency.missing")
@@ -184,7 +184,7 @@ async def test_command_whose_answer_was_lost_finds_its_invoice_and_no_other_requ
     assert await receivable(database, customer) == -1000
 
 
-async def test_pitfall_23_what_was_issued_cannot_be_changed_nor_erased(
+async def test_pitfall_23_issued_invoice_cannot_be_changed_or_deleted(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:
     made = await issue(operator, customer)
@@ -202,7 +202,7 @@ async def test_pitfall_23_what_was_issued_cannot_be_changed_nor_erased(
                 await session.execute(text(statement))
 
 
-async def test_withdrawn_invoice_is_due_no_more_and_withdrawing_it_twice_is_once(
+async def test_voided_invoice_is_not_due_and_voiding_is_idempotent(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:
     made, key = await issue(operator, customer), new_key()
@@ -225,9 +225,7 @@ async def test_withdrawn_invoice_is_due_no_more_and_withdrawing_it_twice_is_once
     assert [entry["target"] for entry in entries] == [made["id"]]
 
 
-async def test_key_that_withdrew_an_invoice_withdraws_no_other_one(
-    operator: Caller, customer: Tenant, database: Database
-) -> None:
+async def test_key_of_a_voiding_voids_no_other_invoice(operator: Caller, customer: Tenant, database: Database) -> None:
     one, other, key = await issue(operator, customer), await issue(operator, customer), new_key()
     good(await operator.post(f"{PATH}/{one['id']}/void", {}, key=key))
     await forget(database, key)
@@ -235,9 +233,7 @@ async def test_key_that_withdrew_an_invoice_withdraws_no_other_one(
     assert good(await operator.get(f"{PATH}/{other['id']}"))["status"] == "open"
 
 
-async def test_invoice_that_something_is_paid_on_is_not_withdrawn(
-    operator: Caller, customer: Tenant, database: Database
-) -> None:
+async def test_partly_paid_invoice_cannot_be_voided(operator: Caller, customer: Tenant, database: Database) -> None:
     made = await issue(operator, customer)
     paid = await pay(database, made, 400)
     shown = good(await customer.auditor.get(f"{PATH}/{made['id']}"))
@@ -251,7 +247,7 @@ async def test_invoice_that_something_is_paid_on_is_not_withdrawn(
     assert await receivable(database, customer) == 0
 
 
-async def test_list_is_narrowed_by_state_and_organization_and_turned_page_by_page(
+async def test_list_is_filtered_by_state_and_organization_and_paged(
     operator: Caller, customer: Tenant, stranger: Tenant, database: Database
 ) -> None:
     made = [await issue(operator, customer) for _ in range(3)]
@@ -281,7 +277,7 @@ async def test_list_is_narrowed_by_state_and_organization_and_turned_page_by_pag
     refused(await stranger.owner.get(f"{PATH}?organization_id={customer.org_id}"), 404, "not_found")
 
 
-async def test_only_operators_see_what_is_not_theirs(
+async def test_only_operators_see_invoices_of_others(
     operator: Caller, customer: Tenant, stranger: Tenant, issue_key: Any
 ) -> None:
     made = await issue(operator, customer)
@@ -310,7 +306,7 @@ async def test_rows_of_others_are_hidden_by_the_database_itself(
                 assert await session.scalar(count) == expected
 
 
-async def test_balance_does_not_count_what_is_receivable(operator: Caller, customer: Tenant) -> None:
+async def test_balance_excludes_receivables(operator: Caller, customer: Tenant) -> None:
     await issue(operator, customer)
     balance = good(await customer.owner.get("/billing/balance?currency=USD"))
     assert (balance["available"], balance["total"], balance["owed"]) == ("0.00", "0.00", "0.00")

@@ -40,7 +40,7 @@ async def test_projects_that_are_deployed_are_listed_alone(operator: Caller, own
     ("body", "slug", "name"),
     [({"name": "Our Söhne, 2nd"}, "our-sohne-2nd", "Our Söhne, 2nd"), ({"slug": "a"}, "a", "a")],
 )
-async def test_slug_and_name_stand_in_for_each_other(body: dict[str, str], slug: str, name: str, owner: Caller) -> None:
+async def test_slug_and_name_default_to_each_other(body: dict[str, str], slug: str, name: str, owner: Caller) -> None:
     made = good(await owner.post("/projects", body), 201)
     assert (made["slug"], made["name"]) == (slug, name)
 
@@ -67,7 +67,7 @@ async def test_slug_and_name_stand_in_for_each_other(body: dict[str, str], slug:
         [],
     ],
 )
-async def test_project_that_makes_no_sense_is_refused(body: Any, owner: Caller) -> None:
+async def test_invalid_project_is_refused(body: Any, owner: Caller) -> None:
     refused(await owner.post("/projects", body), 422, "request.invalid")
     assert good(await owner.get("/projects"))["data"] == []
 
@@ -82,7 +82,7 @@ async def test_slug_is_unique_within_its_organization_only(
     good(await (await new_tenant("owner")).owner.post("/projects", {"slug": "same"}), 201)
 
 
-async def test_list_is_turned_page_by_page(owner: Caller, operator: Caller) -> None:
+async def test_list_is_paged(owner: Caller, operator: Caller) -> None:
     await put_on(operator, owner, "premium")
     await projects(owner, 3)
     seen, cursor = [], ""
@@ -97,7 +97,7 @@ async def test_list_is_turned_page_by_page(owner: Caller, operator: Caller) -> N
     refused(await owner.get("/projects?cursor=x"), 422, "request.invalid")
 
 
-async def test_project_of_somebody_else_does_not_exist(owner: Caller, stranger: Tenant, operator: Caller) -> None:
+async def test_project_of_another_organization_is_not_found(owner: Caller, stranger: Tenant, operator: Caller) -> None:
     [slug] = await projects(owner, 1)
     for caller in (stranger.owner, stranger.auditor, operator):
         for path in (slug, "nothing", "A", "%00", "x" * 300, "deployment"):
@@ -137,7 +137,7 @@ async def test_tenant_reads_its_own_rows_only_and_writes_none(
 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "finance", "member", "auditor", "agent"])
-async def test_only_who_builds_creates_and_deploys(role: str, new_tenant: NewTenant) -> None:
+async def test_only_builders_create_and_deploy(role: str, new_tenant: NewTenant) -> None:
     tenant = await new_tenant("owner", *({role} - {"owner"}))
     caller = tenant.callers[role]
     await projects(tenant.owner, 1)
@@ -189,7 +189,7 @@ async def test_premium_has_five_of_both(operator: Caller, issue_key: Any) -> Non
     assert await slots(owner) == (0, 0, 0)
 
 
-async def test_deployment_beyond_the_tier_takes_a_slot_and_undeploying_gives_one_back(
+async def test_deployment_beyond_the_tier_takes_a_slot_and_undeploying_frees_it(
     owner: Caller, database: Database
 ) -> None:
     await buy(database, owner, 1)
@@ -214,9 +214,7 @@ async def test_deployment_beyond_the_tier_takes_a_slot_and_undeploying_gives_one
     ]
 
 
-async def test_deploying_what_is_deployed_and_undeploying_what_is_not_change_nothing(
-    owner: Caller, database: Database
-) -> None:
+async def test_repeated_deploying_and_undeploying_change_nothing(owner: Caller, database: Database) -> None:
     await buy(database, owner, 1)
     first, second = await projects(owner, 2)
     await undeploy(owner, first)
@@ -368,7 +366,7 @@ async def test_project_made_twice_with_one_key_is_one_also_at_the_limit(owner: C
 # Tiers ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_lower_tier_keeps_what_runs_and_lets_nothing_new_start(
+async def test_lower_tier_keeps_deployments_and_refuses_new_ones(
     owner: Caller, operator: Caller, database: Database
 ) -> None:
     await put_on(operator, owner, "premium")
@@ -391,9 +389,7 @@ async def test_lower_tier_keeps_what_runs_and_lets_nothing_new_start(
     assert occupying == {slugs[0], slugs[2]}
 
 
-async def test_higher_tier_gives_back_the_slots_that_it_makes_needless(
-    owner: Caller, operator: Caller, database: Database
-) -> None:
+async def test_higher_tier_frees_slots_that_are_not_needed(owner: Caller, operator: Caller, database: Database) -> None:
     await buy(database, owner, 2)
     for slug in await projects(owner, 3):
         await deploy(owner, slug)
@@ -404,7 +400,7 @@ async def test_higher_tier_gives_back_the_slots_that_it_makes_needless(
     assert await events(database, owner) == [("deployed", 0), ("deployed", 1), ("deployed", 1), ("tier_changed", -2)]
 
 
-async def test_tier_is_changed_by_operators_alone_and_told_in_the_audit_trail(
+async def test_tier_is_changed_by_operators_only_and_audited(
     owner: Caller, operator: Caller, stranger: Tenant, issue_key: Any, database: Database
 ) -> None:
     path = f"/organizations/{owner.org_id}/tier"
@@ -424,7 +420,7 @@ async def test_tier_is_changed_by_operators_alone_and_told_in_the_audit_trail(
     assert entry.details == {"from": "free", "to": "premium", "slots": 0}
 
 
-async def test_deployments_are_told_in_the_audit_trail(owner: Caller, database: Database) -> None:
+async def test_deployments_are_audited(owner: Caller, database: Database) -> None:
     [slug] = await projects(owner, 1)
     await deploy(owner, slug)
     await undeploy(owner, slug)

@@ -116,9 +116,7 @@ async def test_repeated_resolution_returns_the_first_and_another_one_is_refused(
     assert account["held"] == "9.41"
 
 
-async def test_accepted_difference_stays_accepted_until_it_says_something_else(
-    operator: Caller, database: Database
-) -> None:
+async def test_accepted_discrepancy_stays_accepted_until_it_changes(operator: Caller, database: Database) -> None:
     provider, shown = await difference(operator, database, listed=LINE)
     assert good(await resolve(operator, shown, "accept"))["resolution"] == "accepted"
     waiting = good(await operator.get("/alerts?unacknowledged=true&limit=200"))["data"]
@@ -139,7 +137,7 @@ async def test_movement_that_was_booked_meanwhile_is_not_booked_again(operator: 
     assert (done["resolution"], done["transfer_id"]) == ("matched", None)
 
 
-async def test_correction_that_the_provider_overtakes_is_corrected_anew(operator: Caller, database: Database) -> None:
+async def test_correction_overtaken_by_the_provider_is_corrected_again(operator: Caller, database: Database) -> None:
     provider, shown = await difference(operator, database, booked=movement("ch_1"))
     good(await resolve(operator, shown, "book"))
     provider.listed = [LINE]
@@ -182,7 +180,7 @@ async def test_unknown_ones_are_404_and_a_booking_needs_a_key(operator: Caller, 
     refused(await resolve(operator, nothing, "forget"), 422, "request.invalid")
 
 
-async def test_runs_are_listed_page_by_page_with_what_they_found(operator: Caller, database: Database) -> None:
+async def test_runs_are_paged_with_their_results(operator: Caller, database: Database) -> None:
     provider = FakeProvider(listed=[LINE])
     runs = [await reconcile(database, provider) for _ in range(3)]
     first = good(await operator.get(f"/reconciliation/runs?provider={provider.name}&limit=2"))
@@ -221,7 +219,7 @@ def window(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.temporal
-async def test_run_that_was_asked_for_can_be_read_at_once_and_is_done_once(
+async def test_requested_run_can_be_read_at_once_and_is_executed_once(
     live: tuple[Caller, FakeProvider, Client], database: Database
 ) -> None:
     caller, provider, client = live

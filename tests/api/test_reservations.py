@@ -33,7 +33,7 @@ async def release(caller: Caller, reservation: str, key: str | None = None) -> A
     return await change(caller, "/credits/release", {"reservation_id": reservation}, key)
 
 
-async def test_reservation_sets_aside_and_release_gives_back(spender: Tenant) -> None:
+async def test_reservation_holds_credits_until_released(spender: Tenant) -> None:
     made = await reserve(spender.member, "7", expires_in="PT10M")
     assert made["id"].startswith("hold_")
     assert (made["status"], made["amount"], made["available"]) == ("reserved", "7.00", "93.00")
@@ -45,7 +45,7 @@ async def test_reservation_sets_aside_and_release_gives_back(spender: Tenant) ->
     assert await balance(spender.auditor) == ("100.00", "0.00")
 
 
-async def test_refusal_says_what_the_reservation_allows(spender: Tenant) -> None:
+async def test_refusal_has_the_possible_amount_and_time(spender: Tenant) -> None:
     too_long = await spender.member.post("/credits/reserve", {"amount": "1", "expires_in": "P31D"}, key=new_key())
     problem = refused(too_long, 422, "request.invalid")
     assert (problem["field"], problem["detail"]) == ("expires_in", "expires_in must be at most 30 days.")
@@ -69,7 +69,7 @@ async def test_refusal_says_what_the_reservation_allows(spender: Tenant) -> None
 
 
 @pytest.mark.parametrize("sent", [b"0.5", b"5", b'"0.5"', b"[]"])
-async def test_body_that_is_no_object_captures_nothing(sent: bytes, spender: Tenant) -> None:
+async def test_invalid_body_captures_nothing(sent: bytes, spender: Tenant) -> None:
     made = await reserve(spender.member, "10")
     path, headers = f"/credits/reservations/{made['id']}/capture", {"Content-Type": "application/json"}
     answer = await spender.member.ask("POST", path, content=sent, headers=headers, key=new_key())
@@ -97,14 +97,14 @@ async def test_task_of_several_steps_captures_as_it_goes(spender: Tenant) -> Non
     )
 
 
-async def test_capture_without_an_amount_takes_all_that_is_held(spender: Tenant) -> None:
+async def test_capture_without_an_amount_captures_all_held_credits(spender: Tenant) -> None:
     made = await reserve(spender.member, "10")
     good(await capture(spender.member, made["id"], amount="4", final_capture=False))
     assert good(await capture(spender.member, made["id"]))["amount"] == "6.00"
     assert await balance(spender.member) == ("90.00", "0.00")
 
 
-async def test_more_than_is_held_is_refused(spender: Tenant) -> None:
+async def test_capture_above_the_held_amount_is_refused(spender: Tenant) -> None:
     made = await reserve(spender.member, "10")
     refused(await capture(spender.member, made["id"], amount="10.000001"), 422, "request.invalid")
     assert await balance(spender.member) == ("90.00", "10.00")
@@ -181,7 +181,7 @@ async def test_free_action_is_reserved_and_ends_like_any(
     extended = await change(spender.member, f"/credits/reservations/{made['id']}/extend", {"expires_at": until})
     assert good(extended)["held"] == "0.00"
     problem = refused(await capture(spender.member, made["id"], amount="1"), 422, "request.invalid")
-    assert problem["detail"] == "The reservation holds nothing. Capture it without an amount."
+    assert problem["detail"] == "The reservation has no held credits left. Capture it without an amount."
     if ends_by == "release":
         done = good(await release(spender.member, made["id"]))
         assert (done["status"], done["released"]) == ("released", "0.00")
@@ -242,9 +242,7 @@ async def test_expired_reservation_is_neither_captured_nor_extended(
     refused(await release(spender.member, expired), 409, "ledger.hold_expired")
 
 
-async def test_reservation_says_whether_it_expired_also_where_a_part_was_captured(
-    spender: Tenant, database: Database
-) -> None:
+async def test_expired_flag_is_set_even_after_a_partial_capture(spender: Tenant, database: Database) -> None:
     made = datetime.now(UTC) - timedelta(minutes=11)
     async with database.platform() as session:
         books = Spending(await driver_connection(session), spender.org_id)
@@ -264,9 +262,7 @@ async def test_reservation_says_whether_it_expired_also_where_a_part_was_capture
         assert (found["status"], found["expired"]) == (status, expired)
 
 
-async def test_sweep_gives_back_what_an_expired_reservation_held(
-    spender: Tenant, expired: str, database: Database
-) -> None:
+async def test_sweep_releases_an_expired_reservation(spender: Tenant, expired: str, database: Database) -> None:
     lasting = await reserve(spender.member, "5")
     assert await balance(spender.member) == ("85.00", "15.00")
     await sweep(database)
@@ -288,9 +284,7 @@ async def test_expired_reservation_is_released_before_the_sweep_and_only_once(
     refused(await capture(spender.member, expired), 409, "ledger.hold_ended")
 
 
-async def test_pitfall_06_what_was_captured_of_a_reservation_stays_used_when_the_rest_expires(
-    spender: Tenant, database: Database
-) -> None:
+async def test_pitfall_06_captured_part_stays_used_when_the_rest_expires(spender: Tenant, database: Database) -> None:
     made = await reserve(spender.member, "10", expires_in="PT10M")
     good(await capture(spender.member, made["id"], amount="4", final_capture=False))
     later = datetime.fromisoformat(made["expires_at"])
@@ -300,7 +294,7 @@ async def test_pitfall_06_what_was_captured_of_a_reservation_stays_used_when_the
     assert await balance(spender.member) == ("96.00", "0.00")
 
 
-async def test_limit_counts_what_is_held_and_gives_back_what_is_released(spender: Tenant, database: Database) -> None:
+async def test_limit_counts_holds_until_released(spender: Tenant, database: Database) -> None:
     await limit(database, spender.org_id, day=10_000_000)
     made = await reserve(spender.member, "8")
     body = {"amount": "3"}
@@ -309,7 +303,7 @@ async def test_limit_counts_what_is_held_and_gives_back_what_is_released(spender
     good(await spender.member.post("/credits/reserve", body, key=new_key()), 201)
 
 
-async def test_what_is_reserved_when_spending_is_frozen_is_still_captured_extended_and_released(
+async def test_reservation_can_be_changed_after_a_freeze(
     spender: Tenant,
 ) -> None:
     body = {"subject": {"type": "agent", "id": spender.agent_id}, "limits": [{"window": "day", "amount": "50"}]}
@@ -405,7 +399,7 @@ async def test_key_of_a_department_or_a_project_changes_and_reads_reservations_o
     good(await release(spender.member, free["id"]))
 
 
-async def test_owner_releases_any_reservation_whatever_its_key_spends_for(spender: Tenant) -> None:
+async def test_owner_releases_any_reservation_regardless_of_attribution(spender: Tenant) -> None:
     made = await reserve(spender.member, "10")
     assert spender.owner.token is not None
     to = good(await spender.owner.post("/departments", {"name": f"Department {new_key()}"}), 201)["id"]

@@ -1,4 +1,4 @@
-"""Revenue over HTTP: what the books say counts at once, what is reported once it is confirmed, by its shares."""
+"""Revenue over HTTP: booked revenue counts at once, reported revenue once it is confirmed, by its shares."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

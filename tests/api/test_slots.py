@@ -46,7 +46,7 @@ async def test_pitfall_29_slot_charged_back_while_in_use_is_owed_and_the_next_on
     assert await slots(owner) == (2, 1, 0)
 
 
-async def test_slot_that_is_given_back_repays_what_is_owed(owner: Caller, database: Database) -> None:
+async def test_freed_slot_repays_an_owed_one(owner: Caller, database: Database) -> None:
     bought = await buy(database, owner, 1)
     first, second = await projects(owner, 2)
     await deploy(owner, first)
@@ -72,7 +72,7 @@ async def test_chargeback_that_is_won_gives_the_slots_back(owner: Caller, databa
 
 
 @pytest.mark.parametrize(("amount", "left"), [(1, 2), (499, 2), (500, 2), (501, 1), (1000, 1), (1001, 0), (1500, 0)])
-async def test_money_for_a_part_of_a_slot_that_went_back_takes_the_whole_slot(
+async def test_partial_refund_of_a_slot_takes_the_whole_slot(
     amount: int, left: int, owner: Caller, database: Database
 ) -> None:
     bought = await buy(database, owner, 3)
@@ -81,7 +81,7 @@ async def test_money_for_a_part_of_a_slot_that_went_back_takes_the_whole_slot(
     assert await slots(owner) == (left, 0, 0)
 
 
-async def test_refund_of_slots_whose_price_the_provider_cannot_count_says_what_can_be_refunded(
+async def test_refusal_of_an_unchargeable_slot_refund_has_the_possible_amounts(
     owner: Caller, database: Database, database_urls: DatabaseUrls
 ) -> None:
     """A slot costs 3.335 KWD, and Stripe counts no last decimal of KWD."""
@@ -178,7 +178,7 @@ async def test_purchase_becomes_a_payment_for_that_many_slots(
         ("/payments", {"purpose": "credits", "amount": "5", "currency": "USD", "slots": 1}, "slots"),
     ],
 )
-async def test_purchase_that_makes_no_sense_is_refused_and_leaves_nothing(
+async def test_invalid_purchase_is_refused_without_a_trace(
     path: str, body: Any, field: str, owner: Caller, paying: httpx2.AsyncClient, database: Database
 ) -> None:
     document = refused(await Caller(paying, owner.token).post(path, body, key=new_key()), 422, "request.invalid")
@@ -227,7 +227,7 @@ async def done_or_waiting(database: Database, request: asyncio.Task[httpx2.Respo
         await again()
 
 
-async def test_slot_that_is_refunded_after_it_was_counted_lets_nothing_start(owner: Caller, database: Database) -> None:
+async def test_slot_refunded_after_the_count_allows_no_deployment(owner: Caller, database: Database) -> None:
     await buy(database, owner, 1)
     first, second = await projects(owner, 2)
     await deploy(owner, first)
@@ -240,7 +240,7 @@ async def test_slot_that_is_refunded_after_it_was_counted_lets_nothing_start(own
     assert await slots(owner) == (0, 0, 0)
 
 
-async def test_slot_that_is_given_back_during_a_chargeback_repays_it(owner: Caller, database: Database) -> None:
+async def test_slot_freed_during_a_chargeback_repays_it(owner: Caller, database: Database) -> None:
     await buy(database, owner, 1)
     first, second = await projects(owner, 2)
     await deploy(owner, first)

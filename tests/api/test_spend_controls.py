@@ -75,7 +75,7 @@ def spend(database: Database, operator: Caller) -> Callable[..., Awaitable[Spend
     return act
 
 
-async def test_a_control_shows_what_is_spent_held_and_left_and_when_it_resets(
+async def test_a_control_shows_spent_held_and_remaining_amounts_and_its_reset(
     tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     run = new_key()
@@ -92,7 +92,7 @@ async def test_a_control_shows_what_is_spent_held_and_left_and_when_it_resets(
     assert (lifetime["starts_at"], lifetime["resets_at"]) == (None, None)
 
 
-async def test_lowering_a_limit_below_what_is_spent_leaves_nothing_and_zero_is_nothing(
+async def test_limit_lowered_below_its_use_leaves_zero(
     tenant: Tenant, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     run = new_key()
@@ -123,7 +123,7 @@ async def test_a_frozen_control_refuses_until_it_is_unfrozen_and_a_closed_one_li
     assert (await opened(tenant.owner, **body))["id"] != control["id"]
 
 
-async def test_versions_tell_who_allowed_what_when_and_why(tenant: Tenant) -> None:
+async def test_versions_have_actor_terms_time_and_reason(tenant: Tenant) -> None:
     control = await opened(tenant.owner, limits=[{"window": "day", "amount": "5"}], per_spend="2")
     await changed(tenant.admin, control, limits=[{"window": "week", "uses": 7}], thresholds=["0.9"], reason="Fewer.")
     await acted(tenant.owner, control, "freeze", reason="Stop.")
@@ -248,7 +248,7 @@ async def test_a_control_of_a_key_holds_for_that_key_and_one_of_the_agent_for_al
     refused(await second.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
 
 
-async def test_a_control_is_opened_once_though_its_subject_is_gone_when_the_request_is_repeated(
+async def test_repeated_request_returns_the_control_although_its_subject_was_deleted(
     tenant: Tenant, database: Database, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     key_id = key_of(await issue_key("member", tenant.org_id))
@@ -391,7 +391,7 @@ async def test_limits_of_a_department_are_a_short_form_of_its_control(
     assert (await spend(tenant.org_id, 71, department_id=department)).outcome is SpendOutcome.REFUSED
 
 
-async def test_the_short_form_leaves_what_else_a_control_limits(tenant: Tenant) -> None:
+async def test_the_short_form_keeps_a_controls_other_limits(tenant: Tenant) -> None:
     department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
     control = await opened(
         tenant.owner,
@@ -462,7 +462,7 @@ async def test_limits_of_a_closed_department_are_read_and_not_set(tenant: Tenant
     refused(answer, 404, "not_found")
 
 
-async def test_a_limit_in_the_currency_of_credits_counts_what_was_paid_for_them(
+async def test_a_limit_in_the_currency_of_credits_counts_their_price(
     new_tenant: Callable[..., Awaitable[Tenant]], database: Database, spend: Callable[..., Awaitable[SpendResult]]
 ) -> None:
     tenant, run = await new_tenant("owner"), new_key()
@@ -476,7 +476,7 @@ async def test_a_limit_in_the_currency_of_credits_counts_what_was_paid_for_them(
 
 
 async def test_a_price_that_changed_is_noted_for_controls_once(database: Database, tenant: Tenant) -> None:
-    """What other tests count in must not change, so the price is of a currency that nobody else uses."""
+    """The price is of a currency that no other test uses: the rates of other tests must not change."""
     for price, times in ((Decimal("0.0333"), 2), (Decimal("0.05"), 1), (Decimal("0.0333"), 1)):
         of_credits = CreditPrice(price=price, currency="BWP")
         maintenance = Maintenance(database, of_credits, Settings().value_of_granted)
@@ -493,7 +493,7 @@ async def test_a_price_that_changed_is_noted_for_controls_once(database: Databas
         ]
 
 
-async def test_events_tell_what_became_of_a_control_and_of_a_run_not_its_name(
+async def test_events_have_the_changes_of_a_control_without_the_name_of_a_run(
     database: Database, tenant: Tenant
 ) -> None:
     above = await opened(tenant.owner, subject={"type": "organization"})

@@ -1,4 +1,4 @@
-"""Summaries of what was spent: days that are added up say the same as their spends, whatever becomes of these."""
+"""Summaries of what was spent: summarised days agree with their spends, also after later captures and refunds."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -59,7 +59,7 @@ async def spender(new_tenant: Any, operator: Caller) -> Tenant:
 
 
 async def add_up(database: Database, *, days: int = 0) -> int:
-    """Add up all days from so many ago on, today too, and return how many were missing."""
+    """Add up all days since `days` ago, today included, and return how many were missing."""
     async with database.platform() as session:
         day = this_day()
         return await roll_up(session, since=day - timedelta(days=days), until=day + timedelta(days=1), limit=1000)
@@ -110,7 +110,7 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-async def test_days_say_what_their_spends_say_whatever_becomes_of_these(
+async def test_rollups_equal_their_spends_after_any_change(
     spender: Tenant, operator: Caller, database: Database
 ) -> None:
     today, tomorrow = midnight(this_day()), midnight(this_day() + timedelta(days=1))
@@ -185,9 +185,7 @@ async def test_spend_of_an_earlier_day_that_is_booked_late_counts_on_its_day(
     await agreed(spender, database, since, midnight(this_day() - timedelta(days=1)) + timedelta(hours=1))
 
 
-async def test_days_say_what_their_spends_say_however_they_are_drawn(
-    spender: Tenant, database: Database, deps: Deps
-) -> None:
+async def test_rollups_equal_their_spends_for_any_draw(spender: Tenant, database: Database, deps: Deps) -> None:
     random, first = Random(RUN_SEED), this_day() - timedelta(days=12)
     drawn = [first + timedelta(days=random.randrange(12)) for _ in range(40)]
     async with database.platform() as session:
@@ -249,7 +247,7 @@ async def test_series_reads_as_many_rows_with_a_longer_history(
 
 
 @for_each("table, at", [("ledger.spends", NOW), ("ledger.spend_changes", NOW - timedelta(days=1))])
-async def test_series_leaves_what_costs_much_to_a_question_that_takes_a_turn(
+async def test_expensive_series_are_left_to_the_queued_query(
     fresh_database: Database, fresh_database_urls: DatabaseUrls, table: str, at: datetime
 ) -> None:
     org_id = new_id("org")
@@ -278,7 +276,7 @@ async def test_series_leaves_what_costs_much_to_a_question_that_takes_a_turn(
             assert spends == (None if until > 10_000 else [str(10_000 if table == "ledger.spends" else 1)])
 
 
-async def test_days_of_others_are_not_seen(spender: Tenant, stranger: Tenant, database: Database) -> None:
+async def test_days_of_others_are_not_visible(spender: Tenant, stranger: Tenant, database: Database) -> None:
     await use(spender.member, amount="3")
     await add_up(database)
     count = text("SELECT count(*) FROM spend_days WHERE org_id = :org")

@@ -30,7 +30,7 @@ async def refund(caller: Caller, spend_id: str, key: str | None = None, **body: 
     return await caller.post(f"/credits/spends/{spend_id}/refunds", body or None, key=key or new_key())
 
 
-async def test_refund_gives_back_a_part_and_then_the_rest(spender: Tenant, operator: Caller) -> None:
+async def test_refunds_of_a_part_and_then_the_rest(spender: Tenant, operator: Caller) -> None:
     used = await use(spender.member, amount="10")
     part = good(await refund(operator, used["id"], amount="3", reason="It answered nothing."), 201)
     assert (part["spend_id"], part["amount"], part["refunded"], part["available"]) == (
@@ -58,7 +58,7 @@ async def test_refund_gives_back_a_part_and_then_the_rest(spender: Tenant, opera
     ]
 
 
-async def test_pitfall_26_no_more_than_the_rest_comes_back(spender: Tenant, operator: Caller) -> None:
+async def test_pitfall_26_refunds_never_exceed_the_rest(spender: Tenant, operator: Caller) -> None:
     used = await use(spender.member, amount="10")
     good(await refund(operator, used["id"], amount="4"), 201)
     refused(await refund(operator, used["id"], amount="6.000001"), 409, "spend.refunded")
@@ -94,9 +94,7 @@ async def test_books_have_the_refund_of_a_key_that_was_forgotten(
     assert len(trail) == 1
 
 
-async def test_what_was_captured_of_a_reservation_comes_back_and_what_is_held_does_not(
-    spender: Tenant, operator: Caller
-) -> None:
+async def test_captured_part_is_refundable_and_the_held_one_is_not(spender: Tenant, operator: Caller) -> None:
     held = await reserve(spender.member, "10")
     refused(await refund(operator, held["id"]), 409, "spend.refunded")
     path = f"/credits/reservations/{held['id']}/capture"
@@ -121,7 +119,7 @@ async def test_window_has_room_again_and_the_lot_its_end(new_tenant: Any, operat
     refused(await spender.member.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
 
 
-async def test_what_would_end_soon_comes_back_for_a_week(new_tenant: Any, operator: Caller) -> None:
+async def test_refunded_credits_near_their_expiry_get_a_week(new_tenant: Any, operator: Caller) -> None:
     spender, now = await new_tenant("member"), datetime.now(UTC)
     body = {"organization_id": spender.org_id, "amount": "20", "source": "promotion"}
     body |= {"expires_at": (now + timedelta(days=5)).isoformat()}
@@ -163,7 +161,7 @@ async def test_refund_that_pays_all_that_is_owed_closes_the_alert_of_the_debt(
 
 
 @pytest.mark.parametrize("amount", ["0", "-1", "1e30", "NaN", "0.0000001", "1" + "0" * 30, {}, True])
-async def test_amount_that_is_none_is_refused(amount: Any, spender: Tenant, operator: Caller) -> None:
+async def test_invalid_amount_is_refused(amount: Any, spender: Tenant, operator: Caller) -> None:
     used = await use(spender.member, amount="10")
     refused(await refund(operator, used["id"], amount=amount), 422, "request.invalid")
     assert await balance(spender.member) == ("90.00", "0.00")

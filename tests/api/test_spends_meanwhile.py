@@ -1,4 +1,4 @@
-"""200 callers spend over HTTP while limits are changed, frozen and moved; what they got is added up from outside."""
+"""200 callers spend over HTTP while limits are changed, frozen and moved; their answers are added up independently."""
 
 import asyncio
 from collections import Counter
@@ -37,7 +37,7 @@ class Case:
         return int(float(limit["spent"]))
 
     async def call_all(self, change: Callable[[], Awaitable[None]] | None = None) -> Counter[int]:
-        """Have every caller use one credit, and change meanwhile; count the answers by their status."""
+        """Use one credit by every caller, with a change meanwhile; count the answers by their status."""
         callers = (self.tenant.member, self.tenant.agent)
 
         async def call(number: int) -> int:

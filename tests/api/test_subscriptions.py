@@ -1,4 +1,4 @@
-"""Subscriptions over HTTP, where no run answers: who is refused before one is asked."""
+"""Subscriptions over HTTP without a workflow: requests that are refused before it is signalled."""
 
 import json
 from collections.abc import AsyncIterator
@@ -71,7 +71,7 @@ async def on(
     at: datetime | None = None,
     recurring: Recurring | None = None,
 ) -> str:
-    """Have the organization subscribe, as its run writes it, long ago or at a moment."""
+    """Subscribe the organization as its run writes it, long ago or at a given time."""
     held, book = (active(plan), PLANS) if isinstance(plan, str) else (replace(active(), terms=plan), TEAM_PLANS)
     held = replace(held, recurring=recurring)
     if at is not None:
@@ -149,7 +149,7 @@ async def test_page_needs_a_way_back_and_a_trial_a_plan_that_has_one(
     ("why", "status", "code"),
     [("card_declined", 402, "payment.declined"), (PRICE_CHANGED, 409, PRICE_CHANGED)],
 )
-async def test_declined_change_is_answered_so_again_when_nobody_remembers_it_but_the_timeline(
+async def test_declined_change_is_answered_again_from_the_timeline(
     new_tenant: NewTenant, database: Database, paying: httpx2.AsyncClient, why: str, status: int, code: str
 ) -> None:
     tenant = await new_tenant("owner")
@@ -175,7 +175,7 @@ async def test_declined_change_is_answered_so_again_when_nobody_remembers_it_but
 
 
 @pytest.mark.parametrize("act", ["change", "resume"])
-async def test_order_that_waits_for_the_provider_is_asked_for_again_though_its_organization_is_suspended(
+async def test_pending_order_is_answered_again_although_its_organization_is_suspended(
     new_tenant: NewTenant, database: Database, operator: Caller, paying: httpx2.AsyncClient, act: str
 ) -> None:
     tenant = await new_tenant("owner")
@@ -198,9 +198,7 @@ async def test_order_that_waits_for_the_provider_is_asked_for_again_though_its_o
     refused(await ask(verb, f"/billing/subscription{path}", json=body, key=new_key()), 403, "organization.suspended")
 
 
-async def test_price_that_was_agreed_with_an_organization_is_what_it_is_shown(
-    tenant: Tenant, operator: Caller, database: Database
-) -> None:
+async def test_organization_sees_its_agreed_price(tenant: Tenant, operator: Caller, database: Database) -> None:
     await on(database, tenant.org_id, at=datetime.now(UTC) - timedelta(days=1))
     path = "/billing/subscription/preview?plan=enterprise"
     listed = good(await tenant.owner.get(path))

@@ -1,4 +1,4 @@
-"""Credits that are bought over HTTP where they are taxed when they are sold, and what an outside service taxes."""
+"""Purchases of credits over HTTP that are taxed at sale, by own rates and by a tax service."""
 
 from typing import Any
 from unittest.mock import AsyncMock, Mock
@@ -31,7 +31,7 @@ BALANCE = ("/payments", {**MEANS, "purpose": "balance", "amount": "10.00", "curr
     ("asked", "includes_tax", "charged", "tax"),
     [(TOP_UP, False, 1_190, 190), (MONEY, False, 1_190, 190), (PACKAGE, False, 1_190, 190), (MONEY, True, 1_000, 160)],
 )
-async def test_every_way_to_buy_credits_is_taxed_and_buys_what_it_did(
+async def test_every_way_to_buy_credits_is_taxed_and_grants_the_same_credits(
     database_urls: DatabaseUrls,
     database: Database,
     new_tenant: Any,

@@ -15,7 +15,7 @@ async def newest(caller: Caller) -> dict[str, Any]:
     return dict(good(await caller.get("/billing/transactions?limit=1"))["data"][0])
 
 
-async def test_tenant_sees_its_own_side_of_a_grant_and_what_it_was_for(operator: Caller, new_tenant: Any) -> None:
+async def test_tenant_sees_its_side_of_a_grant_and_the_cause(operator: Caller, new_tenant: Any) -> None:
     tenant: Tenant = await new_tenant("owner")
     lot = await grant(operator, tenant.org_id, "12.50")
     moved = await newest(tenant.owner)

@@ -1,4 +1,4 @@
-"""The link that ends messages like it: what it shows, what one click does, and what it is not good for."""
+"""Unsubscribe links: the page, one click, and requests that are refused."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -41,7 +41,7 @@ async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClien
 
 @pytest.fixture
 async def told(server: httpx2.AsyncClient, database: Database, new_tenant: NewTenant) -> tuple[Caller, Unsubscription]:
-    """An owner with a channel of mail, and what the link in a message about a payout names."""
+    """An owner with a mail channel, and the token of the link in a message about a payout."""
     tenant = await new_tenant("owner")
     owner = Caller(server, tenant.owner.token, tenant.org_id)
     channel = await verified(database, owner)

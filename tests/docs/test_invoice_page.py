@@ -1,4 +1,4 @@
-"""The tables of docs/guides/invoices.md say what the rules do."""
+"""The tables of docs/guides/invoices.md agree with the rules."""
 
 from functools import partial
 from itertools import takewhile

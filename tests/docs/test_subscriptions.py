@@ -1,4 +1,4 @@
-"""The page of plans says what the plans are."""
+"""The docs page of plans agrees with the configured plans."""
 
 from domain.billing.entitlement import Entitlement
 from domain.billing.plan import DEFAULT_PLANS, Interval, Plan, plans_from

@@ -1,4 +1,4 @@
-"""What actions cost: whose price counts, and what is no price."""
+"""Action costs: the price that applies, and invalid prices."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_price_agreed_with_the_organization_comes_before_everybodys_and_the_defa
     }
 
 
-def test_price_that_is_taken_back_leaves_the_next_one():
+def test_removed_price_leaves_the_general_one():
     newest = [
         (CostSource.PLATFORM, "api_call", 2, 2_000_000),
         (CostSource.ORGANIZATION, "api_call", 4, None),
@@ -47,7 +47,7 @@ def test_cost_of_many_is_exact_and_bounded():
 
 
 @pytest.mark.parametrize("text", ["-1", "0.0000001", "", "one", "1e3"])
-def test_cost_that_is_no_amount_is_refused(text):
+def test_invalid_cost_is_refused(text):
     with pytest.raises(Invalid):
         defaults({"api_call": text})
 

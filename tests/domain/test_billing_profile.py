@@ -1,4 +1,4 @@
-"""Whose name a VAT number has in a register."""
+"""The comparison of a profile's name with a VAT register's."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Billing periods, terms, and what an invoice of a period is made of."""
+"""Billing periods, terms, and the parts of a period's invoice."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -104,7 +104,7 @@ def test_month_can_be_invoiced_a_day_after_it_has_ended_in_the_last_zone() -> No
 
 
 @pytest.mark.parametrize("text", ["2026", "2026-13", "2026-1", "2026-01-01", "٢٠٢٦-01", "", "2026/01"])
-def test_what_is_no_month_is_refused(text: str) -> None:
+def test_invalid_month_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         parse_month(text)
 
@@ -156,7 +156,7 @@ def test_commitment_is_prorated_by_days_in_the_month_in_which_it_begins() -> Non
         ({"discounts": (DiscountStep(from_minor=5, discount_bps=10_001),)}, "volume_discounts"),
     ],
 )
-def test_terms_that_nobody_can_bill_by_are_refused(changes: dict[str, Any], field: str) -> None:
+def test_invalid_terms_are_refused(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as refusal:
         check_terms(terms(**changes))
     assert refusal.value.extra["field"] == field
@@ -221,7 +221,7 @@ def test_nothing_used_and_nothing_agreed_comes_to_nothing() -> None:
     assert (found.lines, found.total_minor, found.places) == ((), 0, ())
 
 
-def test_what_credits_have_paid_is_shown_at_zero_the_most_of_it_first() -> None:
+def test_prepaid_usage_is_shown_at_zero_largest_first() -> None:
     paid = [
         PrepaidUsage(action=f"a{number:03}", quantity=number, credits_minor=number * 10**6) for number in range(1, 100)
     ]

@@ -7,7 +7,7 @@ from tests.support.cases import for_each
     "currency, agreed_minor, limit_minor",
     [("USD", None, 1_000_000), ("JPY", None, 1_000_000), ("KWD", None, 3_000_000), ("KWD", 5, 5), ("EUR", 0, 0)],
 )
-def test_limit_on_what_is_unpaid_is_the_agreed_one_or_that_of_the_currency(
+def test_limit_on_unpaid_usage_is_the_agreed_one_or_that_of_the_currency(
     currency: str, agreed_minor: int | None, limit_minor: int
 ) -> None:
     terms = BillingTerms(currency=currency, unpaid_limit_minor=agreed_minor)

@@ -27,7 +27,7 @@ def test_rate_is_rounded_up_over_the_days_since_the_first_use(recent, began, day
     assert (rate.days, rate.per_day_minor) == (days, per_day)
 
 
-def test_rest_lasts_for_whole_days_and_for_ever_without_use():
+def test_balance_lasts_for_whole_days_and_indefinitely_without_use():
     assert burn_rate(100, today=TODAY, first_day=TODAY).days_left(250) == 2
     assert burn_rate(100, today=TODAY, first_day=TODAY).days_left(-1) == 0
     assert burn_rate(0, today=TODAY, first_day=None).days_left(250) is None

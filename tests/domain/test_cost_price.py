@@ -39,6 +39,6 @@ def test_granted_credit_that_is_worth_nothing_is_refused(setting: str) -> None:
 
 
 @pytest.mark.parametrize("share", ["x", "-1", "1e3"])
-def test_what_is_no_share_is_refused(share: str) -> None:
+def test_invalid_share_is_refused(share: str) -> None:
     with pytest.raises(Invalid, match="The markup must be a decimal number"):
         check_share(share, "The markup")

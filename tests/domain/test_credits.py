@@ -1,4 +1,4 @@
-"""What credits cost, and settings that no sale could be made at."""
+"""Credit prices, and settings that allow no sale."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Documents add up, or are not made; and say what an electronic invoice would lack."""
+"""Documents add up, or are not made; and name the fields that an electronic invoice would lack."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ from tests.support.documents import REVERSE, STANDARD, credit_note, invoice, rec
 OUTSIDE = Tax(category="O")
 
 
-def test_a_document_comes_to_its_lines_and_taxes_less_what_is_paid() -> None:
+def test_total_of_a_document_is_its_lines_and_taxes_less_payments() -> None:
     made = invoice(3, prepaid_minor=200, paid_minor=50)
     assert made.subtotal_minor == 75 + 324 + 597
     assert made.tax_minor == 128 + 23
@@ -38,7 +38,7 @@ def test_a_document_comes_to_its_lines_and_taxes_less_what_is_paid() -> None:
         {"language": "tlh"},
     ],
 )
-def test_what_does_not_add_up_cannot_be_made(wrong: dict[str, Any]) -> None:
+def test_document_that_does_not_add_up_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"tax|paid|written"):
         invoice(1, **wrong)
 
@@ -61,7 +61,7 @@ def test_what_does_not_add_up_cannot_be_made(wrong: dict[str, Any]) -> None:
         (invoice(lines=(DocumentLine(description="x", net_minor=100),), taxes=()), ["taxes"]),
     ],
 )
-def test_what_an_electronic_invoice_would_lack_is_named(document: Document, missing: list[str]) -> None:
+def test_missing_requirements_of_an_electronic_invoice_are_listed(document: Document, missing: list[str]) -> None:
     assert list(missing_for_einvoice(document)) == missing
 
 
@@ -71,12 +71,12 @@ def test_every_label_and_exemption_has_a_word_in_every_language() -> None:
     assert {kind.value for kind in DocumentKind} <= set(_LABELS)
 
 
-def test_what_is_stored_is_plain() -> None:
+def test_stored_document_is_plain_json() -> None:
     stored = invoice().as_stored()
     assert (stored["issued_on"], stored["lines"][0]["period"]) == ("2026-11-01", ["2026-10-01", "2026-11-01"])
     assert stored["kind"] == "invoice"
 
 
 @pytest.mark.parametrize("made", [invoice(4), credit_note(), receipt(), statement(stated_tax="no_profile")])
-def test_what_was_stored_reads_as_it_was_made(made: Document) -> None:
+def test_stored_document_round_trips(made: Document) -> None:
     assert Document.restored(json.loads(json.dumps(made.as_stored()))) == made

@@ -1,4 +1,4 @@
-"""What is paid of an invoice is never below zero nor more than its total, whatever its payments and their banks do."""
+"""The paid amount of an invoice stays between zero and its total, through payments, refunds and chargebacks."""
 
 import re
 from dataclasses import replace
@@ -101,7 +101,7 @@ def test_the_largest_invoice_is_one():
     assert total_of([line(MAX_QUANTITY)] * MAX_LINES, "USD") == 100 * MAX_QUANTITY * MAX_LINES
 
 
-def test_a_reopened_invoice_that_was_given_up_in_part_is_due_for_what_went_back_alone():
+def test_reopened_partly_given_up_invoice_is_due_for_the_refunded_part_only():
     given_up = InvoiceBalance(
         status=InvoiceStatus.UNCOLLECTIBLE, total_minor=TOTAL, paid_minor=300, of_payment_minor=300, settled_minor=500
     )
@@ -113,7 +113,7 @@ def test_a_reopened_invoice_that_was_given_up_in_part_is_due_for_what_went_back_
 @given(
     paid=st.integers(0, TOTAL), used=st.integers(0, TOTAL), disputed=st.integers(0, TOTAL), came=st.integers(0, TOTAL)
 )
-def test_money_that_comes_after_it_was_given_up_pays_what_is_missing_of_what_was_used(paid, used, disputed, came):
+def test_money_after_a_write_off_pays_the_missing_price_of_used_credits(paid, used, disputed, came):
     disputed = min(disputed, paid)
     lost = TOTAL - paid
     given_up = InvoiceBalance(
@@ -137,7 +137,7 @@ def test_money_that_comes_after_it_was_given_up_pays_what_is_missing_of_what_was
     assert (after.status is InvoiceStatus.PAID) == (not disputed and not after.written_off_minor)
 
 
-def test_only_a_draft_is_edited_and_only_what_is_due_is_given_up():
+def test_only_drafts_are_edited_and_only_due_invoices_are_given_up():
     require_draft(standing(status=InvoiceStatus.DRAFT), "USD")
     with pytest.raises(WrongInvoiceState) as refusal:
         require_draft(standing(300), "USD")
@@ -180,7 +180,7 @@ def test_numbers_are_written_as_people_read_them():
     ]
 
 
-def test_only_what_is_open_is_paid_and_only_what_nobody_paid_is_withdrawn():
+def test_only_open_invoices_are_paid_and_only_unpaid_ones_are_voided():
     assert require_payable(standing(300)) == 500
     require_voidable(standing(), "USD")
     for other in (standing(TOTAL, status=PAID), standing(status=VOID)):
@@ -193,7 +193,7 @@ def test_only_what_is_open_is_paid_and_only_what_nobody_paid_is_withdrawn():
         require_voidable(standing(1), "USD")
 
 
-def test_it_is_overdue_from_the_moment_it_is_due_until_it_is_paid():
+def test_invoice_is_overdue_from_its_due_date_until_paid():
     due_at = EPOCH + timedelta(days=30)
     assert not is_overdue(standing(), due_at=due_at, now=due_at - timedelta(microseconds=1))
     assert is_overdue(standing(), due_at=due_at, now=due_at)
@@ -202,14 +202,14 @@ def test_it_is_overdue_from_the_moment_it_is_due_until_it_is_paid():
     assert not is_overdue(standing(status=VOID), due_at=due_at, now=due_at)
 
 
-def test_what_was_withdrawn_stays_so_when_nothing_is_paid_on_it():
+def test_void_invoice_stays_void_without_payments():
     assert with_payment(standing(status=VOID), 0).status is VOID
     with pytest.raises(ValueError, match="cannot be paid"):
         with_payment(standing(status=VOID), 1)
 
 
 @given(st.lists(st.integers(-TOTAL - 1, TOTAL + 1), max_size=30))
-def test_what_is_paid_stays_between_nothing_and_the_total(changes):
+def test_paid_amount_stays_between_zero_and_the_total(changes):
     now, others = standing(), 0
     for number, by in enumerate(changes):
         before = now
@@ -329,7 +329,7 @@ class Invoiced(World):
         assert self.books.of(receivable(self.terms)) == now.of_payment_minor
 
     def settle(self) -> None:
-        """Tell of everything, and prove that the money is somewhere and in one place."""
+        """Record every event, and check that all money is in exactly one place."""
         for _ in range(3):
             self.look()
             self.serve(over=True)
@@ -372,12 +372,12 @@ def paid_world(amount: int = 1000) -> Invoiced:
 
 
 def money(world: Invoiced) -> tuple[int, ...]:
-    """Return what is paid of the invoice, and what is in the wallet, on the payment's account, and owed."""
+    """Return the paid amount, and the amounts in the wallet, on the payment's account, and owed."""
     accounts = (wallet, entitlement_account, debt)
     return (world.books.standing.paid_minor, *(world.books.of(account(world.terms)) for account in accounts))
 
 
-def test_what_is_more_than_due_becomes_cash_and_goes_back_first():
+def test_overpayment_becomes_cash_and_is_refunded_first():
     world = paid_world()
     assert money(world) == (800, 200, 0, 0)
     world.refund(150, pending=False)
@@ -388,7 +388,7 @@ def test_what_is_more_than_due_becomes_cash_and_goes_back_first():
     assert money(world) == (0, 0, 0, 0)
 
 
-def test_a_refund_of_what_was_spent_beyond_the_invoice_takes_what_the_invoice_has():
+def test_refund_of_a_spent_overpayment_is_deducted_from_the_invoice():
     world = paid_world()
     world.spend(1000)
     assert money(world) == (800, 0, 0, 0)
@@ -399,7 +399,7 @@ def test_a_refund_of_what_was_spent_beyond_the_invoice_takes_what_the_invoice_ha
     assert money(world) == (0, 0, 0, 0)
 
 
-def test_money_that_went_back_before_it_was_handed_over_pays_nothing_and_is_not_owed():
+def test_money_refunded_before_fulfilment_pays_nothing_and_is_no_debt():
     world = Invoiced()
     world.account.pay()
     world.account.refund(700)
@@ -410,7 +410,7 @@ def test_money_that_went_back_before_it_was_handed_over_pays_nothing_and_is_not_
     assert world.books.standing.status is OPEN
 
 
-def test_what_a_bank_takes_twice_is_owed_and_is_paid_before_the_invoice():
+def test_double_chargeback_is_a_debt_paid_before_the_invoice():
     world = Invoiced()
     world.account.pay(amount=800)
     world.look()
@@ -428,7 +428,7 @@ def test_what_a_bank_takes_twice_is_owed_and_is_paid_before_the_invoice():
     assert money(world) == (800, 0, 0, 0)
 
 
-def test_a_dispute_that_is_won_pays_again_or_becomes_cash_where_somebody_else_has_paid():
+def test_won_dispute_pays_again_or_becomes_cash_if_the_invoice_is_paid():
     for others, expected in ((0, (800, 0, 0, 0)), (800, (800, 800, 0, 0))):
         world = paid_world(800)
         ref = world.account.dispute()
@@ -440,7 +440,7 @@ def test_a_dispute_that_is_won_pays_again_or_becomes_cash_where_somebody_else_ha
         assert money(world) == expected
 
 
-def test_money_for_an_invoice_that_was_withdrawn_goes_back_whole_or_in_part():
+def test_money_for_a_void_invoice_is_returned_in_full_or_in_part():
     for amount in (1000, 600):
         world = Invoiced()
         world.books.standing = standing(status=VOID)
@@ -454,7 +454,7 @@ def test_money_for_an_invoice_that_was_withdrawn_goes_back_whole_or_in_part():
         assert world.books.standing.status is VOID
 
 
-def test_a_part_that_came_before_the_time_was_over_goes_back_too_where_the_invoice_was_withdrawn():
+def test_early_part_is_returned_too_if_the_invoice_was_voided():
     world = Invoiced()
     world.books.standing = standing(status=VOID)
     world.account._move("ch_1", BalanceTransactionKind.CHARGE, 600)
@@ -467,7 +467,7 @@ def test_a_part_that_came_before_the_time_was_over_goes_back_too_where_the_invoi
     assert money(world) == (0, 0, 0, 0)
 
 
-def test_coins_for_an_invoice_that_was_withdrawn_become_cash_and_leave_it_withdrawn():
+def test_coins_for_a_void_invoice_become_cash_and_leave_it_void():
     world = Invoiced(refundable=False)
     world.books.standing = standing(status=VOID)
     world.account.pay()

@@ -48,7 +48,7 @@ def begun(
 
 
 def taken(held: Collection, standing: InvoiceDue, step: Step, verdict: ChargeResult, now: datetime) -> Transition:
-    """Do what the run does for a step; `verdict` is what becomes of a payment."""
+    """Apply the run's step; `verdict` is the result of a payment."""
     match step:
         case Step.FOLLOW if verdict.became is ChargeOutcome.NEEDS_PAYER and held.status is S.CHARGING:
             why = {"code": "authentication_required", "detail": "Confirm it.", "link": "https://pay.test/1"}
@@ -82,7 +82,7 @@ VERDICTS = [WAITS, *(ChargeResult(became=each) for each in ENDS)]
 
 
 @given(data=st.data())
-def test_every_due_step_is_taken_and_the_plan_ends_whatever_happens_to_the_invoice(data):
+def test_every_due_step_is_executed_and_the_plan_ends_for_any_invoice_events(data):
     """From every state that can be reached each item is a step that changes it, or a wait that lies ahead."""
     method = data.draw(st.sampled_from(CollectionMethod))
     held, standing, now = begun(method, data.draw(st.sampled_from([(1,), (3, 7), (3, 7, 14, 21)]))), OPEN, T0
@@ -102,7 +102,7 @@ def test_every_due_step_is_taken_and_the_plan_ends_whatever_happens_to_the_invoi
         if isinstance(item, Wait):
             assert item.until > now
             if held.status is S.PAUSED:
-                # Nothing happens by itself: an operator decides.
+                # No step is left to the run: an operator decides.
                 decide = data.draw(st.sampled_from([rules.resumed, rules.charge_requested]))
                 held = rules.with_receipt(decide(held, standing, now, actor="operator:kim"), "kim").collection
                 continue
@@ -151,7 +151,7 @@ def test_reminders_come_after_the_due_date_and_the_last_day_gives_up():
     assert events == [(33, "reminded"), (37, "reminded"), (44, "given_up")]
 
 
-def test_pitfall_20_what_was_not_declined_is_not_counted():
+def test_pitfall_20_only_declines_are_counted():
     ends = [
         ChargeOutcome.UNANSWERED,
         ChargeOutcome.DECLINED,
@@ -164,7 +164,7 @@ def test_pitfall_20_what_was_not_declined_is_not_counted():
     assert (held.steps, held.attempts) == (1, 4)
 
 
-def test_charges_that_an_operator_asks_for_come_beside_the_plan_and_never_give_up():
+def test_charges_by_an_operator_are_outside_of_the_plan_and_never_give_up():
     held = rules.declined(
         rules.charging(begun(), T0, payment_id="pay_1").collection, T0, code="c", detail="d"
     ).collection
@@ -195,7 +195,7 @@ def test_refused_charge_that_an_operator_asks_for_after_the_last_reminder_gives_
     assert agenda(refused.collection, PAID, now) is Step.END
 
 
-def test_charge_waits_for_what_the_organization_pays_by_itself_and_then_takes_its_turn():
+def test_charge_waits_for_the_organizations_own_payment():
     events, held = walked(
         begun(), [ChargeOutcome.DECLINED, *[ChargeOutcome.OPEN] * 4, ChargeOutcome.DECLINED, ChargeOutcome.PAID]
     )
@@ -229,7 +229,7 @@ def test_nothing_is_ordered_while_a_payment_is_under_way(decide):
     assert refusal.value.error_code == "invoice.charge_under_way"
 
 
-def test_what_is_paid_in_part_is_not_voided():
+def test_partly_paid_invoice_is_not_voided():
     with pytest.raises(DomainError) as refusal:
         rules.voided(begun(), replace(OPEN, touched=True), actor="operator:kim")
     assert refusal.value.error_code == "invoice.wrong_state"
@@ -237,7 +237,7 @@ def test_what_is_paid_in_part_is_not_voided():
 
 
 @pytest.mark.parametrize("decide", [rules.voided, rules.given_up])
-def test_refusal_of_what_has_ended_says_that_nothing_is_due(decide):
+def test_refusal_for_an_ended_invoice_states_that_nothing_is_due(decide):
     with pytest.raises(DomainError) as refusal:
         decide(begun(), replace(OPEN, status=InvoiceStatus.PAID, due_minor=0), actor="operator:kim")
     assert refusal.value.extra == {"state": "paid", "due": "0.00"}

@@ -40,7 +40,7 @@ def tax(rate_e6: int) -> AppliedTax:
     st.integers(0, 10**6),
     st.integers(0, 10**13),
 )
-def test_pitfall_16_every_sum_is_what_its_parts_come_to(billed, discounts, includes_tax, granted, purchased):
+def test_pitfall_16_every_sum_equals_its_parts(billed, discounts, includes_tax, granted, purchased):
     lines, taxes = zip(*billed, strict=True)
     sums = sums_of(
         lines,

@@ -17,7 +17,7 @@ VAT = AppliedTax(code="de-vat", category=TaxCategory.STANDARD, rate_e6=190_000)
 
 
 def lot(paid: int, credits: int, **more: object) -> PayingLot:
-    """Return a lot of so many credits that cost so many cents, of which all is free."""
+    """Return a lot of `credits` credits that cost `paid` cents, all of it free."""
     amount = credits * CREDIT
     return PayingLot(**{"id": UUID(int=paid), "free_minor": amount, "amount_minor": amount, "paid_minor": paid} | more)
 
@@ -35,14 +35,14 @@ def test_lots_are_taken_in_their_order_until_they_are_worth_the_amount() -> None
     assert credits_of(take_lots(lots, 20_000)) == 2_100 * CREDIT
 
 
-def test_what_was_paid_in_another_currency_counts_at_its_rate() -> None:
+def test_price_in_another_currency_counts_at_its_rate() -> None:
     # 1,000 yen at 160 to the euro are 6.25.
     yen = lot(1_000, 100, rate=(100, 160))
     assert (worth_of([yen]), take_lots([yen], 625)) == (625, ((yen.id, 100 * CREDIT),))
     assert take_lots([yen], 1) == ((yen.id, 200_000),)
 
 
-def test_the_rest_of_a_lot_is_worth_what_is_left_of_its_price() -> None:
+def test_rest_of_a_lot_is_worth_the_rest_of_its_price() -> None:
     rest = lot(100, 3, free_minor=CREDIT, gone_minor=2 * CREDIT, costed_minor=66)
     assert worth_of([rest]) == 34
     # What is worth nothing is not taken.
@@ -50,7 +50,7 @@ def test_the_rest_of_a_lot_is_worth_what_is_left_of_its_price() -> None:
     assert take_lots([worthless, rest], 34) == ((rest.id, CREDIT),)
 
 
-def test_credits_come_back_by_what_was_paid_for_them_and_all_of_them_with_the_last_share() -> None:
+def test_credits_are_returned_by_their_price_and_in_full_with_the_last_share() -> None:
     used = [lot(1_520, 152), lot(990, 100), lot(2_490, 1_000)]
     assert to_return(used, 2_000, 5_000) == 152 * CREDIT + 48_484_849
     assert to_return(used, 5_000, 5_000) == 1_252 * CREDIT
@@ -68,7 +68,7 @@ def test_granted_credits_count_at_a_price_and_pay_no_cost() -> None:
 
 
 @pytest.mark.parametrize("price", [840, 841, 2_000])
-def test_taxed_credits_take_off_what_their_price_is_with_tax_where_lines_include_it(price: int) -> None:
+def test_taxed_credits_deduct_their_price_with_tax_if_lines_include_tax(price: int) -> None:
     sums = sums_of([InvoiceLine(description="x", fixed_minor=1_190)], [VAT], includes_tax=True, taxed_minor=price)
     assert (sums.taxed_minor, sums.taxed_price_minor) == (min(1_190, price * 1_190 // 1_000), min(1_000, price))
 

@@ -1,4 +1,4 @@
-"""Who a deployment sells as, as the settings say it."""
+"""The legal entities that a deployment sells as, from its settings."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.support.cases import for_each
 ACME = {"code": "ACME", "name": "Acme SARL", "city": "Paris", "tax_country": "FR", "vat_id": "FR40303265045"}
 
 
-def test_an_entity_is_on_documents_as_the_setting_says_and_numbers_by_itself() -> None:
+def test_entity_has_its_party_on_documents_and_its_own_series() -> None:
     others = entities_from(json.dumps([ACME]))
     seller = Party(name="Acme SARL", city="Paris", country="FR", vat_id="FR40303265045")
     assert others == {"ACME": LegalEntity(code="ACME", seller=seller, tax_country="FR")}
@@ -25,7 +25,7 @@ def test_an_entity_is_on_documents_as_the_setting_says_and_numbers_by_itself() -
     assert entities.of_series("invoice") == entities.of("BASE") == entities.usual
 
 
-def test_what_the_settings_do_not_have_any_more_is_refused_and_not_sold_by_somebody_else() -> None:
+def test_removed_entity_is_refused_and_not_replaced() -> None:
     with pytest.raises(UnknownEntity):
         LegalEntities().of("ACME")
     rules = InvoiceRules(seller_country="DE", others={"ACME": "FR"})
@@ -52,6 +52,6 @@ def test_what_the_settings_do_not_have_any_more_is_refused_and_not_sold_by_someb
         json.dumps([ACME | {"code": f"A{number}"} for number in range(51)]),
     ],
 )
-def test_what_is_no_list_of_entities_is_refused(wrong: str) -> None:
+def test_invalid_list_of_entities_is_refused(wrong: str) -> None:
     with pytest.raises(Invalid):
         entities_from(wrong)

@@ -73,7 +73,7 @@ def reachable(draw: st.DrawFn) -> tuple[Payout, datetime]:
     st.lists(st.tuples(st.sampled_from(NOISE[:3]), st.floats(0, 1)), max_size=12),
     st.lists(st.sampled_from(ANSWERS), min_size=6, max_size=6),
 )
-def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noise, answers):
+def test_every_due_step_is_eventually_executed(found, noise, answers):
     payout, now = found
     tried = now
     while answers:

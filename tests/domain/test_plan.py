@@ -82,13 +82,13 @@ def test_defaults_are_the_published_plans_with_two_months_of_a_year_free() -> No
         ),
     ],
 )
-def test_plans_that_nobody_could_be_billed_by_are_refused(plans: list[dict[str, Any]], told: str) -> None:
+def test_unbillable_plans_are_refused(plans: list[dict[str, Any]], told: str) -> None:
     with pytest.raises(Invalid, match=told):
         read(*plans)
 
 
 @pytest.mark.parametrize("text", ["[", "{}", "7", "[7]", "[" * 100_000])
-def test_what_is_no_list_of_plans_is_refused(text: str) -> None:
+def test_invalid_list_of_plans_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         plans_from(text)
 
@@ -117,7 +117,7 @@ def test_terms_of_a_plan_that_is_not_there_or_out_of_order_are_refused() -> None
         with_overrides(PLANS, PlanOverrides(premium_price_minor=5_000))
 
 
-def test_organization_whose_plan_was_removed_has_what_is_free() -> None:
+def test_organization_of_a_removed_plan_has_the_free_one() -> None:
     assert PLANS.of("gone").name == "free"
     with pytest.raises(Invalid):
         PLANS.get("gone")
@@ -136,9 +136,7 @@ def test_organization_whose_plan_was_removed_has_what_is_free() -> None:
         ("enterprise", Entitlement.CUSTOM_INTEGRATIONS, 0, 1, False),
     ],
 )
-def test_what_a_plan_does_not_include_is_refused(
-    plan: str, what: Entitlement, used: int, more: int, refused: bool
-) -> None:
+def test_missing_entitlement_is_refused(plan: str, what: Entitlement, used: int, more: int, refused: bool) -> None:
     found = PLANS.get(plan)
     standing = EntitlementUse(entitlement=what, limit=included_quantity(found, what), used=used)
     if not refused:
@@ -167,7 +165,7 @@ def test_ways_up_are_larger_plans_that_are_sold_and_slots_only_where_they_help()
     assert upgrade_options(PLANS, PLANS.get("enterprise"), Entitlement.API_ACCESS) == []
 
 
-def test_two_of_a_feature_cannot_be_asked_for() -> None:
+def test_quantity_of_a_feature_is_at_most_one() -> None:
     with pytest.raises(Invalid):
         require_room(PLANS, PLANS.get("enterprise"), EntitlementUse(entitlement=Entitlement.API_ACCESS, limit=1), 2)
 
@@ -180,7 +178,7 @@ def test_share_is_read_as_a_part_or_a_percentage(text: str, bps: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["101", "100.01", "-1", "x", "12.345", "0.12345", ""])
-def test_what_is_no_share_is_refused(text: str) -> None:
+def test_invalid_share_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         share_bps(text, "share")
 
@@ -220,13 +218,13 @@ def test_part_of_a_price_is_for_credits(price: dict[str, str], credits: str, mon
 
 
 @pytest.mark.parametrize(("price", "credits"), [("299.01", "10000"), ("1.00", "0"), ("0", "10000")])
-def test_part_for_credits_that_is_more_than_the_price_or_for_none_is_refused(price: str, credits: str) -> None:
+def test_part_for_credits_above_the_price_or_without_credits_is_refused(price: str, credits: str) -> None:
     sold = {"interval": "month", "amount": "299.00", "currency": "USD", "credits_price": price}
     with pytest.raises(Invalid):
         read(FREE, {**BASIC, "credits": credits, "prices": [sold]})
 
 
-def test_the_least_payout_is_the_share_of_what_the_cheapest_credits_cost() -> None:
+def test_least_payout_is_the_share_of_the_cheapest_credits_price() -> None:
     lowest, usual = (CreditPrice(price=Decimal(each), currency="USD") for each in ("0.02", "0.10"))
 
     def least(currency: str, list_price: CreditPrice | None = None) -> tuple[int, str]:

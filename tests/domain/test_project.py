@@ -40,13 +40,13 @@ def limit_of(found: ProjectUsage) -> int:
 
 
 @pytest.mark.parametrize(("plan", "share"), [(FREE, 1), (PREMIUM, 5)])
-def test_plan_has_its_share_and_every_slot_adds_one_of_both(plan: Plan, share: int) -> None:
+def test_every_slot_adds_a_project_and_a_deployment_to_the_plan(plan: Plan, share: int) -> None:
     plain, bought = usage(plan), usage(plan, slots_free=2, slots_in_use=1)
     assert (plain.project_limit, plain.deployment_limit) == (share, share)
     assert (bought.project_limit, bought.deployment_limit) == (share + 3, share + 3)
 
 
-def test_project_beyond_the_limit_is_refused_with_the_limit_and_what_is_used() -> None:
+def test_project_beyond_the_limit_is_refused_with_limit_and_use() -> None:
     check_new_project(usage(projects=1, slots_free=1))
     with pytest.raises(LimitReached) as caught:
         check_new_project(usage(projects=2, slots_free=1))
@@ -61,7 +61,7 @@ def test_plan_without_a_limit_takes_no_slot_and_gives_all_back() -> None:
     assert (slots_to_take(many), slots_to_return(many)) == (-3, 3)
 
 
-def test_slots_that_a_plan_came_to_include_are_given_back_with_the_next_deployment() -> None:
+def test_slots_included_by_a_new_plan_are_freed_with_the_next_deployment() -> None:
     assert slots_to_take(usage(PREMIUM, deployments=3, slots_in_use=2)) == -2
 
 
@@ -98,7 +98,7 @@ def test_deployment_without_room_is_refused(found: ProjectUsage) -> None:
     assert caught.value.extra["used"] == found.deployments
 
 
-def test_what_runs_beyond_a_lowered_tier_is_covered_before_something_new_starts() -> None:
+def test_slots_first_cover_deployments_beyond_a_lowered_tier() -> None:
     assert slots_to_take(usage(deployments=5, slots_free=5)) == 5
     assert slots_to_take(usage(deployments=3, slots_free=2, slots_in_use=1)) == 2
 
@@ -114,11 +114,11 @@ def test_what_runs_beyond_a_lowered_tier_is_covered_before_something_new_starts(
         (usage(PREMIUM, deployments=6, slots_in_use=5), 4),
     ],
 )
-def test_slots_are_given_back_as_far_as_nothing_needs_them(found: ProjectUsage, back: int) -> None:
+def test_unneeded_slots_are_freed(found: ProjectUsage, back: int) -> None:
     assert slots_to_return(found) == back
 
 
-def test_slots_that_are_given_back_repay_what_is_owed_first() -> None:
+def test_freed_slots_repay_owed_ones_first() -> None:
     assert split_freed(3, 0) == (0, 3)
     assert split_freed(3, 2) == (2, 1)
     assert split_freed(1, 2) == (1, 0)
@@ -198,7 +198,7 @@ STEPS: list[Callable[[Model, int], None]] = [
 
 
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 4)), max_size=40), st.sampled_from([FREE, PREMIUM]))
-def test_no_order_of_steps_lets_anything_start_beyond_the_limit(steps: list[tuple[object, int]], plan: Plan) -> None:
+def test_no_order_of_steps_exceeds_the_limit(steps: list[tuple[object, int]], plan: Plan) -> None:
     model = Model(usage(plan))
     for step, amount in steps:
         assert callable(step)
@@ -206,7 +206,7 @@ def test_no_order_of_steps_lets_anything_start_beyond_the_limit(steps: list[tupl
         model.check()
 
 
-def test_a_slot_that_is_bought_and_given_back_again_starts_nothing_beyond_a_lowered_tier() -> None:
+def test_bought_and_refunded_slot_allows_nothing_beyond_a_lowered_tier() -> None:
     model = Model(usage(PREMIUM, deployments=5))
     model.lower_tier(0)
     model.undeploy(0)
@@ -230,7 +230,7 @@ def test_slug_is_made_of_a_name(name: str, slug: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=200))
-def test_slug_of_any_name_is_one_or_is_asked_for(name: str) -> None:
+def test_slug_is_made_of_any_name_or_required(name: str) -> None:
     try:
         slug = slug_of(name)
     except Invalid:
@@ -240,7 +240,7 @@ def test_slug_of_any_name_is_one_or_is_asked_for(name: str) -> None:
 
 
 @for_each("slug", ["", "-", "a-", "-a", "A", "a_b", "a b", "a" * 64, "ä", "a\n"])
-def test_what_is_no_slug_is_told_apart(slug: str) -> None:
+def test_invalid_slug_is_recognised(slug: str) -> None:
     assert SLUG.fullmatch(slug) is None
 
 
@@ -252,7 +252,7 @@ def test_price_is_that_of_every_slot() -> None:
 @pytest.mark.parametrize(
     ("price", "currency"), [("0", "USD"), ("-1", "USD"), ("1.001", "USD"), ("x", "USD"), ("1", "SLOT"), ("1", "CREDIT")]
 )
-def test_price_that_nobody_could_pay_is_refused(price: str, currency: str) -> None:
+def test_invalid_price_is_refused(price: str, currency: str) -> None:
     with pytest.raises(Invalid):
         slot_price(price, currency)
 

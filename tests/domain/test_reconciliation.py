@@ -1,4 +1,4 @@
-"""What a comparison says, and that its corrections and sums add up, whatever both sides hold."""
+"""Comparisons of a statement with the books: their results, and that corrections and sums always add up."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -59,7 +59,7 @@ def test_each_case_has_its_match_status(booked, listed, expected):
     assert match_status(booked, listed) is expected
 
 
-def test_what_is_too_young_for_the_statement_is_not_missed_there():
+def test_movement_too_recent_for_the_statement_is_not_missing():
     assert match_status([LINE], None, until=NOON) is MatchStatus.NOT_LISTED_YET
     assert match_status([LINE], None, until=NOON + timedelta(seconds=1)) is MatchStatus.MISSING_THERE
 
@@ -74,7 +74,7 @@ def test_statement_is_read_beyond_the_window_and_not_beyond_now():
     assert DAY.listed(DAY.until).until == DAY.until
 
 
-def test_night_goes_on_at_the_first_gap():
+def test_nightly_window_starts_at_the_first_gap():
     usual = Window(DAY.since - timedelta(days=1), DAY.until)
     assert nightly_window(NIGHT) == usual
     missed = DAY.until - timedelta(days=4)
@@ -197,11 +197,11 @@ def test_correction_moves_the_clearing_account_by_the_gap(pair):
         ([replace(LINE, fee_minor=1)], False),
         # It is kept in another currency, so amounts do not compare.
         ([replace(LINE, amount_minor=5, currency="EUR")], False),
-        # Somebody has corrected it, by the line as it was listed then.
+        # An operator has corrected it, by the line as it was listed then.
         ([replace(LINE, amount_minor=5), replace(LINE, amount_minor=995)], False),
     ],
 )
-def test_line_far_from_what_is_booked_is_another_one_only_where_the_amount_differs(booked, is_another):
+def test_line_far_from_the_booking_is_another_one_only_if_the_amount_differs(booked, is_another):
     known = KeyState(booked=tuple(booked))
     far = replace(LINE, statement_ref="txn_1", occurred_at=NOON + MARGIN + timedelta(seconds=1))
     assert known.is_another(far) is is_another
@@ -209,7 +209,7 @@ def test_line_far_from_what_is_booked_is_another_one_only_where_the_amount_diffe
     assert not known.is_another(replace(far, statement_ref=None))
 
 
-def test_line_that_was_told_apart_stays_apart():
+def test_distinguished_line_stays_distinguished():
     line = replace(LINE, statement_ref="txn_2")
     assert KeyState(line="txn_1").is_another(line)
     assert KeyState(others=frozenset({"txn_2"}), booked=(LINE,)).is_another(line)

@@ -1,4 +1,4 @@
-"""What statements of creators say of tax."""
+"""Tax on the statements of creators."""
 
 from datetime import UTC, datetime
 
@@ -46,16 +46,16 @@ def supplier(party: TaxParty, *, has_number: bool = True, charges_vat: bool = Fa
         ),
         (supplier(TaxParty(billing_country="US")), "DE", StatedTax.OUTSIDE_SCOPE),
         (supplier(TaxParty(billing_country="US")), None, StatedTax.NOT_STATED),
-        # A card tells what its holder is charged, and not where a creator is.
+        # A card's country decides on tax for its holder, and does not locate a creator.
         (supplier(TaxParty(card_country="US")), "DE", StatedTax.NO_PROFILE),
     ],
 )
-def test_tax_is_stated_as_far_as_it_is_known(creator: Supplier, platform: str | None, stated: StatedTax) -> None:
+def test_tax_is_stated_only_if_known(creator: Supplier, platform: str | None, stated: StatedTax) -> None:
     rate_e6 = 190_000 if stated is StatedTax.CHARGED else 0
     assert stated_tax(creator, platform, [GERMAN], "standard", NOW) == TaxStatement(code=stated, rate_e6=rate_e6)
 
 
-def test_what_was_earned_includes_the_tax_and_lines_add_up_to_what_is_left() -> None:
+def test_earnings_include_the_tax_and_lines_add_up_to_the_net() -> None:
     amounts = [1_000, -190, 333, 47]
     tax_minor = included_tax(sum(amounts), 190_000)
     assert tax_minor == 190

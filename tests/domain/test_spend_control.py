@@ -62,7 +62,7 @@ def test_an_allowance_that_contradicts_itself_is_refused(wrong: dict[str, object
     assert refused.value.extra == {"field": field}
 
 
-def test_thresholds_are_a_half_four_fifths_and_all_unless_others_are_named() -> None:
+def test_default_thresholds_are_50_80_and_100_percent() -> None:
     assert LimitTerms().columns()["thresholds_e4"] == list(THRESHOLDS_E4) == [5_000, 8_000, 10_000]
     assert LimitTerms(thresholds_e4=(9_000, 1, 9_000)).columns()["thresholds_e4"] == [1, 9_000]
 
@@ -74,13 +74,13 @@ def test_a_control_has_an_asset_that_is_spent_a_zone_and_a_first_day(wrong: dict
 
 
 @given(limit=st.none() | st.integers(0, 10**15), used=st.integers(0, 2 * 10**15))
-def test_what_is_left_is_never_below_zero_and_nowhere_without_a_limit(limit: int | None, used: int) -> None:
+def test_remaining_amount_is_never_negative_and_none_without_a_limit(limit: int | None, used: int) -> None:
     left = remaining_minor(limit, used)
     assert (left is None) == (limit is None)
     assert left is None or (left >= 0 and (left == 0 or left + used == limit))
 
 
-def test_what_is_held_is_not_left() -> None:
+def test_held_amount_reduces_the_remaining_one() -> None:
     limit = Limit(window=Window.DAY, amount_minor=10, uses=3)
     (state,) = limit_states([limit], {Window.DAY: CounterValues(spent_minor=4, held_minor=5, uses=3)}, "UTC", 1, NOON)
     assert (state.remaining_minor, state.uses_remaining) == (1, 0)

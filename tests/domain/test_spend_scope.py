@@ -45,7 +45,7 @@ def scope(of: SpendingKey, **named: str | None) -> Scope:
     return scope_of(of, RequestedScope(**named), KNOWN)
 
 
-def test_what_a_request_leaves_out_is_the_keys_own_and_needs_no_look() -> None:
+def test_omitted_fields_are_the_keys_own_and_need_no_lookup() -> None:
     own = key("research", "assay", "free")
     assert not needs_lookup(own, RequestedScope(run_id="run-1", agent_id="free"))
     assert scope_of(own, RequestedScope(run_id="run-1")) == Scope(
@@ -79,13 +79,13 @@ def test_a_key_of_an_agent_names_nothing_that_it_is_not_attributed_to(named: dic
 
 
 @pytest.mark.parametrize("field", ["agent_id", "department_id", "project_id"])
-def test_what_does_not_exist_is_refused_by_its_field(field: str) -> None:
+def test_missing_object_is_refused_with_its_field(field: str) -> None:
     with pytest.raises(Invalid, match="no such") as refused:
         scope(key(), **{field: "unknown"})
     assert refused.value.extra == {"field": field}
 
 
-def test_an_agent_that_is_named_spends_for_what_it_is_attributed_to() -> None:
+def test_a_named_agent_spends_for_its_attribution() -> None:
     assert scope(key(), agent_id="chemist") == Scope(
         key_id="key", agent_id="chemist", department_id="laboratory", project_id="assay"
     )
@@ -103,7 +103,7 @@ def test_an_agent_that_is_named_spends_for_what_it_is_attributed_to() -> None:
     asked=st.sampled_from(DEPARTMENTS),
     agent=st.sampled_from([None, *KNOWN.agents]),
 )
-def test_nobody_spends_outside_of_the_departments_of_its_key_and_its_agent(
+def test_spends_stay_within_the_departments_of_key_and_agent(
     own: str | None, asked: str | None, agent: str | None
 ) -> None:
     try:

@@ -68,7 +68,7 @@ def test_the_most_special_rate_that_has_begun_counts(country, region, product, a
         (TaxParty(billing_country="FR", is_exempt=True), EXEMPT.code, True),
     ],
 )
-def test_who_is_charged_what(party, expected, is_proven):
+def test_treatment_by_country_and_vat_number(party, expected, is_proven):
     found = treat(party, "DE", RATES, ["standard"], NOW)
     assert ([tax.code for tax in found.taxes], found.is_proven) == ([expected], is_proven)
 
@@ -134,6 +134,6 @@ BY_REGION = [
         (TaxParty(billing_country="ES", card_country="ES", region="CN"), "ES", "es-igic", True),
     ],
 )
-def test_nobody_pays_less_by_leaving_the_region_out(party, seller, code, is_proven):
+def test_unknown_region_is_charged_the_highest_rate(party, seller, code, is_proven):
     found = treat(party, seller, BY_REGION, ["standard"], NOW)
     assert ([tax.code for tax in found.taxes], found.is_proven) == ([code], is_proven)

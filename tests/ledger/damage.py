@@ -8,7 +8,7 @@ from tests.conftest import DatabaseUrls
 
 
 async def assert_found(urls: DatabaseUrls, damage: tuple[str, set[str]]) -> None:
-    """Damage sound books by a statement, and see exactly these checks fail, by name or by what it begins with.
+    """Damage sound books by a statement, and require that exactly these checks fail, by name or prefix.
 
     The damage is rolled back, so all of a module's are done to the same books.
     """

@@ -7,7 +7,7 @@ from domain.common.errors import Invalid
 from domain.common.ids import is_id, transfer_id, uuid_of
 
 
-def test_chart_writes_the_paths_of_the_design() -> None:
+def test_chart_has_the_designed_paths() -> None:
     chart = [
         accounts.org_credits("o"),
         accounts.org_cash("o", "USD"),
@@ -72,7 +72,7 @@ def test_money_at_a_provider_is_a_debit_and_reads_as_a_positive_asset() -> None:
 
 
 @given(value=st.uuids())
-def test_transfer_id_is_an_id_and_leads_back(value) -> None:
+def test_transfer_id_round_trips(value) -> None:
     text = transfer_id(value)
     assert is_id(text, "tr")
     assert uuid_of(text) == value

@@ -1,4 +1,4 @@
-"""A cost in money takes lots by what was paid for them, in the one transaction that charges it."""
+"""A cost in money takes lots by their price, in the transaction that charges it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -42,7 +42,7 @@ async def tenant(books: Books) -> Tenant:
 
 
 async def give(tenant: Tenant, credits: int, cents: int = 0, asset: str = "USD", **more: object) -> None:
-    """A lot of so many credits, for which so much was paid."""
+    """Give a lot of `credits` credits, bought for `cents`."""
     if cents:
         await tenant.books.pay(cents, asset)
     terms = LotTerms(
@@ -92,7 +92,7 @@ async def test_same_cost_takes_credits_by_their_price(tenant: Tenant) -> None:
     assert await paid_for(other, tenant.books.connections[0]) == [(1_672_240_803, 5_000)]
 
 
-async def test_cost_goes_on_in_the_next_lot_at_its_own_price(tenant: Tenant) -> None:
+async def test_cost_continues_in_the_next_lot_at_its_price(tenant: Tenant) -> None:
     await give(tenant, 100, 1_000)
     await give(tenant, 100, 250)
     spent = await tenant.spending.charge(priced(1_100), at=NOW)
@@ -117,7 +117,7 @@ async def test_lot_in_a_currency_without_rate_counts_as_granted(tenant: Tenant) 
     assert (await tenant.spending.charge(priced(100), at=NOW)).amount_minor == 50 * CREDIT
 
 
-async def test_granted_credits_pay_no_cost_unless_it_says_so(tenant: Tenant) -> None:
+async def test_granted_credits_pay_a_cost_only_if_allowed(tenant: Tenant) -> None:
     await give(tenant, 1_000)
     await give(tenant, 100, 1_000, priority=1)
     assert (await tenant.spending.charge(priced(100), at=NOW)).amount_minor == 10 * CREDIT
@@ -129,7 +129,7 @@ async def test_granted_credits_pay_no_cost_unless_it_says_so(tenant: Tenant) -> 
     assert (await tenant.spending.charge(priced(100, granted=100), at=february)).amount_minor == 50 * CREDIT
 
 
-async def test_cost_beyond_the_lots_is_insufficient_and_forced_is_owed(tenant: Tenant) -> None:
+async def test_cost_beyond_the_lots_is_insufficient_and_a_forced_one_becomes_a_debt(tenant: Tenant) -> None:
     await give(tenant, 10, 100)
     spent = await tenant.spending.charge(priced(150), at=NOW)
     assert (spent.outcome, spent.amount_minor) == (SpendOutcome.INSUFFICIENT, 35 * CREDIT)
@@ -185,7 +185,7 @@ async def test_refund_of_money_returns_the_last_lots_at_their_price(tenant: Tena
     assert await tenant.spending.refund_credits(spent.spend_id, Decimal(1_500), "USD") == 300 * CREDIT
 
 
-async def test_limit_in_money_counts_what_was_paid_for_the_credits(tenant: Tenant) -> None:
+async def test_limit_in_money_counts_the_price_of_the_credits(tenant: Tenant) -> None:
     await tenant.control(limits(day=100), asset="USD")
     await give(tenant, 10_000, 29_900)
     # 33 credits cost 0.9867, rounded up to 0.99.
@@ -196,7 +196,7 @@ async def test_limit_in_money_counts_what_was_paid_for_the_credits(tenant: Tenan
     assert (refused.refusal.reason, refused.refusal.remaining) == (RefusalReason.LIMIT, 1)
 
 
-async def test_limit_in_money_counts_the_bought_credits_that_are_asked_for_and_not_the_granted_before_them(
+async def test_limit_in_money_counts_the_requested_paid_credits_and_not_granted_ones_before_them(
     tenant: Tenant,
 ) -> None:
     control = await tenant.control(limits(day=499), asset="USD")
@@ -275,7 +275,7 @@ async def test_many_costs_are_charged_as_one_after_the_other(tenant: Tenant) -> 
     assert await paid_for(tenant, connection) == await paid_for(other, connection)
 
 
-async def test_key_of_a_cost_answers_again_and_refuses_another_cost(tenant: Tenant) -> None:
+async def test_key_of_a_cost_replays_and_refuses_another_cost(tenant: Tenant) -> None:
     await give(tenant, 100, 1_000)
     spend = priced(500)
     first = await tenant.spending.charge(spend, at=NOW)
@@ -285,7 +285,7 @@ async def test_key_of_a_cost_answers_again_and_refuses_another_cost(tenant: Tena
         await tenant.spending.charge(replace(spend, cost=cost(501)), at=NOW)
 
 
-async def test_limit_in_money_counts_what_was_paid_for_the_lots_that_a_hold_has_used(tenant: Tenant) -> None:
+async def test_limit_in_money_counts_the_price_of_the_lots_that_a_hold_has_used(tenant: Tenant) -> None:
     control = await tenant.control(limits(day=2_000), asset="USD")
     await give(tenant, 100, 1_000)
     await give(tenant, 1_000, 2_500)
@@ -350,7 +350,7 @@ async def test_purchase_of_more_than_all_credits_is_refused(tenant: Tenant) -> N
     assert (await purchases.authorize(replace(new, margin=Decimal(1)), at=NOW)).outcome is SpendOutcome.REFUSED
 
 
-async def test_granted_credits_that_a_client_has_captured_pay_a_part_of_the_month_and_the_rest_comes_back(
+async def test_granted_credits_captured_by_a_client_pay_up_to_the_monthly_part_and_the_rest_is_refunded(
     tenant: Tenant,
 ) -> None:
     control = await tenant.control(limits(day=1_000 * CREDIT))

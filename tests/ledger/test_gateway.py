@@ -73,7 +73,7 @@ async def test_replaced_books_are_noticed_and_the_next_attempt_works(
         assert (await others.ledger.balance(account)).posted_minor == 12
 
 
-async def test_accounts_that_are_forgotten_are_found_again_and_those_of_everybody_are_never_forgotten(
+async def test_evicted_accounts_are_found_again_and_shared_ones_are_never_evicted(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = AccountIds(books.connections[0])
@@ -215,7 +215,7 @@ async def test_call_that_was_cancelled_while_it_waited_is_settled_by_repeating_i
         assert (await books.clients[1].balance(account)).posted_minor == 11
 
 
-async def test_balances_of_several_accounts_come_in_the_order_in_which_they_were_asked_for(books: Books) -> None:
+async def test_balances_are_returned_in_the_requested_order(books: Books) -> None:
     rich, poor, absent = await books.org(7), await books.org(3), org_credits(fresh("org"))
     asked = [poor, absent, rich, ISSUANCE]
     assert await books.ledger.balances(asked) == [await books.ledger.balance(account) for account in asked]

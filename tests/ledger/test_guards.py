@@ -1,4 +1,4 @@
-"""What the database holds against raw SQL, by its owner and superuser, by the platform and by tenants."""
+"""The database's guards against raw SQL of its owner and superuser, of the platform and of tenants."""
 
 from collections.abc import AsyncIterator
 
@@ -75,7 +75,7 @@ async def test_identities_are_immutable_for_their_owner(
 async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner_under_any_search_path(
     owner: asyncpg.Connection, books: Books, moved: tuple[Account, asyncpg.Record], path: str
 ) -> None:
-    # The function's own path among them: no setting tells the guard that it may look away.
+    # Including the function's own path: no setting switches the guard off.
     await owner.execute(f"SET search_path = {path}")
     _, entry = moved
     cash = accounts.org_cash(fresh("org"), "USD")
@@ -118,7 +118,7 @@ async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner_under_an
         await owner.execute(INSERT_ENTRY + f"{row(credits, 1, 5)}, {row(credits, 60, -5)}")
 
 
-async def test_operators_of_the_owner_do_not_stand_in_for_those_of_the_guard(
+async def test_operators_of_the_owner_do_not_replace_those_of_the_guard(
     owner: asyncpg.Connection, moved: tuple[Account, asyncpg.Record]
 ) -> None:
     entry = moved[1]
@@ -254,7 +254,7 @@ async def test_tenant_balance_takes_no_pattern(books: Books, tenant: asyncpg.Con
     assert tuple(await tenant.fetchrow("SELECT * FROM tenant_balance($1, 'CREDIT')", org)) == (0, 0)
 
 
-async def test_transaction_of_one_tenant_is_not_turned_to_another(books: Books, tenant: asyncpg.Connection) -> None:
+async def test_transaction_cannot_change_its_tenant(books: Books, tenant: asyncpg.Connection) -> None:
     mine, theirs = await books.org(1), await books.org(2)
     async with tenant.transaction():
         await tenant.execute("SELECT set_config('bursar.org_id', $1, true)", mine.org_id)
@@ -269,7 +269,7 @@ async def test_platform_role_cannot_call_the_inner_functions(books: Books) -> No
         await books.connections[0].fetch("SELECT ledger.write_legs('{}', '{}', '{}', '{}', now())")
 
 
-async def test_what_is_made_later_is_called_by_nobody_until_it_is_granted(fresh_database_urls: DatabaseUrls) -> None:
+async def test_new_functions_cannot_be_called_before_they_are_granted(fresh_database_urls: DatabaseUrls) -> None:
     owner = await asyncpg.connect(fresh_database_urls.owner)
     body = "(a bigint) RETURNS bigint LANGUAGE sql RETURN a"
     await owner.execute(f"CREATE FUNCTION ledger.later{body}; CREATE FUNCTION public.later{body}")
@@ -279,7 +279,7 @@ async def test_what_is_made_later_is_called_by_nobody_until_it_is_granted(fresh_
     assert granted == [False, False]
 
 
-async def test_files_of_the_books_run_again_change_nothing(fresh_database_urls: DatabaseUrls) -> None:
+async def test_sql_files_are_idempotent(fresh_database_urls: DatabaseUrls) -> None:
     owner = await asyncpg.connect(fresh_database_urls.owner)
 
     async def lines() -> list[str]:

@@ -62,7 +62,7 @@ async def test_capture_above_the_hold_is_invalid(books: Books) -> None:
     assert (await books.ledger.balance(account)).pending_minor == 60
 
 
-async def test_void_gives_all_back_once_and_replays(books: Books) -> None:
+async def test_void_releases_all_once_and_replays(books: Books) -> None:
     account = await books.org(100)
     held, other = await hold(books, account, 60), await hold(books, account, 10)
     key = fresh("v")
@@ -105,7 +105,7 @@ async def test_unknown_hold_is_not_found(books: Books) -> None:
         await books.ledger.capture(key=fresh("c"), hold_id=nothing, amount_minor=1, destination=payee, effective_at=NOW)
 
 
-async def test_sweep_expires_what_is_due_and_only_that(books: Books) -> None:
+async def test_sweep_expires_only_expired_holds(books: Books) -> None:
     account = await books.org(100)
     due = [
         await hold(books, account, 10, expires_at=NOW - timedelta(days=900), held_at=NOW - timedelta(days=901))
@@ -148,7 +148,9 @@ async def test_captures_into_a_striped_account_from_both_sides_never_deadlock(bo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("due", [0, 3])
-async def test_sweep_reads_as_little_of_many_holds_as_of_few(fresh_database_urls: DatabaseUrls, due: int) -> None:
+async def test_cost_of_the_sweep_does_not_depend_on_the_number_of_holds(
+    fresh_database_urls: DatabaseUrls, due: int
+) -> None:
     async with open_books(fresh_database_urls.platform, clients=1) as books:
         account = org_cash(fresh("org"), "USD")
         await books.ledger.post(
@@ -162,7 +164,7 @@ async def test_sweep_reads_as_little_of_many_holds_as_of_few(fresh_database_urls
         owner = await asyncpg.connect(fresh_database_urls.owner)
         read = []
         for size in (2_000, 40_000):
-            # Most have ended, and expired long ago as far as anybody can tell from statistics; the others are not due.
+            # Most have ended, and by the statistics they expired long ago; the others are not due.
             await owner.execute("SET session_replication_role = replica")
             await owner.execute(
                 "INSERT INTO ledger.holds (account_id, amount, held_at, expires_at, ended_at, status, request_hash,"
@@ -204,7 +206,7 @@ async def test_hold_locks_no_row_of_its_account(books: Books, owner: asyncpg.Con
         assert await owner.fetchval(locked_by, account.path) == before
 
 
-async def test_hold_of_an_account_that_does_not_exist_is_refused_whoever_writes_it(owner: asyncpg.Connection) -> None:
+async def test_hold_of_a_missing_account_is_refused_to_every_role(owner: asyncpg.Connection) -> None:
     with pytest.raises(asyncpg.PostgresError, match="no account 2560000000000"):
         await owner.execute(
             "SELECT ledger.hold('nobody', 256 * 10000000000::bigint, 1, now() + interval '1 h', NULL, now())"
@@ -216,7 +218,7 @@ async def test_hold_of_an_account_that_does_not_exist_is_refused_whoever_writes_
         )
 
 
-async def test_replayed_hold_says_what_became_of_it(books: Books) -> None:
+async def test_replayed_hold_has_its_present_status(books: Books) -> None:
     account, payee = await books.org(100), await books.org()
     keys = {status: fresh("h") for status in ("pending", "posted", "voided", "expired")}
     held = {

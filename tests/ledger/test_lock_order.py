@@ -87,7 +87,7 @@ async def waits(owner: asyncpg.Connection, client: asyncpg.Connection) -> None:
         "refund",
     ],
 )
-async def test_pitfall_33_who_waits_for_an_organization_keeps_no_stripe(
+async def test_pitfall_33_waiting_for_an_organization_blocks_no_stripe(
     quiet: tuple[Books, asyncpg.Connection], name: str
 ) -> None:
     books, owner = quiet
@@ -154,10 +154,8 @@ async def take(how: str, connection: asyncpg.Connection, credits: Account, amoun
 
 
 @pytest.mark.parametrize("how", ["charge", "post"])
-async def test_who_takes_of_one_balance_waits_in_a_line_and_not_all_for_its_row(
-    how: str, quiet: tuple[Books, asyncpg.Connection]
-) -> None:
-    """Who waits for the balance itself is woken by each commit, and waits again: one is enough."""
+async def test_writers_of_one_balance_wait_in_a_queue(how: str, quiet: tuple[Books, asyncpg.Connection]) -> None:
+    """A transaction that waits for the balance itself is woken by each commit, and waits again: one is enough."""
     books, owner = quiet
     busy = await charging(books)
     waiting = books.connections[1:5]
@@ -180,7 +178,7 @@ async def test_who_takes_of_one_balance_waits_in_a_line_and_not_all_for_its_row(
 
 
 @pytest.mark.parametrize("how", ["charge", "post"])
-async def test_who_holds_the_balance_takes_of_it_without_waiting_for_the_line(
+async def test_holder_of_a_balance_does_not_wait_in_the_queue(
     how: str, quiet: tuple[Books, asyncpg.Connection]
 ) -> None:
     books, owner = quiet
@@ -245,7 +243,7 @@ async def test_pitfall_33_transactions_that_lock_their_balances_first_never_dead
     await books.assert_proven()
 
 
-async def test_a_debt_that_nobody_has_is_not_opened_to_be_locked(quiet: tuple[Books, asyncpg.Connection]) -> None:
+async def test_missing_debt_account_is_not_opened_for_locking(quiet: tuple[Books, asyncpg.Connection]) -> None:
     books, owner = quiet
     there, missing, opened = await books.org(1), await books.org(), await books.org()
     async with books.connections[0].transaction():
@@ -258,5 +256,5 @@ async def test_a_debt_that_nobody_has_is_not_opened_to_be_locked(quiet: tuple[Bo
 
 async def _locks(owner: asyncpg.Connection, account: Account) -> bool:
     free = "SELECT FROM ledger.balances WHERE account_id = (SELECT id FROM ledger.accounts WHERE path = $1)"
-    # A row that was inserted and not committed is nobody else's to see, and so locked as well.
+    # An inserted row that is not committed is invisible to others, and so counts as locked.
     return not await owner.fetch(f"{free} FOR UPDATE SKIP LOCKED", account.path)

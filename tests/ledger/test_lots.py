@@ -1,4 +1,4 @@
-"""Lots follow credits: which are spent first, what they cost, when they end and how they come back."""
+"""Lots follow credits: the order of spending, their cost, their expiry and their return."""
 
 import json
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ class Wallet:
         return await self.move(self.account, REDEMPTION, amount, at=at)
 
     async def lots(self, account: Account | None = None) -> list[tuple[int, int, int | None]]:
-        """What is left, what is left of the cost, and the days after NOW at which it ends, in the order of spending."""
+        """Return each lot's rest, the rest of its cost, and the days until it expires, in the order of spending."""
         rows = await self.books.connections[0].fetch(
             "SELECT l.remaining, l.paid - l.costed, extract(day FROM l.expires_at - $3)::integer FROM ledger.lots l"
             " JOIN ledger.accounts a ON a.id = l.account_id WHERE a.path = $1 AND a.asset = $2 AND l.is_open"
@@ -100,7 +100,7 @@ async def test_lots_are_spent_by_priority_then_expiry_then_unpaid_first(wallet: 
     assert await wallet.lots() == [(9, 90, None)]
 
 
-async def test_costs_of_the_parts_add_up_to_what_was_paid(wallet: Wallet) -> None:
+async def test_costs_of_the_parts_add_up_to_the_price(wallet: Wallet) -> None:
     await wallet.get(7, paid_minor=100)
     costs = [(await wallet.uses(await wallet.spend(part)))[0]["cost"] for part in (1, 1, 2, 3)]
     assert costs == [14, 14, 29, 43]
@@ -128,7 +128,7 @@ async def test_credits_that_arrive_without_terms_are_refused(wallet: Wallet) -> 
     assert await wallet.lots() == []
 
 
-async def test_what_is_due_is_not_spent_whatever_the_balance_says(wallet: Wallet) -> None:
+async def test_expired_lots_are_not_spent_before_the_sweep(wallet: Wallet) -> None:
     await wallet.get(10, days=1)
     await wallet.get(5)
     with pytest.raises(InsufficientFunds):
@@ -172,7 +172,7 @@ async def test_hold_pins_its_lots_beyond_their_expiry(wallet: Wallet) -> None:
     assert await wallet.lots() == [(7, 0, None)]
 
 
-async def test_hold_is_refused_where_only_due_lots_are_left(wallet: Wallet) -> None:
+async def test_hold_is_refused_if_only_expired_lots_are_left(wallet: Wallet) -> None:
     await wallet.get(10, days=1)
     with pytest.raises(InsufficientFunds):
         await wallet.books.ledger.hold(
@@ -181,7 +181,7 @@ async def test_hold_is_refused_where_only_due_lots_are_left(wallet: Wallet) -> N
 
 
 @pytest.mark.parametrize("end", ["void", "expire"])
-async def test_ended_hold_gives_its_lots_back(wallet: Wallet, end: str) -> None:
+async def test_ended_hold_releases_its_lots(wallet: Wallet, end: str) -> None:
     ledger = wallet.books.ledger
     await wallet.get(3, days=1)
     await wallet.get(10)
@@ -200,7 +200,7 @@ async def test_ended_hold_gives_its_lots_back(wallet: Wallet, end: str) -> None:
     assert await wallet.lots() == [(9, 0, None)]
 
 
-async def test_pitfall_39_what_comes_back_from_an_escrow_keeps_its_expiry_and_cost(wallet: Wallet) -> None:
+async def test_pitfall_39_credits_returned_by_an_escrow_keep_their_expiry_and_cost(wallet: Wallet) -> None:
     await wallet.get(10, days=3)
     await wallet.get(10, paid_minor=101)
     await wallet.move(wallet.account, wallet.escrow, 15)
@@ -218,7 +218,7 @@ async def test_pitfall_39_what_comes_back_from_an_escrow_keeps_its_expiry_and_co
     assert await wallet.lots() == [(10, 101, None)]
 
 
-async def test_pitfall_39_refund_of_expired_credits_gives_them_no_new_life(wallet: Wallet) -> None:
+async def test_pitfall_39_refunded_expired_credits_stay_expired(wallet: Wallet) -> None:
     await wallet.get(10, days=1)
     spent = await wallet.spend(10)
     await wallet.move(REDEMPTION, wallet.account, 10, at=NOW + 2 * DAY, lots=LotTerms(returns=spent.transfer_id))
@@ -227,7 +227,7 @@ async def test_pitfall_39_refund_of_expired_credits_gives_them_no_new_life(walle
     assert await wallet.lots() == []
 
 
-async def test_escrow_pays_with_lots_that_are_due_meanwhile(wallet: Wallet) -> None:
+async def test_escrow_pays_with_lots_that_have_expired_meanwhile(wallet: Wallet) -> None:
     await wallet.get(10, days=1)
     await wallet.move(wallet.account, wallet.escrow, 10)
     earnings = agent_earnings(fresh("agt"), "CREDIT", fresh("org"))
@@ -236,7 +236,7 @@ async def test_escrow_pays_with_lots_that_are_due_meanwhile(wallet: Wallet) -> N
     assert await wallet.lots(earnings) == [(10, 0, 1)]
 
 
-async def test_refund_by_the_payee_renews_what_would_end_sooner(wallet: Wallet) -> None:
+async def test_refund_by_the_payee_extends_lots_that_would_expire_sooner(wallet: Wallet) -> None:
     await wallet.get(4, days=2)
     await wallet.get(6, days=30)
     await wallet.get(5)
@@ -247,7 +247,7 @@ async def test_refund_by_the_payee_renews_what_would_end_sooner(wallet: Wallet) 
 
 
 async def test_pitfall_39_all_extensions_together_are_no_longer_than_the_first_term(wallet: Wallet) -> None:
-    """Passed to and fro every two days, ten days become twenty at most, and not one more by a lot that was split."""
+    """Passed back and forth every two days, ten days become twenty at most, also for a lot that was split."""
     renewing = LotTerms(renew_days=7)
     await wallet.get(9, days=10)
     ends = []
@@ -268,7 +268,7 @@ async def test_pitfall_39_all_extensions_together_are_no_longer_than_the_first_t
 
 
 @pytest.mark.parametrize(("day", "end"), [(1, 10), (5, 12), (15, 22)])
-async def test_refund_that_the_platform_causes_renews_what_would_end_sooner(wallet: Wallet, day: int, end: int) -> None:
+async def test_refund_by_the_platform_extends_lots_that_would_expire_sooner(wallet: Wallet, day: int, end: int) -> None:
     await wallet.get(6, days=10)
     first, second = await wallet.spend(2), await wallet.spend(3)
     for spent in (first, second):
@@ -311,7 +311,7 @@ async def test_pitfall_39_earnings_and_refunds_share_one_bound(wallet: Wallet) -
     assert await payer.lots(earned) == [(6, 0, 10)]
 
 
-async def test_cost_comes_back_with_what_is_renewed(wallet: Wallet) -> None:
+async def test_extended_lots_keep_their_cost(wallet: Wallet) -> None:
     await wallet.get(6, days=10, paid_minor=100)
     spent = await wallet.spend(3)
     for part in (1, 2):
@@ -321,7 +321,7 @@ async def test_cost_comes_back_with_what_is_renewed(wallet: Wallet) -> None:
     await recognise(wallet.books.connections[0], 10)
 
 
-async def test_part_that_is_returned_is_what_was_spent_last(wallet: Wallet) -> None:
+async def test_partial_return_is_of_the_last_spent_lots(wallet: Wallet) -> None:
     await wallet.get(4, days=2)
     await wallet.get(6, paid_minor=60)
     spent = await wallet.spend(10)
@@ -423,7 +423,7 @@ async def test_same_key_moves_no_lot_twice(wallet: Wallet) -> None:
     assert await wallet.lots() == [(6, 0, None)]
 
 
-async def test_hold_that_follows_another_keeps_its_lots(wallet: Wallet) -> None:
+async def test_successor_of_a_hold_keeps_its_lots(wallet: Wallet) -> None:
     connection, ledger = wallet.books.connections[0], wallet.books.ledger
     await wallet.get(10, days=5, paid_minor=50)
     await wallet.get(10)
@@ -446,7 +446,7 @@ async def test_hold_that_follows_another_keeps_its_lots(wallet: Wallet) -> None:
     assert [tuple(row) for row in pinned] == [(5, 50)]
 
 
-async def test_hold_of_named_lots_pins_them_alone_due_or_not_and_refuses_what_is_not_free(wallet: Wallet) -> None:
+async def test_hold_of_slices_pins_exactly_these_and_refuses_unfree_ones(wallet: Wallet) -> None:
     ledger = wallet.books.ledger
     await wallet.get(10, days=1, paid_minor=20)
     await wallet.get(10, days=3)

@@ -1,4 +1,4 @@
-"""Lots against an independent model: what is spent, held, refunded, earned and swept, what it cost and when it ends.
+"""Lots against an independent model of spends, holds, refunds, earnings and expiry, with costs and ends.
 
 The model keeps lots as plain lists and picks them by sorting. It knows nothing of how the database finds them.
 """
@@ -52,7 +52,7 @@ class Lot:
     costed: int = 0
 
     def take(self, part: int) -> int:
-        """Take a part, and return what it cost: what was paid for all that has gone, less what went before."""
+        """Take a part, and return its cost: the price of all parts so far, less that of the parts before."""
         self.left -= part
         gone = self.amount - self.left
         whole = self.paid if gone == self.amount else int(Fraction(self.paid * gone, self.amount))
@@ -64,7 +64,7 @@ class Lot:
         return (self.priority, self.ends is None, self.ends or 0, self.paid > 0, self.number)
 
     def renewed(self, days: int | None, today: int) -> int | None:
-        """When it ends that is given more days; None when it keeps its end."""
+        """Return the end after an extension by up to `days`; None if it keeps its end."""
         if days is None or self.ends is None:
             return None
         first = self.root or self
@@ -76,7 +76,7 @@ class Lot:
 
 @dataclass
 class Slice:
-    """What one transfer took of a lot, and what of it has come back."""
+    """The part of a lot that one transfer took, and how much of it has come back."""
 
     lot: Lot
     amount: int
@@ -87,7 +87,7 @@ class Slice:
 
 @dataclass
 class Model:
-    """Lots of all accounts, and what was spent and held of them."""
+    """Lots of all accounts, with the spends and holds on them."""
 
     day: int = 0
     lots: list[Lot] = field(default_factory=list)
@@ -306,7 +306,7 @@ class LotsMachine(OverBooks):
 
     @rule(party=PARTIES, part=AMOUNTS, days=DAYS)
     def give_back(self, party: int, part: int, days: int | None) -> None:
-        """A part of an escrow goes back to its payer, who has caused it unless there are days."""
+        """Return a part of an escrow to its payer; `days` extend it, and are None if the payer caused the return."""
         source, wallet = self.escrows[party], self.wallets[party]
         free = self.model.free(source.path, lapses=False)
         part = min(part, total(free))
@@ -316,7 +316,7 @@ class LotsMachine(OverBooks):
 
     @rule(party=PARTIES)
     def release(self, party: int) -> None:
-        """All of an escrow is earned by the other party: what nobody paid for apart from the rest."""
+        """Release all of an escrow to the other party: granted credits apart from purchased ones."""
         source = self.escrows[party]
         for only, earned in (("granted", self.granted[1 - party]), ("paid", self.paid[1 - party])):
             free = [lot for lot in self.model.free(source.path, lapses=False) if (lot.paid > 0) == (only == "paid")]
@@ -345,7 +345,7 @@ class LotsMachine(OverBooks):
 
     @rule(party=PARTIES, days=st.integers(1, 4), later=st.integers(0, 2), times=st.integers(1, 4))
     def pay_each_other(self, party: int, days: int, later: int, times: int) -> None:
-        """All that a party has becomes the other's credits, and theirs its own."""
+        """Move all of a party's credits to the other party, and back."""
         for _ in range(times):
             self.fund_all(party, later)
             self.release(party)

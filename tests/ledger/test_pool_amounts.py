@@ -1,6 +1,6 @@
 """Pools of a budget under moves, cuts and ordinary uses: none is negative, and they add up to the budget's amount.
 
-Nothing is forced here, so what is left of the emergency pool is what nobody but an emergency may take.
+No spend is forced here, so only emergencies may take from the emergency pool.
 """
 
 import contextlib

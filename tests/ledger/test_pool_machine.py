@@ -38,7 +38,7 @@ ASKED = st.sampled_from(
         (Pool.EMERGENCY, OnLimit.REFUSE),
     ]
 )
-#: Whose, which window, when it begins, and which pool.
+#: The owner, the window, its start, and the pool.
 Place = tuple[str, str, datetime, Pool]
 
 
@@ -47,7 +47,7 @@ class Counted:
     """Something that was let through: a use, a reservation or a purchase."""
 
     amount: int
-    #: What all of it counts, in the budgets' currency; the same in each place.
+    #: The amount of all of it in the budgets' currency; the same in each place.
     counts: int
     places: list[Place]
     spend_id: UUID | None = None
@@ -111,7 +111,7 @@ class Model:
         return own + self.moved.get(place, 0)
 
     def left(self, place: Place) -> int:
-        """What is left of a pool, and of all pools of its window together, which pass no amount that was stated."""
+        """Return the rest of a pool, limited by the rest of all pools of its window together."""
         whose, window, start, pool = place
         own = self.limit(place) - self.used(place)
         if pool is Pool.ALLOWANCE or window == "day":

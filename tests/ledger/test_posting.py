@@ -30,7 +30,7 @@ async def test_posting_moves_the_amount_and_counts_versions(books: Books) -> Non
     assert await books.ledger.balance(payee) == Balance(posted_minor=30, pending_minor=0, version=1)
 
 
-async def test_account_that_was_never_opened_holds_nothing(books: Books) -> None:
+async def test_balance_of_an_unopened_account_is_zero(books: Books) -> None:
     nobody = accounts.org_credits(fresh("org"))
     assert await books.ledger.balance(nobody) == Balance(0, 0, 0)
     assert await books.ledger.balance_as_of(nobody, NOW) == 0
@@ -92,7 +92,7 @@ async def test_floor_refuses_and_leaves_the_key_unused(books: Books) -> None:
 
 
 async def refused_for(books: Books, payer: accounts.Account, org_id: str | None) -> list[InsufficientFunds]:
-    """Have each kind of posting refused, for 60 of the 50 that the payer has, 15 of them set aside."""
+    """Try each kind of posting for 60 while the payer has 50, 15 of them held; return the refusals."""
     await books.ledger.hold(key=fresh("h"), account=payer, amount_minor=15_000_000, expires_at=LATER, held_at=NOW)
     given: dict[str, Any] = {"kind": "t", "effective_at": NOW, "org_id": org_id}
     moved = {"source": payer, "destination": COMMISSION, "amount_minor": 60_000_000}
@@ -111,7 +111,7 @@ async def refused_for(books: Books, payer: accounts.Account, org_id: str | None)
     return refusals
 
 
-async def test_refusal_says_what_is_needed_and_what_is_available(books: Books) -> None:
+async def test_refusal_has_the_needed_and_the_available_amount(books: Books) -> None:
     payer = await books.org(50_000_000)
     refusals = await refused_for(books, payer, payer.org_id)
     with pytest.raises(InsufficientFunds) as refused:
@@ -122,7 +122,7 @@ async def test_refusal_says_what_is_needed_and_what_is_available(books: Books) -
 
 
 @pytest.mark.parametrize("org_id", [None, "org_other"])
-async def test_refusal_says_nothing_of_what_somebody_elses_account_holds(books: Books, org_id: str | None) -> None:
+async def test_refusal_does_not_disclose_balances_of_others(books: Books, org_id: str | None) -> None:
     payer = await books.org(50_000_000)
     for refusal in await refused_for(books, payer, org_id):
         assert refusal.extra == {}

@@ -65,7 +65,7 @@ SELECT 'spend', concat_ws(' ', s.idempotency_key, encode(s.request_hash, 'hex'),
     ))
 FROM ledger.spends s WHERE s.org_id = $1
 """
-#: What an answer says, without the id of the spend.
+#: An answer without the id of the spend.
 Said = tuple[object, ...]
 Charge = Callable[[], Awaitable[Sequence[asyncpg.Record]]]
 
@@ -155,7 +155,7 @@ class Drawn:
     async def tried(
         self, charge: Callable[[], Awaitable[Sequence[asyncpg.Record]]]
     ) -> tuple[list[Said], Counter[Said]]:
-        """Charge, and return what was answered and all that the organization has then; nothing of it stays."""
+        """Charge, and return the answer and the organization's state after it; all of it is rolled back."""
         async with undone(self.owner):
             answers = await charge()
             left = await self.left()
@@ -183,7 +183,7 @@ async def drawn(books: Books, owner: asyncpg.Connection) -> list[Drawn]:
     return [await Drawn(tenant, owner, choose).prepare() for tenant in tenants]
 
 
-async def test_charge_that_is_made_quickly_is_the_one_that_is_made_plainly(drawn: list[Drawn]) -> None:
+async def test_quick_charge_equals_the_plain_one(drawn: list[Drawn]) -> None:
     made = Counter[object]()
     for each in drawn:
         for _ in range(12):
@@ -201,7 +201,7 @@ async def test_charge_that_is_made_quickly_is_the_one_that_is_made_plainly(drawn
     assert {"quickly", "cost quickly", "plainly", "limit", "uses", "per_spend"} <= made.keys(), (RUN_SEED, made)
 
 
-async def test_set_is_charged_as_its_items_one_after_the_other(drawn: list[Drawn]) -> None:
+async def test_set_equals_charging_its_items_in_turn(drawn: list[Drawn]) -> None:
     outcomes = Counter[object]()
     for each in drawn:
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""`manage reconcile` against the sandbox of Stripe: what it prints, and what it exits with."""
+"""`manage reconcile` against the sandbox of Stripe: its output and its exit code."""
 
 import asyncio
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ async def listed(sandbox: RunningStripe) -> list[BalanceTransaction]:
         await client.aclose()
 
 
-def test_command_names_what_the_books_lack_and_agrees_once_it_is_booked(
+def test_command_lists_missing_bookings_and_agrees_once_they_are_booked(
     sandbox: RunningStripe, settings: DatabaseUrls, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asyncio.run(pay(sandbox))
@@ -106,7 +106,7 @@ def test_command_names_what_the_books_lack_and_agrees_once_it_is_booked(
     )
 
 
-def test_command_says_what_it_cannot_do(settings: DatabaseUrls, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_refuses_invalid_arguments(settings: DatabaseUrls, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reconcile", "--provider", "paypal"]) == 2
     assert "paypal is not configured here" in capsys.readouterr().err
     assert main(["reconcile", "--from", "2026-02-01", "--to", "2026-01-01"]) == 2

@@ -1,4 +1,4 @@
-"""Revenue follows what was used of lots: once, to the last cent, and at a cost that does not grow."""
+"""Revenue follows the use of lots: once, to the last cent, and at a cost that does not grow."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ ACCOUNTS = {
 
 
 class Shop:
-    """An organization that buys credits, and what the platform's accounts of the currency gain by it."""
+    """An organization that buys credits, and the platform's gains on the accounts of the currency."""
 
     def __init__(self, books: Books, asset: str) -> None:
         self.books, self.asset = books, asset
@@ -113,7 +113,7 @@ class Shop:
         return self
 
     async def cents(self) -> dict[str, int]:
-        """What each of the accounts has gained; what is zero is left out."""
+        """Return the gain of each account, without zeros."""
         gained = {name: minor - self.before.get(name, 0) for name, minor in (await self.booked()).items()}
         return {name: minor for name, minor in gained.items() if minor}
 
@@ -137,7 +137,7 @@ async def alone(fresh_books: Books):
     await fresh_books.assert_proven()
 
 
-async def test_what_an_agent_earned_is_owed_until_it_is_converted_and_revenue_once_it_is_used(shop: Shop) -> None:
+async def test_earnings_are_payable_until_converted_and_revenue_once_used(shop: Shop) -> None:
     await shop.buy(9, 100)
     await shop.move(shop.wallet, shop.escrow, 9)
     await shop.move(shop.escrow, shop.earnings, 9)
@@ -149,7 +149,7 @@ async def test_what_an_agent_earned_is_owed_until_it_is_converted_and_revenue_on
     assert await shop.cents() == {"payable": 34, "deferred": 22, "revenue": 44}
 
 
-async def test_use_commission_and_expiry_add_up_to_what_was_paid(shop: Shop) -> None:
+async def test_use_commission_and_expiry_add_up_to_the_price(shop: Shop) -> None:
     await shop.buy(7, 100, days=3)
     assert await shop.cents() == {"deferred": 100}
     await shop.use(1)
@@ -166,7 +166,7 @@ async def test_granted_credits_are_no_revenue(shop: Shop) -> None:
     assert await shop.cents() == {}
 
 
-async def test_what_comes_back_of_a_use_is_revenue_no_more(shop: Shop) -> None:
+async def test_refunded_use_is_reversed_revenue(shop: Shop) -> None:
     await shop.buy(10, 99)
     before, after = await shop.use(4), await shop.use(6)
     # Before it was booked, and after.
@@ -257,7 +257,7 @@ async def test_each_purchase_bears_its_own_discount_with_the_platforms_part_of_i
 @pytest.mark.parametrize(
     "parts", [[(90, 10)], [(9, 1)] * 10, [(3, 0), (0, 7), (61, 4), (20, 5)], [(1, 1)] * 5 + [(81, 9)]]
 )
-async def test_shares_are_what_came_in_and_the_payees_never_below_its_part_or_its_list_price(
+async def test_shares_add_up_to_the_price_and_the_payee_gets_at_least_its_part_up_to_the_list_price(
     books: Books, parts: list[tuple[int, int]]
 ) -> None:
     for paid in (1, 333, 950, 1703):
@@ -276,7 +276,7 @@ async def test_shares_are_what_came_in_and_the_payees_never_below_its_part_or_it
     await books.assert_proven()
 
 
-async def test_what_pays_a_debt_out_of_earnings_is_payable_no_more(shop: Shop) -> None:
+async def test_earnings_that_pay_a_debt_are_not_payable_any_more(shop: Shop) -> None:
     await shop.buy(10, 55)
     await shop.move(shop.wallet, shop.escrow, 10)
     await shop.move(shop.escrow, shop.earnings, 10)
@@ -285,7 +285,7 @@ async def test_what_pays_a_debt_out_of_earnings_is_payable_no_more(shop: Shop) -
     assert await shop.cents() == {"payable": 33, "revenue": 22}
 
 
-async def test_pitfall_40_no_more_is_owed_to_a_payee_than_came_in_for_its_lots(shop: Shop) -> None:
+async def test_pitfall_40_payable_never_exceeds_the_price_of_the_lots(shop: Shop) -> None:
     """Bulk credits at three cents, a small package at ten, both paid to an agent of one's own."""
     await shop.buy(5000, 15_000)
     await shop.buy(50, 500)
@@ -297,7 +297,7 @@ async def test_pitfall_40_no_more_is_owed_to_a_payee_than_came_in_for_its_lots(s
 
 @pytest.mark.parametrize("booked", [False, True])
 @pytest.mark.parametrize("used", [0, 3, 10])
-async def test_refund_takes_from_revenue_what_was_used_and_nothing_else(shop: Shop, used: int, booked: bool) -> None:
+async def test_refund_reverses_the_revenue_of_the_used_credits_only(shop: Shop, used: int, booked: bool) -> None:
     """The money goes back from revenue, and what is retired of the price comes to it."""
     own, debt, cash = payment("pay_1", "CREDIT", shop.org), org_debt(shop.org, "CREDIT"), platform("exchange", "EUR")
     await shop.buy(10, 99, payment_id="pay_1")
@@ -327,7 +327,7 @@ async def test_refund_takes_from_revenue_what_was_used_and_nothing_else(shop: Sh
     assert await shop.cents() == {k: v for k, v in {"deferred": 99 - earned, "revenue": earned}.items() if v}
 
 
-async def test_use_that_is_owed_is_revenue_when_it_is_paid_at_the_price_of_the_credits_that_pay_it(shop: Shop) -> None:
+async def test_use_on_debt_is_revenue_when_paid_at_the_price_of_the_paying_credits(shop: Shop) -> None:
     """Of ten credits that were used and owed, a promotion pays three, dear credits four, cheap ones three."""
     debt, own = org_debt(shop.org, "CREDIT"), payment("pay_1", "CREDIT", shop.org)
     await shop.move(debt, REDEMPTION, 10)
@@ -361,7 +361,7 @@ async def test_pinned_credits_stay_pinned_and_are_recognised_when_they_are_captu
     assert await shop.cents() == {"revenue": 99}
 
 
-async def test_currencies_are_apart(shop: Shop) -> None:
+async def test_currencies_are_booked_separately(shop: Shop) -> None:
     yen = await Shop(shop.books, "JPY").opened()
     await shop.buy(3, 100)
     await yen.buy(3, 1000)
@@ -433,7 +433,7 @@ async def test_mark_of_another_cluster_is_replaced(alone: Shop, fresh_database_u
 
 
 @pytest.mark.slow
-async def test_page_reads_what_is_new_and_nothing_else(fresh_books: Books, fresh_database_urls: DatabaseUrls) -> None:
+async def test_page_reads_new_rows_only(fresh_books: Books, fresh_database_urls: DatabaseUrls) -> None:
     """The blocks that a page of ten uses reads, after a thousand uses before it and after sixty thousand."""
     shop, connection = Shop(fresh_books, "EUR"), fresh_books.connections[0]
     await shop.buy(1_000, 9_999)

@@ -1,4 +1,4 @@
-"""`ledger/guards.txt` says what the migrations make. `BURSAR_RECORD=1` records it anew; read the difference."""
+"""`ledger/guards.txt` agrees with the migrated schema. `BURSAR_RECORD=1` records it anew; read the difference."""
 
 import os
 
@@ -21,7 +21,7 @@ async def test_recorded_guards_are_those_that_the_migrations_make(fresh_database
     assert lines == guards.EXPECTED_FILE.read_text("utf-8").splitlines()
 
 
-async def test_what_cannot_be_deleted_cannot_be_emptied(fresh_database_urls: DatabaseUrls) -> None:
+async def test_tables_with_protected_rows_cannot_be_truncated(fresh_database_urls: DatabaseUrls) -> None:
     async with connected(fresh_database_urls.owner) as owner:
         rows = await owner.fetch(
             "SELECT c.oid::regclass::text AS name FROM pg_class c WHERE EXISTS (SELECT FROM pg_trigger g"

@@ -75,7 +75,7 @@ async def chain(books: Books, org: str, length: int) -> list[UUID]:
     return controls
 
 
-async def test_every_change_is_a_version_and_what_is_left_out_stays(books: Books) -> None:
+async def test_every_change_is_a_version_and_omitted_fields_stay(books: Books) -> None:
     org = fresh("org")
     opened = await write(books, org, new("r"))
     raised = LimitTerms(limits=(Limit(window=Window.MONTH, amount_minor=None, uses=3, hard=False),), per_spend_minor=7)
@@ -112,7 +112,7 @@ async def test_of_changes_for_one_version_at_once_one_is_made(books: Books) -> N
     assert (await row_of(books, control))["version"] == 2
 
 
-async def test_a_repeated_command_changes_nothing_and_another_one_under_its_name_is_refused(books: Books) -> None:
+async def test_a_repeated_command_changes_nothing_and_its_id_with_other_contents_is_refused(books: Books) -> None:
     org, opening, changing = fresh("org"), fresh("command"), fresh("command")
     control = (await write(books, org, new("r"), command=opening)).control_id
     await write(books, org, {"per_spend": 5}, control, command=changing)
@@ -156,7 +156,7 @@ async def test_a_closed_control_stays_closed_even_for_the_owner_of_the_books(
         await owner.execute("UPDATE ledger.control_versions SET reason = 'x' WHERE control_id = $1", control)
 
 
-async def test_moving_a_control_takes_along_what_stands_below_it(books: Books) -> None:
+async def test_moving_a_control_moves_the_controls_below(books: Books) -> None:
     org = fresh("org")
     top, middle, leaf = await chain(books, org, 3)
     (other,) = await chain(books, org, 1)
@@ -168,7 +168,7 @@ async def test_moving_a_control_takes_along_what_stands_below_it(books: Books) -
     assert (await row_of(books, top))["path"] == [top]
 
 
-async def test_a_control_stands_below_neither_itself_nor_more_levels_than_there_may_be(books: Books) -> None:
+async def test_a_control_cannot_be_below_itself_or_too_many_levels(books: Books) -> None:
     org = fresh("org")
     controls = await chain(books, org, MAX_LEVELS)
     with pytest.raises(Invalid, match="levels"):
@@ -200,7 +200,7 @@ async def test_two_moves_at_once_never_make_a_circle(books: Books) -> None:
     assert sorted(results) == ["A control cannot be below itself.", "moved"]
 
 
-async def test_another_organization_neither_changes_a_control_nor_puts_its_own_below(books: Books) -> None:
+async def test_another_organization_cannot_change_a_control_or_use_it_as_a_parent(books: Books) -> None:
     org, other = fresh("org"), fresh("org")
     control = (await write(books, org, new("r"))).control_id
     with pytest.raises(NotFound):
@@ -242,7 +242,7 @@ async def test_the_database_refuses_a_control_that_breaks_a_rule(books: Books, w
         await write(books, fresh("org"), new("r", **wrong))
 
 
-async def test_a_spend_has_to_fit_into_what_stands_above_each_of_its_subjects(
+async def test_a_spend_has_to_fit_into_every_control_above_its_subjects(
     books: Books, owner: asyncpg.Connection
 ) -> None:
     org, department, team = fresh("org"), fresh("dep"), fresh("dep")
@@ -279,8 +279,8 @@ async def test_a_spend_has_to_fit_into_what_stands_above_each_of_its_subjects(
 
 
 @pytest.mark.slow
-async def test_spend_reads_as_little_of_many_controls_as_of_few(fresh_database_urls: DatabaseUrls) -> None:
-    """Runs may have a control each, and nobody closes it."""
+async def test_cost_of_a_spend_does_not_depend_on_the_number_of_controls(fresh_database_urls: DatabaseUrls) -> None:
+    """Runs may have a control each, which is never closed."""
     acts = {
         "charge": "ledger.charge_at($1, $2, 'a', 1, 1, 'agt_1', $3, NULL, 'run_1', 'key_1', NULL, NULL,"
         " 'operating', 'refuse', $4)",

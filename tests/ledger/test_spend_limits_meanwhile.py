@@ -51,7 +51,7 @@ class Case:
             self.free.put_nowait(client)
 
     async def call_all(self, *changes: Change) -> Counter[SpendOutcome]:
-        """Have 200 callers spend at once, and make the changes one after the other meanwhile."""
+        """Spend by 200 callers at once, and make the changes one after the other meanwhile."""
 
         async def change() -> None:
             for make in changes:

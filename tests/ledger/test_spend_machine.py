@@ -1,4 +1,4 @@
-"""A model of what may be spent, and the books under clients that spend, reserve, capture and refund at the same time.
+"""A model of allowed spends, and the books under clients that spend, reserve, capture and refund at the same time.
 
 Hypothesis draws the acts and which of them run at once; how the database orders those is its own. The model takes from
 each answer what was done, keeps counters of its own by a calendar of its own and lots of its own as plain lists, and
@@ -44,13 +44,13 @@ class Lot:
     held: int = 0
 
 
-#: How much of which lot.
+#: Parts of lots: the lot and the amount.
 Part = tuple[Lot, int]
 
 
 @dataclass
 class Reserved:
-    """What the model knows of a spend: what it has pinned, and what it took of lots and has not given back."""
+    """A spend in the model: its pinned parts of lots, and the parts that it took and has not given back."""
 
     spend_id: UUID
     amount: int
@@ -120,7 +120,7 @@ class Model:
         self.lots.append(Lot(len(self.lots), ends, amount))
 
     def free(self) -> list[Lot]:
-        """The lots that can be spent, in the order of spending: what ends first, then what was there first."""
+        """Return the spendable lots in the order of spending: by their end, then by their age."""
         found = [lot for lot in self.lots if lot.left > lot.held and (lot.ends is None or lot.ends > self.now)]
         return sorted(found, key=lambda lot: (lot.ends is None, lot.ends or self.now, lot.number))
 
@@ -150,7 +150,7 @@ class Model:
                 each.unpin()
 
     def sweep(self) -> None:
-        """Nobody has what is due and not pinned any more."""
+        """Remove expired credits that are not pinned."""
         for lot in self.lots:
             if lot.ends is not None and lot.ends <= self.now:
                 lot.left = lot.held
@@ -198,7 +198,7 @@ class SpendMachine(OverBooks):
 
     @rule(step=STEPS, sweeps=st.booleans())
     def pass_time(self, step: timedelta, sweeps: bool) -> None:
-        """What is due is gone at its moment, whether or not the sweep of lots has been there."""
+        """Expired credits are gone at once, before and after the sweep of lots."""
         self.model.now += step
         self.wait(self.books.ledger.expire_holds(now=self.model.now))
         self.model.expire()
@@ -274,7 +274,7 @@ class SpendMachine(OverBooks):
 
     @rule(agent=st.sampled_from(AGENTS), amount=AMOUNTS)
     def force(self, agent: str, amount: int) -> None:
-        """What has happened is booked whatever the limits, and beyond the credits as a debt."""
+        """Book a spend regardless of limits, and the part beyond the credits as a debt."""
         answer = self.wait(self.tenant.spending.force(spend(amount, agent_id=agent), at=self.model.now))
         paid = min(amount, self.model.available)
         self.model.owed += amount - paid
@@ -304,7 +304,7 @@ class SpendMachine(OverBooks):
 
     @rule(agent=st.sampled_from(AGENTS), amount=st.integers(1, 60), lasts=st.none() | LASTS, part=st.integers(1, 60))
     def owe_pay_and_have_back(self, agent: str, amount: int, lasts: timedelta | None, part: int) -> None:
-        """What was used beyond the credits is paid by credits that may end, and comes back in two parts."""
+        """Pay a debt by credits that may expire, and refund the spend in two parts."""
         self.force(agent, self.model.available + amount)
         known = self.model.spends[-1]
         self.grant(amount, lasts)

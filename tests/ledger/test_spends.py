@@ -1,4 +1,4 @@
-"""`ledger.charge` and what becomes of a spend: each answer, each count, and that the books agree."""
+"""`ledger.charge` and later changes of a spend: each answer, each count, and that the books agree."""
 
 import json
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ async def tenant(books: Books) -> Tenant:
     return await Tenant.opened(books)
 
 
-async def test_a_charge_is_posted_counted_and_written_down(tenant: Tenant) -> None:
+async def test_a_charge_is_posted_counted_and_stored(tenant: Tenant) -> None:
     control = await tenant.control(limits(day=100, month=1000))
     charged = await tenant.charge(30, agent_id="agt_1", key_id="key_1", principal="ada")
 
@@ -73,7 +73,7 @@ async def test_pitfall_01_a_repeated_charge_is_one_charge_and_has_one_answer(ten
 
 
 @pytest.mark.parametrize("other", [{"amount_minor": 31}, {"action": "other"}, {"spender": Spender(agent_id="agt_2")}])
-async def test_a_key_that_stands_for_another_charge_is_refused(tenant: Tenant, other: dict[str, object]) -> None:
+async def test_a_key_of_another_charge_is_refused(tenant: Tenant, other: dict[str, object]) -> None:
     given = {"key": fresh("use"), "action": "api_call", "amount_minor": 30}
     await tenant.spending.charge(NewSpend(**given), at=NOW)
     with pytest.raises(IdempotencyConflict):
@@ -82,7 +82,7 @@ async def test_a_key_that_stands_for_another_charge_is_refused(tenant: Tenant, o
         await tenant.spending.authorize(NewSpend(**given), expires_at=NOW + DAY, at=NOW)
 
 
-async def test_a_refusal_says_which_window_what_is_left_and_when_it_begins_anew(tenant: Tenant) -> None:
+async def test_a_refusal_has_the_window_its_rest_and_its_end(tenant: Tenant) -> None:
     control = await tenant.control(limits(day=100, month=1000))
     await tenant.charge(80)
     refused = await tenant.charge(21)
@@ -113,7 +113,7 @@ async def test_a_refusal_is_final_for_its_key(tenant: Tenant) -> None:
     assert (await tenant.charge(11)).outcome is SpendOutcome.CHARGED
 
 
-async def test_what_the_credits_do_not_cover_is_insufficient_and_final(books: Books) -> None:
+async def test_a_spend_beyond_the_credits_is_insufficient_permanently(books: Books) -> None:
     tenant = await Tenant.opened(books, 50)
     control = await tenant.control(limits(day=1000))
     key = fresh("use")
@@ -233,14 +233,14 @@ async def test_uses_caps_and_frozen_controls_refuse_and_say_so(tenant: Tenant) -
     assert (await tenant.charge(8)).outcome is SpendOutcome.CHARGED
 
 
-async def test_of_several_that_refuse_the_one_that_refuses_longest_is_named(tenant: Tenant) -> None:
+async def test_of_several_refusing_controls_the_one_that_refuses_longest_is_returned(tenant: Tenant) -> None:
     await tenant.control(limits(hour=1, month=1, day=1))
     refused = await tenant.charge(2)
     assert refused.refusal is not None
     assert refused.refusal.window == "month"
 
 
-async def test_a_limit_lowered_below_what_is_spent_leaves_nothing_and_breaks_no_release(tenant: Tenant) -> None:
+async def test_a_limit_lowered_below_its_use_leaves_zero_and_still_allows_releases(tenant: Tenant) -> None:
     control = await tenant.control(limits(day=100))
     reserved = await tenant.reserve(60)
     await tenant.charge(30)
@@ -258,7 +258,7 @@ async def test_a_limit_lowered_below_what_is_spent_leaves_nothing_and_breaks_no_
 # Reservations
 
 
-async def test_a_reservation_is_captured_in_parts_and_the_last_gives_back_the_rest(tenant: Tenant) -> None:
+async def test_a_reservation_is_captured_in_parts_and_the_last_releases_the_rest(tenant: Tenant) -> None:
     control = await tenant.control(limits(day=100))
     reserved = await tenant.reserve(60)
     assert await tenant.balance() == (1_000_000, 60)
@@ -292,7 +292,7 @@ async def test_a_hold_counts_in_the_window_in_which_it_was_taken(tenant: Tenant)
 
 
 @pytest.mark.parametrize("act", ["settle", "release", "extend"])
-async def test_what_has_ended_is_neither_captured_nor_released_nor_extended(tenant: Tenant, act: str) -> None:
+async def test_an_ended_reservation_is_neither_captured_nor_released_nor_extended(tenant: Tenant, act: str) -> None:
     async def again(reserved: UUID, at: object) -> ChangeResult:
         more = {"expires_at": NOW + DAY} if act == "extend" else {}
         changed: ChangeResult = await getattr(tenant.spending, act)(key=fresh(act), spend_id=reserved, at=at, **more)
@@ -351,7 +351,7 @@ async def test_an_extension_is_later_than_before_and_within_the_term(tenant: Ten
 
 
 @pytest.mark.parametrize("amount", [0, 11, -1])
-async def test_a_capture_is_of_what_is_held(tenant: Tenant, amount: int) -> None:
+async def test_a_capture_is_at_most_the_held_amount(tenant: Tenant, amount: int) -> None:
     reserved = await tenant.reserve(10)
     with pytest.raises(Invalid):
         await tenant.spending.settle(key=fresh("c"), spend_id=reserved, amount_minor=amount, at=NOW)
@@ -402,7 +402,7 @@ async def test_expired_reservations_are_swept_with_their_counters(tenant: Tenant
 # Refunds, and what cannot be refused
 
 
-async def test_a_refund_goes_back_to_the_credits_and_the_window_and_never_passes_what_was_taken(
+async def test_a_refund_is_returned_to_the_credits_and_the_window_and_never_exceeds_the_spend(
     tenant: Tenant,
 ) -> None:
     control = await tenant.control(limits(day=100))
@@ -423,7 +423,7 @@ async def test_a_refund_goes_back_to_the_credits_and_the_window_and_never_passes
     await tenant.books.assert_proven()
 
 
-async def test_what_has_happened_is_booked_whatever_the_limit_and_beyond_the_credits_as_a_debt(books: Books) -> None:
+async def test_a_forced_spend_ignores_limits_and_becomes_a_debt_beyond_the_credits(books: Books) -> None:
     tenant = await Tenant.opened(books, 50)
     control = await tenant.control(limits(day=10))
     key = fresh("use")
@@ -488,7 +488,7 @@ async def test_limits_in_money_count_at_the_rate_of_the_time_rounded_against_the
     await tenant.books.assert_proven()
 
 
-async def test_all_that_was_captured_and_given_back_counts_as_nothing_in_money(tenant: Tenant) -> None:
+async def test_a_fully_refunded_capture_counts_as_zero_in_money(tenant: Tenant) -> None:
     control, asset = await tenant.control(limits(day=10), asset="JPY"), "JPY"
     await set_credit_rate(
         tenant.books.connections[0], asset=asset, credit_minor=100, asset_minor=1, starts_at=NOW, ends_at=None
@@ -507,7 +507,7 @@ async def test_all_that_was_captured_and_given_back_counts_as_nothing_in_money(t
 # Batches
 
 
-async def test_a_batch_is_answered_item_by_item_as_if_charged_one_after_the_other(books: Books) -> None:
+async def test_a_batch_has_the_results_of_charging_its_items_in_turn(books: Books) -> None:
     tenant, model = await Tenant.opened(books, 1000), await Tenant.opened(books, 1000)
     for of in (tenant, model):
         await of.control(limits(day=500, uses=40))
@@ -548,7 +548,7 @@ async def test_a_batch_that_fits_is_charged_in_one_statement_and_counts_every_sp
     await tenant.books.assert_proven()
 
 
-async def test_a_key_that_comes_twice_in_a_batch_is_charged_once_and_one_of_another_spend_is_a_conflict(
+async def test_a_repeated_key_in_a_batch_is_charged_once_and_a_key_of_another_spend_is_a_conflict(
     tenant: Tenant,
 ) -> None:
     known, twice = spend(5), spend(7)
@@ -597,7 +597,7 @@ async def test_a_tenant_charges_reserves_settles_releases_and_extends_its_own(
     await books.assert_proven()
 
 
-async def test_organizations_charged_together_share_a_transaction_and_wait_for_nobody(
+async def test_organizations_charged_together_share_a_transaction_and_never_wait_for_each_other(
     database_urls: DatabaseUrls, books: Books
 ) -> None:
     one, poor, knowing, busy, limited, last = [await Tenant.opened(books, amount) for amount in (9, 1, 9, 9, 9, 9)]
@@ -626,7 +626,7 @@ async def test_organizations_charged_together_share_a_transaction_and_wait_for_n
     await books.assert_proven()
 
 
-async def test_a_transaction_charges_together_only_whom_it_was_named_for(
+async def test_a_transaction_charges_only_the_organizations_that_it_was_set_to(
     database_urls: DatabaseUrls, books: Books
 ) -> None:
     one, other = await Tenant.opened(books, 100), await Tenant.opened(books, 100)
@@ -648,7 +648,7 @@ async def test_a_transaction_charges_together_only_whom_it_was_named_for(
     assert (await one.balance(), await other.balance()) == ((99, 0), (100, 0))
 
 
-async def test_a_transaction_that_works_for_one_organization_charges_no_other(
+async def test_a_transaction_set_to_one_organization_charges_no_other(
     database_urls: DatabaseUrls, books: Books
 ) -> None:
     one, other = await Tenant.opened(books, 100), await Tenant.opened(books, 100)
@@ -702,7 +702,7 @@ async def test_a_tenant_sees_its_own_rows_only_and_writes_none(
         "UPDATE ledger.rates SET quote_minor = 1",
     ],
 )
-async def test_what_was_written_down_never_changes(owner: asyncpg.Connection, statement: str) -> None:
+async def test_stored_spends_are_immutable(owner: asyncpg.Connection, statement: str) -> None:
     with pytest.raises(asyncpg.PostgresError, match="append-only"):
         await owner.execute(statement)
 
@@ -731,7 +731,7 @@ async def lot(tenant: Tenant, amount_minor: int, expires_at: datetime | None = N
 
 
 async def lots_left(tenant: Tenant, *lots: UUID) -> list[tuple[int, int, int]]:
-    """What is left of each lot, what is held of it, and how much of its cost has gone."""
+    """Return each lot's rest, its held part, and its used cost."""
     rows = await tenant.books.connections[0].fetch(
         "SELECT l.remaining, l.held, l.costed FROM unnest($1::uuid[]) WITH ORDINALITY n (id, ord)"
         " JOIN ledger.lots l USING (id) ORDER BY n.ord",
@@ -753,7 +753,7 @@ async def test_a_charge_takes_its_lots_in_their_order_and_their_cost_with_them(
     await books.assert_proven()
 
 
-async def test_credits_that_are_due_are_not_spent_whatever_the_balance_says(books: Books) -> None:
+async def test_expired_credits_are_not_spent_before_the_sweep(books: Books) -> None:
     tenant = await Tenant.opened(books, 1)
     await lot(tenant, 100, NOW + DAY)
     refused = await tenant.charge(50, at=NOW + DAY)
@@ -784,8 +784,8 @@ async def test_a_reservation_keeps_its_lots_through_captures_and_extensions(book
     await books.assert_proven()
 
 
-async def test_steps_of_a_reservation_keep_their_lots_and_take_nothing_else_that_has_expired(books: Books) -> None:
-    """A sweep may be late, and what is due meanwhile is no longer anybody's to use."""
+async def test_changes_of_a_reservation_keep_its_lots_and_take_no_other_expired_ones(books: Books) -> None:
+    """Expired credits cannot be used, even before a late sweep."""
     tenant = await Tenant.opened(books, 1)
     await tenant.charge(1)
     ends = await lot(tenant, 100, NOW + DAY)
@@ -803,7 +803,7 @@ async def test_steps_of_a_reservation_keep_their_lots_and_take_nothing_else_that
     await books.assert_proven()
 
 
-async def test_a_refund_goes_back_into_the_lots_that_paid(books: Books) -> None:
+async def test_a_refund_is_returned_to_the_lots_that_paid(books: Books) -> None:
     tenant = await Tenant.opened(books, 1)
     await tenant.charge(1)
     first, second = await lot(tenant, 50, NOW + DAY, paid_minor=10), await lot(tenant, 50, NOW + 2 * DAY)
@@ -817,7 +817,7 @@ async def test_a_refund_goes_back_into_the_lots_that_paid(books: Books) -> None:
     await books.assert_proven()
 
 
-async def test_a_refund_of_what_made_a_debt_goes_back_into_the_lots_that_paid_the_debt(books: Books) -> None:
+async def test_a_refund_of_a_debt_is_returned_to_the_lots_that_paid_the_debt(books: Books) -> None:
     """Credits that end pay a debt and come back: they end when they would have."""
     tenant = await Tenant.opened(books, 10)
     forced = await tenant.spending.force(spend(40), at=NOW)
@@ -841,7 +841,7 @@ async def test_a_refund_of_what_made_a_debt_goes_back_into_the_lots_that_paid_th
     assert await books.ledger.available([org_credits(tenant.org_id)], NOW + 2 * DAY) == [10]
 
 
-async def test_a_refund_of_what_made_a_debt_brings_back_bought_credits_that_paid_it_on_their_way(books: Books) -> None:
+async def test_a_refund_of_a_debt_returns_bought_credits_that_paid_it_on_arrival(books: Books) -> None:
     tenant = await Tenant.opened(books, 10)
     forced = await tenant.spending.force(spend(25), at=NOW)
     assert forced.spend_id is not None
@@ -896,9 +896,7 @@ async def test_a_batch_takes_lots_and_their_cost_as_its_items_would_one_by_one(b
 
 
 @pytest.mark.parametrize("out_of_time", [{"ends_at": NOW}, {"starts_at": NOW + timedelta(days=1)}])
-async def test_what_stands_above_a_control_holds_outside_of_its_time(
-    books: Books, out_of_time: dict[str, datetime]
-) -> None:
+async def test_controls_above_apply_outside_of_a_controls_term(books: Books, out_of_time: dict[str, datetime]) -> None:
     tenant = await Tenant.opened(books)
     above = await tenant.control(limits(day=100), subject=("project", "prj_1"))
     below = await tenant.control(limits(day=1000), subject=("agent", "agt_1"), parent=above)

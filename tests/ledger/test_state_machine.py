@@ -25,7 +25,7 @@ AMOUNTS = st.integers(1, 60)
 
 @dataclass
 class Modelled:
-    """What the model knows of one hold."""
+    """One hold in the model."""
 
     held: PlacedHold
     owner: int

@@ -66,12 +66,12 @@ DAMAGES = {
     "key of two transfers": (
         "ALTER TABLE ledger.transfers DROP CONSTRAINT uq_transfers_idempotency_key;"
         "UPDATE ledger.transfers SET idempotency_key = 'same'",
-        {"every key stands for one transfer", "every constraint of the books"},
+        {"every key has one transfer", "every constraint of the books"},
     ),
     "key of two holds": (
         "ALTER TABLE ledger.holds DROP CONSTRAINT uq_holds_idempotency_key;"
         "UPDATE ledger.holds SET idempotency_key = 'same'",
-        {"every key stands for one hold", "every constraint of the books"},
+        {"every key has one hold", "every constraint of the books"},
     ),
     "money from nowhere": (
         f"UPDATE ledger.balances SET posted = posted + 1000 WHERE account_id = {ORG}",
@@ -141,11 +141,11 @@ DAMAGES = {
     "day that no entry made": (
         "INSERT INTO ledger.accounting_days (day, line, kind, asset, debits, credits)"
         " VALUES ('2026-01-01', 'platform/commission', 'revenue', 'CREDIT', 0, 1)",
-        {"what each line of the chart"},
+        {"the daily totals"},
     ),
     "day of earnings that no entry made": (
         "INSERT INTO ledger.earning_days (account_id, day, earned, paid_out) VALUES (1, '2026-01-01', 1, 0)",
-        {"what each account of agents"},
+        {"the daily earnings"},
     ),
     "price of credits in escrow that no use of a lot made": (
         "INSERT INTO ledger.cost_days (org_id, day, line, agent_id, asset, came, went)"
@@ -287,12 +287,12 @@ DAMAGES = {
         "SELECT ledger.post('revenue:' || (SELECT begun FROM ledger.revenue_place) || ':x', 'revenue.recognised',"
         " ledger.revenue_account('platform/deferred_revenue', 'USD'),"
         " ledger.revenue_account('platform/breakage', 'USD'), 1, NULL, now())",
-        {"deferred revenue and payables", "what is recognised"},
+        {"deferred revenue and payables", "recognised, expired"},
     ),
     "a return that nothing returned": (
         "INSERT INTO ledger.lot_returns (transfer_id, used_by, leg, lot_id, account_id, amount, cost)"
         " VALUES (uuidv7(), uuidv7(), 1, uuidv7(), 256, 1, 0)",
-        {"what came back of each use"},
+        {"the returned part of each use"},
     ),
     "a lot that was given more time than it says": (
         "UPDATE ledger.lots SET extended = '1 day'",
@@ -405,11 +405,11 @@ async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-async def test_damage_is_found_and_named(sound_database: DatabaseUrls, name: str) -> None:
+async def test_damage_is_listed(sound_database: DatabaseUrls, name: str) -> None:
     await assert_found(sound_database, DAMAGES[name])
 
 
-async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
+async def test_missing_and_changed_guards_are_listed(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
     async with connected(fresh_database_urls.owner) as owner:
         await owner.execute(
             "ALTER TABLE ledger.transfers DROP CONSTRAINT uq_transfers_idempotency_key;"
@@ -422,7 +422,7 @@ async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_da
     ]
 
 
-async def test_role_that_changed_how_its_own_sessions_begin_is_named(
+async def test_role_with_changed_session_settings_is_listed(
     small_books: Books, fresh_database_urls: DatabaseUrls
 ) -> None:
     async with connected(fresh_database_urls.tenant) as tenant:
@@ -437,7 +437,7 @@ async def test_role_that_changed_how_its_own_sessions_begin_is_named(
     assert (await verify(small_books.connections[0])).ok
 
 
-async def test_what_a_reporting_login_may_beyond_its_role_is_named(fresh_database_urls: DatabaseUrls) -> None:
+async def test_additional_grants_of_a_reporting_login_are_listed(fresh_database_urls: DatabaseUrls) -> None:
     """Within a transaction that is rolled back, because roles are the whole server's."""
     owner = await asyncpg.connect(fresh_database_urls.owner)
 
@@ -477,7 +477,7 @@ async def test_what_a_reporting_login_may_beyond_its_role_is_named(fresh_databas
     )
 
 
-async def test_roles_that_no_rule_binds_are_named(fresh_database_urls: DatabaseUrls) -> None:
+async def test_unrestricted_roles_are_listed(fresh_database_urls: DatabaseUrls) -> None:
     """Within a transaction that is rolled back, because roles are the whole server's."""
     async with connected(fresh_database_urls.owner) as owner, undone(owner):
         await owner.execute("CREATE ROLE mallory SUPERUSER; ALTER ROLE bursar_platform SUPERUSER")

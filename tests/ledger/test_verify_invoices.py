@@ -131,11 +131,11 @@ async def post(books: Books, kind: str, posting: Posting) -> PostedTransfer:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-async def test_damage_is_found_and_named(sound_database: DatabaseUrls, name: str) -> None:
+async def test_damage_is_listed(sound_database: DatabaseUrls, name: str) -> None:
     await assert_found(sound_database, DAMAGES[name])
 
 
-async def test_receivable_that_no_invoice_tells_of_is_found(invoiced: Books) -> None:
+async def test_receivable_without_an_invoice_is_found(invoiced: Books) -> None:
     other = accounts.org_receivable("org_other", "EUR")
     revenue = accounts.platform("revenue/invoices", "EUR")
     await post(invoiced, "by hand", Posting(other, revenue, 7))
@@ -144,7 +144,7 @@ async def test_receivable_that_no_invoice_tells_of_is_found(invoiced: Books) -> 
     assert check.violations == ("org_other EUR: due 0, receivable 7",)
 
 
-async def test_numbers_go_on_behind_a_gap_that_is_recorded(invoiced: Books, fresh_database_urls: DatabaseUrls) -> None:
+async def test_numbers_continue_after_a_recorded_gap(invoiced: Books, fresh_database_urls: DatabaseUrls) -> None:
     gaps = await connected(fresh_database_urls.owner, partial(skip, by=1_000))
     assert [(gap.first, gap.last) for gap in gaps if gap.series == "invoice"] == [(3, 1_002)]
     assert [(gap.first, gap.last) for gap in gaps if gap.series == "credit_note"] == [(1, 1_000)]
@@ -155,7 +155,7 @@ async def test_numbers_go_on_behind_a_gap_that_is_recorded(invoiced: Books, fres
     assert number == "INV-001003"
 
 
-async def test_series_of_an_entity_whose_first_document_is_lost_goes_on_behind_a_gap(
+async def test_series_with_a_lost_first_document_continues_after_a_gap(
     fresh_database_urls: DatabaseUrls, invoiced: Books
 ) -> None:
     async def sold_to(owner: asyncpg.Connection) -> None:

@@ -215,7 +215,7 @@ class World:
         await self.connection.fetchval("SELECT ledger.expire_lots($1, 100)", self.at)
 
 
-async def test_money_that_came_in_is_owed_earned_refunded_or_expired(fresh_database_urls: DatabaseUrls) -> None:
+async def test_received_money_is_payable_revenue_refunded_or_breakage(fresh_database_urls: DatabaseUrls) -> None:
     async with open_books(fresh_database_urls.platform, clients=1) as books:
         connection = books.connections[0]
         await set_credit_rate(connection, asset="USD", credit_minor=CREDIT, asset_minor=10, starts_at=NOW)

@@ -94,7 +94,7 @@ async def one_of_many(client: Spending, new: NewSpend) -> SpendResult:
 
 
 @pytest.mark.parametrize("scarce", ["credits", "limit"])
-async def test_pitfall_03_concurrent_reservations_and_charges_never_pass_what_is_there(
+async def test_pitfall_03_concurrent_reservations_and_charges_never_exceed_the_balance(
     books: Books, scarce: str
 ) -> None:
     tenant = await Tenant.opened(books, 100 if scarce == "credits" else 10_000)
@@ -206,7 +206,7 @@ async def test_pitfall_14_no_refund_or_spend_is_lost_where_a_window_ends(crowd: 
     await crowd.assert_proven()
 
 
-async def test_pitfall_16_what_spends_say_they_took_is_what_the_balance_lost(crowd: Books) -> None:
+async def test_pitfall_16_sum_of_spends_equals_the_change_of_the_balance(crowd: Books) -> None:
     tenant = await Tenant.opened(crowd, 500)
     await tenant.control(limits(day=300))
     batches: list[Call[list[SpendResult]]] = [charge_many([spend(size) for size in range(1, 8)]) for _ in range(20)]

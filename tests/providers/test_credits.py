@@ -164,7 +164,7 @@ async def test_a_key_for_another_payment_is_refused(harness: CreditsHarness):
     assert await harness.balance(org_credits(harness.org_id)) == 9 * PRICE
 
 
-async def test_what_is_not_priced_in_credits_is_refused(harness: CreditsHarness):
+async def test_price_in_another_currency_than_credits_is_refused(harness: CreditsHarness):
     payment = CreatePayment(
         payment_id=new_id("pay"),
         org_id=harness.org_id,

@@ -30,7 +30,7 @@ def png(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("name", "content"), [("logo.svg", SVG.encode()), ("logo.png", png(40, 20))])
-def test_logo_and_colour_stand_on_a_document_that_archives_take(tmp_path: Path, name: str, content: bytes) -> None:
+def test_branded_document_is_valid_for_archives(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     plain, _ = Typst().render(invoice(1))
@@ -46,7 +46,7 @@ def test_logo_and_colour_stand_on_a_document_that_archives_take(tmp_path: Path, 
 @pytest.mark.parametrize(
     "content", [b"", b"<html></html>", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"<svg>" + b" " * LARGEST_LOGO]
 )
-def test_what_is_no_logo_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_invalid_logo_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "logo"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="logo"):

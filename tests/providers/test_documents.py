@@ -58,7 +58,7 @@ def amounts(xml: bytes) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_pages_are_kept_to_be_looked_at(name: str, typst: Typst) -> None:
+def test_pages_match_the_stored_pictures(name: str, typst: Typst) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     made = typst.pictures(SAMPLES[name])
     for number in {1, len(made)}:
@@ -66,7 +66,7 @@ def test_pages_are_kept_to_be_looked_at(name: str, typst: Typst) -> None:
     assert all(page.startswith(b"\x89PNG") for page in made)
 
 
-def test_an_invoice_says_who_what_when_and_how_much_in_its_language(typst: Typst) -> None:
+def test_invoice_has_all_data_in_its_language(typst: Typst) -> None:
     (text,) = pages(typst.pdf(invoice(2, language="de")))
     for part in (
         *("Rechnung", "INV-000042", "1. November 2026", "Fällig 1. Dezember 2026", "Bursar Plattform GmbH"),
@@ -85,7 +85,7 @@ def test_an_invoice_says_who_what_when_and_how_much_in_its_language(typst: Typst
 
 
 @pytest.mark.parametrize("count", [40, 400])
-def test_a_long_table_goes_on_with_its_head_and_page_numbers_and_loses_no_line(count: int, typst: Typst) -> None:
+def test_long_table_repeats_its_head_with_page_numbers_and_all_lines(count: int, typst: Typst) -> None:
     made = pages(typst.pdf(invoice(count)))
     assert len(made) > 1
     for number, text in enumerate(made, 1):
@@ -113,7 +113,7 @@ def test_a_long_table_goes_on_with_its_head_and_page_numbers_and_loses_no_line(c
         (invoice(1, rates=(REVERSE,)), ("Reverse charge: the recipient owes the tax",)),
     ],
 )
-def test_every_kind_says_what_it_is_about(document: Document, parts: tuple[str, ...], typst: Typst) -> None:
+def test_every_kind_has_its_title_and_subject(document: Document, parts: tuple[str, ...], typst: Typst) -> None:
     (text,) = pages(typst.pdf(document))
     for part in parts:
         assert part in text, (part, text)
@@ -128,7 +128,7 @@ def test_the_same_document_gives_the_same_bytes_on_every_compiler(typst: Typst) 
 MARKUP = '#panic("x") *b* _i_ $x$ `r` @ref <l> = h \\ #read("/etc/passwd") "] #[ // c'
 
 
-def test_what_people_write_is_never_markup(typst: Typst) -> None:
+def test_user_text_is_never_markup(typst: Typst) -> None:
     bad = DocumentLine(description=MARKUP, net_minor=100, tax=STANDARD)
     document = invoice(
         lines=(bad,),
@@ -148,7 +148,7 @@ def test_a_name_in_a_script_without_a_font_and_an_endless_word_still_make_a_docu
     assert "Amount due 0.64 EUR" in text
 
 
-def test_what_no_xml_can_hold_keeps_no_frozen_invoice_from_its_document() -> None:
+def test_characters_invalid_in_xml_do_not_prevent_the_document() -> None:
     document = invoice(1, note="PO\x7f \uffff4711", buyer=replace(BUYER, name="Acme\uffff", line1="\ufffe12 Paix"))
     bad = replace(document.lines[0], description="Agent\x01 0\ufffe")
     files = DocumentMaker().make_now(
@@ -181,7 +181,7 @@ def test_an_electronic_invoice_is_in_the_pdf_and_adds_up_as_the_paper_does(typst
     }
 
 
-def test_electronic_invoice_says_what_is_rounded_off() -> None:
+def test_electronic_invoice_has_the_rounding() -> None:
     document = invoice(1, currency="HUF", prepaid_minor=0, rounded_minor=49)
     told = amounts(invoice_xml(document))
     assert (told["RoundingAmount"], told["GrandTotalAmount"]) == ("-0.49", f"{document.total_minor / 100:.2f}")

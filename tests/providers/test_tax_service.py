@@ -1,4 +1,4 @@
-"""What an outside tax service is asked, and which of its answers are believed."""
+"""The requests to an outside tax service, and the answers that are accepted."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ async def answered(body: str, status: int = 200) -> Treatment:
         return await asking(client).treat(question(lines=1))
 
 
-async def test_each_line_has_its_tax_and_the_question_names_nobody(service: tuple[Service, HttpTaxService]) -> None:
+async def test_each_line_has_its_tax_and_the_question_has_no_names(service: tuple[Service, HttpTaxService]) -> None:
     kept, taxes = service
     assert await taxes.treat(question()) == Treatment(taxes=(VAT, VAT), is_proven=True)
     [asked] = kept.questions
@@ -74,7 +74,7 @@ async def test_each_line_has_its_tax_and_the_question_names_nobody(service: tupl
         (TaxParty(billing_country="US", card_country="FR"), ("vat-de", "S"), False),
     ],
 )
-async def test_the_stand_in_knows_the_usual_cases(
+async def test_stand_in_handles_the_usual_cases(
     service: tuple[Service, HttpTaxService], party: TaxParty, tax: tuple[str, str], is_proven: bool
 ) -> None:
     treatment = await service[1].treat(question(party))
@@ -83,7 +83,7 @@ async def test_the_stand_in_knows_the_usual_cases(
 
 
 @pytest.mark.parametrize(("mode", "error"), [("down", ProviderUnavailable), ("refuse", ProviderRefused)])
-async def test_an_outage_may_be_asked_again_and_a_refusal_says_why(
+async def test_outage_is_retryable_and_a_refusal_has_its_reason(
     service: tuple[Service, HttpTaxService], mode: str, error: type[Exception]
 ) -> None:
     kept, taxes = service
@@ -102,7 +102,7 @@ async def test_a_service_that_hangs_is_given_up_in_time() -> None:
             await taxes.treat(question())
 
 
-async def test_a_wrong_key_is_no_refusal_of_the_question() -> None:
+async def test_wrong_key_does_not_refuse_the_question() -> None:
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(create_app(Service("sk")))) as client:
         with pytest.raises(ProviderUnavailable, match="401"):
             await asking(client, key="another").treat(question())
@@ -126,7 +126,7 @@ async def test_a_wrong_key_is_no_refusal_of_the_question() -> None:
         '{"is_proven": true, "taxes": "' + "x" * 1024 * 1024 + '"}',
     ],
 )
-async def test_an_answer_that_is_none_of_the_protocol_charges_nothing(body: str) -> None:
+async def test_invalid_response_charges_nothing(body: str) -> None:
     with pytest.raises(ProviderRefused, match="cannot be used"):
         await answered(body)
 

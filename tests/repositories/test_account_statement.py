@@ -1,4 +1,4 @@
-"""What a statement costs does not grow with what came before it, and it adds up wherever it begins and ends."""
+"""The cost of a statement does not grow with earlier history, and every interval adds up."""
 
 import random
 from collections.abc import AsyncIterator

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.db
 ORG = "org_" + "2" * 26
 LIMIT = 50
 SMALL, LARGE = 2 * sum(SCAN_LIMITS), 6 * sum(SCAN_LIMITS)
-#: What deeper indexes of the larger tables, fuller last blocks and more days add.
+#: The blocks that deeper indexes, fuller last blocks and more days add.
 SLACK = 60
 Found = tuple[list[int], Position | None]
 Page = Callable[..., Awaitable[Found]]
@@ -66,7 +66,7 @@ def control(control_id: UUID, created_at: datetime = START) -> SpendControl:
 
 @pytest.fixture(scope="module")
 async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, tuple[int, int]]]]:
-    """The database when it is large, and what a page of each control read before and after it grew."""
+    """The large database, and the blocks that a page of each control read before and after it grew."""
     with new_database(cluster, "bursar_counted") as urls:
         database = Database(urls.tenant, urls.platform)
         async with connected(urls.owner) as owner:
@@ -154,7 +154,7 @@ LISTS: dict[str, tuple[Page, list[int], int]] = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_few_are_found_without_a_page_for_what_lies_between(name: str, added_up: Database) -> None:
+async def test_rare_spends_are_found_without_pages_for_the_gaps(name: str, added_up: Database) -> None:
     page, expected, most = LISTS[name]
     found, pages = await walked(added_up, page)
     assert (found, pages <= most) == (expected, True), pages
@@ -178,7 +178,7 @@ async def test_last_spend_of_an_agent_is_found_without_those_since_then(
     assert blocks < 500, blocks
 
 
-async def test_nothing_is_looked_for_before_the_control_was_there(grown: tuple[Database, object]) -> None:
+async def test_nothing_is_read_before_the_control_existed(grown: tuple[Database, object]) -> None:
     later = datetime.fromisoformat("2027-01-01T00:00:00Z")
     async with grown[0].tenant(ORG) as session:
         assert await spend_control.spends(session, ListFilter(limit=LIMIT), control=control(FIRST, later)) == ([], None)

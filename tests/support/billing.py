@@ -155,7 +155,7 @@ async def at_hand(database: Database, *org_ids: str) -> dict[str, dict[str, int]
 
 
 async def balances(database: Database, org_id: str) -> dict[str, int]:
-    """Return what an organization's receivable and its credits come to."""
+    """Return the balances of an organization's receivable and its credits."""
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         found = await ledger.balances([accounts.org_receivable(org_id, "USD"), accounts.org_credits(org_id)])

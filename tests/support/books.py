@@ -96,7 +96,7 @@ class Books:
 
 
 async def settle_uses(connection: asyncpg.Connection) -> None:
-    """Wait until what was posted before can be booked: for whatever transaction of the server is open just now."""
+    """Wait until earlier postings can be booked: until every transaction open on the server now has ended."""
     before = await connection.fetchval("SELECT uuidv7()")
     while not await connection.fetchval("SELECT settled >= $1 FROM ledger.revenue_place", before):
         await Revenue(connection).mark(settle=timedelta(0))

@@ -134,7 +134,7 @@ def statement(**changes: Any) -> Document:
 
 
 def correction(**changes: Any) -> Document:
-    """Return what was taken back of a statement that states tax: 33.30 with 5.32 of it."""
+    """Return a reversal of a statement that states tax: 33.30, of which 5.32 are tax."""
     taken = DocumentLine(description="Reader", shown_minor=3_330, net_minor=2_798, tax=STANDARD)
     given: dict[str, Any] = {
         "kind": DocumentKind.STATEMENT_CORRECTION,

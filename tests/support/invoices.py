@@ -42,7 +42,7 @@ class Issued:
             return invoices.balance_of(await invoices.get(session, self.row.id))
 
     async def stands(self) -> tuple[str, int]:
-        """Return its status and what is paid, after checking that the books say the same of what is due."""
+        """Return its status and its paid amount, after checking that the books agree on the amount due."""
         async with self.database.platform() as session:
             standing = invoices.balance_of(await invoices.get(session, self.row.id))
             receivable = accounts.org_receivable(self.row.org_id, self.row.currency)

@@ -1,4 +1,4 @@
-"""How much of the database statements read, by PostgreSQL's own count."""
+"""The blocks that statements read, by PostgreSQL's own count."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ from runtime.database import Database
 
 _NOT_VISIBLE = "SELECT count(*) FROM pg_class WHERE oid = ANY ($1::text[]::regclass[]) AND relallvisible < relpages"
 
-#: An ANALYZE of a table of these tests is over long before so many.
+#: An ANALYZE of a table of these tests ends long before this many.
 _TRIES = 100
 
 Reading = Callable[[AsyncSession], Awaitable[object]]

@@ -1,4 +1,4 @@
-"""A provider that lists what a test says, and books that hold what a test booked."""
+"""A provider that lists the lines of a test, and books with the transfers of a test."""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field

@@ -94,7 +94,7 @@ class Tenant:
         return reserved.spend_id
 
     async def counter(self, control_id: UUID, window: str = "day", at: datetime = NOW) -> dict[str, int]:
-        """Return what a control has counted in the window of that time; zeros when nothing was."""
+        """Return a control's counters in the window of that time; zeros if there are none."""
         row = await self.books.connections[0].fetchrow(
             "SELECT held, spent, refunded, forced, uses_spent FROM ledger.counters"
             ' WHERE control_id = $1 AND "window" = $2 AND starts_at <= $3 AND ends_at > $3',
@@ -115,7 +115,7 @@ class Tenant:
         return row["posted"], row["pending_out"]
 
     async def at_once(self, *calls: Call[T]) -> list[T | DomainError]:
-        """Run the calls at the same time, spread over the clients; what is raised is that call's result."""
+        """Run the calls at the same time, spread over the clients; an exception is its call's result."""
         waiting = list(enumerate(calls))
         results: dict[int, T | DomainError] = {}
 

@@ -1,4 +1,4 @@
-"""One subscription as its run writes it: what the provider has is read, and what is new is booked."""
+"""One subscription as its run writes it: the provider's state is read, and news is booked."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,11 +29,11 @@ MONTH = Interval.MONTH
 
 @dataclass
 class Subscribed:
-    """One subscription, written as its run will: what the provider has is read, and what is new is booked."""
+    """One subscription that reads the provider's state and books news as its run does."""
 
     database: Database
     state: Subscription
-    #: Tells the bills of tests apart, which share the books.
+    #: Distinguishes the bills of tests, which share the books.
     tag: str = field(default_factory=lambda: new_id("in"))
     rules: InvoiceRules = UNTAXED
     taxes: TaxService | None = None

@@ -1,4 +1,4 @@
-"""A provider of subscriptions in memory: it charges what it is asked for, and nothing renews by itself."""
+"""A provider of subscriptions in memory: it charges on request, and does not renew by itself."""
 
 import asyncio
 from dataclasses import replace
@@ -30,11 +30,11 @@ class FakeSubscriptions:
         #: Customers whose card is declined, and those whose provider does not answer.
         self.declining: set[str] = set()
         self.away: set[str] = set()
-        #: Customers for whom nothing is known of what the provider was asked.
+        #: Customers for whom every answer of the provider is lost.
         self.silent: set[str] = set()
         #: Customers whose subscription never comes to be: what creates it breaks off before it arrives.
         self.losing: set[str] = set()
-        #: Customers whose provider does what it is asked for, and answers when the event is set.
+        #: Customers whose provider acts at once, and answers when the event is set.
         self.slow: dict[str, asyncio.Event] = {}
         #: The cards that customers enter on pages.
         self.cards: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Invoices that are collected on the stage: what the API begins, and what the books and mails say of it."""
+"""Collection of invoices on the stage: started by the API, and checked in the books and mails."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class InvoiceDriver:
         await reach.start_missing(self.stage.client, self.run)
 
     async def reaches(self, status: str, *, step: int = 0) -> Collection:
-        """Return the state once it has this status, after so many steps of dunning."""
+        """Return the state once it has this status, after at least `step` steps of dunning."""
         await self.begin()
         while (state := await self.state()).status != status or state.steps < step:
             await again()
@@ -76,7 +76,7 @@ class InvoiceDriver:
             await again()
 
     async def void_elsewhere(self) -> None:
-        """Void it as the API does, and do not tell the run."""
+        """Void it as the API does, without a signal to the run."""
         async with self.stage.database.platform() as session:
             await invoice_end.void(session, self.actor, self.held.invoice_id, new_id("cmd"), datetime.now(UTC))
 
@@ -90,7 +90,7 @@ class InvoiceDriver:
         await reach.signal(self.stage.client, self.run, name, InvoiceSignal(operator="kim", **fields))
 
     async def told(self) -> None:
-        """Tell the run that its invoice has changed, as the API does."""
+        """Signal the run that its invoice has changed, as the API does."""
         run, name, news = invoice_news(self.held)
         await reach.signal(self.stage.client, run, name, news)
 
@@ -119,7 +119,7 @@ class InvoiceDriver:
         return [event.kind for event in await self.timeline()]
 
     async def refused(self, count: int = 1) -> list[str]:
-        """Return the codes of what was signalled and refused, once it is so many times."""
+        """Return the codes of the refused signals, once there are at least `count`."""
         while True:
             codes = [str(event.details["code"]) for event in await self.timeline() if event.kind == "command_refused"]
             if len(codes) >= count:
@@ -137,7 +137,7 @@ class InvoiceDriver:
             return list(await session.scalars(text(query), {"id": self.held.invoice_id}))
 
     async def paying(self, **changes: Any) -> PaymentDriver:
-        """Have the organization begin to pay it by itself, on a page unless the changes say otherwise."""
+        """Begin a payment by the organization itself, on a page unless the changes say otherwise."""
         purpose = Purpose(
             kind=PurposeKind.INVOICE, goods_asset="USD", goods_minor=25_000, invoice_id=self.held.invoice_id
         )
@@ -146,11 +146,11 @@ class InvoiceDriver:
         return made
 
     def store(self, *methods: str) -> None:
-        """Have the organization store these methods; the first one is the default."""
+        """Store these payment methods of the organization; the first one is the default."""
         self.stage.methods.of[self.held.org_id] = list(methods)
 
     def charges(self) -> list[Account]:
-        """Return what was made at the provider, in order."""
+        """Return the payments at the provider, in order."""
         return [each for each in self.stage.fake.accounts.values() if each.asked.org_id == self.held.org_id]
 
 
@@ -207,7 +207,7 @@ async def payment_of(made: InvoiceDriver) -> PaymentDriver:
 
 
 async def charged_back(made: InvoiceDriver) -> str:
-    """Have the payment that paid the invoice charged back."""
+    """Charge back the payment that paid the invoice."""
     paid = await payment_of(made)
     dispute = paid.there.dispute()
     await paid.told()

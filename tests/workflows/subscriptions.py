@@ -39,7 +39,7 @@ def terms(plan: str) -> Terms:
 
 @dataclass
 class Subscriber:
-    """One subscription and who orders it."""
+    """One subscription and its subscriber."""
 
     stage: Stage
     start: SubscriptionInput

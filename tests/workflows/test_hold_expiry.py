@@ -15,7 +15,7 @@ from workflows.common.batches import HoldExpiryWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_pitfall_18_a_hold_that_nobody_ended_is_released_once(award, stage):
+async def test_pitfall_18_expired_hold_is_released_once(award, stage):
     job = await award()
     wallet = accounts.org_credits(job.terms.payer_org_id)
     now = datetime.now(UTC)
@@ -39,14 +39,14 @@ async def test_pitfall_18_a_hold_that_nobody_ended_is_released_once(award, stage
     assert (swept.available_minor, swept.posted_minor) == (90_000_000, 100_000_000)
 
 
-async def test_run_that_goes_on_counts_on_from_where_the_one_before_stood(stage):
+async def test_continued_run_keeps_its_count(stage):
     at = datetime(2020, 1, 1, tzinfo=UTC)
     start = BatchProgress(now=at, limit=500, count=1_500)
     handle = await stage.client.start_workflow(HoldExpiryWorkflow.run, start, id=new_id("sweep"), task_queue="bursar")
     assert (await handle.result()).count == 1_500
 
 
-def test_sweep_goes_on_while_pages_are_full():
+def test_sweep_continues_while_pages_are_full():
     start = BatchProgress(now=datetime(2026, 1, 1, tzinfo=UTC), limit=2)
     full, rest = BatchResult(count=2), BatchResult(count=1)
     assert (start.is_last(full), start.is_last(rest)) == (False, True)

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
 async def fired(made: InvoiceDriver) -> None:
-    """Return when the run's latest timer has fired on the server, and nobody takes its task."""
+    """Return once the run's latest timer has fired on the server, while no worker takes its task."""
     while True:
         timers = [
             event
@@ -140,7 +140,7 @@ async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_s
 
 
 @pytest.mark.slow
-async def test_page_to_confirm_at_comes_back_to_the_console_where_no_other_place_is_named(idle_server, database_urls):
+async def test_confirmation_page_returns_to_the_console_by_default(idle_server, database_urls):
     places = {"payment_return_url": None, "public_url": "https://bursar.test/"}
     async with stage_on(idle_server, database_urls, **places) as stage:
         made = await collected(stage, "pm_confirm")
@@ -152,7 +152,7 @@ async def test_page_to_confirm_at_comes_back_to_the_console_where_no_other_place
 
 
 @pytest.mark.slow
-async def test_nobody_is_sent_to_a_page_that_leads_nowhere(idle_server, database_urls):
+async def test_no_mail_has_an_unusable_page(idle_server, database_urls):
     places = {"payment_return_url": None, "public_url": "https://bursar.test/", "console": "off"}
     async with stage_on(idle_server, database_urls, **places) as stage:
         made = await collected(stage, "pm_confirm", days=(1,))
@@ -163,7 +163,7 @@ async def test_nobody_is_sent_to_a_page_that_leads_nowhere(idle_server, database
 
 
 @pytest.mark.slow
-async def test_pages_that_nobody_answers_end_with_an_operator_and_not_with_bad_debt(stage):
+async def test_unanswered_pages_end_with_an_operator_and_not_with_bad_debt(stage):
     made = await collected(stage, "pm_confirm", days=(1,))
     await made.begin()
     for attempt in (1, 2):
@@ -189,7 +189,7 @@ async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator
     await made.begin()
     assert await made.ends() == "paid"
     await charged_back(made)
-    # Nobody told the run, which has ended: the sweep does.
+    # The run, which has ended, got no signal: the sweep sends it.
     await made.told()
     while (await made.state()).status != "paused":
         await again()
@@ -205,7 +205,7 @@ async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator
 
 
 @pytest.mark.slow
-async def test_operator_gives_up_what_was_charged_back(stage):
+async def test_operator_gives_up_a_charged_back_invoice(stage):
     made = await collected(stage, "pm_ok")
     await made.begin()
     await made.ends()
@@ -269,7 +269,7 @@ async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):
 
 
 @pytest.mark.slow
-async def test_charge_waits_for_what_the_organization_pays_by_itself(stage):
+async def test_charge_waits_for_the_organizations_payment(stage):
     made = await collected(stage, "pm_ok")
     own = await made.paying()
     waiting = await made.reaches_event("waits")
@@ -343,7 +343,7 @@ async def test_charge_whose_answer_was_lost_is_looked_up_and_never_made_twice(st
     assert len(made.charges()) == 1
 
 
-async def test_payment_tells_its_invoice_that_the_money_is_there(stage):
+async def test_payment_signals_its_invoice_when_the_money_arrives(stage):
     made = await collected(stage, "pm_ok")
     await made.begin()
     assert await made.ends() == "paid"
@@ -353,7 +353,7 @@ async def test_payment_tells_its_invoice_that_the_money_is_there(stage):
 
 
 @pytest.mark.slow
-async def test_payment_that_ends_while_it_is_ordered_is_looked_at_at_once(stage, monkeypatch):
+async def test_payment_that_ends_during_its_order_is_read_at_once(stage, monkeypatch):
     made, start = await collected(stage, "pm_ok"), reach.start_missing
 
     async def answered_late(client, run, **given):
@@ -375,7 +375,7 @@ async def test_payment_that_ends_while_it_is_ordered_is_looked_at_at_once(stage,
 
 
 @pytest.mark.slow
-async def test_news_during_a_look_at_an_invoice_that_waits_is_looked_at_at_once(stage, monkeypatch):
+async def test_signal_during_a_read_triggers_another_read_at_once(stage, monkeypatch):
     made = await collected(stage, method="send_invoice", due_in=timedelta(days=10))
     read, seen = payments.processing_of_invoice, asyncio.Event()
 
@@ -405,7 +405,7 @@ async def test_news_during_a_look_at_an_invoice_that_waits_is_looked_at_at_once(
 
 
 @pytest.mark.slow
-async def test_payment_under_way_is_ordered_once_and_read_once_for_each_look(stage):
+async def test_pending_payment_is_ordered_once_and_read_once_per_poll(stage):
     made = await collected(stage, "pm_ok")
     stage.fake.away = {"create", "find"}
     try:
@@ -426,7 +426,7 @@ async def test_payment_under_way_is_ordered_once_and_read_once_for_each_look(sta
 
 
 @pytest.mark.slow
-async def test_run_that_resumes_reads_what_became_of_a_charge_and_does_not_order_it_again(stage):
+async def test_resumed_run_reads_the_outcome_of_a_charge_without_ordering_it_again(stage):
     made = await collected(stage, "pm_debit")
     await made.reaches("charging")
     payment = await payment_of(made)
@@ -442,7 +442,7 @@ async def test_run_that_resumes_reads_what_became_of_a_charge_and_does_not_order
 
 
 @pytest.mark.slow
-async def test_run_that_is_lost_during_a_charge_goes_on_with_the_same_payment(stage):
+async def test_run_lost_during_a_charge_continues_with_the_same_payment(stage):
     made = await collected(stage, "pm_ok")
     stage.fake.away = {"create", "find"}
     try:

@@ -66,7 +66,7 @@ async def test_invoice_is_charged_declined_and_charged_again_by_an_operator(shop
         assert (document["state"], document["due"]) == ("paid", "0.00")
 
 
-async def test_invoice_that_nobody_collects_is_handed_over_later_and_once(shop: Shop) -> None:
+async def test_uncollected_invoice_is_collected_later_once(shop: Shop) -> None:
     made = await issued(shop)
     refused(await shop.payer.get(at(made, "collection")), 404, "not_found")
     refused(await shop.operator.post(at(made, "charge"), {}, key=new_key()), 404, "not_found")
@@ -76,12 +76,12 @@ async def test_invoice_that_nobody_collects_is_handed_over_later_and_once(shop: 
     assert good(await shop.operator.post(at(made, "collection"), body, key=key), 201) == begun
     again = await shop.operator.post(at(made, "collection"), body, key=new_key())
     refused(again, 409, "invoice.collected_already")
-    # Whoever voids it over the API does so at once, and the run follows.
+    # Voiding over the API takes effect at once, and the run follows.
     good(await shop.operator.post(at(made, "void"), {}, key=new_key()))
     assert (await until(shop, made, "void"))["timeline"][-1]["event"] == "void"
 
 
-async def test_draft_is_collected_from_when_it_is_finalised(shop: Shop) -> None:
+async def test_draft_is_collected_from_its_finalisation_on(shop: Shop) -> None:
     await store(shop, "pm_ok")
     wrong: dict[str, Any] = {"organization_id": shop.payer.org_id, "currency": "USD", "lines": [], "draft": True}
     wrong["collection_method"] = "send_invoice"

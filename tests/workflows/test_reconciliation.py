@@ -32,7 +32,7 @@ from workflows.books.reconciliation import NIGHT_WITHIN, NightlyReconciliationWo
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_night_goes_on_where_what_was_compared_ends(reconciler: Reconciler):
+async def test_night_continues_at_the_end_of_the_compared_windows(reconciler: Reconciler):
     (first,) = (await reconciler.work.plan(PlanReconciliations(now=NIGHT))).runs
     assert (first.since, first.until) == (DAY.since - timedelta(days=1), DAY.until)
     await reconciler.reconcile()
@@ -61,9 +61,7 @@ async def test_first_nights_that_failed_are_made_up_for(reconciler: Reconciler):
     assert later.since == first.since
 
 
-async def test_payment_is_told_to_look_before_anything_is_called_a_difference(
-    office: tuple[Reconciler, str], timeskip_env: Any
-):
+async def test_payment_refreshes_before_a_discrepancy_is_recorded(office: tuple[Reconciler, str], timeskip_env: Any):
     reconciler, queue = office
     terms = await reconciler.payment()
     fee_known = movement("ch_1", payment_id=terms.payment_id)
@@ -92,9 +90,7 @@ async def test_payment_is_told_to_look_before_anything_is_called_a_difference(
     assert set(await reconciler.differences()) == {"missing_here:ch_of_somebody_else"}
 
 
-async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(
-    office: tuple[Reconciler, str], timeskip_env: Any
-):
+async def test_unsettled_movement_becomes_a_discrepancy(office: tuple[Reconciler, str], timeskip_env: Any):
     reconciler, queue = office
     terms = await reconciler.payment()
     reconciler.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
@@ -167,7 +163,7 @@ async def test_gap_in_a_statement_is_compared_around_and_made_up_for(reconciler:
     await reconciler.book(stray, movement("ch_1"))
     reconciler.provider.listed, reconciler.provider.unread = [movement("ch_2")], [GAP]
     run = await reconciler.reconcile()
-    # Nobody can tell whether the provider has the one that belongs to no payment; of the others everybody can.
+    # Whether the provider has the one without a payment is unknowable; of the others it is known.
     assert set(await reconciler.differences()) == {"missing_there:ch_1", "missing_here:ch_2"}
     assert (run.status, await _failed_alerts(reconciler)) == ("failed", [(run.run_id, False)])
     assert "shared-address" in ((await reconciler.run(run.run_id)).failure or "")
@@ -205,7 +201,7 @@ async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tupl
     async for event in _events(night):
         if event.HasField("start_child_workflow_execution_initiated_event_attributes"):
             asked = event.start_child_workflow_execution_initiated_event_attributes
-            # A run one of whose steps is tried for ever ends all the same.
+            # A run ends even if one of its steps is retried for ever.
             assert asked.workflow_run_timeout.ToTimedelta() == NIGHT_WITHIN
         if event.HasField("child_workflow_execution_started_event_attributes"):
             child = event.child_workflow_execution_started_event_attributes.workflow_execution
@@ -224,7 +220,7 @@ async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tupl
     assert await _failed_alerts(reconciler) == [(ended.run_id, True)]
 
 
-async def test_run_that_has_not_ended_by_the_next_night_is_told_of(reconciler: Reconciler):
+async def test_run_that_has_not_ended_by_the_next_night_raises_an_alert(reconciler: Reconciler):
     start = reconciler.start()
     await reconciler.work.begin(BeginReconciliation(start=start, at=NIGHT))
     await reconciler.work.plan(PlanReconciliations(now=NIGHT + timedelta(hours=1)))
@@ -233,7 +229,7 @@ async def test_run_that_has_not_ended_by_the_next_night_is_told_of(reconciler: R
     assert await _failed_alerts(reconciler) == [(start.run_id, False)]
 
 
-async def test_step_that_goes_on_after_its_run_failed_writes_nothing_down(
+async def test_step_continuing_after_its_run_failed_writes_nothing(
     reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ):
     reconciler.provider.listed = [line := movement("ch_1")]

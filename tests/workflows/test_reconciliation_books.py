@@ -1,4 +1,4 @@
-"""A provider's statement against the books: what is found, what is told, what closes by itself."""
+"""A provider's statement against the books: discrepancies, their alerts, and those that close by themselves."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -69,7 +69,7 @@ async def test_each_kind_of_difference_is_listed_once_and_alerts(reconciler: Rec
     assert "txn_po" in (await reconciler.alerts(found["missing_here:po_1"]))[0].detail
 
 
-async def test_difference_that_is_over_closes_with_its_alert_and_opens_again_when_it_comes_back(
+async def test_settled_discrepancy_closes_with_its_alert_and_reopens_when_it_recurs(
     reconciler: Reconciler,
 ):
     line = movement("ch_1")
@@ -118,7 +118,7 @@ async def test_movement_that_each_side_dates_differently_is_matched_by_its_key(r
     assert (result.compared, result.differences) == (1, 0)
 
 
-async def test_what_lies_outside_of_the_window_on_both_sides_is_not_compared(reconciler: Reconciler):
+async def test_movements_outside_of_the_window_on_both_sides_are_not_compared(reconciler: Reconciler):
     reconciler.provider.listed = [movement("ch_1", occurred_at=DAY.until + timedelta(minutes=1))]
     await reconciler.book(movement("ch_2", occurred_at=DAY.since - timedelta(minutes=1)))
     assert (await reconciler.reconcile()).compared == 0
@@ -162,7 +162,7 @@ async def test_step_of_a_run_that_is_done_changes_nothing(reconciler: Reconciler
     assert await reconciler.differences() == {}
 
 
-async def test_what_is_too_young_for_the_statement_is_no_difference(reconciler: Reconciler):
+async def test_movement_too_recent_for_the_statement_is_no_discrepancy(reconciler: Reconciler):
     await reconciler.book(movement("ch_1"))
     result = await reconciler.reconcile(Window(DAY.since, NOON + timedelta(minutes=1)), at=NOON)
     assert (result.compared, result.differences) == (1, 0)
@@ -177,7 +177,7 @@ async def test_clearing_account_explains_itself_by_its_movements(reconciler: Rec
 
 
 async def test_second_line_of_a_key_that_is_listed_without_the_first_is_not_taken_for_it(reconciler: Reconciler):
-    """The next night's statement begins after the first line; what was booked for it is right all the same."""
+    """The next night's statement begins after the first line, whose booking is right all the same."""
     day = timedelta(days=1)
     first = movement("ch_1", statement_ref="txn_1")
     second = movement("ch_1", 5, 0, statement_ref="txn_2", occurred_at=NOON + day)
@@ -221,7 +221,7 @@ async def test_second_line_that_is_listed_days_after_the_first_was_matched_is_no
     assert set(await reconciler.differences()) == {"missing_here:ch_1#txn_2"}
 
 
-async def test_second_line_that_is_listed_alone_does_not_take_the_place_of_what_misses(reconciler: Reconciler):
+async def test_second_line_listed_alone_does_not_replace_a_missing_one(reconciler: Reconciler):
     day = timedelta(days=1)
     first, second = movement("ch_1", statement_ref="txn_1"), movement("ch_1", 5, 0, statement_ref="txn_2")
     reconciler.provider.listed = [first]

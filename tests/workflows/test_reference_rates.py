@@ -111,7 +111,7 @@ async def test_a_budget_in_another_currency_works_once_the_file_is_read(
     ) == NotedReferenceRates(day=None, count=0)
 
 
-async def test_rate_of_an_operator_goes_before_the_file_until_it_is_too_old(database: Database) -> None:
+async def test_operators_rate_takes_precedence_over_the_file_until_it_expires(database: Database) -> None:
     now = MORNING
     world, source = await World(database).begin(), Source(database, now.date())
     await world.limit(Limit(window=Window.LIFETIME, amount_minor=1_000_000), asset="CAD")

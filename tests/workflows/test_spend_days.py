@@ -1,4 +1,4 @@
-"""The schedule that adds up what was spent on days that are over."""
+"""The schedule that adds up the spends of past days."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What the run of a subscription does: orders, what the provider says to them, and what becomes of both."""
+"""The run of a subscription: orders, the provider's answers, and the outcomes."""
 
 import asyncio
 from dataclasses import replace
@@ -39,7 +39,7 @@ S = SubscriptionStatus
 
 
 async def new_payment(one: Subscriber, kind: str, count: int = 1) -> None:
-    """Wait until the timeline has so many events of a kind."""
+    """Wait until the timeline has `count` events of a kind."""
     while (await one.kinds()).count(kind) < count:
         await again()
 
@@ -140,7 +140,7 @@ async def test_an_organization_that_was_stopped_meanwhile_is_not_charged_and_the
 
 
 async def cancelled_by(one: Subscriber, run: Run) -> SubscriptionResult:
-    """End it now, by a run that is started with what the subscriber has."""
+    """End it now, by a run that is started with the subscriber's state."""
     command = CancelSubscription(command_id=new_id("cmd"), actor=one.actor, at_period_end=False)
     return await reach.update(
         one.stage.client, run, "cancel", command, update_id=command.command_id, result_type=SubscriptionResult
@@ -148,7 +148,7 @@ async def cancelled_by(one: Subscriber, run: Run) -> SubscriptionResult:
 
 
 @pytest.mark.slow
-async def test_run_takes_its_state_from_the_books_whatever_it_was_started_with(stage: Stage) -> None:
+async def test_run_takes_its_state_from_the_books_and_not_its_input(stage: Stage) -> None:
     one = await subscriber(stage)
     await one.subscribe()
     forged = replace(await one.state(), org_id=new_id("org"), ref="another", status=S.ENDED)
@@ -178,7 +178,7 @@ async def test_cancellation_after_a_run_that_was_lost_ends_what_the_provider_had
 
 
 @pytest.mark.slow
-async def test_cancellation_of_what_the_provider_never_made_looks_twice_and_then_ends(stage: Stage) -> None:
+async def test_cancellation_of_a_never_created_subscription_reads_twice_and_ends(stage: Stage) -> None:
     one = await subscriber(stage)
     await ordered_without_a_run(one)
     cancelling = asyncio.ensure_future(one.send("cancel", CancelSubscription, at_period_end=False))
@@ -203,7 +203,7 @@ async def ordered_without_a_run(one: Subscriber) -> None:
 
 
 def of_customer(one: Subscriber) -> list[SubscriptionSnapshot]:
-    """Return what the provider has of the organization."""
+    """Return the provider's subscription of the organization."""
     return [each for each in one.stage.subscriptions.there.values() if each.customer == one.customer]
 
 
@@ -221,7 +221,7 @@ async def test_pitfall_21_page_gives_nothing_before_the_payer_has_paid_there(sta
 
 
 @pytest.mark.slow
-async def test_page_that_nobody_pays_ends_with_its_time_and_a_cancellation_closes_it(stage: Stage) -> None:
+async def test_unpaid_page_expires_and_a_cancellation_closes_it(stage: Stage) -> None:
     left, cancelled = [await subscriber(stage, return_url="https://example.com/billing") for _ in range(2)]
     for one in (left, cancelled):
         await one.subscribe()
@@ -267,7 +267,7 @@ async def test_one_trial_for_each_organization_and_card_without_credits(stage: S
 
 
 @pytest.mark.slow
-async def test_trial_on_a_page_is_told_of_before_it_ends_and_its_card_has_no_other(stage: Stage) -> None:
+async def test_trial_on_a_page_gets_a_reminder_and_its_card_has_no_second_trial(stage: Stage) -> None:
     card, way_back = new_id("card"), "https://example.com/billing"
     first, second, unknown = [await subscriber(stage, trial_days=14, return_url=way_back) for _ in range(3)]
     for one, entered in ((first, card), (second, card), (unknown, None)):
@@ -310,7 +310,7 @@ async def test_declined_card_ends_a_subscription_before_it_begins_and_another_ma
 
 
 @pytest.mark.slow
-async def test_declined_change_leaves_what_was_agreed(stage: Stage) -> None:
+async def test_declined_change_keeps_the_terms(stage: Stage) -> None:
     one = await subscriber(stage)
     await one.subscribe()
     stage.subscriptions.declining.add(one.customer)
@@ -371,7 +371,7 @@ async def till_skipping(one: Subscriber, kind: str) -> None:
         await one.stage.env.fast_forward(one.handle, timedelta(seconds=20))
 
 
-async def test_downgrade_acts_with_the_renewal_that_an_event_tells_of(stage: Stage) -> None:
+async def test_downgrade_takes_effect_with_the_renewal_of_an_event(stage: Stage) -> None:
     one = await subscriber(stage, "professional")
     await one.subscribe()
     await one.change("starter")
@@ -396,7 +396,7 @@ async def test_downgrade_that_a_cancellation_drops_is_withdrawn_at_the_provider(
 
 
 @pytest.mark.slow
-async def test_smaller_plan_that_follows_a_cancellation_is_what_a_resumed_subscription_is_billed_for(
+async def test_resumed_subscription_is_billed_for_the_plan_ordered_after_its_cancellation(
     stage: Stage,
 ) -> None:
     one = await subscriber(stage, "professional")
@@ -420,7 +420,7 @@ async def stand(one: Subscriber, to: str) -> None:
     await reach.signal(one.stage.client, *subscription_look(await one.state(), actor=operator))
 
 
-async def test_suspended_organization_pays_no_further_period_and_goes_on_when_it_is_resumed_before(
+async def test_suspended_organization_pays_no_further_period_and_continues_if_resumed(
     stage: Stage,
 ) -> None:
     one = await subscriber(stage, "professional")
@@ -440,7 +440,7 @@ async def test_suspended_organization_pays_no_further_period_and_goes_on_when_it
     assert (state.change and state.change.terms.plan, there.price_id) == ("starter", "price_2900")
 
 
-async def test_operators_hear_of_a_suspended_organization_that_its_provider_goes_on_to_charge(
+async def test_operators_are_alerted_if_a_provider_still_charges_a_suspended_organization(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = await subscriber(stage)
@@ -467,7 +467,7 @@ async def test_operators_hear_of_a_suspended_organization_that_its_provider_goes
 
 
 def debited(stage: Stage, one: Subscriber, **news: object) -> None:
-    """Have the newest bill at the provider be one that a bank is to pay, or that it has not."""
+    """Leave the newest bill at the provider open, awaiting or after a failed bank debit."""
     there = stage.subscriptions.there
     ref = next(ref for ref, each in there.items() if each.customer == one.customer)
     open_bill = replace(there[ref].bills[-1], state=BillState.OPEN, paid_minor=0)
@@ -562,7 +562,7 @@ async def test_cancellation_waits_while_the_provider_rejects_our_key(
 
 
 @pytest.mark.slow
-async def test_downgrade_that_is_resumed_after_its_renewal_is_what_the_provider_has(stage: Stage) -> None:
+async def test_downgrade_resumed_after_its_renewal_stays_at_the_provider(stage: Stage) -> None:
     one = await subscriber(stage, "professional")
     await one.subscribe()
     await one.change("starter")
@@ -573,7 +573,7 @@ async def test_downgrade_that_is_resumed_after_its_renewal_is_what_the_provider_
 
 
 def renew(stage: Stage, one: Subscriber, price_id: str) -> None:
-    """Have the provider begin the next period, paid."""
+    """Begin the next period at the provider, paid."""
     there = stage.subscriptions.there
     ref = next(ref for ref, each in there.items() if each.customer == one.customer)
     period = Period(start=there[ref].period.end, end=Anchor(at=there[ref].period.start).after(2))
@@ -610,7 +610,7 @@ async def test_money_for_an_invoice_that_was_given_up_does_not_keep_the_plan_and
     await replay(await one.handle.fetch_history())
 
 
-async def test_sweep_gives_a_run_to_a_subscription_that_has_something_due_and_none(stage: Stage) -> None:
+async def test_sweep_starts_runs_for_due_subscriptions_without_one(stage: Stage) -> None:
     one = await subscriber(stage)
     await ordered_without_a_run(one)
     sweep = await stage.client.start_workflow(SubscriptionSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
@@ -629,7 +629,7 @@ async def test_change_while_one_is_pending_is_refused(stage: Stage) -> None:
     assert getattr(refused.value.cause, "type", None) == "subscription.change_pending"
 
 
-async def test_end_at_the_provider_ends_the_run_and_what_comes_later_starts_one_that_looks(stage: Stage) -> None:
+async def test_end_at_the_provider_ends_the_run_and_later_events_start_another(stage: Stage) -> None:
     one = await subscriber(stage)
     await one.subscribe()
     there = stage.subscriptions.there

@@ -1,4 +1,4 @@
-"""The batch that makes revenue of what was paid for plans without credits."""
+"""The batch that recognises revenue of plans without credits."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from workflows.billing.subscription_accrual import SubscriptionAccrualWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_every_day_through_the_last_one_is_booked_once_however_often_the_batch_runs(stage: Stage) -> None:
+async def test_every_day_through_the_last_one_is_booked_once_for_repeated_batches(stage: Stage) -> None:
     one = await subscriber(stage, "premium")
     await one.subscribe()
 

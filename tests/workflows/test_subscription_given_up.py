@@ -1,4 +1,4 @@
-"""What an operator gives up of a subscription because its provider never answered."""
+"""Subscriptions that an operator gives up because their provider never answered."""
 
 import asyncio
 from dataclasses import replace
@@ -57,7 +57,7 @@ async def news_that_come_while_others_are_marked(one: Subscriber, held: Subscrip
     assert [each is not None and each.handled_at is not None for each in marked] == [True, True]
 
 
-async def test_subscription_that_was_made_after_all_ends_at_the_provider_and_is_told_of(stage: Stage) -> None:
+async def test_subscription_created_after_all_ends_at_the_provider_with_an_alert(stage: Stage) -> None:
     one, fake = await subscriber(stage), stage.subscriptions
     fake.silent.add(one.customer)
     ordering = asyncio.ensure_future(one.subscribe())
@@ -87,7 +87,7 @@ async def test_subscription_that_was_made_after_all_ends_at_the_provider_and_is_
     await replay_and_keep(await one.handle.fetch_history(), "subscription/resumed")
 
 
-async def test_what_the_provider_refuses_to_end_is_told_of_and_the_run_ends(
+async def test_refused_end_at_the_provider_raises_an_alert_and_the_run_ends(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, fake = await subscriber(stage), stage.subscriptions
@@ -108,7 +108,7 @@ async def test_what_the_provider_refuses_to_end_is_told_of_and_the_run_ends(
     assert "No such customer." in told.detail
 
 
-async def test_change_that_was_never_answered_is_given_up_and_what_was_agreed_before_goes_on(stage: Stage) -> None:
+async def test_unanswered_change_is_given_up_and_the_earlier_terms_continue(stage: Stage) -> None:
     one = await subscriber(stage)
     await one.subscribe()
     await given_up(one)
@@ -136,7 +136,7 @@ async def test_change_that_was_never_answered_is_given_up_and_what_was_agreed_be
     await replay(await one.handle.fetch_history())
 
 
-async def test_subscription_that_was_never_answered_is_given_up_and_another_one_begins(stage: Stage) -> None:
+async def test_unanswered_subscription_is_given_up_and_another_one_begins(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.silent.add(one.customer)
     ordering = asyncio.ensure_future(one.subscribe())

@@ -36,7 +36,7 @@ async def profiles(database: Database) -> dict[str | None, tuple[bool, datetime 
         return {row.vat_id: (bool(row.vat_reference), row.vat_confirmed_at) for row in rows}
 
 
-async def test_numbers_are_asked_for_until_the_register_answers_and_bad_ones_are_told(
+async def test_numbers_are_confirmed_until_the_register_answers_and_invalid_ones_raise_alerts(
     database: Database, timeskip_env: WorkflowEnvironment
 ) -> None:
     queue = new_id("queue")
@@ -96,7 +96,7 @@ async def test_an_answer_for_a_number_that_was_changed_meanwhile_is_dropped(data
     assert await profiles(database) == {"DE129273398": (False, None)}
 
 
-def test_numbers_are_asked_for_every_night() -> None:
+def test_unconfirmed_numbers_are_checked_every_night() -> None:
     (job,) = [job for job in SCHEDULES if job.id == "vat-confirmations"]
     assert (job.workflow, len(job.spec.calendars)) == ("vat-confirmations", 1)
 

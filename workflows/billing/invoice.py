@@ -79,7 +79,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
         self._standing = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=0)
         # A payment that the organization made itself, and that only waits for its provider to end it.
         self._processing: str | None = None
-        # What was read is older than a signal, or than a wait.
+        # The read state is older than a signal or a wait.
         self._stale = False
         self._news = 0
         # The payment that this run began, and that is ordered; how often it was polled, and when it is polled next.
@@ -217,7 +217,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
         self._written(recorded, following.collection)
         return recorded.applied
 
-    # What the run does by itself --------------------------------------------------------------------------------------
+    # Steps of the run -------------------------------------------------------------------------------------------------
 
     async def _advance(self) -> None:
         """Take the next step, or wait for its time, for news or for a command."""
@@ -242,7 +242,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
         return held.status is not CollectionStatus.CHARGING or self._ordered == held.payment_id
 
     def _follow_refreshes(self) -> bool:
-        """Whether the next poll of the payment reads what `_refresh` would."""
+        """Return whether the next poll of the payment also refreshes the invoice."""
         return self._stale and self._is_ordered() and self._next() is Step.FOLLOW
 
     async def _refresh(self) -> None:
@@ -344,7 +344,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
         )
 
     async def _order(self, held: Collection, payment_id: str, *, page: bool) -> OrderedCharge:
-        what = "have the payer asked" if page else "charge the stored method"
+        what = "request a payment page" if page else "charge the stored method"
         return await workflow.execute_activity_method(
             InvoiceActivities.order,
             OrderCharge(collection=held, payment_id=payment_id, page=page, at=workflow.now()),
@@ -384,7 +384,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Transition, InvoiceR
     def _has_ended(self) -> bool:
         return self._state.version > 0 and not self._stale and self._next() is None
 
-    # What the base asks for -------------------------------------------------------------------------------------------
+    # Hooks of the base class ------------------------------------------------------------------------------------------
 
     def _shown(self) -> str:
         return details(self._state, self._standing)

@@ -29,8 +29,8 @@ class MonthlyInvoicingWorkflow:
     """Invoices the oldest past month that is not invoiced yet, then the next one, until none is left.
 
     Messages: none; a schedule or an operator starts it. The input names a month, which is then the only one.
-    Ends when: every organization that was due was invoiced, or is recorded as failed.
-    Continues as new: when the server suggests it, from where it stands; and for the next month.
+    Ends when: every due organization was invoiced, or is recorded as failed.
+    Continues as new: when the server suggests it, with its progress; and for the next month.
     Compensates: nothing; an organization that was invoiced is not changed.
     """
 

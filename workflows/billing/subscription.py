@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="subscription")
 class SubscriptionWorkflow(SubscriptionRun):
-    """One subscription. It is read again at the provider whenever there is news, and only what is new is booked.
+    """A subscription, which is read again at the provider after each event; only changes are booked.
 
     Messages:
         updates `subscribe`, `change`, `cancel`, `resume`: commands of the API. Update `catch_up`: the books are ahead.
@@ -95,7 +95,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.signal(name="provider_event")
     async def signal_provider_event(self, given: RawValue = NO_INPUT) -> None:
-        """Refresh the subscription: a provider's event only says that something is new."""
+        """Refresh the subscription: the content of a provider's event is not used."""
         await self._handle_fact("provider_event", SubscriptionEventSignal, given, self._note_event)
 
     @workflow.signal(name="look")
@@ -110,7 +110,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.signal(name="give_up")
     async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
-        """Drop a request whose outcome is unknown, because an operator says that it was not done."""
+        """Drop a request with an unknown outcome, because an operator confirms that it was not executed."""
         await self._handle_signal("give_up", SubscriptionSignal, given, self._given_up)
 
     def _note_event(self, signal: SubscriptionEventSignal) -> None:

@@ -19,7 +19,7 @@ class SubscriptionAccrualWorkflow:
 
     Messages: none; a schedule starts it.
     Ends when: every past day is booked for every bill that is not locked.
-    Continues as new: when the server suggests it, from where it stands.
+    Continues as new: when the server suggests it, with its progress.
     Compensates: nothing; a booked day stays booked.
     """
 

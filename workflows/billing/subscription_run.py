@@ -1,4 +1,4 @@
-"""The steps of a subscription's run: it follows the provider, and writes what is new."""
+"""The steps of a subscription's run: it follows the provider, and records changes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -118,29 +118,31 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
     async def _look(self) -> None:
         events = tuple(self._events)
         self._look_wanted = False
-        says = await self._call_provider(SubscriptionActivities.look, "ask the provider how it stands")
-        if says is None or says.unknown is not None:
+        response = await self._call_provider(SubscriptionActivities.look, "read the subscription at the provider")
+        if response is None or response.unknown is not None:
             self._note_failure()
             self._look_wanted = True
             return
         before, self._tried = self._tried, AgendaInput(looked_at=workflow.now(), looked=True)
-        if says.snapshot is None:
-            # What was lost did not arrive, and may be lost again.
+        if response.snapshot is None:
+            # The lost order did not arrive, and may be lost again.
             self._tried = replace(self._tried, tries=before.tries)
-        if says.missing and orders.is_cancelled_before_creation(self._state):
+        if response.missing and orders.is_cancelled_before_creation(self._state):
             await self._end_uncreated()
             return
         page = self._state.checkout
-        if says.missing and page is not None and workflow.now() >= page_closes(page):
+        if response.missing and page is not None and workflow.now() >= page_closes(page):
             lapsed = orders.end_subscription(self._state, why=orders.PAGE_EXPIRED, actor="workflow", at=workflow.now())
             await self._write_own(lapsed, handled=events)
             return
-        if says.snapshot is not None and has_unknown_card(self._state, says.snapshot):
+        if response.snapshot is not None and has_unknown_card(self._state, response.snapshot):
             await self._write_own(orders.refuse_trial(self._state, why=orders.TRIAL_CARD_UNKNOWN), handled=events)
             self._events = [each for each in self._events if each not in events]
             return
-        held = orders.resolve_unknown(self._state, made=says.snapshot is not None)
-        outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now(), says.given_up)
+        held = orders.resolve_unknown(self._state, made=response.snapshot is not None)
+        outcome = (
+            None if response.snapshot is None else converge(held, response.snapshot, workflow.now(), response.given_up)
+        )
         if outcome is None and held != self._state:
             if held.order is not None:
                 # Nothing has changed: the books keep saying that its answer was lost.
@@ -152,15 +154,15 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
         elif events:
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
-        await self._follow_organization(says)
+        await self._follow_organization(response)
 
-    async def _follow_organization(self, says: SubscriptionResponse) -> None:
-        """End what is not paid on net terms, and follow the standing of the organization."""
+    async def _follow_organization(self, response: SubscriptionResponse) -> None:
+        """End an unpaid subscription on net terms, and follow the organization's suspension."""
         if orders.is_long_overdue(self._state, workflow.now()):
             await self._write_own(orders.end_unpaid(self._state))
             return
-        seen = says.snapshot
-        follows = None if seen is None else follow_suspension(self._state, seen.state, suspended=says.suspended)
+        seen = response.snapshot
+        follows = None if seen is None else follow_suspension(self._state, seen.state, suspended=response.suspended)
         if follows is not None:
             await self._write_own(follows)
 
@@ -183,8 +185,8 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
         """Send the request to the provider; a declined one is dropped."""
         order = self._state.order
         assert order is not None
-        says = await self._call_provider(SubscriptionActivities.order, f"{order.kind.value} at the provider")
-        if says is None or says.unknown is not None:
+        response = await self._call_provider(SubscriptionActivities.order, f"{order.kind.value} at the provider")
+        if response is None or response.unknown is not None:
             self._note_failure()
             if not order.unknown:
                 await self._write_own(orders.lose_response(self._state))
@@ -193,16 +195,16 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
                 await self._write_own(orders.report_overdue(self._state))
             return
         self._tried = AgendaInput(looked_at=workflow.now())
-        if says.declined is not None:
-            self._refusals[order.command_id] = says.declined.code
-            await self._write_own(orders.decline_order(self._state, why=says.declined.code, at=workflow.now()))
+        if response.declined is not None:
+            self._refusals[order.command_id] = response.declined.code
+            await self._write_own(orders.decline_order(self._state, why=response.declined.code, at=workflow.now()))
             return
-        if says.page is not None:
-            await self._write_own(orders.open_checkout(self._state, says.page))
+        if response.page is not None:
+            await self._write_own(orders.open_checkout(self._state, response.page))
             return
-        assert says.snapshot is not None
-        done = orders.confirm_order(self._state, says.snapshot)
-        outcome = converge(done, says.snapshot, workflow.now(), says.given_up)
+        assert response.snapshot is not None
+        done = orders.confirm_order(self._state, response.snapshot)
+        outcome = converge(done, response.snapshot, workflow.now(), response.given_up)
         await self._write_own(outcome or Transition(subscription=done, event="confirmed", actor="workflow"))
 
     async def _end_given_up(self) -> None:
@@ -211,7 +213,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
         await workflow.execute_activity_method(
             SubscriptionActivities.end_given_up,
             SubscriptionRequest(subscription=self._state, key=key),
-            **regular_activity("end at the provider what was given up", timeout=CALL_TIMEOUT),
+            **regular_activity("end the given-up subscription at the provider", timeout=CALL_TIMEOUT),
         )
 
     async def _call_provider(
@@ -235,7 +237,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Transition, Decisi
         held_until = hold_until(workflow.now(), tries)
         self._tried = replace(self._tried, tries=tries, held_until=held_until, sends_again=False)
 
-    # What the base asks for -------------------------------------------------------------------------------------------
+    # Hooks of the base class ------------------------------------------------------------------------------------------
 
     async def _load(self, why: str) -> Subscription:
         asked = LoadSubscription(subscription_id=self._start.subscription.subscription_id)

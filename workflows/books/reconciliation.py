@@ -94,18 +94,18 @@ class ReconciliationWorkflow:
             )
 
     async def _refresh_payments(self, start: ReconciliationInput) -> None:
-        """Have payments refresh where that may settle a discrepancy, and wait for them."""
+        """Refresh payments that may settle a discrepancy, and wait for them."""
         unsettled = await workflow.execute_activity_method(
             ReconciliationActivities.tell_payments,
             self._step(start),
-            **regular_activity("have payments refreshed", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
+            **regular_activity("refresh payments", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
         left = unsettled.movements
         for pause in PAUSES:
             if not left:
                 break
             self._show(start, f"{left} movements wait until their payments are refreshed")
-            await workflow.sleep(pause, summary="payments are refreshed from their provider")
+            await workflow.sleep(pause, summary="refreshing payments from their provider")
             counted = await workflow.execute_activity_method(
                 ReconciliationActivities.count_unsettled,
                 self._step(start),
@@ -162,7 +162,7 @@ class NightlyReconciliationWorkflow:
             workflow.logger.warning("a reconciliation runs already", extra={"run": start.run_id})
             return None
         except ChildWorkflowError as error:
-            why = f"the run did not end by itself: {error.cause or error}"
+            why = f"the run did not end on its own: {error.cause or error}"
             workflow.logger.warning("a reconciliation failed", extra={"run": start.run_id, "why": why})
         return await workflow.execute_local_activity_method(
             ReconciliationActivities.fail,

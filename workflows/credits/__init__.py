@@ -1,1 +1,1 @@
-"""What may be spent, and spending it: lots, spends, limits and departments."""
+"""Spending credits: lots, spends, limits and departments."""

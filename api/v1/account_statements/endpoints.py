@@ -224,7 +224,7 @@ async def _lines(
 async def _all_lines(
     request: Request, deps: Deps, stated: _StatementStart
 ) -> AsyncIterator[Sequence[StatementLineView]]:
-    """Read each page in a transaction of its own, so that a slow reader holds no connection; break off with the key."""
+    """Read each page in its own transaction, so that a slow client holds no connection; stop if the key is revoked."""
     first = stated.bounds.first
     while first < stated.bounds.last:
         await check_key(request)

@@ -1,4 +1,4 @@
-"""What statements of accounts look like over HTTP."""
+"""HTTP schemas of statements of accounts."""
 
 from datetime import datetime
 from typing import Self
@@ -30,7 +30,7 @@ class CreditCostView(ResponseModel):
 
 
 class StatementLineView(ResponseModel):
-    """What one transfer did to the account."""
+    """A transfer on the account."""
 
     id: str = Field(description="The id of the transfer.")
     kind: str

@@ -24,7 +24,7 @@ async def as_csv(head: AccountStatementView, pages: Pages) -> AsyncIterator[byte
 
 
 async def as_page(head: AccountStatementView, pages: Pages) -> AsyncIterator[str]:
-    """Write a page that a browser prints: what it is for, the balances, and a table of the lines."""
+    """Write a page for printing: the account and period, the balances, and a table of the lines."""
     named = f"Statement {html.escape(head.account)}"
     period = f"{rfc3339(head.since)} to {rfc3339(head.until)}, {html.escape(head.zone)}"
     begin, end = printed(named)

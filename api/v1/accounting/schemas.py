@@ -1,4 +1,4 @@
-"""What reports on the books look like over HTTP."""
+"""HTTP schemas of reports on the books."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from domain.usage.amounts import to_minor
 
 
 class TrialBalanceLineView(ResponseModel):
-    """One line of the chart of accounts in one currency. The accounts of all tenants share a line."""
+    """A line of the chart of accounts in one currency. The accounts of all tenants share a line."""
 
     line: str
     kind: str
@@ -187,7 +187,7 @@ class BalanceSheetView(ResponseModel):
 
 
 class JournalEntryView(ResponseModel):
-    """One side of a transfer. One of debit and credit is null."""
+    """A side of a transfer. One of debit and credit is null."""
 
     account: str
     line: str

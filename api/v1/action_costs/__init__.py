@@ -1,1 +1,1 @@
-"""What actions cost in credits."""
+"""Prices of actions in credits."""

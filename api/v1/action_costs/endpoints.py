@@ -1,4 +1,4 @@
-"""What actions cost: everybody reads it, operators set it."""
+"""Prices of actions: operators set them, everybody reads them."""
 
 from functools import partial
 from typing import Annotated
@@ -50,7 +50,7 @@ async def set_cost(
     """Set the cost of an action from now on, for everybody or for one organization. For operators.
 
     The price of one organization can take two operators.
-    What was charged before keeps its price, and a repeated request does too.
+    Earlier charges, and repeats of their requests, keep their price.
     """
     if not is_action(action):
         raise Invalid(

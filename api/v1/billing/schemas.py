@@ -1,4 +1,4 @@
-"""What balances and movements look like over HTTP."""
+"""HTTP schemas of balances and movements."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ class BalanceView(ResponseModel):
 
 
 class MovementView(ResponseModel):
-    """One entry of one account. A transfer between two accounts of the organization has two entries."""
+    """An entry of one account. A transfer between two accounts of the organization has two entries."""
 
     id: str = Field(description="The id of the transfer; all of its entries have the same id.")
     kind: str

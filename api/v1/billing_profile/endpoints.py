@@ -1,4 +1,4 @@
-"""Billing profiles: what organizations say of themselves, and what operators decide."""
+"""Billing profiles: statements of organizations, and decisions of operators."""
 
 from datetime import UTC, datetime
 from typing import Annotated

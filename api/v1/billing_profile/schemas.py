@@ -1,4 +1,4 @@
-"""What billing profiles look like over HTTP."""
+"""HTTP schemas of billing profiles."""
 
 from datetime import datetime
 from typing import Annotated
@@ -14,7 +14,7 @@ Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1, tw
 
 
 class ProfileUpdate(RequestModel):
-    """Who invoices are made out to. Fields that are left out are cleared."""
+    """The buyer on invoices. Omitted fields are cleared."""
 
     model_config = example(
         legal_name="Acme GmbH",

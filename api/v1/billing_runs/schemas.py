@@ -1,4 +1,4 @@
-"""What runs of monthly invoices, invoice items and the invoice to come look like over HTTP."""
+"""HTTP schemas of runs of monthly invoices, invoice items and the invoice to come."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""Billing terms of organizations: operators agree them, organizations read theirs."""
+"""Billing terms of organizations: operators set them, organizations read their own."""

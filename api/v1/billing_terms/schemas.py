@@ -1,4 +1,4 @@
-"""What billing terms look like over HTTP."""
+"""HTTP schemas of billing terms."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -115,7 +115,7 @@ class BillingTermsSet(RequestModel):
 
 
 class AgreedPlanPriceView(ResponseModel):
-    """What the organization pays for a plan."""
+    """The organization's price of a plan."""
 
     plan: str
     interval: Interval
@@ -132,7 +132,7 @@ class VolumeDiscountView(ResponseModel):
 
 
 class TermsVersionView(ResponseModel):
-    """One version of billing terms."""
+    """A version of billing terms."""
 
     version: int = Field(description="0 if none were agreed and these are the usual terms.")
     starts_at: datetime | None = Field(description="Usage from this time on is charged by it.")

@@ -34,7 +34,7 @@ async def get_credit_stats(
     key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> CreditStats:
-    """Show what an organization bought, received and used of its credits, how fast, and how long the rest lasts.
+    """Show how many credits an organization bought, received and used, the burn rate, and how long the rest lasts.
 
     A key of a member that is attributed to a department or project is refused: these are the organization's figures.
     """

@@ -1,4 +1,4 @@
-"""What the statistics of credits look like over HTTP."""
+"""HTTP schemas of the statistics of credits."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from domain.common.money import CREDIT
 
 
 class CreditStats(ResponseModel):
-    """What an organization has received and used in credits since it was created."""
+    """Credits that an organization has received and used since it was created."""
 
     organization_id: str
     currency: str = CREDIT

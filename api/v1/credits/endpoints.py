@@ -104,7 +104,7 @@ _GRANTS = ListEndpoint(
 async def list_grants(
     deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
-    """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
+    """List the grants of credits as they were made, newest first. `GET /credits/lots` shows the remaining credits.
 
     A key of a member that is attributed to a department or project is refused.
     """
@@ -167,7 +167,7 @@ _LIST = ListEndpoint(
 async def list_lots(
     deps: DepsDep, asked: ListRequest, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
 ) -> Items:
-    """List an organization's lots of credits, newest first: what is left, held and expired of each.
+    """List an organization's lots of credits, newest first, with remaining, held and expired credits.
 
     A key of a member that is attributed to a department or project is refused: all of the organization's spends take
     from these lots.

@@ -1,4 +1,4 @@
-"""What a grant of credits looks like over HTTP."""
+"""HTTP schemas of a grant of credits."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -62,7 +62,7 @@ class LotView(MetadataView):
 
 
 class CreditLotView(ResponseModel):
-    """Credits that an organization received at one time, and what is left of them."""
+    """Credits that an organization received at one time, and the remaining ones."""
 
     id: str
     organization_id: str

@@ -1,4 +1,4 @@
-"""What departments and attributions look like over HTTP."""
+"""HTTP schemas of departments and attributions."""
 
 from datetime import datetime
 

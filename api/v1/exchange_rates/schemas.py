@@ -1,4 +1,4 @@
-"""What exchange rates look like over HTTP."""
+"""HTTP schemas of exchange rates."""
 
 from datetime import datetime
 

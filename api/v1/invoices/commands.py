@@ -1,4 +1,4 @@
-"""How a command reaches the run of its invoice."""
+"""Commands to the runs of invoices."""
 
 from datetime import datetime
 from functools import partial
@@ -31,7 +31,7 @@ async def charge(deps: Deps, client: Client, held: Collection, command: ChargeIn
 
 
 async def ask_tax(deps: Deps, drafted: InvoiceRow, command_id: str, now: datetime) -> TaxAnswer | None:
-    """Ask the outside tax service for a draft; None if there is no service, or it is a draft no more."""
+    """Return the outside tax service's response for a draft; None without a service, or if it is finalised."""
     if drafted.finalise_command_id is not None:
         return None
     return await deps.taxes.of_invoice(
@@ -68,7 +68,7 @@ def start(deps: Deps, held: Collection | None) -> None:
 
 
 def refresh_unpaid(deps: Deps, row: InvoiceRow) -> None:
-    """Have the unpaid payments of an invoice on which nothing is due any more cancelled; their polls do otherwise."""
+    """Cancel the unpaid payments of an invoice that is not open any more; otherwise their polls do it later."""
     if row.status != InvoiceStatus.OPEN.value:
         work = partial(payment_refresh.refresh_unpaid, deps.database, deps.temporal, row.org_id, {"invoice_id": row.id})
         deps.background.begin(f"{row.id}/payments", work)

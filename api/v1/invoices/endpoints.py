@@ -51,7 +51,7 @@ from services.tenants.metadata import version_of
 router = Resource(tags=["invoices"])
 
 
-#: What a tenant's role needs to write on its invoices.
+#: The permission of a tenant to write metadata on its invoices.
 _WRITING = Permission.MANAGE_BILLING
 #: Pages of numbers that are tried for one invoice.
 MOST_PAGES = 20
@@ -176,8 +176,8 @@ async def finalize_invoice(
             )
             method = None if body is None else body.collection_method
             held = await commands.collect(deps, session, actor, once, done, method, now)
-        # In transactions of their own: whoever has a number holds up everybody else who wants one. What somebody has
-        # locked all the time is numbered with the next page.
+        # In separate transactions, because taking a number blocks others. An invoice that stays locked is numbered with
+        # the next page.
         for _ in range(MOST_PAGES):
             if done.number is not None:
                 break
@@ -347,9 +347,9 @@ async def _operated(
     effect: Callable[[AsyncSession, datetime], Awaitable[InvoiceRow]],
     takes_two: ApprovalAction | None = None,
 ) -> Response:
-    """Have an operator change an invoice in one transaction, and show it as it is then.
+    """Change an invoice by an operator in one transaction, and show the result.
 
-    Large ones take a second operator for what `takes_two` names.
+    Large amounts require a second operator for the action `takes_two`.
     """
     async with deps.session_for(actor) as session:
         row = await require_invoice(session, actor, invoice_id, Permission.OPERATE)

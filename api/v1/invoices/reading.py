@@ -65,17 +65,17 @@ async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response:
 
 @router.get("/billing/invoices/{invoice_id}/pdf", response_class=Response, responses=_DOCUMENT | PDF_RESPONSE)
 async def get_invoice_pdf(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the invoice as PDF, as it was issued; once it is paid, with what was paid and nothing due.
+    """Return the invoice as PDF, as issued; once it is paid, with the payments and nothing due.
 
-    Each of the two is the same bytes every time. If the details of seller, buyer and tax are complete, it contains the
-    electronic invoice of EN 16931 (Factur-X).
+    Both versions never change. If the details of seller, buyer and tax are complete, it contains the electronic invoice
+    of EN 16931 (Factur-X).
     """
     return as_pdf(await _document(deps, actor, invoice_id, shows_payment=True))
 
 
 @router.get("/billing/invoices/{invoice_id}/xml", response_class=Response, responses=_E_INVOICE | XML_RESPONSE)
 async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the electronic invoice of EN 16931 (CII), as it was issued."""
+    """Return the electronic invoice of EN 16931 (CII), as issued."""
     return as_xml(await _document(deps, actor, invoice_id))
 
 
@@ -128,7 +128,7 @@ async def collection_of(session: AsyncSession, invoice_id: str) -> CollectionVie
 async def _document(deps: Deps, actor: Actor, invoice_id: str, *, shows_payment: bool = False) -> StoredDocument:
     async with deps.session_for(actor) as session:
         row = await require_invoice(session, actor, invoice_id, Permission.READ_BILLING)
-        # What a credit note or a loss has settled is due on the invoice as issued, and has documents of its own.
+        # Credit notes and losses have their own documents; the invoice shows their amounts as due.
         is_settled_by_money = row.paid_minor and not (row.credited_minor or row.written_off_minor)
         is_paid = shows_payment and row.status == InvoiceStatus.PAID and is_settled_by_money
         of, subject = (document.of_paid_invoice, f"{row.id}:paid") if is_paid else (document.of_invoice, row.id)

@@ -1,4 +1,4 @@
-"""What invoices look like over HTTP."""
+"""HTTP schemas of invoices."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -261,7 +261,7 @@ class PaidView(ResponseModel):
 
 
 class BilledTo(ResponseModel):
-    """Who an invoice is made out to: as it was finalised, or by the present billing profile."""
+    """The buyer of an invoice: as finalised, or by the present billing profile."""
 
     name: str
     line1: str | None
@@ -374,7 +374,7 @@ def note_view(row: CreditNoteRow) -> CreditNoteView:
 
 
 class CollectionEventView(ResponseModel):
-    """One step of a collection."""
+    """A step of a collection."""
 
     number: int
     event: str
@@ -384,7 +384,7 @@ class CollectionEventView(ResponseModel):
 
 
 class CollectionView(ResponseModel):
-    """How an invoice is collected, and the next step."""
+    """The collection of an invoice, and its next step."""
 
     invoice_id: str
     collection_method: CollectionMethod

@@ -1,1 +1,1 @@
-"""Plans, and what they entitle organizations to."""
+"""Plans and their entitlements."""

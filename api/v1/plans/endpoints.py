@@ -1,4 +1,4 @@
-"""Plans, and the check of what they entitle an organization to. Platforms ask it for what Bursar does not see."""
+"""Plans, and the check of entitlements, which platforms call for usage that Bursar does not see."""
 
 from typing import Annotated
 

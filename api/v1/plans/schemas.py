@@ -1,4 +1,4 @@
-"""What plans and entitlements look like over HTTP."""
+"""HTTP schemas of plans and entitlements."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ _ANY_NUMBER = "null for any number."
 
 
 class PlanPriceView(ResponseModel):
-    """What a plan costs for one interval in one currency."""
+    """The price of a plan for one interval in one currency."""
 
     interval: Interval
     price: MoneyView
@@ -35,7 +35,7 @@ class PlanPriceView(ResponseModel):
 
 
 class TierLimitsView(ResponseModel):
-    """What a plan includes."""
+    """A plan and its entitlements."""
 
     projects: int | None = Field(description=_ANY_NUMBER)
     deploys: int | None = Field(description=_ANY_NUMBER)
@@ -99,7 +99,7 @@ class EntitlementView(ResponseModel):
 
 
 class EntitlementList(ResponseModel):
-    """What an organization is entitled to."""
+    """Entitlements of an organization."""
 
     organization_id: str
     plan: str
@@ -123,7 +123,7 @@ class ProviderView(ResponseModel):
 
 
 class RevenueSharesView(ResponseModel):
-    """How the price of an agent on the marketplace is shared, as decimal strings between 0 and 1."""
+    """The shares in the price of an agent on the marketplace, as decimal strings between 0 and 1."""
 
     creator: Exact
     platform: Exact

@@ -1,7 +1,6 @@
-"""Projects and the slots that let more of them be deployed.
+"""Projects, their deployments, and slots for more deployments.
 
-Deploying is the side of it that is billed: it grants the right to run and records who took it when. Whoever runs the
-project asks for it here first.
+Deploying here grants the billed right to run a project, and records it; the runtime requests it first.
 """
 
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What projects and deployment slots look like over HTTP."""
+"""HTTP schemas of projects and deployment slots."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from domain.payments.payment.terms import PurposeKind
 from models.billing.project import Project
 from models.tenants.metadata import ObjectMetadata
 
-#: What a project goes by in its address.
+#: The form of a project's name in its address.
 Slug = Annotated[str, StringConstraints(pattern=f"^{SLUG.pattern}$", max_length=MAX_SLUG)]
 
 

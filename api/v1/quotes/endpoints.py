@@ -1,4 +1,4 @@
-"""What a purchase costs, before anything is made: from the function that makes the terms of its payment."""
+"""Quotes of purchases, computed by the function that makes the terms of their payments."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a quote looks like over HTTP."""
+"""HTTP schemas of a quote."""
 
 from datetime import datetime
 from typing import Self

@@ -1,1 +1,1 @@
-"""Reconciliation: what providers say against what is booked."""
+"""Reconciliation of providers' statements with the books."""

@@ -1,4 +1,4 @@
-"""What reconciliation looks like over HTTP."""
+"""HTTP schemas of reconciliation."""
 
 from datetime import datetime
 from enum import StrEnum

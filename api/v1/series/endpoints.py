@@ -1,4 +1,4 @@
-"""One metric over time, for charts: at most 400 points, as decimal strings."""
+"""A metric over time, for charts: at most 400 points, as decimal strings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -124,7 +124,7 @@ async def get_series(
 async def _by_day(
     deps: Deps, org_id: str, question: Query, bounds: Sequence[datetime], now: datetime
 ) -> list[str] | None:
-    """Return all spending by whole days in UTC as PostgreSQL writes it; None for what is asked otherwise."""
+    """Return all spending by whole days in UTC as written by PostgreSQL; None for other queries."""
     first, until = bounds[0], min(bounds[-1], now)
     is_whole = first.time() == time() and (until == now or until.time() == time()) and first < until
     if question.grain is not Grain.DAY or question.zone != "UTC" or question.by or not is_whole:

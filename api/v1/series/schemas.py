@@ -1,4 +1,4 @@
-"""What a series looks like over HTTP."""
+"""HTTP schemas of a series."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -83,7 +83,7 @@ add_lists(router, _KIND)
 async def get_department_limits(
     department_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
 ) -> DepartmentLimitsView:
-    """Show the daily and monthly limits of a department in credits, and what is left of them.
+    """Show the daily and monthly limits of a department in credits, and their remaining amounts.
 
     Keys of agents are refused, and those of members that are attributed to another department.
     """

@@ -202,7 +202,7 @@ def add_controls(router: Resource, kind: Kind) -> None:
 
         return await kind.write(deps, once, actor, row, body, act)
 
-    for verb, status, said, answers in (
+    for verb, status, description, answers in (
         ("freeze", ControlStatus.FROZEN, kind.of_freeze, CHANGING),
         ("unfreeze", ControlStatus.ACTIVE, kind.of_unfreeze, CHANGING),
         ("close", ControlStatus.CLOSED, _CLOSE.format(kind.word), _CLOSING),
@@ -210,7 +210,7 @@ def add_controls(router: Resource, kind: Kind) -> None:
         router.post(
             f"{kind.one}/{verb}",
             name=f"{verb}_{kind.noun}",
-            description=said,
+            description=description,
             response_model=kind.view,
             responses=answers,
         )(_setting(kind, status))
@@ -340,6 +340,6 @@ def order_of(
 
 
 async def note_price(deps: Deps, session: AsyncSession, currency: str, at: datetime) -> None:
-    """Have a control in money count from its first spend on."""
+    """Store the price of a credit, so that a control in money counts from its first spend on."""
     if currency != CREDIT:
         await exchange_rate.note_price(session, deps.settings.payment_rules.credit, at)

@@ -1,4 +1,4 @@
-"""What spend controls look like over HTTP."""
+"""HTTP schemas of spend controls."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -63,7 +63,7 @@ class SubjectSet(RequestModel):
 
 
 class WindowSet(RequestModel):
-    """What may be spent in one window. `amount`, `uses` or both are required."""
+    """The limit of one window. `amount`, `uses` or both are required."""
 
     window: Window
     amount: Amount | None = Field(default=None, description="The amount; 0 allows nothing, null sets no limit.")
@@ -75,7 +75,7 @@ class WindowSet(RequestModel):
 
 
 class LimitSet(WindowSet):
-    """What may be spent in one window. `amount`, `uses` or both are required."""
+    """The limit of one window. `amount`, `uses` or both are required."""
 
     hard: Flag = Field(default=True, description="Whether the limit refuses spends. If not, it only raises alerts.")
 
@@ -84,7 +84,7 @@ class LimitSet(WindowSet):
 
 
 class TermsSet(RequestModel):
-    """What limits and budgets allow alike, beside their windows."""
+    """Terms of both limits and budgets, except for their windows."""
 
     per_spend: Amount | None = Field(default=None, description="The largest amount of one spend.")
     thresholds: list[Share] = Field(
@@ -123,7 +123,7 @@ class AllowanceSet(TermsSet):
 
 
 class NewSet(RequestModel):
-    """What never changes about a control."""
+    """The immutable part of a control."""
 
     subject: SubjectSet
     currency: Currency = CREDIT
@@ -152,7 +152,7 @@ class NewSet(RequestModel):
 
 
 class ControlCreate(AllowanceSet, NewSet):
-    """A new spend control. It counts what is spent from its creation on. An operator sets the organization."""
+    """A new spend control. It counts spends from its creation on. An operator sets the organization."""
 
     model_config = example(
         subject={"type": "department", "id": "dep_01kar6h2d8e4wvq3r5s7t9x1zy"},
@@ -163,7 +163,7 @@ class ControlCreate(AllowanceSet, NewSet):
 
 
 class ControlChange(AllowanceSet):
-    """What a control allows from now on. Fields that are left out are reset, as in a new control."""
+    """The new terms of a control. Omitted fields are reset, as in a new control."""
 
     model_config = example(limits=[{"window": "day", "amount": "150"}], version=3, reason="More for the launch.")
 
@@ -174,7 +174,7 @@ class ControlChange(AllowanceSet):
 
 
 class StatusChange(RequestModel):
-    """Why a control is frozen, unfrozen or closed, and the version that you have read."""
+    """The reason to freeze, unfreeze or close a control, and the version that you have read."""
 
     model_config = example(reason="The agent loops.")
 
@@ -191,7 +191,7 @@ class SubjectView(ResponseModel):
 
 
 class LimitTermsView(ResponseModel):
-    """One limit in a version of a control."""
+    """A limit in a version of a control."""
 
     window: Window
     amount: Exact | None
@@ -200,7 +200,7 @@ class LimitTermsView(ResponseModel):
 
 
 class SpendLimitView(LimitTermsView):
-    """A limit and what is left of it in the current window."""
+    """A limit and its rest in the current window."""
 
     spent: Exact = Field(description="What was charged and captured, less refunds.")
     held: Exact = Field(description="What is reserved and neither captured nor released.")
@@ -226,7 +226,7 @@ class SpendLimitView(LimitTermsView):
 
 
 class ControlTermsView(ResponseModel):
-    """What limits and budgets show alike."""
+    """Fields of both limits and budgets."""
 
     id: str
     organization_id: str
@@ -261,7 +261,7 @@ class ControlTermsView(ResponseModel):
 
 
 class ControlView(ControlTermsView):
-    """A spend control and what is left of its limits."""
+    """A spend control and the rest of its limits."""
 
     limits: list[SpendLimitView]
 
@@ -274,7 +274,7 @@ class ControlView(ControlTermsView):
 
 
 class ControlVersionView(ResponseModel):
-    """What a control allowed from one change to the next, and who made the change."""
+    """A version of a control, and who made the change."""
 
     version: int
     parent_id: str | None
@@ -304,7 +304,7 @@ class ControlVersionView(ResponseModel):
 
 
 class CountedType(StrEnum):
-    """What counts in a control: a charge or reservation of credits, an escrow, or a purchase outside."""
+    """A spend that counts in a control: a charge or reservation of credits, an escrow, or an external purchase."""
 
     SPEND = "spend"
     ESCROW = "escrow"
@@ -432,7 +432,7 @@ class DepartmentLimitsSet(RequestModel):
 
 
 class DepartmentLimitView(ResponseModel):
-    """One limit of a department and what is left of it."""
+    """A limit of a department and its rest."""
 
     limit: Exact
     spent: Exact = Field(description="What is spent or reserved in the current window.")

@@ -1,1 +1,1 @@
-"""Using credits: charges, reservations, and what was spent."""
+"""Using credits: charges, reservations, and reports of spends."""

@@ -27,7 +27,7 @@ from services.marketplace.marketplace_use import NewUse, ReservationResult, UseR
 
 Done = TypeVar("Done")
 
-#: What using credits is refused with, of the marketplace's agents too.
+#: The refusals of using credits, including those of agents of the marketplace.
 USING = errors(
     InsufficientFunds,
     SpendLimitExceeded,
@@ -45,7 +45,7 @@ USING = errors(
 
 
 async def use_agent(deps: Deps, actor: Actor, key: SpendingKey, body: UseCreate, spend_key: str) -> Response:
-    """Charge the use of an agent and share it, or answer what the key has paid already.
+    """Charge the use of an agent and share it, or repeat the response of the key.
 
     Raises:
         Invalid: an amount is named, or a meter without a price.
@@ -83,7 +83,7 @@ async def complete_use(
 async def reserve_for_agent(
     deps: Deps, actor: Actor, key: SpendingKey, body: ReserveCreate, spend_key: str
 ) -> Response:
-    """Set the price of a use of an agent aside, or answer what the key has set aside already; raises as `use_agent`."""
+    """Reserve the price of an agent's use, or repeat the response of the key; raises as `use_agent`."""
     org_id, terms, now = actor.org_id, deps.settings.use_terms, datetime.now(UTC)
     assert org_id is not None
 
@@ -106,10 +106,10 @@ async def reserve_for_agent(
 async def capture_use(
     deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureReservation, spend_key: str
 ) -> ChangeResult:
-    """Charge what was used of a reservation for an agent, and share it.
+    """Capture the used units of a reservation for an agent, and share the price.
 
     Raises:
-        Invalid: an amount is named, the rest is to be kept, or there are more units than were reserved.
+        Invalid: an amount is named, the rest should stay reserved, or there are more units than were reserved.
     """
     if body.amount is not None:
         raise Invalid("The use of an agent is captured in units. Send quantity.", extra={"field": "amount"})
@@ -131,12 +131,12 @@ async def _asked(
     asked: SpendRequest,
     act: Callable[[NewUse], Awaitable[Done]],
 ) -> Done:
-    """Do what is asked for, for whom it was first where the key has been used before; see `asking.answered`."""
+    """Execute a request, with its first attribution if the key was used before; see `requests.spend_once`."""
     assert agent_id is not None
     assert actor.org_id is not None
     if asked.amount_minor is not None:
         raise Invalid("The use of an agent costs what its offer says. Leave the amount out.", extra={"field": "amount"})
-    # Whom it is for is the key's, as for every spend; what it costs, the purchase says.
+    # The attribution is that of the key, as for every spend; the price is that of the purchase.
     asked = replace(asked, amount_minor=0)
     try:
         spend = await completing.complete(asked)

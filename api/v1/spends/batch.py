@@ -1,4 +1,4 @@
-"""Many uses of credits in one request: each is judged, charged and answered by itself."""
+"""Many uses of credits in one request: each is validated, charged and answered separately."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ from services.credits import spend as spends
 
 
 class UseItem(SpendCreate):
-    """One use of a batch."""
+    """A use of a batch."""
 
     model_config = example(key="call-1", action="api_call")
 
@@ -42,13 +42,13 @@ class UseItem(SpendCreate):
 
 
 _ITEM: TypeAdapter[UseItem] = TypeAdapter(UseItem)
-#: What the refusals of an agent's use are answered as; all others make the item invalid.
+#: The statuses of refused uses of agents; all other errors make the item invalid.
 _REFUSED = {
     SpendLimitExceeded: SpendOutcome.REFUSED,
     InsufficientFunds: SpendOutcome.INSUFFICIENT,
     IdempotencyConflict: SpendOutcome.CONFLICT,
 }
-#: An item is judged by itself, so that one that makes no sense spoils no other.
+#: Items are validated separately, so that an invalid one does not affect the others.
 Item = Annotated[Any, WithJsonSchema(UseItem.model_json_schema(ref_template="#/components/schemas/{model}"))]
 
 
@@ -75,16 +75,16 @@ class ItemAnswer(ResponseModel):
 
 
 class BatchAnswer(ResponseModel):
-    """One answer for each item, in the order given."""
+    """An answer for each item, in the order given."""
 
     data: list[ItemAnswer]
 
 
 @dataclass(slots=True)
 class _Entry:
-    """One item on its way: what it asks for, what goes to the books, and what is answered.
+    """An item in progress: its request, its spend and its response.
 
-    `agent_id` is the agent of the marketplace of whose use it is.
+    `agent_id` is the agent of the marketplace that is used.
     """
 
     key: str | None = None
@@ -98,7 +98,7 @@ async def use_many(deps: Deps, actor: Actor, key: SpendingKey, body: UseBatch) -
     """Charge the items of a batch and return the answer as JSON."""
     completing = SpendCompleter(deps, actor, key)
     entries = [_judged(actor, key, item) for item in body.items]
-    # In the order given: what is together charges together, and each use of an agent is a sale of its own.
+    # In the order given: adjacent plain uses are charged together, and each use of an agent is a separate sale.
     for is_use, together in groupby(entries, lambda entry: entry.agent_id is not None):
         if is_use:
             for entry in together:

@@ -1,4 +1,4 @@
-"""What answers to spends say of the budgets above them."""
+"""Budget headers of responses to spends."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from repositories.budgets.remaining import remaining
 
 
 async def headers_of(deps: Deps, org_id: str, spent: SpendResult, spender: Spender) -> Mapping[str, str]:
-    """Return what is left of the budget that refuses first, and when it resets; nothing where no budget counted it."""
+    """Return the rest of the tightest budget and when it resets; empty if no budget counts the spend."""
     if not spent.budgeted:
         return {}
     async with deps.database.platform() as session:

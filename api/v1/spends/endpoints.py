@@ -1,4 +1,4 @@
-"""Using credits: charges, reservations, and what was spent. The books have the answer to a key; none is claimed."""
+"""Using credits: charges, reservations, and reports of spends. The books store the response to each key."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ from services.credits import spend as spending
 
 router = Resource(tags=["credits"])
 
-#: The longest term of a summary, and the one that it has unless the request says.
+#: The maximum and the default period of a summary.
 MAX_TERM = timedelta(days=92)
 TERM = timedelta(days=30)
 
@@ -180,9 +180,9 @@ async def capture_reservation(
 async def release_credits(
     body: Release, deps: DepsDep, key: SpendingKeyDep, spend_key: Key, actor: Actor = require(Permission.USE_CREDITS)
 ) -> Response:
-    """Release what is still held of a reservation.
+    """Release the held rest of a reservation.
 
-    Owners and admins release any of their organization, whatever department or project their key spends for.
+    Owners and admins can release any reservation of their organization, regardless of their key's attribution.
     """
     spend_id = await _releasable(deps, actor, key, body.reservation_id)
     release = await deps.charges.run(
@@ -216,7 +216,7 @@ async def extend_reservation(
 async def get_spend(
     spend_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
 ) -> SpendDetail:
-    """Read a use or a reservation of credits in its current state, with what was refunded of it."""
+    """Read a use or a reservation of credits in its current state, with its refunds."""
     return await _shown(deps, actor, key, spend_id)
 
 

@@ -35,7 +35,7 @@ def own_department(actor: Actor, key: SpendingKey) -> str | None:
 
 
 def refuse_totals(key: SpendingKey | None) -> None:
-    """Refuse totals that are not a key's own, or cannot be narrowed to what is.
+    """Refuse totals that cannot be limited to a key's own spends.
 
     Raises:
         Forbidden: the key reads the totals of its agent, department or project only.
@@ -72,7 +72,7 @@ async def spends_of_others(
 
 
 async def reads_spend(session: AsyncSession, actor: Actor, key: SpendingKey, spend_id: str | None) -> bool:
-    """Return whether a key reads what moved for a spend; a key that is not confined also what moved for none."""
+    """Return whether a key reads the movements of a spend; an unconfined key also reads movements without one."""
     if confined_key(actor, key) is None:
         return True
     return spend_id is not None and not await spends_of_others(session, actor, key, {spend_id})

@@ -1,4 +1,4 @@
-"""Refunds of spends: the platform returns what was used, all of it or a part, and never more."""
+"""Refunds of spends, in full or in part."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -49,7 +49,7 @@ async def refund_spend(
 
     Above a set amount it takes two operators. The refund counts in the windows in which the credits were spent, and
     pays the organization's debt first. Credits that have expired meanwhile, or soon would, get some more days. The use
-    of an agent of the marketplace is refunded whole, and its shares are taken back.
+    of an agent of the marketplace is refunded in full, and its shares are reversed.
     """
     wanted = body or SpendRefundCreate()
 

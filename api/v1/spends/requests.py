@@ -1,4 +1,4 @@
-"""From a request to a spend: its key, its cost, and whom it spends for."""
+"""Requests as spends: the key, the cost and the attribution."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ def key_of(actor: Actor, client_key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a spend was asked for as, and what the books said."""
+    """A spend as it was requested, and the result."""
 
     spend: NewSpend
     spent: SpendResult
@@ -76,9 +76,9 @@ def read_request(actor: Actor, key: SpendingKey, body: SpendCreate, spend_key: s
 
 
 class SpendCompleter:
-    """Adds to what requests of one key say what they cost and whom they spend for, as it is now.
+    """Adds the present cost and attribution to requests of one key.
 
-    What a key may spend for is looked up once for each agent, department and project that is named.
+    Each named agent, department and project is looked up once.
     """
 
     def __init__(self, deps: Deps, actor: Actor, key: SpendingKey) -> None:
@@ -88,7 +88,7 @@ class SpendCompleter:
         self._scopes: dict[RequestedScope, Scope | Invalid] = {}
 
     async def complete(self, asked: SpendRequest) -> NewSpend:
-        """Return the spend with its cost and whom it is for.
+        """Return the spend with its cost and attribution.
 
         Raises:
             Invalid: the action has no cost, or the key may not spend for what the request names.
@@ -130,13 +130,12 @@ async def spend_once(
     asked: SpendRequest,
     ask: Callable[[str, NewSpend], Awaitable[SpendResult]],
 ) -> Answer:
-    """Ask the books for a spend, by its first terms where the key has been used before.
+    """Execute a spend, with its first cost and attribution if the key was used before.
 
-    Prices and attributions may have changed since, and a repeated request has its first answer all the same.
+    Prices and attributions may have changed since; a repeated request still gets its first response.
 
     Raises:
         Invalid: as `SpendCompleter.complete`.
-        refused it.
     """
     org_id = actor.org_id
     assert org_id is not None

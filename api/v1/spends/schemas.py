@@ -1,4 +1,4 @@
-"""What using and reserving credits looks like over HTTP."""
+"""HTTP schemas of using and reserving credits."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -34,7 +34,7 @@ from models.marketplace.marketplace import MarketplaceAgreedUse, MarketplaceUse
 from repositories.credits.spend import public_id
 from repositories.marketplace.marketplace import BoughtBySpend
 
-#: How long a reservation lasts unless the request says.
+#: The default term of a reservation.
 RESERVATION_PERIOD = timedelta(minutes=10)
 MAX_QUANTITY = 10**9
 
@@ -134,7 +134,7 @@ class ReserveCreate(PooledCreate):
 
 
 class CaptureReservation(RequestModel):
-    """How much of a reservation to capture."""
+    """The part of a reservation to capture."""
 
     model_config = example(amount="2.50", final_capture=False)
 
@@ -301,7 +301,7 @@ class SpendDetail(SpendView):
 
 
 class SpendRefundView(ResponseModel):
-    """One refund of a spend, and the state after it."""
+    """A refund of a spend, and the state after it."""
 
     id: str
     spend_id: str
@@ -350,7 +350,7 @@ class UsageSummary(ResponseModel):
     by_day: list[TotalView] = Field(description="By day, in UTC.")
 
 
-#: What each list of a summary is grouped by: the bit that is clear in `grouped`, and the column.
+#: The groups of each list of a summary: the bit that is clear in `grouped`, and the column.
 _GROUPS = {"by_action": "action", "by_agent": "agent_id", "by_department": "department_id", "by_model": "model"}
 _BITS = {"action": 0b01111, "agent_id": 0b10111, "department_id": 0b11011, "model": 0b11101, "day": 0b11110}
 
@@ -383,7 +383,7 @@ def _total(row: RowMapping, key: str | date | None) -> TotalView:
 
 
 def spent_document(spent: SpendResult, spend: NewSpend) -> dict[str, Any]:
-    """Show what was charged or reserved, as `UseView` or `ReservationView`; built by hand, because it is asked most."""
+    """Show a charge or reservation as `UseView` or `ReservationView`; built by hand, as the most frequent response."""
     assert spent.spend_id is not None
     reserved = spent.expires_at is not None
     document = {

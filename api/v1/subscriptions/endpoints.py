@@ -159,9 +159,9 @@ async def preview_change(
     ] = None,
     actor: Actor = require(Permission.MANAGE_BILLING),
 ) -> ChangePreview:
-    """Preview a change: what it costs and grants, and when it acts.
+    """Preview a change: its cost and credits, and when it takes effect.
 
-    What an upgrade costs now is what Stripe would bill, with discounts and the customer's balance there.
+    The cost of an upgrade is Stripe's preview, with discounts and the customer's balance there.
     """
     held = await _held(deps, acting_organization(actor, None))
     now = datetime.now(UTC).replace(microsecond=0)
@@ -228,7 +228,7 @@ async def _done(
 ) -> Subscription | None:
     """Return the subscription that the command has acted on; None if it is new.
 
-    Answers to keys are forgotten some day, and runs forget what they answered; the timeline does not.
+    Stored responses of keys are deleted some day, and runs forget their commands; the timeline keeps them.
 
     Raises:
         PaymentDeclined: the provider declined what it ordered.
@@ -247,15 +247,15 @@ async def _done(
 
 
 def _awaits(held: Subscription, once: Command) -> bool:
-    """Return whether the provider is still to confirm what the command ordered."""
+    """Return whether the provider has not yet confirmed the command's order."""
     return held.order is not None and held.order.command_id == once.command_id
 
 
 async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, once: Command) -> Subscription:
-    """Return the subscription that is asked for, as it is before its run begins.
+    """Return the requested subscription before its run begins.
 
     Raises:
-        Invalid: the plan is not sold, or not so; it has no trial, there is no way back from a page, or the organization
+        Invalid: the plan is not sold on these terms, it has no trial, the return URL is missing, or the organization
             is billed in another currency.
     """
     plan = deps.settings.plan_book.get(body.plan)
@@ -290,7 +290,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
             key = customer_command_key(org_id, "email", once.command_id)
             await customers.set_email(customer, addresses[0], idempotency_key=key)
         if method is not None:
-            # Renewals are charged to the customer's default; the only method that there is may not be that yet.
+            # Renewals are charged to the customer's default, which an only method may not be yet.
             key = customer_command_key(org_id, "default-method", once.command_id)
             await customers.set_default(customer, method, idempotency_key=key)
             card = await provider.fingerprint(method) if body.trial else None
@@ -322,10 +322,10 @@ def _currency(body: SubscriptionCreate, agreed: BillingTerms) -> str:
 
 
 def _return_url(deps: Deps, body: SubscriptionCreate, plan: Plan) -> str | None:
-    """Return where the payer returns to from the page that is asked for; None if a stored method is charged.
+    """Return the URL to which the payer returns from the hosted page; None if a stored method is charged.
 
     Raises:
-        Invalid: there is no such place, or no such trial.
+        Invalid: there is no URL, or the plan has no trial.
     """
     if body.trial and not plan.trial_days:
         raise Invalid(f"The plan {plan.name} has no trial.", extra={"field": "trial"})
@@ -338,10 +338,10 @@ def _return_url(deps: Deps, body: SubscriptionCreate, plan: Plan) -> str | None:
 
 
 def _made(begun: Subscription) -> SubscriptionView:
-    """Show what a command made.
+    """Show the created subscription.
 
     Raises:
-        PaymentDeclined: the provider has refused to.
+        PaymentDeclined: the provider declined it.
     """
     never_begun = begun.status is SubscriptionStatus.ENDED and begun.ref is None
     if never_begun and begun.ended_why not in {CANCELLED, PAGE_EXPIRED}:
@@ -352,20 +352,20 @@ def _made(begun: Subscription) -> SubscriptionView:
 def _declined(why: str | None, state: str) -> PaymentDeclined | Conflict:
     if why == PRICE_CHANGED:
         return refusals.SubscriptionPriceChanged("More is due now than you agreed to. Preview the change again.")
-    detail = "The provider declined it. Nothing has changed."
+    detail = "The provider declined the order. Nothing has changed."
     return PaymentDeclined(detail, extra={"decline_code": why, "state": state})
 
 
 def _provider(deps: Deps) -> SubscriptionProvider:
     if deps.providers.subscriptions is None or deps.providers.customers is None:
-        raise NotFound("Stripe is not configured here, so nobody can subscribe.")
+        raise NotFound("Stripe is not configured here, so subscriptions are not available.")
     return deps.providers.subscriptions
 
 
 async def _previewed(session: AsyncSession, held: Subscription, shown: Preview, now: datetime) -> Preview:
-    """Return the preview of a change; refuse an upgrade that counts money which is not there any more.
+    """Return the preview of a change; refuse an upgrade of a period whose payment was refunded or is disputed.
 
-    The provider takes off what was paid for the rest of the period, and knows nothing of what a bank takes back.
+    The provider credits the rest of the period, regardless of chargebacks.
     """
     if shown.kind is ChangeKind.UPGRADE and await subscription_bill.is_owed_for(session, held.subscription_id, now):
         raise refusals.SubscriptionPaymentDisputed(
@@ -387,7 +387,7 @@ async def _agreed(deps: Deps, org_id: str) -> BillingTerms:
 
 
 async def _priced(deps: Deps, terms: Terms, once: Command, held: Terms | None = None) -> Terms:
-    """Return the terms with the provider's id of their price; a price that is held stays, also where it is archived."""
+    """Return the terms with the provider's id of their price; an unchanged price is kept, even if archived."""
     if held is not None and terms.price_id is not None and terms.unit_price == held.unit_price:
         return terms
     key = subscription_key(terms.plan, f"price:{terms.interval.value}", once.command_id)
@@ -399,11 +399,11 @@ async def _priced(deps: Deps, terms: Terms, once: Command, held: Terms | None = 
 async def _sent(
     deps: Deps, client: Client, held: Subscription, update: str, command: SubscriptionCommand
 ) -> SubscriptionView:
-    """Give a command to the subscription's run, and return how it stands then.
+    """Send a command to the subscription's run, and show the result.
 
     Raises:
-        PaymentDeclined: the provider did.
-        Unavailable: no answer in time; repeating the key is safe.
+        PaymentDeclined: the provider declined it.
+        Unavailable: no response in time; repeating the key is safe.
     """
     start = SubscriptionInput(
         subscription=held, created_by=command.actor, command_id=command.command_id, resume=held.version > 0
@@ -417,5 +417,5 @@ async def _sent(
         after = await subscriptions.get(session, held.subscription_id)
     assert after is not None
     if after.order is not None and after.order.command_id == command.command_id:
-        raise Unavailable("The provider has not answered yet. Repeat the request with the same Idempotency-Key.")
+        raise Unavailable("The provider has not responded yet. Repeat the request with the same Idempotency-Key.")
     return SubscriptionView.shown(after)

@@ -1,4 +1,4 @@
-"""What subscriptions look like over HTTP."""
+"""HTTP schemas of subscriptions."""
 
 from datetime import datetime
 from typing import Annotated
@@ -117,7 +117,7 @@ class SubscriptionView(SubscriptionTermsView):
 
 
 class ChangePreview(SubscriptionTermsView):
-    """What a change would do now."""
+    """Preview of a change."""
 
     kind: ChangeKind
     acts_at: datetime
@@ -127,9 +127,9 @@ class ChangePreview(SubscriptionTermsView):
 
     @classmethod
     def shown(cls, preview: Preview, quote: Quote | None) -> "ChangePreview":
-        """Show a preview, with what the provider would bill, if it was asked.
+        """Show a preview, with the provider's quote if there is one.
 
-        Credits come with money: a bill that a discount or the customer's balance pays grants none.
+        Credits require a payment: a bill that a discount or the customer's balance pays grants none.
         """
         currency = preview.terms.currency
         unused = 0 if preview.proration is None else preview.proration.unused_minor

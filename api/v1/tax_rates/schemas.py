@@ -1,4 +1,4 @@
-"""What tax rates look like over HTTP."""
+"""HTTP schemas of tax rates."""
 
 from datetime import datetime
 from typing import Annotated

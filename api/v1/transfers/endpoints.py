@@ -1,4 +1,4 @@
-"""One transfer of the books, with the entries that the caller may see and what caused it."""
+"""A transfer of the books, with its cause and the entries that the caller may see."""
 
 from api.auth import ActorDep, SpendingKeyDep, permit
 from api.deps import DepsDep
@@ -17,7 +17,7 @@ _MISSING = "There is no such transfer."
 
 @router.get("/ledger/transfers/{transfer_id}")
 async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep) -> TransferView:
-    """Show a transfer: what it was for, and its entries on accounts that the caller may see.
+    """Show a transfer: its cause, and its entries on accounts that the caller may see.
 
     Its id is in `id` of `GET /billing/transactions` and of statements. An organization sees only its own entries.
     A key of a member that is attributed to a department or project reads the transfers of its own spends.

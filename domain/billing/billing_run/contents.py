@@ -36,7 +36,7 @@ class BilledUsage:
         source: the kind of its price; `ref` identifies the price, and `name` is its display name.
         events: the number of events.
         pico: the cost, in pico units of the currency.
-        markup_e6: what is charged beyond the cost, in 10^-6 of it.
+        markup_e6: the markup on the cost, in 10^-6.
     """
 
     month: date
@@ -56,7 +56,7 @@ class BilledUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOffItem:
-    """Something that is charged once with the next invoice."""
+    """An item that is charged once, with the next invoice."""
 
     id: str
     description: str
@@ -108,7 +108,7 @@ class InvoiceContents:
 
 @dataclass(slots=True)
 class _Group:
-    """Sums that are one line; `charged` is in 10^-6 pico."""
+    """Sums that share a line; `charged` is in 10^-6 pico."""
 
     wording: Wording
     period: Period
@@ -128,7 +128,7 @@ def compute_contents(
     besides_minor: int = 0,
     is_bound: bool = True,
 ) -> InvoiceContents:
-    """Return what an organization is invoiced for a period.
+    """Return the contents of an organization's invoice for a period.
 
     Args:
         period: of the invoice; usage of earlier months was reported late, and its lines say so.
@@ -136,7 +136,7 @@ def compute_contents(
         usage: all sums that are not on an invoice yet.
         one_offs: the one-off items.
         prepaid: usage that was paid with credits.
-        besides_minor: other charges of the platform in the period, after discounts and refunds, before tax.
+        besides_minor: the platform's other charges in the period, after discounts and refunds, before tax.
         is_bound: whether the commitment applies; not if the organization was closed before the period.
     """
     currency, shown = version.terms.currency, _shown(period, prepaid)

@@ -13,7 +13,7 @@ LATE_USAGE_WAIT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """One month in a time zone; it starts at the end of the previous period.
+    """A month in a time zone; it starts at the end of the previous period.
 
     Attributes:
         month: its first day.

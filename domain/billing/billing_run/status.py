@@ -4,14 +4,14 @@ from enum import StrEnum
 
 
 class BillingRunStatus(StrEnum):
-    """Whether every organization was looked at for a month."""
+    """Status of a month's run: `done` once every organization was processed."""
 
     RUNNING = "running"
     DONE = "done"
 
 
 class InvoiceItemStatus(StrEnum):
-    """Whether something is charged with the next monthly invoice, was, or will not be."""
+    """Status of a one-time item: to be charged with the next monthly invoice, charged, or removed."""
 
     OPEN = "open"
     INVOICED = "invoiced"

@@ -66,7 +66,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tax:
-    """What is charged on a line: a category of EN 16931 (UNCL5305) and a rate in millionths, 190,000 for 19 %."""
+    """Tax of a line: a category of EN 16931 (UNCL5305) and a rate in millionths, 190,000 for 19 %."""
 
     category: str
     rate_e6: int = 0
@@ -124,7 +124,7 @@ class TaxSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementBalance:
-    """One line of the account of a statement."""
+    """A line of the account of a statement."""
 
     kind: BalanceKind
     amount_minor: int
@@ -132,7 +132,7 @@ class StatementBalance:
 
 @dataclass(frozen=True, slots=True)
 class Branding:
-    """How a deployment's documents look: a logo, as the text of an SVG, and the colour of titles, such as `#0b5f5f`."""
+    """Branding of a deployment's documents: a logo, as the text of an SVG, and the colour of titles: `#0b5f5f`."""
 
     logo: str = ""
     accent: str = ""
@@ -144,7 +144,7 @@ NO_BRANDING = Branding()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One document.
+    """A document.
 
     Attributes:
         number: of the document.
@@ -259,7 +259,7 @@ class Document:
 
 
 def missing_for_einvoice(document: Document) -> Sequence[str]:
-    """Return what is missing for an electronic invoice by EN 16931; empty if it can be one.
+    """Return the missing requirements of an electronic invoice by EN 16931; empty if it can be one.
 
     Amounts have at most two decimals (BR-DEC). With a line outside the scope of tax there is no other tax and no VAT
     number (BR-O). A seller without a VAT number needs a registration (BR-CO-26), and a buyer who owes the tax needs a

@@ -1,4 +1,4 @@
-"""The agenda of an invoice's collection: what is due next."""
+"""The agenda of an invoice's collection: the next step, or the next wait."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,12 +14,12 @@ from domain.billing.invoice.collection import (
 )
 from domain.common.agenda import Wait
 
-#: After how long an invoice that waits for an operator is checked again.
+#: How often an invoice that waits for an operator is checked.
 CHECK_INTERVAL = timedelta(days=1)
 
 
 class Step(StrEnum):
-    """What is due.
+    """A step of the collection.
 
     Attributes:
         FOLLOW: request the pending payment, or ask for its outcome.
@@ -52,26 +52,25 @@ def agenda(
     follow_at: datetime | None = None,
     processing: bool = False,
 ) -> Step | Wait | None:
-    """Return what is done next, or until when nothing is due; None after the end.
+    """Return the next step, or the wait until one is due; None after the end.
 
-    A payment that is under way comes first, whatever the state of the invoice, so there is never a second one.
-    `follow_at` is when the run checks it again; None before the first check. `processing` says that a payment which the
-    organization made itself is processing.
+    A pending payment comes first, whatever the state of the invoice, so there is never a second one. `follow_at` is the
+    time of its next check; None before the first. `processing`: a payment that the organization made is processing.
     """
     if held.status in UNDER_WAY:
         if follow_at is not None and now < follow_at:
-            return Wait(until=follow_at, why=f"ask what became of the payment {held.payment_id}")
+            return Wait(until=follow_at, why=f"check the payment {held.payment_id}")
         return Step.FOLLOW
     if not standing.is_open:
         return None if held.status in FINAL and held.status.value == standing.status.value else Step.END
     if standing.paused_for is not None:
         if held.status is CollectionStatus.PAUSED and held.paused_for == Pause(standing.paused_for.value):
-            return Wait(until=now + CHECK_INTERVAL, why=f"an operator decides after the {standing.paused_for.value}")
+            return Wait(until=now + CHECK_INTERVAL, why=f"operator's decision after the {standing.paused_for.value}")
         return Step.PAUSE
     if held.status in FINAL or (held.status is CollectionStatus.PAUSED and held.paused_for in REOPENED):
         return Step.RESUME
     if held.status is CollectionStatus.PAUSED:
-        return Wait(until=now + CHECK_INTERVAL, why="an operator decides: no charge was answered")
+        return Wait(until=now + CHECK_INTERVAL, why="operator's decision: no charge was answered")
     if not held.announced:
         return Step.ANNOUNCE
     return _collect(held, now, processing=processing)
@@ -80,15 +79,11 @@ def agenda(
 def _collect(held: Collection, now: datetime, *, processing: bool) -> Step | Wait:
     last = held.steps > len(held.days) or (held.steps == len(held.days) and not held.charges)
     step = Step.GIVE_UP if last and not held.charge_now else Step.CHARGE if held.charges else Step.REMIND
-    why = (
-        STEP_REASONS[step]
-        if held.waits_for is None
-        else f"see what became of {held.waits_for}, which the organization makes"
-    )
+    why = STEP_REASONS[step] if held.waits_for is None else f"wait for the organization's own payment {held.waits_for}"
     if now < held.next_at:
         return Wait(until=held.next_at, why=why)
     return Step.PUT_OFF if processing and step is not Step.CHARGE else step
 
 
-#: What the run waits for; shown with its timer.
+#: The text of the run's timer.
 STEP_REASONS = {Step.CHARGE: "charge the stored method", Step.REMIND: "remind by mail", Step.GIVE_UP: "give it up"}

@@ -103,7 +103,7 @@ def sums_of(
         off = _off(discount, sum(amounts))
         amounts = _less(amounts, off)
         taken.append(AppliedDiscount(description=discount.description, amount_minor=off))
-    # Nobody paid for granted credits, so they pay nothing that the platform itself has to pay for.
+    # Granted credits were not paid for, so they do not pay for costs of the platform.
     own = [0 if line.is_cost else amount for line, amount in zip(lines, amounts, strict=True)]
     granted = min(granted_minor, sum(own))
     amounts = _less(amounts, granted, own)

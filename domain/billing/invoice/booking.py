@@ -24,7 +24,7 @@ ROUNDING = "rounding"
 class InvoicePosting:
     """An amount from one account to another.
 
-    `slices` are the credits that are taken; `credits` is which of the taken ones are returned, see `LotTerms.only`.
+    `slices` are the lots to take credits from; `credits` selects the credits to return, see `LotTerms.only`.
     """
 
     source: Account
@@ -104,7 +104,7 @@ def reversal_postings(org_id: str, currency: str, parts: Sequence[BookedPart]) -
 
 
 def credit_postings(org_id: str, currency: str, *, slices: Slices, prepaid_minor: int) -> list[InvoicePosting]:
-    """Take credits, and pay the invoice with the worth of those that are no discount."""
+    """Take credits, and pay the invoice with their price, except for those that are a discount."""
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
     receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(CREDITS_APPLIED, currency)
     postings = [
@@ -124,7 +124,7 @@ def rounding_postings(org_id: str, currency: str, amount_minor: int, *, back: bo
 def credit_return_postings(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[InvoicePosting]:
-    """Return credits to the lots that were taken, and reverse what they have paid."""
+    """Return credits to their lots, and reverse the amount that they have paid."""
     postings = credit_postings(org_id, currency, slices=(), prepaid_minor=prepaid_minor)
     back = [InvoicePosting(each.destination, each.source, each.amount_minor) for each in postings]
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)

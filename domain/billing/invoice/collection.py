@@ -1,4 +1,4 @@
-"""How an invoice is collected: charged to the stored method, or dunned by mail. Frozen values of the standard library.
+"""The collection of an invoice by charges to the stored method or by dunning mails. Frozen standard-library values.
 
 The workflow is the only writer. The amount due is the invoice's (`InvoiceDue`); this is the history of its collection
 and the next step.
@@ -50,7 +50,7 @@ FINAL = frozenset({S.PAID, S.VOID, S.UNCOLLECTIBLE})
 
 
 class Pause(StrEnum):
-    """Why an operator has to decide.
+    """Reason of a pause, after which an operator decides.
 
     `refund`, `chargeback`: money was refunded or charged back; `unanswered`: charge after charge was neither paid nor
     declined.
@@ -84,15 +84,15 @@ class InvoiceDue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """The whole state. `version` is the number of its latest event, `receipts` are the commands that were done.
+    """State of a collection. `version` is the number of its latest event, `receipts` are the executed commands.
 
     Attributes:
         number: of the invoice; its id if it had none yet.
         days: the days of dunning, after the first charge or the due date; on the last one the invoice is given up.
         announced: whether the mail that the invoice was issued is queued.
         steps: the number of dunning steps: declined charges and reminders.
-        attempts: the number of requested payments, which their ids are made of.
-        unanswered: how many of the last ones were neither paid nor declined.
+        attempts: the number of requested payments; part of their ids.
+        unanswered: how many of the latest attempts were neither paid nor declined.
         charge_now: whether an operator has requested a charge, whatever the method.
         payment_id: of the present or last payment.
         waits_for: a payment of the organization's own that a charge waits for.

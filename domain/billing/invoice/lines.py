@@ -21,7 +21,7 @@ STANDARD = "standard"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceLine:
-    """What is charged for, in minor units: a number of units at a price each, or a fixed amount.
+    """A line of an invoice, in minor units: a quantity at a unit price, or a fixed amount.
 
     Attributes:
         description: shown to the customer.
@@ -34,7 +34,7 @@ class InvoiceLine:
         stream: the platform's account for the net amount, below `platform/`.
         period_start, period_end: the period of the service, [start, end); both or none.
         reference: the id of the billed object, such as a subscription.
-        is_cost: whether it charges what calls of models cost, of which granted credits pay nothing.
+        is_cost: whether it charges the cost of model calls, which granted credits cannot pay.
         wording: the description as phrases, for other languages, if the product wrote it.
     """
 

@@ -26,7 +26,7 @@ def details(held: Collection, standing: InvoiceDue) -> str:
         under_way = "under way" if held.status in UNDER_WAY else "last"
         lines.append(f"- payment {under_way}: `{held.payment_id}`")
     if held.waits_for is not None:
-        lines.append(f"- waits for a payment that the organization makes by itself: `{held.waits_for}`")
+        lines.append(f"- waits for the organization's own payment: `{held.waits_for}`")
     if held.failure is not None:
         lines.append(f"- last charge: {as_markdown(held.failure)} ({as_markdown(held.failure_code or '')})")
     if held.status is S.REQUIRES_ACTION:

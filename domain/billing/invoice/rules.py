@@ -1,4 +1,4 @@
-"""The settings of invoices: the seller's country and entity, and which of them credits pay."""
+"""The settings of invoices: the seller's entity and country, and the value of credits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,9 +16,9 @@ class InvoiceRules:
         seller_country: ISO 3166-1; None charges no tax.
         entity: the code of the legal entity that invoices; None for the deployment's first one.
         others: the tax countries of the other legal entities, by code; None charges no tax.
-        granted: what a granted credit is worth; invoices in that currency are paid by credits, None if none are.
-        cost_markup_e6: what a line of cost charges beyond the cost, in 10^-6 of it.
-        needs_answer: whether an outside tax service decides, so no invoice is finalised without its answer.
+        granted: the value of a granted credit; credits pay invoices in that currency only. None: credits pay none.
+        cost_markup_e6: the markup on lines of cost, in 10^-6.
+        needs_answer: whether an outside tax service decides; then no invoice is finalised without its answer.
     """
 
     seller_country: str | None = None

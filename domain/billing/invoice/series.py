@@ -36,7 +36,7 @@ def series_of(document: DocumentType, entity: str | None = None) -> str:
     """Name the series of a document that a legal entity issues; without an entity it is the deployment's first one.
 
     Raises:
-        Invalid: the entity's code is not 2 to 8 capital letters and digits, or one that would read as a type.
+        Invalid: the entity's code is not 2 to 8 capital letters and digits, or looks like a type.
     """
     if entity is None:
         return document.value
@@ -58,7 +58,7 @@ def number_text(number: int, series: str = DocumentType.INVOICE.value) -> str:
 
 
 def prefix_of(series: str) -> str:
-    """Return what every number of a series begins with."""
+    """Return the prefix of a series' numbers."""
     name, _, entity = series.partition("/")
     prefix = _PREFIXES[DocumentType(name)]
     return f"{entity}-{prefix}-" if entity else f"{prefix}-"

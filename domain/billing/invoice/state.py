@@ -66,7 +66,7 @@ def with_payment(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
     """
     paid, own = balance.paid_minor + by_minor, balance.of_payment_minor + by_minor
     if own < 0 or by_minor > balance.due_minor:
-        raise ValueError(f"{by_minor} cannot be paid on an invoice that stands at {balance}")
+        raise ValueError(f"{by_minor} cannot be paid on the invoice {balance}")
     status = InvoiceStatus.PAID if paid == balance.total_minor - balance.settled_minor else InvoiceStatus.OPEN
     if balance.status is InvoiceStatus.VOID or not by_minor:
         status = balance.status  # a void invoice has nothing due and nothing paid, and so it stays
@@ -74,20 +74,20 @@ def with_payment(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
 
 
 def recoverable_minor(balance: InvoiceBalance, used_minor: int) -> int:
-    """Return how much of what was written off later money pays: what is still missing of the price of what was used."""
+    """Return how much of the written-off amount later money pays: the unpaid price of the used credits."""
     missing = used_minor - balance.paid_minor - balance.due_minor
     return max(0, min(balance.written_off_minor, missing))
 
 
 def with_recovery(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
-    """Return the balance after one payment has paid an amount of what was written off.
+    """Return the balance after a payment has paid part of the written-off amount.
 
     Raises:
         ValueError: it is more than was written off.
     """
     left = balance.written_off_minor - by_minor
     if by_minor < 0 or left < 0:
-        raise ValueError(f"{by_minor} cannot be recovered on an invoice that stands at {balance}")
+        raise ValueError(f"{by_minor} cannot be recovered on the invoice {balance}")
     status = balance.status if left or balance.due_minor or not by_minor else InvoiceStatus.PAID
     return replace(
         balance,
@@ -118,10 +118,10 @@ def require_voidable(
     """Refuse to void an invoice on which something was paid or credited.
 
     An invoice whose total is zero because of credits that were taxed when sold cannot be credited, so it can be voided
-    to return the credits. One of which a part was given up cannot: that part is a loss already.
+    to return the credits. An invoice with a written-off part cannot be voided: that part is already a loss.
 
     Raises:
-        WrongInvoiceState: it is paid, partially paid, credited or given up, void or a draft; `due` says what is left.
+        WrongInvoiceState: it is paid, partially paid, credited or given up, void or a draft; `due` is the amount due.
     """
     if balance.status is InvoiceStatus.PAID and not balance.total_minor and taxed_credits_minor:
         return
@@ -140,7 +140,7 @@ def require_draft(balance: InvoiceBalance, currency: str, *, is_discarded: bool 
     """Check that an invoice is a draft, which can be changed, finalised or discarded.
 
     Raises:
-        WrongInvoiceState: it is not a draft; `due` says what is left to pay of it.
+        WrongInvoiceState: it is not a draft; `due` is the amount due.
     """
     if is_discarded:
         raise WrongInvoiceState(

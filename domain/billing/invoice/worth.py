@@ -20,14 +20,14 @@ Slices = tuple[tuple[UUID, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayingLot:
-    """Credits of one price: a lot that may pay an invoice, or what an invoice has taken of one.
+    """Credits of one price: a lot that may pay an invoice, or the part of a lot that an invoice has taken.
 
     Attributes:
         id: of the lot.
-        free_minor: how many credits can be taken of it.
-        amount_minor: all of its credits, of which `gone_minor` have left it.
-        paid_minor: the price of all of them, of which `costed_minor` have left it.
-        rate: so many minor units of the invoice's currency are worth so many of the price's currency.
+        free_minor: the credits that can be taken.
+        amount_minor: all of its credits, of which `gone_minor` are used.
+        paid_minor: the price of all of them, of which `costed_minor` is used.
+        rate: the exchange rate (invoice's currency, price's currency), in minor units.
     """
 
     id: UUID
@@ -46,20 +46,20 @@ class PayingLot:
         return cls(id=id, free_minor=free_minor, amount_minor=free_minor, paid_minor=worth)
 
     def worth(self, part_minor: int) -> int:
-        """Return what the books say was paid for the next part of it, in the invoice's currency, rounded down."""
+        """Return the price paid for its next `part_minor` credits, in the invoice's currency, rounded down."""
         gone, (worth, costs) = self.gone_minor + part_minor, self.rate
         return slice_cost(self.paid_minor, self.costed_minor, self.amount_minor, gone) * worth // costs
 
 
 def worth_of(lots: Sequence[PayingLot]) -> int:
-    """Return the worth of all that is free of lots."""
+    """Return the worth of the free credits of lots."""
     return sum(lot.worth(lot.free_minor) for lot in lots)
 
 
 def take_lots(lots: Sequence[PayingLot], worth_minor: int) -> Slices:
-    """Take lots in their order until they are worth an amount: of the last one the fewest credits that will do.
+    """Take lots in order until they are worth an amount; of the last one, as few credits as possible.
 
-    A rest of a lot that is worth nothing is left. If all lots are worth less, all are taken.
+    A worthless rest of a lot is left. If all lots are worth less, all are taken.
     """
     slices, left = list[tuple[UUID, int]](), worth_minor
     for lot in lots:
@@ -81,11 +81,11 @@ def credits_of(slices: Slices) -> int:
 
 
 def to_return(used: Sequence[PayingLot], part: int, of: int) -> int:
-    """Return how many of the credits that paid an invoice come back with the share `part / of` of what they paid.
+    """Return how many of the credits that paid an invoice are returned for the share `part / of` of their worth.
 
     Args:
-        used: what the invoice has taken of each lot and not returned, in the order in which it comes back.
-        part: of `of`; all of it returns all of them.
+        used: the credits that the invoice has taken and not returned, in the order of return.
+        part: at most `of`; equal to it returns all credits.
         of: more than zero.
     """
     if part == of:

@@ -1,4 +1,4 @@
-"""What the run of a subscription does next by itself. The only place that orders what is due; pure."""
+"""The agenda of a subscription: the next step of its run, or the next wait. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,23 +12,22 @@ from domain.billing.subscription.unpaid import leaves_trial, unpaid_upgrade
 from domain.common.agenda import Wait
 
 S = SubscriptionStatus
-#: Pauses between tries of what had no effect: the first, and the longest.
+#: The first and the longest pause between retries of a step without effect.
 FIRST_TRY, LONGEST_TRY = timedelta(seconds=2), timedelta(minutes=10)
-#: How long the provider is given to say by itself that a period has ended, before it is asked.
+#: How long to wait for the provider's event at the end of a period before reading the subscription there.
 PERIOD_END_GRACE = timedelta(minutes=5)
-#: How often it is asked while nothing is awaited, in case an event was lost.
+#: How often the provider is polled in case an event was lost, and while something is awaited.
 POLL, POLL_AWAITING = timedelta(hours=12), timedelta(minutes=15)
-#: How long before its end a trial is told of, or at its beginning where it is shorter.
+#: How long before a trial ends its reminder is sent; at the beginning of a shorter trial.
 TRIAL_NOTICE = timedelta(days=3)
 
 
 class Step(StrEnum):
-    """What a run can do by itself, in the order of precedence.
+    """A step of a subscription's run, in the order of precedence.
 
     Attributes:
-        MARK: mark events as handled that are about something else: the provider has never had the subscription.
-        LOOK: read the subscription from the provider: an event or a person asked for it, a response was lost, or the
-            period has ended.
+        MARK: mark unrelated events as handled: the provider has never had the subscription.
+        LOOK: read the subscription at the provider after an event, a request, a lost response or the period's end.
         SUBMIT: send the ordered change to the provider.
         GRANT: grant the next month of a paid year.
         LAPSE: undo an upgrade for which no bill has appeared.
@@ -45,16 +44,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgendaInput:
-    """What the run knows beside the state.
+    """Input of the agenda in addition to the state.
 
     Attributes:
-        wants_refresh: whether the provider has to be read: it sent an event, or somebody requested it.
-        events: whether there are events of the provider that are not handled.
-        looked_at: when it was last read.
-        tries: how many times in a row a step had no effect; it is tried again at `held_until`.
-        looked: whether the last step was a look. Then other due steps come first, so that a stream of events cannot
-            starve them.
-        sends_again: whether the provider was read after a lost answer and has not done the order.
+        wants_refresh: whether to read the provider: it sent an event, or somebody requested a refresh.
+        events: whether there are unhandled events of the provider.
+        looked_at: when the provider was last read.
+        tries: how many times in a row a step had no effect; it is retried at `held_until`.
+        looked: whether the last step was `LOOK`; other due steps then come first, so that events cannot starve them.
+        sends_again: whether the provider was read after a lost response and has not executed the order.
     """
 
     wants_refresh: bool = False
@@ -72,16 +70,16 @@ def agenda(subscription: Subscription, now: datetime, news: AgendaInput) -> Step
         return None
     steps = due_steps(subscription, now, news)
     if steps and news.held_until is not None and now < news.held_until:
-        # What waits for the provider does not keep a month's credits from being granted.
+        # A retry at the provider does not delay the steps that do not need it.
         free = [step for step in steps if step in {Step.MARK, Step.GRANT, Step.LAPSE, Step.REMIND}]
-        return free[0] if free else Wait(until=news.held_until, why="try again")
+        return free[0] if free else Wait(until=news.held_until, why="retry")
     if news.looked and len(steps) > 1 and steps[0] is Step.LOOK and not _looks_first(subscription, news):
         return steps[1]
     return steps[0] if steps else _wake(subscription, now, news)
 
 
 def due_steps(subscription: Subscription, now: datetime, news: AgendaInput) -> list[Step]:
-    """Return what is due, in the order of precedence."""
+    """Return the due steps, in the order of precedence."""
     order, month = subscription.order, due_month(subscription)
     is_made = subscription.ref is not None or subscription.checkout is not None or (order is not None and order.unknown)
     is_known = subscription.ref is not None or subscription.checkout is not None or order is not None
@@ -98,9 +96,9 @@ def due_steps(subscription: Subscription, now: datetime, news: AgendaInput) -> l
 
 
 def wakes_at(subscription: Subscription, at: datetime) -> datetime | None:
-    """Return the time from which a step is due that needs a run, as of the last event; None if there is none.
+    """Return when the next step that needs a run is due, as of the last event; None if there is none.
 
-    Polls do not count: they only make up for lost events, and a lost run may miss one.
+    Polls do not count: they only make up for lost events.
     """
     if subscription.order is not None:
         return at
@@ -112,18 +110,18 @@ def wakes_at(subscription: Subscription, at: datetime) -> datetime | None:
 
 
 def page_closes(page: CheckoutPage) -> datetime:
-    """Return the time after which a subscription on a page can no longer have begun unnoticed."""
+    """Return the time after which the page can no longer have created a subscription unnoticed."""
     return page.expires_at + PERIOD_END_GRACE
 
 
 def hold_until(now: datetime, tries: int) -> datetime:
-    """Return when a step is retried after so many attempts without effect."""
+    """Return when a step is retried after `tries` attempts without effect."""
     pause: timedelta = FIRST_TRY * 2 ** min(tries, 16)
     return now + min(pause, LONGEST_TRY)
 
 
 def _looks_first(subscription: Subscription, news: AgendaInput) -> bool:
-    """Return whether the provider is read before an order is sent again, because its answer was lost."""
+    """Return whether the provider is read before an order is resent, because its response was lost."""
     return subscription.order is not None and subscription.order.unknown and not news.sends_again
 
 
@@ -164,8 +162,8 @@ def _reminder_at(subscription: Subscription) -> datetime | None:
 
 
 def _wake(subscription: Subscription, now: datetime, news: AgendaInput) -> Wait:
-    poll = Wait(until=(news.looked_at or now) + _pause(subscription), why="ask the provider")
-    # A period whose end has passed was asked about, and is polled for.
+    poll = Wait(until=(news.looked_at or now) + _pause(subscription), why="poll the provider")
+    # A period whose end has passed is polled for.
     coming = [wait for wait in _appointments(subscription) if now < wait.until]
     return min((poll, *coming), key=lambda wait: wait.until)
 

@@ -36,17 +36,17 @@ from domain.common.period import Anchor, Period
 from domain.common.text import rfc3339
 
 S = SubscriptionStatus
-#: A change costs more than was agreed to.
+#: The code of a refused change: it costs more than the caller agreed to.
 PRICE_CHANGED = "subscription.price_changed"
-#: How much later than it was ordered a change to a longer interval may be counted from.
+#: How much later than ordered the provider may prorate a change to a longer interval.
 LATER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The effects of a change: when it takes effect, its cost now and its grant; a downgrade costs nothing now.
+    """Preview of a change: when it takes effect, its cost now and its grant; a downgrade costs nothing now.
 
-    `later_minor` is its cost if the provider prorates it from a moment that is `LATER`.
+    `later_minor` is its cost if the provider prorates it `LATER`.
     """
 
     kind: ChangeKind
@@ -62,7 +62,7 @@ class Preview:
 
 
 def require_none(held: Subscription | None) -> None:
-    """Refuse a second subscription beside one that has not ended.
+    """Refuse a second subscription while one has not ended.
 
     Raises:
         SubscriptionRefused: `subscription.exists`.
@@ -95,12 +95,12 @@ def require_contact(addresses: Sequence[str]) -> None:
     """
     if not addresses:
         raise refusals.SubscriptionContactMissing(
-            "On net terms somebody has to receive invoices. Set a contact for billing first."
+            "Net terms require a billing contact, who receives the invoices. Set one first."
         )
 
 
 def trial_card(fingerprint: str) -> str:
-    """Return what is kept of the card of a trial: enough to know it again."""
+    """Return the digest by which the card of a trial is recognised."""
     return hashlib.sha256(f"card:{fingerprint}".encode()).hexdigest()
 
 
@@ -108,8 +108,8 @@ def require_first_trial(org_id: str, tried_by: Collection[str]) -> None:
     """Refuse a trial to an organization that had one, or whose card had one.
 
     Args:
-        org_id: who asks.
-        tried_by: the organizations that had a trial, of this one and of all that its card has paid for.
+        org_id: the organization that asks for a trial.
+        tried_by: those that had a trial, among this one and all that its card has paid for.
 
     Raises:
         SubscriptionRefused: `subscription.trial_used`; it does not say whose trial it was.
@@ -122,11 +122,11 @@ def require_first_trial(org_id: str, tried_by: Collection[str]) -> None:
 
 
 def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int, at: datetime) -> Preview:
-    """Return what the change to other terms would do at a moment.
+    """Preview the change to other terms at a moment.
 
     Raises:
-        SubscriptionRefused: a change is pending, the terms are those it has, seats are taken, it is not running, or the
-            period that an upgrade would be counted from is not paid.
+        SubscriptionRefused: a change is pending, the terms are the present ones, seats are in use, the subscription is
+            not running, or the period of an upgrade is not paid.
         Invalid: a shorter interval, or another currency.
     """
     held, period = subscription.terms, _running(subscription, at)
@@ -183,15 +183,15 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
 def order_change(
     subscription: Subscription, ordered: Preview, command_id: str, *, actor: str, most_minor: int | None = None
 ) -> Transition:
-    """Record an ordered change, before the provider is asked for it.
+    """Record an ordered change, before the provider is called.
 
     Args:
         subscription: the present state.
         ordered: its preview at this moment.
-        command_id: what identifies the proration; never the time.
+        command_id: identifies the proration.
         actor: who orders it.
-        most_minor: the most that the caller agreed to pay now. The provider bills it, with discounts that only it
-            knows, so it is what is held to that.
+        most_minor: the maximum that the caller agreed to pay now; it limits the provider's bill, which may have
+            discounts that only the provider knows.
     """
     agreed_minor = ordered.due_minor if most_minor is None else most_minor
     change = PlanChange(
@@ -217,8 +217,8 @@ def order_change(
 def order_cancel(subscription: Subscription, command_id: str, *, at_period_end: bool, actor: str) -> Transition:
     """End a subscription now, or when its period ends; nothing is refunded by that.
 
-    One without an id of the provider may exist there all the same: the run that created it may have been lost, with the
-    answer. So it is looked up, and ended there too.
+    A subscription without an id of the provider may exist there: the run that created it may have been lost with the
+    response. So it is looked up, and ended there too.
 
     Raises:
         SubscriptionRefused: it has ended, or is already cancelled in this way.
@@ -241,17 +241,17 @@ def order_cancel(subscription: Subscription, command_id: str, *, at_period_end: 
 
 
 def order_resume(subscription: Subscription, command_id: str, *, actor: str, at: datetime) -> Transition:
-    """Withdraw the cancellation that was to take effect at the end of the period; without one, the downgrade.
+    """Withdraw the cancellation that takes effect at the end of the period; without one, the downgrade.
 
-    A downgrade beside a cancellation was ordered after it, and stays: otherwise the larger plan would be billed.
+    A downgrade with a cancellation was ordered after it, and stays: otherwise the larger plan would be billed.
 
     Raises:
-        SubscriptionRefused: there is none, or the period is over.
+        SubscriptionRefused: there is neither, or the period is over.
     """
     _running(subscription, at)
     _require_no_order(subscription)
     if not subscription.cancel_at_period_end and pending_downgrade(subscription) is None:
-        raise _wrong(subscription, "Nothing is due to change when this period ends, so there is nothing to resume.")
+        raise _wrong(subscription, "No cancellation or downgrade is pending, so there is nothing to resume.")
     stays = pending_downgrade(subscription) if subscription.cancel_at_period_end else None
     # The provider has the downgrade's price until it confirms, so the downgrade waits until then.
     order = SubscriptionOrder(kind=OrderKind.RESUME if stays is None else OrderKind.GO_ON, command_id=command_id)
@@ -264,7 +264,7 @@ def order_resume(subscription: Subscription, command_id: str, *, actor: str, at:
 
 
 def order_creation(subscription: Subscription, command_id: str, *, actor: str) -> Transition:
-    """Return the first event: the agreed terms, before the provider is asked for it."""
+    """Return the first event: the agreed terms, before the provider is called."""
     kind = OrderKind.CREATE if subscription.return_url is None else OrderKind.CHECK_OUT
     order = SubscriptionOrder(kind=kind, command_id=command_id)
     details = _chosen(subscription.terms)
@@ -284,10 +284,10 @@ def record_refusal(subscription: Subscription, *, actor: str, details: Mapping[s
 
 def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datetime) -> Preview:
     held, anchor = subscription.terms, subscription.anchor
-    # Nothing is paid yet in a trial, so months are counted from nowhere, and none has credits.
+    # Nothing is paid yet in a trial, so no month has begun or has credits.
     month = period if held.interval is Interval.MONTH or anchor is None else anchor.month_of(at, subscription.zone)
     (left, _), (left_of_month, _) = period.seconds_left(at), month.seconds_left(at)
-    # Whoever tries has paid nothing, and has nothing left.
+    # A trial has no paid period to credit.
     is_paid = subscription.status is S.ACTIVE and subscription.paid_bill is not None
     old_minor, old_credits = (subscription.worth_minor, held.credits_minor) if is_paid else (0, 0)
     if terms.interval is held.interval and is_paid and not subscription.begins_anew:

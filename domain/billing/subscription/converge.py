@@ -1,7 +1,7 @@
-"""The changes that follow from the provider's state. The newest state wins, whatever the order of events.
+"""Applies the provider's state to the subscription. The newest state wins, regardless of the order of events.
 
-Entitlements follow received money: a paid bill above zero is settled once by its id, and its period's credits are
-granted with it. At a boundary the renewal comes first, then the change that waited for it.
+Entitlements follow received money: a paid bill above zero is settled once by its id, and grants the credits of its
+period. At the end of a period the renewal comes first, then the change that waited for it.
 """
 
 from collections.abc import Collection, Mapping
@@ -47,7 +47,7 @@ from domain.common.money import CREDIT, format_amount
 from domain.common.period import Anchor, Period
 
 S, P = SubscriptionStatus, ProviderState
-#: The detail of an event that has the credits which no money was received for, as text by the bill.
+#: The event detail with credits that were not granted because nothing was received, as text by bill.
 UNGRANTED = "ungranted"
 _STATUS: Mapping[ProviderState, SubscriptionStatus] = {
     P.INCOMPLETE: S.INCOMPLETE,
@@ -62,14 +62,14 @@ _STATUS: Mapping[ProviderState, SubscriptionStatus] = {
 
 
 class SubscriptionMismatch(Exception):
-    """The provider's object belongs to another customer, or is not the one recorded for this subscription."""
+    """The provider's object is of another customer, or not the one recorded for this subscription."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """Work in progress: the subscription, and what was settled, granted and billed so far.
+    """Progress: the subscription, and the bills settled, credits granted and periods billed so far.
 
-    `ungranted` has the credits that are left out of a bill because no money was received for it, by the bill.
+    `ungranted` are the credits of bills for which no money was received, by bill.
     """
 
     subscription: Subscription
@@ -93,7 +93,7 @@ def converge(
     if seen.customer != subscription.customer or (subscription.ref not in {None, seen.ref}):
         raise SubscriptionMismatch(f"{seen.ref} is not the subscription {subscription.subscription_id}")
     if subscription.status is S.ENDED and subscription.ref is None:
-        return None  # ended before it was made
+        return None  # ended before it was created
     returned = {each.bill_ref for each in given_up} if subscription.terms.net_days else set[str]()
     awaited = note_upgrade_bill(await_given_up(subscription, given_up), seen)
     before = replace(
@@ -121,7 +121,7 @@ def converge(
     if has_upgrade_failed(after, seen):
         after = order_undo(after, at)
     if is_undoing(after) and after.status in {S.PAST_DUE, S.UNPAID}:
-        after = replace(after, status=subscription.status)  # what failed is the upgrade, and nothing that is held
+        after = replace(after, status=subscription.status)  # only the upgrade failed
     booked = [each.bill_ref for each in step.billed] + [each.bill_ref for each in step.settled]
     if after == subscription:
         return None
@@ -167,7 +167,7 @@ def _settle(step: _Progress, bill: Bill) -> _Progress:
     if bill.reason is BillReason.UPDATE and (bill.paid_minor > 0 or change is not None):
         return _settle_change(replace(step, subscription=known), bill, change)
     if bill.paid_minor <= 0:
-        # Nothing was received, so nothing is granted: it is a trial's, or a discount or a credit pays for all of it.
+        # Nothing was received, so nothing is granted: a trial, or a discount or a credit pays for all of it.
         return _begin_unpaid(replace(step, subscription=known), bill)
     if bill.reason is BillReason.OTHER or bill.period is None:
         return replace(step, subscription=known, settled=(*step.settled, _settled(bill, bill.period)))
@@ -178,7 +178,7 @@ def _settle(step: _Progress, bill: Bill) -> _Progress:
     if request is not None:
         renewed = _without_request(renewed, bill.ref)
     if request is not None and renewed.terms.interval is Interval.MONTH:
-        # It is paid late: it grants what it was invoiced with, also when a newer one is paid.
+        # A late payment grants the credits that were invoiced, even if a newer period is paid.
         grants = grants_of_period(bill, request.credits_minor, bill.period)
     elif late is not None:
         grants = grants_of_period(bill, late.credits_minor, bill.period)
@@ -203,20 +203,20 @@ def _begin_unpaid(step: _Progress, bill: Bill) -> _Progress:
 
 
 def _without_credits(step: _Progress, bill: Bill, credits_minor: int) -> _Progress:
-    """Note the credits of a bill that has a price, for which a discount or a balance left nothing to pay."""
+    """Note the ungranted credits of a bill that a discount or a balance has reduced to zero."""
     if bill.whole_minor <= 0 or not credits_minor:
         return step
     return replace(step, ungranted={**step.ungranted, bill.ref: credits_minor})
 
 
 def _ungranted(step: _Progress) -> Mapping[str, object]:
-    """Return the credits that are left out, as a detail of the event."""
+    """Return the ungranted credits, as a detail of the event."""
     left = {bill_ref: format_amount(credits, CREDIT) for bill_ref, credits in step.ungranted.items()}
     return {UNGRANTED: left} if left else {}
 
 
 def _is_requested(subscription: Subscription, bill: Bill) -> bool:
-    """Return whether payment of a period is requested on net terms, and was not invoiced yet."""
+    """Return whether payment of a period was requested on net terms, and not invoiced yet."""
     is_new = bill.ref not in subscription.settled and all(each.bill_ref != bill.ref for each in subscription.requests)
     begins = bill.reason in {BillReason.CREATE, BillReason.CYCLE} and bill.period is not None and bill.total_minor > 0
     return subscription.terms.net_days > 0 and bill.state is BillState.OPEN and is_new and begins
@@ -250,13 +250,13 @@ def _request(step: _Progress, bill: Bill, at: datetime) -> _Progress:
 
 
 def _next_try(after: Subscription, seen: SubscriptionSnapshot) -> Mapping[str, str]:
-    """Return when the provider tries again to collect what was not paid, as a detail of the event."""
+    """Return when the provider retries the payment, as a detail of the event."""
     tries = [bill.next_attempt_at for bill in seen.bills if bill.state is BillState.OPEN and bill.next_attempt_at]
     return {"next_try_at": min(tries).isoformat()} if tries and after.status is S.PAST_DUE else {}
 
 
 def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot, returned: Collection[str]) -> str | None:
-    """Return the page of the newest bill that is open, and whose money is kept; otherwise the provider charges it."""
+    """Return the page of the newest open bill that was not given up; None unless on net terms."""
     if not subscription.terms.net_days:
         return None
     pages = (b.pay_url for b in reversed(seen.bills) if b.state is BillState.OPEN and b.ref not in returned)
@@ -264,7 +264,7 @@ def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot, returne
 
 
 def _with_pages(requests: tuple[PaymentRequest, ...], seen: SubscriptionSnapshot) -> tuple[PaymentRequest, ...]:
-    """Follow the pages of requests, which the provider may renew. What was given up before it was known has none."""
+    """Update the payment pages of requests, which the provider may renew."""
     pages = {bill.ref: bill.pay_url for bill in seen.bills if bill.pay_url is not None}
     return tuple(
         each if each.pay_url is None else replace(each, pay_url=pages.get(each.bill_ref, each.pay_url))
@@ -273,7 +273,7 @@ def _with_pages(requests: tuple[PaymentRequest, ...], seen: SubscriptionSnapshot
 
 
 def _caught_up(step: _Progress, until: datetime) -> _Progress:
-    """Grant the months of a year that have begun by a moment and have no credits, before a change at that moment."""
+    """Grant the months of a year that have begun by `until` and have no credits yet."""
     while (month := next_month(step.subscription)) is not None and month.start <= until:
         subscription, grants = grant_month(step.subscription, month)
         step = replace(step, subscription=subscription, grants=(*step.grants, *grants))
@@ -285,7 +285,7 @@ def _settle_change(step: _Progress, bill: Bill, change: PlanChange | None) -> _P
         return _settle_late(step, bill)
     step = _caught_up(step, change.acts_at)
     upgraded, grants = apply_upgrade(step.subscription, change, bill)
-    # What an unused part has paid is no money: nothing is booked, and nothing granted for it.
+    # A credit for an unused part is not money: nothing is booked or granted for it.
     period = _paid_for(upgraded, change, bill)
     settled = (_settled(bill, period, upgraded.terms),) if bill.paid_minor > 0 else ()
     if bill.paid_minor <= 0:
@@ -294,9 +294,9 @@ def _settle_change(step: _Progress, bill: Bill, change: PlanChange | None) -> _P
 
 
 def _settle_late(step: _Progress, bill: Bill) -> _Progress:
-    """Book a bill of a change that has acted with a later period, and grant its part of the period before.
+    """Book the bill of a change that took effect with a later period, and grant its part of the period before.
 
-    Otherwise somebody changed it at the provider's own site: the money is booked, and what is held stays.
+    Otherwise somebody made the change at the provider's own site: the money is booked, and the terms stay.
     """
     late, rest = late_period(step.subscription, bill), step.subscription.period
     if late is not None:
@@ -311,7 +311,7 @@ def _paid_for(upgraded: Subscription, change: PlanChange, bill: Bill) -> Period 
     period = upgraded.period
     if period is None or upgraded.paid_bill == bill.ref:
         return period
-    # By the time that it is paid another period may have begun, which has a bill of its own.
+    # Another period, with its own bill, may have begun before this bill was paid.
     end = upgraded.paid_through or period.end
     start = min(change.acts_at, bill.created_at)
     start = max(start, period.start) if period.start < end else start
@@ -319,7 +319,7 @@ def _paid_for(upgraded: Subscription, change: PlanChange, bill: Bill) -> Period 
 
 
 def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscription:
-    """Move on to a period that is paid; then the change that waited for it acts."""
+    """Move on to a paid period, and apply the change that waited for it."""
     anchor = subscription.anchor
     if anchor is None or bill.reason is BillReason.CREATE or subscription.status is S.TRIALING:
         anchor = Anchor(at=period.start, zone=subscription.zone)
@@ -342,7 +342,7 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
 
 
 def _settled(bill: Bill, period: Period | None, of: Terms | LatePeriod | None = None) -> SettledBill:
-    """Return a paid bill of these terms, or of an earlier plan; of neither, none of it is for credits."""
+    """Return a paid bill by these terms or by those of an earlier plan; without terms, none of it is for credits."""
     if period is None:
         period = Period(start=bill.created_at, end=bill.created_at + timedelta(days=1))
     for_credits, plan = 0, None
@@ -365,11 +365,11 @@ def _settled(bill: Bill, period: Period | None, of: Terms | LatePeriod | None = 
 
 
 def _with_period(subscription: Subscription, seen: SubscriptionSnapshot) -> Subscription:
-    # What was ordered and not confirmed is not overwritten by what the provider has without it.
+    # The provider's value does not overwrite an order that is not confirmed yet.
     cancels = seen.cancel_at_period_end if subscription.order is None else subscription.cancel_at_period_end
     trial_end = subscription.trial_end if leaves_trial(subscription) else seen.trial_end
     if seen.state is P.TRIALING and subscription.paid_through is not None:
-        trial_end = None  # it waits for the end of what was paid, after an upgrade was undone
+        trial_end = None  # after an undone upgrade the provider counts the paid period as a trial
     is_on = not cancels and subscription.order is None and seen.state is not P.CANCELED
     return replace(
         subscription,
@@ -392,11 +392,10 @@ def _is_ending(subscription: Subscription) -> bool:
 
 
 def _with_order(before: Subscription, after: Subscription) -> Subscription:
-    """Return what is left to order at the provider once the change has taken effect.
+    """Return the remaining order at the provider once the change has taken effect.
 
-    Nothing of an upgrade whose answer was lost, nor of one that was paid when it was to be undone. A downgrade can no
-    longer be withdrawn, and the provider may have been told to: so it is told of its price again, under a key of its
-    own.
+    An upgrade whose response was lost, or that was paid before it was undone, needs none. A downgrade can no longer be
+    withdrawn, although the provider may have received that order: its price is sent again, under another key.
     """
     order = after.order
     if order is None or after.change is not None:
@@ -414,16 +413,16 @@ def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: dat
     if status is S.TRIALING and subscription.paid_through is not None:
         status = S.ACTIVE
     if status is S.ACTIVE and subscription.paid_through is None and is_charged:
-        # Active there and nothing received: nothing is given before the money is, but for what is tried until its end.
+        # Active at the provider without a payment: nothing is granted before the money, except during a trial.
         tries = leaves_trial(subscription) and subscription.trial_end is not None and at < subscription.trial_end
         status = S.TRIALING if tries else S.INCOMPLETE
     if status is S.PAST_DUE and subscription.paid_through is None and is_charged:
-        # A trial is over and its first bill is declined: nothing was ever paid, so there is nothing to keep meanwhile.
+        # The first bill after a trial was declined: nothing was ever paid, so there is nothing to keep.
         status = S.INCOMPLETE
     if status is S.ACTIVE and any(at >= each.due_at for each in subscription.requests):
-        status = S.PAST_DUE  # the provider looks at its newest request alone, which is never overdue by the month
+        status = S.PAST_DUE  # the provider judges by its newest request alone
     if status is S.TRIALING and subscription.trial_days and subscription.trial_card is None:
-        status = S.INCOMPLETE  # whoever tries is known by their card
+        status = S.INCOMPLETE  # a trial requires a known card
     if status is not S.ENDED:
         return replace(subscription, status=status)
     if subscription.status is S.ENDED:

@@ -1,4 +1,4 @@
-"""When a downgrade takes effect: with the first period that the provider bills at its price."""
+"""Downgrades take effect with the first period that the provider bills at their price."""
 
 from domain.billing.subscription.proration import whole_credits
 from domain.billing.subscription.snapshot import Bill
@@ -14,7 +14,7 @@ def pending_downgrade(subscription: Subscription) -> PlanChange | None:
 def downgrade_begun_by(subscription: Subscription, bill: Bill) -> PlanChange | None:
     """Return the downgrade that begins with a bill's period; None if the bill is for the earlier terms.
 
-    Unless the higher of the two prices was charged, the lower one counts: nobody has a plan for less than its price.
+    The lower price counts unless the higher one was charged, so that nobody gets a plan for less than its price.
     """
     change, period = pending_downgrade(subscription), bill.period
     if change is None or period is None or period.start < change.acts_at:
@@ -26,9 +26,9 @@ def downgrade_begun_by(subscription: Subscription, bill: Bill) -> PlanChange | N
 
 
 def credits_charged(terms: Terms, bill: Bill) -> int:
-    """Return the credits of a month that a bill is charged for: fewer where it asks for less than was agreed.
+    """Return a month's credits, reduced in proportion if the bill charges less than agreed.
 
-    A payer may choose a smaller price, or fewer seats, at the provider's own site. A discount takes nothing off.
+    A payer may choose a smaller price or fewer seats at the provider's own site. Discounts do not reduce credits.
     """
     charged = charged_minor(bill, {terms.price_id})
     if charged >= terms.amount_minor:
@@ -42,7 +42,7 @@ def short_minor(terms: Terms, bill: Bill) -> int:
 
 
 def charged_minor(bill: Bill, prices: set[str | None]) -> int:
-    """Return what a bill asks for one of these prices, without prorations and before discounts."""
+    """Return the amount that a bill charges for these prices, without prorations and before discounts."""
     whole = [line for line in bill.lines if not line.is_proration]
     own = [line for line in whole if line.price_id is not None and line.price_id in prices] or whole
     return sum(line.amount_minor for line in own) if own else bill.total_minor

@@ -1,4 +1,4 @@
-"""The outcome of an order whose response was lost, as an operator states it. Pure."""
+"""Dropping an order whose response was lost, by an operator's command. Pure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,24 +7,24 @@ from domain.billing.subscription.orders import CREATING, decline_order, end_subs
 from domain.billing.subscription.state import Subscription, Transition
 from domain.common.errors import SubscriptionRefused
 
-#: Stands where the provider's word for a decline would.
+#: The reason in place of the provider's decline code.
 GIVEN_UP = "given_up"
-#: The event of it.
+#: The event of a dropped order.
 ORDER_GIVEN_UP = "order_given_up"
 
 
 def give_up(subscription: Subscription, *, actor: str, reason: str, at: datetime) -> Transition:
-    """Drop an order whose answer was lost, after an operator has found that the provider did not execute it.
+    """Drop an order whose response was lost, after an operator has found that the provider did not execute it.
 
     As after a decline, the earlier terms continue, and a subscription that was never created has ended.
 
     Raises:
-        SubscriptionRefused: no answer is missing.
+        SubscriptionRefused: no response is missing.
     """
     order = subscription.order
     if order is None or not order.unknown:
         raise SubscriptionRefused(
-            "No outcome at the provider is unknown, so nothing can be given up.",
+            "No provider response is missing, so nothing can be given up.",
             extra={"state": subscription.status.value},
         )
     unmade = subscription.ref is None or order.kind in CREATING

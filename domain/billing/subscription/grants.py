@@ -1,4 +1,4 @@
-"""The credits that paid periods grant: at once with a payment, and month by month in a paid year."""
+"""Credit grants of paid periods: at once with a payment, and month by month in a paid year."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from domain.common.period import Period
 def grant_first_month(
     subscription: Subscription, bill: Bill, period: Period, credits: int
 ) -> tuple[Subscription, tuple[CreditGrant, ...]]:
-    """Grant what a period that was just paid grants at once: all of a month, the first month of a year."""
+    """Grant the credits of a newly paid month, or of the first month of a year."""
     if subscription.paid_bill != bill.ref:
         return subscription, ()
     if subscription.terms.interval is Interval.MONTH:
@@ -25,7 +25,7 @@ def grant_first_month(
 
 
 def grants_of_period(bill: Bill, credits_minor: int, period: Period) -> tuple[CreditGrant, ...]:
-    """Return what a month that was paid grants; its credits cost all that was paid."""
+    """Return the grant of a paid month; its credits cost the whole payment."""
     if not credits_minor:
         return ()
     return (
@@ -63,7 +63,7 @@ def due_month(subscription: Subscription) -> Period | None:
 
 
 def next_month(state: Subscription) -> Period | None:
-    """Return the month of a year that is paid which follows the last one that was granted, or had nothing to grant."""
+    """Return the month after the last processed one of a paid year; None if there is none."""
     anchor, start = state.anchor, state.granted_until
     if state.terms.interval is not Interval.YEAR or not state.is_entitled:
         return None

@@ -19,7 +19,7 @@ _UNPAID = frozenset({BillState.DRAFT, BillState.OPEN, BillState.UNCOLLECTIBLE})
 
 
 def await_given_up(subscription: Subscription, given_up: Collection[PaymentRequest]) -> Subscription:
-    """Await each bill on net terms whose invoice was given up, although the provider may have been paid for it.
+    """Add a payment request for each net-terms bill whose invoice was given up, even if the provider was paid for it.
 
     Such money is returned, so the period stays unpaid: the subscription becomes past due, and then ends.
     """
@@ -41,7 +41,7 @@ def page_of(subscription: Subscription, bill_ref: str) -> str | None:
 def record_unpaid_periods(before: Subscription, after: Subscription, bills: Iterable[Bill]) -> Subscription:
     """Record the grants of unpaid earlier periods once a newer period is paid, by the terms agreed until then.
 
-    They are granted whenever their bill is paid. On net terms the payment request has them already.
+    They are granted when their bill is paid. On net terms the payment request has them already.
     """
     if after.paid_through is None or after.paid_through == before.paid_through or after.terms.net_days:
         return after
@@ -57,7 +57,7 @@ def record_unpaid_periods(before: Subscription, after: Subscription, bills: Iter
 def late_period(subscription: Subscription, bill: Bill) -> LatePeriod | None:
     """Return the grant of a bill that is paid after a newer one; None if the terms agreed for it are unknown.
 
-    Where none was recorded, the terms are known only if the period was billed at today's price.
+    Without a record, the terms are known only if the period was billed at today's price.
     """
     noted = next((each for each in subscription.late_periods if each.bill_ref == bill.ref), None)
     if noted is not None or subscription.terms.net_days or not _is_before(bill, subscription):

@@ -10,7 +10,7 @@ S = SubscriptionStatus
 def mail_about(before: Subscription | None, after: Subscription) -> MailKind | None:
     """Return the mail about a confirmation, change, cancellation or resumption; None if there was none of these.
 
-    The end that a cancellation announced has no further mail, and a subscription that never began has no mail at all.
+    An end that was announced by a cancellation, and a subscription that never began, have none.
     """
     began = before is not None and before.status not in {S.CREATED, S.INCOMPLETE}
     if after.status is S.ENDED:
@@ -30,7 +30,7 @@ def mail_about(before: Subscription | None, after: Subscription) -> MailKind | N
 
 
 def undone_upgrade(before: Subscription | None, after: Subscription) -> PlanChange | None:
-    """Return the upgrade that was not paid, once the provider has undone it; its order was answered days before."""
+    """Return the unpaid upgrade that the provider has undone; None if there is none."""
     if before is None or not is_undoing(before) or after.status is S.ENDED:
         return None
     return before.change if after.change is None and after.terms == before.terms else None

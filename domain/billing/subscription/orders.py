@@ -1,6 +1,6 @@
-"""What comes of an order at the provider, and what ends a subscription: pure functions from the state to the next.
+"""State transitions after provider calls, and at the end of a subscription. Pure.
 
-The workflow records each outcome. What people order is in `domain.billing.subscription.commands`.
+The workflow records each transition. `domain.billing.subscription.commands` has the commands of people.
 """
 
 from dataclasses import replace
@@ -19,26 +19,26 @@ from domain.billing.subscription.state import (
 from domain.billing.subscription.unpaid import confirm_undo
 
 S = SubscriptionStatus
-#: The event of an undo that the provider refuses.
+#: The event of an undo that the provider declined.
 UNDO_DECLINED = "undo_declined"
-#: The event of an order that was lost so many times in a row that operators are alerted, after about half an hour.
+#: The event that alerts operators of an order without a response, and after how many attempts: about half an hour.
 ORDER_OVERDUE, OVERDUE_AFTER = "order_overdue", 10
-#: Why one ended that was never at the provider, and that nobody declined.
+#: Why a subscription ended that was never created at the provider, without a decline.
 CANCELLED, PAGE_EXPIRED = "cancelled", "checkout_expired"
-#: Why a trial ended that began on a page: its card has had one, or nobody knows which card it is.
+#: Why a trial from a hosted page ended: its card has had a trial, or cannot be recognised.
 TRIAL_CARD_USED, TRIAL_CARD_UNKNOWN = "trial_used", "trial_card_unknown"
-#: An upgrade for which no bill was seen by then is undone.
+#: An upgrade for which no bill was seen within this time is undone.
 UPGRADE_LAPSES = timedelta(hours=24)
-#: How long after it was due a period on net terms may be unpaid before the subscription ends.
+#: How long a period on net terms may be overdue before the subscription ends.
 NET_GRACE = timedelta(days=30)
-#: Orders that make the subscription.
+#: Orders that create the subscription.
 CREATING = frozenset({OrderKind.CREATE, OrderKind.CHECK_OUT})
-#: Orders that withdraw a downgrade, once the provider has them.
+#: Orders that withdraw a downgrade once the provider confirms them.
 WITHDRAWING = frozenset({OrderKind.RESUME, OrderKind.CANCEL_AT_END})
 
 
 def open_checkout(subscription: Subscription, page: CheckoutPage) -> Transition:
-    """Record the page where the payer subscribes; nothing is granted before they have paid there."""
+    """Record the page where the payer subscribes; nothing is granted before the payment there."""
     after = replace(subscription, order=None, status=S.INCOMPLETE, checkout=page)
     details = {"page": page.ref, "until": page.expires_at.isoformat()}
     return Transition(subscription=after, event="checkout_opened", actor=WORKFLOW, details=details)
@@ -47,8 +47,8 @@ def open_checkout(subscription: Subscription, page: CheckoutPage) -> Transition:
 def confirm_order(subscription: Subscription, seen: SubscriptionSnapshot | None = None) -> Subscription:
     """Return the state once the provider has accepted the order; `converge` then applies the result.
 
-    An order that withdraws a downgrade removes it here, unless its period has begun at the provider and is billed at
-    its price: then it takes effect, and its price is sent to the provider again.
+    An order that withdraws a downgrade removes the downgrade, unless its period has begun at the provider at its price:
+    then the downgrade takes effect, and its price is sent to the provider again.
     """
     order, after = subscription.order, replace(subscription, order=None)
     if order is not None and order.kind is OrderKind.UNDO:
@@ -63,8 +63,8 @@ def confirm_order(subscription: Subscription, seen: SubscriptionSnapshot | None 
 def resolve_unknown(subscription: Subscription, *, made: bool) -> Subscription:
     """Return the state once the provider was read after a lost response.
 
-    If the provider has the subscription, it was created. Everything else is ordered again under its key, which takes
-    effect once.
+    `made`: the provider has the subscription, so it was created. Every other order is resent under its key, which
+    executes it once.
     """
     order = subscription.order
     if order is None or not order.unknown:
@@ -74,13 +74,13 @@ def resolve_unknown(subscription: Subscription, *, made: bool) -> Subscription:
 
 
 def is_cancelled_before_creation(subscription: Subscription) -> bool:
-    """Return whether it is being cancelled and it is unknown whether the provider has it."""
+    """Return whether it is being cancelled while it is unknown whether the provider has created it."""
     order = subscription.order
     return subscription.ref is None and order is not None and order.kind is OrderKind.CANCEL
 
 
 def lose_response(subscription: Subscription) -> Transition:
-    """Record that the response to a call was lost: the provider is read before anything else is ordered."""
+    """Record a lost response: the provider is read before the next order."""
     assert subscription.order is not None
     after = replace(subscription, order=replace(subscription.order, unknown=True))
     return Transition(
@@ -89,14 +89,14 @@ def lose_response(subscription: Subscription) -> Transition:
 
 
 def report_overdue(subscription: Subscription) -> Transition:
-    """Record that an order was sent many times and never answered: an operator has to look at the provider."""
+    """Record that an order was sent many times without a response: an operator has to check the provider."""
     assert subscription.order is not None
     details = {"order": subscription.order.kind.value}
     return Transition(subscription=subscription, event=ORDER_OVERDUE, actor=WORKFLOW, details=details)
 
 
 def decline_order(subscription: Subscription, *, why: str, at: datetime) -> Transition:
-    """Drop an order that the provider refused: the earlier terms continue, and a new subscription has never begun."""
+    """Drop an order that the provider declined: the earlier terms continue; a new subscription ends."""
     order = subscription.order
     assert order is not None
     if order.kind in CREATING:
@@ -113,13 +113,13 @@ def decline_order(subscription: Subscription, *, why: str, at: datetime) -> Tran
         ends_by_suspension=subscription.ends_by_suspension and order.kind is not OrderKind.SUSPEND,
     )
     details = {"order": order.kind.value, "why": why}
-    # What declines the order of a caller is the answer to it, and an undo is nobody's.
+    # A caller gets the decline as the result of its order; an undo has no caller.
     event = UNDO_DECLINED if is_undo else "order_declined"
     return Transition(subscription=after, event=event, actor=WORKFLOW, details=details)
 
 
 def end_subscription(subscription: Subscription, *, why: str, actor: str, at: datetime) -> Transition:
-    """End the subscription: the organization has the free plan from now on."""
+    """End the subscription: the organization falls back to the free plan."""
     after = replace(
         subscription, status=S.ENDED, ended_at=at, ended_why=why, change=None, order=None, cancel_at_period_end=False
     )
@@ -127,14 +127,14 @@ def end_subscription(subscription: Subscription, *, why: str, actor: str, at: da
 
 
 def refuse_trial(subscription: Subscription, *, why: str) -> Transition:
-    """End a trial that began on a page, where its card was entered: nothing is given for it."""
+    """End a trial that began on a hosted page, where its card was entered; nothing is granted."""
     order = SubscriptionOrder(kind=OrderKind.CANCEL, command_id=f"trial:{why}", unknown=subscription.ref is None)
     after = replace(subscription, order=order, ended_why=why)
     return Transition(subscription=after, event="trial_refused", actor=WORKFLOW, details={"why": why})
 
 
 def is_long_overdue(subscription: Subscription, at: datetime) -> bool:
-    """Return whether an invoice on net terms is overdue for so long that the subscription is to be ended."""
+    """Return whether an invoice on net terms is overdue by more than `NET_GRACE`, which ends the subscription."""
     is_over = subscription.status is S.ENDED or subscription.order is not None
     return not is_over and any(at >= each.due_at + NET_GRACE for each in subscription.requests)
 
@@ -149,12 +149,12 @@ def end_unpaid(subscription: Subscription) -> Transition:
 
 
 def record_trial_reminder(subscription: Subscription) -> Transition:
-    """Record that the mail about the end of the trial is sent, so that it is sent once."""
+    """Record the reminder of the end of the trial, so that it is sent once."""
     return Transition(subscription=replace(subscription, trial_reminder_sent=True), event="trial_ends", actor=WORKFLOW)
 
 
 def _has_downgrade_begun(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
-    """Return whether the period of a downgrade has begun at the provider; one that has no bill yet may be of either."""
+    """Return whether the downgrade's period has begun at the provider; a period without a bill counts as begun."""
     change = pending_downgrade(subscription)
     if change is None or seen.period.start < change.acts_at:
         return False

@@ -28,19 +28,19 @@ class Proration:
 
     @property
     def due_minor(self) -> int:
-        """What is to be paid now; never below zero, because nothing is paid back."""
+        """The amount due now; never negative, because nothing is paid out."""
         return max(0, self.charge_minor - self.unused_minor)
 
 
 def part_of_seconds(amount_minor: int, left: int, whole: int) -> int:
     """Return the part of an amount for a part of its seconds, rounded half up."""
     if amount_minor < 0 or not 0 <= left <= whole or whole <= 0:
-        raise ValueError("a part takes an amount of zero or more, and seconds of a whole that is not empty")
+        raise ValueError("a part needs a non-negative amount and seconds within a positive whole")
     return (2 * amount_minor * left + whole) // (2 * whole)
 
 
 def prorate_within_period(old_minor: int, new_minor: int, left: int, period: Period) -> Proration:
-    """Return what the change to another price of the same interval costs; the period stays.
+    """Return the cost of a change to another price of the same interval; the period stays.
 
     Args:
         old_minor: the price of the whole period as it was.
@@ -77,13 +77,13 @@ def credits_of_upgrade(old_minor: int, new_minor: int, left: int, month: Period)
 
 
 def credits_of_new_period(old_minor: int, new_minor: int, left: int, month: Period) -> int:
-    """Return the credits of a month that begins early: what the last one granted for its rest is taken off."""
+    """Return the credits of a month that begins early, less those granted for the rest of the last month."""
     _, whole = month.seconds_left(month.start)
     return whole_credits(max(0, new_minor * whole - old_minor * left) // whole, new_minor)
 
 
 def whole_credits(part_minor: int, most_minor: int) -> int:
-    """Round a part of an allowance up to whole credits: nobody is shown, or owes, the fraction of a second.
+    """Round a part of an allowance up to whole credits, so that no fraction of a second is shown or owed.
 
     Args:
         part_minor: the exact part.
@@ -108,8 +108,8 @@ def worth_after_discounts(amount_minor: int, total_minor: int, whole_minor: int)
 def refundable_minor(paid_minor: int, granted_minor: int, used_minor: int) -> int:
     """Return the refund of a period whose lot is clawed back first: used credits reduce it.
 
-    A period without credits is refunded whole. What is used counts as its share of what was paid, rounded up, so that
-    nobody gains by using before a refund.
+    A period without credits is refunded in full. Used credits cost their share of the payment, rounded up, so that
+    using credits before a refund brings no gain.
     """
     if not 0 <= used_minor <= granted_minor:
         raise ValueError("used credits cannot exceed granted credits")

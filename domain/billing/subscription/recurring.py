@@ -16,10 +16,10 @@ _BEGINS = frozenset({BillReason.CREATE, BillReason.CYCLE})
 
 
 def with_recurring(subscription: Subscription, bills: Sequence[Bill]) -> Subscription:
-    """Return the subscription with what recurs by its newest period's bill, noted once for each period.
+    """Update the recurring price from the bill of the newest period, once for each period.
 
-    A bill counts when its period begins: once it is paid, or on net terms once it is requested. One of nothing before
-    discounts, such as a trial's, says nothing.
+    A bill counts once it is paid, or on net terms once it is requested. A bill of zero before discounts, such as a
+    trial's, does not count.
     """
     prices, noted = {subscription.terms.price_id}, subscription.recurring
     for bill in bills:
@@ -34,7 +34,7 @@ def with_recurring(subscription: Subscription, bills: Sequence[Bill]) -> Subscri
 
 
 def recurring_after_upgrade(recurring: Recurring | None, terms: Terms) -> Recurring | None:
-    """Return what recurs after an upgrade: its price, with the discounts of the period's bill."""
+    """Return the recurring price after an upgrade: its price, with the discounts of the period's bill."""
     if recurring is None:
         return None
     return replace(recurring, amount_minor=discounted(terms.amount_minor, recurring.discounts))

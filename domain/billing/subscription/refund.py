@@ -11,12 +11,12 @@ from domain.billing.subscription.state import CreditGrant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemainingLot:
-    """What is left of a lot that a bill granted, and can be taken: what a hold has pinned is not.
+    """Remaining credits of a lot that a bill granted, without those that a hold has pinned.
 
     Attributes:
-        lot_id: of the books.
-        free_minor: credits that are left of `amount_minor`.
-        paid_minor: what all of it cost, in the bill's currency.
+        lot_id: in the books.
+        free_minor: the remaining credits of `amount_minor`.
+        paid_minor: the cost of the whole lot, in the bill's currency.
     """
 
     lot_id: UUID
@@ -32,7 +32,7 @@ class RemainingLot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostCredits:
-    """Credits of a bill that a lost dispute took back by one transfer, and what they cost, in the bill's currency."""
+    """Credits of a bill that a lost dispute clawed back by one transfer, and their cost in the bill's currency."""
 
     transfer_id: UUID
     credits_minor: int
@@ -73,12 +73,12 @@ class CreditNoteSources:
 
 
 def after_clawback(deferred: DeferredRevenue, rest: Iterable[RemainingLot]) -> DeferredRevenue:
-    """Return a bill after its credits were clawed back as far as they are there."""
+    """Return a bill after its remaining credits were clawed back."""
     return replace(deferred, granted_minor=deferred.granted_minor - sum(lot.cost_minor for lot in rest))
 
 
 def creditable_minor(gross_minor: int, deferred: DeferredRevenue, *, credited_gross_minor: int) -> int:
-    """Return what of a bill can still be credited, with its tax.
+    """Return the amount of a bill that can still be credited, with tax.
 
     Args:
         gross_minor: what was received, with tax.
@@ -102,23 +102,23 @@ def split_credit_note(deferred: DeferredRevenue, net_minor: int) -> CreditNoteSo
 
 
 def net_cost(grant: CreditGrant, *, net_minor: int, gross_minor: int) -> int:
-    """Return what a grant costs; what all grants of a bill cost adds up to the part of it that is for credits.
+    """Return the cost of a grant; the costs of all grants of a bill add up to its part for credits.
 
     Args:
-        grant: what is granted, with what of the bill goes with it.
+        grant: the grant, with its share of the bill.
         net_minor: the part of its bill that is for credits, without tax.
-        gross_minor: all that was received by its bill, with tax.
+        gross_minor: the amount received by its bill, with tax.
     """
     before = grant.paid_before_minor
     return (before + grant.paid_minor) * net_minor // gross_minor - before * net_minor // gross_minor
 
 
 def credits_left(credits_minor: int, cost_minor: int, deferred: DeferredRevenue, *, gone_minor: int) -> tuple[int, int]:
-    """Return what a further month of a year grants and costs: less if a part of its money was refunded or disputed.
+    """Return the credits and the cost of a further month of a year, reduced by refunds and disputes.
 
     Args:
-        credits_minor: what the month grants.
-        cost_minor: what that costs, without tax.
+        credits_minor: the credits of the month.
+        cost_minor: their cost, without tax.
         deferred: the bill.
         gone_minor: the part of the received money that was refunded or is disputed, without tax; credit notes cover
             some of it.
@@ -127,5 +127,5 @@ def credits_left(credits_minor: int, cost_minor: int, deferred: DeferredRevenue,
     cost = max(0, min(cost_minor, left))
     if not (gone_minor or deferred.credited_minor) or (cost == cost_minor and left > 0):
         return credits_minor, cost
-    # What costs less than a minor unit is granted as long as something is left of the money.
+    # Credits that cost less than a minor unit are granted as long as money is left.
     return credits_minor * cost // max(1, cost_minor), cost

@@ -1,4 +1,4 @@
-"""A subscription as its provider has it now: frozen values that every adapter answers with.
+"""A subscription as its provider has it now: the frozen result of every adapter.
 
 The content of events is never used: each event only causes the subscription to be read again, so the newest state wins
 regardless of the order of events.
@@ -38,7 +38,7 @@ class BillState(StrEnum):
 
 
 class BillReason(StrEnum):
-    """Why a bill was made: the subscription began, a period began, or it changed within one."""
+    """Reason of a bill: the subscription began, a period began, or the terms changed within one."""
 
     CREATE = "subscription_create"
     CYCLE = "subscription_cycle"
@@ -48,7 +48,7 @@ class BillReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line of a bill, in minor units; negative if it credits an unused part."""
+    """A line of a bill, in minor units; negative if it credits an unused part."""
 
     description: str
     amount_minor: int
@@ -63,7 +63,7 @@ class Bill:
 
     Attributes:
         ref: the provider's id, by which it is booked once.
-        discounts: those on its recurring lines that are on further bills as well, in their order.
+        discounts: the discounts on its recurring lines that further bills have as well, in order.
         total_minor: the total; `paid_minor` is the part that is paid.
         payment_ref: the provider's id of the payment.
         attempts: the number of the provider's attempts to collect it; only the provider retries.
@@ -100,11 +100,11 @@ class Bill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What a provider would bill for a change, in minor units.
+    """Preview of a provider's bill for a change, in minor units.
 
     Attributes:
-        total_minor: the bill's total, after discounts; negative where more is unused than charged.
-        due_minor: what is charged now: the total with the customer's balance there, or nothing where it is too little.
+        total_minor: the bill's total, after discounts; negative if the unused credit exceeds the charge.
+        due_minor: the charge now: the total with the customer's balance there, or nothing if it is too small to charge.
         unused_minor: the credit for the rest of the period, already in the total.
     """
 
@@ -114,13 +114,13 @@ class Quote:
 
     @property
     def charged_minor(self) -> int:
-        """What the change itself costs: a debt of earlier bills does not make it dearer."""
+        """The cost of the change itself, without debt from earlier bills."""
         return min(self.total_minor, self.due_minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutPage:
-    """A page of the provider where the payer enters a method and subscribes, for the price that it was made for."""
+    """A hosted page where the payer enters a payment method and subscribes, for the price of its creation."""
 
     ref: str
     url: Annotated[str, SECRET]

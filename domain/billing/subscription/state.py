@@ -1,4 +1,4 @@
-"""A subscription's state: its terms, what its provider has done, and what was granted.
+"""A subscription's state: its terms, the provider's state, and its grants.
 
 Frozen values of the standard library only; the workflow is the only writer. Money is in minor units of the terms'
 currency, credits in minor units of credits.
@@ -14,11 +14,11 @@ from domain.billing.plan import Interval
 from domain.billing.subscription.snapshot import CheckoutPage
 from domain.common.period import Anchor, Period
 
-#: How many commands a subscription remembers, so that a repeated one is answered and not done twice.
+#: How many commands a subscription remembers, so that a repeated one is not executed twice.
 RECEIPT_WINDOW = 64
-#: How many paid bills it remembers: more than the provider is ever asked for at once, so that none is taken for new.
+#: How many paid bills it remembers: more than the provider lists at once, so that no bill is booked twice.
 WINDOW = 500
-#: Who acts when nobody commands.
+#: The actor of events without a command.
 WORKFLOW = "workflow"
 
 
@@ -45,20 +45,21 @@ class SubscriptionStatus(StrEnum):
 
 
 S = SubscriptionStatus
-#: The organization has what its plan includes.
+#: Statuses in which the organization has the entitlements of its plan.
 ENTITLED = frozenset({S.TRIALING, S.ACTIVE, S.PAST_DUE})
-#: People can change it.
+#: Statuses in which people can change it.
 CHANGEABLE = frozenset({S.TRIALING, S.ACTIVE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The agreed terms: the plan as it was when it was subscribed to; later changes of the configuration do not apply.
+    """The agreed terms: the plan at the time of subscription; later changes of the configuration do not apply.
 
-    `is_agreed` says that the price was agreed with this organization, and is not the usual one. With `net_days`, a
-    period is invoiced when it begins, due in so many days, and not charged. `seats` is the number of seats of a plan
-    sold by the seat: amount and credits are for all of them, and `price_id` is the price of one. `credits_price_minor`
-    is the part of the amount that is for the credits; the rest is for the plan itself.
+    Attributes:
+        is_agreed: the organization has its own price.
+        net_days: a period is invoiced when it begins and due after this many days; 0: it is charged.
+        seats: of a plan sold by the seat; amount and credits are for all seats, `price_id` is the price of one.
+        credits_price_minor: the part of the amount for the credits; the rest is for the plan itself.
     """
 
     plan: str
@@ -88,7 +89,7 @@ class Terms:
         return self.price_id, self.unit_minor, self.currency, self.interval
 
     def with_seats(self, seats: int) -> "Terms":
-        """Return the terms of so many seats at the price of one."""
+        """Return the terms of `seats` seats at the same price per seat."""
         return replace(
             self,
             amount_minor=self.unit_minor * seats,
@@ -98,12 +99,12 @@ class Terms:
         )
 
     def for_credits_minor(self, charged_minor: int) -> int:
-        """Return the part of a charge by these terms that is for credits, rounded down: the same as of the price."""
+        """Return the part of a charge that is for credits, in the proportion of these terms, rounded down."""
         return charged_minor * self.credits_price_minor // self.amount_minor if self.credits_price_minor else 0
 
 
 class ChangeKind(StrEnum):
-    """`upgrade`: at once, and paid for what is left; `downgrade`: when the period ends, without a refund."""
+    """`upgrade`: takes effect at once, prorated; `downgrade`: at the end of the period, without a refund."""
 
     UPGRADE = "upgrade"
     DOWNGRADE = "downgrade"
@@ -116,7 +117,7 @@ class PlanChange:
     Attributes:
         acts_at: for a downgrade, the end of the period; for an upgrade, the moment from which it is prorated.
         credits_minor: the credits that an upgrade grants once it is paid.
-        most_minor: the most that the provider may charge for an upgrade.
+        most_minor: the maximum that the provider may charge for an upgrade.
         bill_ref: the open bill that an upgrade waits for, once it is known.
         lapses_at: when an upgrade without a bill is undone; None means a day after it was ordered.
     """
@@ -132,11 +133,11 @@ class PlanChange:
 
 
 class OrderKind(StrEnum):
-    """What the provider is still to be asked for.
+    """The kind of a pending order at the provider.
 
-    `resume`: that the period's end changes nothing. `go_on`: that it goes on at the end, with the downgrade that waits.
-    `undo`: that it takes an upgrade back that was not paid. `suspend`: that it ends with its period, because its
-    organization is suspended; a downgrade that waits stays.
+    `resume`: withdraw what takes effect at the end of the period. `go_on`: withdraw the end, but keep the pending
+    downgrade. `undo`: undo an unpaid upgrade. `suspend`: end with the period because the organization is suspended; a
+    pending downgrade stays.
     """
 
     CREATE = "create"
@@ -153,10 +154,10 @@ class OrderKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionOrder:
-    """What was ordered and the provider has not confirmed; one at a time, under a key made from its command.
+    """An order that the provider has not confirmed; one at a time, under a key made from its command.
 
-    `unknown`: the answer to the call was lost, so the provider is looked at before it is asked again. `until`: of an
-    undo, when the next period begins, where the upgrade has cut the running one short at the provider.
+    `unknown`: the response was lost, so the provider is read before the order is resent. `until`: of an undo, when the
+    next period begins if the upgrade has shortened the present one at the provider.
     """
 
     kind: OrderKind
@@ -167,14 +168,13 @@ class SubscriptionOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditGrant:
-    """Credits that are owed to the organization because money was received; granted once by its key.
+    """Credits to grant for received money; granted once by their key.
 
     Attributes:
         key: unique within the subscription: the bill, and the month of an annual plan.
-        paid_minor: what of the bill goes with them; they cost the part of it that is for credits, and what is paid out
-            for them is never more.
-        month: what they are for.
-        paid_before_minor: what of the bill the months before have cost, so that costs without tax add up as well.
+        paid_minor: their share of the bill; their cost is the part of it that is for credits.
+        month: the period of the credits.
+        paid_before_minor: the shares of earlier months, so that costs without tax add up exactly.
     """
 
     key: str
@@ -187,11 +187,11 @@ class CreditGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YearBill:
-    """What a bill pays for of a year that is granted by the month.
+    """A bill that pays for the monthly grants of a year.
 
     Attributes:
-        paid_minor: what was paid by it; `left_minor` of it is for months that come.
-        credits_minor: what it grants each month.
+        paid_minor: the amount paid; `left_minor` of it is for coming months.
+        credits_minor: the credits of each month.
     """
 
     bill_ref: str
@@ -206,10 +206,10 @@ class YearBill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRequest:
-    """Payment that the provider has requested for a period and nobody has made yet.
+    """An unpaid payment request of the provider for a period on net terms.
 
-    `credits_minor` is what the period grants once it is paid, whatever the plan is by then. It is due with our invoice,
-    and paid at `pay_url`, also after the subscription has ended.
+    `credits_minor` is granted once the period is paid, whatever the plan is by then. It is due with our invoice, and
+    paid at `pay_url`, also after the subscription has ended.
     """
 
     bill_ref: str
@@ -220,7 +220,7 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatePeriod:
-    """A period that was not paid when a newer one was: the plan that it had, and what it grants once it is paid.
+    """A period that is unpaid although a newer one is paid: its plan, and its grant once it is paid.
 
     `for_credits_minor` is the part of its bill that is for these credits.
     """
@@ -233,7 +233,7 @@ class LatePeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recurring:
-    """Recurring lines of the bill of a period until a moment, after the discounts that last."""
+    """The recurring price of the period that ends at `until`, after permanent discounts."""
 
     until: datetime
     amount_minor: int
@@ -242,32 +242,30 @@ class Recurring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """The whole state. `version` is the number of its latest event.
+    """State of a subscription. `version` is the number of its latest event.
 
     Attributes:
-        terms: what is agreed now.
-        zone: whose clocks months are counted by: UTC, by which the provider counts its periods.
-        anchor: what months are counted from; None before the first period.
-        period: the one that is running, as the provider has it.
-        paid_through: until when money was received for it; None before the first.
-        paid_bill: the bill that paid the running period, and `paid_minor` what that was, with upgrades in it.
-        worth_minor: what the running period is worth when it is cut short: its whole price as agreed by now, less the
-            part that a discount took off its bill; nothing before it is paid, and after an upgrade was undone that had
-            begun another.
-        granted_until: the end of the last month that has its credits; `months_granted` of the paid period have them.
-        order: what the provider is still to be asked for.
+        terms: the present terms.
+        zone: the time zone of months: UTC, in which the provider counts its periods.
+        anchor: the start from which months are counted; None before the first period.
+        period: the present period at the provider.
+        paid_through: the end of the paid time; None before the first payment.
+        paid_bill: the bill that paid the present period; `paid_minor` is the amount, with upgrades.
+        worth_minor: the value by which the unused part of the present period is credited: its agreed price less its
+            part of discounts; 0 before it is paid, and after the undo of an upgrade that had begun another period.
+        granted_until: the end of the last month with granted credits, of which the paid period has `months_granted`.
+        order: the pending order at the provider.
         settled: bills whose money is booked, the newest last.
-        return_url: where the payer returns to from a page of the provider; None where a stored method is charged.
+        return_url: where the payer returns to from the hosted page; None if a stored method is charged.
         checkout: that page, until the provider has the subscription.
-        trial_card: a digest of the card that a trial was begun with; None on a page until the provider names it.
-        trial_reminder_sent: the organization was told that its trial ends soon.
-        requests: what was invoiced on net terms and is not paid, or was given up before it was, the newest last.
-        pay_url: the provider's page where the newest of it is paid.
-        year_bills: what pays for the months of the running year, the first bill and upgrades; empty for months.
-        recurring: what recurs by the bill of the newest period, and after an upgrade since; None before the first.
-        ends_by_suspension: it ends with its period because its organization is suspended, and goes on if that is
-            resumed before.
-        late_periods: what was charged for and is not paid although a newer period is, the newest last.
+        trial_card: a digest of the card of the trial; None on a page until the provider names it.
+        trial_reminder_sent: the reminder of the end of the trial was sent.
+        requests: unpaid or given-up payment requests on net terms, the newest last.
+        pay_url: the provider's page where the newest of them is paid.
+        year_bills: the bills that pay for the months of the present year; empty if paid by the month.
+        recurring: the recurring price by the newest period's bill and later upgrades; None before the first.
+        ends_by_suspension: it ends with its period because its organization is suspended, unless that is resumed.
+        late_periods: unpaid periods before a paid one, the newest last.
     """
 
     subscription_id: str
@@ -309,32 +307,31 @@ class Subscription:
     ends_by_suspension: bool = False
 
     def has_done(self, command_id: str) -> bool:
-        """Return whether a command of that id was done, as far as the window reaches."""
+        """Return whether the command is among the remembered ones."""
         return command_id in self.receipts
 
     @property
     def recurring_minor(self) -> int:
-        """Return the amount of each further interval, with the tax that is in the price."""
+        """Return the amount of each further interval, including the tax in the price."""
         return self.terms.amount_minor if self.recurring is None else self.recurring.amount_minor
 
     @property
     def begins_anew(self) -> bool:
-        """Whether every upgrade begins a period: nothing was paid, or the provider counts what is left as a trial."""
+        """Whether every upgrade begins a period: nothing was paid, or the provider counts the rest as a trial."""
         return self.status is S.TRIALING or self.paid_through is None or self.worth_minor == 0
 
     @property
     def is_entitled(self) -> bool:
-        """Whether the organization has what the plan includes."""
+        """Whether the organization has the entitlements of the plan."""
         return self.status in ENTITLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledBill:
-    """A bill that was paid: money that is booked once, by the bill's own id.
+    """A paid bill, whose money is booked once by its id.
 
-    `plan` is the one of its period, where a newer one was paid before it. `short_minor` is by how much a newest period
-    was charged less than was agreed, before discounts; None for other bills. `for_credits_minor` is the part of the
-    amount that is for credits.
+    `plan` is that of its period if a newer period was paid before. `short_minor` is how much less than agreed the
+    newest period was charged, before discounts; None for other bills. `for_credits_minor` is the part for credits.
     """
 
     bill_ref: str
@@ -349,10 +346,10 @@ class SettledBill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetTermsBill:
-    """A period for which payment was requested on net terms: it is invoiced once, by the bill's own id.
+    """A period with a payment request on net terms, invoiced once by the bill's id.
 
-    `short_minor` is by how much less was requested than was agreed, before discounts, and `for_credits_minor` the part
-    of the amount that is for credits.
+    `short_minor` is how much less than agreed was requested, before discounts; `for_credits_minor` is the part for
+    credits.
     """
 
     bill_ref: str
@@ -365,7 +362,7 @@ class NetTermsBill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """What a command, the provider or time does: the next state, the event that says so, and what goes with it."""
+    """Transition by a command, the provider or time: the next state, its event, and the resulting bookings."""
 
     subscription: Subscription
     event: str

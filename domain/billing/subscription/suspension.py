@@ -1,7 +1,6 @@
-"""What the suspension of an organization does to its subscription: no further period is charged. Pure.
+"""While an organization is suspended, its subscription ends with its period. Pure.
 
-While its organization is suspended, a subscription ends with its period. It goes on if the organization is resumed
-before that.
+It continues if the organization is resumed before that.
 """
 
 from dataclasses import replace
@@ -9,19 +8,19 @@ from dataclasses import replace
 from domain.billing.subscription.snapshot import ProviderState
 from domain.billing.subscription.state import WORKFLOW, OrderKind, Subscription, SubscriptionOrder, Transition
 
-#: The alert that the provider goes on charging a suspended organization.
+#: The alert that the provider still charges a suspended organization.
 STILL_CHARGED = "organization.subscription_goes_on"
-#: Why a subscription has ended whose organization was suspended when its period was over.
+#: Why a subscription ended: its organization was suspended at the end of its period.
 SUSPENDED = "suspended"
-#: What the provider charges for another period.
+#: States in which the provider charges another period.
 _CHARGED = frozenset({ProviderState.TRIALING, ProviderState.ACTIVE, ProviderState.PAST_DUE})
 
 
 def follow_suspension(subscription: Subscription, state: ProviderState, *, suspended: bool) -> Transition | None:
-    """Return the order that follows from the organization's standing; None if there is nothing to order.
+    """Order the end or the continuation of the subscription if the suspension has changed; None if it has not.
 
-    A cancellation that somebody ordered stays as it is, and so does a smaller plan that waits. Until the provider
-    confirms, the subscription is shown as it was.
+    A cancellation that somebody ordered and a pending downgrade stay. Until the provider confirms, the subscription is
+    shown unchanged.
     """
     if subscription.order is not None or state not in _CHARGED:
         return None
@@ -32,7 +31,7 @@ def follow_suspension(subscription: Subscription, state: ProviderState, *, suspe
         kind, event = OrderKind.GO_ON, "resumed"
     else:
         return None
-    # A provider remembers what it has refused by the key, so each try has its own.
+    # A provider stores refusals by key, so each attempt has its own.
     order = SubscriptionOrder(kind=kind, command_id=f"{kind.value}:{subscription.version + 1}")
     after = replace(subscription, order=order, ends_by_suspension=True)
     return Transition(subscription=after, event=event, actor=WORKFLOW, details={"why": SUSPENDED} if suspended else {})

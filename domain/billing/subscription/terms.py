@@ -1,7 +1,4 @@
-"""The terms that a plan is subscribed to by: its price, its credits and, where it is sold by the seat, how many.
-
-Pure functions from the plans of the configuration; nothing here knows how a subscription stands.
-"""
+"""Subscription terms from the configured plans: the price, the credits and the number of seats. Pure."""
 
 from collections.abc import Sequence
 
@@ -23,16 +20,15 @@ def terms_of(
     """Return the terms of a chosen plan.
 
     Args:
-        plan: the one that is chosen.
+        plan: the chosen plan.
         interval: how often it is paid.
-        currency: what it is paid in.
-        agreed: prices of the plan that were agreed with the organization; it is sold for these to whoever has one.
+        currency: of the payments.
+        agreed: the organization's own prices of the plan, which also apply to a plan that is not sold any more.
         net_days: see `Terms`.
-        seats: how many, where it is sold by the seat.
+        seats: the number of seats of a plan sold by the seat.
 
     Raises:
-        Invalid: it is not sold, or not at this interval or in this currency; or not by the seat, or not with so many
-    seats.
+        Invalid: the plan is not sold, or not for this interval, currency or number of seats.
     """
     own = _agreed(agreed, interval, currency)
     if own is None and (not plan.is_sold or not plan.prices):
@@ -72,12 +68,12 @@ def _check_seats(plan: Plan, of_one_minor: int, seats: int | None) -> None:
 def terms_of_change(
     held: Terms, plan: Plan, interval: Interval | None, agreed: Sequence[PlanPrice] = (), *, seats: int | None = None
 ) -> Terms:
-    """Return the terms after a change; what is left out stays as it is, and so does the collection method.
+    """Return the terms after a change; omitted values and the collection method stay.
 
-    Seats are added to a plan, and taken from it, at the price that the subscription has, also when it is sold no more.
+    A change of seats keeps the subscription's price, even if the plan is not sold any more.
 
     Raises:
-        Invalid: as of `terms_of`.
+        Invalid: as in `terms_of`.
     """
     interval = interval or held.interval
     if plan.is_per_seat and seats is None:
@@ -90,20 +86,20 @@ def terms_of_change(
 
 
 def seats_of(plan: Plan, terms: Terms | None) -> int | None:
-    """Return how many seats there are on a plan: those that were bought, or those that it includes; None for any."""
+    """Return the number of seats: those bought, or those included in the plan; None if unlimited."""
     bought = None if terms is None or terms.plan != plan.name else terms.seats
     return plan.seats if bought is None else bought
 
 
 def require_seats(plan: Plan, terms: Terms, people: int) -> None:
-    """Refuse terms with fewer seats than are taken.
+    """Refuse terms with fewer seats than are in use.
 
     Raises:
         SubscriptionRefused: `subscription.seats_in_use`.
     """
     seats = seats_of(plan, terms)
     if seats is not None and people > seats:
-        how = "is to have" if terms.seats is not None else "has"
+        how = "would have" if terms.seats is not None else "has"
         raise SubscriptionSeatsInUse(
             f"{people} people have keys, and the plan {plan.name} {how} {seats} seats. Revoke keys first.",
             extra={"limit": seats, "used": people, "plan": plan.name},

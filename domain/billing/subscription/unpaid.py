@@ -1,7 +1,7 @@
-"""An upgrade that the provider has made and that is not paid yet: it waits for its bill, and is undone without it.
+"""Upgrades that the provider has executed and that are not paid yet. Pure.
 
-A bank debit takes days, and the provider has the larger price at once. So the upgrade is kept for as long as its bill
-is open there; where nobody pays it, the provider is told of what is held again. Pure.
+A bank debit takes days, and the provider has the larger price at once. The upgrade is kept as long as its bill is open;
+if the bill is not paid, the upgrade is undone at the provider.
 """
 
 from dataclasses import replace
@@ -22,22 +22,22 @@ from domain.billing.subscription.state import (
     Transition,
 )
 
-#: How much earlier than here the provider's clock may have it.
+#: How far the provider's clock may lag behind ours.
 _SKEW = timedelta(hours=1)
-#: How soon a period begins where the one before is over by the time that an upgrade is undone.
+#: How soon the next period begins if the paid one is over when an upgrade is undone.
 _SOON = timedelta(hours=1)
 _FAILING = frozenset({ProviderState.PAST_DUE, ProviderState.UNPAID})
 _CLOSED = frozenset({BillState.VOID, BillState.UNCOLLECTIBLE})
 
 
 def unpaid_upgrade(subscription: Subscription) -> PlanChange | None:
-    """Return the upgrade that is not paid yet."""
+    """Return the unpaid upgrade; None if there is none."""
     change = subscription.change
     return change if change is not None and change.kind is ChangeKind.UPGRADE else None
 
 
 def note_upgrade_bill(subscription: Subscription, seen: SubscriptionSnapshot) -> Subscription:
-    """Note the bill that an upgrade waits for, when it is first seen open."""
+    """Record the bill of an upgrade when it is first seen open."""
     change = unpaid_upgrade(subscription)
     if change is None or change.bill_ref is not None:
         return subscription
@@ -52,7 +52,7 @@ def note_upgrade_bill(subscription: Subscription, seen: SubscriptionSnapshot) ->
 
 
 def upgrade_paid_by(subscription: Subscription, bill: Bill) -> PlanChange | None:
-    """Return the upgrade that a bill of a change is for; one that is being undone has its own bill or none."""
+    """Return the unpaid upgrade that a bill of a change pays for; None if it is for another change."""
     change = unpaid_upgrade(subscription)
     if change is None or change.bill_ref == bill.ref:
         return change
@@ -60,14 +60,14 @@ def upgrade_paid_by(subscription: Subscription, bill: Bill) -> PlanChange | None
 
 
 def leaves_trial(subscription: Subscription) -> bool:
-    """Return whether a trial continues here, because the upgrade that ended it at the provider is not paid yet."""
+    """Return whether a trial continues because the upgrade that ended it at the provider is not paid yet."""
     change = unpaid_upgrade(subscription)
     is_open = change is not None and change.bill_ref is not None
     return is_open and subscription.trial_days > 0 and subscription.paid_through is None
 
 
 def upgrade_begun_by(subscription: Subscription, bill: Bill) -> PlanChange | None:
-    """Return the upgrade that the bill of a later period is charged for, although its own bill is not paid yet."""
+    """Return the unpaid upgrade whose price a later period's bill charges; None if there is none."""
     change, period = unpaid_upgrade(subscription), bill.period
     if change is None or change.bill_ref is None or change.terms.interval is not subscription.terms.interval:
         return None
@@ -80,7 +80,7 @@ def upgrade_begun_by(subscription: Subscription, bill: Bill) -> PlanChange | Non
 
 
 def begin_upgrade(subscription: Subscription, change: PlanChange) -> Subscription:
-    """Have an upgrade act with a later period that was paid at its price; its own bill grants its part once paid."""
+    """Apply an upgrade with a later period that was paid at its price; its own bill grants its part once paid."""
     assert change.bill_ref is not None
     late = LatePeriod(bill_ref=change.bill_ref, plan=change.terms.plan, credits_minor=change.credits_minor)
     late_periods = (*subscription.late_periods, late)[-WINDOW:]
@@ -88,7 +88,7 @@ def begin_upgrade(subscription: Subscription, change: PlanChange) -> Subscriptio
 
 
 def has_upgrade_failed(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
-    """Return whether the bill of an upgrade is closed or was declined, and no later period is charged for it."""
+    """Return whether an upgrade's bill is closed or declined, and no later period charges its price."""
     change = unpaid_upgrade(subscription)
     if change is None or subscription.order is not None or subscription.status is SubscriptionStatus.ENDED:
         return False
@@ -106,14 +106,14 @@ def is_undoing(subscription: Subscription) -> bool:
 
 
 def order_undo(subscription: Subscription, at: datetime) -> Subscription:
-    """Order that the provider has what is held again: the change is dropped once it has."""
+    """Order the undo of an unpaid upgrade at the provider; the change is dropped once it confirms."""
     change = subscription.change
     assert change is not None
     began_anew = change.terms.interval is not subscription.terms.interval or subscription.begins_anew
     ends = subscription.trial_end if subscription.paid_through is None else subscription.paid_through
     order = SubscriptionOrder(
         kind=OrderKind.UNDO,
-        # A provider remembers what it has refused by the key, so each try has its own.
+        # A provider stores refusals by key, so each attempt has its own.
         command_id=f"{change.command_id}:{subscription.version + 1}",
         until=max(ends or at, at + _SOON) if began_anew else None,
     )
@@ -121,18 +121,18 @@ def order_undo(subscription: Subscription, at: datetime) -> Subscription:
 
 
 def confirm_undo(subscription: Subscription, seen: SubscriptionSnapshot | None) -> Subscription:
-    """Return the state once the provider has answered: without the upgrade, unless its bill was paid meanwhile."""
+    """Return the state once the provider has confirmed: without the upgrade, unless its bill was paid meanwhile."""
     change = subscription.change
     bills = () if seen is None else seen.bills
     after = replace(subscription, order=None)
     if change is not None and any(bill.is_paid and bill.ref == change.bill_ref for bill in bills):
         return after
     cut_short = subscription.order is not None and subscription.order.until is not None
-    # The provider counts what is left of a period that was cut short as a trial, and gives nothing back of it.
+    # The provider counts the rest of a shortened period as a trial, and credits nothing for it.
     worth_minor = 0 if cut_short and subscription.paid_through is not None else subscription.worth_minor
     return replace(after, change=None, worth_minor=worth_minor)
 
 
 def lapse_upgrade(subscription: Subscription, at: datetime) -> Transition:
-    """Undo an upgrade for which no bill was ever seen."""
+    """Undo an upgrade for which no bill was seen."""
     return Transition(subscription=order_undo(subscription, at), event="upgrade_lapsed", actor=WORKFLOW)

@@ -13,18 +13,18 @@ from domain.common.period import Anchor, Period
 
 
 def worth_of(terms: Terms, bill: Bill) -> int:
-    """Return what a period that a bill has paid is worth when it is cut short."""
+    """Return the value of the whole period that a bill has paid, by which its unused part is credited."""
     return worth_after_discounts(terms.amount_minor, bill.total_minor, bill.whole_minor or terms.amount_minor)
 
 
 def apply_upgrade(held: Subscription, change: PlanChange, bill: Bill) -> tuple[Subscription, tuple[CreditGrant, ...]]:
-    """Return the state after an upgrade that was paid, and what it grants at once."""
+    """Return the state after a paid upgrade, and its immediate grants."""
     recurring = recurring_after_upgrade(held.recurring, change.terms)
     after = replace(held, terms=change.terms, change=None, recurring=recurring)
     if change.terms.interval is not held.terms.interval or held.begins_anew:
         return _begun_anew(after, change, bill)
-    # The rest of the period was paid at the old price, and its difference now. What a discount took off the period's
-    # bill it takes off the larger plan as well.
+    # The rest of the period was paid at the old price, and the difference now. A discount on the period's bill reduces
+    # the larger plan as well.
     worth_minor = worth_after_discounts(change.terms.amount_minor, held.worth_minor, held.terms.amount_minor)
     after = replace(after, paid_minor=held.paid_minor + max(0, bill.paid_minor), worth_minor=worth_minor)
     if after.terms.interval is Interval.YEAR:
@@ -33,7 +33,7 @@ def apply_upgrade(held: Subscription, change: PlanChange, bill: Bill) -> tuple[S
 
 
 def _begun_anew(held: Subscription, change: PlanChange, bill: Bill) -> tuple[Subscription, tuple[CreditGrant, ...]]:
-    """Begin the period that an upgrade to a longer interval has paid, or one out of a trial."""
+    """Begin the period that an upgrade to a longer interval, or from a trial, has paid."""
     anchor = Anchor(at=change.acts_at if bill.period is None else bill.period.start, zone=held.zone)
     end = anchor.after(held.terms.interval.months) if bill.period is None else bill.period.end
     paid = max(0, bill.paid_minor)
@@ -60,20 +60,20 @@ def _begun_anew(held: Subscription, change: PlanChange, bill: Bill) -> tuple[Sub
 def _year_upgraded(
     held: Subscription, after: Subscription, change: PlanChange, bill: Bill
 ) -> tuple[Subscription, tuple[CreditGrant, ...]]:
-    """Have the bill of an upgrade pay for what its plan grants more in the rest of the year."""
+    """Let the upgrade's bill pay for the additional credits in the rest of the year."""
     assert held.anchor is not None
     assert held.granted_until is not None
     bills, more = held.year_bills, after.terms.credits_minor - held.terms.credits_minor
     is_free = bill.paid_minor <= 0 and after.terms.amount_minor <= held.terms.amount_minor
     if more <= 0 or is_free:
-        # It buys no credits: the earlier bills pay for what the plan grants.
+        # The upgrade buys no credits: the earlier bills pay for the plan's grants.
         return replace(after, year_bills=rescale_bills(bills, after.terms.credits_minor)), ()
-    # Months that began before it was paid were granted as the plan before grants them.
+    # Months that began before the payment were granted by the earlier plan.
     until, late = held.anchor.month_of(change.acts_at, held.zone).end, list[Period]()
     while (late[-1].end if late else until) < held.granted_until:
         late.append(held.anchor.month_of(late[-1].end if late else until, held.zone))
     if len(late) >= held.months_granted:
-        # The year that it was for is over.
+        # Its year is over.
         late, left, more = [], 0, 0
     else:
         left = MONTHS - held.months_granted + len(late)
@@ -90,7 +90,7 @@ def _year_upgraded(
 def _granted_at_once(
     change: PlanChange, bill: Bill, cost_minor: int, until: datetime | None
 ) -> tuple[CreditGrant, ...]:
-    """Return what an upgrade grants once money was received for it, until the end of the running month."""
+    """Return the grant of a paid upgrade until the end of the current month."""
     if bill.paid_minor <= 0 or not change.credits_minor or until is None:
         return ()
     return (

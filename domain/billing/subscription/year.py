@@ -1,7 +1,7 @@
-"""What pays for the months of a year: each bill grants every month what it has bought, at its own cost.
+"""The monthly grants of a paid year: each bill grants its credits every month, at its own cost.
 
-The bill that began the year has bought the allowance of its plan. An upgrade buys what the larger plan has more: for
-the rest of the month in which it acts, and for the months that follow.
+The first bill buys the allowance of its plan. The bill of an upgrade buys the difference to the larger plan, for the
+rest of its month and the following months.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,16 +15,14 @@ MONTHS = 12
 
 
 def year_bill(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor: int, months: int) -> YearBill:
-    """Return what a paid bill pays for in the months of a year, after what it grants at once.
-
-    All that was paid is the cost of all that the bill grants, by the part that it is of these credits.
+    """Return a paid bill's state after its immediate grant. The payment is spread over all credits of the bill.
 
     Args:
         bill_ref: the bill.
-        paid_minor: what was paid by it; zero buys nothing.
-        at_once_minor: the credits that it grants at once.
-        monthly_minor: the credits that it grants in each month that follows.
-        months: how many follow.
+        paid_minor: the amount paid; zero buys nothing.
+        at_once_minor: the credits granted at once.
+        monthly_minor: the credits of each following month.
+        months: the number of following months.
     """
     credits = at_once_minor + monthly_minor * months
     cost = paid_minor * at_once_minor // credits if credits else 0
@@ -34,7 +32,7 @@ def year_bill(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_min
 def grant_from_bills(
     bills: Iterable[YearBill], months_left: int, month: Period
 ) -> tuple[tuple[YearBill, ...], tuple[CreditGrant, ...]]:
-    """Return the bills after the next month of so many that are left, and what each of them grants for it."""
+    """Return the bills after the next of `months_left` months, and the grants of that month."""
     after, grants = list[YearBill](), list[CreditGrant]()
     for bill in bills:
         if not bill.credits_minor or not bill.paid_minor:
@@ -55,7 +53,7 @@ def grant_from_bills(
 
 
 def rescale_bills(bills: Sequence[YearBill], credits_minor: int) -> tuple[YearBill, ...]:
-    """Return the bills with another allowance, where nothing was to be paid for it: each with the part that it had."""
+    """Spread another monthly allowance, for which nothing was paid, over the bills in proportion to their credits."""
     if not bills:
         return ()
     had = [bill.credits_minor for bill in bills]

@@ -1,1 +1,1 @@
-"""Rules of taxes, pure: `rates` what is charged where and when, `treatment` which of it an organization is charged."""
+"""Rules of taxes, pure: `rates` has the rates by place and time, `treatment` the tax of an organization."""

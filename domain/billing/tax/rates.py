@@ -1,7 +1,7 @@
-"""Tax rates: by country, region and product code, each valid from a time on.
+"""Tax rates by country, region and product code, each valid from a time on.
 
-A rate is found from the most special place to the most general: region and product, region, product, country. At each
-the newest one that has begun counts, so a change is a row more, and nothing that was charged changes.
+The most specific rate applies: region and product, then region, product, country. Of several, the newest that has begun
+applies, so a change adds a row, and past charges keep their rate.
 """
 
 import re
@@ -22,7 +22,7 @@ _CODE = re.compile("[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class TaxCategory(StrEnum):
-    """Why a rate is what it is: the codes of EN 16931 (UNCL5305)."""
+    """Category of a tax by EN 16931 (UNCL5305)."""
 
     STANDARD = "S"
     ZERO = "Z"
@@ -36,7 +36,7 @@ class TaxRate:
     """The rate of a tax on a product in a place.
 
     Attributes:
-        code: names the tax; what is charged is booked to `platform/tax/{code}`.
+        code: of the tax, which is booked to `platform/tax/{code}`.
         country: ISO 3166-1, two letters.
         region: the part behind the dash in ISO 3166-2; None for the whole country.
         product: a product code; None for every product.
@@ -55,14 +55,14 @@ class TaxRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedTax:
-    """What is charged on a line: a code, a category and a rate in millionths."""
+    """Tax of a line: a code, a category and a rate in millionths."""
 
     code: str
     category: TaxCategory
     rate_e6: int = 0
 
 
-#: Where no tax is due.
+#: No tax is due.
 NO_TAX = AppliedTax(code="none", category=TaxCategory.OUTSIDE)
 
 
@@ -75,7 +75,7 @@ def check_place(country: str | None, region: str | None) -> None:
 
 
 def is_code(text: str) -> bool:
-    """Return whether a text can be the code of a tax: it names an account of the books."""
+    """Return whether a text is a valid tax code; it becomes part of an account's path."""
     return _CODE.fullmatch(text) is not None
 
 
@@ -93,7 +93,7 @@ def check_rate(rate: TaxRate) -> None:
 
 
 def parse_rate(value: str | int | Decimal) -> int:
-    """Turn a rate such as `"0.19"` or `"0.08875"` into millionths; `Invalid` with the field `rate`."""
+    """Parse a rate such as `"0.19"` or `"0.08875"` into millionths; `Invalid` names the field `rate`."""
     text = plain_number(value)
     whole, _, decimals = (text or "").partition(".")
     decimals = decimals.rstrip("0")
@@ -111,7 +111,7 @@ def format_rate(rate_e6: int) -> str:
 def find_rate(
     rates: Iterable[TaxRate], *, country: str, region: str | None, product: str, at: datetime
 ) -> TaxRate | None:
-    """Return the rate of a product in a place at a time; None where there is none."""
+    """Return the rate of a product in a place at a time; None if there is none."""
     best: tuple[bool, bool, datetime] | None = None
     found = None
     for rate in rates:

@@ -56,7 +56,7 @@ class SaleRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taxation:
-    """The tax that a buyer is charged with a sale, before the amount is known; `entity` and `party` as in `SaleTax`."""
+    """Tax of a sale before its amount is known; `entity` and `party` as in `SaleTax`."""
 
     tax: AppliedTax
     is_proven: bool

@@ -15,7 +15,7 @@ from domain.billing.tax.treatment import EU, TaxParty
 
 
 class StatedTax(StrEnum):
-    """What is stated; only `charged` comes with an amount.
+    """Tax note of a creator's statement; only `charged` comes with an amount.
 
     `charged`: the creator charges VAT of its country, which is the platform's. `reverse_charge`: the platform owes the
     tax. `outside_scope`: the creator is in another country, outside of the European Union. `no_profile`: the creator's
@@ -57,7 +57,7 @@ class TaxStatement:
 def stated_tax(
     creator: Supplier, platform_country: str | None, rates: Iterable[TaxRate], product: str, at: datetime
 ) -> TaxStatement:
-    """Return what to state of a creator's tax.
+    """Return the tax note of a creator's statement.
 
     Args:
         creator: the seller; a country confirmed by an operator takes precedence over its billing address.

@@ -11,19 +11,19 @@ from domain.common.money import CREDIT, format_amount
 
 
 class AlertKind(StrEnum):
-    """What happened."""
+    """Kind of an alert about spending."""
 
-    #: A part of a limit is reached; one for each threshold, and of those that are passed together the highest.
+    #: A threshold of a limit is reached; of several passed at once, the highest.
     THRESHOLD = "spend.threshold"
-    #: The built-in rule: 80 % of a limit, which is not told as a threshold as well.
+    #: The built-in rule: 80 % of a limit, for which there is no `THRESHOLD` alert.
     BUDGET = "budget_80_percent"
     #: Half of a limit was used in the first tenth of its window.
     BURST = "spend.burst"
-    #: A control refused.
+    #: A control refused a spend.
     REFUSED = "spend.refused"
-    #: Credits did not suffice.
+    #: A charge was declined for insufficient balance.
     EXHAUSTED = "credits.exhausted"
-    #: There is no rate, or none that is new enough, to count in the currency of a control. It is for operators.
+    #: There is no recent rate to the currency of a control. For operators.
     NO_RATE = "spend.no_rate"
 
 
@@ -43,7 +43,7 @@ class SpendEvent:
         asset: the asset of the control.
         amount_minor: the requested amount, in minor units of `spend_asset`.
         spend_asset: what was spent: credits, or the currency of a purchase outside.
-        severity: the severity that its rule was given; that of the kind if it is None.
+        severity: the severity of its rule; None: that of the kind.
     """
 
     key: str
@@ -62,13 +62,13 @@ class SpendEvent:
 
 
 _REASONS = {
-    "limit": "it is more than what is left of the {window} limit",
+    "limit": "it exceeds what is left of the {window} limit",
     "uses": "no uses are left of the {window} limit",
     "per_spend": "it is larger than a single spend may be",
     "frozen": "the control is frozen",
 }
 
-#: What the limit of each window is called.
+#: The name of each window's limit.
 _LIMITS = {
     Window.HOUR: "hourly",
     Window.DAY: "daily",
@@ -106,7 +106,7 @@ def detail_of(happened: SpendEvent) -> str:
         case AlertKind.BURST:
             return (
                 f"{happened.subject} used half of its {window} limit in the first tenth of the window"
-                f"{_until(happened.ends_at)}. Freeze the control if this is not meant to be."
+                f"{_until(happened.ends_at)}. Freeze the control if this is not intended."
             )
         case AlertKind.REFUSED:
             why = _REASONS.get(happened.reason or "", "the control does not allow it").format(window=window)
@@ -115,7 +115,7 @@ def detail_of(happened: SpendEvent) -> str:
             return f"A charge of {amount} was declined: insufficient balance. Add credits."
         case AlertKind.NO_RATE:
             pair = f"{happened.spend_asset} to {happened.asset}"
-            return f"A spend was refused, because there is no rate from {pair} that is new enough. Set one."
+            return f"A spend was refused, because there is no recent rate from {pair}. Set one."
 
 
 def _until(ends_at: datetime | None) -> str:

@@ -10,33 +10,33 @@ from domain.common.calendar import Window, zone_of
 from domain.common.errors import Invalid
 from domain.common.money import MAX_AMOUNT_MINOR, SCALES, SLOT, format_amount
 
-#: The most controls that stand above each other.
+#: The maximum number of levels of controls.
 MAX_LEVELS = 6
 MAX_USES = 10**9
 MAX_THRESHOLDS = 10
-#: The parts of a limit that raise an alert unless others are named: a half, four fifths, all of it.
+#: The default thresholds of alerts, in ten-thousandths of a limit.
 THRESHOLDS_E4 = (5_000, 8_000, 10_000)
 
 
 class ControlKind(StrEnum):
-    """What a control is: a limit, or a budget, which has pools and which an agent can read."""
+    """Kind of a control: a limit, or a budget, which has pools and can be read by agents."""
 
     LIMIT = "limit"
     BUDGET = "budget"
 
 
 class Pool(StrEnum):
-    """What a spend draws of a budget's window that has pools; in all other windows it counts as a whole."""
+    """Pool of a budget's window that a spend draws from; windows without pools count the whole spend."""
 
     OPERATING = "operating"
     RESERVE = "reserve"
     EMERGENCY = "emergency"
-    #: What agents drew of a reserve without a person; nothing is asked of it by name.
+    #: Draws of agents from a reserve without approval; requests never name it.
     ALLOWANCE = "allowance"
 
 
 class SubjectKind(StrEnum):
-    """By whom or for whom credits are spent."""
+    """Subject of a control: the spender, or whom credits are spent for."""
 
     ORGANIZATION = "organization"
     DEPARTMENT = "department"
@@ -47,7 +47,7 @@ class SubjectKind(StrEnum):
 
 
 class ControlStatus(StrEnum):
-    """Whether a control allows spending. A frozen one refuses all spends; a closed one no longer applies."""
+    """Status of a control. A frozen one refuses all spends; a closed one no longer applies."""
 
     ACTIVE = "active"
     FROZEN = "frozen"
@@ -111,7 +111,7 @@ class LimitTerms:
             raise Invalid("ends_at must be after starts_at.", extra={"field": "ends_at"})
 
     def columns(self) -> dict[str, object]:
-        """Return what is stored of it, by column, as JSON: one element of each array a window, the shortest first."""
+        """Return the stored columns as JSON; arrays have one element for each window, the shortest first."""
         order = list(Window)
         limits = sorted(self.limits, key=lambda limit: order.index(limit.window))
         return {
@@ -127,16 +127,16 @@ class LimitTerms:
 
 
 class ControlTerms(Protocol):
-    """What a version of a control allows, as it is stored: an `LimitTerms`, or the terms of a budget."""
+    """Terms of a version of a control: an `LimitTerms`, or the terms of a budget."""
 
     def columns(self) -> dict[str, object]:
-        """Return it by column, as JSON."""
+        """Return the stored columns as JSON."""
 
 
 def limits_of(
     windows: Sequence[str], amounts: Sequence[int | None], uses: Sequence[int | None], hard: Sequence[bool]
 ) -> tuple[Limit, ...]:
-    """Read the limits back from the columns in which they are stored."""
+    """Return the limits from their stored columns."""
     return tuple(
         Limit(window=Window(window), amount_minor=amount, uses=times, hard=refuses)
         for window, amount, times, refuses in zip(windows, amounts, uses, hard, strict=True)
@@ -178,7 +178,7 @@ class NewControl:
             raise Invalid("week_starts must be from 1 (Monday) to 7 (Sunday).", extra={"field": "week_starts"})
 
     def columns(self) -> dict[str, object]:
-        """Return what is stored of it, by column, as JSON."""
+        """Return the stored columns as JSON."""
         return {
             "kind": self.kind.value,
             "subject_kind": self.subject_kind.value,

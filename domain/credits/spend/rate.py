@@ -17,23 +17,23 @@ MAX_DECIMALS = 12
 EURO = "EUR"
 #: The source of rates that operators set.
 OPERATOR = "operator"
-#: How long a rate counts before it is too old, unless it says otherwise, and at most.
+#: The default and the maximum validity of a rate.
 VALID_FOR, MAX_VALID_FOR = timedelta(days=1), timedelta(days=31)
 #: How far ahead a rate may begin.
 MAX_AHEAD = timedelta(days=31)
 
 _RATE = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,40}))?")
 _BIGINT = 2**63 - 1
-#: Most minor units that a minor unit of credits may be worth: the largest spend is within 64 bits.
+#: The maximum worth of a minor unit of credits, in minor units, so that the largest spend fits 64 bits.
 _MOST = 9_000
-#: Of how many minor units of credits a rate says the worth that no smaller number says exactly.
+#: The number of minor units of credits in a rate that is not exact for a smaller number.
 _FINE = 10**15
 _EXACT = Context(prec=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRate:
-    """One unit of `base` is worth `rate` of `quote`, from `starts_at` until it is too old at `ends_at`.
+    """A unit of `base` is worth `rate` of `quote`, from `starts_at` until it is too old at `ends_at`.
 
     `source` is the host that it was read from, or `operator` for one that an operator set.
     """
@@ -46,7 +46,7 @@ class ExchangeRate:
     source: str = OPERATOR
 
     def in_minor(self) -> tuple[int, int]:
-        """Return the rate exactly: so many minor units of `base` are worth so many of `quote`.
+        """Return the exact rate as minor units of `base` and the equal minor units of `quote`.
 
         Raises:
             Invalid: it has more digits than the books hold.
@@ -57,7 +57,7 @@ class ExchangeRate:
         return exact.denominator, exact.numerator
 
     def of_credits(self, price: CreditPrice) -> tuple[int, int]:
-        """Return what credits are worth in `quote` at their price in `base`, in minor units, rounded up if at all.
+        """Return the worth of credits in `quote` by their price in `base`, in minor units, rounded up if necessary.
 
         Raises:
             Invalid: a credit is worth more than the books hold.
@@ -73,7 +73,7 @@ class ExchangeRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceRates:
-    """What one euro was worth in other currencies on a day, as a central bank published it; `source` is a host."""
+    """Reference rates of a central bank: the worth of one euro in other currencies on a day; `source` is a host."""
 
     day: date
     per_euro: Mapping[str, Decimal]
@@ -166,7 +166,7 @@ def rate_between(base: str, quote: str, base_minor: int, quote_minor: int) -> Fr
 
 
 def format_rate(rate: Fraction) -> str:
-    """Write a rate as a plain decimal number: as it was set; one that was read with 12 decimals, rounded up."""
+    """Write a rate as a plain decimal number: a set rate exactly, a read one with 12 decimals, rounded up."""
     scaled = ceil(rate * 10**MAX_DECIMALS)
     return f"{Decimal(scaled).scaleb(-MAX_DECIMALS, _EXACT).normalize(_EXACT):f}"
 

@@ -1,7 +1,7 @@
 """The attribution of a request: the department, project, agent and run that a key may name.
 
-A caller does not choose whose limits apply. Owners and admins attribute agents and keys to departments and projects; a
-request can name these or, of a department, a part of it, and what it leaves out is the key's own and never none.
+A caller cannot choose the limits that apply. Owners and admins attribute agents and keys to departments and projects; a
+request can name these or a part of the department, and omitted fields have the key's own attribution.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class SpendingKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedScope:
-    """The attribution that a request names; None for what it leaves out."""
+    """The attribution that a request names; None for omitted fields."""
 
     agent_id: str | None = None
     department_id: str | None = None
@@ -44,12 +44,12 @@ class RequestedScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeObjects:
-    """The objects of the organization that a request names; needed if it names an agent, a department or a project.
+    """The organization's agents, departments and projects that a request names.
 
     Attributes:
-        agents: the organization's own agents among those named, with what they are attributed to.
-        departments: the path of each department that is named, or that the key or the agent is attributed to, if it is
-            the organization's and open: the ids from the topmost department to itself.
+        agents: the organization's own agents among those named, with their attribution.
+        departments: the path of each open department that is named, or that the key or the agent is attributed to: the
+            ids from the topmost department to itself.
         projects: the organization's projects among those named.
     """
 
@@ -71,7 +71,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendOrigin:
-    """What a spend was made for, and the principal that made it.
+    """Origin of a spend: the principal that made it, and its attribution.
 
     `path` are the ids from the topmost department to the spend's own; empty where it has none.
     """
@@ -86,7 +86,7 @@ _NOTHING = ScopeObjects()
 
 
 def needs_lookup(key: SpendingKey, named: RequestedScope) -> bool:
-    """Return whether `scope_of` has to look anything up: not for a request that names nothing, or its own agent."""
+    """Return whether `scope_of` needs a lookup: not for a request that names nothing, or only its own agent."""
     return any((named.department_id, named.project_id, named.agent_id not in {None, key.agent_id}))
 
 
@@ -109,10 +109,10 @@ def scope_of(key: SpendingKey, named: RequestedScope, known: ScopeObjects = _NOT
 
 
 def is_own(key: SpendingKey, principal: str, made: SpendOrigin) -> bool:
-    """Tell whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
+    """Return whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
 
-    An agent's key has those of its agent. Any other key has those that its principal made, and all of its department
-    with its parts and of its project. A key that is attributed to nothing has all.
+    An agent's key owns the spends of its agent. Any other key owns those of its principal, and all of its department
+    with its parts and of its project. A key without attribution owns all.
     """
     if key.agent_id is not None:
         return key.agent_id == made.agent_id

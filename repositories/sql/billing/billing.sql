@@ -1,7 +1,6 @@
--- What changes a draft of an invoice, ends it, finalises it and numbers it: the platform's role cannot write what
--- was finalised.
+-- Functions that edit, discard, finalise and number invoices: the platform's role cannot write finalised invoices.
 
--- Replaces what a draft bills; answers whether it was one.
+-- Replaces the contents of a draft; returns whether it was a draft.
 CREATE OR REPLACE FUNCTION invoice_edit(
     p_id text, p_lines jsonb, p_discounts jsonb, p_sum bigint, p_note text, p_at timestamptz
 ) RETURNS boolean
@@ -15,7 +14,7 @@ BEGIN
 END
 $$;
 
--- Ends a draft for good; answers whether it was one.
+-- Discards a draft permanently; returns whether it was a draft.
 CREATE OR REPLACE FUNCTION invoice_discard(p_id text, p_at timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -26,7 +25,7 @@ BEGIN
 END
 $$;
 
--- Opens the account that a leg names, as domain/common/accounts.py describes it.
+-- Opens the account of a leg, as described in domain/common/accounts.py.
 CREATE OR REPLACE FUNCTION invoice_account(p_account jsonb) RETURNS bigint
 LANGUAGE sql
 AS $$
@@ -35,8 +34,8 @@ AS $$
         (p_account ->> 'lots')::boolean, (p_account ->> 'lapse')::boolean) o
 $$;
 
--- Posts what an invoice moves as one transfer, and answers it; NULL where nothing moves. p_accounts is in one order
--- everywhere, because two that open the same accounts wait for each other; p_legs names them by place: [{"source",
+-- Posts an invoice's postings as one transfer, and returns it; NULL without postings. p_accounts is in a fixed order,
+-- because two transactions that open the same accounts wait for each other; p_legs refers to them by index: [{"source",
 -- "destination", "amount", "lots"}].
 CREATE OR REPLACE FUNCTION invoice_post(
     p_id text, p_org text, p_accounts jsonb, p_legs jsonb, p_key text, p_at timestamptz
@@ -67,8 +66,8 @@ BEGIN
 END
 $$;
 
--- Makes an invoice of a draft that the caller has locked: what it comes to is written, and what it moves is posted.
--- Answers the transfer, NULL where nothing moves.
+-- Finalises a draft that the caller has locked: writes its amounts and posts its postings. Returns the transfer, NULL
+-- without postings.
 CREATE OR REPLACE FUNCTION invoice_finalise(
     p_id text, p_sums jsonb, p_lines jsonb, p_discounts jsonb, p_taxes jsonb, p_party jsonb, p_status text, p_proven boolean,
     p_accounts jsonb, p_legs jsonb, p_key text, p_at timestamptz, p_due_at timestamptz, p_command text
@@ -104,8 +103,8 @@ AS $$
     UPDATE invoices i SET number = p_number WHERE i.id = p_id AND i.number IS NULL AND i.status <> 'draft'
 $$;
 
--- Numbers up to p_limit finalised invoices of a series in the order in which they were finalised, and answers how many there were. The
--- sequence is locked from here until the transaction ends, and nothing else is waited for: call it alone.
+-- Numbers up to p_limit finalised invoices of a series in the order of finalisation, and returns how many there were.
+-- The sequence is locked until the transaction ends: call it alone in a transaction.
 CREATE OR REPLACE FUNCTION invoice_number_page(p_series text, p_prefix text, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$

@@ -1,13 +1,13 @@
--- Invoices an organization for a period, all of it in the one statement that calls this; answers false where that was
--- done before, and then nothing has happened. It runs with the rights of its caller.
+-- Invoices an organization for a period in the calling statement; returns false, without effect, if it was invoiced
+-- before. It runs with the rights of its caller.
 --
--- p: "period" a row of billed_periods; "invoice" a finalised row of invoices, null where nothing is to be paid; what it
--- moves as for `invoice_post`: "accounts", "legs", "key"; "items" the ids of those that are on it; "bills" [{"month",
+-- p: "period" is a row of billed_periods; "invoice" a finalised row of invoices, null if nothing is to be paid; its
+-- postings as for `invoice_post`: "accounts", "legs", "key"; "items" the ids of its items; "bills" [{"month",
 -- "number"}] and "sums" [{"month", "number", "source", "ref", "pico", "line"}] of usage, with "discount_bps" and
--- "markup_e6"; "audit" and "alert" rows of theirs, or null.
+-- "markup_e6"; "audit" and "alert" rows of these tables, or null.
 --
--- The period is claimed first: a second run waits for it, and then finds it. 40001: an item or a bill was taken by
--- somebody else since it was read.
+-- The period is inserted first: a second run waits for it, and then finds it. 40001: an item or a bill was invoiced by
+-- another transaction since it was read.
 CREATE OR REPLACE FUNCTION billing_run_invoice(p jsonb) RETURNS boolean
 LANGUAGE plpgsql
 AS $$

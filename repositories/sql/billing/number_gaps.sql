@@ -1,6 +1,6 @@
 -- Gaps in numbers: the functions that make and keep them. Tenants have no access.
 
--- Returns the number above which the events of every subject go on: 0, unless the books were restored.
+-- Returns the number above which the events of every subject continue: 0, unless the books were restored.
 CREATE OR REPLACE FUNCTION event_floor() RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -8,10 +8,10 @@ AS $$
 $$;
 GRANT EXECUTE ON FUNCTION event_floor() TO bursar_api, bursar_platform;
 
--- Passes over the next p_by numbers of each series, also of those that have none yet: their first one may have been given
--- after the restored moment. The series are those of p_documents, of the deployment and of each entity: of p_entities, of
--- the profiles that one is assigned to, and those that have a series. The events of every subject go on above the highest
--- number of all events, and p_by more: a subject may be unknown here, and an event of it elsewhere.
+-- Skips the next p_by numbers of each series, also of series without numbers: their first one may have been given after
+-- the restored moment. The series are those of p_documents, for the deployment and for each entity: of p_entities, of
+-- billing profiles, and of existing series. The events of every subject continue p_by above the highest number of all
+-- events, because lost events may have subjects that are unknown here.
 CREATE OR REPLACE FUNCTION skip_numbers(p_documents text[], p_by bigint, p_entities text[] DEFAULT '{}')
 RETURNS TABLE (series text, first bigint, last bigint)
 LANGUAGE sql SECURITY INVOKER SET search_path = public, pg_temp

@@ -1,5 +1,5 @@
--- What GET /billing/balance reads, in one round trip: the balance, what is owed, what of it is due, and the first
--- hundred lots that will expire. Row-level security holds inside: `tenant_balance` sets the tenant first.
+-- The data of GET /billing/balance in one round trip: the balance, the debt, the expired part, and the first hundred
+-- lots that will expire. Under row-level security: `tenant_balance` sets the tenant first.
 CREATE OR REPLACE FUNCTION balance_view(p_org text, p_asset text, OUT posted bigint, OUT pending_out bigint, OUT owed bigint,
                              OUT due bigint, OUT amounts bigint[], OUT expiries timestamptz[])
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$

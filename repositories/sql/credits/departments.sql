@@ -1,6 +1,6 @@
--- For what agents and keys spend. Only the platform's role writes it: who spends does not say for whom.
+-- The attribution of agents and keys. Only the platform's role writes it: a spender cannot choose it.
 
--- For what a key spends: its own department and project, else its agent's. Asked beside `api_key_lookup`, before the
+-- The attribution of a key: its own department and project, else its agent's. Read with `api_key_lookup`, before the
 -- organization is known, and for one exact id only.
 CREATE OR REPLACE FUNCTION api_key_attribution(p_id text, OUT department_id text, OUT project_id text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
@@ -9,7 +9,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 $$;
 GRANT EXECUTE ON FUNCTION api_key_attribution(text) TO bursar_api, bursar_platform;
 
--- Every process that caches keys forgets one that spends for another department or project from now on.
+-- Every process that caches keys drops a key whose attribution has changed.
 CREATE OR REPLACE TRIGGER api_key_attribution_changed AFTER UPDATE ON api_keys FOR EACH ROW
     WHEN ((OLD.department_id, OLD.project_id) IS DISTINCT FROM (NEW.department_id, NEW.project_id))
     EXECUTE FUNCTION api_key_changed();

@@ -5,11 +5,10 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 GRANT EXECUTE ON FUNCTION spend_id_at(timestamp) TO bursar_api;
 
--- What GET /series reads of a year of spending by days in UTC, in one round trip: what was used and not refunded, as
--- decimals, and how many uses there were, a text for each day. Days that are added up are read from their sums, all
--- others from their spends, as `repositories/credits/spend_day.py` does. NULL where some of these are numbered
--- elsewhere, or where more than 10,000 of them, or of refunds, would be read, which that module does in a turn of the
--- organization. Row-level security holds inside: the tenant is set first.
+-- The data of GET /series for a year of spending by days in UTC, in one round trip: the net use, as decimals, and the
+-- number of uses, a text for each day. Days with a rollup are read from it, all others from their spends, as in
+-- `repositories/credits/spend_day.py`. NULL if some spends have ids outside of their day, or if more than 10,000 spends
+-- or refunds would be read, which that module does instead. Under row-level security: the tenant is set first.
 CREATE OR REPLACE FUNCTION spend_series(p_org text, p_first date, p_until timestamptz, OUT used text[], OUT spends text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE

@@ -1,4 +1,4 @@
-"""Subscriptions and what their provider says of them, for tests."""
+"""Subscriptions and their provider's snapshots, for tests."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whatever is due of a subscription is done in the end, whatever else is pending and for however long."""
+"""The agenda does every due step of a subscription in the end, also while other steps are pending for long."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -38,7 +38,7 @@ S, P = SubscriptionStatus, ProviderState
 #: More than enough turns for each step once, with a year of months and calls in vain between.
 TURNS = 80
 BY = "operator:kim"
-#: What people order, what the provider answers, and what the run does by itself.
+#: Orders of people, answers of the provider, and steps of the run itself.
 HAPPENS = (
     *("upgrade", "downgrade", "by the year", "cancel", "cancel at the end", "resume"),
     *("confirmed", "lost", "found", "missing", "declined", "news"),
@@ -197,7 +197,7 @@ class Run:
         return orders.record_trial_reminder(self.held)
 
     def ask(self, item: Step) -> None:
-        """Have the provider look or do what is ordered, in vain while it is away."""
+        """Look at the provider or submit the order; fails while the provider is away."""
         if self.away:
             self.away -= 1
             tries = self.news.tries + 1
@@ -222,7 +222,7 @@ class Run:
 
 @settings(max_examples=examples(300), deadline=None)
 @given(reachable(), st.booleans(), st.integers(0, 4), st.sampled_from([0, 1, 24, 24 * 40, 24 * 300]))
-def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, away, hours):
+def test_every_due_step_is_eventually_executed(found, noisy, away, hours):
     held, now = found
     now += timedelta(hours=hours)
     wanted = set(due_steps(held, now, AgendaInput(wants_refresh=noisy, events=noisy)))
@@ -236,7 +236,7 @@ def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, nois
 
 @settings(max_examples=examples(300), deadline=None)
 @given(reachable(), st.sampled_from([0, 1, 24, 24 * 40, 24 * 300]))
-def test_nothing_is_ordered_again_before_it_was_looked_for_and_a_wait_lies_ahead(found, hours):
+def test_order_is_resent_only_after_a_lookup_and_waits_end_in_the_future(found, hours):
     held, now = found
     now += timedelta(hours=hours)
     item = agenda(held, now, AgendaInput(looked_at=now))
@@ -249,7 +249,7 @@ def test_nothing_is_ordered_again_before_it_was_looked_for_and_a_wait_lies_ahead
 
 
 @pytest.mark.parametrize("status", [S.CREATED, S.ENDED])
-def test_events_about_what_was_never_created_are_marked_whatever_is_held_back(status: SubscriptionStatus) -> None:
+def test_events_about_a_never_created_subscription_are_marked_during_a_pause(status: SubscriptionStatus) -> None:
     held, now = replace(created(), status=status, order=None), START
     news = AgendaInput(wants_refresh=True, events=True, tries=1, held_until=now + days(1))
     assert agenda(held, now, news) is Step.MARK
@@ -259,7 +259,7 @@ def test_events_about_what_was_never_created_are_marked_whatever_is_held_back(st
     assert Step.MARK not in due_steps(ordered, now, news)
 
 
-def test_news_without_end_keep_nothing_else_waiting() -> None:
+def test_endless_events_do_not_starve_other_steps() -> None:
     held, now = active(interval=YEAR), ANCHOR.after(1)
     news = AgendaInput(wants_refresh=True, looked_at=now)
     assert agenda(held, now, news) is Step.LOOK

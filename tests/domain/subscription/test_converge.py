@@ -1,4 +1,4 @@
-"""What the state at the provider changes: money once by its bill, credits once by their month, the newest wins."""
+"""Changes by the provider's state: money once by its bill, credits once by their month, the newest wins."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -83,7 +83,7 @@ def test_larger_plan_waits_until_the_period_that_has_begun_is_paid() -> None:
     assert preview(paid, PLANS, terms("professional"), 1, at).due_minor > 0
 
 
-def test_what_was_seen_once_changes_nothing_again() -> None:
+def test_converging_twice_changes_nothing() -> None:
     assert converge(active(), seen(bill(0, 2_900, month(0))), START) is None
 
 
@@ -96,9 +96,7 @@ def test_period_that_is_paid_renews_and_grants_once() -> None:
 
 
 @pytest.mark.parametrize(("interval", "months"), [(MONTH, 1), (YEAR, 12)])
-def test_period_grants_by_what_was_charged_for_it_where_somebody_changed_it_at_the_provider(
-    interval: Interval, months: int
-) -> None:
+def test_period_changed_at_the_provider_grants_in_proportion_to_its_charge(interval: Interval, months: int) -> None:
     """Stripe's portal may let the payer choose a smaller price or fewer seats; a discount is no smaller price."""
     held, period = active("professional", interval), month(months, months)
     whole = held.terms.amount_minor
@@ -156,9 +154,7 @@ def test_month_that_is_paid_after_a_newer_one_grants_its_credits_once() -> None:
 
 
 @pytest.mark.parametrize(("plan", "price", "wanted"), [("starter", 2_900, 500), ("professional", 9_900, 2_000)])
-def test_month_that_is_paid_late_grants_what_its_plan_had_although_it_was_changed_since(
-    plan: str, price: int, wanted: int
-) -> None:
+def test_late_month_grants_the_credits_of_its_plan_despite_later_changes(plan: str, price: int, wanted: int) -> None:
     first, failed, paid = bill(0, price, month(0)), unpaid(1, price, month(1)), bill(1, price, month(1))
     held = taken(active(plan), seen(first, failed, period=month(1), state=P.PAST_DUE)).subscription
     third = bill(2, price, month(2))
@@ -193,7 +189,7 @@ def test_month_that_was_overtaken_before_it_was_noted_grants_where_its_price_is_
     assert taken(replace(held, terms=terms("professional")), paid).grants == ()
 
 
-def test_past_due_keeps_what_the_plan_includes_and_unpaid_does_not() -> None:
+def test_past_due_keeps_the_entitlements_and_unpaid_does_not() -> None:
     first = bill(0, 2_900, month(0))
     late = taken(active(), seen(first, unpaid(1, 2_900, month(1)), period=month(1), state=P.PAST_DUE))
     assert (late.event, late.plan, late.subscription.is_entitled) == ("payment_failed", None, True)
@@ -258,7 +254,7 @@ def test_pitfall_14_month_and_renewal_at_one_boundary_lose_and_repeat_nothing() 
     assert monthly_grant(renewed.subscription, ANCHOR.after(13)) is not None
 
 
-def test_months_that_nobody_granted_are_granted_before_what_changes_then() -> None:
+def test_ungranted_months_are_granted_before_a_change() -> None:
     held, first = active(interval=YEAR), bill(0, 29_000, month(0, 12))
     at = ANCHOR.after(3) + days(1)
     upgrade = bill(1, 60_000, None, reason=BillReason.UPDATE, created_at=at)
@@ -307,7 +303,7 @@ def test_pitfall_13_two_changes_in_one_second_are_two_and_one_repeated_is_one() 
     assert outcome.subscription.settled == ("in_0", "in_1", "in_2")
 
 
-def test_downgrade_acts_after_the_renewal_and_grants_what_it_has() -> None:
+def test_downgrade_takes_effect_after_the_renewal_and_grants_its_credits() -> None:
     pending = ordered(active("professional"), terms("starter"), START + days(3))
     first = bill(0, 9_900, month(0))
     assert converge(pending, seen(first), START + days(4)) is None
@@ -341,7 +337,7 @@ def test_smaller_plan_that_was_ordered_after_a_cancellation_stays_when_that_is_w
     assert (again.change, again.terms.plan) == (None, "professional")
 
 
-def test_change_is_held_to_what_was_agreed_which_a_discount_makes_less_than_the_list() -> None:
+def test_change_is_limited_to_the_agreed_amount_after_discounts() -> None:
     held = active()
     shown = preview(held, PLANS, terms("professional"), 1, START + days(14))
     for most, kept in ((None, shown.due_minor), (shown.due_minor - 1, shown.due_minor - 1), (10**6, 10**6)):
@@ -350,7 +346,7 @@ def test_change_is_held_to_what_was_agreed_which_a_discount_makes_less_than_the_
         assert change.most_minor == kept
 
 
-def test_declined_change_leaves_what_was_agreed_and_a_declined_beginning_ends() -> None:
+def test_declined_change_keeps_the_terms_and_a_declined_creation_ends() -> None:
     held = active()
     shown = preview(held, PLANS, terms("professional"), 1, START)
     pending = order_change(held, shown, "cmd_2", actor="kim").subscription
@@ -392,7 +388,7 @@ def test_cancellation_waits_for_the_provider_and_then_ends() -> None:
         order_cancel(gone.subscription, "cmd_7", at_period_end=False, actor="kim")
 
 
-def test_cancellation_of_what_is_not_known_to_be_made_looks_for_it_first() -> None:
+def test_cancellation_of_a_possibly_created_subscription_looks_it_up_first() -> None:
     for held in (created(), lose_response(created()).subscription, confirm_order(created())):
         sought = order_cancel(held, "cmd_8", at_period_end=True, actor="kim").subscription
         assert (sought.status, is_cancelled_before_creation(sought)) == (S.CREATED, True)
@@ -431,7 +427,7 @@ def test_month_is_granted_although_the_provider_is_away() -> None:
     assert agenda(held, now, away) is Step.GRANT
 
 
-def test_end_of_a_trial_is_told_once_three_days_before_unless_it_is_cancelled() -> None:
+def test_trial_reminder_is_sent_once_three_days_before_unless_cancelled() -> None:
     ends = START + days(14)
     trying = replace(active(), status=S.TRIALING, trial_end=ends, paid_through=None, granted_until=None)
     before = ends - days(3) - timedelta(hours=6)
@@ -444,7 +440,7 @@ def test_end_of_a_trial_is_told_once_three_days_before_unless_it_is_cancelled() 
         assert isinstance(agenda(quiet, ends - days(3), news), Wait)
 
 
-def test_end_of_a_period_is_looked_at_when_no_event_has_come() -> None:
+def test_end_of_a_period_is_read_if_no_event_arrives() -> None:
     held, news = active(), AgendaInput(looked_at=START)
     assert isinstance(agenda(held, START, news), Wait)
     assert agenda(held, month(0).end + PERIOD_END_GRACE, news) is Step.LOOK

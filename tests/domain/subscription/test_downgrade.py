@@ -52,7 +52,7 @@ def given_up(held: Subscription) -> Transition:
 
 
 def after(*bills: Bill, period: int = 1) -> SubscriptionSnapshot:
-    """What the provider has once the period after the first has begun, or its first again."""
+    """Return the provider's snapshot once the second period has begun, or of its first period again."""
     return seen(bill(0, LARGE, month(0)), *bills, period=month(period))
 
 
@@ -110,7 +110,7 @@ def test_renewal_at_the_small_price_meanwhile_grants_the_small_plan(order: Order
 
 
 def test_downgrade_that_acted_before_it_was_withdrawn_is_ordered_again() -> None:
-    """The answer was lost, so the provider may have been told to go on at the old price, under the key of that."""
+    """The answer was lost, so the provider may have restored the old price under the key of that order."""
     held = resolve_unknown(lose_response(resumed(waits())).subscription, made=True)
     order = taken(held, after(bill(1, SMALL, month(1))), RENEWED).subscription.order
     assert order is not None
@@ -118,7 +118,7 @@ def test_downgrade_that_acted_before_it_was_withdrawn_is_ordered_again() -> None
 
 
 def test_renewal_at_the_large_price_meanwhile_grants_the_large_plan() -> None:
-    """The provider has resumed it, and nobody has heard so yet."""
+    """The provider has resumed it, which is not known here yet."""
     held, there = resumed(waits()), after(bill(1, LARGE, month(1)))
     renewed = taken(held, there, RENEWED)
     assert (renewed.subscription.terms.plan, granted(renewed)) == ("professional", [2_000])
@@ -134,7 +134,7 @@ def test_plan_whose_price_a_discount_lowers_is_known_by_the_price() -> None:
 
 @withdrawn
 @pytest.mark.parametrize("bills", [(), (unpaid(1, SMALL, month(1)),)], ids=["no bill", "a small bill"])
-def test_withdrawal_that_came_too_late_leaves_the_downgrade(order: Ordered, bills: tuple[Bill, ...]) -> None:
+def test_late_withdrawal_leaves_the_downgrade(order: Ordered, bills: tuple[Bill, ...]) -> None:
     late = confirm_order(order(waits()), after(*bills))
     assert late.change == waits().change
     renewed = taken(late, after(bill(1, SMALL, month(1))), RENEWED)
@@ -142,7 +142,7 @@ def test_withdrawal_that_came_too_late_leaves_the_downgrade(order: Ordered, bill
 
 
 @withdrawn
-def test_provider_that_withdrew_too_late_is_told_of_the_small_price_again(order: Ordered) -> None:
+def test_provider_that_withdrew_too_late_gets_the_smaller_price_again(order: Ordered) -> None:
     late = confirm_order(order(waits()), after(unpaid(1, SMALL, month(1))))
     assert (late.order and late.order.kind) == OrderKind.DOWNGRADE
 
@@ -159,7 +159,7 @@ def test_period_on_net_terms_is_requested_for_the_plan_that_it_is_billed_at() ->
         assert (requested.terms.plan, [each.credits_minor // 10**6 for each in requested.requests]) == (plan, [credits])
 
 
-def test_what_else_stands_on_a_bill_keeps_no_plan() -> None:
+def test_other_lines_of_a_bill_do_not_keep_a_plan() -> None:
     held = waits()
     assert held.change is not None
     line = BillLine(description="Starter", amount_minor=SMALL, period=month(1), price_id=held.change.terms.price_id)

@@ -1,4 +1,4 @@
-"""Proration against a calculation of its own: exact fractions, by hand, over random sequences of changes."""
+"""Proration against an independent calculation: exact fractions, by hand, over random sequences of changes."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -84,14 +84,14 @@ def test_part_is_the_fraction_rounded_once(amount: int, whole: int, data: st.Dat
         ("starter", "professional", days(28) - timedelta(seconds=1), 0, 1),
     ],
 )
-def test_upgrade_costs_and_grants_the_difference_of_what_is_left(
+def test_upgrade_costs_and_grants_the_difference_for_the_rest(
     plan: str, to: str, after: timedelta, due: int, credits: int
 ) -> None:
     shown = preview(active(plan), PLANS, terms(to), 1, START + after)
     assert (shown.kind, shown.due_minor, shown.credits_minor) == (ChangeKind.UPGRADE, due, credits * 10**6)
 
 
-def test_year_instead_of_a_month_begins_anew_and_what_was_not_used_is_taken_off() -> None:
+def test_change_to_a_year_begins_a_period_less_the_unused_part() -> None:
     shown = preview(active("starter"), PLANS, terms("starter", YEAR), 1, START + days(14))
     assert shown.proration is not None
     assert (shown.proration.unused_minor, shown.proration.charge_minor, shown.due_minor) == (1_450, 29_000, 27_550)
@@ -112,7 +112,7 @@ def test_upgrade_of_a_year_grants_for_the_rest_of_its_month_only() -> None:
     st.sampled_from(list(Interval)),
     st.lists(st.tuples(st.sampled_from(PAID), st.integers(0, 28 * 86_400 - 1)), max_size=6),
 )
-def test_random_upgrades_cost_what_an_independent_calculation_says(
+def test_random_upgrades_match_an_independent_calculation(
     first: str, interval: Interval, wanted: list[tuple[str, int]]
 ) -> None:
     held, plan, number = active(first, interval), PLANS.get(first), 1
@@ -240,7 +240,7 @@ def test_unused_part_of_a_trial_is_worth_nothing(interval: Interval) -> None:
     assert (begun.plan, [each.credits_minor for each in begun.grants]) == ("professional", [2_000 * 10**6])
 
 
-def test_change_to_what_one_has_is_refused() -> None:
+def test_change_to_the_same_terms_is_refused() -> None:
     with pytest.raises(SubscriptionRefused) as caught:
         preview(active("starter"), PLANS, terms("starter"), 1, START)
     assert caught.value.error_code == "subscription.same_plan"
@@ -251,7 +251,7 @@ def test_change_to_what_one_has_is_refused() -> None:
     ("accrued", "credited", "credits", "unearned", "earned"),
     [(0, 0, 400, 2_320, 0), (2_000, 0, 400, 320, 2_000), (2_320, 0, 400, 0, 2_320), (1_000, 1_160, 200, 160, 1_000)],
 )
-def test_credits_that_come_back_take_their_price_from_where_it_went(
+def test_restored_credits_take_their_price_from_its_account(
     accrued: int, credited: int, credits: int, unearned: int, earned: int
 ) -> None:
     """400 of 500 credits of a bill of 29.00 were lost; 100 had been used."""

@@ -62,7 +62,7 @@ def began(plan: str, interval: Interval, off: tuple[Discount, ...] = (), once_mi
 
 
 @given(INTERVALS, DISCOUNTS, st.integers(0, 1_000))
-def test_pitfall_66_what_recurs_is_the_price_less_the_discounts_that_last(
+def test_pitfall_66_recurring_price_is_less_permanent_discounts(
     interval: Interval, off: tuple[Discount, ...], once_minor: int
 ) -> None:
     held = began("professional", interval, off, once_minor)
@@ -88,7 +88,7 @@ def test_upgrade_within_a_period_recurs_at_its_price_less_the_same_discounts(
     assert after.recurring_minor == expected(after.terms.amount_minor, off)
 
 
-def test_next_bill_says_what_recurs_once_a_discount_ended_and_tells_of_it() -> None:
+def test_next_bill_sets_the_recurring_price_after_a_discount_ended() -> None:
     half = (Discount(description="c", share_e4=5_000),)
     held = began("professional", MONTH, half)
     first, second = billed(0, "professional", MONTH, half), billed(1, "professional", MONTH)
@@ -98,7 +98,7 @@ def test_next_bill_says_what_recurs_once_a_discount_ended_and_tells_of_it() -> N
     assert told.data["recurring_price"] == told.data["price"]
 
 
-def test_what_the_payer_made_smaller_at_the_provider_recurs_smaller() -> None:
+def test_reduction_at_the_provider_reduces_the_recurring_price() -> None:
     held = active("professional")
     second = billed(1, "professional", MONTH)
     [line] = second.lines
@@ -107,7 +107,7 @@ def test_what_the_payer_made_smaller_at_the_provider_recurs_smaller() -> None:
     assert (after.terms, after.recurring_minor) == (held.terms, 1_234)
 
 
-def test_bill_that_is_not_paid_or_was_voided_changes_nothing_of_what_recurs() -> None:
+def test_unpaid_or_void_bill_does_not_change_the_recurring_price() -> None:
     half = (Discount(description="c", share_e4=5_000),)
     held, first = began("professional", MONTH, half), billed(0, "professional", MONTH, half)
     period = month(1)

@@ -38,7 +38,7 @@ def team(seats: int, **changes: object) -> Terms:
 
 
 def having(seats: int) -> Subscription:
-    """A subscription of so many seats whose first month is paid."""
+    """Return a subscription of `seats` seats whose first month is paid."""
     made = replace(confirm_order(created()), terms=team(seats))
     return taken(made, seen(bill(0, made.terms.amount_minor, month(0)), quantity=seats)).subscription
 
@@ -58,7 +58,7 @@ def test_price_and_credits_are_those_of_all_seats() -> None:
 
 
 @pytest.mark.parametrize("seats", [None, 0, 201])
-def test_number_of_seats_has_to_be_said_and_be_on_sale(seats: int | None) -> None:
+def test_number_of_seats_is_required_and_limited(seats: int | None) -> None:
     with pytest.raises(Invalid) as refusal:
         terms_of(TEAM, MONTH, "USD", seats=seats)
     assert refusal.value.extra == {"field": "seats"}
@@ -86,7 +86,7 @@ def test_team_whose_plan_is_sold_no_more_adds_and_drops_seats_at_its_price(chang
         terms_of_change(team(9), kept, YEAR, seats=12)
 
 
-def test_seats_below_use_are_refused_and_say_what_is_left() -> None:
+def test_seats_below_use_are_refused_with_the_limit() -> None:
     require_seats(TEAM, team(5), 5)
     for refused in (
         lambda: require_seats(TEAM, team(5), 6),
@@ -128,7 +128,7 @@ def test_fewer_seats_cannot_be_combined_with_a_year() -> None:
 
 
 @given(st.integers(1, 150), st.integers(1, 50), st.integers(0, 28 * 86_400 - 1))
-def test_more_seats_cost_and_grant_what_an_independent_calculation_says(first: int, more: int, second: int) -> None:
+def test_more_seats_match_an_independent_calculation(first: int, more: int, second: int) -> None:
     held, at = having(first), START + timedelta(seconds=second)
     wanted = first + more
     shown = preview(held, BOOK, team(wanted), 1, at)

@@ -1,4 +1,4 @@
-"""What a suspension does to a subscription: it ends with its period, and a payer's own cancellation stays one."""
+"""Suspension of a subscription: it ends with its period, and the payer's own cancellation is kept."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ A = ProviderState.ACTIVE
 
 
 def suspended(held: Subscription) -> Subscription:
-    """Have the provider confirm that it ends because of the suspension."""
+    """Return it once the provider has confirmed that it ends because of the suspension."""
     outcome = follow_suspension(held, A, suspended=True)
     assert outcome is not None
     return taken(confirm_order(outcome.subscription), seen(cancel_at_period_end=True)).subscription
@@ -38,7 +38,7 @@ def test_suspension_ends_it_with_its_period_and_its_end_withdraws_that() -> None
     assert (goes_on.cancel_at_period_end, goes_on.ends_by_suspension, goes_on.change) == (False, False, held.change)
 
 
-def test_end_of_the_period_is_the_end_and_says_why() -> None:
+def test_period_end_of_a_suspended_organization_ends_the_subscription_with_its_reason() -> None:
     over = taken(suspended(active()), seen(state=ProviderState.CANCELED, ended_at=month(0).end)).subscription
     assert (over.status, over.ended_why, over.ends_by_suspension) == (SubscriptionStatus.ENDED, "suspended", False)
 
@@ -54,7 +54,7 @@ def test_cancellation_of_the_payer_stays_when_the_organization_is_resumed() -> N
         order_cancel(after, "cmd_4", at_period_end=True, actor="kim")
 
 
-def test_end_that_was_declined_is_ordered_anew_under_another_key() -> None:
+def test_declined_end_is_ordered_again_under_another_key() -> None:
     asked = follow_suspension(active(), A, suspended=True)
     assert asked is not None
     left = decline_order(asked.subscription, why="locked", at=START).subscription
@@ -79,5 +79,5 @@ def test_payer_may_resume_it_itself() -> None:
 
 
 @pytest.mark.parametrize("state", [ProviderState.INCOMPLETE, ProviderState.UNPAID, ProviderState.CANCELED])
-def test_what_is_not_charged_is_left_alone(state: ProviderState) -> None:
+def test_uncharged_subscription_is_unchanged(state: ProviderState) -> None:
     assert follow_suspension(active(), state, suspended=True) is None

@@ -1,4 +1,4 @@
-"""An upgrade is paid for what was left of its period, and what the provider charges is what is held."""
+"""Upgrades: the rest of the period is charged, and the provider's charge is the one that is recorded."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ AT = START + days(14)  # half of the 28 days
 UPDATE = BillReason.UPDATE
 
 
-def test_upgrade_is_invoiced_and_earned_for_what_was_left_of_the_period() -> None:
+def test_upgrade_is_invoiced_and_earned_for_the_rest_of_the_period() -> None:
     pending = ordered(active("premium"), replace(terms("starter"), credits_minor=0), AT)
     [settled] = taken(pending, seen(bill(1, 1_200, None, reason=UPDATE, created_at=AT)), AT).settled
     deferred = DeferredRevenue(amount_minor=1_200, period=settled.period, for_credits_minor=0)
@@ -35,7 +35,7 @@ def test_upgrade_is_invoiced_from_when_it_was_ordered_and_never_from_before_its_
     assert settled.period == Period(start=start, end=month(0).end)
 
 
-def test_upgrade_that_is_paid_after_its_period_is_invoiced_for_what_was_left_of_it() -> None:
+def test_upgrade_paid_after_its_period_is_invoiced_for_its_rest() -> None:
     pending = ordered(active(), terms("professional"), AT)
     later = replace(pending, period=month(1))
     [settled] = taken(later, seen(bill(1, 3_500, None, reason=UPDATE, created_at=AT), period=month(1))).settled
@@ -75,7 +75,7 @@ def test_upgrade_is_kept_for_as_long_as_its_bill_is_open() -> None:
     later = AT + UPGRADE_LAPSES * 3
     assert converge(held, seen(by_debit()), later) is None
     waits = agenda(held, later, AgendaInput(looked_at=later))
-    assert (getattr(waits, "why", None), getattr(waits, "until", None)) == ("ask the provider", later + POLL)
+    assert (getattr(waits, "why", None), getattr(waits, "until", None)) == ("poll the provider", later + POLL)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,7 @@ def test_upgrade_is_kept_for_as_long_as_its_bill_is_open() -> None:
         (BillState.UNCOLLECTIBLE, ProviderState.ACTIVE),
     ],
 )
-def test_upgrade_that_nobody_pays_is_undone_at_the_provider_and_nothing_that_is_held_changes(
-    state: BillState, there: ProviderState
-) -> None:
+def test_unpaid_upgrade_is_undone_at_the_provider_and_the_terms_stay(state: BillState, there: ProviderState) -> None:
     held = awaiting()
     outcome = taken(held, seen(by_debit(state), state=there), AT + days(4))
     after = outcome.subscription

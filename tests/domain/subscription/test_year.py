@@ -1,4 +1,4 @@
-"""Years that several bills have paid: what their months cost adds up to what was paid, and no money pays twice."""
+"""Years that several bills have paid: the costs of their months add up to the paid amount, and no money pays twice."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -76,7 +76,7 @@ changes = st.lists(
 
 
 @given(st.sampled_from(PAID), changes, st.integers(1, 100))
-def test_whatever_upgrades_a_year_has_its_months_cost_what_each_bill_was_paid(
+def test_costs_of_a_years_months_add_up_to_each_bill_for_any_upgrades(
     first: str, wanted: list[tuple[str, int, int]], taxed: int
 ) -> None:
     year, plan, free_from = Year.begun(first), PLANS.get(first), START
@@ -202,7 +202,7 @@ def test_renewal_of_an_upgraded_year_is_paid_by_its_own_bill_alone() -> None:
     assert (year.credits_of("in_9"), year.cost_of("in_9")) == ([10_000] * 12, 299_000)
 
 
-def test_month_that_costs_less_than_a_minor_unit_is_not_granted_once_its_money_is_gone() -> None:
+def test_month_below_a_minor_unit_is_not_granted_after_a_refund() -> None:
     bill_of_five = DeferredRevenue(amount_minor=5, period=month(0, 12), for_credits_minor=5, granted_minor=5)
     assert credits_left(500, 0, bill_of_five, gone_minor=0) == (500, 0)
     assert credits_left(500, 0, bill_of_five, gone_minor=5) == (0, 0)

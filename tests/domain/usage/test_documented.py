@@ -1,4 +1,4 @@
-"""Each count in the documented answer of a vendor has a reader, or stands on the list of what is not read."""
+"""Each count in the documented answer of a vendor has a reader, or is on the list of unread counts."""
 
 import re
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def more(answer: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def read(shape: str, answer: dict[str, Any]) -> object:
-    """Return what is read of an answer; the refusal if it is refused, which says that a count was looked at."""
+    """Return the usage that is read from an answer, or the refusal, which shows that a count was read."""
     try:
         return read_call(shape, answer)
     except Invalid as refusal:

@@ -39,7 +39,7 @@ class Days:
         self.credits = 0
 
     async def upgrade(self, wanted: Terms) -> int:
-        """Order it, and have its debit on its way; returns what is due."""
+        """Order it, and start its debit; return the amount due."""
         await self.buyer.shop.pays_by(self.buyer.customer, "pm_usBankAccount_success")
         await self.until(self.now)
         priced = await self.buyer.price(wanted)
@@ -83,7 +83,7 @@ class Days:
         return there
 
     async def undo(self) -> SubscriptionSnapshot:
-        """Have the provider undo what is ordered to be, twice, as after an answer that was lost."""
+        """Undo the change at the provider, twice, as after a lost answer."""
         order, change = self.held.order, self.held.change
         assert order is not None
         assert change is not None
@@ -145,7 +145,7 @@ async def test_upgrade_that_a_bank_debit_pays_days_later_gives_the_plan_that_is_
     assert (one.held.terms.plan, one.held.paid_minor) == ("professional", 9_900)
 
 
-async def test_upgrade_whose_bank_debit_fails_is_undone_and_the_renewal_costs_what_is_held(buyer: Buyer) -> None:
+async def test_upgrade_with_a_failed_bank_debit_is_undone_and_the_renewal_has_the_old_price(buyer: Buyer) -> None:
     one = await on(buyer, "starter")
     await one.upgrade(terms("professional"))
     await one.wait(4)
@@ -166,7 +166,7 @@ async def test_upgrade_whose_bank_debit_fails_is_undone_and_the_renewal_costs_wh
     assert (one.held.terms.plan, one.held.paid_minor, one.credits) == ("starter", 2_900, 500)
 
 
-async def test_upgrade_that_is_paid_when_it_is_to_be_undone_stays(buyer: Buyer) -> None:
+async def test_upgrade_paid_before_its_undo_stays(buyer: Buyer) -> None:
     one = await on(buyer, "starter")
     due = await one.upgrade(terms("professional"))
     await one.debit("fail")
@@ -208,7 +208,7 @@ async def test_year_whose_bank_debit_fails_leaves_the_month_that_was_paid(buyer:
 
 
 @pytest.mark.parametrize(("plan", "interval"), [("professional", YEAR), ("enterprise", MONTH)])
-async def test_upgrade_after_a_year_was_undone_costs_what_is_shown_and_begins_anew(
+async def test_upgrade_after_an_undone_year_costs_its_preview_and_begins_a_period(
     buyer: Buyer, plan: str, interval: Interval
 ) -> None:
     one = await on(buyer, "professional")
@@ -247,7 +247,7 @@ async def test_plan_that_ends_a_trial_and_is_paid_by_a_bank_debit_is_given(buyer
     )
 
 
-async def test_trial_goes_on_where_the_bank_debit_of_a_larger_plan_fails(buyer: Buyer) -> None:
+async def test_trial_continues_if_the_bank_debit_of_a_larger_plan_fails(buyer: Buyer) -> None:
     one = await trying(buyer)
     ends = one.held.trial_end
     await one.upgrade(terms("professional"))
@@ -259,7 +259,7 @@ async def test_trial_goes_on_where_the_bank_debit_of_a_larger_plan_fails(buyer: 
     assert (one.held.terms.plan, one.held.status, one.held.trial_end) == ("starter", S.TRIALING, ends)
 
 
-async def test_trial_that_is_over_when_the_bank_debit_fails_is_charged_for_what_was_tried(buyer: Buyer) -> None:
+async def test_trial_that_ended_before_the_bank_debit_failed_is_charged_for_its_plan(buyer: Buyer) -> None:
     one = await trying(buyer)
     await one.upgrade(terms("professional"))
     await one.until(BEGAN + timedelta(days=11))

@@ -1,4 +1,4 @@
-"""Subscriptions at a sandbox of Stripe whose clock is moved: what is charged there is what the rules here say."""
+"""Subscriptions at a sandbox of Stripe whose clock is moved: its charges agree with the rules here."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -79,7 +79,7 @@ class Buyer:
         )
 
     async def held(self, plan: str, seen: SubscriptionSnapshot, interval: Interval = MONTH) -> Subscription:
-        """What is known here of it."""
+        """Return the subscription as the books have it."""
         made = Subscription(
             subscription_id="sub_1",
             org_id="org_1",
@@ -97,7 +97,7 @@ async def buyer(stripe_sandbox: StripeSandbox) -> Buyer:
     return await Buyer(stripe_sandbox).open()
 
 
-async def test_first_period_is_charged_once_however_often_it_is_asked_for(buyer: Buyer) -> None:
+async def test_first_period_is_charged_once_for_repeated_calls(buyer: Buyer) -> None:
     first, again = await buyer.subscribe("starter"), await buyer.subscribe("starter")
     assert first.ref == again.ref
     (paid,) = again.bills
@@ -145,7 +145,7 @@ async def test_price_is_made_once_and_a_named_one_has_to_be_that_of_the_plan(buy
         ("starter", "starter", MONTH, YEAR, timedelta(days=14)),
     ],
 )
-async def test_upgrade_is_charged_what_was_shown_and_what_the_rules_say(
+async def test_upgrade_costs_its_preview_and_the_computed_proration(
     buyer: Buyer, plan: str, to: str, interval: Interval, later: Interval, after: timedelta
 ) -> None:
     made = await buyer.subscribe(plan, interval)
@@ -234,7 +234,7 @@ async def test_renewal_that_is_declined_is_past_due_and_tried_again_by_the_provi
     assert owed.next_attempt_at.timestamp() > moment("2027-02-28T02:00")
 
 
-async def test_net_terms_have_payment_requested_that_nobody_is_charged_for(stripe_sandbox: StripeSandbox) -> None:
+async def test_net_terms_request_a_payment_without_a_charge(stripe_sandbox: StripeSandbox) -> None:
     buyer = await Buyer(stripe_sandbox).open(method=None)
     customers = StripeCustomers(stripe_sandbox.client)
     await customers.set_email(buyer.customer, "billing@acme.example", idempotency_key="email")
