@@ -1,4 +1,4 @@
-"""The rules of collecting an invoice: pure functions from the state to an outcome."""
+"""Collection of an invoice: pure functions from the state of its collection to an outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,25 +28,26 @@ from domain.payments.payment.state import Fulfilment, Payment, PaymentStatus
 P, S = PaymentStatus, CollectionStatus
 #: Pauses between checks of a payment that is under way, if its signal does not arrive; the last one is repeated.
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 300, 900, 3600))
-#: After how many checks a payment without a workflow is requested again.
+#: Number of checks after which a payment without a workflow is requested again.
 ORDERS_AGAIN_AFTER = 2
-#: Pauses between checks of the organization's own payment that a charge waits for; the last one is repeated.
+#: Pauses between checks of a payment that the organization itself started and that a charge waits for; the last one is
+#: repeated.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
-#: After how many of them (a day) a payment that waits for its payer is ended, and after how many (two weeks) the
+#: Number of checks after which (a day) a payment that waits for its payer is cancelled, and after which (two weeks) the
 #: collection is paused for an operator.
 ENDS_AFTER, DECIDES_AFTER = 4, 17
-#: The default days of dunning, after the first charge or the due date.
+#: Default days of dunning, counted from the first charge or the due date.
 DAYS = (3, 7, 14, 21)
-#: The decline codes for a charge that the payer has to confirm.
+#: Decline codes of a charge that the payer has to confirm.
 NEEDS_PAYER = frozenset({"authentication_required", "authentication_not_handled"})
-#: The alert of a stuck collection, and after how long; a payment may take days.
+#: Alert about a stuck collection, and when it is raised; a payment may take days.
 STUCK = "invoice.stuck"
 _STUCK_AFTER, _SLOW_AFTER = timedelta(hours=1), timedelta(days=3)
 _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 
 class Became(StrEnum):
-    """The outcome of a charge; `unanswered` is neither paid nor declined."""
+    """Outcome of a charge. `unanswered`: it ended neither paid nor declined."""
 
     OPEN = "open"
     PAID = "paid"
@@ -57,9 +58,12 @@ class Became(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The outcome of a charge, and why it failed. `link` is the page for the payer, if there is one.
+    """Result of a charge.
 
-    `goes_on`: the payment has not ended.
+    Attributes:
+        goes_on: whether the payment has not ended.
+        code, detail: why it failed.
+        link: the page where the payer can confirm it.
     """
 
     became: Became
@@ -70,7 +74,7 @@ class Verdict:
 
 
 def verdict_of(payment: Payment) -> Verdict:
-    """Return the outcome of a charge by its payment. Money counts once it has paid the invoice, or was refunded."""
+    """Derive the result from the payment. It is paid once its money has paid the invoice, or was refunded."""
     status, decline, action = payment.status, payment.decline, payment.action
     if status in _RECEIVED:
         if payment.fulfilment is Fulfilment.PENDING:
@@ -88,20 +92,20 @@ def verdict_of(payment: Payment) -> Verdict:
     if status is P.CANCELLED:
         return Verdict(became=Became.UNANSWERED, code="payment.cancelled", detail="The payment was cancelled.")
     if status is P.EXPIRED:
-        return Verdict(became=Became.UNANSWERED, code="payment.expired", detail="Nobody paid or refused in time.")
+        return Verdict(became=Became.UNANSWERED, code="payment.expired", detail="The payment was not made in time.")
     return Verdict(became=Became.OPEN, goes_on=True)
 
 
 def stuck_after(status: str) -> timedelta:
-    """Return how long after its time a collection in this state counts as stuck."""
+    """Return how late a collection in this state is when it counts as stuck."""
     return _SLOW_AFTER if status in UNDER_WAY else _STUCK_AFTER
 
 
 def check_days(days: Sequence[int]) -> tuple[int, ...]:
-    """Return the days of dunning.
+    """Check the days of dunning.
 
     Raises:
-        ValueError: there are none or more than 20, they do not ascend, or exceed a year.
+        ValueError: there are not 1 to 20, they do not ascend, or exceed a year.
     """
     found = tuple(days)
     rises = all(first < then for first, then in pairwise(found))
@@ -111,21 +115,21 @@ def check_days(days: Sequence[int]) -> tuple[int, ...]:
 
 
 def numbered(outcome: Outcome, command_id: str) -> Outcome:
-    """Give the event its number and the command its receipt."""
+    """Number the event and remember its command."""
     before = outcome.collection
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
     return replace(outcome, collection=replace(before, version=before.version + 1, receipts=receipts))
 
 
 def opened(held: Collection, *, actor: str) -> Outcome:
-    """Begin to collect: charge at once, or send reminders after the due date."""
+    """Start the collection: charge at once, or send reminders after the due date."""
     if held.method is CollectionMethod.SEND_INVOICE:
         held = replace(held, steps=1, next_at=held.due_at + _gap(held.days, 1))
     return Outcome(collection=held, event="opened", actor=actor, details={"method": held.method.value})
 
 
 def announced(held: Collection) -> Outcome:
-    """Mail that it was issued."""
+    """Mail the invoice to its payer."""
     after = replace(held, announced=True)
     return Outcome(collection=after, event="announced", actor=WORKFLOW, mail=MailKind.INVOICE_ISSUED)
 
@@ -134,18 +138,18 @@ def announced(held: Collection) -> Outcome:
 
 
 def charging(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
-    """Begin one charge, before it is requested."""
+    """Start a charge, before it is requested from the provider."""
     after = replace(held, status=S.CHARGING, attempts=held.attempts + 1, payment_id=payment_id, next_at=now)
     return Outcome(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
 
 
 def look_at(now: datetime, looks: int) -> datetime:
-    """Return when a payment is checked again, after a number of checks."""
+    """Return the time of the next check of a payment, after `looks` checks."""
     return now + LOOKS[min(looks, len(LOOKS) - 1)]
 
 
 def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
-    """Postpone a step while a payment of the organization's own is under way; it does not count."""
+    """Postpone a step, without counting it, while a payment that the organization started is under way."""
     after = replace(held, status=S.SCHEDULED, waits_for=payment_id, waited=held.waited + 1)
     if after.waited > DECIDES_AFTER:
         after = replace(_settled(after), status=S.PAUSED, paused_for=Pause.UNANSWERED, charge_now=False)
@@ -155,7 +159,7 @@ def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
 
 
 def ends_others(held: Collection) -> bool:
-    """Return whether a charge has waited long enough for the organization's own unpaid payments."""
+    """Return whether the charge has waited long enough for the organization's own unpaid payments to be cancelled."""
     return held.waited >= ENDS_AFTER
 
 
@@ -166,8 +170,8 @@ def _settled(held: Collection) -> Collection:
 def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
     """Continue without a charge: there is no stored method, or none that can pay this.
 
-    The first time the invoice is sent and dunned from its due date on, later it is a reminder; no attempt counts as
-    failed. A charge that an operator requested leaves the plan as it is.
+    The first time the invoice is sent and dunned from its due date on; later a reminder is sent. No attempt counts as
+    failed. A charge that an operator requested does not change the schedule.
     """
     failed = replace(_settled(held), status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
     mail = None
@@ -184,9 +188,9 @@ def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> O
 
 
 def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
-    """Count a declined charge of the plan; the next one is on the next day of dunning.
+    """Count a declined charge; the next one is on the next day of dunning.
 
-    A charge that an operator requested does not count, or repeated charges would make the invoice uncollectible.
+    A charge that an operator requested does not count; otherwise repeated ones would make the invoice uncollectible.
     """
     failed = replace(
         _settled(held), status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail
@@ -199,7 +203,7 @@ def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Outc
 def needs_payer(
     held: Collection, now: datetime, *, payment_id: str, code: str, detail: str, link: str | None
 ) -> Outcome:
-    """Wait for the payer, who was sent a link; this is no step of dunning."""
+    """Wait for the payer to confirm, with a link if there is one; this is not a step of dunning."""
     after = replace(
         _settled(held), status=S.REQUIRES_ACTION, payment_id=payment_id, next_at=now, failure_code=code, failure=detail
     )
@@ -214,7 +218,7 @@ def needs_payer(
 
 
 def unanswered(held: Collection, now: datetime, *, code: str, detail: str, mails_payer: bool = False) -> Outcome:
-    """Retry a charge that was neither paid nor declined; after as many as there are days, pause for an operator.
+    """Retry a charge that was neither paid nor declined; after one retry per day of dunning, pause for an operator.
 
     `mails_payer`: whether the organization gets a reminder.
     """
@@ -230,7 +234,7 @@ def unanswered(held: Collection, now: datetime, *, code: str, detail: str, mails
 
 
 def received(held: Collection, standing: InvoiceDue, now: datetime) -> Outcome:
-    """Record that the payment was received; a rest of the amount due is collected at once."""
+    """Record that the payment was received; the rest of the amount due is collected at once."""
     over = replace(_settled(held), charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
     if not standing.is_open:
         return replace(ended(over, standing), details=_attempt(held))
@@ -239,9 +243,9 @@ def received(held: Collection, standing: InvoiceDue, now: datetime) -> Outcome:
 
 
 def followed(held: Collection, standing: InvoiceDue, verdict: Verdict, now: datetime) -> Outcome:
-    """Return the outcome of the end of a payment that was under way.
+    """Apply the result of a payment that was under way and has ended.
 
-    A failure on the page that the payer was sent does not count as an attempt.
+    A failure on the page where the payer confirms does not count as an attempt.
     """
     code, detail = verdict.code or "", verdict.detail or ""
     if verdict.became is Became.PAID:
@@ -255,14 +259,14 @@ def followed(held: Collection, standing: InvoiceDue, verdict: Verdict, now: date
 
 
 def reminded(held: Collection, now: datetime) -> Outcome:
-    """Remind by mail."""
+    """Send a reminder by mail."""
     after = _next(_settled(held), now)
     details: dict[str, object] = {"step": held.steps}
     return Outcome(collection=after, event="reminded", actor=WORKFLOW, details=details, mail=MailKind.INVOICE_OVERDUE)
 
 
 def given_up(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Outcome:
-    """Mark the invoice as uncollectible: the amount due is a loss.
+    """Mark the invoice as uncollectible: the amount due is written off.
 
     Raises:
         ChargeUnderWay: a payment is under way.
@@ -301,7 +305,7 @@ def ended(held: Collection, standing: InvoiceDue) -> Outcome:
 
 
 def paused(held: Collection, standing: InvoiceDue) -> Outcome:
-    """Pause the collection, because money was refunded or charged back; an operator has to decide."""
+    """Pause the collection for an operator, because money was refunded or charged back."""
     assert standing.paused_for is not None
     reason = Pause(standing.paused_for.value)
     after = replace(held, status=S.PAUSED, paused_for=reason, charge_now=False)
@@ -309,7 +313,7 @@ def paused(held: Collection, standing: InvoiceDue) -> Outcome:
 
 
 def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Outcome:
-    """Collect again, from the beginning of the plan.
+    """Restart the collection from the first step.
 
     Raises:
         WrongInvoiceState: nothing is due, or it was not paused.
@@ -333,7 +337,7 @@ def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str
 
 
 def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Outcome:
-    """Charge now, as an operator has requested; a paused collection is resumed.
+    """Charge now, on an operator's request; a paused collection is resumed.
 
     Raises:
         ChargeUnderWay: a payment is under way.
@@ -347,13 +351,13 @@ def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, a
 
 
 def _next(held: Collection, now: datetime) -> Collection:
-    """Count one step of dunning. A late step delays the following ones, so there are never two on one day."""
+    """Count one step of dunning. A late step delays the following ones, so that no day has two."""
     steps = held.steps + 1
     return replace(held, steps=steps, next_at=now + _gap(held.days, steps))
 
 
 def _beside(held: Collection, now: datetime) -> Collection:
-    """Continue the plan after a charge that an operator requested."""
+    """Continue the schedule after a charge that an operator requested."""
     return replace(held, next_at=now + _gap(held.days, held.steps))
 
 
@@ -362,7 +366,7 @@ def _is_last(held: Collection) -> bool:
 
 
 def _gap(days: tuple[int, ...], steps: int) -> timedelta:
-    """Return the time between one step and the next; nothing after the last one."""
+    """Return the pause before the next step; zero after the last one."""
     if steps > len(days):
         return timedelta(0)
     return timedelta(days=days[steps - 1] - (days[steps - 2] if steps > 1 else 0))

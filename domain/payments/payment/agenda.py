@@ -1,7 +1,7 @@
 """The agenda of a payment: the next step of its workflow. The only place that orders due steps; pure.
 
-Steps are taken in the order of `Step`. A step without effect is held back for a growing time, and a step that was taken
-comes after those that were not, so the first due steps cannot block the others.
+Steps run in the order of `AgendaStep`. A step without effect is retried after a growing pause, and a step that has run
+comes after those that have not, so that the first due steps cannot block the others.
 """
 
 from collections.abc import Mapping
@@ -14,30 +14,30 @@ from domain.payments.payment import commands
 from domain.payments.payment.fulfilment import awaits, falls_short, fulfilment_due, must_freeze_escrow
 from domain.payments.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
 
-#: The first and the longest pause between lookups of unknown outcomes, and between tries of steps without effect.
+#: The first and the longest pause between lookups of unknown outcomes, and between retries of steps without effect.
 FIRST_LOOKUP, LONGEST_LOOKUP = timedelta(seconds=2), timedelta(minutes=10)
-#: The provider can still cancel these: nothing was paid.
+#: States in which nothing was paid, so that the provider can still cancel.
 PAYERS_TURN = frozenset({PaymentStatus.REQUIRES_ACTION, PaymentStatus.REQUIRES_CAPTURE})
-#: Why a run waits; shown with its timer.
+#: Summaries of the timers of a run.
 LOOK_UP, POLL, TIME_OVER = "look up what is unknown", "ask the provider", "the payer's time is over"
 TRY_AGAIN, STAYS_OPEN = "try again", "stays open for commands"
 
 
 class Step(StrEnum):
-    """What a run can do by itself, in the order of precedence.
+    """Automatic steps of a run, in the order of precedence.
 
     Attributes:
         TAKE_ANSWER: record the escrow's answer.
-        FREEZE: ask the escrow to freeze its money; its answer is another step.
-        END_UNMADE: look up a payment after its time, or after a requested cancellation, at the provider, and end it if
-            it was not made there.
+        FREEZE: ask the escrow to freeze its money; recording the answer is another step.
+        END_UNMADE: after the payer's deadline or a requested cancellation, look the payment up at the provider, and
+            end it if it was not created there.
         SUBMIT: create the payment at the provider.
         RETURN: refund what was paid although the payment was to be cancelled.
         SUBMIT_REFUNDS: create requested refunds at the provider.
         LOOK: refresh the payment.
-        CANCEL: cancel the payment at the provider, as it was requested.
+        CANCEL: cancel the payment at the provider, as requested.
         FULFIL: pay the invoice, ask the escrow to take the money, or return money that cannot be fulfilled.
-        END_TIME: end a payment that was not paid in time.
+        END_TIME: end a payment that was not paid by the payer's deadline.
     """
 
     TAKE_ANSWER = "take_answer"
@@ -54,16 +54,17 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What the workflow knows besides the payment's state.
+    """Input of the agenda: what the workflow knows besides the payment's state.
 
     Attributes:
-        wants_refresh: a signal says that the provider has news, or requests a refresh.
-        asked: an escrow was asked and has not answered; `answered`: it has.
+        wants_refresh: whether a signal has requested a refresh.
+        asked: whether a call to the escrow is running.
+        answered: whether the escrow's answer is to be recorded.
         lookups: the number of consecutive lookups without a result.
-        polls: the number of consecutive polls without news.
-        polled_at: when the provider was last asked; None before the first time.
-        taken: the steps taken since all due steps had their turn.
-        held: until when steps without effect are held back.
+        polls: the number of consecutive polls without a change.
+        polled_at: the time of the last poll; None before the first one.
+        taken: the steps that have run since every due step had its turn.
+        held: the time of the next try of each step that had no effect.
     """
 
     wants_refresh: bool = False
@@ -77,7 +78,7 @@ class News:
 
 
 def agenda(payment: Payment, now: datetime, news: News) -> Step | Wait:
-    """Return the next step, or until when nothing is due."""
+    """Return the next step, or the wait until the next one."""
     steps = due(payment, now, news)
     free = [step for step in steps if news.held.get(step, now) <= now]
     if free:
@@ -89,7 +90,7 @@ def agenda(payment: Payment, now: datetime, news: News) -> Step | Wait:
 
 
 def due(payment: Payment, now: datetime, news: News) -> list[Step]:
-    """Return the due steps in the order of precedence, including those that are held back."""
+    """Return the due steps in the order of precedence, including those that wait for a retry."""
     conditions = {
         Step.TAKE_ANSWER: news.answered,
         Step.FREEZE: must_freeze_escrow(payment) and not (news.asked or news.answered),
@@ -106,20 +107,20 @@ def due(payment: Payment, now: datetime, news: News) -> list[Step]:
 
 
 def after(news: News, step: Step, *, hold_until: datetime | None) -> News:
-    """Return the news after a step: it now comes after the others, and is held back if it had no effect."""
+    """Return the input after a step: it comes after the others, and not before `hold_until` if it had no effect."""
     taken = frozenset({step}) if step in news.taken else news.taken | {step}
     held = {each: until for each, until in news.held.items() if each is not step}
     return replace(news, taken=taken, held=held if hold_until is None else {**held, step: hold_until})
 
 
 def hold_until(now: datetime, lookups: int) -> datetime:
-    """Return when a step is tried again after a number of tries without effect."""
+    """Return the time of the next try of a step after `lookups` tries without effect."""
     pause: timedelta = FIRST_LOOKUP * 2 ** min(lookups, 16)
     return now + min(pause, LONGEST_LOOKUP)
 
 
 def is_unknown(payment: Payment) -> bool:
-    """Return whether the answer to a call was lost."""
+    """Return whether the response to a call was lost."""
     return payment.unknown or any(refund.state is RefundState.UNKNOWN for refund in payment.refunds)
 
 
@@ -149,7 +150,7 @@ def _is_over(payment: Payment, now: datetime) -> bool:
 
 
 def _wake(payment: Payment, now: datetime, news: News) -> Wait:
-    """Return the next time: of a poll, of the end of the payer's time, or of the run's end."""
+    """Return the wait until the next poll, the payer's deadline, or the end of the run."""
     terms = payment.terms
     # A wait until a past time would loop within one workflow task.
     closes_at = payment.updated_at + timedelta(seconds=terms.open_seconds)
