@@ -18,7 +18,7 @@ _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _STEP = Decimal("0.000000001")
 
 
-def cheapest(usual: CreditPrice, packages: Sequence[Package], plans: Plans) -> tuple[Decimal, str]:
+def lowest_price(usual: CreditPrice, packages: Sequence[Package], plans: Plans) -> tuple[Decimal, str]:
     """Return the lowest price of a credit in the currency of the list price, and the offer that has it.
 
     A plan's credits cost the part of its price that is for credits. Packages and plans in other currencies and the
@@ -46,7 +46,7 @@ def granted_value(setting: str, usual: CreditPrice, lowest: Decimal) -> CreditPr
     Args:
         setting: a price, or `CHEAPEST`.
         usual: the list price; its currency is the setting's.
-        lowest: see `cheapest`.
+        lowest: see `lowest_price`.
 
     Raises:
         Invalid: the setting is neither.

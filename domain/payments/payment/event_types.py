@@ -30,7 +30,7 @@ _K, _S, _F = Handling.CREATOR, Handling.SUBSCRIPTION, Handling.FUNDS
 _CARD = Handling.CARD
 
 #: Events that start a run; the others are only stored.
-FOR_A_RUN = frozenset({_P, _M, _C, _K, _S, _F, _CARD})
+HANDLED_BY_RUN = frozenset({_P, _M, _C, _K, _S, _F, _CARD})
 
 #: The only handled event about a transfer: an operator has reversed one at the provider, bypassing Bursar.
 TRANSFER_REVERSED = "transfer.reversed"

@@ -9,15 +9,17 @@ there. After that the payment has paid a part of the invoice, and any surplus be
 from dataclasses import dataclass
 
 from domain.billing.invoice.state import InvoiceBalance
-from domain.payments.payment.entitlement import held_minor, taken
+from domain.payments.payment.entitlement import clawed_back_minor, remaining_minor
 from domain.payments.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 
 #: Postings that can change the invoice balance.
-KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
+INVOICE_POSTING_KINDS = frozenset(
+    {PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class InvoiceSplit:
     """A posting divided: `waiting_minor` stays on the payment's account, `invoice_minor` is the invoice's part.
 
     A RELEASE pays the invoice's part; the other kinds make it due again. The rest, `other_minor`, is booked as without
@@ -29,14 +31,14 @@ class Split:
     other_minor: int
 
 
-def split(
+def split_posting(
     payment: Payment,
     move: PaymentPosting,
     standing: InvoiceBalance,
     *,
     available_minor: int,
     recoverable_minor: int = 0,
-) -> Split:
+) -> InvoiceSplit:
     """Divide a posting between the payment's own account, its invoice and the organization.
 
     Args:
@@ -48,15 +50,15 @@ def split(
         recoverable_minor: the part of the written-off amount that the posting may also pay.
     """
     amount = move.amount_minor
-    net = payment.granted_minor - taken(payment)
+    net = payment.granted_minor - clawed_back_minor(payment)
     if payment.fulfilment is Fulfilment.PENDING:
         before = max(0, net - amount if move.kind is PaymentPostingKind.RELEASE else net + amount)
-        waiting = abs(held_minor(payment) - before)
-        return Split(waiting_minor=waiting, invoice_minor=0, other_minor=amount - waiting)
+        waiting = abs(remaining_minor(payment) - before)
+        return InvoiceSplit(waiting_minor=waiting, invoice_minor=0, other_minor=amount - waiting)
     if move.kind is PaymentPostingKind.RELEASE:
         # Where more went back than had come, the organization owes that, and it is paid first.
         part = max(0, min(amount, standing.due_minor + recoverable_minor, net - standing.of_payment_minor))
     else:
         beyond = max(0, min(amount, net + amount - standing.of_payment_minor, available_minor))
         part = min(amount - beyond, standing.of_payment_minor)
-    return Split(waiting_minor=0, invoice_minor=part, other_minor=amount - part)
+    return InvoiceSplit(waiting_minor=0, invoice_minor=part, other_minor=amount - part)

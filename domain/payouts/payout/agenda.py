@@ -7,23 +7,23 @@ from domain.common.agenda import Wait
 from domain.payouts.payout.state import FINAL, Payout, PayoutStatus
 
 
-class Step(StrEnum):
+class AgendaStep(StrEnum):
     """Automatic step of a payout's run."""
 
     SEND = "send"  # nothing was sent by this run's knowledge; a run that resumed looks first
-    LOOK = "look"  # it may have been sent
+    LOOK_UP = "look"  # it may have been sent
 
 
-WHY = {
+WAIT_REASONS = {
     PayoutStatus.WAITING_FOR_FUNDS: "retry: the platform's balance at the provider is short",
     PayoutStatus.UNKNOWN: "look up: it may have been sent",
 }
 
 
-def agenda(payout: Payout, now: datetime) -> Step | Wait | None:
+def agenda(payout: Payout, now: datetime) -> AgendaStep | Wait | None:
     """Return the next step, or the wait until it is due; None once the payout has ended."""
     if payout.status in FINAL:
         return None
     if payout.next_at is not None and now < payout.next_at:
-        return Wait(until=payout.next_at, why=WHY.get(payout.status, "look again"))
-    return Step.LOOK if payout.status is PayoutStatus.UNKNOWN else Step.SEND
+        return Wait(until=payout.next_at, why=WAIT_REASONS.get(payout.status, "look again"))
+    return AgendaStep.LOOK_UP if payout.status is PayoutStatus.UNKNOWN else AgendaStep.SEND

@@ -10,7 +10,7 @@ from domain.common import accounts
 from domain.common.access import Permission
 from domain.common.accounts import Account
 from domain.common.money import format_amount
-from domain.payments.payment.entitlement import gone_minor, taken
+from domain.payments.payment.entitlement import clawed_back_minor, not_kept_minor
 from domain.payments.payment.pricing import Charge, Market, Order, Price
 from domain.payments.payment.state import (
     WORKFLOW,
@@ -19,7 +19,7 @@ from domain.payments.payment.state import (
     Payment,
     PaymentPosting,
     PaymentPostingKind,
-    numbered,
+    with_number,
 )
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 
@@ -61,12 +61,12 @@ class PurposeAccounts:
 
 
 @dataclass(frozen=True, slots=True)
-class EscrowRequest:
+class AskEscrow:
     """Ask the escrow to take the money, in a task of its own, because it may not answer for long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class BookFulfilment:
     """Fulfil the payment by booking this event; if the books refuse it with the code `refused_by`, return the money."""
 
     event: Outcome
@@ -74,7 +74,7 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
-class Return:
+class ReturnMoney:
     """Return the money of an unfulfillable payment; `failed`: too much was refunded or charged back before."""
 
     why: str = ""
@@ -82,7 +82,7 @@ class Return:
 
 
 #: Ways to fulfil a payment; the run handles each of them.
-Fulfil = EscrowRequest | Book | Return
+Fulfil = AskEscrow | BookFulfilment | ReturnMoney
 
 
 class PurposeRules(Protocol):
@@ -176,7 +176,7 @@ class PurposeRules(Protocol):
         """Return the default description for the payer."""
 
 
-class Common:
+class CommonRules:
     """Default rules: the organization gets the entitlement in parts, as money is received."""
 
     named_by: str | None = None
@@ -222,8 +222,8 @@ class Common:
             return amount_minor
         if not payment.received_minor:
             return 0
-        due = payment.granted_minor * (gone_minor(payment) + amount_minor) // payment.received_minor
-        return max(0, due - taken(payment))
+        due = payment.granted_minor * (not_kept_minor(payment) + amount_minor) // payment.received_minor
+        return max(0, due - clawed_back_minor(payment))
 
     def waiting_minor(self, payment: Payment) -> int:  # noqa: ARG002
         """Return 0: the organization has the entitlement."""
@@ -250,13 +250,13 @@ class Common:
         return {}
 
 
-def spent(
+def fulfilled_with(
     payment: Payment, amount_minor: int, event: str, subject: Mapping[str, str | None], *, at: datetime
 ) -> Outcome:
     """Fulfil a payment with `amount_minor` of the money on its account; the event names the subject."""
     asset = payment.terms.purpose.goods_asset
     release = PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=amount_minor, asset=asset)
-    return numbered(
+    return with_number(
         Outcome(
             payment=replace(payment, fulfilment=Fulfilment.DONE),
             event=event,

@@ -3,12 +3,12 @@
 Earlier refunds are taken from there, and the rest is returned once the amount can no longer be complete.
 """
 
-from domain.payments.payment.purposes.base import Common, Readiness
+from domain.payments.payment.purposes.base import CommonRules, Readiness
 from domain.payments.payment.snapshot import DisputeStatus
 from domain.payments.payment.state import Fulfilment, Payment, RefundState
 
 
-class Whole(Common):
+class WholeAmountRules(CommonRules):
     """Rules of a purpose that is fulfilled with the whole amount."""
 
     at_once = False
