@@ -50,10 +50,11 @@ class EscrowTransfers:
         is_counted: bool,
         lots: LotTerms | None = None,
     ) -> str | None:
-        """Post the event's postings as one transfer, pay debts from them, and return the transfer's id; None without any.
+        """Post the event's postings as one transfer, pay debts from them, and return the transfer's id.
 
-        `before` is the state that the event was decided from. If the escrow `is_counted` in limits of its payer, these
-        are updated. `lots` are the terms of `funding_lots`, for funding. The caller holds the lock of the escrow's row.
+        None without postings. `before` is the state that the event was decided from. If the escrow `is_counted` in
+        limits of its payer, these are updated. `lots` are the terms of `funding_lots`, for funding. The caller holds
+        the lock of the escrow's row.
 
         Raises:
             InsufficientFunds: the balance of the payer, or of the escrow, does not suffice.

@@ -57,12 +57,12 @@ async def request(
     command_id: str,
     now: datetime,
 ) -> Payout:
-    """Request a payout of an amount, or of all that can be paid out, or return the one that the command requested.
+    """Request a payout of an amount, or of all that is available; a repeated command returns its first payout.
 
-    It takes the oldest lots, `MOST_SLICES` at most. If the amount needs more of them, it pays out what these hold.
+    It takes the oldest lots, `MAX_SLICES` at most. If the amount needs more of them, the payout is the sum of these.
 
     Raises:
-        OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
+        OrganizationSuspended, OrganizationClosed: the organization cannot be paid out.
         Invalid: the currency is not money, or the amount has more decimals than can be paid out.
     """
     payout_id, said = payout_id_of(command_id), request_content(currency, amount_minor)

@@ -217,7 +217,7 @@ class LostShare(PurchaseShare):
     """
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:  # noqa: ARG002
-        """Request reversals for the debt that chargebacks of the payment have created and earnings have not paid since."""
+        """Request reversals for debts from chargebacks of the payment that earnings have not paid since."""
         debts = _Parties.of(event.payment.terms).debt
         booked = await transfer_reversals.owed_by_chargebacks(session, debts, event.payment.terms.payment_id)
         if booked is None:
@@ -306,7 +306,7 @@ class PurchaseBooks(WithoutSubject):
         await refuse_concurrent_payments(session, terms.org_id, {"agent_id": agent_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
-        """Return why the agent can no longer be sold to the organization; None if it can, or this payment has bought it."""
+        """Return why the agent can no longer be sold to the organization; None if it can, or was by this payment."""
         if await marketplace.paid_by(session, terms.payment_id) is not None:
             return None
         try:
