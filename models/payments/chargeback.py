@@ -1,4 +1,4 @@
-"""Chargebacks: payments that the payer's bank took back."""
+"""Chargebacks of payments."""
 
 from datetime import datetime
 
@@ -9,11 +9,11 @@ from models.common.base import Base
 
 
 class ChargebackRow(Base):
-    """The present state of a chargeback, as far as lists show it; the payment's `state` has the rest.
+    """State of a chargeback for lists; the payment's `state` has the rest.
 
     Amounts are minor units of `currency`.
 
-    Written by `activities/payments/payment.py` alone, in the transaction of the payment's event.
+    Written only by `activities/payments/payment.py`, in the transaction of the payment's event.
     """
 
     __tablename__ = "payment_disputes"
