@@ -79,7 +79,7 @@ class PayoutActivities:
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:
-        """Send a payout, unless its account cannot receive it, or its organization is suspended, owes or is charged back.
+        """Send a payout, unless its account is not ready, or its organization is suspended, owes or is charged back.
 
         Effect: one transfer at the provider; the account is refreshed.
         Idempotent by: the provider's key, made of the payout and its attempt; the caller has looked it up before.

@@ -793,7 +793,7 @@ async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, mo
     assert await world.reversals() == [("requested", 1000)]
     async with world.database.platform() as session:
         (told,) = (await session.scalars(query)).all()
-    assert told.endswith("what became of it is not known: Not now. It is looked for once a day.")
+    assert told.endswith("its outcome is unknown: Not now. It is looked up once a day.")
 
 
 @pytest.mark.slow
