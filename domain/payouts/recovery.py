@@ -149,7 +149,7 @@ class SentPayout:
     goods_minor: int
     money_minor: int
     left_minor: int
-    """What the provider can still reverse of the transfer."""
+    """The part of the transfer that the provider can still reverse."""
 
 
 def divide_over_payouts(sent: Sequence[SentPayout], owed_minor: int) -> list[tuple[str, int, int]]:

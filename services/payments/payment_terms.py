@@ -179,7 +179,7 @@ class TermsMaker:
 
     @property
     def largest_top_up_minor(self) -> int:
-        """How many credits the largest top-up buys at the list price, in minor units."""
+        """The credits, in minor units, that the largest top-up buys at the list price."""
         return self.rules.credit.buys(self.rules.largest_top_up.minor(self.rules.credit.currency))
 
     def _check_top_up(self, charge: Charge) -> None:

@@ -1,4 +1,4 @@
-"""Statements of accounts as JSON, CSV and for print, and what accounts held at a moment."""
+"""Account statements as JSON, CSV and for print, and balances as of a moment."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -45,7 +45,7 @@ from runtime.database import make_repeatable_read
 
 router = Resource(tags=["billing"])
 
-#: Lines that are read in one transaction for a file.
+#: Number of lines of a file that are read in one transaction.
 _PAGE = 1_000
 _FORMS = errors(NotFound) | {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}, "text/html": {"schema": {"type": "string"}}}}
@@ -212,7 +212,7 @@ async def _begin(
 async def _lines(
     session: AsyncSession, stated: _StatementStart, first: int, limit: int
 ) -> Sequence[tuple[int, StatementLineView]]:
-    """Return lines after a version, each with its own."""
+    """Return the lines after a version, each with its own version."""
     if stated.account is None:
         return []
     read = await statements.lines(
@@ -224,7 +224,7 @@ async def _lines(
 async def _all_lines(
     request: Request, deps: Deps, stated: _StatementStart
 ) -> AsyncIterator[Sequence[StatementLineView]]:
-    """Read each page in a transaction of its own, so that a slow reader holds no connection; break off with the key."""
+    """Read each page in its own transaction, so that a slow reader holds no connection; stop if the key is revoked."""
     first = stated.bounds.first
     while first < stated.bounds.last:
         await check_key(request)

@@ -1,4 +1,4 @@
-"""What statements of accounts look like over HTTP."""
+"""Schemas of account statements."""
 
 from datetime import datetime
 from typing import Self
@@ -30,12 +30,12 @@ class CreditCostView(ResponseModel):
 
 
 class StatementLineView(ResponseModel):
-    """What one transfer did to the account."""
+    """A transfer's change of the account."""
 
     id: str = Field(description="The id of the transfer.")
     kind: str
     purpose: str | None = Field(
-        description="What the transfer was for: a contract's title, an invoice's number, an action or a payment."
+        description="The cause: a contract's title, an invoice's number, an action or a payment."
     )
     reference: str | None
     counterparties: list[CounterpartyView]

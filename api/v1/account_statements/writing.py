@@ -1,4 +1,4 @@
-"""Statements as files: CSV, and a page to print. Both are streamed, so a long one is never held whole."""
+"""Statements as CSV files and printable pages; both are streamed."""
 
 import html
 from collections.abc import AsyncIterator, Sequence
@@ -24,7 +24,7 @@ async def as_csv(head: AccountStatementView, pages: Pages) -> AsyncIterator[byte
 
 
 async def as_page(head: AccountStatementView, pages: Pages) -> AsyncIterator[str]:
-    """Write a page that a browser prints: what it is for, the balances, and a table of the lines."""
+    """Write a printable page: title, balances, and a table of the lines."""
     named = f"Statement {html.escape(head.account)}"
     period = f"{rfc3339(head.since)} to {rfc3339(head.until)}, {html.escape(head.zone)}"
     begin, end = printed(named)

@@ -50,7 +50,7 @@ async def set_auto_topup(
     threshold, within the monthly cap. When
     you change the settings, a balance that is already below counts as a fall. `payment_method` is a stored one of the
     organization. A declined payment is tried again on the days of dunning; after the last one the top-up is off. A
-    request after a decline, also an unchanged one, has it tried at once.
+    request after a decline, also an unchanged one, retries it immediately.
     """
     org_id = acting_organization(actor, None)
     if body.enabled:

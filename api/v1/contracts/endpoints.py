@@ -1,4 +1,4 @@
-"""Contracts: awarded by the client or an operator for it, accepted by the payee, seen by both and the signatories."""
+"""Contracts: awarded by the client or an operator on its behalf, accepted by the payee."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -145,10 +145,10 @@ async def _shown(
 
 
 async def _require_there(session: AsyncSession, org_ids: Sequence[str]) -> None:
-    """Refuse signatories of organizations that do not exist: they could never sign.
+    """Refuse signatories of unknown organizations, which could never sign.
 
     Raises:
-        Invalid: there is such a name.
+        Invalid: an organization does not exist.
     """
     for org_id in org_ids:
         if not await organizations.exists(session, org_id):
@@ -159,7 +159,7 @@ async def _require_there(session: AsyncSession, org_ids: Sequence[str]) -> None:
 async def _quote(
     session: AsyncSession, body: ContractCreate, client_org_id: str, command_id: str
 ) -> PricingQuote | None:
-    """Return the quote that the contract is made with, if it names one, locked."""
+    """Return the quote of the contract, locked, if one is named."""
     if body.quote_id is None:
         if body.quantity is not None:
             raise Invalid(
@@ -187,9 +187,9 @@ def _set_by_level(
     *,
     waives: bool,
 ) -> int:
-    """Set what follows the agent's reputation, and return the commission that the agent has by it.
+    """Set the columns that depend on the agent's level, and return the commission of the level.
 
-    Unless it `waives`, a lower one than the usual does not apply.
+    Unless it `waives`, a commission below the usual one does not apply.
     """
     level = ladder.level_of(rank)
     contract.priority = None if level is None else level.priority

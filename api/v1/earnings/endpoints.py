@@ -1,4 +1,4 @@
-"""Agents' earnings: those in credits, converting them into credits to spend, and waiving what cannot be paid out."""
+"""Agents' earnings in credits: list, conversion into credits to spend, and waiver of unpayable earnings."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Commands to open escrows: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
+"""Commands to open escrows: each finds the escrow, checks the role, and sends the command."""
 
 from starlette.responses import Response
 
@@ -162,6 +162,6 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
 
 
 def _is_asked_for(escrow: Escrow, actor: Actor) -> bool:
-    """Return whether the payer asks for a cancel that the payer has asked for already."""
+    """Return whether the payer repeats its request to cancel."""
     waits = escrow.status is EscrowStatus.FUNDED and escrow.cancel_requested_by is not None
     return waits and is_payer(escrow, actor)

@@ -1,4 +1,4 @@
-"""Escrows are opened, written on and funded."""
+"""Opening, metadata and funding of escrows."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -77,9 +77,9 @@ async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract
 
 
 async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
-    """Write what the payer has on an escrow before it is opened, so that its first event has the id.
+    """Write the payer's metadata before the escrow is opened, so that its first event has the external id.
 
-    An opening that failed may have written before: what is asked for now counts, also where that is nothing.
+    A failed opening may have written before, so the current request replaces it, even if it has none.
     """
     own, escrow_id, org_id = body.own(), escrow_id_of(contract.id), contract.org_id
     async with deps.database.platform() as session:
@@ -175,7 +175,7 @@ async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: Moves
 
 
 async def _fund_by_new_payment(sender: Sender, escrow: Escrow, options: PaymentOptions, once: Command) -> Response:
-    """Make a payment for the escrow; it hands its money over by itself, at once where it is there at once."""
+    """Create a payment that funds the escrow when it succeeds."""
     deps, actor = sender.deps, sender.actor
     permit(actor, Permission.PAY)
 

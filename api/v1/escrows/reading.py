@@ -1,4 +1,4 @@
-"""Reading escrows: lists and their counts, one escrow, its timeline."""
+"""Reads of escrows: lists, counts, an escrow, its timeline."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -31,12 +31,12 @@ router = Resource(tags=["escrows"])
 
 
 class WaitsFor(StrEnum):
-    """For whom escrows wait."""
+    """Actor that escrows wait for."""
 
     ME = "me"
 
 
-#: Filters that are no columns.
+#: Filters that are not columns.
 _READ_HERE = ("waits_for", "overdue")
 
 

@@ -1,6 +1,6 @@
-"""What agents have earned and can be paid out, and payouts of it.
+"""Earnings that can be paid out, and payouts.
 
-A payout is in the books before its run starts, so a process that dies on the way leaves one that the sweep finds.
+A payout is in the books before its run starts, so that the sweep finds it if the process dies in between.
 """
 
 from datetime import UTC, datetime
@@ -223,7 +223,7 @@ async def create_payout(
 
 
 async def _read_account(deps: Deps, org_id: str) -> None:
-    """Read the account again where it is: the event of a change may still be on its way."""
+    """Refresh the account from its provider: the event of a change may not have arrived."""
     async with deps.database.platform() as session:
         account = await creator_account.find(session, org_id)
     if account is not None and deps.providers.payouts is not None:

@@ -1,4 +1,4 @@
-"""All of an organization's money in one answer, as of one moment."""
+"""Summary of an organization's money as of one moment."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,1 +1,1 @@
-"""One transfer of the books, with its entries and its cause."""
+"""A transfer in the books, with its entries and its cause."""

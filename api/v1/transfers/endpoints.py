@@ -1,4 +1,4 @@
-"""One transfer of the books, with the entries that the caller may see and what caused it."""
+"""A transfer in the books: the entries that the caller may see, and its cause."""
 
 from api.auth import ActorDep, SpendingKeyDep, permit
 from api.deps import DepsDep

@@ -1,4 +1,4 @@
-"""What a transfer looks like over HTTP."""
+"""Schemas of transfers."""
 
 from datetime import datetime
 from typing import Self
@@ -10,7 +10,7 @@ from domain.common.ids import public_reference, transfer_id
 from domain.common.money import format_amount
 from repositories.books.transfer import Transfer
 
-#: What a transfer can be for, by the prefix of the id that it refers to.
+#: Types of causes, by the prefix of the id that a transfer refers to.
 CAUSES = {
     "esc": "escrow",
     "pay": "payment",
@@ -39,7 +39,7 @@ class EntryView(ResponseModel):
 
 
 class CauseView(ResponseModel):
-    """What a transfer was for."""
+    """The cause of a transfer."""
 
     type: str = Field(
         description="The kind of object, such as `escrow`, `payment`, `invoice`, `spend` or `reservation`."
