@@ -173,7 +173,7 @@ class EscrowActivities:
             evidence=self._evidence,
             longest_pause=self._longest_pause,
         )
-        # The first event opens the escrow, whatever a run calls it.
+        # The first event opens the escrow, whatever its name.
         check = CHECKS.get(outcome.event if held else "opened")
         found = None if check is None else await check(step)
         if isinstance(found, RecordedEscrow):

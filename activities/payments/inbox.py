@@ -51,7 +51,7 @@ class InboxActivities:
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)
             if row is None or row.handled_at is not None:
-                # No row: the books were restored to a time before it, and the payment refreshes by itself.
+                # Without a row, the books were restored to an earlier time, and polls refresh the payment.
                 return ProviderEventResult(outcome="unmatched" if row is None else row.status)
             handling = handling_of(row.provider, row.type)
             if handling in {Handling.METHOD, Handling.CASH}:

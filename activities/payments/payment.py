@@ -142,7 +142,7 @@ class PaymentActivities:
             try:
                 async with self._database.platform() as session:
                     recorded = await self._write(session, message)
-                # Also if an earlier attempt wrote it and died, because it may not have updated the scores.
+                # Even if an earlier attempt wrote the events, because it may not have updated the scores.
                 if recorded.stored is not None and not_kept_minor(recorded.stored):
                     await reputation.recompute_stale(self._database, limit=MAX_REFRESHED_AGENTS)
                 self._count_failures(message, recorded)
@@ -152,7 +152,7 @@ class PaymentActivities:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except InsufficientFunds as refusal:
                 if not _can_be_declined(message, activity.info().attempt):
-                    # Credits were spent after they were counted: count again. That does not happen forever.
+                    # Credits were spent after they were counted: count again.
                     if activity.info().attempt > MAX_RECOUNTS:
                         raise BooksRefused(refusal.detail) from refusal
                     raise SpentMeanwhile(refusal.detail) from refusal
@@ -188,7 +188,7 @@ class PaymentActivities:
             if await BOOKS[last.payment.terms.purpose.kind].has_money(session, stored, last.payment):
                 return RecordedPayment(applied=False, stored=stored)
             if last.command_id and await payment.has_done(session, message.payment_id, last.command_id):
-                # Done so long ago that it is no longer in the state, only in the timeline.
+                # An old command is no longer in the state, only in the timeline.
                 remembered = (*stored.receipts, last.command_id)[-RECEIPT_WINDOW:]
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
         if last is not None and not_kept_minor(last.payment):
@@ -289,7 +289,7 @@ class PaymentActivities:
             booked = next(item for item in after.booked if item.key == event.booked)
             if event.event == "fee_booked":
                 await payment.write_fee(writes, after, booked)
-            elif booked.settled:  # until then it is no movement of the provider's balance
+            elif booked.settled:  # until then it is not in the provider's balance
                 await payment.write_movement(
                     writes,
                     booked,

@@ -184,7 +184,7 @@ class ProviderActivities:
         answer = await self._answer(message, end, unknown_is_retried=True)
         if answer.refused is None:
             return answer
-        # A payment that cannot be cancelled has gone on: return its state.
+        # A payment that cannot be cancelled has progressed: return its state.
         return await self._answer(message, lambda: provider.retrieve(ref), unknown_is_retried=True)
 
     @activity.defn(name="refund_payment")

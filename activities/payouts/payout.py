@@ -97,7 +97,7 @@ class PayoutActivities:
                 # The payout may have waited for funds for a month.
                 await service.refuse_debtor(Ledger(await driver_connection(session)), sending.org_id)
             async with self._database.platform() as session:
-                # Last of all, so that only a suspension during the call itself comes too late.
+                # Last, so that only a suspension during the call is too late.
                 await service.refuse_suspended(session, sending.org_id)
         except DomainError as refusal:
             return SentPayout(refused=refusal.error_code, detail=refusal.detail)
@@ -148,7 +148,7 @@ class PayoutActivities:
         if not is_next(held, after.version, message.decided_from, after.payout_id):
             return RecordedPayout(applied=False, stored=held)
         if await payout.has_done(session, after.payout_id, message.command_id):
-            # Done so long ago that it is no longer in the state, only in the timeline.
+            # An old command is no longer in the state, only in the timeline.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedPayout(applied=False, stored=replace(held, receipts=remembered))
         if outcome.event == "given_up" and not _is_left(held, message):

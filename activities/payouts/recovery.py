@@ -139,9 +139,9 @@ class RecoveryActivities:
             return await provider.find_reversal(transfer_ref, reversal_id=row.id)
         except ProviderRefused as refused:
             if row.tries == 1:
-                # By the books this is the first request; only restored books may lack an earlier one.
+                # The books have no earlier request; only restored books may lack one.
                 return None
             if refused.code in KEY_REFUSALS:
                 raise
-            # A refused lookup says nothing about an earlier attempt.
+            # A refused lookup proves nothing about an earlier attempt.
             raise OutcomeUnknown(refused.detail, code=refused.code) from refused

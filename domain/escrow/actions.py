@@ -132,7 +132,7 @@ def _outcome(name: EscrowAction, escrow: Escrow, actor: Actor, now: datetime, pa
         case A.DISPUTE:
             return commands.dispute(escrow, actor=actor, reason="", now=now)
         case A.SUBMIT_EVIDENCE:
-            # The shortest there is: what is longer may be refused where only a little room is left.
+            # The shortest possible evidence: longer evidence may exceed the limit.
             return commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
         case A.RESOLVE:
             share_e4 = parameters.payee_share_e4

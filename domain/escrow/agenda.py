@@ -40,16 +40,16 @@ class AgendaInput:
     noted: int = 0
 
 
-def agenda(escrow: Escrow, now: datetime, news: AgendaInput) -> AgendaStep | Wait | None:
+def agenda(escrow: Escrow, now: datetime, given: AgendaInput) -> AgendaStep | Wait | None:
     """Return the next step, or the wait until the deadline; None once the escrow has ended."""
     deadline = next_deadline(escrow)
     if deadline is None:
         return None
     if now < deadline.at:
         return Wait(until=deadline.at, why=deadline.what)
-    if news.freezes:
+    if given.freezes:
         return AgendaStep.FREEZE
-    return AgendaStep.HANDLE_NOTED if news.noted else AgendaStep.TIMED_EXIT
+    return AgendaStep.HANDLE_NOTED if given.noted else AgendaStep.TIMED_EXIT
 
 
 def is_late(escrow: Escrow, now: datetime) -> bool:

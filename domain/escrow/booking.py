@@ -41,7 +41,7 @@ def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:
         case EscrowPostingKind.FUND:
             return funding_account(terms, escrow.funded_from), held
         case EscrowPostingKind.REFUND:
-            # A payment is over when it was fulfilled, so nothing is returned to it.
+            # A fulfilled payment has ended, so refunds do not return to its account.
             return held, accounts.org_wallet(terms.payer_org_id, terms.currency)
         case EscrowPostingKind.RELEASE:
             return held, earnings(terms)

@@ -313,9 +313,9 @@ def submit_evidence(
             f"The evidence window closed at {current.evidence_until.isoformat()}.", extra={"state": escrow.status.value}
         )
     side = "payer" if is_payer(escrow, actor) else "payee"
-    beside = [piece for piece in current.evidence if piece.side == side]
-    taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in beside)
-    if len(beside) >= MAX_EVIDENCE or taken + evidence_bytes(note, artifacts) > MAX_EVIDENCE_BYTES:
+    of_side = [piece for piece in current.evidence if piece.side == side]
+    taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in of_side)
+    if len(of_side) >= MAX_EVIDENCE or taken + evidence_bytes(note, artifacts) > MAX_EVIDENCE_BYTES:
         raise refusals.EvidenceFull(
             f"A dispute can have at most {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together "
             "from each side.",

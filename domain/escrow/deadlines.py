@@ -65,7 +65,7 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
     if not escrow.dispute.overdue_alerted:
         default_at = escrow.dispute.default_at
         if now - escrow.dispute.decide_by > LATE_AFTER:
-            # Who decides has the grace from the alert on, so an outage takes none of it away.
+            # The grace period begins with the alert, so that an outage does not shorten it.
             default_at = max(default_at, now + timedelta(seconds=escrow.terms.grace_seconds))
         alerted = replace(escrow, dispute=replace(escrow.dispute, overdue_alerted=True, default_at=default_at))
         return Outcome(escrow=alerted, event="decision_overdue", actor=actor)

@@ -14,9 +14,9 @@ class PayableState(StrEnum):
     """State of earnings with regard to payouts."""
 
     AVAILABLE = "available"
-    PENDING = "pending"  # too young: what paid for them may still be charged back
-    FROZEN = "frozen"  # what paid for them is being charged back
-    GRANTED = "granted"  # nobody paid for them
+    PENDING = "pending"  # held back, because the payment for them may be charged back
+    FROZEN = "frozen"  # the payment for them is being charged back
+    GRANTED = "granted"  # in granted credits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

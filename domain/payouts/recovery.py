@@ -17,8 +17,8 @@ class ReversalStatus(StrEnum):
 
     REQUESTED = "requested"
     REVERSED = "reversed"
-    REFUSED = "refused"  # the provider will not: it stays the creator's debt
-    NOT_NEEDED = "not_needed"  # the creator has paid what was owed meanwhile
+    REFUSED = "refused"  # by the provider; the creator's debt remains
+    NOT_NEEDED = "not_needed"  # the creator has paid the debt meanwhile
 
 
 #: Pauses between lookups of a reversal with an unknown outcome; the last one is repeated.

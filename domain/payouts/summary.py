@@ -15,14 +15,14 @@ from domain.payouts.payable import EarningsShare, PayableState
 class SummaryPart(StrEnum):
     """Part of an organization's summary."""
 
-    WALLET = "wallet"  # can be spent, or is set aside by holds
+    WALLET = "wallet"  # available, or reserved by holds
     IN_USE = "in_use"  # slots that deployed projects occupy
     IN_ESCROW = "in_escrow"  # paid into escrows, and not settled yet
     IN_PAYMENTS = "in_payments"  # on its way in or back, or disputed
-    IN_PAYOUTS = "in_payouts"  # taken out of earnings, and not sent yet
-    EARNINGS = "earnings"  # what agents have earned
-    GRANTED_EARNINGS = "granted_earnings"  # and nobody paid for
-    OWN_WORK = "own_work"  # and the organization paid itself
+    IN_PAYOUTS = "in_payouts"  # taken from earnings, and not sent yet
+    EARNINGS = "earnings"  # earned by agents
+    GRANTED_EARNINGS = "granted_earnings"  # earned in granted credits
+    OWN_WORK = "own_work"  # paid by the own organization
     OWED = "owed"  # below zero: debts
     INVOICED = "invoiced"  # below zero: invoices that are not paid
 
@@ -38,7 +38,7 @@ _FED_BY: dict[tuple[str, str], SummaryPart] = {
     ("org", "debt"): SummaryPart.OWED,
     ("org", "receivable"): SummaryPart.INVOICED,
     ("agent", "earnings"): SummaryPart.EARNINGS,
-    # Empty at every commit: what was paid is shared within the same transaction.
+    # Empty at every commit: the price is divided in the same transaction.
     ("agent", "sales"): SummaryPart.EARNINGS,
     ("agent", "granted_earnings"): SummaryPart.GRANTED_EARNINGS,
     ("agent", "own_work"): SummaryPart.OWN_WORK,

@@ -65,7 +65,7 @@ class Contract(Base):
         Index("ix_contracts_not_accepted", "id", postgresql_where=text(NOT_ACCEPTED)),
         Index("ix_contracts_agent_id_not_accepted", "agent_id", "id", postgresql_where=text(NOT_ACCEPTED)),
         Index("ix_contracts_accept_by", "accept_by", postgresql_where=text(NOT_ACCEPTED)),
-        # What a sweep has noted leaves the index, so what it costs does not grow with the proposals of the past.
+        # Contracts that a sweep has expired leave the index, so that its cost does not grow with old proposals.
         Index("ix_contracts_proposed", "accept_by", postgresql_where=text(PROPOSED)),
     )
 

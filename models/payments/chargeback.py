@@ -22,7 +22,7 @@ class ChargebackRow(Base):
         Index("ix_payment_disputes_org_id_opened_at_id", "org_id", "opened_at", "id"),
         Index("ix_payment_disputes_status_opened_at_id", "status", "opened_at", "id"),
         Index("ix_payment_disputes_org_id_status_opened_at_id", "org_id", "status", "opened_at", "id"),
-        # Whether what paid for earnings is charged back is asked for each lot of them.
+        # Read for each lot of earnings, to find chargebacks of its payment.
         Index("ix_payment_disputes_payment_id", "payment_id"),
         Index("uq_payment_disputes_provider_ref", "provider", "ref", unique=True),
     )

@@ -92,7 +92,7 @@ class AccountKey:
         if version not in versions:
             raise BadAccount("This is not an extended public key of a supported kind.")
         try:
-            # The library knows the versions of BIP-32 only; SLIP-132's differ from them in nothing else.
+            # The library supports only the versions of BIP-32; SLIP-132's differ only in these.
             self._key = wallycore.bip32_key_unserialize(_XPUB + raw[4:])
         except ValueError:
             raise BadAccount("The extended public key is damaged.") from None
@@ -184,7 +184,7 @@ class TonAccount:
         self.key = f"ton:{self._raw.lower()}"
 
     def address_at(self, index: int) -> DepositAddress:
-        """Return the shared address with the index's comment: ten letters and digits, so that typos match no payment."""
+        """Return the shared address with the index's comment: ten letters and digits, so that a typo matches none."""
         number = int.from_bytes(hashlib.sha256(f"{self.key}/{index}".encode()).digest()[:7], "big")
         return DepositAddress(self._address, "".join(_BASE32[number >> shift & 31] for shift in range(0, 50, 5)))
 
@@ -202,7 +202,7 @@ def ton_raw(address: str) -> str:
         raw = base64.urlsafe_b64decode(address.replace("+", "-").replace("/", "_"))
     except (binascii.Error, ValueError):
         raw = b""
-    # The tag says bounceable or not, and 0x80 on top of it that the address is for test networks only.
+    # The tag says whether it is bounceable; 0x80 added marks an address of test networks.
     sound = len(address) == 48 and len(raw) == 36 and raw[0] & 0x7F in (0x11, 0x51)
     if not sound or binascii.crc_hqx(raw[:34], 0) != int.from_bytes(raw[34:], "big"):
         raise BadAccount("This is not a TON address, or its checksum is wrong.")

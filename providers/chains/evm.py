@@ -172,7 +172,7 @@ class EvmWatcher:
         )
 
     async def _coins(self, address: str, first: int, last: int) -> list[ChainDeposit]:
-        async with self._scanning:  # everyone who asks at once shares the blocks of the first
+        async with self._scanning:  # concurrent callers share the blocks of the first
             blocks = await self._chain(first, last)
         sent = [(block, tx, wei) for block in blocks for tx, wei in block.transfers.get(address, ())]
         found = []

@@ -83,7 +83,7 @@ class TonWatcher:
             if len(page) < _PAGE:
                 scanned = max(since_height, read.whole - 1) if read.has_open_end else max(since_height, tip)
                 return ChainView(tip=tip, scanned=scanned, deposits=tuple(read.deposits.values()))
-            # A look that ends among the blocks that are read again would begin where it began.
+            # A call that ends within the blocks that are read again would make no progress.
             if read.pages >= _MAX_PAGES and since_height < read.whole - 1 <= tip - self.reorg_depth:
                 return ChainView(tip=tip, scanned=read.whole - 1, deposits=read.up_to(read.whole - 1), complete=False)
         raise invalid_response("an account has more transactions than are read")

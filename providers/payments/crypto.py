@@ -239,7 +239,7 @@ class CryptoProvider:
                 try:
                     records[payment_id], seen = await self._step(record, view)
                     if seen is not view:
-                        # Somebody else looked meanwhile. What follows this view need not follow what was read then.
+                        # Another update was made meanwhile, which this view may not continue.
                         await self._refresh(records.pop(payment_id))
                 except ProviderUnavailable as error:
                     records.pop(payment_id, None)
@@ -278,13 +278,13 @@ class CryptoProvider:
             )
             findings = await self._findings(record, view, watcher)
             progress = findings.scanned_height - record.scanned_height
-            # To write down every step of the scan would be a transaction each time that somebody looks.
+            # Storing every step of the scan would be a transaction for each refresh.
             if not findings.of_money and view.complete and progress <= watcher.reorg_depth:
                 return record, view
             if await self._book.settle(record, findings):
                 return await self._record(record.payment_id), view
             record, view = await self._record(record.payment_id), None
-        raise ProviderUnavailable("The payment was refreshed too often at once.", code="payment.busy")
+        raise ProviderUnavailable("There are too many concurrent refreshes of the payment.", code="payment.busy")
 
     async def _findings(self, record: DepositRecord, view: ChainView, watcher: Watcher) -> Findings:
         known = valid_receipts(record)

@@ -82,7 +82,7 @@ class StripeConnect:
         listed = account.external_accounts
         banks = list(listed.data) if listed else []
         if listed and listed.has_more:
-            # The account holds the first page alone, and whoever adds banks would choose what is on it.
+            # The account has only the first page, and its owner could choose what is on it by adding banks.
             pages = await self._client.v1.accounts.external_accounts.list_async(account.id, {"limit": 100})
             banks = [each async for each in pages.auto_paging_iter()]
         return _snapshot(account, banks)
@@ -172,7 +172,7 @@ def _shortage() -> Iterator[None]:
 
 def _snapshot(account: stripe.Account, listed: Sequence[object]) -> AccountSnapshot:
     banks = [each for each in listed if field(each, "default_for_currency")] or list(listed[:1])
-    # Stripe lists the newest first: a bank that is added for another currency does not change in which one is paid out.
+    # Stripe lists the newest first: adding a bank for another currency does not change the payout currency.
     usual = str(field(account, "default_currency"))
     bank = next((each for each in banks if field(each, "currency") == usual), banks[0] if banks else None)
     requirements = account.requirements

@@ -50,7 +50,7 @@ async def is_paid_by(session: AsyncSession, payee_org_id: str | None, org_id: st
     return await session.scalar(query.limit(1)) is not None
 
 
-#: With the escrow's id, because a contract's escrow is asked for with it.
+#: $1 is the contract's id, $2 that of its escrow.
 _READ = "SELECT c.*, EXISTS (SELECT FROM escrows WHERE id = $2) AS has_escrow FROM contracts c WHERE c.id = $1"
 _READ_AS = "SELECT c.*, tenant_escrow($3, $2) IS NOT NULL AS has_escrow FROM tenant_contract($3, $1) c"
 
@@ -67,7 +67,7 @@ async def read(
     if row is None:
         return None
     columns = dict(row)
-    if isinstance(columns["milestones"], str):  # the connections of an engine decode JSON by themselves
+    if isinstance(columns["milestones"], str):  # an engine's connections decode JSON automatically
         columns["milestones"] = json.loads(columns["milestones"])
     has_escrow: bool = columns.pop("has_escrow")
     return Contract(**columns), has_escrow

@@ -101,13 +101,13 @@ async def store(
             (kept["escrow_id"], kept["name"]) != (escrow_id, name)
             or type(command).model_validate_json(kept["command"]).content() != command.content()
         ):
-            # The notice of the other command stays as it was.
+            # The notice of the other command is unchanged.
             raise other_request()
         return None if kept is None else kept["noted_at"]
 
 
 async def open_notices(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:
-    """Return the notices that have to be handled before a deadline, by time, about `MAX_SENT` at once.
+    """Return the notices that have to be handled before a deadline, by time, about `MAX_SENT` in all.
 
     A notice counts if it was made before the deadline and for this deadline, so a command about an earlier delivery or
     milestone does not apply to a later one. A dispute applies to both, so the first one is returned even beyond

@@ -59,7 +59,7 @@ def parties_from(columns: dict[str, Any]) -> Parties:
     pairs = columns.pop("metadata")
     own = None
     if columns["object_id"] is not None:
-        # The connections of an engine decode JSON by themselves.
+        # An engine's connections decode JSON automatically.
         own = ObjectMetadata(pairs=json.loads(pairs) if isinstance(pairs, str) else pairs, **columns)
     return Parties(**names, own=own)
 

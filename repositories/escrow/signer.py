@@ -92,7 +92,7 @@ async def _behind(session: AsyncSession, key_ids: Mapping[str, bool]) -> Mapping
     by_link = [key_id for key_id, is_link in key_ids.items() if is_link]
     for row in await session.execute(_PEOPLE, {"keys": list(key_ids), "by_link": by_link}):
         found.setdefault(row.own, set()).update(name for name in (row.name, row.issuer) if name is not None)
-    # Keys of an organization lead back to no operator here.
+    # Keys of operators are not followed here.
     for key_id in key_ids.keys() - found.keys():
         of_operator = await api_keys.key_origin(session, key_id)
         if of_operator is not None:

@@ -167,7 +167,7 @@ def _of_tenants(actor: Actor) -> list[Select[Any]]:
     if actor.may(Permission.ACKNOWLEDGE):
         unseen = and_(Alert.acknowledged_at.is_(None), Alert.org_acknowledged_at.is_(None), Alert.shared)
         awake = or_(Alert.org_snoozed_until.is_(None), Alert.org_snoozed_until <= func.now())
-        # Who is asked by this alert has the purchase itself as a task.
+        # The recipients of this alert have the purchase itself as a task.
         found.append(_alerts(and_(Alert.org_id == org_id, Alert.kind != "approval_waiting", unseen, awake)))
     return found
 

@@ -34,7 +34,7 @@ _STANDS = """
     LEFT JOIN ledger.balances d ON d.account_id = e.id AND d.stripe = 0
     LEFT JOIN auto_topup_crossings o ON o.org_id = a.org_id AND o.outcome = 'open'
     WHERE a.org_id = ANY (:which)
-      -- What was asked of a payer already goes on.
+      -- A requested payment continues.
       AND (o.payment_id IS NOT NULL OR NOT EXISTS (
           SELECT FROM organizations g WHERE g.id = a.org_id AND g.status <> 'active'))
 """
@@ -93,7 +93,7 @@ async def put(session: AsyncSession, wanted: AutoTopUp, *, now: datetime) -> Non
     asked = {name: getattr(wanted, name) for name in _ASKED}
     fresh = {"armed": True, "capped_until": None, "failures": 0, "retry_at": None}
     written = {**asked, "off_reason": None, "updated_by": wanted.updated_by, "updated_at": now}
-    # Whoever sets it after a decline has mended the cause, so it is tried at once.
+    # New settings after a decline may remove its cause, so the payment is retried immediately.
     same = and_(
         AutoTopUp.failures == 0,
         *(getattr(AutoTopUp, name).is_not_distinct_from(value) for name, value in asked.items()),

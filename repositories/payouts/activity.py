@@ -80,7 +80,7 @@ _CLAUSES = {
         (SELECT min(split_part(a.path, '/', 2)) FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
          WHERE e.org_id = :org_id AND e.transfer_id = t.id AND a.path LIKE 'agent/%' AND t.kind NOT LIKE 'payout.%')
     ) = :agent_id""",
-    # `domain.credits.spend.scope.is_own` of a key that is no agent's.
+    # `domain.credits.spend.scope.is_own` for keys that are not an agent's.
     "own": """(coalesce(s.principal, f.principal) = :own OR (
         (CAST(:departments AS text[]) IS NULL OR coalesce(s.department_id, f.department_id) = ANY(:departments))
         AND (CAST(:own_project AS text) IS NULL OR coalesce(s.project_id, f.project_id) = :own_project)
@@ -121,7 +121,7 @@ WITH RECURSIVE looked AS (
         END
         LIMIT 1
     ) s ON true
-    -- What the spend's metadata says of this is its client's.
+    -- The client sets the spend's metadata, so it is not used.
     LEFT JOIN LATERAL (
         SELECT u.agent_id, u.meter FROM marketplace_uses u WHERE u.org_id = :org_id AND u.spend_id = s.id LIMIT 1
     ) m ON true
@@ -248,7 +248,7 @@ def _paid_agent(row: Any) -> str | None:
 
 def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -> Fact:
     whose, _, principal = (actor or "").partition("/")
-    # A payment that funds an escrow acts in its payer's name, and is no principal.
+    # A payment that funds an escrow acts for its payer, but is not a principal.
     is_own = whose == org_id and not is_id(principal, "pay")
     return Fact(
         transfer_id=row["id"],
@@ -257,7 +257,7 @@ def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -
         effective_at=row["effective_at"],
         recorded_at=row["recorded_at"],
         cause=_cause(row, causes),
-        # A refund of a use is the platform's, and nobody's of the organization.
+        # Refunds of uses are by the platform, not by a principal of the organization.
         principal=row["principal"] if row["kind"] == "use" else principal if is_own else None,
         agent_id=row["agent_id"],
         project_id=row["project_id"],
@@ -281,7 +281,7 @@ def _cause(row: Any, causes: Mapping[str, Any]) -> Cause | None:
         )
     if row["spend_id"] is not None:
         id, payee = uuid_id("hold" if row["is_reservation"] else "spd", row["spend_id"]), row["payee_agent_id"]
-        # What pays for the use of an agent has one action; what was used is the meter.
+        # All spends for uses of agents have the same action, so the meter is shown.
         return Cause(id=id, name=row["meter"] if payee else row["action"], payee_agent_id=payee)
     agent = causes.get(_paid_agent(row) or "")
     return None if agent is None else Cause(id=agent.id, name=agent.name, payee_agent_id=agent.id)

@@ -46,7 +46,7 @@ def _lots(given: str) -> str:
             SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id AND t.kind = 'marketplace.sold'
         ) THEN 'pending'
         ELSE 'available' END AS state,
-        -- For how long it is held back yet: what was sold, longer.
+        -- The remaining time of the hold-back; for sales it is longer.
         l.opened_at - CASE WHEN l.opened_at > g.sales_cutoff AND EXISTS (
             SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id AND t.kind = 'marketplace.sold'
         ) THEN g.sales_cutoff ELSE g.cutoff END AS held_back
@@ -178,7 +178,7 @@ def cash_shares(
         CROSS JOIN {assets}
         JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/' || m.asset AND a.asset = m.asset
     ), charged AS MATERIALIZED (
-        -- Several chargebacks of a payment freeze what it has paid once. Whoever earned no money looks at none.
+        -- Several chargebacks of a payment freeze its amount once. None are read without earnings in money.
         SELECT payment_id, min(opened_at) AS opened_at FROM {disputed} d
         WHERE EXISTS (SELECT FROM earning) GROUP BY payment_id
     ), frozen AS (
@@ -300,7 +300,7 @@ class CashRow(NamedTuple):
 
 def shares_in_cash(row: CashRow) -> list[EarningsShare]:
     """Return the available, pending and frozen parts of an agent's earnings in money."""
-    # What the chargeback has already taken from the balance is not frozen as well.
+    # Amounts that the chargeback has already taken from the balance are not frozen.
     frozen = max(0, min(row.free, row.frozen))
     pending = min(row.free - frozen, max(0, row.young - max(0, row.young_frozen)))
     parts = (

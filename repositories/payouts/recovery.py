@@ -171,7 +171,7 @@ async def has_shares(session: AsyncSession, payment_id: str, ref: str, *, since:
 
 def _caused_by(payment_id: str, ref: str) -> Select[str]:
     is_of_it = or_(Recovery.cause == ref, Recovery.cause.startswith(f"{ref}:", autoescape=True))
-    # Losses of other payments of a subscription's bill are those of the one that its credits have.
+    # Losses of other payments of a subscription's bill are booked under the payment of its credits.
     mirror = (
         select(SubscriptionBill.payment_id)
         .join(InvoicePayment, InvoicePayment.invoice_id == SubscriptionBill.invoice_id)
@@ -290,7 +290,7 @@ INVARIANTS = (
         table="public.recovery_shares",
         unit="shares",
         violations="""
-        SELECT r.id || ': lost ' || r.amount_minor || ', given back ' || sum(s.taken_minor + s.owed_minor)
+        SELECT r.id || ': lost ' || r.amount_minor || ', returned ' || sum(s.taken_minor + s.owed_minor)
         FROM public.recoveries r JOIN public.recovery_shares s ON s.recovery_id = r.id
         GROUP BY r.id HAVING sum(s.taken_minor + s.owed_minor) > r.amount_minor
         """,

@@ -122,7 +122,7 @@ _MONTH = text(
     UNION ALL
     SELECT o.account_id, o.agent_id, o.name, o.asset, m.kind, true, false, m.reference, m.transfer_id,
         CASE WHEN m.kind = 'earnings.recovered' THEN (
-            -- What is taken back of a payer's payment says which share.
+            -- The reference of a recovery leads to its share.
             SELECT e.effective_at FROM recoveries r JOIN recovery_shares s ON s.recovery_id = r.id
             LEFT JOIN ledger.lots l ON l.id = s.source::uuid
             JOIN ledger.transfers e ON e.id = coalesce(l.transfer_id, s.source::uuid)
@@ -424,7 +424,7 @@ INVARIANTS = (
         table="public.creator_statements",
         unit="statements",
         violations="""
-        SELECT s.number || ': ' || s.total_minor || ' with ' || s.tax_minor || ' tax, taken back ' || c.total ||
+        SELECT s.number || ': ' || s.total_minor || ' with ' || s.tax_minor || ' tax, corrected ' || c.total ||
             ' with ' || c.tax
         FROM public.creator_statements s JOIN LATERAL (
             SELECT sum(total_minor) AS total, sum(tax_minor) AS tax FROM public.creator_corrections

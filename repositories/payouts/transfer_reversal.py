@@ -148,7 +148,7 @@ INVARIANTS = (
         table="public.transfer_reversals",
         unit="reversals",
         violations="""
-        SELECT p.id || ': sent ' || p.amount_minor || ', taken back ' || r.amount
+        SELECT p.id || ': sent ' || p.amount_minor || ', reversed ' || r.amount
         FROM (
             SELECT payout_id, sum(amount_minor) AS amount FROM public.transfer_reversals
             WHERE status IN ('requested', 'reversed') GROUP BY payout_id

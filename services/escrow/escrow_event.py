@@ -117,13 +117,13 @@ async def _funded(step: EventContext) -> CheckResult:
     if payment_id is not None:
         paying = await payment.lock(books.session, payment_id)
         if paying is None or not is_reserved_for(paying.payment, terms.escrow_id):
-            # It was changed, as by a refund, while the escrow was being funded.
+            # It was changed, for example refunded, while the escrow was being funded.
             return _declined(NotPaid("The money of this payment is not reserved for the escrow."))
     if known.has_levels:
         await refuse_exposure(books.session, terms, lock=True)
     exempt = step.evidence.registrars
     if payment_id is not None:
-        # A payment was already on its way, so nothing else is refused. Its credits may be those that the payer had.
+        # A payment was already made, so there are no other refusals. It may use credits that the payer had before.
         is_other = terms.currency == CREDIT and payer != payee
         is_related = is_other and await share_an_owner(books.session, payer, payee, exempt)
         return funding_lots(accepts_granted=known.accepts_granted, is_related=is_related)

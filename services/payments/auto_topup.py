@@ -205,7 +205,7 @@ async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoT
     """Return whether the amount or the method has changed since a fall, or it exceeds the new cap."""
     if (crossing.unit_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
         return True
-    # The fall is among them.
+    # These include this fall.
     bought = await auto_topup.bought_since(session, wanted.org_id, month_start(crossing.at))
     return bought > wanted.monthly_cap_minor
 
@@ -227,13 +227,13 @@ async def _apply_outcome(
             # that stays below would never count again.
             wanted.armed = True
         case TopUpOutcome.EXPIRED:
-            # Nothing was bought, and nobody refused.
+            # Nothing was bought, without a decline.
             wanted.armed = True
         case TopUpOutcome.CANCELLED if crossing.payment_id is not None:
-            # A person cancelled the payment: not at once again, and not never.
+            # A person cancelled the payment: retry later.
             wanted.retry_at = now + (retry_after(1, days) or CANCELLED_RETRY_DELAY)
         case TopUpOutcome.DECLINED if crossing.payment_method != wanted.payment_method:
-            # Another method was set since, which has refused nothing.
+            # Another method was set since, which has no declines.
             wanted.armed = True
         case TopUpOutcome.DECLINED if wanted.enabled:
             await _handle_decline(session, wanted, crossing, verdict.why, now, days)

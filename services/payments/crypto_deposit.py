@@ -118,7 +118,7 @@ class PostgresDepositBook:
         async with self._database.platform() as session:
             if not await crypto_deposit.advance(session, record.payment_id, record.version, findings.scanned_height):
                 return False
-            # What is reversed gives its place up first: the same output may stand again in another block.
+            # Reversals first: the same output may be included in another block, and only one may be valid.
             for receipt in (*findings.reversed, *findings.moved):
                 values = {
                     "height": receipt.height,

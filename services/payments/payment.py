@@ -74,10 +74,10 @@ async def lock_accounts(
     ]
     touched = {account: None for share in shares if share is not None for account in share.posts_to()}
     if is_one and not touched:
-        return earnings  # one transfer locks its balances in their order by itself
+        return earnings  # a single transfer locks its balances in order
     touched |= {account: None for event in moving for move in event.moves for account in _accounts(event, move)}
     touched |= dict.fromkeys(earnings)
-    # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
+    # The lock above prevents others from opening the account of a debt, which most organizations never need.
     asset = events[0].payment.terms.purpose.goods_asset
     debts = {accounts.org_debt(org_id, asset) for org_id in owing} | paid
     await ledger.lock_balances(touched, if_open=debts)

@@ -82,7 +82,7 @@ async def recover_lost_credits(
     payment = event.payment
     dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
     refund = next((item for item in payment.refunds if item.ref and item.ref == event.debtor), None)
-    # The bill's credits have the payment that mirrors it; another one may have paid it since, and be lost.
+    # The bill's credits refer to its own payment; another one may have paid the bill since, and be lost.
     own_id, payment_id = payment.terms.payment_id, bill.payment_id or payment.terms.payment_id
     if dispute is not None:
         cause, disputed_at = _lost_by(dispute, event), dispute.opened_at

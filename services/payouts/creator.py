@@ -74,7 +74,7 @@ async def _replace(
 ) -> None:
     row = await creator_account.locked(session, provider, ref)
     if row is None:
-        return  # somebody else has replaced it meanwhile
+        return  # it was replaced meanwhile
     if row.destination is not None or made.destination is not None:
         row.destination_changed_at = asked_at
         await _notify(session, row, made, hold)
@@ -180,7 +180,7 @@ def _row(
         org_id=org_id,
         provider=provider,
         ref=snapshot.ref,
-        # The next report of the account notes it, as every other destination that is new.
+        # The next report of the account records it as a new destination.
         destination=None,
         destination_changed_at=None,
         seen_at=asked_at,

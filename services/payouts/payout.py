@@ -91,7 +91,7 @@ async def request(
             f"{format_amount(round_to_transferable(wanted, asked.currency), asked.currency)} {asked.currency}.",
             extra={"field": "amount"},
         )
-    # Earnings in more small lots than one transaction takes are paid out in parts, and a part may be below the minimum.
+    # Earnings in too many small lots for a transaction are paid out in parts, which may be below the minimum.
     is_part = len(slices) >= payable.MAX_SLICES and (amount_minor is None or wanted > there)
     in_all = max(there, available_by_currency(shares).get(asked.currency, 0)) if is_part else there
     judged = (in_all if amount_minor is None else wanted) if is_part else None

@@ -105,7 +105,7 @@ async def issue(
         await statement.add(session, row)
         made.append(row)
     to_correct += [(row, *each) for row in made for each in later[row.currency]]
-    # In the order of their series, so that no two transactions wait for numbers of each other's.
+    # In the order of their series, to avoid deadlocks between transactions that take numbers.
     for row, taken_in, moved in sorted(to_correct, key=lambda e: (e[0].series, e[0].month, e[0].currency, e[1])):
         await _correct(session, row, taken_in, moved, now=now)
     if made:

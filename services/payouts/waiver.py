@@ -127,7 +127,7 @@ async def waive(
             credits can be converted.
         Invalid: there are no such earnings, or they can only be converted or paid out.
     """
-    # Whoever takes earnings holds it, so they only grow until this ends.
+    # Everything that reduces earnings takes this lock, so they can only grow until the transaction ends.
     await debt.lock(session, wanted.org_id)
     done = await _transfer(session, wanted)
     if done is not None:
@@ -235,7 +235,7 @@ async def _unpayable(
     shown = format_amount(there, currency)
     if any(share.state is not PayableState.AVAILABLE for share in left):
         raise NotWaivable(f"Some of {shown} {currency} is held back or frozen. Waive it once all of it is available.")
-    # Whatever the minimum is, the last decimals of some currencies are not paid out, and no coin is.
+    # The last decimals of some currencies, and coins, are never paid out, whatever the minimum is.
     if currency in MONEY and _is_payable(there, currency, rules.minimum):
         raise _payable(there, currency, rules.minimum)
     return {share.agent_id: share.amount_minor for share in left}

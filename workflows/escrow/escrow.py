@@ -152,7 +152,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitEvidence) -> None:
         if self._may_extend_evidence(workflow.now()):
-            # Whether the window is closed is known in the command's turn.
+            # The window is checked when the command is executed.
             command.check()
             return
         self._validated(command)

@@ -77,7 +77,7 @@ class PaymentWorkflow(PaymentRun):
 
     @create.validator
     def _validate_create(self, command: CreatePaymentCommand) -> None:
-        # A run that resumes was started by another command, and its first task has yet to read the books.
+        # A resumed run was started by another command, and its first task has not read the books yet.
         made_by = {self._start.command_id, *self._state.receipts}
         if self._state.version and command.command_id not in made_by:
             raise PaymentExists("A payment with this id already exists.")
@@ -208,7 +208,7 @@ class PaymentWorkflow(PaymentRun):
             by_signal.check(name, signal, self._state)
             await act(command_id, actor)
             if signal.seal is not None and not self._state.has_done(command_id):
-                # The provider did not cancel it. The note of that uses up the signal's id.
+                # The provider did not cancel it. Recording that uses the signal's id.
                 raise commands.cancel_failed_error(self._state)
 
         return checked

@@ -62,7 +62,7 @@ class PaymentAtProvider(PaymentRecord):
             self._creation(), perhaps_made=perhaps_made, wanted=lambda: workflow.now() < terms.expires_at
         )
         if answer is not None and answer.missing and answer.purpose_gone is not None:
-            # It is looked up once more before it ends.
+            # It is looked up again before it ends.
             await self._request_end(answer.purpose_gone)
         elif answer is not None and answer.missing:
             why = Decline(code="provider.no_answer", detail="The provider never had this payment.")
@@ -108,7 +108,7 @@ class PaymentAtProvider(PaymentRecord):
         self._lookups += self._state.unknown
         handled = tuple(self._events[:MAX_EVENTS_PER_REFRESH])
         method, step, summary = self._choose_refresh()
-        # The caller of the command that is looked up repeats it, and waits for the lock meanwhile.
+        # The caller repeats the command that is being looked up, and waits for the lock.
         soon = GIVES_UP_AFTER if self._state.unknown else REFRESH_TIMEOUT
         # A provider that has just sent a webhook is up; a poll may find it down.
         at_once = bool(handled) and method is ProviderActivities.retrieve
@@ -117,7 +117,7 @@ class PaymentAtProvider(PaymentRecord):
             await self._record([], handled=handled)
             return
         if answer is None or answer.snapshot is None:
-            # The events stay unhandled, so the inbox sends them again, unless nothing is left to read.
+            # The events stay unhandled, so the inbox sends them again, unless there is nothing left to read.
             self._events = self._events[len(handled) :]
             await self._record_lost(answer, handled)
             return
@@ -261,7 +261,7 @@ class PaymentAtProvider(PaymentRecord):
         """Cancel the payment at the provider, as requested before; the next attempt follows after a pause."""
         by = self._state.cancel_requested_by
         assert by is not None
-        # A provider may keep a failure under its key, so each try has its own.
+        # A provider may store a failure under its key, so each attempt has its own key.
         ask = self._ask("cancel", f"requested:{workflow.now():%Y%m%dT%H%M%S}")
         answer = await errand.ask(ProviderActivities.cancel, ask, "cancel it there")
         if answer is not None and answer.snapshot is not None:

@@ -87,7 +87,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
         known = self._news()
         try:
             await workflow.wait_condition(
-                # Earlier news could not be handled yet, and must not wake the run again.
+                # Earlier events could not be handled yet, and must not wake the run again.
                 lambda: self._news() != known or self._should_continue_as_new(),
                 timeout=max(wait.until - workflow.now(), timedelta(0)),
                 timeout_summary=f"{self._state.status.value}: {wait.why}",

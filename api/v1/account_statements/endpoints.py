@@ -178,7 +178,7 @@ def _moment(text: str) -> datetime:
             raise bad_cursor()
         return moment.astimezone(UTC)
     except (OverflowError, ValueError):
-        # In UTC it may lie before the year 1 or after 9999.
+        # In UTC it may be before the year 1 or after 9999.
         raise bad_cursor() from None
 
 

@@ -68,7 +68,7 @@ async def set_auto_topup(
         raise Invalid("monthly_cap must not be less than credits.", extra={"field": "monthly_cap"})
     async with command:
         if wanted.enabled:
-            # What could not be paid for is refused now, and not at the first fall.
+            # Settings that cannot be paid are refused now, not at the first fall.
             now = datetime.now(UTC)
             if wanted.payment_method is None:
                 method = await method_of(deps, actor)

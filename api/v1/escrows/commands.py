@@ -125,14 +125,14 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
         try:
             return await _entity(deps, client, start).command(update, command, update_id=update_id)
         except (DomainError, WorkflowAlreadyStartedError) as refusal:
-            # What the present state refuses may be the repetition of a command that was done long ago.
+            # A refused command may be the repetition of one that was executed long ago.
             stored = await _stored(deps, escrow.terms.escrow_id, command)
             if stored is not None:
                 return stored
             if isinstance(refusal, WorkflowAlreadyStartedError):
                 raise _out_of_step() from None
             if update in NOTED and not refusal.retryable:
-                # Before the caller hears of the refusal: what was refused must not be done at the deadline.
+                # Before the response: a refused command must not be executed at the deadline.
                 async with deps.database.platform() as session:
                     await escrow_notice.delete_notice(session, command.command_id)
             raise
@@ -157,7 +157,7 @@ async def _note(
         async with pool.acquire() as connection:
             return await escrow_notice.store(connection, escrow_id, update, command)
 
-    # A note that was made before its connection died stands as it is when it is made again.
+    # A notice that was stored before the connection broke is unchanged when it is stored again.
     return await deps.platform_pool.read(note)
 
 

@@ -155,7 +155,7 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.CANCEL])
     command = CancelEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason if body else None)
     if _is_asked_for(escrow, sender.actor) and not (await sender.events(escrow, "cancel_requested", once))[1]:
-        # Asking again changes nothing, and would be one more event each time.
+        # A repeated request changes nothing, but each would add an event.
         async with once:
             return once.answer(await read_current(sender.deps, sender.actor, escrow.terms.escrow_id))
     return await sender.send(once, escrow, EscrowAction.CANCEL, command)

@@ -125,7 +125,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             now = datetime.now(UTC)
             require_accepted(contract.accept_by, contract.accepted_at, now)
             if now >= contract.open_by:
-                # The run of an earlier try may not have written the escrow yet: when it was asked for counts.
+                # An earlier run may not have written the escrow yet: the time of the request counts.
                 require_in_time(contract.open_by, await once.first_asked_at() or now)
             asked = escrow_id_of(contract.id), contract.org_id, contract.payee_org_id
             is_written, statuses = await deps.platform_pool.read(lambda pool: escrows.read_opening_facts(pool, *asked))
@@ -134,9 +134,9 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
                 await _write_first(deps, contract, body, once)
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
-        escrow, beside = await commands.find_escrow_with_parties(deps, actor, escrow_id_of(contract.id))
-        once.version = version_of(beside.own)
-        return once.answer(view(escrow, beside, actor))
+        escrow, shown = await commands.find_escrow_with_parties(deps, actor, escrow_id_of(contract.id))
+        once.version = version_of(shown.own)
+        return once.answer(view(escrow, shown, actor))
 
 
 @router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(refusals.ExternalIdTaken))
@@ -148,8 +148,8 @@ async def update_escrow(
     permit(actor, Permission.AWARD)
 
     async def show(own: ObjectMetadata | None) -> EscrowView:
-        now, beside = await commands.find_escrow_with_parties(deps, actor, escrow_id)
-        return view(now, replace(beside, own=own), actor)
+        now, shown = await commands.find_escrow_with_parties(deps, actor, escrow_id)
+        return view(now, replace(shown, own=own), actor)
 
     target = MetadataTarget(
         noun="escrow",

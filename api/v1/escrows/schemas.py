@@ -154,7 +154,7 @@ class Deliver(RequestModel):
 
     @model_validator(mode="after")
     def _has_content(self) -> Self:
-        # The client's silence would release a delivery of nothing.
+        # An empty delivery would be released if the client does not respond.
         if not self.artifacts and not (self.note and self.note.strip()):
             raise ValueError("Send a note or at least one artifact.")
         return self

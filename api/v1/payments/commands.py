@@ -95,7 +95,7 @@ async def create(
     if asked is None:
         made = await make()
         if rules_of(made).subject(made.purpose):
-            # It is checked again as its first event is written; refused here, it leaves nothing behind.
+            # It is checked again when its first event is written; a refusal here leaves no trace.
             async with deps.database.platform() as session:
                 await BOOKS[made.purpose.kind].begin(session, made)
         if made.provider == CREDITS:
@@ -207,8 +207,8 @@ async def _sent(
     except DomainError as refusal:
         if not refusal.retryable:
             raise
-        # The run remembers the answer to an update for as long as it lasts, also one that no longer holds. The command
-        # itself is done once by its own id.
+        # The run stores the result of an update as long as it lasts, even an outdated one. The command
+        # itself is executed once, by its own id.
         return await entity.command(update, command, update_id=new_id("upd"))
 
 

@@ -323,7 +323,7 @@ async def refund_payment(
         after = await sender.send(payment, "refund", command)
         named = {refund_id, unscoped_refund_id_of(once.command_id)}
         made = next((refund for refund in after.refunds if refund.refund_id in named), None)
-        # The answer to a key is forgotten some day; what the key did is not.
+        # The stored response of a key is deleted some day, but not the effect.
         if made is None or command.amount_minor not in {None, made.gross_minor} or command.reason != made.reason:
             raise other_request()
         return once.answer(refund_view(after, made))

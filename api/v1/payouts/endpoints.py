@@ -110,7 +110,7 @@ async def get_earnings(
 
     async def read(after: After, limit: int) -> Items:
         now = datetime.now(UTC)
-        # What was paid for earnings, and by which payment, is in the lots of others.
+        # Lots of other organizations have the prices and payments of earnings.
         async with deps.database.platform() as session:
             page = await earnings.page(
                 session,
@@ -327,7 +327,7 @@ async def list_payouts(deps: DepsDep, asked: ListRequest, actor: Actor = require
     return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
 
 
-# After the paths below it that are no ids.
+# After the fixed paths below it.
 @router.get("/billing/payouts/{payout_id}")
 async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutView:
     """Show a payout."""

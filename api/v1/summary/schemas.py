@@ -147,7 +147,7 @@ class SummaryView(ResponseModel):
     def of(cls, found: Summary) -> Self:
         row = found.row
         pending = {each.asset: each for each in row.pending}
-        # An organization may earn of an asset that it never had.
+        # An organization may earn in an asset that it never had.
         missing = sorted(set(pending) - {each.asset for each in found.assets})
         assets = [*found.assets, *(AssetSummary.empty(asset) for asset in missing)]
         lists: dict[str, Sequence[object]] = {

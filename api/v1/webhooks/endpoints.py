@@ -112,7 +112,7 @@ async def _alert(deps: Deps, name: str, event: ProviderEvent) -> None:
 async def _begin(deps: Deps, name: str, event: ProviderEvent, handling: Handling) -> None:
     client = deps.temporal
     if client is not None:
-        # Thousands may wait, so the payload does not.
+        # Thousands may wait in memory, so the payload is dropped.
         message = ProviderEventInput(provider=name, event_id=event.event_id)
         begin = partial(forward, deps.platform_pool) if handling is Handling.PAYMENT else start_run
         deps.background.begin(f"event/{name}/{event.event_id}", partial(begin, client, message, summary=event.type))

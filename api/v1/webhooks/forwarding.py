@@ -43,11 +43,11 @@ async def _signal_payment(inbox: StatementPool, client: Client, event: ProviderE
     provider, event_id = event.provider, event.event_id
     found = await inbox.read(lambda pool: provider_event.find_named_payment(pool, provider, event_id))
     if found is not None and found.status != "received":
-        return True  # it waited here for so long that the sweep was quicker
+        return True  # the sweep was faster
     if found is None or found.terms is None:
         return False
     news = payment_news(found.terms, principal=provider, event_id=event_id)
     await reach.signal(client, *news, rpc_timeout=TIMEOUT)
-    # Marked before it is signalled, an event would be lost for a quarter of an hour where the process dies between.
+    # If it were marked before the signal and the process died in between, it would be delayed by 15 minutes.
     await inbox.read(lambda pool: provider_event.mark_forwarded(pool, provider, event_id))
     return True

@@ -45,7 +45,7 @@ async def receive_stripe_issuing_webhook(request: Request, deps: DepsDep) -> Res
         log.warning("card.not_decided", work="a question that cannot be read", error=str(error)[:300])
         return _answered(issuer, approved=False)
     except BadSignature:
-        # Another event, or none that is signed, which this refuses.
+        # Another event; an unsigned one is refused here.
         return await receive(request, deps, "stripe")
     is_of_account = getattr(deps.providers.payments.get("stripe"), "livemode", None) in (None, question.livemode)
     is_approved = is_of_account and await _decided(deps, question)
@@ -71,7 +71,7 @@ async def _decided(deps: Deps, question: AuthorizationQuestion) -> bool:
             return deciding.result()
         log.warning("card.not_decided", work=question.authorization_ref, error=f"{type(error).__name__}: {error}"[:300])
     _LATE.add(late)
-    # Also after an error: whether a commit that was cut off has been made is not known.
+    # Even after an error, because an interrupted commit may have succeeded.
     if not deps.background.begin(f"card/{question.authorization_ref}", partial(_void, deps, question, deciding)):
         _LATE.discard(late)
     return False

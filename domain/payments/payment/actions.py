@@ -111,7 +111,7 @@ def _preview(
 
 def _confirm(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None) -> CommandEffect:
     if payment.received_minor:
-        # Taken, and answered with the payment as it is.
+        # Accepted, and the payment is returned unchanged.
         return CommandEffect(status=payment.status)
     commands.check_open(payment, "confirm")
     return CommandEffect(status=None)
@@ -129,7 +129,7 @@ def _cancel(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None
     if commands.is_under_way(payment) and not commands.is_partly_paid(payment):
         if not payment.terms.refundable:
             raise commands.cancel_failed_error(payment)
-        # It is cancelled if the money does not come, and refunded if it does.
+        # It is cancelled, or refunded if the money is received.
         return CommandEffect(status=None)
     return CommandEffect(status=PaymentStatus.CANCELLED, released_minor=payment.authorized_minor)
 
@@ -160,7 +160,7 @@ def _give_up_refund(payment: Payment, actor: Actor, now: datetime, _amount: int 
             "No refund of this payment has an unknown outcome, so there is none to give up.",
             extra={"state": payment.status.value},
         )
-    # As one that the provider does not have.
+    # Previewed for a refund that the provider does not have.
     outcome = give_up(payment, refund_id=refund_id, provider_ref=None, reason="", actor=actor, at=now)
     return CommandEffect(status=outcome.payment.status)
 

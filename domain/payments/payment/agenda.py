@@ -77,40 +77,40 @@ class AgendaInput:
     held: Mapping[AgendaStep, datetime] = field(default_factory=dict)
 
 
-def agenda(payment: Payment, now: datetime, news: AgendaInput) -> AgendaStep | Wait:
+def agenda(payment: Payment, now: datetime, given: AgendaInput) -> AgendaStep | Wait:
     """Return the next step, or the wait until the next one."""
-    steps = due_steps(payment, now, news)
-    free = [step for step in steps if news.held.get(step, now) <= now]
+    steps = due_steps(payment, now, given)
+    free = [step for step in steps if given.held.get(step, now) <= now]
     if free:
-        return next((step for step in free if step not in news.taken), free[0])
-    waits = [Wait(until=news.held[step], why=_why_held(step)) for step in steps]
+        return next((step for step in free if step not in given.taken), free[0])
+    waits = [Wait(until=given.held[step], why=_why_held(step)) for step in steps]
     if not _is_uncreated(payment):
-        waits.append(_next_wait(payment, now, news))
+        waits.append(_next_wait(payment, now, given))
     return min(waits, key=lambda wait: wait.until)
 
 
-def due_steps(payment: Payment, now: datetime, news: AgendaInput) -> list[AgendaStep]:
+def due_steps(payment: Payment, now: datetime, given: AgendaInput) -> list[AgendaStep]:
     """Return the due steps in the order of precedence, including those that wait for a retry."""
     conditions = {
-        AgendaStep.RECORD_ANSWER: news.answered,
-        AgendaStep.FREEZE: must_freeze_escrow(payment) and not (news.asked or news.answered),
+        AgendaStep.RECORD_ANSWER: given.answered,
+        AgendaStep.FREEZE: must_freeze_escrow(payment) and not (given.asked or given.answered),
         AgendaStep.END_UNCREATED: _is_uncreated(payment) and not _is_wanted(payment, now),
         AgendaStep.SUBMIT: _is_uncreated(payment) and _is_wanted(payment, now),
         AgendaStep.RETURN: commands.must_be_returned(payment),
         AgendaStep.SUBMIT_REFUNDS: any(refund.state in IN_FLIGHT for refund in payment.refunds),
-        AgendaStep.REFRESH: (news.wants_refresh or payment.unknown) and not _is_uncreated(payment),
+        AgendaStep.REFRESH: (given.wants_refresh or payment.unknown) and not _is_uncreated(payment),
         AgendaStep.CANCEL: payment.cancel_requested and commands.is_known(payment) and payment.status in AWAITING_PAYER,
-        AgendaStep.FULFIL: _is_to_be_fulfilled(payment) and not (news.asked or news.answered),
-        AgendaStep.EXPIRE: _is_time_over(payment, now) and not (news.asked or news.answered),
+        AgendaStep.FULFIL: _is_to_be_fulfilled(payment) and not (given.asked or given.answered),
+        AgendaStep.EXPIRE: _is_time_over(payment, now) and not (given.asked or given.answered),
     }
     return [step for step in AgendaStep if conditions.get(step)]
 
 
-def after_step(news: AgendaInput, step: AgendaStep, *, hold_until: datetime | None) -> AgendaInput:
+def after_step(given: AgendaInput, step: AgendaStep, *, hold_until: datetime | None) -> AgendaInput:
     """Return the input after a step: it comes after the others, and not before `retry_at` if it had no effect."""
-    taken = frozenset({step}) if step in news.taken else news.taken | {step}
-    held = {each: until for each, until in news.held.items() if each is not step}
-    return replace(news, taken=taken, held=held if hold_until is None else {**held, step: hold_until})
+    taken = frozenset({step}) if step in given.taken else given.taken | {step}
+    held = {each: until for each, until in given.held.items() if each is not step}
+    return replace(given, taken=taken, held=held if hold_until is None else {**held, step: hold_until})
 
 
 def retry_at(now: datetime, lookups: int) -> datetime:
@@ -141,7 +141,7 @@ def _is_wanted(payment: Payment, now: datetime) -> bool:
 
 
 def _is_to_be_fulfilled(payment: Payment) -> bool:
-    # The escrow is asked until it answers, because it may have taken the money, whatever has happened since.
+    # The escrow is asked until it answers, because it may have taken the money.
     return fulfilment_due(payment) or (payment.fulfilling and payment.fulfilment is Fulfilment.PENDING)
 
 
@@ -153,18 +153,18 @@ def _is_time_over(payment: Payment, now: datetime) -> bool:
     return short or (not _is_uncreated(payment) and commands.expiring(payment, at=now) is not None)
 
 
-def _next_wait(payment: Payment, now: datetime, news: AgendaInput) -> Wait:
+def _next_wait(payment: Payment, now: datetime, given: AgendaInput) -> Wait:
     """Return the wait until the next poll, the payer's deadline, or the end of the run."""
     terms = payment.terms
     # A wait until a past time would loop within one workflow task.
     closes_at = payment.updated_at + timedelta(seconds=terms.open_seconds)
-    closes_at = max(closes_at, now + LONGEST_LOOKUP) if news.asked else closes_at
-    asked_at = now if payment.ref is None else news.polled_at or now
+    closes_at = max(closes_at, now + LONGEST_LOOKUP) if given.asked else closes_at
+    asked_at = now if payment.ref is None else given.polled_at or now
     if not is_awaited(payment):
         if not terms.late_poll_seconds:
             return Wait(until=closes_at, why=OPEN_FOR_COMMANDS)
         return Wait(until=min(asked_at + timedelta(seconds=terms.late_poll_seconds), closes_at), why=POLL)
-    pause = min(terms.first_poll_seconds * 2 ** min(news.polls, 16), terms.longest_poll_seconds)
+    pause = min(terms.first_poll_seconds * 2 ** min(given.polls, 16), terms.longest_poll_seconds)
     poll = Wait(until=asked_at + timedelta(seconds=pause), why=POLL)
     if commands.expiring(payment, at=now) is None or not now < payment.ends_at < poll.until:
         return poll

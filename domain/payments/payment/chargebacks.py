@@ -55,7 +55,7 @@ def _moves_money(snapshot: DisputeSnapshot) -> bool:
 
 def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
     """Reserve the entitlement of the disputed amount, as far as it is left. An inquiry moves nothing."""
-    # A dispute that was already decided when it is first seen opens here, and the next events decide it.
+    # A dispute that is first seen decided is opened here, and decided by the next events.
     opening = snapshot.status if snapshot.status is DisputeStatus.INQUIRY else DisputeStatus.NEEDS_RESPONSE
     rules = rules_of(payment.terms)
     entitlement = 0 if opening is DisputeStatus.INQUIRY else rules.taken_for(payment, snapshot.amount_minor)
@@ -84,7 +84,7 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
         amount_minor=snapshot.amount_minor,
         goods_minor=entitlement,
         evidence_due_at=snapshot.evidence_due_at,
-        # Evidence that was submitted for an inquiry does not answer the chargeback.
+        # Evidence submitted for an inquiry does not count for the chargeback.
         evidence_submitted_at=None,
         waiting_minor=rules.taken_from_waiting(payment, entitlement),
     )

@@ -139,13 +139,13 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
         if (
             movement.kind is BalanceTransactionKind.CHARGE
             and movement.key not in booked
-            # In another currency it is not what the payment was made for: reconciliation shows it.
+            # A charge in another currency is not of this payment; reconciliation shows it.
             and movement.paid_currency == payment.terms.currency
             and _has_room(payment, movement)
         ):
             paid = movement.paid_minor
             entitlement = seen.revalued.get(movement.key)
-            # The new status is recorded with its money, not by an event of its own.
+            # The event that books the money also records the new status.
             observed = _observed(payment, seen.snapshot)
             return book(
                 observed, movement, entitlement=granted_for(payment, paid) if entitlement is None else entitlement
@@ -309,7 +309,7 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
             continue
         if state is RefundState.FAILED:
             if refund.moved_minor:
-                continue  # what left the provider's balance has to come back first; that movement ends the refund
+                continue  # the money has to return to the provider's balance first; that balance transaction ends the refund
             return refund_failed(payment, refund, snapshot.failure or "refused")
         return _with_refund(
             payment, replace(refund, state=state), f"refund_{state.value}", details={"refund_id": refund.refund_id}
@@ -351,9 +351,10 @@ def _observed(payment: Payment, snapshot: Snapshot) -> Payment:
     if payment.provider_status in ended and snapshot.status is ProviderStatus.REQUIRES_ACTION:
         return payment
     done = ProviderStatus.SUCCEEDED in {payment.provider_status, snapshot.status}
-    # An approved payment that was declined still looks approved: only the answer to `confirm` shows the decline.
+    # An approved payment that was declined is still reported as approved: only the response to `confirm` has the
+    # decline.
     declined = snapshot.approved and payment.decline is not None
-    # An unanswered cancellation had no effect if the payment can still be paid.
+    # A cancellation without a response had no effect if the payment can still be paid.
     open_still = payment.unknown and snapshot.status not in ended
     return replace(
         payment,

@@ -15,14 +15,14 @@ from typing import Any
 class Handling(StrEnum):
     """Handling of an event."""
 
-    PAYMENT = "payment"  # its payment looks at the provider
-    METHOD = "method"  # the organization's audit trail has it, and its payment methods are read again
-    CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
-    CREATOR = "creator"  # the account of the organization that is paid out is read again, or its payout
-    SUBSCRIPTION = "subscription"  # its subscription looks at the provider
-    CARD = "card"  # the card's authorization, transaction or dispute is read again
-    FUNDS = "funds"  # payouts that wait for the platform's balance at the provider are tried again
-    IGNORED = "ignored"  # stored, nothing depends on it
+    PAYMENT = "payment"  # refresh its payment
+    METHOD = "method"  # record it in the audit trail, and refresh the payment methods
+    CASH = "cash"  # read unused cash at the provider, and alert operators
+    CREATOR = "creator"  # refresh the payout account, or the payout
+    SUBSCRIPTION = "subscription"  # refresh its subscription
+    CARD = "card"  # refresh the card's authorization, transaction or dispute
+    FUNDS = "funds"  # retry payouts that wait for the platform's balance
+    IGNORED = "ignored"  # only stored
 
 
 _P, _M, _C = Handling.PAYMENT, Handling.METHOD, Handling.CASH
@@ -71,7 +71,7 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "invoice.payment_failed": _S,
         "invoice.payment_succeeded": _S,
         "invoice.voided": _S,
-        # Not `.request`: that is the question, which is answered and changes nothing by itself.
+        # Not `.request`, which asks for a decision and changes nothing.
         "issuing_authorization.created": _CARD,
         "issuing_authorization.updated": _CARD,
         "issuing_card.updated": _CARD,

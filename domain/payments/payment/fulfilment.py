@@ -32,7 +32,7 @@ def refuse_concurrent_payment(other: Payment) -> None:
     Raises:
         PaymentUnderWay: `other` is under way.
     """
-    # What comes for a payment that is to be cancelled is returned.
+    # Money received for a payment that will be cancelled is returned.
     if other.cancel_requested or (other.status not in AWAITING and not fulfilment_due(other)):
         return
     payment_id, state = other.terms.payment_id, other.status.value

@@ -56,7 +56,7 @@ def split_posting(
         waiting = abs(remaining_minor(payment) - before)
         return InvoiceSplit(waiting_minor=waiting, invoice_minor=0, other_minor=amount - waiting)
     if move.kind is PaymentPostingKind.RELEASE:
-        # Where more went back than had come, the organization owes that, and it is paid first.
+        # If more was taken than was received, the organization owes the excess, which is paid first.
         part = max(0, min(amount, standing.due_minor + recoverable_minor, net - standing.of_payment_minor))
     else:
         beyond = max(0, min(amount, net + amount - standing.of_payment_minor, available_minor))

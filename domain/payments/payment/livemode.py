@@ -20,8 +20,8 @@ def paypal_is_live(address: str) -> bool:
 class Environment(StrEnum):
     """Kind of money that an installation moves."""
 
-    SANDBOX = "sandbox"  # none: every provider is a stand-in on this machine
-    TEST = "test"  # none: the providers' own accounts for tests, coins of test networks
+    SANDBOX = "sandbox"  # none: all providers are sandboxes on this machine
+    TEST = "test"  # none: test accounts of providers, coins of test networks
     LIVE = "live"
 
 

@@ -40,13 +40,13 @@ def book(payment: Payment, movement: BalanceTransaction, *, entitlement: int) ->
             return _dispute_reversal(payment, movement)
         case BalanceTransactionKind.REVERSAL:
             return _reversal(payment, movement, entitlement)
-        case _:  # no payment's
+        case _:  # not of a payment
             return None
 
 
 def _charge(payment: Payment, movement: BalanceTransaction, entitlement: int) -> Outcome:
     asset = payment.terms.purpose.goods_asset
-    # What comes when the escrow has its money, or can no longer take it, is the organization's own.
+    # Money received after the fulfilment, or when the escrow can no longer be funded, is the organization's.
     at_once = rules_of(payment.terms).at_once
     waits = not at_once and payment.fulfilment is Fulfilment.PENDING
     after = replace(
@@ -116,9 +116,9 @@ def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransac
         waiting_minor=waiting,
         moved_minor=paid,
         released=False,
-        # What was owed for it before was paid by what came back.
+        # The returned money has paid its earlier debt.
         debt_minor=0,
-        # The bank decided on what it was told, and asks anew.
+        # The bank has decided on the earlier evidence, and requests new evidence.
         evidence_submitted_at=None,
     )
     moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]

@@ -47,7 +47,7 @@ def unquoted_deposits(
         booked: the keys of those that are booked.
     """
     kinds = {BalanceTransactionKind.CHARGE, BalanceTransactionKind.REVERSAL}
-    # What the chain has taken back makes room for what replaces it, also where both are seen at once.
+    # A reversed deposit frees its part of the quote for its replacement, even if both are found together.
     came = sum(
         each.amount_minor
         for each in movements

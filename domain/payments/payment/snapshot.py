@@ -20,12 +20,12 @@ class ProviderStatus(StrEnum):
     """The status of a payment at its provider."""
 
     REQUIRES_ACTION = "requires_action"  # the payer has to do something: confirm, approve, send coins
-    PROCESSING = "processing"  # the payer has done their part; money is on its way
-    AUTHORIZED = "authorized"  # held on the payer's side, to be captured
+    PROCESSING = "processing"  # the payer has paid; the money is on its way
+    AUTHORIZED = "authorized"  # reserved, to be captured
     SUCCEEDED = "succeeded"  # the whole amount was received; it stays `succeeded` after refunds and disputes
-    FAILED = "failed"  # ended without money, because it was declined
-    EXPIRED = "expired"  # ended without money, because nobody paid in time
-    CANCELLED = "cancelled"  # ended without money, because somebody ended it
+    FAILED = "failed"  # declined
+    EXPIRED = "expired"  # not paid in time
+    CANCELLED = "cancelled"  # cancelled without payment
 
 
 class BalanceTransactionKind(StrEnum):
@@ -34,15 +34,15 @@ class BalanceTransactionKind(StrEnum):
     CHARGE = "charge"
     REFUND = "refund"
     REFUND_FAILURE = "refund_failure"
-    DISPUTE = "dispute"  # taken back by the payer's bank
+    DISPUTE = "dispute"  # withdrawn by the payer's bank
     DISPUTE_REVERSAL = "dispute_reversal"  # returned after a dispute was won
-    REVERSAL = "reversal"  # a receipt that turned out void: a reorganised block, a reversed capture
+    REVERSAL = "reversal"  # a charge that was reversed: a reorganised block, a reversed capture
     PAYOUT = "payout"  # sent to a creator
-    PAYOUT_REVERSAL = "payout_reversal"  # taken back from a creator
+    PAYOUT_REVERSAL = "payout_reversal"  # returned by a creator
     CARD_CAPTURE = "card_capture"  # paid to a merchant by a card that the platform issued
-    CARD_REFUND = "card_refund"  # given back by a merchant
-    CARD_DISPUTE = "card_dispute"  # returned, or taken again, in a dispute with a merchant
-    OTHER = "other"  # neither a payment's nor a refund's; reconciliation shows it
+    CARD_REFUND = "card_refund"  # refunded by a merchant
+    CARD_DISPUTE = "card_dispute"  # returned, or withdrawn again, in a dispute with a merchant
+    OTHER = "other"  # of another kind; reconciliation shows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class RefundSnapshot:
 class DisputeStatus(StrEnum):
     """The status of a chargeback at its provider. An `inquiry` moves no money."""
 
-    INQUIRY = "inquiry"  # asked about; no money was taken
+    INQUIRY = "inquiry"  # a question; no money moves
     NEEDS_RESPONSE = "needs_response"
     UNDER_REVIEW = "under_review"
     WON = "won"

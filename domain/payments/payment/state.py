@@ -315,19 +315,19 @@ class PaymentPostingKind(StrEnum):
     """Kind of a posting; determines its accounts, see `domain/payments/payment/booking.py`."""
 
     RECEIVE = "receive"  # provider → proceeds
-    ADVANCE = "advance"  # exchange → proceeds, of what the provider has taken and its balance does not show yet
-    SETTLE = "settle"  # provider → exchange, once its balance shows it
+    ADVANCE = "advance"  # exchange → proceeds, for a charge that is not in the provider's balance yet
+    SETTLE = "settle"  # provider → exchange, once it is in the balance
     SEND_BACK = "send_back"  # proceeds → provider
-    TAX = "tax"  # proceeds → tax, of what came in
-    TAX_BACK = "tax_back"  # tax → proceeds, of what is refunded
+    TAX = "tax"  # proceeds → tax, of received money
+    TAX_BACK = "tax_back"  # tax → proceeds, of refunded money
     TOPUP_FEE = "topup_fee"  # proceeds → revenue: the part of a small top-up that buys nothing; negative when returned
-    FEE = "fee"  # what the provider kept; negative when it gave back
-    ISSUE = "issue"  # credits come into being, on the payment's own account
-    KEEP = "keep"  # the payment's own account → revenue: a fee kept of a refund of the organization's money
-    RETIRE = "retire"  # credits on the payment's own account cease to be
+    FEE = "fee"  # the provider's fee; negative when it returns one
+    ISSUE = "issue"  # issuance → the payment's own account
+    KEEP = "keep"  # the payment's own account → revenue: the fee kept of a refund of cash
+    RETIRE = "retire"  # the payment's own account → issuance
     RESERVE = "earmark"  # organization → the payment's own account
-    CLAW_BACK = "seize"  # the same as far as it is there; the organization owes the rest
-    RELEASE = "release"  # the payment's own account → organization; what it owes is paid from it first
+    CLAW_BACK = "seize"  # the same, up to the balance; the organization owes the rest
+    RELEASE = "release"  # the payment's own account → organization; its debt is paid first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,7 +363,7 @@ class Outcome:
 def status_of(payment: Payment) -> PaymentStatus:
     """Derive the status from the booked amounts; while nothing is booked, from the provider's status."""
     net = payment.received_minor - payment.reversed_minor
-    # Coins that a chain took back may stand in another block later, and the payment is whole again.
+    # Coins of a replaced block may be included in a later one, which completes the payment again.
     taken_back = payment.reversed_minor and net < payment.terms.amount_minor
     if taken_back or any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes):
         return P.CHARGED_BACK
@@ -372,7 +372,7 @@ def status_of(payment: Payment) -> PaymentStatus:
     if net and payment.refunded_minor:
         return P.REFUNDED if payment.refunded_minor + payment.kept_minor >= net else P.PARTIALLY_REFUNDED
     whole = net >= payment.terms.amount_minor or payment.provider_status is ProviderStatus.SUCCEEDED
-    # When the payer's time is over, a part that came counts for what it is.
+    # After the payer's deadline, a partial amount counts as paid.
     if net and (whole or payment.expiring):
         return P.SUCCEEDED
     if payment.unknown:

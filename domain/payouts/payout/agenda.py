@@ -10,7 +10,7 @@ from domain.payouts.payout.state import FINAL, Payout, PayoutStatus
 class AgendaStep(StrEnum):
     """Automatic step of a payout's run."""
 
-    SEND = "send"  # nothing was sent by this run's knowledge; a run that resumed looks first
+    SEND = "send"  # not sent, as far as this run knows; a resumed run looks it up first
     LOOK_UP = "look"  # it may have been sent
 
 

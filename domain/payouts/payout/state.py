@@ -17,9 +17,9 @@ class PayoutStatus(StrEnum):
     small. `unknown`: the provider may have sent it, and Bursar looks it up there.
     """
 
-    REQUESTED = "requested"  # taken out of the earnings, to be sent
-    WAITING_FOR_FUNDS = "waiting_for_funds"  # the platform has not so much at its provider
-    UNKNOWN = "unknown"  # it may have been sent, and is looked for
+    REQUESTED = "requested"  # taken from the earnings, to be sent
+    WAITING_FOR_FUNDS = "waiting_for_funds"  # the platform's balance at the provider is too low
+    UNKNOWN = "unknown"  # it may have been sent, and is looked up
     PAID = "paid"  # sent to the creator's account
     FAILED = "failed"  # not sent, and back in the earnings
 

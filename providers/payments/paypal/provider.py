@@ -86,7 +86,7 @@ def trusted_roots() -> list[x509.Certificate]:
     """Return the root certificates that HTTPS requests of this process trust."""
     roots = []
     for der in trusted().get_ca_certs(binary_form=True):
-        # Roots that a strict parser warns of or refuses are not trusted.
+        # Roots that a strict parser warns about or refuses are not trusted.
         with warnings.catch_warnings(), contextlib.suppress(ValueError, Warning):
             warnings.simplefilter("error")
             roots.append(x509.load_der_x509_certificate(der))

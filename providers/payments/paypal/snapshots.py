@@ -186,7 +186,7 @@ def _returned_movement(
         key=reversals.get(refund["id"], refund["id"]),
         kind=BalanceTransactionKind.REVERSAL if refund["id"] in reversals else BalanceTransactionKind.REFUND,
         amount_minor=-from_paypal(refund["amount"]),
-        fee_minor=None if fee is None else -fee,  # PayPal shows what it refunds of the fee
+        fee_minor=None if fee is None else -fee,  # PayPal reports the refunded part of the fee
         currency=refund["amount"]["currency_code"],
         occurred_at=parse_time(refund["create_time"]),
         ref=refund["id"],

@@ -52,7 +52,7 @@ class Statement:
                 continue
             try:
                 async for line in self._pages(start, end, filters):
-                    # Windows touch, and PayPal includes both ends; an id also stands for its authorization.
+                    # Windows touch, and PayPal includes both ends; an authorization may have the same id.
                     identity = line["transaction_id"], line.get("transaction_event_code")
                     if identity not in seen:
                         seen.add(identity)
@@ -111,7 +111,7 @@ def movement(line: Mapping[str, Any]) -> BalanceTransaction:
         fee_minor=0 if fee is None else -from_paypal(fee),  # PayPal writes a fee that it kept as negative
         currency=line["transaction_amount"]["currency_code"],
         occurred_at=parse_time(line["transaction_initiation_date"]),
-        # Of a charge this is the order, of a refund the capture: the only thing that leads to a payment.
+        # The order of a charge, or the capture of a refund: the only reference to a payment.
         ref=line.get("paypal_reference_id") or line["transaction_id"],
         payment_id=line.get("custom_field") if kind is BalanceTransactionKind.CHARGE else None,
         statement_ref=line["transaction_id"],

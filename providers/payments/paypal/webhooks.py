@@ -98,12 +98,12 @@ class WebhookVerifier:
         try:
             url = httpx2.URL(text)
             host = url.host
-        except (httpx2.InvalidURL, ValueError) as error:  # the latter: a host that is written as IDNA and is none
+        except (httpx2.InvalidURL, ValueError) as error:  # the latter: an invalid IDNA host
             raise BadSignature("The certificate's URL is invalid.") from error
         api = self._http.base_url
         ours = url.scheme == "http" and api.host in _LOOPBACK and _origin(url) == _origin(api)
         paypals = url.scheme == "https" and host in self._cert_hosts and url.port is None
-        # Compared as a whole, so that nothing that a parser drops or reads otherwise is left in it.
+        # Compared as a whole, so that it contains nothing that a parser ignores or reads differently.
         if (
             (ours or paypals)
             and _CERT_PATH.fullmatch(url.path)
@@ -126,7 +126,7 @@ class WebhookVerifier:
                     raise ProviderUnavailable("Too many certificates are being fetched.", code="paypal.certificate")
                 fetching = self._fetching[address] = asyncio.create_task(self._fetch(url))
                 fetching.add_done_callback(lambda _: self._fetching.pop(address))
-            # Who asked first may go away; the others still wait.
+            # The first caller may be cancelled; the others still wait.
             chain = await asyncio.shield(fetching)
             if address not in self._chains and len(self._chains) >= _MAX_CERTS_KEPT:
                 self._chains.pop(next(iter(self._chains)))

@@ -48,9 +48,9 @@ def to_stripe(amount_minor: int, currency: str) -> int:
     """Convert an amount to Stripe's minor unit; `ProviderRefused` if Stripe does not support it."""
     if len(currency) != 3 or currency in ("BTC", "ETH", "TON"):
         raise ProviderRefused(f"Stripe does not support {currency}.", code="payment.currency_unsupported")
-    ours, theirs = scale_of(currency), _stripe_scale(currency)
-    amount, rest = _rescale(amount_minor, ours, theirs)
-    if rest or (theirs == 3 and amount % 10):
+    ours, stripe_scale = scale_of(currency), _stripe_scale(currency)
+    amount, rest = _rescale(amount_minor, ours, stripe_scale)
+    if rest or (stripe_scale == 3 and amount % 10):
         raise ProviderRefused(
             f"{format_amount(amount_minor, currency)} {currency} has too many decimals for Stripe.",
             code="payment.amount_too_precise",
@@ -65,8 +65,8 @@ def round_to_countable(amount_minor: int, currency: str) -> int:
 
 def unit(currency: str) -> int:
     """Return the unit, in our minor units, of which Stripe accepts only multiples."""
-    ours, theirs = scale_of(currency), _stripe_scale(currency)
-    least: int = 10 ** max(0, ours - theirs) * (10 if theirs == 3 else 1)
+    ours, stripe_scale = scale_of(currency), _stripe_scale(currency)
+    least: int = 10 ** max(0, ours - stripe_scale) * (10 if stripe_scale == 3 else 1)
     return least
 
 
@@ -87,8 +87,8 @@ def to_stripe_charge(amount_minor: int, currency: str) -> int:
 def from_stripe(amount: int, currency: str) -> int:
     """Convert an amount in Stripe's minor unit; the currency may be in lower case."""
     currency = currency.upper()
-    ours, theirs = scale_of(currency), _stripe_scale(currency)
-    amount_minor, rest = _rescale(amount, theirs, ours)
+    ours, stripe_scale = scale_of(currency), _stripe_scale(currency)
+    amount_minor, rest = _rescale(amount, stripe_scale, ours)
     if rest:
         raise ProviderRefused(f"Stripe sent a fraction of {currency}.", code="payment.amount_too_precise")
     return amount_minor

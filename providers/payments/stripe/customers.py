@@ -59,7 +59,7 @@ class StripeCustomers:
         if found:
             return found
         for pause in _PAUSES:
-            # Somebody who asks at the same moment holds the key for as long as Stripe works on it.
+            # A concurrent request holds the key while Stripe processes it.
             with contextlib.suppress(OutcomeUnknown):
                 return await self._make(org_id, name, idempotency_key)
             await asyncio.sleep(pause)

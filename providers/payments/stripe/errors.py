@@ -106,10 +106,11 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
         if changes and (error.headers or {}).get("idempotent-replayed") == "true":
             return FailureReplayed(detail, code=code)
         return OutcomeUnknown(detail, code=code) if changes and not asked_to_wait else ProviderUnavailable(detail)
-    # 403 `account_invalid` is among them, although a connected account that has left the platform is answered so too:
-    # by a key of another platform every account is, and what was sent under the right one would be sent again.
+    # 403 `account_invalid` is among them, although it is also the response for a connected account that has left the
+    # platform: by a key of another platform every account is, and what was sent under the right one would be sent
+    # again.
     if status in {401, 403}:
-        # Its words name a part of the key.
+        # Its message contains a part of the key.
         return CredentialsRefused("Stripe rejected this system's API key for this request.", code=KEY_REFUSED)
     if status == 404:
         return ProviderNotFound(detail)

@@ -24,7 +24,7 @@ _PRODUCT_NAME_LENGTH = 250
 def intent(payment: CreatePayment, expand: list[str]) -> stripe.params.PaymentIntentCreateParams:
     """Create a PaymentIntent; one with a stored method is charged immediately and with no other method."""
     metadata = _metadata(payment)
-    # Without a page to come back to, a method that sends the payer away cannot be confirmed from here.
+    # Without a return address, a method that redirects the payer cannot be confirmed here.
     comes_back = payment.return_url is not None and not payment.off_session
     params: stripe.params.PaymentIntentCreateParams = {
         "amount": to_stripe_charge(payment.amount_minor, payment.currency),
@@ -117,7 +117,7 @@ def refund(
 
 
 def _capture_method(payment: CreatePayment) -> Literal["automatic", "manual"]:
-    # Stripe's default, `automatic_async`, tells of success before the balance has moved, and of the fee only later.
+    # Stripe's default, `automatic_async`, reports success before the balance has changed, and the fee only later.
     return "manual" if payment.manual_capture else "automatic"
 
 

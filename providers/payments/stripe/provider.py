@@ -91,7 +91,7 @@ class StripeProvider:
                 intent = await self._api.payment_intents.create_async(params, {"idempotency_key": idempotency_key})
         except Declined as declined:
             if declined.intent_ref is not None:
-                # Failed it has in any case; should it be paid after all, the next look tells.
+                # It has failed in any case; if it is paid after all, the next refresh shows it.
                 with suppress(ProviderError):
                     await self._cancel_intent(declined.intent_ref, f"{idempotency_key}:declined")
             return await self._after_decline(declined)

@@ -147,7 +147,7 @@ def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) ->
             # The page cannot be paid a second time, so a decline after it is the end.
             status = ProviderStatus.FAILED
         case "complete" if paid:
-            # Only a payer whose way to pay takes days is let go before they have paid.
+            # A session is complete before the payment only for methods that take days.
             pays_until = pays_until or at(session.created) + SENDING_TIME
             page = paid.action.redirect_url if paid.action else None
             action = NextAction(redirect_url=page) if page else None
@@ -232,7 +232,7 @@ def _pays_until(intent: stripe.PaymentIntent) -> datetime | None:
 
 
 def _moves_money(refund: stripe.Refund) -> bool:
-    # What a partial capture leaves of an authorization is reported as a refund that succeeded and moved nothing.
+    # The uncaptured rest of an authorization is reported as a successful refund that moves nothing.
     return bool(
         refund.status != "succeeded" or field(refund, "balance_transaction") or metadata_of(refund, "refund_id")
     )

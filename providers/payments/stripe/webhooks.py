@@ -62,9 +62,9 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], *, t
 def _signed(body: bytes, header: str | None, secret: str, tolerance_seconds: int) -> bool:
     try:
         signed = bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance_seconds))
-        # Stripe's library looks at the past only.
+        # Stripe's library checks the past only.
         return signed and _signed_at(header or "") <= time.time() + tolerance_seconds
-    except (stripe.SignatureVerificationError, TypeError, ValueError):  # the latter two: bytes that are no text
+    except (stripe.SignatureVerificationError, TypeError, ValueError):  # the latter two: bytes that are not text
         return False
 
 
@@ -74,7 +74,7 @@ def _signed_at(header: str) -> int:
 
 def _event(payload: dict[str, Any]) -> ProviderEvent:
     thing = payload["data"]["object"]
-    # A method that was detached names the customer that it was of here only.
+    # Only here a detached method names its former customer.
     before = payload["data"].get("previous_attributes") or {}
     return ProviderEvent(
         event_id=event_name(payload, "id"),

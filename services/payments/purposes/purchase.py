@@ -175,7 +175,7 @@ class PurchaseShare:
             row.taken_minor, used = self.taken, _used(row, event.payment)
             if not self.stays_refunded:
                 assert row.price_minor is not None
-                # The used part of the price stays with the shares. An event that takes nothing of them refunds nothing.
+                # The used part of the price stays in the shares. An event that does not reduce them refunds nothing.
                 gone = self.taken > 0 and self.taken >= row.price_minor - used
                 has_other, disputed = self.other is not None, is_disputed(event.payment)
                 status = status_after(status, gone=gone, disputed=disputed, has_other=has_other)
@@ -186,7 +186,7 @@ class PurchaseShare:
                 row.refunded_by = event.actor if refunded else None
                 row.used_minor = used if refunded else row.used_minor
             if self.other is not None and is_disputed(event.payment):
-                # Otherwise the next renewal would charge a method whose holder has just taken the money back.
+                # Otherwise the next renewal would charge a method whose holder has just charged the payment back.
                 self.other.renews_at = None
             await session.flush()
         payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
@@ -411,7 +411,7 @@ async def _check_for_sale(session: AsyncSession, terms: PaymentTerms, at: dateti
     # A purchase that was begun is completed if the seller is suspended. A closed seller could not be paid out.
     if await organization.is_closed(session, purpose.payee_org_id):
         raise NotForSale("The organization that sells this agent is closed.")
-    # Whether one operator made both was checked when the payment was requested; their payment methods may relate them
+    # Common ownership was checked when the payment was requested; payment methods may have related the two
     # since.
     if await share_an_owner(session, terms.org_id, purpose.payee_org_id, ("*",)):
         raise NotForSale("The two organizations are related.")
