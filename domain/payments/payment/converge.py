@@ -309,7 +309,7 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
             continue
         if state is RefundState.FAILED:
             if refund.moved_minor:
-                continue  # the money has to return to the provider's balance first; that balance transaction ends the refund
+                continue  # the money has to return to the provider's balance first, which ends the refund
             return refund_failed(payment, refund, snapshot.failure or "refused")
         return _with_refund(
             payment, replace(refund, state=state), f"refund_{state.value}", details={"refund_id": refund.refund_id}
