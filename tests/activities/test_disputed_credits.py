@@ -399,7 +399,7 @@ async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> Written:
 
 
 @pytest.mark.slow
-async def test_lost_credits_come_back_however_often_the_bill_is_lost_and_paid_anew(database: Database) -> None:
+async def test_lost_credits_are_restored_each_time_the_bill_is_paid_again(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     made.there.refund(2_900)  # at the provider's own site
@@ -486,7 +486,7 @@ async def give_up(one: Subscribed, *, by_plan: bool = False) -> None:
 
 
 @pytest.mark.parametrize("won", [True, False])
-async def test_bill_that_is_given_up_while_its_dispute_is_open_takes_its_credits_back_however_that_ends(
+async def test_bill_given_up_during_a_dispute_claws_back_its_credits_in_any_case(
     database: Database, won: bool
 ) -> None:
     one, made = await paid(database)
@@ -507,7 +507,7 @@ async def test_bill_that_is_given_up_while_its_dispute_is_open_takes_its_credits
 
 
 @pytest.mark.slow
-async def test_bill_that_is_given_up_before_its_payment_has_paid_it_takes_its_credits_back(database: Database) -> None:
+async def test_bill_given_up_before_its_payment_claws_back_its_credits(database: Database) -> None:
     one = await subscribed(database)
     await one.look(seen(bill(0, 2_900, month(0))))
     assert await credits(one) == (500, 0)
@@ -516,7 +516,7 @@ async def test_bill_that_is_given_up_before_its_payment_has_paid_it_takes_its_cr
 
 
 @pytest.mark.slow
-async def test_creators_answer_for_no_credits_that_were_taken_back_when_the_bill_was_given_up(
+async def test_creators_are_not_liable_for_credits_clawed_back_from_a_given_up_bill(
     database: Database,
 ) -> None:
     one, made = await paid(database)

@@ -109,7 +109,7 @@ USED = [pytest.param(0, marks=pytest.mark.slow), 100, pytest.param(500, marks=py
         "open lost up appealed again up won",
     ],
 )
-async def test_money_that_comes_after_a_bill_was_given_up_pays_for_the_credits_that_were_used(
+async def test_late_money_for_a_given_up_bill_pays_for_used_credits(
     database: Database, steps: str, used: int
 ) -> None:
     one, made = await paid(database)
@@ -121,7 +121,7 @@ async def test_money_that_comes_after_a_bill_was_given_up_pays_for_the_credits_t
     assert (await credits(one), await short(one)) == ((0, 0), 0)
 
 
-async def test_given_up_invoice_is_paid_once_nothing_of_it_is_lost(database: Database) -> None:
+async def test_given_up_invoice_is_paid_once_its_loss_is_covered(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     await walk(one, made, "open up won")
@@ -144,7 +144,7 @@ async def test_given_up_invoice_is_paid_once_nothing_of_it_is_lost(database: Dat
 @pytest.mark.parametrize(
     "steps", ["open up lost", "open lost up", "open up won again up lost", "open up won again lost up"]
 )
-async def test_bill_that_is_given_up_and_lost_is_all_lost_and_creators_answer_for_what_was_used(
+async def test_given_up_and_lost_bill_is_recovered_from_creators_for_used_credits(
     database: Database, steps: str, used: int
 ) -> None:
     one, made = await paid(database)
@@ -155,7 +155,7 @@ async def test_bill_that_is_given_up_and_lost_is_all_lost_and_creators_answer_fo
     assert (await credits(one), await short(one)) == ((0, 0), used)
 
 
-async def test_what_was_kept_is_due_again_once_it_is_disputed_again_and_lost(database: Database) -> None:
+async def test_second_lost_dispute_makes_the_kept_money_due_again(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     await walk(one, made, "open up won again lost")
@@ -163,7 +163,7 @@ async def test_what_was_kept_is_due_again_once_it_is_disputed_again_and_lost(dat
     assert await short(one) == 100
 
 
-async def test_what_the_payer_has_spent_of_returned_money_is_owed_when_it_is_disputed_again(database: Database) -> None:
+async def test_spent_returned_money_is_owed_when_disputed_again(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     await walk(one, made, "open up won")
@@ -190,7 +190,7 @@ async def test_what_the_payer_has_spent_of_returned_money_is_owed_when_it_is_dis
     # What was left of the payment pays for used credits first: 19.00 of 29.00, or 3.00.
     [(1_000, 1_900, 1_000), (2_600, 464, 2_436)],
 )
-async def test_part_that_is_won_pays_what_the_rest_of_the_payment_did_not(
+async def test_won_part_pays_the_uncovered_rest(
     database: Database, disputed: int, kept: int, cash: int
 ) -> None:
     one, made = await paid(database)
@@ -226,7 +226,7 @@ async def test_two_disputes_of_a_given_up_bill_pay_for_used_credits_once(
     assert (await books(one, made), await short(one)) == (expected, answered)
 
 
-async def test_part_that_a_bank_returns_of_a_lost_and_given_up_bill_pays_for_used_credits(database: Database) -> None:
+async def test_returned_part_of_a_lost_given_up_bill_pays_for_used_credits(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     await walk(one, made, "open lost up")
@@ -262,7 +262,7 @@ async def test_payment_of_a_bill_that_was_given_up_before_it_was_known_pays_for_
     assert await credits(one) == (0, 0)
 
 
-async def test_reopened_bill_of_which_a_part_was_given_up_brings_no_credits_back(database: Database) -> None:
+async def test_reopened_partly_given_up_bill_restores_no_credits(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     first = made.there.dispute(1_000)
@@ -278,7 +278,7 @@ async def test_reopened_bill_of_which_a_part_was_given_up_brings_no_credits_back
     assert await credits(one) == (0, 0)
 
 
-async def test_months_that_a_dispute_left_out_of_a_given_up_year_never_come(database: Database) -> None:
+async def test_months_withheld_by_a_dispute_of_a_given_up_year_are_never_granted(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
     made = await Mirrored.of(one)
@@ -299,7 +299,7 @@ async def test_months_that_a_dispute_left_out_of_a_given_up_year_never_come(data
         assert (await credits(one), len(await one.rows(SubscriptionGrant))) == ((0, 0), 1)
 
 
-async def test_refund_of_what_was_returned_leaves_the_price_of_used_credits(database: Database) -> None:
+async def test_refund_of_returned_money_leaves_the_price_of_used_credits(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     await walk(one, made, "open up won")

@@ -65,7 +65,7 @@ async def held(database: Database, org: str, currency: str) -> tuple[int, int]:
         *(("UGX", 1_001, 1_191, 0), ("ISK", 999, 1_189, 0), ("MGA", 10_050, 11_960, 60), ("USD", 105, 125, 0)),
     ],
 )
-async def test_what_is_due_can_be_charged_by_each_provider(
+async def test_amount_due_can_be_charged_by_each_provider(
     fresh_database: Database, fresh_database_urls: DatabaseUrls, currency: str, net: int, total: int, rounded: int
 ) -> None:
     org = await organization(fresh_database)
@@ -87,7 +87,7 @@ async def test_a_period_that_its_provider_charged_is_not_rounded(fresh_database:
     assert (made.total_minor, made.rounded_minor) == (119_001, 0)
 
 
-async def test_a_note_for_all_takes_what_was_rounded_off(
+async def test_full_credit_note_includes_the_rounding(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = await organization(fresh_database)
@@ -115,7 +115,7 @@ def test_note_is_refused_where_it_makes_a_rest_that_cannot_be_paid(due: int, amo
         compute_note(standing, CreditsTaken(), credited_minor=0, amount_minor=amount, currency="HUF", unit_minor=100)
 
 
-async def test_voiding_takes_back_what_was_rounded_off(
+async def test_voiding_reverses_the_rounding(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = await organization(fresh_database)
@@ -130,7 +130,7 @@ async def test_voiding_takes_back_what_was_rounded_off(
     assert await sound(fresh_database_urls) == []
 
 
-async def test_refund_of_all_with_a_credit_note_takes_what_was_rounded_off(
+async def test_full_refund_with_a_credit_note_includes_the_rounding(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = await organization(fresh_database)
@@ -188,7 +188,7 @@ async def test_invoice_of_which_a_part_was_given_up_cannot_be_voided(
     assert await sound(fresh_database_urls) == []
 
 
-async def test_refund_with_a_credit_note_leaves_what_was_given_up_and_what_was_rounded_off(
+async def test_refund_with_a_credit_note_leaves_write_off_and_rounding(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org, made, paid = await disputed(fresh_database, "BHD", 1_055, due=1_250)
@@ -199,7 +199,7 @@ async def test_refund_with_a_credit_note_leaves_what_was_given_up_and_what_was_r
     assert await sound(fresh_database_urls) == []
 
 
-async def test_dispute_that_is_won_pays_what_was_given_up_of_an_invoice(
+async def test_won_dispute_pays_the_written_off_part_of_an_invoice(
     fresh_database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org, made, paid = await disputed(fresh_database, "USD", 1_000, due=1_190)

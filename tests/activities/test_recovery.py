@@ -315,7 +315,7 @@ async def world(database: Database) -> World:
     return await made.begin()
 
 
-async def test_lost_chargeback_takes_the_creators_share_and_is_frozen_before(world: World) -> None:
+async def test_earnings_are_frozen_by_a_chargeback_and_recovered_when_it_is_lost(world: World) -> None:
     paid = await world.bought()
     await world.works(100, commission=10)
     ref = paid.there.dispute(fee=0)
@@ -352,7 +352,7 @@ async def test_frozen_earnings_are_converted_once_the_dispute_is_won(world: Worl
 
 
 @pytest.mark.slow
-async def test_earnings_that_their_creator_does_not_answer_for_are_converted_while_they_are_charged_back(
+async def test_charged_back_earnings_outside_of_the_liability_period_can_be_converted(
     world: World,
 ) -> None:
     paid = await world.bought()
@@ -365,7 +365,7 @@ async def test_earnings_that_their_creator_does_not_answer_for_are_converted_whi
 
 
 @pytest.mark.slow
-async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> None:
+async def test_won_dispute_unfreezes_earnings(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     ref = paid.there.dispute(fee=0)
@@ -378,7 +378,7 @@ async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> Non
 
 
 @pytest.mark.slow
-async def test_escrows_that_a_balance_has_paid_are_followed_the_newest_first(world: World) -> None:
+async def test_recovery_from_a_balance_top_up_takes_the_newest_escrows_first(world: World) -> None:
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = [await world.bought(purpose=purpose) for _ in range(2)][1]
     for cents, hours in ((900, -480), (300, 1), (400, 2)):
@@ -396,7 +396,7 @@ async def test_escrows_that_a_balance_has_paid_are_followed_the_newest_first(wor
     assert await world.balances("USD") == {"earned": 1000, "owes": 0, "payer": 0}
 
 
-async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World) -> None:
+async def test_recovery_takes_the_newest_use_first_up_to_the_loss(world: World) -> None:
     paid = await world.bought()
     await world.works(40, at=NOW - timedelta(days=3))
     await world.works(60, at=NOW - timedelta(days=2))
@@ -410,7 +410,7 @@ async def test_newest_use_is_taken_first_and_no_more_than_was_lost(world: World)
 
 
 @pytest.mark.slow
-async def test_what_was_earned_before_the_hold_back_is_borne_by_the_platform(world: World) -> None:
+async def test_platform_bears_losses_of_earnings_before_the_liability_period(world: World) -> None:
     paid = await world.bought()
     await world.works(100, at=EARNED - timedelta(days=30))
     ref = paid.there.dispute(fee=0)
@@ -422,7 +422,7 @@ async def test_what_was_earned_before_the_hold_back_is_borne_by_the_platform(wor
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": -100}
 
 
-async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_later_ones(world: World) -> None:
+async def test_recovery_of_converted_earnings_takes_others_and_then_books_a_debt(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.converts()
@@ -436,7 +436,7 @@ async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_late
 
 
 @pytest.mark.slow
-async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_taken_for_the_other(
+async def test_creator_is_liable_for_each_of_two_lost_payments(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     """It has converted the first 100 and used them up, so the second 100 are taken for them."""
@@ -456,7 +456,7 @@ async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_ta
 
 
 @pytest.mark.slow
-async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
+async def test_creator_is_liable_for_earnings_that_have_paid_its_debt(world: World) -> None:
     owes = accounts.org_debt(world.org, CREDIT)
     await world.move(Posting(owes, accounts.platform("credit_issuance", CREDIT), 100 * ONE))
     paid = await world.bought()
@@ -473,7 +473,7 @@ async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
 
 
 @pytest.mark.slow
-async def test_creator_answers_for_what_was_taken_for_its_own_lost_payment(world: World) -> None:
+async def test_creator_is_liable_for_earnings_taken_for_its_own_lost_payment(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     own = await Written(world.database, world.org).begin()
@@ -488,7 +488,7 @@ async def test_creator_answers_for_what_was_taken_for_its_own_lost_payment(world
     assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
 
 
-async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
+async def test_pitfall_27_payout_is_reversed_once_and_pays_the_debt(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought()
@@ -504,7 +504,7 @@ async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
 
 
 @pytest.mark.slow
-async def test_what_comes_back_of_a_payout_corrects_the_statement_of_its_earnings(
+async def test_reversed_payout_corrects_the_statement_of_its_earnings(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought()
@@ -533,7 +533,7 @@ async def test_what_comes_back_of_a_payout_corrects_the_statement_of_its_earning
     await proves(database_urls)
 
 
-async def test_payout_that_turns_out_to_be_sent_after_its_earnings_were_taken_back_is_reversed(world: World) -> None:
+async def test_payout_found_sent_after_its_earnings_were_recovered_is_reversed(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -545,7 +545,7 @@ async def test_payout_that_turns_out_to_be_sent_after_its_earnings_were_taken_ba
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
-async def test_transfer_that_is_reversed_past_bursar_alerts_operators_when_its_event_comes(world: World) -> None:
+async def test_reversal_at_the_provider_alerts_operators_by_its_event(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     payout = await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -561,7 +561,7 @@ async def test_transfer_that_is_reversed_past_bursar_alerts_operators_when_its_e
 
 
 @pytest.mark.slow
-async def test_part_of_a_transfer_that_is_reversed_before_it_is_known_alerts_operators_once(world: World) -> None:
+async def test_partial_reversal_of_an_unknown_transfer_alerts_operators_once(world: World) -> None:
     await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -610,7 +610,7 @@ async def told_of_reversal(world: World, payout: Payout, *refs: str) -> list[str
 
 
 @pytest.mark.slow
-async def test_transfer_that_was_reversed_before_it_was_found_is_not_taken_for_paid(world: World) -> None:
+async def test_transfer_reversed_before_its_lookup_does_not_count_as_paid(world: World) -> None:
     await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -650,7 +650,7 @@ async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) ->
     ("mode", "pays", "ended"),
     [("spent", 0, ("refused", 1000)), ("ok", 30, ("reversed", 700)), ("ok", 100, ("not_needed", 1000))],
 )
-async def test_next_payout_is_booked_whatever_became_of_a_reversal_before(
+async def test_next_payout_is_booked_after_any_outcome_of_an_earlier_reversal(
     world: World, mode: str, pays: int, ended: tuple[str, int]
 ) -> None:
     paid = await world.bought()
@@ -692,7 +692,7 @@ async def test_last_decimal_that_cannot_be_reversed_stays_the_creators_debt(
 
 
 @pytest.mark.slow
-async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent_later(
+async def test_debt_of_a_refused_reversal_is_paid_by_reversing_a_later_payout(
     world: World, database_urls: DatabaseUrls
 ) -> None:
     paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
@@ -714,7 +714,7 @@ async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent
 
 
 @pytest.mark.slow
-async def test_what_was_owed_once_and_is_paid_plans_no_reversal_of_later_payouts(world: World) -> None:
+async def test_settled_debt_does_not_reverse_later_payouts(world: World) -> None:
     paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
     paid.there.at = NOW
     held, exchange = accounts.escrow(new_id("esc"), "USD", world.payer), accounts.platform("exchange", "USD")
@@ -730,7 +730,7 @@ async def test_what_was_owed_once_and_is_paid_plans_no_reversal_of_later_payouts
     assert await world.reversals() == [("refused", 1000)]
 
 
-async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_twice(world: World) -> None:
+async def test_pitfall_10_reversal_without_a_response_is_looked_up_and_not_repeated(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -746,7 +746,7 @@ async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_
 
 
 @pytest.mark.slow
-async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made_twice(
+async def test_reversal_missing_in_restored_books_is_found_and_not_repeated(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The provider has forgotten the key of it as well."""
@@ -770,7 +770,7 @@ async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made
 
 
 @pytest.mark.slow
-async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refused_lookup_does_not_end_a_reversal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -797,7 +797,7 @@ async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, mo
 
 
 @pytest.mark.slow
-async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_comes(world: World) -> None:
+async def test_reversal_after_the_debt_was_paid_returns_to_the_earnings(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     await world.paid_out(at=NOW + timedelta(seconds=1))
@@ -813,7 +813,7 @@ async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_c
 
 
 @pytest.mark.slow
-async def test_money_that_was_taken_back_holds_no_older_earnings_back(world: World) -> None:
+async def test_recovered_money_does_not_hold_back_older_earnings(world: World) -> None:
     money = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     paid = await world.bought(purpose=money)
     exchange = accounts.platform("exchange", "USD")
@@ -829,7 +829,7 @@ async def test_money_that_was_taken_back_holds_no_older_earnings_back(world: Wor
 
 
 @pytest.mark.slow
-async def test_sale_that_is_charged_back_after_the_usual_time_holds_no_older_earnings_back(world: World) -> None:
+async def test_late_chargeback_of_a_sale_does_not_hold_back_older_earnings(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
     paid = await world.bought(purpose=money, description="work")
@@ -851,7 +851,7 @@ async def test_sale_that_is_charged_back_after_the_usual_time_holds_no_older_ear
     }
 
 
-async def test_payout_that_was_asked_for_before_its_chargeback_is_not_sent(world: World) -> None:
+async def test_payout_requested_before_a_chargeback_is_not_sent(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
     payout = await world.asked_for(at=NOW + timedelta(seconds=1))
@@ -890,7 +890,7 @@ async def test_money_of_an_escrow_by_card_is_taken_as_well(world: World) -> None
 
 
 @pytest.mark.slow
-async def test_second_chargeback_freezes_the_money_that_the_first_one_has_left(world: World) -> None:
+async def test_second_chargeback_freezes_the_remaining_money(world: World) -> None:
     escrow_id = new_id("esc")
     money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
     paid = await world.bought(purpose=money, description="work")

@@ -19,7 +19,7 @@ def package(price: int, currency: str = "USD") -> Package:
     return Package(name="large", credits_minor=1_000 * CREDIT, price_minor=price, currency=currency)
 
 
-def test_the_lowest_price_is_that_of_the_list_a_package_or_a_plan_in_its_currency() -> None:
+def test_lowest_price_is_of_the_list_a_package_or_a_plan_in_the_currency() -> None:
     assert lowest_price(USUAL, [package(20_000)], FREE) == (Decimal("0.10"), "the list price")
     assert lowest_price(USUAL, [package(7_000), package(1, "EUR")], FREE) == (Decimal("0.07"), "the package large")
     # 2,392.00 of 2,990.00 for twelve times 10,000 credits.
@@ -39,6 +39,6 @@ def test_granted_credit_that_is_worth_nothing_is_refused(setting: str) -> None:
 
 
 @pytest.mark.parametrize("share", ["x", "-1", "1e3"])
-def test_what_is_no_share_is_refused(share: str) -> None:
+def test_invalid_share_is_refused(share: str) -> None:
     with pytest.raises(Invalid, match="The markup must be a decimal number"):
         check_share(share, "The markup")

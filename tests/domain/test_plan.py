@@ -180,7 +180,7 @@ def test_share_is_read_as_a_part_or_a_percentage(text: str, bps: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["101", "100.01", "-1", "x", "12.345", "0.12345", ""])
-def test_what_is_no_share_is_refused(text: str) -> None:
+def test_invalid_share_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         share_bps(text, "share")
 
