@@ -59,7 +59,7 @@ async def promote(database: Database, org_id: str, credits: int, expires_at: dat
         )
 
 
-async def test_credits_that_were_bought_are_taken_at_once_and_come_back_with_their_own_ends(database: Database) -> None:
+async def test_disputed_credits_are_clawed_back_and_restored_with_their_expiries(database: Database) -> None:
     one, _ = await paid(database, "premium", 500)
     bought = await Written(database, one.org_id).begin()
     bought.there.pay()
@@ -100,7 +100,7 @@ async def test_disputed_credits_are_held_and_others_are_spent_until_it_is_won(da
 
 
 @pytest.mark.slow
-async def test_dispute_of_a_part_holds_what_its_loss_would_take_until_the_last_one_is_decided(
+async def test_partial_dispute_holds_its_credits_until_all_disputes_are_decided(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -116,7 +116,7 @@ async def test_dispute_of_a_part_holds_what_its_loss_would_take_until_the_last_o
 
 
 @pytest.mark.slow
-async def test_first_loss_takes_all_credits_and_the_other_dispute_then_gives_none_back(database: Database) -> None:
+async def test_first_loss_claws_back_all_credits_and_a_later_win_restores_none(database: Database) -> None:
     one, made = await paid(database)
     first, second = made.there.dispute(1_000), made.there.dispute(500)
     await made.look()
@@ -130,7 +130,7 @@ async def test_first_loss_takes_all_credits_and_the_other_dispute_then_gives_non
 
 
 @pytest.mark.slow
-async def test_dispute_that_arrives_lost_takes_the_credits_and_holds_none(database: Database) -> None:
+async def test_dispute_first_seen_lost_claws_back_credits_without_a_hold(database: Database) -> None:
     one, made = await paid(database)
     made.there.close_dispute(made.there.dispute(), won=False)
     await made.look()
@@ -138,7 +138,7 @@ async def test_dispute_that_arrives_lost_takes_the_credits_and_holds_none(databa
     assert (await credits(one), row.returned_minor) == ((0, 0), 2_320)
 
 
-async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_takes_what_is_held(
+async def test_reserved_credits_are_kept_and_a_refund_takes_the_held_ones(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -172,7 +172,7 @@ async def test_what_others_have_pinned_stays_theirs_and_a_refund_of_the_rest_tak
 
 
 @pytest.mark.slow
-async def test_dispute_of_credits_that_are_used_holds_nothing(database: Database) -> None:
+async def test_dispute_of_used_credits_holds_nothing(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 500)
     ref = made.there.dispute()
@@ -205,7 +205,7 @@ async def won_after_all(made: Mirrored, ref: str) -> None:
     await made.look()
 
 
-async def test_dispute_that_is_won_after_it_was_lost_gives_the_credits_back_once_the_bill_is_paid_whole(
+async def test_dispute_won_after_it_was_lost_restores_credits_of_a_fully_paid_bill(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -310,9 +310,7 @@ async def owed(one: Subscribed) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", [False, True])
-async def test_months_that_a_dispute_left_out_pay_first_what_the_organization_owes(
-    database: Database, lost: bool
-) -> None:
+async def test_months_withheld_by_a_dispute_pay_debts_first(database: Database, lost: bool) -> None:
     one, made, ref = await months_left_out(database, lost=lost)
     await owe(one, 700)
     await win(made, ref, lost=lost)
@@ -321,7 +319,7 @@ async def test_months_that_a_dispute_left_out_pay_first_what_the_organization_ow
 
 
 @pytest.mark.slow
-async def test_months_left_out_come_as_far_as_what_was_not_credited_reaches(database: Database) -> None:
+async def test_withheld_months_are_granted_up_to_the_uncredited_amount(database: Database) -> None:
     one = await subscribed(database, interval=YEAR)
     await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
     made = await Mirrored.of(one)
@@ -486,9 +484,7 @@ async def give_up(one: Subscribed, *, by_plan: bool = False) -> None:
 
 
 @pytest.mark.parametrize("won", [True, False])
-async def test_bill_given_up_during_a_dispute_claws_back_its_credits_in_any_case(
-    database: Database, won: bool
-) -> None:
+async def test_bill_given_up_during_a_dispute_claws_back_its_credits_in_any_case(database: Database, won: bool) -> None:
     one, made = await paid(database)
     await use(one, 100)
     await promote(database, one.org_id, 30)

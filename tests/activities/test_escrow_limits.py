@@ -144,9 +144,7 @@ async def test_limit_in_money_counts_the_bought_credits_that_fund_an_escrow_and_
         assert list(await session.scalars(held, {"org": payer.world.org})) == [500, 50 * ONE]
 
 
-async def test_releases_of_an_escrow_are_spent_and_refunds_are_freed(
-    payer: Payer, database_urls: DatabaseUrls
-) -> None:
+async def test_releases_of_an_escrow_are_spent_and_refunds_are_freed(payer: Payer, database_urls: DatabaseUrls) -> None:
     job = await payer.opened()
     await payer.fund(job)
     await payer.record(job, rules.refund(await job.state(), actor=job.bot, amount_minor=7_000_001))

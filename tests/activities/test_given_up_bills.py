@@ -109,9 +109,7 @@ USED = [pytest.param(0, marks=pytest.mark.slow), 100, pytest.param(500, marks=py
         "open lost up appealed again up won",
     ],
 )
-async def test_late_money_for_a_given_up_bill_pays_for_used_credits(
-    database: Database, steps: str, used: int
-) -> None:
+async def test_late_money_for_a_given_up_bill_pays_for_used_credits(database: Database, steps: str, used: int) -> None:
     one, made = await paid(database)
     if used:
         await use(one, used)
@@ -190,9 +188,7 @@ async def test_spent_returned_money_is_owed_when_disputed_again(database: Databa
     # What was left of the payment pays for used credits first: 19.00 of 29.00, or 3.00.
     [(1_000, 1_900, 1_000), (2_600, 464, 2_436)],
 )
-async def test_won_part_pays_the_uncovered_rest(
-    database: Database, disputed: int, kept: int, cash: int
-) -> None:
+async def test_won_part_pays_the_uncovered_rest(database: Database, disputed: int, kept: int, cash: int) -> None:
     one, made = await paid(database)
     await use(one, 100)
     ref = made.there.dispute(disputed)

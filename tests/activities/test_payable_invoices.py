@@ -115,9 +115,7 @@ def test_note_is_refused_where_it_makes_a_rest_that_cannot_be_paid(due: int, amo
         compute_note(standing, CreditsTaken(), credited_minor=0, amount_minor=amount, currency="HUF", unit_minor=100)
 
 
-async def test_voiding_reverses_the_rounding(
-    fresh_database: Database, fresh_database_urls: DatabaseUrls
-) -> None:
+async def test_voiding_reverses_the_rounding(fresh_database: Database, fresh_database_urls: DatabaseUrls) -> None:
     org = await organization(fresh_database)
     made = await issued(fresh_database, org, "BHD", line(1_055))
     async with fresh_database.platform() as session:

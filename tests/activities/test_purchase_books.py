@@ -205,9 +205,7 @@ async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> N
 TAX = SaleTax(code="sold-agents", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=190)
 
 
-async def test_tax_of_a_sale_is_booked_and_refunded_with_it(
-    sold: Sold, database_urls: DatabaseUrls
-) -> None:
+async def test_tax_of_a_sale_is_booked_and_refunded_with_it(sold: Sold, database_urls: DatabaseUrls) -> None:
     before, made = await sold.taxed(), await sold.paid(tax=TAX)
     assert await sold.taxed() == before
     assert (await sold.fulfil(made)).applied
@@ -231,9 +229,7 @@ async def test_tax_of_a_sale_is_booked_and_refunded_with_it(
 
 
 @pytest.mark.parametrize(("offered", "kept"), [(1000, 1000), (0, None)])
-async def test_purchase_includes_the_uses_offered_at_the_request(
-    sold: Sold, offered: int, kept: int | None
-) -> None:
+async def test_purchase_includes_the_uses_offered_at_the_request(sold: Sold, offered: int, kept: int | None) -> None:
     """A creator who declares fewer while the buyer pays would leave nothing of the price to be refunded."""
     made = await sold.paid(included_uses=offered)
     async with sold.database.platform() as session:
@@ -487,9 +483,7 @@ async def test_refunded_or_disputed_sale_does_not_hold_back_older_earnings(sold:
     assert await states() == {PayableState.AVAILABLE: 900, PayableState.PENDING: 900}
 
 
-async def test_paid_out_share_of_a_refund_is_a_debt_that_the_next_sale_pays(
-    sold: Sold, database: Database
-) -> None:
+async def test_paid_out_share_of_a_refund_is_a_debt_that_the_next_sale_pays(sold: Sold, database: Database) -> None:
     made = await sold.bought()
     await sold.spend_earnings()
     made.there.dispute()

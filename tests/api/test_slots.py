@@ -46,7 +46,7 @@ async def test_pitfall_29_slot_charged_back_while_in_use_is_owed_and_the_next_on
     assert await slots(owner) == (2, 1, 0)
 
 
-async def test_slot_that_is_given_back_repays_what_is_owed(owner: Caller, database: Database) -> None:
+async def test_returned_slot_repays_the_debt(owner: Caller, database: Database) -> None:
     bought = await buy(database, owner, 1)
     first, second = await projects(owner, 2)
     await deploy(owner, first)
@@ -59,7 +59,7 @@ async def test_slot_that_is_given_back_repays_what_is_owed(owner: Caller, databa
     refused(await owner.post(f"/projects/{second}/deploy"), 409, "deployment.limit_reached")
 
 
-async def test_chargeback_that_is_won_gives_the_slots_back(owner: Caller, database: Database) -> None:
+async def test_won_chargeback_restores_the_slots(owner: Caller, database: Database) -> None:
     bought = await buy(database, owner, 2)
     first, second = await projects(owner, 2)
     await deploy(owner, first)
@@ -72,7 +72,7 @@ async def test_chargeback_that_is_won_gives_the_slots_back(owner: Caller, databa
 
 
 @pytest.mark.parametrize(("amount", "left"), [(1, 2), (499, 2), (500, 2), (501, 1), (1000, 1), (1001, 0), (1500, 0)])
-async def test_money_for_a_part_of_a_slot_that_went_back_takes_the_whole_slot(
+async def test_partial_refund_of_a_slot_takes_the_whole_slot(
     amount: int, left: int, owner: Caller, database: Database
 ) -> None:
     bought = await buy(database, owner, 3)
@@ -81,7 +81,7 @@ async def test_money_for_a_part_of_a_slot_that_went_back_takes_the_whole_slot(
     assert await slots(owner) == (left, 0, 0)
 
 
-async def test_refund_of_slots_whose_price_the_provider_cannot_count_says_what_can_be_refunded(
+async def test_refund_of_slots_with_too_many_decimals_names_possible_amounts(
     owner: Caller, database: Database, database_urls: DatabaseUrls
 ) -> None:
     """A slot costs 3.335 KWD, and Stripe counts no last decimal of KWD."""
@@ -240,7 +240,7 @@ async def test_slot_that_is_refunded_after_it_was_counted_lets_nothing_start(own
     assert await slots(owner) == (0, 0, 0)
 
 
-async def test_slot_that_is_given_back_during_a_chargeback_repays_it(owner: Caller, database: Database) -> None:
+async def test_slot_returned_during_a_chargeback_repays_it(owner: Caller, database: Database) -> None:
     await buy(database, owner, 1)
     first, second = await projects(owner, 2)
     await deploy(owner, first)

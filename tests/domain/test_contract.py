@@ -87,9 +87,7 @@ def test_dispute_of_years_is_not_accepted_automatically(part: Term) -> None:
 
 
 @given(offers, listings)
-def test_listing_replaces_the_platforms_bounds_term_by_term(
-    made: OfferedTerms, listed: dict[Term, Bounds]
-) -> None:
+def test_listing_replaces_the_platforms_bounds_term_by_term(made: OfferedTerms, listed: dict[Term, Bounds]) -> None:
     found = set(out_of_bounds(made, auto_accepted_bounds(DEFAULTS, listed)))
     usual = set(out_of_bounds(made, auto_accepted_bounds(DEFAULTS, {})))
     assert found & set(listed) == set(out_of_bounds(made, listed))

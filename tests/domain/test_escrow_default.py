@@ -149,9 +149,7 @@ def test_payee_that_has_delivered_nothing_gains_nothing_by_a_refund():
     share_e4=st.integers(0, WHOLE_E4),
     actor=st.sampled_from((e.STUDIO, CHARGEBACK, *OTHERS)),
 )
-def test_default_never_exceeds_the_share_of_delivered_work(
-    prices, paid, is_delivered, back, share_e4, actor
-):
+def test_default_never_exceeds_the_share_of_delivered_work(prices, paid, is_delivered, back, share_e4, actor):
     escrow = funded(*prices, share_e4=share_e4, amount_minor=10**6 + 1)
     for _ in range(min(paid, len(prices) - 1)):
         escrow = accepted(delivered(escrow))

@@ -79,9 +79,7 @@ def test_requested_refund_is_of_whole_slots_or_the_remainder(slots: int, amount:
 
 
 @given(st.integers(2, 20), st.integers(0, 20 * PRICE), st.data())
-def test_refunded_taxed_price_of_some_slots_is_rounded_down(
-    slots: int, tax: int, data: st.DataObject
-) -> None:
+def test_refunded_taxed_price_of_some_slots_is_rounded_down(slots: int, tax: int, data: st.DataObject) -> None:
     payment, some = paid(slots, tax), data.draw(st.integers(1, slots - 1))
     price = payment.received_minor * some // slots
     asked: dict[str, Any] = {"refund_id": "rfd_1", "reason": None, "requested_by": "owner", "at": NOW}

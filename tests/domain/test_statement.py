@@ -22,9 +22,7 @@ DAYS = [datetime(2026, 10, day, tzinfo=UTC) for day in range(1, 6)]
         ([0, 2, -2], [[], [], [(2, 1)]]),
     ],
 )
-def test_reversal_takes_the_newest_earnings(
-    moves: list[int], parts: list[list[tuple[int, int | None]]]
-) -> None:
+def test_reversal_takes_the_newest_earnings(moves: list[int], parts: list[list[tuple[int, int | None]]]) -> None:
     found = divide_reversals([(at, minor, 3 * minor) for at, minor in zip(DAYS, moves, strict=False)])
     assert found == [
         [ReversalPart(minor, None if day is None else DAYS[day], Fraction(3 * minor)) for minor, day in each]

@@ -69,7 +69,9 @@ async def test_first_request_of_a_command_counts(database: Database, pool: State
 
 
 @pytest.mark.parametrize("provider", ["credits", "stripe"])
-async def test_requester_of_a_payment_with_credits_is_stored(provider: str, database: Database, pool: StatementPool) -> None:
+async def test_requester_of_a_payment_with_credits_is_stored(
+    provider: str, database: Database, pool: StatementPool
+) -> None:
     terms = dataclasses.replace(await wanted(database), provider=provider)
     await ask(pool, new_id("cmd"), terms)
     async with database.platform() as session:

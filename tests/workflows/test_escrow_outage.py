@@ -135,9 +135,7 @@ async def test_command_that_was_noted_before_its_deadline_was_extended_counts(aw
     assert (await job.told("disputed")).command_id == command.command_id
 
 
-async def test_command_during_the_extension_counts_even_if_no_worker_ran(
-    award, outage
-):
+async def test_command_during_the_extension_counts_even_if_no_worker_ran(award, outage):
     job = await late(award)
     review_by = (await job.state()).review_by
     assert review_by
@@ -275,9 +273,7 @@ class Unreachable:
         raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
 
 
-async def test_pitfall_37_dispute_without_a_response_counts_once_a_worker_runs(
-    idle_server, database_urls
-):
+async def test_pitfall_37_dispute_without_a_response_counts_once_a_worker_runs(idle_server, database_urls):
     async with stage_on(idle_server, database_urls) as stage:
         job = await (await stage.award()).delivered()
     database = Database(database_urls.tenant, database_urls.platform)
@@ -462,9 +458,7 @@ async def test_evidence_that_was_noted_in_its_window_counts(award, days_after, c
     assert [piece.submitted_at for piece in evidence] == ([(await notice(job, command)).noted_at] if counts else [])
 
 
-async def test_evidence_during_the_extension_counts_even_if_no_worker_ran(
-    award, outage
-):
+async def test_evidence_during_the_extension_counts_even_if_no_worker_ran(award, outage):
     job = await long_disputed(award, days=4)
     closes_at = (await job.state()).dispute.evidence_until
     await outage(closes_at - HOUR, closes_at + HOUR)

@@ -222,7 +222,7 @@ class Run:
 
 @settings(max_examples=examples(300), deadline=None)
 @given(reachable(), st.booleans(), st.integers(0, 4), st.sampled_from([0, 1, 24, 24 * 40, 24 * 300]))
-def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, away, hours):
+def test_every_due_step_is_eventually_executed(found, noisy, away, hours):
     held, now = found
     now += timedelta(hours=hours)
     wanted = set(due_steps(held, now, AgendaInput(wants_refresh=noisy, events=noisy)))

@@ -89,7 +89,7 @@ def reachable(draw: st.DrawFn) -> Run:
 
 
 @given(reachable(), st.lists(st.tuples(st.sampled_from([*HARMLESS, "news"]), st.integers(0, 90)), max_size=8))
-def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(run, noise):
+def test_every_due_step_is_eventually_executed(run, noise):
     if run.endpoint.status is not S.ENABLED:
         return
     due = run.now
