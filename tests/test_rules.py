@@ -214,7 +214,7 @@ def test_nobody_but_the_door_reaches_the_runs_of_entities():
 
 
 #: Activities that wait for another entity. A run calls them without its lock, or the two could wait for each other: a
-#: payment in a task beside its turns, an invoice between them; the others are called by runs that have no lock.
+#: payment in a separate task, an invoice between its turns; the others are called by runs without a lock.
 WAITING = {
     "activities/payments/auto_topup.py",
     "activities/billing/invoice.py",

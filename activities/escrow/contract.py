@@ -1,4 +1,4 @@
-"""Expires contracts that were not accepted in time."""
+"""Activity that expires unaccepted contracts."""
 
 from temporalio import activity
 
@@ -8,18 +8,18 @@ from runtime.database import Database
 
 
 class ContractActivities:
-    """The activity of `EscrowSweepWorkflow` on contracts."""
+    """Activity of `EscrowSweepWorkflow` on contracts."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role sees every tenant's contracts."""
+        """Take the database, with the platform's role."""
         self._database = database
 
     @activity.defn
     async def expire_contracts(self, message: ExpireContracts) -> ExpiredContracts:
-        """Mark a batch of contracts whose time to be accepted has passed as expired.
+        """Mark a batch of contracts that were not accepted in time as expired.
 
         Effect: each contract is marked, and its parties get an event.
-        Idempotent by: the mark; a marked contract is not found again.
+        Idempotent by: the mark.
         """
         async with self._database.platform() as session:
             return ExpiredContracts(count=await contract.expire(session, limit=message.limit))

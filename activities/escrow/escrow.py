@@ -1,4 +1,4 @@
-"""Writes an escrow's events: postings, read model, timeline, audit trail and alert in one transaction."""
+"""Activities that write an escrow's events, with all their effects in one transaction."""
 
 from datetime import timedelta
 
@@ -44,11 +44,11 @@ from services.escrow.escrow_extension import find_evidence_extension
 from services.escrow.escrow_transfer import EscrowTransfers
 from services.payments.payment_refresh import refresh_unpaid
 
-#: Events that move money to someone on an actor's authority: they are in the audit trail as well, and so is everything
-#: that the platform's own staff does.
+#: Events by which an actor moves money. They are also recorded in the audit trail, as are all events by the platform's
+#: staff.
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
 
-#: What the books refuse as a result: the caller can mend it.
+#: Refusals that are a result for the caller, who can resolve them.
 _REFUSALS = (
     InsufficientFunds,
     SpendLimitExceeded,
@@ -62,7 +62,7 @@ _REFUSALS = (
 
 
 class EscrowActivities:
-    """The effects of `EscrowWorkflow` on the books."""
+    """Activities of `EscrowWorkflow` on the books."""
 
     def __init__(
         self,
@@ -75,12 +75,12 @@ class EscrowActivities:
         longest_pause: timedelta = timedelta(days=30),
         client: Client | None = None,
     ) -> None:
-        """Take the database, with the platform's role, because a transfer touches two tenants.
+        """Take the database, with the platform's role, because a transfer changes two tenants.
 
-        With `sealed_signals`, unsealed commands of people are declined. `refund_days` and `sharing` are those
-        of `EscrowTransfers`. Reputation evidence of a settled escrow counts by the policy `evidence`. What the end of a
-        review would pay a suspended payee waits for `longest_pause` at most. With `client`, unpaid payments of an
-        escrow that ends are refreshed at once, and cancelled; without it they are by their next poll.
+        With `sealed_signals`, unsealed commands of people are declined. `refund_days` and `sharing` are those of
+        `EscrowTransfers`. Reputation evidence counts by the policy `evidence`. The end of a review waits for a
+        suspended payee at most `longest_pause`. With `client`, unpaid payments of an ended escrow are refreshed
+        immediately, and so cancelled; without it, by their next poll.
         """
         self._client = client
         self._database = database
@@ -91,19 +91,18 @@ class EscrowActivities:
 
     @activity.defn(name="record_escrow_event")
     async def record_event(self, message: RecordEscrowEvent) -> RecordedEscrow:
-        """Write one event, or return the state that the books hold instead.
+        """Write one event, or return the state in the books instead.
 
         A local activity may have committed although its workflow task was lost, and the next task may decide in another
-        order. So the event must be the next one, be decided from the state that the books hold, and its command must be
-        new. Otherwise the stored state is returned and the workflow goes on from it, also if it was started with a
-        forged state. A payment must still hold its money for the escrow. A deadline's event is not written while a
-        command from before the deadline is open; the command is returned instead. A release or a default is not written
-        while its payee is suspended and an operator has paused it, nor any other deadline but an alert before the time
-        of an outage of the API was given back; until when it waits is returned.
+        order. So the event must be the next one, decided from the state in the books, with a new command. Otherwise the
+        stored state is returned and the workflow continues from it, even if it was started with a forged state. A
+        payment must still have its money reserved for the escrow. Instead of a deadline's event, open commands from
+        before the deadline are returned, or the new time of a deadline that is extended: a release or default while an
+        operator has suspended the payee and paused these, or any deadline but an alert after an outage of the API.
 
         Effect: one transfer with all postings, the escrow's row, a row in the timeline, an event for each organization,
-            settled notes, and where it applies a result, reputation evidence, an audit record and an alert. Then a
-            signal to each unpaid payment of an escrow that has ended.
+            settled notices, and as applicable a result, reputation evidence, an audit record and an alert. Then a
+            signal to each unpaid payment of an ended escrow.
         Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
         Fails with: nothing that is final, because a failed run would leave its money stuck. A refusal for the caller is
             a result; anything else is retried, and an operator is alerted.
@@ -133,15 +132,15 @@ class EscrowActivities:
 
     @activity.defn(name="load_escrow")
     async def load(self, message: LoadEscrow) -> Escrow:
-        """Return the state that the books hold, for a run that resumes."""
+        """Return the state in the books, for a resumed run."""
         async with self._database.platform() as session:
             return escrow.state_of(require_stored(await escrow.get(session, message.escrow_id), message.escrow_id))
 
     @activity.defn(name="close_escrow_evidence")
     async def close_evidence(self, message: CloseEvidence) -> EvidenceClosed:
-        """Say whether an evidence window that has passed is closed, or extended because the API was away.
+        """Return whether an evidence window that has passed is closed, or extended after an outage of the API.
 
-        Effect: an alert, once for each outage that extends something.
+        Effect: an alert, once for each outage that extends a deadline.
         Idempotent by: the alert's key; the run writes the extension.
         """
         held = await self.load(LoadEscrow(escrow_id=message.escrow_id))
@@ -153,7 +152,7 @@ class EscrowActivities:
             return EvidenceClosed(extended_until=found.until)
 
     async def _write(self, books: Transaction, message: RecordEscrowEvent) -> RecordedEscrow:
-        """Lock the escrow, compare, check the event, post what it moves, write it, and do what follows."""
+        """Lock the escrow, compare the states, check, post and write the event, and make its further writes."""
         outcome, after, terms = message.outcome, message.outcome.escrow, message.outcome.escrow.terms
         # Before the first event the contract has no escrow, so there is no row to lock.
         agreed = await contract.read(books.driver, terms.contract_id, org_id=None) if after.version == 1 else None
@@ -174,7 +173,7 @@ class EscrowActivities:
             evidence=self._evidence,
             longest_pause=self._longest_pause,
         )
-        # The first event opens the escrow, whatever a run calls it.
+        # The first event opens the escrow, whatever its name.
         check = CHECKS.get(outcome.event if held else "opened")
         found = None if check is None else await check(step)
         if isinstance(found, RecordedEscrow):

@@ -1,4 +1,4 @@
-"""Funds escrows from payments, and freezes them on a chargeback."""
+"""Activities that fund escrows from payments, and freeze them after chargebacks."""
 
 from datetime import timedelta
 
@@ -17,12 +17,12 @@ from repositories.escrow import escrow as escrows, escrow_notice
 from runtime.database import Database
 from runtime.reach import EntityClient
 
-#: How long an escrow may take to answer before the call is retried.
+#: The timeout of a command to an escrow before it is retried.
 ESCROW_TIMEOUT = timedelta(seconds=10)
 
 
 class PaymentEscrows:
-    """Commands of a payment's run to its escrow. Each is answered, and done once."""
+    """Commands of a payment's run to its escrow; each is executed once."""
 
     def __init__(self, database: Database, client: Client) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class PaymentEscrows:
 
     @activity.defn(name="fund_escrow")
     async def fund_escrow(self, message: FundEscrowFromPayment) -> EscrowFunding:
-        """Fund the escrow from the payment, and return whether it accepted; starts its run if there is none.
+        """Fund the escrow from the payment, and return whether it accepted; start its run if needed.
 
         Effect: the escrow is funded from the payment's account, in a transaction of its own.
         Idempotent by: the command's id, which is the payment's.
@@ -64,10 +64,10 @@ class PaymentEscrows:
 
     @activity.defn(name="freeze_escrow")
     async def freeze_escrow(self, message: FundEscrowFromPayment) -> EscrowFreezing:
-        """Freeze the escrow because the payer's bank charges the payment back; starts its run if there is none.
+        """Freeze the escrow because the payment is charged back; start its run if needed.
 
-        Effect: a dispute of the escrow in the name of the payment, in the books before this returns. The command is
-            noted with its time first, so that a deadline that passes while the run is down does not come before it.
+        Effect: a dispute of the escrow by the payment, in the books before this returns. The command is noted with its
+            time first, so that a deadline that passes while no worker runs does not precede it.
         Idempotent by: the command's id, which is the payment's.
         Fails with: errors of Temporal, which are retried.
         """

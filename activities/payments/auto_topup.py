@@ -1,4 +1,4 @@
-"""Finds balances that fell below their threshold, and buys credits for them."""
+"""Activities of automatic top-ups: find low balances, and buy credits for them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,21 +33,21 @@ from services.payments import auto_topup
 from services.payments.payment_method import default_method
 from services.payments.payment_terms import TermsMaker
 
-#: The principal of the payments.
+#: Principal of the payments.
 PRINCIPAL = "auto-topup"
-#: How long to wait for the provider's response before the payment is ordered again.
+#: How long to wait for the provider's response before the payment is requested again.
 PAYMENT_TIMEOUT = timedelta(seconds=20)
 
 
 class AutoTopUpActivities:
-    """The effects of `AutoTopUpSweepWorkflow` and `AutoTopUpWorkflow`."""
+    """Activities of `AutoTopUpSweepWorkflow` and `AutoTopUpWorkflow`."""
 
     def __init__(
         self, database: Database, client: Client, terms: TermsMaker, dunned_on: Sequence[int] = DUNNING_DAYS
     ) -> None:
-        """Take the database, as the platform, the Temporal client, and what makes payments' terms.
+        """Take the database with the platform's role, the Temporal client, and the maker of payments' terms.
 
-        A declined top-up is tried again `dunned_on` days after the first decline.
+        A declined top-up is retried `dunned_on` days after the first decline.
         """
         self._dunned_on = dunned_on
         self._database = database
@@ -58,7 +58,7 @@ class AutoTopUpActivities:
     async def look(self, message: FindLowBalances) -> LowBalancePage:
         """Record balances that fell below their threshold.
 
-        Effect: a row for each fall, and an alert for each that would pass the monthly cap.
+        Effect: a row for each fall, and an alert for each that would exceed the monthly cap.
         Idempotent by: at most one open fall for an organization; the next only after the balance was above the
             threshold.
         """
@@ -80,10 +80,10 @@ class AutoTopUpActivities:
 
     @activity.defn(name="start_auto_topups")
     async def start(self, message: StartAutoTopUps) -> StartedAutoTopUps:
-        """Start the runs of falls that have none.
+        """Start the runs of falls without one.
 
-        Effect: a run for each that has none.
-        Idempotent by: the run's id, which is made of the organization and the number of the fall.
+        Effect: a run for each fall.
+        Idempotent by: the run's id, made of the organization and the number of the fall.
         """
         runs = [auto_topup_run(one) for one in message.open]
         started = await asyncio.gather(*(reach.start_missing(self._client, run) for run in runs))
@@ -91,11 +91,11 @@ class AutoTopUpActivities:
 
     @activity.defn(name="order_auto_topup")
     async def order(self, message: AutoTopUpInput) -> OrderedAutoTopUp:
-        """Create the payment of a fall, and wait for its provider's response.
+        """Create the payment of a fall, and wait for the provider's response.
 
-        Effect: one payment, with a run of its own.
-        Idempotent by: the command id, of the organization and the number of the fall. The terms are stored under it
-            before the payment starts.
+        Effect: one payment, with its run.
+        Idempotent by: the command id, made of the organization and the number of the fall. The terms are stored under
+            it before the payment starts.
         Fails with: an outage of Temporal, the provider or the books, which is retried.
         """
         command_id = auto_topup_command_id(message.org_id, message.number)
@@ -121,8 +121,8 @@ class AutoTopUpActivities:
     async def settle(self, message: SettleAutoTopUp) -> SettledAutoTopUp:
         """Record the outcome of a fall, once it is known.
 
-        Effect: the fall's outcome; the next fall counts after a success. A decline is tried again later, and the last
-            one switches the top-up off.
+        Effect: the fall's outcome. After a success the next fall counts; after a decline a retry is scheduled, or the
+            top-up switched off.
         Idempotent by: the outcome, which is recorded once.
         """
         async with self._database.platform() as session:
@@ -144,7 +144,7 @@ class AutoTopUpActivities:
         return await self._terms.off_session(crossing.org_id, method, crossing.credits_minor, key=key, now=now)
 
     async def _create(self, terms: PaymentTerms, command_id: str) -> None:
-        """Start the payment's run. The outcome is read from the books, not from the run's answer."""
+        """Start the payment's run. The outcome is read from the books later, not from the run's response."""
         actor = Actor(principal=PRINCIPAL, role=Role.OWNER, org_id=terms.org_id)
         async with self._database.platform() as session:
             row = await payments.get(session, terms.payment_id)

@@ -1,4 +1,4 @@
-"""Creates organizations' Stripe customers, and handles events about them."""
+"""Activities on organizations' Stripe customers: creation, and handling of events."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from services.payments.customer import ensure_customer
 
 @dataclass(frozen=True, slots=True)
 class _CustomerEvent:
-    """An unhandled event, the customer that it is about, and the customer's id at Stripe."""
+    """An unhandled event, its customer, and the customer's id at Stripe."""
 
     customers: StripeCustomers
     row: ProviderEventRow
@@ -32,7 +32,7 @@ class _CustomerEvent:
 
 
 class CustomerActivities:
-    """Activities on customers, at Stripe and in the database."""
+    """Activities on customers at Stripe and in the database."""
 
     def __init__(self, database: Database, customers: StripeCustomers | None) -> None:
         self._database = database
@@ -43,8 +43,8 @@ class CustomerActivities:
         """Get or create the organization's customer.
 
         Effect: one customer at Stripe, and its row.
-        Idempotent by: the organization's id, in the customer's metadata, in the key that Stripe is given, and in the
-            row's primary key.
+        Idempotent by: the organization's id, in the customer's metadata, Stripe's idempotency key, and the row's
+            primary key.
         Fails with: `provider.refused`, `not_found`; an outage of Stripe is retried.
         """
         if self._customers is None:
@@ -56,10 +56,10 @@ class CustomerActivities:
         return CustomerResult(org_id=message.org_id, customer_ref=ref)
 
     async def _find(self, message: ProviderEventInput) -> "_CustomerEvent | ProviderEventResult":
-        """Return the event and its customer, or an outcome if nothing is left to do.
+        """Return the event and its customer, or a result if there is nothing to do.
 
         Raises:
-            RuntimeError: Stripe is not set up on this worker.
+            RuntimeError: Stripe is not configured in this worker.
         """
         if self._customers is None:
             raise RuntimeError("Stripe is not configured in this worker. Its events wait for its settings.")
@@ -106,11 +106,11 @@ class CustomerActivities:
 
     @activity.defn
     async def look_at_cash(self, message: ProviderEventInput) -> ProviderEventResult:
-        """Read money that an organization sent by bank transfer and no payment has used, and alert operators of it.
+        """Read unused money of an organization's bank transfers at the provider, and alert operators of it.
 
         Effect: an alert for each currency; the event is marked as handled.
-        Idempotent by: the alert's key: the customer, the amount and the day of the event, since several events report
-            one amount.
+        Idempotent by: the alert's key of customer, amount and day of the event, since several events report one
+            amount.
         Fails with: an outage of Stripe, which is retried.
         """
         found = await self._find(message)

@@ -1,4 +1,4 @@
-"""Dispatches events of the inbox."""
+"""Dispatch of events in the inbox."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -26,12 +26,12 @@ from repositories.payouts import creator_account, payout
 from runtime import reach
 from runtime.database import Database
 
-#: The outcome of an event whose object may be in the books a little later.
+#: Result of an event whose object may not be in the books yet.
 TOO_EARLY = "too_early"
 
 
 class InboxActivities:
-    """The activities of `ProviderEventWorkflow`."""
+    """Activities of `ProviderEventWorkflow`."""
 
     def __init__(self, database: Database, client: Client) -> None:
         self._database = database
@@ -41,17 +41,17 @@ class InboxActivities:
     async def dispatch(self, message: DispatchProviderEvent) -> ProviderEventResult:
         """Signal the payment that an event is about, or handle the event.
 
-        Effect: a signal to the payment's run, which is started when it has ended; and the event's status. `handled_at`
-            of an event that went to a payment is set by the payment's own transaction. One about a customer's cash is
-            left to `look_at_cash`, one about a payment method to `look_at_methods`, one about a creator's account to
-            `refresh_creator`, one about a card to `book_card_event`. One that says that the provider's balance has
-            grown is a signal to the oldest payouts that wait for it.
+        Effect: a signal to the payment's run, which is started if it has ended; and the event's status. The payment's
+            own transaction sets `handled_at` of a forwarded event. Events about a customer's cash are left to
+            `look_at_cash`, about a payment method to `look_at_methods`, about a creator's account to
+            `refresh_creator`, about a card to `book_card_event`. An increase of the provider's balance is signalled
+            to the oldest payouts that wait for it.
         Idempotent by: the event's `handled_at`. A second signal only refreshes the payment again.
         """
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)
             if row is None or row.handled_at is not None:
-                # No row: the books were restored to a time before it, and the payment refreshes by itself.
+                # Without a row, the books were restored to an earlier time, and polls refresh the payment.
                 return ProviderEventResult(outcome="unmatched" if row is None else row.status)
             handling = handling_of(row.provider, row.type)
             if handling in {Handling.METHOD, Handling.CASH}:
@@ -87,10 +87,10 @@ class InboxActivities:
         return ProviderEventResult(outcome="forwarded")
 
     async def _to_payouts(self, row: ProviderEventRow) -> ProviderEventResult:
-        """Signal the oldest payouts that wait for the platform's balance, a bounded number for each event.
+        """Signal the oldest payouts that wait for the platform's balance, a limited number per event.
 
-        Payouts in a currency without an available balance are not signalled, or they would take the places of those
-        that can be sent. An event that names a connected account is about the creator's balance, not the platform's.
+        Payouts in a currency without an available balance are not signalled, or they would displace those that can be
+        sent. An event that names a connected account is about the creator's balance, not the platform's.
         """
         waiting: list[Payout] = []
         if not row.refs:
@@ -110,10 +110,10 @@ class InboxActivities:
 
 
 async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last_try: bool) -> ProviderEventResult:
-    """Wait for a payment that the event names as ours.
+    """Handle an event without a known payment: wait for the payment that it names as ours.
 
-    One that names none, and a customer of ours, is ignored: it is about a bill of a subscription, whose own events
-    report it, or about a page on which a card is stored.
+    An event that names no payment, but a customer of ours, is ignored: it is about a bill of a subscription, whose own
+    events report it, or about a page on which a card is stored.
     """
     if row.payment_id is not None and not last_try:
         return ProviderEventResult(outcome=TOO_EARLY)
@@ -124,9 +124,9 @@ async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last
 
 
 async def _unmatched(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
-    """Mark an event as about an object that the books do not have, and alert of its type once a month.
+    """Mark an event as unmatched, and raise an alert about its type once a month.
 
-    What is missed so is found later by polls, or never: the type is one that is read.
+    If the event was relevant, its change is found later by a poll, or never.
     """
     await _mark(session, row, "unmatched", handled=True)
     about = ", ".join(row.refs) or "nothing"
@@ -143,7 +143,7 @@ async def _unmatched(session: AsyncSession, row: ProviderEventRow) -> ProviderEv
 
 
 async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling: Handling) -> ProviderEventResult:
-    """Leave an event about our customer to the run, which reads the provider."""
+    """Leave an event about a known customer to the run, which reads the provider."""
     if await customer.organization_of(session, row.provider, row.refs) is None:
         return await _unmatched(session, row)
     before = await provider_event.previous_attributes(session, row.id) if handling is Handling.METHOD else {}
@@ -156,7 +156,7 @@ async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling:
 async def _of_a_creator(session: AsyncSession, row: ProviderEventRow, *, last_try: bool) -> ProviderEventResult:
     """Leave an event about a connected account or a payout to the run, which reads the provider.
 
-    The first events of an account come before it is in the books.
+    The first events of an account arrive before it is in the books.
     """
     if row.type == TRANSFER_REVERSED:
         is_ours = await payout.by_transfer(session, row.provider, row.refs) is not None

@@ -1,4 +1,4 @@
-"""Writes a payment's events: postings, read model, timeline, disputes, alerts and inbox, in one transaction."""
+"""Activities that write a payment's events, with all their effects in one transaction."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -57,19 +57,19 @@ from services.payments.purposes import BOOKS
 from services.payments.purposes.base import taxed_movements
 from services.reputation import reputation
 
-#: How often an organization's credits may change between count and booking before an operator is alerted.
+#: The number of recounts, because credits changed between count and booking, before operators are alerted.
 MAX_RECOUNTS = 3
 
-#: How many agents' scores are computed at once when evidence was voided; the nightly run does the others.
+#: The maximum number of agents whose scores are computed after evidence was voided; the nightly run does the rest.
 MAX_REFRESHED_AGENTS = 100
 
 #: The timeout of the signal to the run that waits for a payment.
 SIGNAL_TIMEOUT = timedelta(seconds=2)
 
-#: Where the events of a refused payment hold the provider's code.
+#: The detail with the provider's code in events of refused payments.
 DECLINE_CODE = {"declined": "decline", "refused": "code"}
 
-#: Refusals that are a result for the caller, and not retried.
+#: Refusals that are a result for the caller and are not retried.
 REFUSED_BY_THE_BOOKS = (
     refusals.ApprovalRequired,
     refusals.WrongInvoiceState,
@@ -83,11 +83,11 @@ REFUSED_BY_THE_BOOKS = (
 
 
 class SpentMeanwhile(RuntimeError):
-    """The organization used credits after they were counted; they are counted again."""
+    """Credits were used after they were counted, so they are counted again."""
 
 
 class PaymentActivities:
-    """The effects of `PaymentWorkflow` on the books."""
+    """Activities of `PaymentWorkflow` on the books."""
 
     def __init__(
         self,
@@ -101,12 +101,12 @@ class PaymentActivities:
         fees_above: Decimal = Decimal(0),
         fees_least: Amounts = Amounts(0, {}),
     ) -> None:
-        """Take the database, with the platform's role, and for how long creators' earnings can be recovered.
+        """Take the database, with the platform's role, and the settings of bookings and alerts.
 
         With `client`, runs that wait for a payment are signalled; without it they poll. With `sealed_signals`, unsealed
-        commands of people are declined. `entity` is the code of the selling legal entity. `by_hand` says above which
-        amount an operator's refund takes two operators, `fees_above` which share of income fees may take before
-        operators are alerted, 0 for any, and `fees_least` which fees do not alert them.
+        commands of people are declined. `entity` is the code of the selling legal entity, `hold_back` has the liability
+        period of creators. `by_hand` is the limit above which an operator's refund needs two operators, `fees_above`
+        the share of fees in the income above which operators are alerted, and `fees_least` the minimum of such fees.
         """
         self._database, self._client, self._entity = database, client, entity
         self._seals = Seals("payment", required=sealed_signals)
@@ -117,11 +117,11 @@ class PaymentActivities:
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
-        """Write events, or return the state that the books hold instead.
+        """Write events, or return the state in the books instead.
 
         A local activity may have committed although its workflow task was lost, and the next task may decide otherwise.
-        So the first event must be the next one, and decided from the state that the books hold. Otherwise the stored
-        state is returned and the workflow goes on from it, also if it was started with a forged state.
+        So the first event must be the next one, and decided from the state in the books. Otherwise the stored state is
+        returned and the workflow continues from it, even if it was started with a forged state.
 
         Effect: for each event one transfer, the payment's row, a row of its timeline, the balance transaction, the tax
             document, the chargeback's row, events for its organization, the paid amount of its invoice, the marketplace
@@ -142,7 +142,7 @@ class PaymentActivities:
             try:
                 async with self._database.platform() as session:
                     recorded = await self._write(session, message)
-                # Also if an earlier attempt wrote it and died, because it may not have updated the scores.
+                # Even if an earlier attempt wrote the events, because it may not have updated the scores.
                 if recorded.stored is not None and not_kept_minor(recorded.stored):
                     await reputation.recompute_stale(self._database, limit=MAX_REFRESHED_AGENTS)
                 self._count_failures(message, recorded)
@@ -152,7 +152,7 @@ class PaymentActivities:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except InsufficientFunds as refusal:
                 if not _can_be_declined(message, activity.info().attempt):
-                    # Credits were spent after they were counted: count again. That does not happen forever.
+                    # Credits were spent after they were counted: count again.
                     if activity.info().attempt > MAX_RECOUNTS:
                         raise BooksRefused(refusal.detail) from refusal
                     raise SpentMeanwhile(refusal.detail) from refusal
@@ -160,15 +160,15 @@ class PaymentActivities:
             except DBAPIError as error:
                 if is_unstorable(error):
                     if not message.events or message.events[-1].command_id is None:
-                        raise BooksRefused("What its provider says holds a value that cannot be stored.") from error
+                        raise BooksRefused("The provider's report contains a value that cannot be stored.") from error
                     return RecordedPayment(applied=False, declined=NOT_STORABLE)
                 if activity.info().attempt > 1 and "payment_movements" in str(error.orig):
-                    raise BooksRefused("A movement of it is booked for another payment.") from error
+                    raise BooksRefused("A balance transaction of it is booked for another payment.") from error
                 raise
 
     @activity.defn(name="load_payment")
     async def load(self, message: LoadPayment) -> Payment:
-        """Return the state that the books hold, for a run that resumes."""
+        """Return the state in the books, for a resumed run."""
         async with self._database.platform() as session:
             return payment.state_of(require_stored(await payment.get(session, message.payment_id), message.payment_id))
 
@@ -188,7 +188,7 @@ class PaymentActivities:
             if await BOOKS[last.payment.terms.purpose.kind].has_money(session, stored, last.payment):
                 return RecordedPayment(applied=False, stored=stored)
             if last.command_id and await payment.has_done(session, message.payment_id, last.command_id):
-                # Done so long ago that it is no longer in the state, only in the timeline.
+                # An old command is no longer in the state, only in the timeline.
                 remembered = (*stored.receipts, last.command_id)[-RECEIPT_WINDOW:]
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
         if last is not None and not_kept_minor(last.payment):
@@ -212,7 +212,7 @@ class PaymentActivities:
         return RecordedPayment(applied=True, stored=stored)
 
     async def _refused_start(self, session: AsyncSession, message: RecordPayment) -> str | None:
-        """Return why the payment is not made, and alert operators; None if its terms are those that the API stored.
+        """Refuse terms that the API has not stored, and alert operators; None if they are stored.
 
         The API stores the terms before it starts the run, so other terms come from a run that was started by hand.
         """
@@ -289,7 +289,7 @@ class PaymentActivities:
             booked = next(item for item in after.booked if item.key == event.booked)
             if event.event == "fee_booked":
                 await payment.write_fee(writes, after, booked)
-            elif booked.settled:  # until then it is no movement of the provider's balance
+            elif booked.settled:  # until then it is not in the provider's balance
                 await payment.write_movement(
                     writes,
                     booked,
@@ -315,7 +315,7 @@ class PaymentActivities:
             )
 
     async def _signal_follower(self, recorded: RecordedPayment) -> None:
-        """Signal the run that waits for the payment. If the signal fails, that run polls."""
+        """Signal the run that waits for the payment; if the signal fails, that run polls."""
         stored = recorded.stored if recorded.applied else None
         follower = None if stored is None else BOOKS[stored.terms.purpose.kind].follower(stored)
         if follower is not None and self._client is not None:
@@ -337,7 +337,7 @@ async def _mark_handled(writes: Writes, payment_id: str, provider: str, handled:
 
 
 def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
-    """Add the debt that the booking found to the state, which was decided without it."""
+    """Add the debt that booking has determined to the state, which was decided without it."""
     if not debts:
         return after
     disputes = tuple(replace(item, debt_minor=item.debt_minor + debts.get(item.ref, 0)) for item in after.disputes)
@@ -350,9 +350,9 @@ def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
 
 
 def _can_be_declined(message: RecordPayment, attempt: int) -> bool:
-    """Whether a command can be declined for insufficient funds.
+    """Return whether a command can be declined for insufficient funds.
 
-    If the event takes a share of the credits, the shortfall was spent since the count, so they are counted again.
+    If the event takes a part of the credits, they were spent after the count, so they are counted again.
     """
     counted = attempt > 1 or not any(BOOKS[event.payment.terms.purpose.kind].shares for event in message.events)
     return counted and any(move.kind is PaymentPostingKind.RESERVE for event in message.events for move in event.moves)

@@ -1,4 +1,4 @@
-"""Calls payment providers. Nothing here writes our books."""
+"""Activities that call payment providers. None writes to the books."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -27,25 +27,25 @@ from runtime.database import Database
 from services.payments.customer import ensure_customer
 from services.payments.purposes import BOOKS
 
-#: The code of the refusal of a stored method that the organization does not have.
+#: Error code: the organization has no such stored payment method.
 UNKNOWN_METHOD = "payment_method.unknown"
 
 log = structlog.get_logger("bursar.payments")
 
-#: Statuses that need no cancellation, that can be cancelled, and that accept evidence.
+#: Statuses that need no cancellation, that allow one, and that accept evidence.
 _ENDED = frozenset({ProviderStatus.SUCCEEDED, ProviderStatus.FAILED, ProviderStatus.EXPIRED, ProviderStatus.CANCELLED})
 _CANCELLABLE = frozenset({ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED})
 _ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 
 
 class _NotNeeded(Exception):
-    """The purpose of the payment can no longer be paid, so the payment is not created."""
+    """The subject of the payment can no longer be paid, so the payment is not created."""
 
 
 class ProviderActivities:
     """Calls to payment providers. A call with an unknown outcome is looked up before it is retried.
 
-    If a provider rejects our credentials, the call fails and is retried: that is no answer to the request.
+    If a provider rejects our credentials, the call fails and is retried: this is not a response to the request.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class ProviderActivities:
     ) -> None:
         """Take the payment providers.
 
-        With `sealed_signals`, unsealed commands of people are declined. With a `trait_key`, a digest of what an
-        organization pays with is stored.
+        With `sealed_signals`, unsealed commands of people are declined. With a `trait_key`, a digest of an
+        organization's payment instruments is stored.
         """
         self._trait_key = trait_key
         self._seals = Seals("payment", required=sealed_signals)
@@ -63,10 +63,10 @@ class ProviderActivities:
 
     @activity.defn(name="create_payment")
     async def create(self, message: ProviderRequest) -> ProviderResponse:
-        """Create the payment at its provider; every attempt after the first looks it up before.
+        """Create the payment at its provider; every attempt but the first looks it up before.
 
-        Effect: one payment there; none if what it is for takes no money any more.
-        Idempotent by: the key, for as long as the provider remembers it, and our id on its object for ever.
+        Effect: one payment there; none if its subject can no longer be paid.
+        Idempotent by: the key, as long as the provider remembers it, and our id on its object.
         Fails with: ProviderUnavailable, which is retried: nothing happened there.
         """
         provider, terms = self._provider(message.terms), message.terms
@@ -118,8 +118,8 @@ class ProviderActivities:
     async def confirm(self, message: ProviderRequest) -> ProviderResponse:
         """Pay with a stored method, or capture what the payer has approved.
 
-        Effect: the payment goes on there.
-        Idempotent by: the key; a payment that has already gone on is only read.
+        Effect: the payment is charged there.
+        Idempotent by: the key; a payment that has already progressed is only read.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
@@ -138,8 +138,8 @@ class ProviderActivities:
     async def capture(self, message: ProviderRequest) -> ProviderResponse:
         """Capture the authorized amount.
 
-        Effect: the money is taken there, once.
-        Idempotent by: the key; a payment that is not authorized any more is only read.
+        Effect: the amount is captured there, once.
+        Idempotent by: the key; a payment that is no longer authorized is only read.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
@@ -160,10 +160,10 @@ class ProviderActivities:
         """Cancel an unpaid payment.
 
         A provider may store a failure under its key for a day and return it again, so further attempts read the payment
-        and use keys of their own: a payment can be cancelled only once.
+        and use other keys: a payment can be cancelled only once.
 
-        Effect: the payment cannot be paid any more; none if it was paid.
-        Idempotent by: its nature; for a command that the books have, the payment is only read.
+        Effect: the payment can no longer be paid; none if it was paid.
+        Idempotent by: its nature; for a command that is in the books, the payment is only read.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
@@ -184,15 +184,15 @@ class ProviderActivities:
         answer = await self._answer(message, end, unknown_is_retried=True)
         if answer.refused is None:
             return answer
-        # A payment that cannot be cancelled has gone on: return its state.
+        # A payment that cannot be cancelled has progressed: return its state.
         return await self._answer(message, lambda: provider.retrieve(ref), unknown_is_retried=True)
 
     @activity.defn(name="refund_payment")
     async def refund(self, message: RefundRequest) -> RefundResponse:
-        """Make the refund; every attempt after the first looks it up before.
+        """Make the refund; every attempt but the first looks it up before.
 
         Effect: one refund there.
-        Idempotent by: the key, for as long as the provider remembers it, and our id on its object for ever.
+        Idempotent by: the key, as long as the provider remembers it, and our id on its object.
         Fails with: ProviderUnavailable, which is retried: nothing happened there.
         """
         provider = self._provider(message.terms)
@@ -218,7 +218,7 @@ class ProviderActivities:
     async def find_refund(self, message: RefundRequest) -> RefundResponse:
         """Look up the refund that a call may have made.
 
-        Fails with: ProviderUnavailable, which is retried. A refused lookup says nothing about the refund.
+        Fails with: ProviderUnavailable, which is retried. A refused lookup proves nothing about the refund.
         """
         provider = self._provider(message.terms)
         try:
@@ -229,10 +229,10 @@ class ProviderActivities:
 
     @activity.defn(name="submit_evidence")
     async def submit_evidence(self, message: EvidenceRequest) -> ProviderResponse:
-        """Submit evidence for a chargeback; every attempt after the first reads before whether the bank has it.
+        """Submit evidence for a chargeback; every attempt but the first checks before whether the bank has it.
 
         Effect: the bank gets the evidence.
-        Idempotent by: its nature: a chargeback under review accepts no more.
+        Idempotent by: its nature: a chargeback under review accepts no more evidence.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
@@ -265,7 +265,7 @@ class ProviderActivities:
             raise RuntimeError(error.detail) from error
 
     async def _asker(self, message: ProviderRequest) -> Actor | None:
-        """Return who asked for credits: after the first run was lost, the present run may have another actor."""
+        """Return the requester of a payment with credits; a run after a lost one may have another actor."""
         if message.terms.provider != CREDITS:
             return message.actor
         async with self._database.platform() as session:
@@ -278,7 +278,7 @@ class ProviderActivities:
             return await customer.ref_of(session, terms.org_id, terms.provider)
 
     async def _customer(self, terms: PaymentTerms) -> str | None:
-        """Return the organization's customer. Only a stored method needs one: without it, other payments go on."""
+        """Return the organization's customer, which only a stored method needs; other payments continue without one."""
         if terms.provider != "stripe" or self._providers.customers is None:
             return None
         known = await self._known_customer(terms)
@@ -306,7 +306,7 @@ class ProviderActivities:
         return await self._seen(message, snapshot)
 
     async def _seen(self, message: ProviderRequest, snapshot: Snapshot) -> ProviderResponse:
-        """Return a snapshot without the payment instrument, after storing its digest."""
+        """Return the snapshot without the payment instrument, after storing its digest."""
         if snapshot.methods and self._trait_key is not None:
             async with self._database.platform() as session:
                 for each in snapshot.methods:
@@ -318,16 +318,16 @@ class ProviderActivities:
         return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown), purpose_gone=gone)
 
     async def _gone(self, terms: PaymentTerms) -> str | None:
-        """Return why the purpose of an unpaid payment can no longer be paid; None if it can, or has no subject."""
+        """Return why the subject of an unpaid payment can no longer be paid; None if it can, or there is none."""
         if not rules_of(terms).subject(terms.purpose):
             return None
         async with self._database.platform() as session:
             return await BOOKS[terms.purpose.kind].gone(session, terms, datetime.now(UTC))
 
     async def _revalued(self, message: ProviderRequest, snapshot: Snapshot) -> dict[str, int]:
-        """Value deposits that no quote covers at the present rate.
+        """Value deposits that no quote covers at the current rate.
 
-        Rates are read only for these: an outage of the price service must not block other payments.
+        Rates are read only for these, so that an outage of the rate source does not block other payments.
         """
         terms, quote = message.terms, message.terms.quote
         if quote is None or not terms.issues_entitlement or self._providers.rates is None:
@@ -366,9 +366,9 @@ def _declined(refusal: ProviderRefused) -> Declined:
 
 
 def _of_method(message: ProviderRequest, refusal: ProviderRefused) -> Declined | None:
-    """Return the refusal of a stored method in words that do not say whether it exists, or whose it is.
+    """Return a refusal of a stored method that does not reveal whether it exists, or whose it is.
 
-    What the provider says is shown to the organization, with the payment. Only the log has it.
+    The organization sees the refusal with the payment, so only the log has the provider's message.
     """
     method = message.method_ref or message.terms.method_ref
     if method is None or method not in refusal.detail:

@@ -1,4 +1,4 @@
-"""Refreshes creators' connected accounts when their provider sends an event."""
+"""Activities that handle events about creators' connected accounts."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -23,20 +23,20 @@ class CreatorActivities:
     """Activities on creators' connected accounts."""
 
     def __init__(self, database: Database, payouts: PayoutProvider | None, *, hold: timedelta) -> None:
-        """Take the database, the payout provider, if one is set up, and how long payouts wait for a new destination."""
+        """Take the database, the payout provider if configured, and the hold of payouts to a new destination."""
         self._database = database
         self._payouts = payouts
         self._hold = hold
 
     @activity.defn
     async def refresh_creator(self, message: ProviderEventInput) -> ProviderEventResult:
-        """Read the connected account of an event again, and alert its organization of a payout that the bank refused.
+        """Refresh the connected account of an event, and alert its organization of a payout that the bank refused.
 
-        The event of a reversed transfer is about a payout, so its transfer is read instead.
+        For the event of a reversed transfer, the transfer is read instead.
 
         Effect: the account's row; an alert if its destination is new, its bank has refused money, or more of a transfer
             was reversed than Bursar has requested; the event is marked as handled.
-        Idempotent by: the time at which the provider was read, and the keys of the alerts.
+        Idempotent by: the time of the read, and the keys of the alerts.
         Fails with: an outage of the provider, which is retried.
         """
         if self._payouts is None:
@@ -70,7 +70,7 @@ class CreatorActivities:
         return ProviderEventResult(outcome="handled")
 
     async def _reversed(self, row: ProviderEventRow) -> ProviderEventResult:
-        """Alert operators where a transfer was reversed past Bursar: the books say that it was paid, or soon will."""
+        """Alert operators if a transfer was reversed bypassing Bursar, while the books have or will have it as paid."""
         assert self._payouts is not None
         async with self._database.platform() as session:
             sent = await payout.by_transfer(session, row.provider, row.refs)

@@ -1,4 +1,4 @@
-"""The activities of `PayoutWorkflow`: they write a payout's events, and send it at its provider."""
+"""Activities of `PayoutWorkflow`: write a payout's events, and send it at its provider."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ ALERTED = {
     "waiting_for_funds": "The platform's balance at the provider is short for a payout",
     "unknown": "A payout may have been sent: the provider gave no answer, or has another transfer",
 }
-#: Refusals that say nothing about the payout: its idempotency key was used for another request.
+#: Refusals that prove nothing about the payout: its idempotency key was used for another request.
 KEY_REFUSALS = frozenset({"idempotency_error"})
 #: The actor of `give_up` when the run is cancelled.
 CANCELLATION = "cancellation"
@@ -45,7 +45,7 @@ _OPEN_CASES = tuple(f"payout.{event}" for event in ALERTED)
 
 
 class PayoutActivities:
-    """The effects of `PayoutWorkflow` on the books and at the provider."""
+    """Activities of `PayoutWorkflow` on the books and at the provider."""
 
     def __init__(
         self, database: Database, payouts: PayoutProvider | None, *, hold_back: HoldBack, sealed_signals: bool = False
@@ -57,12 +57,12 @@ class PayoutActivities:
 
     @activity.defn(name="record_payout")
     async def record(self, message: RecordPayout) -> RecordedPayout:
-        """Write one event, or return the state that the books hold instead.
+        """Write one event, or return the state in the books instead.
 
-        Effect: the payout's row, a row of its timeline, a transfer where money moves, the provider's movement, an
-            alert, a mail.
+        Effect: the payout's row, a row of its timeline, a transfer if money moves, the balance transaction, an alert, a
+            mail.
         Idempotent by: the event's number and the command's id, both unique within the payout, under the row's lock; a
-            movement by its key.
+            balance transaction by its key.
         Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
@@ -73,16 +73,16 @@ class PayoutActivities:
 
     @activity.defn(name="load_payout")
     async def load(self, message: LoadPayout) -> Payout:
-        """Return the state that the books hold."""
+        """Return the state in the books."""
         async with self._database.platform() as session:
             return payout.state_of(require_stored(await payout.get(session, message.payout_id), message.payout_id))
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:
-        """Send a payout, unless its account cannot receive it, or its organization is stopped, owes or is charged back.
+        """Send a payout, unless its account is not ready, or its organization is suspended, owes or is charged back.
 
-        Effect: one transfer at the provider, and the account's present state.
-        Idempotent by: the provider's key, of the payout and its attempt; the caller has looked it up before.
+        Effect: one transfer at the provider; the account is refreshed.
+        Idempotent by: the provider's key, made of the payout and its attempt; the caller has looked it up before.
         Fails with: an outage of the provider, which is retried.
         """
         provider, sending, hold = self._provider(), message.payout, self._hold_back.destination
@@ -91,13 +91,13 @@ class PayoutActivities:
                 self._database, provider, sending.account_ref, hold=hold, asked_at=datetime.now(UTC)
             )
             if payable_to(account, datetime.now(UTC), hold).destination != sending.destination:
-                raise DestinationChanged("The destination was changed after the payout was asked for.")
+                raise DestinationChanged("The destination was changed after the payout was requested.")
             async with self._database.platform() as session:
                 await service.refuse_frozen(session, sending, self._hold_back, now=datetime.now(UTC))
                 # The payout may have waited for funds for a month.
                 await service.refuse_debtor(Ledger(await driver_connection(session)), sending.org_id)
             async with self._database.platform() as session:
-                # Last of all, so that only a suspension during the call itself comes too late.
+                # Last, so that only a suspension during the call is too late.
                 await service.refuse_suspended(session, sending.org_id)
         except DomainError as refusal:
             return SentPayout(refused=refusal.error_code, detail=refusal.detail)
@@ -148,7 +148,7 @@ class PayoutActivities:
         if not is_next(held, after.version, message.decided_from, after.payout_id):
             return RecordedPayout(applied=False, stored=held)
         if await payout.has_done(session, after.payout_id, message.command_id):
-            # Done so long ago that it is no longer in the state, only in the timeline.
+            # An old command is no longer in the state, only in the timeline.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedPayout(applied=False, stored=replace(held, receipts=remembered))
         if outcome.event == "given_up" and not _is_left(held, message):
@@ -169,7 +169,7 @@ class PayoutActivities:
         return RecordedPayout(applied=True, stored=after)
 
     async def _book(self, session: AsyncSession, held: Payout, message: RecordPayout) -> UUID | None:
-        """Post what an event moves, by the state in the books, not by the message."""
+        """Post an event by the state in the books, not by the message."""
         status = message.outcome.payout.status
         if status is held.status or status not in {PayoutStatus.PAID, PayoutStatus.FAILED}:
             return None
@@ -235,7 +235,7 @@ def _is_left(held: Payout, message: RecordPayout) -> bool:
 
 
 def transfer_of(sending: Payout) -> NewTransfer:
-    """Return the transfer that a payout is at its provider."""
+    """Return the transfer of a payout for its provider."""
     return NewTransfer(
         payout_id=sending.payout_id,
         account_ref=sending.account_ref,
@@ -245,18 +245,17 @@ def transfer_of(sending: Payout) -> NewTransfer:
 
 
 def _sent(sending: Payout, found: TransferSnapshot) -> SentPayout:
-    """Return what was sent. A different amount or account comes from a request that the restored books do not have.
+    """Return the result for a found transfer.
 
-    One that was reversed in full before it was found has sent nothing in the end.
-
-    Operators decide on these: what was sent is not this payout, and sending it as well would pay twice.
+    One with another amount or account, from a request that restored books do not have, or one that was reversed in full
+    is not this payout. Sending the payout as well might pay twice, so operators decide.
     """
     if found.account_ref != sending.account_ref:
         detail = f"The provider has {found.ref} to {found.account_ref} for it, which is not the account of the payout."
         return SentPayout(unknown=True, refused="payout.other_account", detail=detail)
     if (found.amount_minor, found.currency) != (sending.amount_minor, sending.currency):
         amount = f"{format_amount(found.amount_minor, found.currency)} {found.currency}"
-        detail = f"The provider has {found.ref} of {amount} for it, which is not what was taken out."
+        detail = f"The provider has {found.ref} of {amount} for it, which is not the amount of the payout."
         return SentPayout(unknown=True, refused="payout.other_amount", detail=detail)
     if found.reversed_minor >= found.amount_minor:
         detail = f"The provider has {found.ref} for it, which was reversed in full: the creator has nothing of it."

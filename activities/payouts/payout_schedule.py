@@ -1,4 +1,4 @@
-"""Pays out organizations by their schedules."""
+"""Activity that makes scheduled payouts."""
 
 from datetime import UTC, date, datetime
 
@@ -26,7 +26,7 @@ log = structlog.get_logger("bursar.payouts")
 
 
 class PayoutScheduleActivities:
-    """The activity of `ScheduledPayoutsWorkflow`."""
+    """Activity of `ScheduledPayoutsWorkflow`."""
 
     def __init__(
         self,
@@ -44,10 +44,9 @@ class PayoutScheduleActivities:
     async def pay(self, message: DuePage) -> ScheduledPayouts:
         """Pay out the next page of organizations that are due.
 
-        Effect: for each a payout in each currency with its run, or a reason for having none; the next day of its
-            schedule; an alert.
-        Idempotent by: the payout's id, which is made of the organization, the day and the currency; the schedule's
-            row.
+        Effect: for each organization and currency a payout with its run, or the reason of a refusal; the next day of
+            the schedule; an alert.
+        Idempotent by: the payout's id, made of the organization, the day and the currency; the schedule's row.
         Fails with: nothing that is final. An organization whose account cannot be read is left for the next run. One
             that fails, for example because its account was deleted, does not stop the others, and an operator is
             alerted once.

@@ -1,4 +1,4 @@
-"""Recovers what creators earned from payments that were refunded or charged back, first from earnings, then payouts."""
+"""Activities that recover earnings from payments that were refunded or charged back: from balances, then payouts."""
 
 from datetime import UTC, datetime
 
@@ -23,11 +23,11 @@ log = structlog.get_logger("bursar.recovery")
 
 
 class NotSetUp(RuntimeError):
-    """No payout provider is set up on this worker."""
+    """No payout provider is configured in this worker."""
 
 
 class RecoveryActivities:
-    """The activities of `EarningsRecoveryWorkflow`."""
+    """Activities of `EarningsRecoveryWorkflow`."""
 
     def __init__(self, database: Database, payouts: PayoutProvider | None, *, hold_back: HoldBack) -> None:
         self._database = database
@@ -38,9 +38,9 @@ class RecoveryActivities:
     async def recover(self, message: DuePage) -> HandledStepPage:
         """Recover earnings from the next page of lost payments.
 
-        Effect: for each use one transfer `earnings.recovered`, a share, and reversals to be made; for each organization
-            one alert and one mail of the total. Credits of a lost bill that came back are taken before. One that fails
-            does not stop the others: the next run retries it.
+        Effect: for each use one transfer `earnings.recovered`, a share, and planned reversals; for each organization
+            one alert and one mail about the total. Returned credits of a lost bill are taken before. A failure does not
+            stop the others: the next run retries it.
         Idempotent by: one share for each recovery and use, and its transfer's key.
         """
         async with self._database.platform() as session:
@@ -69,17 +69,18 @@ class RecoveryActivities:
                 session,
                 kind="earnings.not_recovered",
                 subject=subject,
-                detail=f"Earnings cannot be taken back for {subject}: {why}",
+                detail=f"Earnings cannot be recovered for {subject}: {why}",
                 # If it is resolved but not fixed, it fires again a month later.
                 key=f"earnings.not_recovered:{subject}:{datetime.now(UTC):%Y-%m}",
             )
 
     @activity.defn(name="reverse_transfers")
     async def reverse(self, message: DuePage) -> HandledStepPage:
-        """Reverse payouts; the next page of due reversals.
+        """Make the next page of due reversals.
 
-        Effect: one reversal at the provider for each, and the transfer `payout.reversed`; or a debt that remains. One
-            that fails does not stop the others: it is looked up again later, and an operator is alerted.
+        Effect: for each, one reversal at the provider and the transfer `payout.reversed`, or the debt remains. A
+        failure
+            does not stop the others: it is looked up later, and an operator is alerted.
         Idempotent by: the provider's key and our id on the reversal, which is looked up before each attempt; the row.
         Fails with: an outage of the provider, which is retried.
         """
@@ -105,7 +106,7 @@ class RecoveryActivities:
         except OutcomeUnknown as unknown:
             if row.tries > len(LOOKUP_INTERVALS):
                 why = unknown.detail.rstrip(".")
-                await self._alert(row.id, f"what became of it is not known: {why}. It is looked for once a day.")
+                await self._alert(row.id, f"its outcome is unknown: {why}. It is looked up once a day.")
             return False
         except (ProviderRefused, ProviderNotFound) as refused:
             if refused.code in KEY_REFUSALS:
@@ -138,9 +139,9 @@ class RecoveryActivities:
             return await provider.find_reversal(transfer_ref, reversal_id=row.id)
         except ProviderRefused as refused:
             if row.tries == 1:
-                # By the books this is the first request; only restored books may lack an earlier one.
+                # The books have no earlier request; only restored books may lack one.
                 return None
             if refused.code in KEY_REFUSALS:
                 raise
-            # A refused lookup says nothing about an earlier attempt.
+            # A refused lookup proves nothing about an earlier attempt.
             raise OutcomeUnknown(refused.detail, code=refused.code) from refused

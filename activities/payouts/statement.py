@@ -1,4 +1,4 @@
-"""Makes the monthly statements of creators."""
+"""Activity that issues monthly statements of creators."""
 
 from datetime import date
 from functools import partial
@@ -20,19 +20,19 @@ log = structlog.get_logger("bursar.statement")
 
 
 class StatementActivities:
-    """The activity of `CreatorStatementsWorkflow`."""
+    """Activity of `CreatorStatementsWorkflow`."""
 
     def __init__(self, database: Database, entities: LegalEntities) -> None:
         self._database, self._entities = database, entities
 
     @activity.defn
     async def make_statements(self, message: DuePage) -> MadeStatements:
-        """Make the statements of the next page of organizations, each in a transaction of its own.
+        """Issue the statements of the next page of organizations, each in a transaction of its own.
 
-        Effect: for each its numbered statements of the month, and a mail; an alert if they cannot be made.
+        Effect: for each organization its numbered statements of the month and a mail; an alert after a failure.
         Idempotent by: organization, month and currency of a statement, and the mail's key.
-        Fails with: nothing that is final. One that fails stays due, and does not stop the others. Without an issuer in
-            the settings none are made.
+        Fails with: nothing that is final. A failed organization stays due, and does not stop the others. Without an
+            issuer in the settings none are issued.
         """
         if self._entities.usual.seller is None and not self._entities.others:
             return MadeStatements(found=0, last=message.after)

@@ -1,6 +1,6 @@
-"""Messages of the escrow: what starts its workflow, what commands carry, what its activities take and return.
+"""Messages of escrows: input of the workflow, commands, signals, and messages of its activities.
 
-Messages only grow: a new field has a default, a field is never renamed or removed. Domain values travel as they are.
+Messages only grow: a new field has a default, a field is never renamed or removed. Domain values are sent unchanged.
 """
 
 from datetime import datetime
@@ -20,8 +20,8 @@ from domain.privacy.data_map import TECHNICAL
 class EscrowInput(Message):
     """Starts or continues an escrow.
 
-    With `resume` the run goes on from what the books hold; otherwise it opens an escrow under `terms`. `signals` counts
-    the signals of earlier runs.
+    With `resume` the run continues from the state in the books; otherwise it opens an escrow under `terms`. `signals`
+    counts the signals of earlier runs.
     """
 
     terms: Terms
@@ -32,13 +32,13 @@ class EscrowInput(Message):
 
 
 class EscrowCommand(Message):
-    """What every command carries: its identity, made from the caller's key, and who gives it."""
+    """Base of all commands: the id, made from the caller's key, and the actor."""
 
     command_id: str
     actor: Actor
 
     def check(self) -> None:
-        """Refuse a value that the API cannot send. Only validators call it, so it never runs in a replay.
+        """Refuse values that the API cannot send. Only validators call it, so it never runs in a replay.
 
         Raises:
             Invalid: names the field.
@@ -49,14 +49,14 @@ class EscrowCommand(Message):
 
 
 class OpenEscrow(EscrowCommand):
-    """Waits until the escrow is open; refused when another command opened it."""
+    """Waits until the escrow is open; refused if another command opened it."""
 
 
 class FundEscrow(EscrowCommand):
     """Moves the amount from the payer into escrow.
 
-    `source` is `credits`, `balance` or `payment:{id}`; `amount_minor` what a payment brought, which must be the
-    escrow's amount.
+    `source` is `credits`, `balance` or `payment:{id}`; `amount_minor`, the amount of a payment, must equal the escrow's
+    amount.
     """
 
     source: str = "credits"
@@ -70,7 +70,7 @@ class DeliverEscrow(EscrowCommand):
 
 
 class ValidateEscrow(EscrowCommand):
-    """Records a score in ten-thousandths, for the delivery with that event number."""
+    """Records a score in ten-thousandths for the delivery of that number."""
 
     score_e4: int
     note: str | None = None
@@ -81,7 +81,7 @@ class ValidateEscrow(EscrowCommand):
 
 
 class ApproveEscrow(EscrowCommand):
-    """Signs as the actor, for the delivery with that event number. It may be left out for the first."""
+    """Signs as the actor for the delivery of that number, which may be left out for the first one."""
 
     delivery: int | None = None
 
@@ -91,7 +91,7 @@ class DisputeEscrow(EscrowCommand):
 
 
 class SubmitEvidence(EscrowCommand):
-    """Adds a party's evidence to the open dispute. `given_at` is when it reached us first, set by the API."""
+    """Adds a party's evidence to the open dispute. `given_at` is the time of its first receipt, set by the API."""
 
     note: str
     artifacts: tuple[Artifact, ...] = ()
@@ -109,7 +109,7 @@ class ResolveEscrow(EscrowCommand):
 
 
 class RefundEscrow(EscrowCommand):
-    """Refunds `amount_minor`, or the whole held amount."""
+    """Refunds `amount_minor`, or all that is held."""
 
     amount_minor: int | None = None
 
@@ -121,7 +121,7 @@ class CancelEscrow(EscrowCommand):
 
 
 class CommandResult(Message):
-    """The escrow's state after a command, or at its end; the read model holds the rest."""
+    """The escrow's status after a command, or at its end; the read model has the rest."""
 
     escrow_id: str
     status: str
@@ -129,12 +129,12 @@ class CommandResult(Message):
 
 
 class OperatorSignal(Message):
-    """What an operator sends from the Temporal UI as a JSON object.
+    """Base of operators' signals from the Temporal UI, as a JSON object.
 
     Fields accept any JSON, and the handler validates them: a signal that cannot be decoded would be dropped without a
-    trace, and a refused one belongs in the timeline. `operator` is the sender; `command_id` makes a repeated signal one
-    command. Each signal also has a field of its own name, for the id of its addressee. The converter overwrites `seal`
-    with what the codec has verified.
+    trace, and a refused one belongs in the timeline. `operator` is the sender; repeated signals with one `command_id`
+    are one command. Each signal also has a field of its own name for the id of its addressee. The converter sets `seal`
+    to the seal that the codec has verified.
     """
 
     operator: object = None
@@ -173,12 +173,12 @@ class CancelSignal(OperatorSignal):
 
 
 class RecordEscrowEvent(Message):
-    """One event to write: the outcome of a command or a deadline, with the number of the event.
+    """An event to write: the outcome of a command or a deadline.
 
-    `actor` gave the command, None for a deadline. `at` is business time; the database adds its own. `due_at` is set for
-    a deadline's event, which is not written while noted commands from before it are open. `settles` names noted
-    commands that the run has refused. `content` is the hash of the command behind the event, None if none is stored.
-    `decided_from` is the hash of the state that the event was decided from, None for the first event.
+    `actor` is that of the command; None for a deadline. `at` is the effective time; the database adds its own. `due_at`
+    is set for a deadline's event, which is not written while commands noted before it are open. `settles` names noted
+    commands that the run has refused. `content` is the hash of the command, None if none is stored. `decided_from` is
+    the hash of the state that the event was decided from; None for the first event.
     """
 
     outcome: Outcome
@@ -192,7 +192,7 @@ class RecordEscrowEvent(Message):
 
 
 class NotedCommand(Message):
-    """A command that was noted before its deadline, as it was sent, with its time."""
+    """A command that was noted before the deadline, as sent, with the time of its notice."""
 
     command_id: str
     name: Annotated[str, TECHNICAL]
@@ -213,17 +213,17 @@ class Declined(Message):
         return cls(code=refusal.error_code, detail=refusal.detail, status=refusal.status, extra=refusal.extra)
 
     def error(self, *, state: str) -> DomainError:
-        """Return the refusal again, with the state that it was decided on unless it names one itself."""
+        """Return the refusal as an error, with the given state unless it has one."""
         kind = class_of(self.code, self.status)
         return kind(self.detail, code=self.code, extra={"state": state, **self.extra})
 
 
 class RecordedEscrow(Message):
-    """The outcome of the event.
+    """Result of recording an event.
 
-    With `applied` this event is in the books. Otherwise `stored` is the books' state, which differs from the sender's,
-    or `declined` says why nothing was written, or `noted` are the commands that must be done or refused before the
-    deadline takes effect, or `extended_until` is the new time of the deadline.
+    With `applied` this event is in the books. Otherwise one is set: `stored`, the state in the books, which differs
+    from the sender's; `declined`, the reason of a refusal; `noted`, commands that must be executed or refused before
+    the deadline acts; `extended_until`, the new time of the deadline.
     """
 
     applied: bool
@@ -239,7 +239,7 @@ class LoadEscrow(Message):
 
 
 class CloseEvidence(Message):
-    """Asks whether the evidence window of a dispute, which has passed at `at`, is closed."""
+    """Closes or extends the evidence window of a dispute, which has passed at `at`."""
 
     escrow_id: str
     at: datetime

@@ -1,10 +1,10 @@
-"""Messages of the sweep that expires contracts that were not accepted in time."""
+"""Messages of the sweep that expires unaccepted contracts."""
 
 from contracts.common.base import Message
 
 
 class ExpireContracts(Message):
-    """Expires a batch of contracts whose time to be accepted has passed."""
+    """Expires a batch of contracts whose time limit for acceptance has passed."""
 
     limit: int
 

@@ -1,4 +1,4 @@
-"""Messages of automatic top-ups: the sweep that finds falls of balances, and the run that buys credits for one."""
+"""Messages of automatic top-ups: of the sweep that finds low balances, and of the run that buys credits for one."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from contracts.common.base import Message
 
 
 class AutoTopUpInput(Message):
-    """One fall of an organization's balance; `number` counts its falls."""
+    """A fall of an organization's balance below the threshold; `number` counts its falls."""
 
     org_id: str
     number: int
@@ -20,7 +20,7 @@ class AutoTopUpResult(Message):
 
 
 class OrderedAutoTopUp(Message):
-    """The ordered payment, or in `refused` why there is none. Both are None if the top-up is switched off."""
+    """The requested payment, or in `refused` why there is none. Both are None if the top-up is switched off."""
 
     payment_id: str | None = None
     refused: str | None = None
@@ -35,7 +35,7 @@ class SettleAutoTopUp(Message):
 
 
 class SettledAutoTopUp(Message):
-    """The outcome of a fall so far; `status` is the payment's."""
+    """Outcome of a fall so far; `status` is the payment's."""
 
     outcome: str
     payment_id: str | None = None
@@ -44,9 +44,9 @@ class SettledAutoTopUp(Message):
 
 
 class FindLowBalances(Message):
-    """Finds the falls of the page of organizations after one of them.
+    """Finds falls in the page of organizations after the id `after`.
 
-    With `everything` all open falls are listed, otherwise those without a payment.
+    With `everything` all open falls are returned, otherwise those without a payment.
     """
 
     now: datetime
@@ -56,7 +56,7 @@ class FindLowBalances(Message):
 
 
 class LowBalancePage(Message):
-    """The page: its number of organizations, the last one, falls recorded or capped, and falls that need a run."""
+    """Result for a page: its size and last id, numbers of new and capped falls, and open falls without a run."""
 
     found: int
     last: str
@@ -66,13 +66,13 @@ class LowBalancePage(Message):
 
 
 class StartAutoTopUps(Message):
-    """Starts the runs of falls that have none."""
+    """Starts the runs of falls without one."""
 
     open: tuple[AutoTopUpInput, ...]
 
 
 class StartedAutoTopUps(Message):
-    """How many had none."""
+    """Number of started runs."""
 
     count: int
 
@@ -83,10 +83,7 @@ class HandledLowBalancePage(Message):
 
 
 class AutoTopUpSweep(Message):
-    """Progress of a sweep: the number of checks, the cursor in the present one, and the counts so far.
-
-    It makes `most` checks.
-    """
+    """Progress of a sweep of `most` checks: checks made, the cursor in the current one, and totals."""
 
     most: int
     limit: int
@@ -109,9 +106,9 @@ class AutoTopUpSweep(Message):
         return self.model_copy(update={"after": falls.last, **counts})
 
     def is_last(self, page: HandledLowBalancePage) -> bool:
-        """Whether this was the last page of the present check: one that is not full."""
+        """Whether this was the last page of the current check, because it is not full."""
         return page.falls.found < self.limit
 
     def looked(self) -> "AutoTopUpSweep":
-        """Return the progress after a check: the next one begins at the first page."""
+        """Return the progress after a check; the next one begins at the first page."""
         return self.model_copy(update={"after": "", "looks": self.looks + 1, "found": 0})

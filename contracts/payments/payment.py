@@ -1,6 +1,6 @@
-"""Messages of payments: what starts their workflow, what commands carry, what its activities take and return.
+"""Messages of payments: input of the workflow, commands, signals, and messages of its activities.
 
-Messages only grow: a new field has a default, a field is never renamed or removed. Domain values travel as they are.
+Messages only grow: a new field has a default, a field is never renamed or removed. Domain values are sent unchanged.
 """
 
 from datetime import datetime
@@ -19,8 +19,8 @@ from domain.payments.payment.terms import PaymentTerms
 class PaymentInput(Message):
     """Starts or continues a payment.
 
-    With `resume` the run goes on from what the books hold; otherwise it makes a payment under `terms`. `events` are the
-    provider's events that wait for the next refresh; `look` requests one without events.
+    With `resume` the run continues from the state in the books; otherwise it creates a payment under `terms`. `events`
+    are the provider's events that wait for the next refresh; `look` requests one without events.
     """
 
     terms: PaymentTerms
@@ -39,13 +39,13 @@ class PaymentResult(Message):
 
 
 class PaymentCommand(Message):
-    """What every command carries: its identity, made from the caller's key, and who gives it."""
+    """Base of all commands: the id, made from the caller's key, and the actor."""
 
     command_id: str
     actor: Actor
 
     def check(self) -> None:
-        """Refuse a value that the API cannot send. Only validators call it, so it never runs in a replay.
+        """Refuse values that the API cannot send. Only validators call it, so it never runs in a replay.
 
         Raises:
             Invalid: names the field.
@@ -61,7 +61,7 @@ def _check_amount(amount_minor: int | None) -> None:
 
 
 class CreatePaymentCommand(PaymentCommand):
-    """Waits for the provider's first response, or until it is known that there is none."""
+    """Waits for the provider's first response, or until its absence is known."""
 
 
 class ConfirmPayment(PaymentCommand):
@@ -80,17 +80,17 @@ class CapturePayment(PaymentCommand):
 class CancelPayment(PaymentCommand):
     """Cancels an unpaid payment.
 
-    With `spares_under_way` it is refused once the money is on its way, as that of a bank debit that has begun. Without,
-    such a payment is returned once it has come.
+    With `spares_under_way` it is refused once the money is on its way, as with a bank debit that has begun. Otherwise
+    such a payment is refunded once it is received.
     """
 
     spares_under_way: bool = False
 
 
 class RefundPayment(PaymentCommand):
-    """Refunds an amount, or all that remains; the caller makes `refund_id`.
+    """Refunds an amount, or the remainder; the caller generates `refund_id`.
 
-    With `credit_note` the invoice that was paid is credited as well.
+    With `credit_note` the paid invoice is credited as well.
     """
 
     refund_id: str
@@ -119,7 +119,7 @@ class SubmitDisputeEvidence(PaymentCommand):
 
 
 class PaymentCommandResult(Message):
-    """The payment's state after a command; the read model holds the rest."""
+    """The payment's status after a command; the read model has the rest."""
 
     payment_id: str
     status: str
@@ -128,13 +128,13 @@ class PaymentCommandResult(Message):
 
 
 class ProviderEventSignal(Message):
-    """Reports that the provider has news, which are read there. `event_id` names the row in the inbox."""
+    """Requests a refresh because of a provider's event. `event_id` is the row in the inbox."""
 
     event_id: str
 
 
 class RefundSignal(OperatorSignal):
-    """Refunds from the Temporal UI: `{"amount": "4.00", "reason": "…"}`; without an amount, what remains."""
+    """Refunds from the Temporal UI: `{"amount": "4.00", "reason": "…"}`; without an amount, the remainder."""
 
     refund: object = None
     amount: object = None
@@ -142,9 +142,9 @@ class RefundSignal(OperatorSignal):
 
 
 class GiveUpSignal(OperatorSignal):
-    """Gives an unknown refund up: `{"at_provider": false, "reason": "…"}`, or with `ref`, its id, when it is there.
+    """Gives up an unknown refund: `{"at_provider": false, "reason": "…"}`; with `ref`, its id, if the provider has it.
 
-    Without `refund_id` it is the one that is unknown.
+    `refund_id` defaults to the only unknown one.
     """
 
     give_up: object = None
@@ -155,14 +155,14 @@ class GiveUpSignal(OperatorSignal):
 
 
 class PaymentSignal(OperatorSignal):
-    """`cancel`, or `look`: ask the provider now."""
+    """`cancel` cancels the payment, `look` refreshes it now."""
 
     cancel: object = None
     look: object = None
 
 
 class PaymentEvent(Message):
-    """One event to write: the state after it, its content, and its postings."""
+    """An event to write: the state after it, its content, and its postings."""
 
     payment: Payment
     event: str
@@ -179,7 +179,7 @@ class PaymentEvent(Message):
     def of(
         cls, outcome: Outcome, *, at: datetime, actor: Actor | None = None, command_id: str | None = None
     ) -> "PaymentEvent":
-        """Return the event of an outcome; `actor` gave the command."""
+        """Return the event of an outcome; `actor` is that of the command."""
         return cls(
             payment=outcome.payment,
             event=outcome.event,
@@ -195,9 +195,9 @@ class PaymentEvent(Message):
 
 
 class RecordPayment(Message):
-    """Events to be written in one transaction, in order, and the provider's events that are handled by it.
+    """Events to write in one transaction, in order, and the provider's events that are handled with it.
 
-    `decided_from` is the hash of the state that they were decided from, None for the first event.
+    `decided_from` is the hash of the state that they were decided from; None for the first event.
     """
 
     payment_id: str
@@ -209,10 +209,10 @@ class RecordPayment(Message):
 
 
 class RecordedPayment(Message):
-    """The outcome of the events.
+    """Result of recording events.
 
-    With `applied` these events are in the books. `stored` is the books' present state: that of the last event with its
-    debts, or one that differs from the sender's. `declined` says why nothing was written.
+    With `applied` these events are in the books. `stored` is the state in the books: that of the last event with its
+    debts, or one that differs from the sender's. `declined` is the reason why nothing was written.
     """
 
     applied: bool
@@ -225,10 +225,10 @@ class LoadPayment(Message):
 
 
 class ProviderRequest(Message):
-    """One call to a provider about a payment. `key` is the idempotency key of what changes something there.
+    """A call to a provider about a payment; `key` is the idempotency key, if the call changes something.
 
-    `booked` are the keys of movements that are in the books and need no valuation. `command_id` and `actor` are set if
-    a person's command causes the call.
+    `booked` are the keys of booked balance transactions, which need no valuation. `command_id` and `actor` are set if a
+    person's command causes the call.
     """
 
     terms: PaymentTerms
@@ -264,10 +264,10 @@ class EvidenceRequest(Message):
 class ProviderResponse(Message):
     """A provider's response.
 
-    Exactly one is set: a snapshot (with `missing` false), that there is no such object (`missing`), the provider's
-    refusal, our own (`declined`), or that the outcome is unknown. `revalued` is the entitlement for deposits that came
-    after their quote expired, by the key of their movement. `purpose_gone` says why what an unpaid payment is for takes
-    no money any more; None if it does. Together with `missing`, it was not made because of that.
+    Exactly one is set: `snapshot`; `missing`, there is no such object; `refused`, the provider's refusal; `declined`,
+    our own; or `unknown`, the outcome is unknown. `revalued` is the entitlement of deposits after the expiry of their
+    quote, by key of the balance transaction. `purpose_gone` says why the subject of an unpaid payment can no longer be
+    paid; with `missing`, the payment was not created because of that.
     """
 
     snapshot: Snapshot | None = None
@@ -294,7 +294,7 @@ class FundEscrowFromPayment(Message):
 
 
 class EscrowFunding(Message):
-    """Whether the escrow was funded; `why` says why it never will be. `not_asked`: it was only read."""
+    """Whether the escrow was funded, or in `why`, why it never will be. `not_asked`: it was only read."""
 
     funded: bool
     why: str | None = None
@@ -302,7 +302,7 @@ class EscrowFunding(Message):
 
 
 class EscrowFreezing(Message):
-    """Whether the escrow is frozen; `why` says why there is nothing to freeze."""
+    """Whether the escrow is frozen, or in `why`, why there is nothing to freeze."""
 
     frozen: bool
     why: str | None = None
@@ -316,7 +316,7 @@ class ProviderEventInput(Message):
 
 
 class DispatchProviderEvent(Message):
-    """Dispatches an event; with `last_try` a payment that is not in the books yet will never be."""
+    """Dispatches an event; with `last_try` a missing payment is no longer waited for."""
 
     provider: str
     event_id: str
@@ -324,7 +324,7 @@ class DispatchProviderEvent(Message):
 
 
 class ProviderEventResult(Message):
-    """The outcome of the event: its status in the inbox, or `too_early` while its object is not in the books yet."""
+    """Result of the dispatch: the status in the inbox, or `too_early` while the object is not in the books yet."""
 
     outcome: str
     payment_id: str | None = None

@@ -12,12 +12,12 @@ from domain.common.errors import Invalid
 from domain.payments.payment.snapshot import BalanceTransaction
 from domain.payouts.payout.state import Outcome, Payout
 
-#: The longest reason that is kept.
+#: The maximum length of a reason.
 MAX_REASON = 500
 
 
 class PayoutInput(Message):
-    """Starts or continues the run of a payout, from the books."""
+    """Starts or continues the run of a payout from the books."""
 
     payout_id: str
     resume: bool = True
@@ -32,7 +32,7 @@ class GiveUpPayout(Message):
     reason: str = ""
 
     def check(self) -> None:
-        """Refuse a value that the API cannot send."""
+        """Refuse values that the API cannot send."""
         if len(self.reason) > MAX_REASON:
             raise Invalid(f"The reason must not be longer than {MAX_REASON} characters.", extra={"field": "reason"})
 
@@ -44,7 +44,7 @@ class PayoutResult(Message):
 
 
 class PayoutSignal(OperatorSignal):
-    """Has a payout tried or looked up now, `{"look": "po_…"}`, or given up: `{"give_up": "po_…", "reason": "…"}`."""
+    """Retries or looks up a payout now, `{"look": "po_…"}`, or gives it up: `{"give_up": "po_…", "reason": "…"}`."""
 
     look: object = None
     give_up: object = None
@@ -54,7 +54,7 @@ class PayoutSignal(OperatorSignal):
 class FundsAvailable(Message):
     """Reports that the platform's balance at the provider has grown.
 
-    `place` is the number of older payouts signalled by the same event.
+    `place` is the number of older payouts that the same event wakes.
     """
 
     event_id: str = Field(max_length=255)
@@ -62,9 +62,9 @@ class FundsAvailable(Message):
 
 
 class RecordPayout(Message):
-    """One event to write, and the hash of the state that it was decided from.
+    """An event to write, and the hash of the state that it was decided from.
 
-    `movement` is the resulting movement of the provider's balance.
+    `movement` is the balance transaction of the transfer.
     """
 
     outcome: Outcome
@@ -76,7 +76,7 @@ class RecordPayout(Message):
 
 
 class RecordedPayout(Message):
-    """Whether this event is in the books; otherwise `stored` is the state that they hold."""
+    """Whether this event is in the books; otherwise `stored` is the state in the books."""
 
     applied: bool
     stored: Payout | None = None
@@ -92,9 +92,9 @@ class SendPayout(Message):
 
 
 class SentPayout(Message):
-    """The provider's response: it has the payout, it does not, or why it was not sent.
+    """The provider's response to a payout or its lookup.
 
-    `missing` comes from a lookup only. `unknown`: it may have been sent; with `refused`, something else was sent.
+    `missing`: a lookup has not found it. `unknown`: it may have been sent; with `refused`, another transfer was sent.
     `short`: the platform's balance there is too low.
     """
 

@@ -1,4 +1,4 @@
-"""Progress of recovering what creators earned from payments that were refunded or charged back."""
+"""Progress of the recovery of earnings from payments that were refunded or charged back."""
 
 from collections.abc import Mapping
 from typing import ClassVar

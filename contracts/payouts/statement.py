@@ -1,10 +1,10 @@
-"""Messages of the batch that issues creators' statements, of the month before `now`."""
+"""Messages of the batch that issues creators' statements of the month before `now`."""
 
 from contracts.common.batch import HandledPage, PageProgress
 
 
 class MadeStatements(HandledPage):
-    """A page of organizations: how many got statements, and how many failed."""
+    """Result for a page of organizations: numbers of successes and failures."""
 
     made: int = 0
     failed: int = 0

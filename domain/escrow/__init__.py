@@ -1,5 +1,5 @@
-"""The escrow's rules, pure.
+"""Rules of escrows. Pure.
 
-`state` is the state, `commands` what people do, `deadlines` what happens by time, `settlement` who gets what,
-`presentation` how an operator reads it.
+`state` has the state, `commands` the commands, `deadlines` the automatic exits, `settlement` the division of the money,
+`presentation` the texts.
 """

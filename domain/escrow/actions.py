@@ -1,4 +1,4 @@
-"""A dry run of every command of an escrow: what it would do for a caller now, or why it would be refused.
+"""Preview of every command of an escrow: a dry run with its effect, or the reason of its refusal.
 
 It calls the functions that execute the commands, so a page offers exactly the commands that are accepted.
 """
@@ -17,7 +17,7 @@ from domain.escrow.state import WHOLE_E4, Escrow, Outcome, signatory_name
 
 
 class EscrowAction(StrEnum):
-    """The commands of an escrow, in the order in which they are shown."""
+    """Commands of an escrow, in the order of the list."""
 
     FUND = "fund"
     DELIVER = "deliver"
@@ -31,7 +31,7 @@ class EscrowAction(StrEnum):
 
 
 A = EscrowAction
-#: The permission that each command asks for.
+#: The permission that each command requires.
 NEEDS: Mapping[EscrowAction, Permission] = {
     A.FUND: Permission.FUND,
     A.DELIVER: Permission.DELIVER,
@@ -43,15 +43,15 @@ NEEDS: Mapping[EscrowAction, Permission] = {
     A.REFUND: Permission.REFUND,
     A.CANCEL: Permission.CANCEL,
 }
-#: How often one escrow takes a delivery, and a refund of a part: each stays in its timeline for good. The first
-#: delivery of a milestone is taken beyond that.
+#: The maximum numbers of deliveries and partial refunds of an escrow, because each stays in its timeline for good. The
+#: first delivery of each milestone is always accepted.
 MAX_DELIVERIES = 100
 MAX_PARTIAL_REFUNDS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandPreview:
-    """One command, with either its result or its refusal."""
+    """A command with either its result or its refusal."""
 
     name: EscrowAction
     outcome: Outcome | None = None
@@ -60,11 +60,11 @@ class CommandPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The parameters for the dry run of some commands.
+    """Parameters for the dry run of some commands.
 
     Attributes:
-        payee_share_e4: of a decision, in ten-thousandths; None is the share that applies when nobody decides.
-        refund_minor: of a refund, in minor units; None is all that is held.
+        payee_share_e4: of a decision, in ten-thousandths; None for the default share.
+        refund_minor: of a refund, in minor units; None for all that is held.
     """
 
     payee_share_e4: int | None = None
@@ -79,18 +79,18 @@ def preview_commands(
     *,
     full: Mapping[EscrowAction, DomainError] | None = None,
 ) -> tuple[CommandPreview, ...]:
-    """Return every command, tried by the actor on the state.
+    """Return every command as the actor could give it now.
 
-    A command that takes more than its parameters is tried with what is most usual: funding with what the contract is
-    in, the next milestone, a score that releases, the delivery under review. The payer's balance is not checked. A
-    deadline that has passed acts before any command, so it is applied first here.
+    Other parameters have the usual values: funds in the contract's currency, the next milestone, a score that releases,
+    the delivery under review. The payer's balance is not checked. A deadline that has passed acts before any command,
+    so it is applied first.
 
     Args:
-        escrow: the state that the books hold.
-        actor: sees the escrow.
+        escrow: the state in the books.
+        actor: the caller; may read the escrow.
         now: the time.
-        parameters: see there.
-        full: refusals of commands that the escrow has taken too often.
+        parameters: for some commands.
+        full: refusals of commands whose maximum number is reached.
     """
     while (passed := timed_exit(escrow, now)) is not None:
         escrow = passed.escrow
@@ -132,7 +132,7 @@ def _outcome(name: EscrowAction, escrow: Escrow, actor: Actor, now: datetime, pa
         case A.DISPUTE:
             return commands.dispute(escrow, actor=actor, reason="", now=now)
         case A.SUBMIT_EVIDENCE:
-            # The shortest there is: what is longer may be refused where only a little room is left.
+            # The shortest possible evidence: longer evidence may exceed the limit.
             return commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
         case A.RESOLVE:
             share_e4 = parameters.payee_share_e4
@@ -145,7 +145,7 @@ def _outcome(name: EscrowAction, escrow: Escrow, actor: Actor, now: datetime, pa
 
 
 def too_many_deliveries(escrow: Escrow) -> Conflict:
-    """Return the refusal of one delivery more than an escrow takes."""
+    """Return the refusal of a delivery beyond the maximum."""
     return EscrowDeliveriesFull(
         f"This escrow has {MAX_DELIVERIES} deliveries, which is the maximum. The latest one is under review.",
         extra={"state": escrow.status.value},

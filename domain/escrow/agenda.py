@@ -1,7 +1,7 @@
-"""What the run of an escrow does next by itself. The only place that orders due steps; pure.
+"""The agenda of an escrow: the next step of its workflow. The only place that orders due steps; pure.
 
-A deadline acts when its time has passed. Commands that arrived before it come first, and so does an operator's signal
-to freeze the escrow where nothing ran at the time: a signal has no time, so it may have been sent before.
+A deadline acts when its time has passed. Commands that arrived before it come first. So does an operator's signal to
+freeze the escrow if no worker ran at the deadline: a signal has no time, so it may have been sent before.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from domain.escrow.state import Escrow
 
 
 class AgendaStep(StrEnum):
-    """What a run can do by itself, in the order of precedence.
+    """Automatic steps of a run, in the order of precedence.
 
     Attributes:
-        FREEZE: do what an operator has signalled, which is to freeze the escrow.
-        HANDLE_NOTED: do what was noted before the deadline, in the order of its times.
-        TIMED_EXIT: do what the deadline does, see `domain.escrow.deadlines.timed_exit`.
+        FREEZE: execute an operator's signal to freeze the escrow.
+        HANDLE_NOTED: execute the commands that were noted before the deadline, in the order of their times.
+        TIMED_EXIT: apply the deadline, see `domain.escrow.deadlines.timed_exit`.
     """
 
     FREEZE = "freeze"
@@ -29,30 +29,30 @@ class AgendaStep(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgendaInput:
-    """What the run knows beside the state.
+    """Input of the agenda: what the workflow knows besides the escrow's state.
 
     Attributes:
-        freezes: the commands of operators who want to freeze the escrow, each until it was tried.
-        noted: how many commands the books hold back the deadline for, until they were tried.
+        freezes: the ids of operators' signals to freeze the escrow that were not tried yet.
+        noted: the number of noted commands that hold back the deadline and were not tried yet.
     """
 
     freezes: tuple[str, ...] = ()
     noted: int = 0
 
 
-def agenda(escrow: Escrow, now: datetime, news: AgendaInput) -> AgendaStep | Wait | None:
-    """Return the next step, or the time until which nothing is due; None once the escrow has ended."""
+def agenda(escrow: Escrow, now: datetime, given: AgendaInput) -> AgendaStep | Wait | None:
+    """Return the next step, or the wait until the deadline; None once the escrow has ended."""
     deadline = next_deadline(escrow)
     if deadline is None:
         return None
     if now < deadline.at:
         return Wait(until=deadline.at, why=deadline.what)
-    if news.freezes:
+    if given.freezes:
         return AgendaStep.FREEZE
-    return AgendaStep.HANDLE_NOTED if news.noted else AgendaStep.TIMED_EXIT
+    return AgendaStep.HANDLE_NOTED if given.noted else AgendaStep.TIMED_EXIT
 
 
 def is_late(escrow: Escrow, now: datetime) -> bool:
-    """Return whether a deadline has passed so long ago that nothing can have run then."""
+    """Return whether a deadline has passed so long ago that no worker can have run then."""
     deadline = next_deadline(escrow)
     return deadline is not None and now - deadline.at > LATE_AFTER

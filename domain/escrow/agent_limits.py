@@ -1,19 +1,19 @@
-"""What an agent's key may not do to its own side: agents read what clients write, so a client can turn one."""
+"""Limits of agents' keys in disputes: clients can manipulate an agent, because it reads what they write."""
 
 from domain.common.access import Actor, Role
 from domain.common.errors import EvidenceFull, Forbidden
 from domain.common.text import json_bytes
 from domain.escrow.state import MAX_EVIDENCE, MAX_EVIDENCE_BYTES, Artifact, Escrow, EscrowStatus
 
-#: How much of its side's room for evidence one agent's key fills: its organization has the rest.
+#: An agent's share of its side's limits for evidence; its organization has the rest.
 MAX_AGENT_EVIDENCE = MAX_EVIDENCE // 2
 MAX_AGENT_EVIDENCE_BYTES = MAX_EVIDENCE_BYTES // 2
 
 
 def refuse_own_dispute(escrow: Escrow, actor: Actor) -> None:
-    """Refuse the dispute of an agent's key while its delivery is under review.
+    """Refuse a dispute by an agent's key while its delivery is under review.
 
-    Silence pays for the delivery in full, and a dispute that nobody decides in part, so it is never to its gain.
+    Without a dispute the delivery is paid in full; an undecided dispute pays a part, so it is never to its advantage.
 
     Raises:
         Forbidden: a member of its organization may open the dispute.
@@ -26,7 +26,7 @@ def refuse_own_dispute(escrow: Escrow, actor: Actor) -> None:
 
 
 def limit_agent_evidence(escrow: Escrow, actor: Actor, note: str, artifacts: tuple[Artifact, ...]) -> None:
-    """Refuse evidence with which an agent's key would fill more than half of its side's room.
+    """Refuse evidence by an agent's key beyond half of its side's limits.
 
     Raises:
         EvidenceFull: a member of its organization may submit more.
@@ -44,5 +44,5 @@ def limit_agent_evidence(escrow: Escrow, actor: Actor, note: str, artifacts: tup
 
 
 def evidence_bytes(note: str, artifacts: tuple[Artifact, ...]) -> int:
-    """Return the room that a piece of evidence takes."""
+    """Return the size of a piece of evidence in bytes."""
     return json_bytes(note, *(text for artifact in artifacts for text in (artifact.uri, artifact.sha256)))

@@ -1,4 +1,4 @@
-"""What each organization sees of an escrow's steps: where the money came from concerns the payer alone."""
+"""Visibility of an escrow's timeline: only the payer and the platform see the source of the money."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 from domain.common.access import Actor
 from domain.escrow.state import Terms
 
-#: Steps that concern operators alone.
+#: Events that only operators see.
 OPERATORS_ONLY = frozenset({"command_refused"})
-#: How others are shown a payer's payment whose chargeback has disputed the escrow.
+#: Shown to others in place of the payment whose chargeback has opened a dispute.
 CHARGED_BACK = "payment"
 _BY_PAYMENT = "payment:"
 
 
 def hidden_steps(actor: Actor) -> frozenset[str]:
-    """Return the kinds of steps that only the platform sees: refused signals of its operators."""
+    """Return the kinds of events that the actor does not see."""
     return frozenset() if actor.is_platform else OPERATORS_ONLY
 
 
 def shown_step(
     terms: Terms, viewer: Actor, *, kind: str, actor: str, details: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """Return who made a step, and its details, as the viewer sees them.
+    """Return the actor and details of an event as the viewer sees them.
 
-    Who funded an escrow may be a payment, so others than the payer are shown the paying organization.
+    A payment may have funded the escrow, so others than the payer see the paying organization as the actor.
     """
     shown = dict(details)
     if _sees_money(terms, viewer):
@@ -35,7 +35,7 @@ def shown_step(
 
 
 def shown_opener(terms: Terms, viewer: Actor, actor: str) -> str:
-    """Return who opened a dispute, as the viewer sees it."""
+    """Return the opener of a dispute as the viewer sees it."""
     is_hidden = actor.startswith(_BY_PAYMENT) and not _sees_money(terms, viewer)
     return CHARGED_BACK if is_hidden else actor
 

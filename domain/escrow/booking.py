@@ -1,4 +1,4 @@
-"""Which accounts an escrow's money moves between."""
+"""Accounts that the postings of an escrow debit and credit."""
 
 from domain.common import accounts
 from domain.common.access import Actor
@@ -9,7 +9,7 @@ from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 
 
 def funding_account(terms: Terms, source: str | None) -> Account:
-    """Return the account that the payer's money comes from: a payment's own, or what the payer has in the currency."""
+    """Return the account that funds the escrow: the payment's own, or the payer's in the contract's currency."""
     payment_id = payment_of(source)
     if payment_id is not None:
         return accounts.payment(payment_id, terms.currency, terms.payer_org_id)
@@ -17,16 +17,16 @@ def funding_account(terms: Terms, source: str | None) -> Account:
 
 
 def earnings(terms: Terms) -> Account:
-    """Return where the payee's part goes: what an organization pays to its own agent is never paid out."""
+    """Return the account of the payee's part; an organization's payments to its own agent are never paid out."""
     own = terms.payer_org_id == terms.payee_org_id
     account = accounts.agent_own_work if own else accounts.agent_earnings
     return account(terms.agent_id, terms.currency, terms.payee_org_id)
 
 
 def granted_earnings(terms: Terms) -> Account | None:
-    """Return the account for the payee's part that nobody paid for; None if it is not kept separately.
+    """Return the account for the payee's part in granted credits; None if it is not kept separately.
 
-    Money was paid for by somebody, and what an organization pays to its own agent is never paid out anyway.
+    There is no granted money, and an organization's payments to its own agent are never paid out anyway.
     """
     if terms.currency != CREDIT or terms.payer_org_id == terms.payee_org_id:
         return None
@@ -34,14 +34,14 @@ def granted_earnings(terms: Terms) -> Account | None:
 
 
 def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:
-    """Return source and destination of a movement."""
+    """Return the source and destination accounts of a posting."""
     terms = escrow.terms
     held = accounts.escrow(terms.escrow_id, terms.currency, terms.payer_org_id)
     match move.kind:
         case EscrowPostingKind.FUND:
             return funding_account(terms, escrow.funded_from), held
         case EscrowPostingKind.REFUND:
-            # A payment is over when it was fulfilled, so nothing is returned to it.
+            # A fulfilled payment has ended, so refunds do not return to its account.
             return held, accounts.org_wallet(terms.payer_org_id, terms.currency)
         case EscrowPostingKind.RELEASE:
             return held, earnings(terms)
@@ -50,14 +50,14 @@ def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:
 
 
 def renews_refund(before: Escrow, actor: Actor | None) -> bool:
-    """Return whether refunded credits may get some days more: unless the payer caused the refund.
+    """Return whether refunded credits may get a later expiry: unless the payer caused the refund.
 
-    The payee, an arbiter, an operator or a deadline may cause one. A payer who asks to cancel has caused the refund,
-    even if the payee agrees; otherwise funding and cancelling would keep credits alive for ever.
+    A payer who requests the cancellation has caused the refund, even if the payee agrees; otherwise credits could be
+    kept from expiring by funding and cancelling.
 
     Args:
-        before: the escrow as it was before the refund.
-        actor: who made it; None for a deadline.
+        before: the state before the refund.
+        actor: of the refund; None for a deadline.
     """
     terms = before.terms
     if terms.payer_org_id == terms.payee_org_id:
@@ -66,7 +66,7 @@ def renews_refund(before: Escrow, actor: Actor | None) -> bool:
 
 
 def transfer_kind(moves: tuple[EscrowPosting, ...]) -> str:
-    """Name the transfer that an event's movements make, as the books and a customer's statement show it."""
+    """Return the kind of the transfer of an event's postings, as in the books and on statements."""
     kinds = {move.kind for move in moves}
     if EscrowPostingKind.FUND in kinds:
         return "escrow.funded"

@@ -1,7 +1,7 @@
-"""The commands of an escrow: their effects, who may give them, and in which states.
+"""Commands of an escrow: their effects, who may give them, and in which states.
 
-Every function is pure: it returns an `Outcome` or raises a `DomainError` and changes nothing. Validators and handlers
-of the workflow call the same functions.
+Every function is pure: it returns an `Outcome` or raises a `DomainError`. Validators and handlers of the workflow call
+the same functions.
 """
 
 from dataclasses import replace
@@ -60,7 +60,7 @@ _PAYMENT = "payment:"
 
 
 def opened(terms: Terms, *, actor: Actor, now: datetime) -> Outcome:
-    """Open the escrow of a contract: nothing is held yet, and the payer has until `fund_by`."""
+    """Open the escrow of a contract; the payer has until `fund_by` to fund it."""
     escrow = Escrow(
         terms=terms,
         status=S.OPEN,
@@ -78,21 +78,21 @@ def payment_source(payment_id: str) -> str:
 
 
 def payment_of(source: str | None) -> str | None:
-    """Return the payment that a source names; None for every other source."""
+    """Return the payment that a source names; None for other sources."""
     payment_id = (source or "").removeprefix(_PAYMENT)
     return payment_id if source == payment_source(payment_id) and is_id(payment_id, "pay") else None
 
 
 def is_chargeback(actor: Actor) -> bool:
-    """Return whether the actor is a payment that its payer's bank charges back, which opens a dispute."""
+    """Return whether the actor is a payment whose chargeback opens a dispute."""
     return actor.is_platform and payment_of(actor.principal) is not None
 
 
 def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_minor: int | None = None) -> Outcome:
     """Move the whole amount from the payer into escrow; the delivery period starts.
 
-    With `amount_minor`, what a payment brought, it must be the escrow's amount. Such a payment is the payer's own, so
-    the platform may hand its money over.
+    `amount_minor`, the amount of a payment, must equal the escrow's amount. The payment belongs to the payer, so the
+    platform may fund the escrow with it.
     """
     by_payment = payment_of(source) is not None
     handed_over = by_payment and actor.is_platform
@@ -137,8 +137,8 @@ def deliver(
 ) -> Outcome:
     """Deliver work for review; a new delivery replaces the one under review, whose approvals no longer count.
 
-    With `given_at` it was given then and is executed now. Here and in the other commands, periods begin when the
-    command is executed, so waiting shortens nobody's time.
+    `given_at` is when the command was received, if before `now`. Here and in the other commands, periods begin at the
+    execution, so that a delay shortens no period.
     """
     _require(is_payee(escrow, actor), "Only the agent of this escrow, or its organization, may deliver.")
     _require_allowed(escrow, "deliver")
@@ -174,8 +174,8 @@ def validate(
 ) -> Outcome:
     """Record a validator's score; at or above the contract's threshold the delivery is released.
 
-    `delivery` is the number of the delivery that was looked at, and the score counts for no other one. It may be
-    left out for the first.
+    `delivery` is the number of the reviewed delivery, the only one that the score counts for. It may be left out for
+    the first one.
     """
     _require(actor.may(Permission.VALIDATE), "Only a validator of the platform may score a delivery.")
     _require_allowed(escrow, "validate")
@@ -201,9 +201,9 @@ def approve(
 ) -> Outcome:
     """Sign for the delivery under review, once for each signatory and person; the k-th of n signatures releases it.
 
-    `delivery` is the number of the delivery that was looked at, and the signature counts for no other one. It may
-    be left out for the first. An actor of the platform signs on behalf of the signatory, where the contract does not
-    exclude it; so does whoever made the link that opened the actor's session.
+    `delivery` is the number of the reviewed delivery, the only one that the signature counts for. It may be left out
+    for the first one. An operator, or the maker of the link that opened the actor's session, signs on behalf of the
+    signatory, unless the contract excludes that.
     """
     if actor.signs_on_behalf and not escrow.terms.operator_approvals:
         raise refusals.EscrowOperatorApprovalsExcluded(
@@ -233,10 +233,10 @@ def approve(
 
 
 def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_at: datetime | None = None) -> Outcome:
-    """Freeze the escrow until an arbiter decides, or until the default is due; no agent's key against its delivery.
+    """Freeze the escrow until an arbiter decides or the default applies.
 
-    The default is the contract's. In a dispute that the payee or a chargeback opens, it is the payee's share of the
-    delivery under review only.
+    An agent's key may not dispute its own delivery. The default share is the contract's; in a dispute that the payee or
+    a chargeback opens, it is applied to the delivery under review only.
     """
     party = is_payer(escrow, actor) or is_payee(escrow, actor) or actor.may(Permission.OPERATE)
     _require(party, "Only the two parties, or an operator, may open a dispute.")
@@ -267,10 +267,10 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
 
 
 def _default_share(escrow: Escrow, actor: Actor) -> int | None:
-    """Return the payee's share when nobody decides, where it is less than the contract's: of what it has delivered.
+    """Return the default share for delivered work only, where it is less than the contract's; None otherwise.
 
-    Who pays may stop work that the payee would have delivered, so then the contract's default applies. A chargeback is
-    its bank's, which has taken the money back. It is rounded down to a ten-thousandth of what is held.
+    The contract's applies to a payer's dispute, which may stop work that the payee would have delivered. The result is
+    rounded down to a ten-thousandth of what is held.
     """
     if is_payer(escrow, actor) or not (is_payee(escrow, actor) or is_chargeback(actor)):
         return None
@@ -280,9 +280,9 @@ def _default_share(escrow: Escrow, actor: Actor) -> int | None:
 
 
 def _recompute_default_share(escrow: Escrow) -> Escrow:
-    """Have the payee's share when nobody decides be of what it has delivered, after a refund of what it has not.
+    """After a partial refund, recompute the default share so that it covers delivered work only.
 
-    A share of the delivery under review is less than the contract's for its milestone only.
+    It differs from the contract's only if the delivery is one of several milestones.
     """
     dispute, delivery = escrow.dispute, escrow.delivery
     if dispute is None or not dispute.default_share_e4 or delivery is None or not escrow.held_minor:
@@ -301,9 +301,9 @@ def submit_evidence(
     now: datetime,
     given_at: datetime | None = None,
 ) -> Outcome:
-    """Add a party's evidence to the open dispute while its evidence window lasts, or lasted at `given_at`.
+    """Add a party's evidence to the open dispute, if the evidence window is open, or was at `given_at`.
 
-    Each side has room of its own, so that neither can fill the other's, and an agent's key fills half of it.
+    Each side has a limit of its own, and an agent's key half of its side's.
     """
     _require(is_payer(escrow, actor) or is_payee(escrow, actor), "Only the two parties may submit evidence.")
     current = _open_dispute(escrow, "submit_evidence")
@@ -313,9 +313,9 @@ def submit_evidence(
             f"The evidence window closed at {current.evidence_until.isoformat()}.", extra={"state": escrow.status.value}
         )
     side = "payer" if is_payer(escrow, actor) else "payee"
-    beside = [piece for piece in current.evidence if piece.side == side]
-    taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in beside)
-    if len(beside) >= MAX_EVIDENCE or taken + evidence_bytes(note, artifacts) > MAX_EVIDENCE_BYTES:
+    of_side = [piece for piece in current.evidence if piece.side == side]
+    taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in of_side)
+    if len(of_side) >= MAX_EVIDENCE or taken + evidence_bytes(note, artifacts) > MAX_EVIDENCE_BYTES:
         raise refusals.EvidenceFull(
             f"A dispute can have at most {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together "
             "from each side.",
@@ -331,7 +331,7 @@ def submit_evidence(
 
 
 def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | None, now: datetime) -> Outcome:
-    """Split what is held as the arbiter decides; the payee's part pays commission, the rest is refunded."""
+    """Split the held amount as the arbiter decides; the payee's part pays commission, the rest is refunded."""
     _require(actor.may(Permission.ARBITRATE), "Only an arbiter of the platform may decide a dispute.")
     _open_dispute(escrow, "resolve")
     check_ratio(payee_share_e4, "payee_share")
@@ -341,7 +341,7 @@ def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | No
 
 
 def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome:
-    """Refund all that is held, or part of it, as the payee decides; a full refund ends the escrow."""
+    """Refund the held amount or a part of it, as the payee decides; a full refund ends the escrow."""
     _require(is_payee(escrow, actor), "Only the payee may refund money.")
     _require_allowed(escrow, "refund")
     held = escrow.held_minor
@@ -363,9 +363,9 @@ def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome
 
 
 def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
-    """End the escrow before delivery: either party while nothing is funded; then the payee, or both.
+    """End the escrow before delivery.
 
-    A payer who cancels a funded escrow asks for it; the payee's cancel grants it and needs no request before.
+    Before funding either party may cancel; afterwards the payee may, and the payer's cancel is a request to the payee.
     """
     payer, payee = is_payer(escrow, actor), is_payee(escrow, actor)
     operator = actor.may(Permission.OPERATE)
@@ -382,7 +382,7 @@ def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
 
 
 def final_state_error(escrow: Escrow) -> Conflict:
-    """Return the refusal of every command on an escrow in a final state, whose run is over."""
+    """Return the refusal of every command on an escrow in a final state."""
     return refusals.WrongState(
         f"This escrow is {escrow.status}, which is final. No command can change it.",
         extra={"state": escrow.status.value},
@@ -390,7 +390,7 @@ def final_state_error(escrow: Escrow) -> Conflict:
 
 
 def with_receipt(outcome: Outcome, *, command_id: str, now: datetime, content: str | None = None) -> Outcome:
-    """Give the outcome's state the next event number and the receipt of the command behind it, with its content."""
+    """Number the event and remember its command with its content."""
     version = outcome.escrow.version + 1
     receipt = Receipt(command_id=command_id, version=version, content=content)
     receipts = (*outcome.escrow.receipts, receipt)[-RECEIPT_WINDOW:]

@@ -1,4 +1,4 @@
-"""Acceptance of contracts: the platform's bounds, what an agent accepts automatically, and who accepts the rest.
+"""Acceptance of contracts: bounds of the platform and of agents' listings, and acceptance by the payee.
 
 `out_of_bounds` compares terms with bounds: those of the platform, which every contract must meet, or those that an
 agent accepts automatically (`auto_accepted_bounds`). A contract outside of the latter is a proposal, and
@@ -18,12 +18,12 @@ from enum import StrEnum
 from domain.common.errors import ContractExpired, NotAccepted
 from domain.common.text import rfc3339
 
-#: How much longer than the platform's default a dispute may last before the payee has to accept it.
+#: How much longer than by the platform's defaults a dispute may last before the payee has to accept that.
 LONGEST_DISPUTE = 2
 
 
 class Term(StrEnum):
-    """The terms that have bounds, by their names in the API. Periods are seconds, shares ten-thousandths."""
+    """Terms that have bounds, by their names in the API. Periods are seconds, shares ten-thousandths."""
 
     PRICE = "price"
     FUND_WITHIN = "fund_within"
@@ -47,7 +47,7 @@ DISPUTE_PERIODS = (T.EVIDENCE_PERIOD, T.DECISION_PERIOD, T.DEFAULT_GRACE)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The minimum and maximum of a term, both included; None for no bound.
+    """Minimum and maximum of a term, both included; None for no bound.
 
     `currency` is that of a price; a price in another currency is out of bounds.
     """
@@ -57,7 +57,7 @@ class Bounds:
     currency: str | None = None
 
     def hold(self, value: int | None) -> bool:
-        """Return whether the value is within the bounds; None counts as more than any number."""
+        """Return whether the value is within the bounds; None counts as infinite."""
         if value is None:
             return self.most is None
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
@@ -65,14 +65,14 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class OfferedTerms:
-    """The terms of a contract."""
+    """Terms of a contract, for comparison with bounds."""
 
     values: Mapping[Term, int | None]
     currency: str
 
     @classmethod
     def of(cls, currency: str, values: Mapping[Term, int | None]) -> "OfferedTerms":
-        """Return the offer with the time after which an undecided dispute ends."""
+        """Return the offer, with the total length of an undecided dispute added."""
         length = sum(values[part] or 0 for part in DISPUTE_PERIODS)
         return cls({**values, T.DISPUTE_LENGTH: length}, currency)
 
@@ -87,7 +87,7 @@ def out_of_bounds(offer: OfferedTerms, bounds: Mapping[Term, Bounds]) -> tuple[T
 
 
 def auto_accepted_bounds(defaults: Mapping[Term, int], listed: Mapping[Term, Bounds]) -> dict[Term, Bounds]:
-    """Return what an agent accepts automatically.
+    """Return the bounds within which an agent accepts a contract automatically.
 
     Args:
         defaults: the platform's default terms.
@@ -106,7 +106,7 @@ def auto_accepted_bounds(defaults: Mapping[Term, int], listed: Mapping[Term, Bou
 
 
 class ContractStatus(StrEnum):
-    """Whether both sides have agreed. A contract within the agent's listing is accepted from the start."""
+    """Status of a contract's acceptance. A contract within the agent's listing is accepted from the start."""
 
     PROPOSED = "proposed"
     ACCEPTED = "accepted"
@@ -114,14 +114,14 @@ class ContractStatus(StrEnum):
 
 
 def status_of(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> ContractStatus:
-    """Return whether a contract is accepted; `accept_by` is None when nobody has to accept it."""
+    """Return the status; `accept_by` is None when no acceptance is needed."""
     if accept_by is None or accepted_at is not None:
         return ContractStatus.ACCEPTED
     return ContractStatus.PROPOSED if now < accept_by else ContractStatus.EXPIRED
 
 
 def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> bool:
-    """Return whether accepting now has an effect: an accepted contract stays as it is.
+    """Return whether accepting now has an effect; False for an accepted contract.
 
     Raises:
         Conflict: `contract.expired`, the time to accept it is over.
@@ -133,7 +133,7 @@ def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, n
 
 
 def require_in_time(open_by: datetime, now: datetime) -> None:
-    """Refuse to open the escrow of a contract that has waited too long: its price and commission were of then.
+    """Refuse to open the escrow of an old contract, whose price and commission may be outdated.
 
     Raises:
         Conflict: `contract.expired`, the time to open it is over.
@@ -149,7 +149,7 @@ def require_accepted(accept_by: datetime | None, accepted_at: datetime | None, n
     """Refuse a contract that its payee has not accepted.
 
     Raises:
-        NotAccepted: it is proposed, or expired as a proposal.
+        NotAccepted: it is proposed, or has expired.
     """
     status = status_of(accept_by, accepted_at, now)
     if status is ContractStatus.ACCEPTED:

@@ -1,4 +1,4 @@
-"""The timed exits: what happens by itself in each state when nobody acts, so that no escrow stays locked."""
+"""Timed exits: the automatic event of each state when nobody acts, so that no escrow stays locked."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,20 +8,20 @@ from domain.escrow.settlement import ended, release, settle_dispute, with_moves
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, EscrowStatus, Outcome
 
 S = EscrowStatus
-#: A deadline that acts later than this was kept from acting: no worker ran.
+#: If a deadline acts later than this, no worker ran at its time.
 LATE_AFTER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """The next automatic step and its time, unless somebody acts before; `what` is the text shown beside the time."""
+    """Next timed exit: its time, and the text shown with it."""
 
     at: datetime
     what: str
 
 
 def next_deadline(escrow: Escrow) -> Deadline | None:
-    """Return the next timed exit; every state that is not final has one."""
+    """Return the next timed exit; every non-final state has one."""
     if escrow.status is S.OPEN and escrow.fund_by:
         return Deadline(at=escrow.fund_by, what="if not funded by then, it is cancelled")
     if escrow.status is S.FUNDED and escrow.deliver_by:
@@ -36,7 +36,7 @@ def next_deadline(escrow: Escrow) -> Deadline | None:
 
 
 def original_deadline(escrow: Escrow) -> datetime | None:
-    """Return when the next timed exit was to act before it was extended; None at the end."""
+    """Return the time of the next timed exit before any extension; None in a final state."""
     deadline = next_deadline(escrow)
     extended_from = escrow.extended_from
     if escrow.status is S.DELIVERED:
@@ -47,7 +47,7 @@ def original_deadline(escrow: Escrow) -> datetime | None:
 
 
 def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
-    """Return what the deadline that has passed does, or None while none has."""
+    """Apply the deadline, if it has passed; None otherwise."""
     deadline = next_deadline(escrow)
     if deadline is None or now < deadline.at:
         return None
@@ -65,7 +65,7 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
     if not escrow.dispute.overdue_alerted:
         default_at = escrow.dispute.default_at
         if now - escrow.dispute.decide_by > LATE_AFTER:
-            # Who decides has the grace from the alert on, so an outage takes none of it away.
+            # The grace period begins with the alert, so that an outage does not shorten it.
             default_at = max(default_at, now + timedelta(seconds=escrow.terms.grace_seconds))
         alerted = replace(escrow, dispute=replace(escrow.dispute, overdue_alerted=True, default_at=default_at))
         return Outcome(escrow=alerted, event="decision_overdue", actor=actor)
@@ -75,7 +75,7 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
 
 
 def _default(escrow: Escrow) -> str:
-    """Say what happens to what is held when nobody decides the dispute."""
+    """Describe the default of the dispute."""
     share = format_ratio(escrow.default_share_e4)
     if escrow.default_share_e4 == escrow.terms.dispute_default_share_e4:
         return f"it is split by the contract's default, {share} to the payee"

@@ -1,7 +1,7 @@
-"""How an outage of the API extends deadlines: nobody could act, so nobody may lose by its silence.
+"""Extension of deadlines after an outage of the API, during which nobody could act.
 
-After an outage, a deadline that ends something acts only once the API has been there again for as long as it was away.
-Whoever causes an outage gains no more time than everybody loses, and who causes many has a bound in all.
+After an outage, a deadline acts only once the API has been available again for as long as the outage lasted. The
+extensions by one outage, and by all, are limited, so that nobody gains much by causing outages.
 """
 
 from dataclasses import dataclass, replace
@@ -10,17 +10,18 @@ from datetime import datetime, timedelta
 from domain.escrow.deadlines import next_deadline, original_deadline
 from domain.escrow.state import Dispute, Escrow, EscrowStatus, Outcome
 
-#: The longest time that one outage gives back. A deadline acts this long after that at the latest, come what may.
+#: The longest extension by one outage. A deadline acts at the latest twice as long after the outage began.
 MAX_EXTENSION = timedelta(days=1)
-#: How long after its agreed time a deadline acts at the latest, however many outages there were.
+#: The longest extension of a deadline beyond its agreed time by all outages.
 MAX_TOTAL_EXTENSION = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """A time in which no web process ran; `ended_at` is None while it lasts.
+    """An outage: a period in which no web process ran; `ended_at` is None while it lasts.
 
-    `owed` is what the outages before it had not given back when it began, the first of them since `owed_from`.
+    `owed` is the extension of earlier outages that was not used up when it began; the first of them began at
+    `owed_from`.
     """
 
     began_at: datetime
@@ -30,11 +31,11 @@ class Outage:
 
 
 def extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> datetime | None:
-    """Return until when a deadline that has passed is extended; None if it acts now.
+    """Return the new time of a deadline that has passed; None if it acts now.
 
-    A deadline that passed before the outage acts. While the outage lasts, each extension is as long as it has lasted.
-    The alert that a decision is overdue acts: the time of the default begins with it. The new time may have passed too,
-    where no worker ran until then: what was noted before it counts.
+    A deadline that passed before the outage acts. While the outage lasts, each extension is as long as the outage so
+    far. The alert about an overdue decision is not delayed, because the grace period begins with it. The new time may
+    have passed as well if no worker ran; commands noted before it still count.
     """
     deadline, agreed = next_deadline(escrow), original_deadline(escrow)
     if deadline is None or agreed is None or _is_in_evidence_window(escrow) is not None:
@@ -43,13 +44,13 @@ def extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> date
 
 
 def evidence_closes_at(escrow: Escrow) -> datetime | None:
-    """Return when the evidence window of a dispute closes; None without one, and once its decision is overdue."""
+    """Return when the evidence window of a dispute closes; None without one, or once its decision is overdue."""
     dispute = _is_in_evidence_window(escrow)
     return dispute.evidence_until if dispute else None
 
 
 def evidence_extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> datetime | None:
-    """Return until when an evidence window that has passed is extended; None if it is closed."""
+    """Return the new end of an evidence window that has passed; None if it is closed."""
     dispute = _is_in_evidence_window(escrow)
     if dispute is None:
         return None
@@ -58,9 +59,9 @@ def evidence_extended_until(escrow: Escrow, outage: Outage | None, now: datetime
 
 
 def evidence_extended(escrow: Escrow, until: datetime) -> Outcome:
-    """Extend the evidence window of a dispute; who decides has as long after it as was agreed.
+    """Extend the evidence window of a dispute; the decision period after it keeps its length.
 
-    The default keeps its agreed time, from which all its extensions are bounded.
+    The agreed time of the default is kept as the basis for the limit of all its extensions.
     """
     dispute = escrow.dispute
     assert dispute is not None

@@ -1,8 +1,7 @@
-"""When what would pay the payee by time waits: an operator has suspended the payee, and paused what would pay it.
+"""Pause of timed exits that would pay a payee whom an operator has suspended.
 
-That is the release at the end of a review, and the default of a dispute that nobody has decided. A release waits for
-the longest pause at most, because nobody has objected to the delivery. In a dispute somebody has, so the default waits
-for a decision: to neither side's favour, and with an alert every week.
+These are the release at the end of a review, and the default of an undecided dispute. The release waits for a limited
+time, because nobody has objected to the delivery. The default waits for a decision, with an alert every week.
 """
 
 from dataclasses import replace
@@ -12,9 +11,9 @@ from domain.escrow.deadlines import next_deadline, original_deadline
 from domain.escrow.state import Escrow, EscrowStatus, Outcome
 from domain.tenants.organization import OrganizationStatus, TimedExits
 
-#: How far a deadline is extended at once, and how long both parties have after the payee was resumed.
+#: The extension of a deadline at a time, and the time that both parties have after the payee was resumed.
 EXTENSION_STEP = timedelta(days=1)
-#: How often operators are alerted anew while a default waits.
+#: The interval of alerts to operators while a default waits.
 REMINDER_INTERVAL = timedelta(days=7)
 
 
@@ -27,17 +26,17 @@ def extended_until(
     longest: timedelta,
     now: datetime,
 ) -> datetime | None:
-    """Return until when a deadline that would pay the payee is extended; None when it acts now.
+    """Return the new time of a deadline that would pay a suspended payee; None if it acts now.
 
-    Only what pays the payee waits, so a pause keeps money from the suspended payee and from nobody else. The new time
-    may have passed too, where no worker ran until then: what was noted before it counts.
+    Other deadlines are not paused. The new time may have passed as well if no worker ran; commands noted before it
+    still count.
 
     Args:
-        escrow: whose deadline has passed.
+        escrow: an escrow whose deadline has passed.
         payee: the status of the payee's organization.
         timed_exits: the setting of its last suspension.
         changed_at: when it was last suspended or resumed.
-        longest: how much later than agreed a review ends at most, however often the payee is suspended.
+        longest: the longest extension of a review beyond its agreed end, by all suspensions.
         now: the time.
     """
     agreed, deadline = _agreed(escrow), next_deadline(escrow)
@@ -50,7 +49,7 @@ def extended_until(
 
 
 def extended(escrow: Escrow, until: datetime) -> Outcome:
-    """Extend the present deadline; what the parties may do stays as it is."""
+    """Extend the current deadline; nothing else changes."""
     agreed = original_deadline(escrow)
     details: dict[str, object] = {"until": until.isoformat()}
     if escrow.dispute is not None and escrow.status is EscrowStatus.DISPUTED:
@@ -67,13 +66,13 @@ def extended(escrow: Escrow, until: datetime) -> Outcome:
 
 
 def weeks_overdue(escrow: Escrow, now: datetime) -> int:
-    """Return for how many whole weeks a default has waited beyond its agreed time; 0 if it does not wait."""
+    """Return the whole weeks that a default has waited beyond its agreed time; 0 if it does not wait."""
     agreed = escrow.dispute.default_extended_from if escrow.dispute else None
     return 0 if agreed is None else max((now - agreed) // REMINDER_INTERVAL, 0)
 
 
 def _agreed(escrow: Escrow) -> datetime | None:
-    """Return when the next deadline was to pay the payee, before it was extended; None if it pays the payee nothing."""
+    """Return the agreed time of a deadline that pays the payee; None for any other deadline."""
     if escrow.status is EscrowStatus.DELIVERED:
         return original_deadline(escrow)
     dispute = escrow.dispute

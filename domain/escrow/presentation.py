@@ -1,6 +1,6 @@
-"""Texts about an escrow: one line for a list, a summary for everybody, and a page for the run's details.
+"""Texts about an escrow: the summary of its run, sentences for clients, and the run's details.
 
-Names, and what people wrote, are shown only where the terms say so: docs/reference/decisions/0009.
+Names, and texts that people wrote, are shown only if the terms allow it: docs/reference/decisions/0009.
 """
 
 import json
@@ -13,7 +13,7 @@ from domain.escrow.state import Escrow, EscrowStatus, Terms
 
 S = EscrowStatus
 
-#: The Temporal server refuses a longer summary; it is counted in bytes of its encoded form, so some room is left.
+#: The Temporal server refuses a longer summary. It counts the bytes of the encoded form, so there is a margin.
 MAX_SUMMARY_BYTES = 200
 
 _WAITS_FOR = {
@@ -30,19 +30,19 @@ _CLOSED = {
     S.EXPIRED: "what was not delivered in time was refunded",
 }
 
-#: What an operator can send as a signal in each state: the members beside what every signal has.
+#: Signals that an operator can send in each state, with the members that not every signal has.
 _SIGNALS: dict[EscrowStatus, dict[str, dict[str, str]]] = {
     S.OPEN: {"cancel": {"reason": "…"}},
     S.FUNDED: {"dispute": {"reason": "…"}, "cancel": {"reason": "…"}},
     S.DELIVERED: {"approve": {"signatory": "…"}, "dispute": {"reason": "…"}},
     S.DISPUTED: {"resolve": {"payee_share": "0.50", "note": "…"}},
 }
-#: How much of a name the summary has room for.
+#: The maximum length of a name in the summary.
 _NAME_IN_SUMMARY = 24
 
 
 def summary(terms: Terms) -> str:
-    """Return one line with payer, payee and amount. It never changes."""
+    """Return the summary of the run: payer, payee and amount. It never changes."""
 
     def party(name: str | None, party_id: str) -> str:
         return f"{as_markdown(name, limit=_NAME_IN_SUMMARY)} ({party_id})" if name else party_id
@@ -55,7 +55,7 @@ def summary(terms: Terms) -> str:
 
 
 def details(escrow: Escrow) -> str:
-    """Render the state as Markdown: who owes whom what, what it waits for and until when."""
+    """Render the state as Markdown: amounts, parties, and what it waits for until when."""
     terms, currency = escrow.terms, escrow.terms.currency
     payer, agent = _named(terms.payer_name, terms.payer_org_id), _named(terms.agent_name, terms.agent_id)
 
@@ -125,7 +125,7 @@ def _on_behalf(escrow: Escrow) -> str:
 
 
 def _still_to_sign(escrow: Escrow) -> str:
-    """Name the signatories that the signal `approve` may be for, where names are shown."""
+    """Name the signatories that have not signed, where names are shown."""
     if escrow.status is not S.DELIVERED or not escrow.terms.names_shown:
         return ""
     have = {signature.signatory for signature in escrow.signatures}
@@ -151,7 +151,7 @@ def _dispute(escrow: Escrow) -> list[str]:
 
 
 def _who(escrow: Escrow, qualified: str) -> str:
-    """Name who acted: the payment of a chargeback, a party, or an operator; the person only where names are shown."""
+    """Name the actor: the payment of a chargeback, a party or an operator; the person only where names are shown."""
     terms, (org_id, _, principal) = escrow.terms, qualified.rpartition("/")
     if principal.startswith("payment:"):
         return f"the chargeback of `{principal.removeprefix('payment:')}`"
@@ -168,7 +168,7 @@ def _decision(escrow: Escrow) -> str:
 
 
 def _signals(escrow: Escrow) -> list[str]:
-    """List the signals that are taken now, ready to paste once every … is replaced."""
+    """List the signals that are accepted now, ready to paste once every … is replaced."""
     terms = escrow.terms
     lines = []
     for name, members in _SIGNALS.get(escrow.status, {}).items():

@@ -1,4 +1,4 @@
-"""How an escrow pays out: release to the payee, a dispute's split, and the arithmetic that they share."""
+"""Payment out of an escrow: release to the payee, and the split of a dispute."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,7 @@ from domain.escrow.state import WHOLE_E4, Escrow, EscrowPosting, EscrowPostingKi
 
 
 def release(escrow: Escrow, *, event: str, actor: str, details: Mapping[str, object], now: datetime) -> Outcome:
-    """Pay for what is under review; with milestones left, the next delivery period starts and approvals start anew."""
+    """Release the amount under review; with milestones left, the next delivery period starts without signatures."""
     milestone = escrow.delivery.milestone if escrow.delivery else None
     released = (*escrow.milestones_released, milestone) if milestone else ()
     remaining = [m for m in escrow.terms.milestones if m.name not in released]
@@ -40,7 +40,7 @@ def release(escrow: Escrow, *, event: str, actor: str, details: Mapping[str, obj
 def settle_dispute(
     escrow: Escrow, *, event: str, actor: str, payee_share_e4: int, note: str | None, now: datetime
 ) -> Outcome:
-    """Split what is held between payee and payer; the payee's part pays commission."""
+    """Split the held amount between payee and payer; the payee's part pays commission."""
     assert escrow.dispute is not None
     gross, back = allocate(escrow.held_minor, [payee_share_e4, WHOLE_E4 - payee_share_e4])
     moves = _payout(escrow, gross)
@@ -61,7 +61,7 @@ def settle_dispute(
 
 
 def _payout(escrow: Escrow, gross_minor: int) -> tuple[EscrowPosting, ...]:
-    """Pay a gross amount out of the escrow, with commission on the sum released so far, less what was taken."""
+    """Divide a gross amount by the escrow's terms and totals; see `payout`."""
     return payout(
         gross_minor, escrow.terms.commission_bps, paid_minor=escrow.paid_minor, taken_minor=escrow.commission_minor
     )
@@ -70,16 +70,16 @@ def _payout(escrow: Escrow, gross_minor: int) -> tuple[EscrowPosting, ...]:
 def payout(
     gross_minor: int, commission_bps: int, *, paid_minor: int = 0, taken_minor: int = 0
 ) -> tuple[EscrowPosting, ...]:
-    """Divide a gross amount into the payee's part and the platform's commission, to the last minor unit.
+    """Divide a gross amount into the payee's part and the platform's commission.
 
-    The commission is that of the sum paid so far, less what was already taken: many small parts pay what one large part
-    pays, to the unit. It is never more than the amount, because the rate is never more than the whole.
+    The commission is computed on the sum paid so far, less the commission already paid, so that many small parts pay
+    exactly as much as one large part.
 
     Args:
-        gross_minor: what is paid for now.
+        gross_minor: the amount to divide.
         commission_bps: the rate, in hundredths of a percent.
-        paid_minor: what was paid for before, commission included.
-        taken_minor: the commission on that.
+        paid_minor: the gross amount paid before.
+        taken_minor: the commission on it.
     """
     _, owed = allocate(paid_minor + gross_minor, [WHOLE_E4 - commission_bps, commission_bps])
     commission = owed - taken_minor
@@ -91,7 +91,7 @@ def payout(
 
 
 def with_moves(escrow: Escrow, moves: tuple[EscrowPosting, ...]) -> Escrow:
-    """Add movements to the escrow's totals."""
+    """Add postings to the escrow's totals."""
     totals = dict.fromkeys(EscrowPostingKind, 0)
     for move in moves:
         totals[move.kind] += move.amount_minor
@@ -104,7 +104,7 @@ def with_moves(escrow: Escrow, moves: tuple[EscrowPosting, ...]) -> Escrow:
 
 
 def ended(escrow: Escrow, status: EscrowStatus) -> Escrow:
-    """Close the escrow in a final state: no deadline and no request is left."""
+    """End the escrow in a final state, without deadlines and requests."""
     return replace(
         escrow,
         status=status,

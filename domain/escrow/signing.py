@@ -1,7 +1,7 @@
-"""What a signature counts for: one person, and one delivery.
+"""Checks of signatures: each is by another person, and for the delivery that was reviewed.
 
-`required_signatures` is a number of people, not of names that one of them can use. And a signature or a score is for
-what its sender has looked at: the payee can deliver again, or deliver the next milestone, while it is on its way.
+`required_signatures` counts people, and one person may have keys in several names. The payee can deliver again, or
+deliver the next milestone, while a signature or score is being sent.
 """
 
 from collections.abc import Mapping, Set
@@ -12,18 +12,18 @@ from domain.escrow.state import Escrow
 
 
 class DeliveryRequired(Conflict):
-    """Another delivery may be meant than the one under review, whose number is the field `delivery`."""
+    """The command does not say which delivery it is for; the field `delivery` has the one under review."""
 
     code = "escrow.delivery_required"
     frees_key = True
 
 
 def require_delivery(escrow: Escrow, delivery: int | None) -> None:
-    """Refuse a signature or a score for another delivery than the one under review, or one that does not say.
+    """Refuse a signature or score for another delivery than the one under review.
 
     Raises:
         Conflict: `escrow.delivery_changed`, it names another delivery.
-        DeliveryRequired: it names none, and may mean an earlier one.
+        DeliveryRequired: it names none, and there were earlier ones.
     """
     assert escrow.delivery is not None
     under_review = escrow.delivery.number
@@ -41,12 +41,12 @@ def require_delivery(escrow: Escrow, delivery: int | None) -> None:
 
 
 def signer(actor: Actor) -> str:
-    """Return who gives a signature: whoever made the link that opened the session, or the actor itself."""
+    """Return the signer: the maker of the link that opened the session, or the actor itself."""
     return actor.made_by or actor.qualified()
 
 
 def refuse_second_signature(escrow: Escrow, actor: Actor) -> None:
-    """Refuse a person who has signed for this delivery, in its own name or on behalf of another signatory.
+    """Refuse a second signature of a person for a delivery, in its own name or on behalf of another signatory.
 
     Raises:
         AlreadySigned: names the signatory that the person has signed for.
@@ -62,18 +62,18 @@ def refuse_second_signature(escrow: Escrow, actor: Actor) -> None:
 
 
 def refuse_same_people(escrow: Escrow, actor: Actor, people: Set[str], signed: Mapping[str, Set[str]]) -> None:
-    """Refuse a signature that whoever has signed for this delivery may be giving with a key issued in another's name.
+    """Refuse a signature that an earlier signer may be giving with a key issued in another name.
 
-    Who issued a key is in the books alone, so they refuse it, under the escrow's lock.
+    Only the database knows who issued a key, so this is checked there, under the escrow's lock.
 
     Args:
         escrow: the state in the books.
-        actor: who signs now.
-        people: who may be giving this signature.
-        signed: who may have given the newest signature of each signatory.
+        actor: the signer.
+        people: everybody who may be giving this signature.
+        signed: by signatory, everybody who may have given its newest signature.
 
     Raises:
-        AlreadySigned: names the signatory for whom the same person may have signed.
+        AlreadySigned: names the signatory that the same person may have signed for.
     """
     for signature in escrow.signatures:
         others = signed.get(signature.signatory, frozenset()) | {signature.signed_by.lower()}

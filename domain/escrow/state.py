@@ -1,4 +1,4 @@
-"""The escrow's state: what was agreed, what has happened, and which states and changes of state exist.
+"""The escrow's terms and state, and the allowed transitions.
 
 Frozen values of the standard library only; the workflow is the only writer. In every final state
 `released + refunded + commission = funded`; `released_minor` is net of commission.
@@ -14,13 +14,13 @@ from domain.common.access import Actor, Role
 from domain.common.errors import other_request
 from domain.privacy.data_map import FREE_TEXT, IDENTIFIER
 
-#: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
+#: Number of commands that an escrow remembers, so that a repeated one is answered and not executed again.
 RECEIPT_WINDOW = 64
-#: How many pieces of evidence a dispute takes from each side, and how many bytes of it. Each event carries the whole
+#: The maximum number of pieces of evidence of each side of a dispute, and of their bytes. Each event carries the whole
 #: state, and Temporal refuses a payload of 2 MiB.
 MAX_EVIDENCE = 50
 MAX_EVIDENCE_BYTES = 128 * 1024
-#: How many bytes the artifacts and the note of one delivery may take.
+#: The maximum number of bytes of a delivery's artifacts and note.
 MAX_DELIVERY_BYTES = 64 * 1024
 #: One, in ten-thousandths.
 WHOLE_E4 = 10_000
@@ -43,7 +43,7 @@ class EscrowStatus(StrEnum):
 S = EscrowStatus
 FINAL = frozenset({S.RELEASED, S.REFUNDED, S.SPLIT, S.CANCELLED, S.EXPIRED})
 
-#: Which states each command is taken in.
+#: The states in which each command is allowed.
 ALLOWED: dict[str, frozenset[EscrowStatus]] = {
     "fund": frozenset({S.OPEN}),
     "deliver": frozenset({S.FUNDED, S.DELIVERED}),
@@ -56,7 +56,7 @@ ALLOWED: dict[str, frozenset[EscrowStatus]] = {
     "cancel": frozenset({S.OPEN, S.FUNDED}),
 }
 
-#: Every change of state that any command or deadline may make; staying in a state is always allowed before the end.
+#: The allowed transitions. An event may always leave a non-final state unchanged.
 TRANSITIONS: dict[EscrowStatus, frozenset[EscrowStatus]] = {
     S.OPEN: frozenset({S.FUNDED, S.CANCELLED}),
     S.FUNDED: frozenset({S.DELIVERED, S.DISPUTED, S.REFUNDED, S.SPLIT, S.CANCELLED, S.EXPIRED}),
@@ -68,7 +68,7 @@ TRANSITIONS: dict[EscrowStatus, frozenset[EscrowStatus]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Milestone:
-    """A part of the work with its own price; parts are released one by one."""
+    """Part of the work with its own price; milestones are released one by one."""
 
     name: Annotated[str, FREE_TEXT]
     amount_minor: int
@@ -76,7 +76,7 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What was agreed in the contract. Never changes.
+    """Terms of the contract. They never change.
 
     Shares and thresholds are ten-thousandths, periods are seconds, `commission_bps` is hundredths of a percent.
     `operator_approvals` says whether an operator may sign on behalf of a signatory. `undiscounted_commission_bps` is
@@ -113,7 +113,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """Where a delivered thing is, and the SHA-256 that it had."""
+    """A delivered file: its URI and SHA-256."""
 
     uri: str
     sha256: Annotated[str | None, IDENTIFIER] = None
@@ -121,9 +121,9 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The latest delivery; a new one before the review ends replaces it.
+    """The latest delivery; a new one during the review replaces it.
 
-    `number` counts the deliveries of the escrow, of all its milestones: 1 is the first.
+    `number` counts all deliveries of the escrow from 1.
     """
 
     artifacts: tuple[Artifact, ...]
@@ -135,10 +135,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """One signatory's approval of the latest delivery.
+    """A signatory's approval of the latest delivery.
 
-    `signed_by` is who gave it; `on_behalf` says that it was an operator, or whoever made the link of a session, and not
-    the signatory.
+    `signed_by` gave it; `on_behalf`: not the signatory, but an operator or the maker of a session link.
     """
 
     signatory: str
@@ -149,7 +148,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a party brought forward in a dispute; `side` is `payer` or `payee`."""
+    """A party's evidence in a dispute; `side` is `payer` or `payee`."""
 
     submitted_by: str
     note: str
@@ -160,11 +159,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute:
-    """A frozen escrow: who froze it and why, until when each step may be taken, and how it ended.
+    """A dispute, which freezes the escrow: its opening, periods and decision.
 
-    `default_share_e4` is the payee's share when nobody decides, where that is less than by the terms.
-    `default_extended_from` is when the default was to apply before it was extended, see `domain.escrow.pause`;
-    `evidence_extended_from` the same of the evidence window, see `domain.escrow.outage`.
+    `default_share_e4` is the payee's share when nobody decides, if less than by the terms. `default_extended_from` is
+    the time of the default before any extension, see `domain.escrow.pause`; `evidence_extended_from` that of the
+    evidence window, see `domain.escrow.outage`.
     """
 
     opened_by: str
@@ -186,9 +185,9 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Proof that a command was done, and as which event.
+    """An executed command and the number of its event.
 
-    `content` is the hash of what it asked for; None for deadlines and signals.
+    `content` is the hash of the command; None for deadlines and signals.
     """
 
     command_id: str
@@ -198,11 +197,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escrow:
-    """The whole state of one escrow.
+    """State of an escrow.
 
-    `version` is the number of its latest event; `funded_from` names where the money came from.
-    `review_extended_from` is when the present review was to end before it was extended, see `domain.escrow.pause`;
-    `extended_from` the same of the time to fund or to deliver, see `domain.escrow.outage`.
+    `version` is the number of its latest event; `funded_from` is the source of the money. `review_extended_from` is the
+    end of the review before any extension, see `domain.escrow.pause`; `extended_from` that of the funding or delivery
+    period, see `domain.escrow.outage`.
     """
 
     terms: Terms
@@ -239,7 +238,7 @@ class Escrow:
 
     @property
     def under_review_minor(self) -> int:
-        """The amount that the delivery under review is worth: its milestone's price, or all that is held."""
+        """The price of the delivery under review: its milestone's, or all that is held."""
         if self.status is not S.DELIVERED or self.delivery is None:
             return 0
         prices = {each.name: each.amount_minor for each in self.terms.milestones}
@@ -247,21 +246,21 @@ class Escrow:
 
     @property
     def default_share_e4(self) -> int:
-        """The payee's share of what is held when nobody decides a dispute."""
+        """The payee's share of the held amount when nobody decides a dispute."""
         own = self.dispute.default_share_e4 if self.dispute else None
         return self.terms.dispute_default_share_e4 if own is None else own
 
     @property
     def is_final(self) -> bool:
-        """Whether no command and no deadline can change it any more."""
+        """Whether the escrow is in a final state."""
         return self.status in FINAL
 
     def has_done(self, command_id: str) -> bool:
-        """Return whether a command was done before."""
+        """Return whether a command was executed before."""
         return any(receipt.command_id == command_id for receipt in self.receipts)
 
     def refuse_other(self, command_id: str, content: str | None) -> None:
-        """Refuse a command under the id of one that was done and asked for something else.
+        """Refuse a command whose id was used for a command of other content.
 
         Raises:
             IdempotencyConflict: both contents are known, and they differ.
@@ -272,7 +271,7 @@ class Escrow:
 
 
 class EscrowPostingKind(StrEnum):
-    """The direction: payer to escrow, or escrow to payee, to the platform, or back to the payer."""
+    """Kind of a posting: payer to escrow, or escrow to payee, to platform, or back to payer."""
 
     FUND = "fund"
     RELEASE = "release"
@@ -282,7 +281,7 @@ class EscrowPostingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscrowPosting:
-    """An amount that moves with an event. All moves of one event are one transfer."""
+    """A posting of an event. All postings of an event form one transfer."""
 
     kind: EscrowPostingKind
     amount_minor: int
@@ -290,7 +289,7 @@ class EscrowPosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a command or a deadline: the next state, its event, and the movements of money."""
+    """Result of a command or a deadline: the next state, its event, and the postings."""
 
     escrow: Escrow
     event: str
@@ -299,17 +298,17 @@ class Outcome:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-#: A decision that is still to be made against the state and the time that hold when it is made.
+#: A decision on the state and the time at which it is executed.
 Decision = Callable[[Escrow, datetime], Outcome]
 
 
 def is_payer(escrow: Escrow, actor: Actor) -> bool:
-    """Return whether the actor speaks for the paying organization."""
+    """Return whether the actor acts for the paying organization."""
     return actor.org_id == escrow.terms.payer_org_id and actor.role is not Role.AGENT
 
 
 def is_payee(escrow: Escrow, actor: Actor) -> bool:
-    """Return whether the actor speaks for the agent that is paid."""
+    """Return whether the actor acts for the paid agent."""
     if actor.role is Role.AGENT:
         return actor.agent_id == escrow.terms.agent_id
     return actor.org_id == escrow.terms.payee_org_id
@@ -318,7 +317,7 @@ def is_payee(escrow: Escrow, actor: Actor) -> bool:
 def signatory_name(escrow: Escrow, actor: Actor) -> str:
     """Return the name that the actor signs with: bare within the paying organization, qualified outside.
 
-    It is spelled as in the contract, where it may differ in case.
+    The spelling is the contract's, which may differ in case.
     """
     name = actor.principal if actor.org_id == escrow.terms.payer_org_id else actor.qualified()
     return next((one for one in escrow.terms.signatories if one.lower() == name.lower()), name)

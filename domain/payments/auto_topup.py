@@ -1,4 +1,4 @@
-"""Automatic top-ups: the outcome of a fall of the balance. Pure."""
+"""Automatic top-ups: the outcome of the payment that a low balance has caused. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from enum import StrEnum
 from domain.payments.payment.state import Payment, PaymentStatus
 
 P = PaymentStatus
-#: The kind of the alert about a decline; it is resolved when the automatic top-up is configured again.
+#: Alert: the top-up was switched off after a decline. Resolved when its settings are written again.
 SWITCHED_OFF = "credits.auto_topup_off"
-#: The kind of the alert about a decline that is followed by another try; it is resolved by a success, too.
+#: Alert: the payment was declined and will be tried again. A success resolves it, too.
 FAILED = "credits.auto_topup_failed"
 #: The states of a payment whose money was received.
 RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 
 class TopUpOutcome(StrEnum):
-    """The outcome of a fall below the threshold.
+    """Outcome of the top-up for one fall of the balance below the threshold.
 
     `cancelled`: a person cancelled the payment, or switched the top-up off before there was one. `expired`: the payment
     was neither paid nor declined in its time, for example because the provider was down.
@@ -30,20 +30,20 @@ class TopUpOutcome(StrEnum):
     EXPIRED = "expired"
 
 
-#: Outcomes that count in the monthly cap, as does every fall whose payment was received.
+#: Outcomes that count towards the monthly cap. So does any fall whose payment was received.
 COUNTED_IN_CAP = (TopUpOutcome.OPEN, TopUpOutcome.SUCCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
 class TopUpResult:
-    """The outcome of a fall, and why nothing was bought."""
+    """Outcome of a top-up, and why nothing was bought."""
 
     outcome: TopUpOutcome
     why: str | None = None
 
 
 def topup_result(payment: Payment) -> TopUpResult:
-    """Return the outcome of a fall by its payment. Only a refusal of a bank or the provider is a decline."""
+    """Derive the outcome from the payment. Only a refusal by a bank or the provider is a decline."""
     status, decline = payment.status, payment.decline
     if status in RECEIVED:
         return TopUpResult(TopUpOutcome.SUCCEEDED)
@@ -54,26 +54,26 @@ def topup_result(payment: Payment) -> TopUpResult:
     if status is P.CANCELLED:
         return TopUpResult(TopUpOutcome.CANCELLED, "The payment was cancelled.")
     if status is P.EXPIRED:
-        return TopUpResult(TopUpOutcome.EXPIRED, "The payment was neither made nor refused in its time.")
+        return TopUpResult(TopUpOutcome.EXPIRED, "The payment was neither made nor declined in time.")
     return TopUpResult(TopUpOutcome.OPEN)
 
 
 def month_start(now: datetime) -> datetime:
-    """Return when the calendar month (UTC) began."""
+    """Return the start of the calendar month (UTC)."""
     return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def next_month_start(now: datetime) -> datetime:
-    """Return when the next calendar month (UTC) begins."""
+    """Return the start of the next calendar month (UTC)."""
     return month_start(month_start(now) + timedelta(days=32))
 
 
 def retry_after(failures: int, days: Sequence[int]) -> timedelta | None:
-    """Return the pause after a number of declines in a row; None when the top-up is given up.
+    """Return the pause after consecutive declines; None when the top-up is given up.
 
     Args:
-        failures: at least 1.
-        days: of dunning, counted from the first decline.
+        failures: consecutive declines, at least 1.
+        days: days of dunning, counted from the first decline.
     """
     if failures > len(days):
         return None
@@ -82,12 +82,12 @@ def retry_after(failures: int, days: Sequence[int]) -> timedelta | None:
 
 
 def amount_to_buy(missing_minor: int, unit_minor: int, left_minor: int) -> int:
-    """Return how many credits a fall buys: the least multiple that covers what is missing, or what the cap leaves.
+    """Return how many credits to buy: the least multiple of the unit that covers the shortfall, within the cap.
 
     Args:
-        missing_minor: by how much the balance is below its threshold, with what the organization owes.
-        unit_minor: what is bought at a time.
-        left_minor: how much may be bought; less than a unit buys nothing.
+        missing_minor: the shortfall below the threshold, plus the organization's debt.
+        unit_minor: the configured number of credits of one top-up.
+        left_minor: the rest of the monthly cap; less than a unit buys nothing.
     """
     wanted = max(1, -(-missing_minor // unit_minor))
     return unit_minor * max(0, min(wanted, left_minor // unit_minor))

@@ -1,4 +1,4 @@
-"""The value of granted credits where they pay a cost in money. Pure."""
+"""Value of granted credits where they pay a cost in money. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from domain.common.errors import Invalid
 from domain.common.money import CREDIT, scale_of
 from domain.payments.topup import Package
 
-#: The setting by which a granted credit is worth the lowest price of a credit.
+#: Setting: a granted credit is worth the lowest price at which a credit is sold.
 CHEAPEST = "cheapest"
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -19,10 +19,10 @@ _STEP = Decimal("0.000000001")
 
 
 def lowest_price(usual: CreditPrice, packages: Sequence[Package], plans: Plans) -> tuple[Decimal, str]:
-    """Return the lowest price of a credit in the currency of the list price, and what is sold at it.
+    """Return the lowest price of a credit in the currency of the list price, and the offer that has it.
 
-    A plan sells its credits for the part of its price that is for them. Packages and plans in other currencies do not
-    count, nor do discounts that a provider gives.
+    A plan's credits cost the part of its price that is for credits. Packages and plans in other currencies and the
+    provider's discounts do not count.
     """
     return min(_offers(usual, packages, plans))
 
@@ -45,11 +45,11 @@ def granted_value(setting: str, usual: CreditPrice, lowest: Decimal) -> CreditPr
 
     Args:
         setting: a price, or `CHEAPEST`.
-        usual: the list price, whose currency it is in.
+        usual: the list price; its currency is the setting's.
         lowest: see `lowest_price`.
 
     Raises:
-        Invalid: it is neither.
+        Invalid: the setting is neither.
     """
     if setting == CHEAPEST:
         return CreditPrice(price=lowest, currency=usual.currency)
@@ -59,10 +59,10 @@ def granted_value(setting: str, usual: CreditPrice, lowest: Decimal) -> CreditPr
 
 
 def check_share(share: str, what: str) -> None:
-    """Refuse what is no share such as 0.2; `what` names it.
+    """Refuse a setting that is not a share such as 0.2; `what` names it.
 
     Raises:
-        Invalid: it is none.
+        Invalid: it is not a share.
     """
     if not _SHARE.fullmatch(share):
         raise Invalid(f"{what} must be a decimal number such as 0.2.")

@@ -1,4 +1,4 @@
-"""The rules of collecting an invoice: pure functions from the state to an outcome."""
+"""Collection of an invoice: pure functions from the state of its collection to an outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,25 +28,26 @@ from domain.payments.payment.state import Fulfilment, Payment, PaymentStatus
 P, S = PaymentStatus, CollectionStatus
 #: Pauses between checks of a payment that is under way, if its signal does not arrive; the last one is repeated.
 POLL_INTERVALS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 300, 900, 3600))
-#: After how many checks a payment without a workflow is requested again.
+#: Number of checks after which a payment without a workflow is requested again.
 REORDER_AFTER_POLLS = 2
-#: Pauses between checks of the organization's own payment that a charge waits for; the last one is repeated.
+#: Pauses between checks of a payment that the organization itself started and that a charge waits for; the last one is
+#: repeated.
 OWN_PAYMENT_POLL_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
-#: After how many of them (a day) a payment that waits for its payer is ended, and after how many (two weeks) the
+#: Number of checks after which (a day) a payment that waits for its payer is cancelled, and after which (two weeks) the
 #: collection is paused for an operator.
 CANCEL_AFTER_WAITS, PAUSE_AFTER_WAITS = 4, 17
-#: The default days of dunning, after the first charge or the due date.
+#: Default days of dunning, counted from the first charge or the due date.
 DUNNING_DAYS = (3, 7, 14, 21)
-#: The decline codes for a charge that the payer has to confirm.
+#: Decline codes of a charge that the payer has to confirm.
 NEEDS_PAYER = frozenset({"authentication_required", "authentication_not_handled"})
-#: The alert of a stuck collection, and after how long; a payment may take days.
+#: Alert about a stuck collection, and when it is raised; a payment may take days.
 STUCK_ALERT = "invoice.stuck"
 _STUCK_AFTER, _SLOW_AFTER = timedelta(hours=1), timedelta(days=3)
 _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 
 class ChargeOutcome(StrEnum):
-    """The outcome of a charge; `unanswered` is neither paid nor declined."""
+    """Outcome of a charge. `unanswered`: it ended neither paid nor declined."""
 
     OPEN = "open"
     PAID = "paid"
@@ -57,9 +58,12 @@ class ChargeOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeResult:
-    """The outcome of a charge, and why it failed. `link` is the page for the payer, if there is one.
+    """Result of a charge.
 
-    `goes_on`: the payment has not ended.
+    Attributes:
+        goes_on: whether the payment has not ended.
+        code, detail: why it failed.
+        link: the page where the payer can confirm it.
     """
 
     became: ChargeOutcome
@@ -70,7 +74,7 @@ class ChargeResult:
 
 
 def charge_result(payment: Payment) -> ChargeResult:
-    """Return the outcome of a charge by its payment. Money counts once it has paid the invoice, or was refunded."""
+    """Derive the result from the payment. It is paid once its money has paid the invoice, or was refunded."""
     status, decline, action = payment.status, payment.decline, payment.action
     if status in _RECEIVED:
         if payment.fulfilment is Fulfilment.PENDING:
@@ -91,21 +95,21 @@ def charge_result(payment: Payment) -> ChargeResult:
         )
     if status is P.EXPIRED:
         return ChargeResult(
-            became=ChargeOutcome.UNANSWERED, code="payment.expired", detail="Nobody paid or refused in time."
+            became=ChargeOutcome.UNANSWERED, code="payment.expired", detail="The payment was not made in time."
         )
     return ChargeResult(became=ChargeOutcome.OPEN, goes_on=True)
 
 
 def stuck_after(status: str) -> timedelta:
-    """Return how long after its time a collection in this state counts as stuck."""
+    """Return how late a collection in this state is when it counts as stuck."""
     return _SLOW_AFTER if status in UNDER_WAY else _STUCK_AFTER
 
 
 def check_days(days: Sequence[int]) -> tuple[int, ...]:
-    """Return the days of dunning.
+    """Check the days of dunning.
 
     Raises:
-        ValueError: there are none or more than 20, they do not ascend, or exceed a year.
+        ValueError: there are not 1 to 20, they do not ascend, or exceed a year.
     """
     found = tuple(days)
     rises = all(first < then for first, then in pairwise(found))
@@ -115,21 +119,21 @@ def check_days(days: Sequence[int]) -> tuple[int, ...]:
 
 
 def with_receipt(outcome: Transition, command_id: str) -> Transition:
-    """Give the event its number and the command its receipt."""
+    """Number the event and remember its command."""
     before = outcome.collection
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
     return replace(outcome, collection=replace(before, version=before.version + 1, receipts=receipts))
 
 
 def opened(held: Collection, *, actor: str) -> Transition:
-    """Begin to collect: charge at once, or send reminders after the due date."""
+    """Start the collection: charge at once, or send reminders after the due date."""
     if held.method is CollectionMethod.SEND_INVOICE:
         held = replace(held, steps=1, next_at=held.due_at + _pause_before(held.days, 1))
     return Transition(collection=held, event="opened", actor=actor, details={"method": held.method.value})
 
 
 def announced(held: Collection) -> Transition:
-    """Mail that it was issued."""
+    """Mail the invoice to its payer."""
     after = replace(held, announced=True)
     return Transition(collection=after, event="announced", actor=WORKFLOW, mail=MailKind.INVOICE_ISSUED)
 
@@ -138,18 +142,18 @@ def announced(held: Collection) -> Transition:
 
 
 def charging(held: Collection, now: datetime, *, payment_id: str) -> Transition:
-    """Begin one charge, before it is requested."""
+    """Start a charge, before it is requested from the provider."""
     after = replace(held, status=S.CHARGING, attempts=held.attempts + 1, payment_id=payment_id, next_at=now)
     return Transition(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
 
 
 def next_poll_at(now: datetime, looks: int) -> datetime:
-    """Return when a payment is checked again, after a number of checks."""
+    """Return the time of the next check of a payment, after `looks` checks."""
     return now + POLL_INTERVALS[min(looks, len(POLL_INTERVALS) - 1)]
 
 
 def postponed(held: Collection, now: datetime, *, payment_id: str) -> Transition:
-    """Postpone a step while a payment of the organization's own is under way; it does not count."""
+    """Postpone a step, without counting it, while a payment that the organization started is under way."""
     after = replace(held, status=S.SCHEDULED, waits_for=payment_id, waited=held.waited + 1)
     if after.waited > PAUSE_AFTER_WAITS:
         after = replace(_without_wait(after), status=S.PAUSED, paused_for=Pause.UNANSWERED, charge_now=False)
@@ -161,7 +165,7 @@ def postponed(held: Collection, now: datetime, *, payment_id: str) -> Transition
 
 
 def cancels_own_payments(held: Collection) -> bool:
-    """Return whether a charge has waited long enough for the organization's own unpaid payments."""
+    """Return whether the charge has waited long enough for the organization's own unpaid payments to be cancelled."""
     return held.waited >= CANCEL_AFTER_WAITS
 
 
@@ -172,8 +176,8 @@ def _without_wait(held: Collection) -> Collection:
 def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> Transition:
     """Continue without a charge: there is no stored method, or none that can pay this.
 
-    The first time the invoice is sent and dunned from its due date on, later it is a reminder; no attempt counts as
-    failed. A charge that an operator requested leaves the plan as it is.
+    The first time the invoice is sent and dunned from its due date on; later a reminder is sent. No attempt counts as
+    failed. A charge that an operator requested does not change the schedule.
     """
     failed = replace(_without_wait(held), status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
     mail = None
@@ -190,9 +194,9 @@ def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> T
 
 
 def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Transition:
-    """Count a declined charge of the plan; the next one is on the next day of dunning.
+    """Count a declined charge; the next one is on the next day of dunning.
 
-    A charge that an operator requested does not count, or repeated charges would make the invoice uncollectible.
+    A charge that an operator requested does not count; otherwise repeated ones would make the invoice uncollectible.
     """
     failed = replace(
         _without_wait(held), status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail
@@ -207,7 +211,7 @@ def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Tran
 def needs_payer(
     held: Collection, now: datetime, *, payment_id: str, code: str, detail: str, link: str | None
 ) -> Transition:
-    """Wait for the payer, who was sent a link; this is no step of dunning."""
+    """Wait for the payer to confirm, with a link if there is one; this is not a step of dunning."""
     after = replace(
         _without_wait(held),
         status=S.REQUIRES_ACTION,
@@ -227,7 +231,7 @@ def needs_payer(
 
 
 def unanswered(held: Collection, now: datetime, *, code: str, detail: str, mails_payer: bool = False) -> Transition:
-    """Retry a charge that was neither paid nor declined; after as many as there are days, pause for an operator.
+    """Retry a charge that was neither paid nor declined; after one retry per day of dunning, pause for an operator.
 
     `mails_payer`: whether the organization gets a reminder.
     """
@@ -243,7 +247,7 @@ def unanswered(held: Collection, now: datetime, *, code: str, detail: str, mails
 
 
 def received(held: Collection, standing: InvoiceDue, now: datetime) -> Transition:
-    """Record that the payment was received; a rest of the amount due is collected at once."""
+    """Record that the payment was received; the rest of the amount due is collected at once."""
     over = replace(_without_wait(held), charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
     if not standing.is_open:
         return replace(ended(over, standing), details=_attempt(held))
@@ -252,9 +256,9 @@ def received(held: Collection, standing: InvoiceDue, now: datetime) -> Transitio
 
 
 def payment_ended(held: Collection, standing: InvoiceDue, verdict: ChargeResult, now: datetime) -> Transition:
-    """Return the outcome of the end of a payment that was under way.
+    """Apply the result of a payment that was under way and has ended.
 
-    A failure on the page that the payer was sent does not count as an attempt.
+    A failure on the page where the payer confirms does not count as an attempt.
     """
     code, detail = verdict.code or "", verdict.detail or ""
     if verdict.became is ChargeOutcome.PAID:
@@ -268,7 +272,7 @@ def payment_ended(held: Collection, standing: InvoiceDue, verdict: ChargeResult,
 
 
 def reminded(held: Collection, now: datetime) -> Transition:
-    """Remind by mail."""
+    """Send a reminder by mail."""
     after = _count_step(_without_wait(held), now)
     details: dict[str, object] = {"step": held.steps}
     return Transition(
@@ -277,7 +281,7 @@ def reminded(held: Collection, now: datetime) -> Transition:
 
 
 def given_up(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Transition:
-    """Mark the invoice as uncollectible: the amount due is a loss.
+    """Mark the invoice as uncollectible: the amount due is written off.
 
     Raises:
         ChargeUnderWay: a payment is under way.
@@ -316,7 +320,7 @@ def ended(held: Collection, standing: InvoiceDue) -> Transition:
 
 
 def paused(held: Collection, standing: InvoiceDue) -> Transition:
-    """Pause the collection, because money was refunded or charged back; an operator has to decide."""
+    """Pause the collection for an operator, because money was refunded or charged back."""
     assert standing.paused_for is not None
     reason = Pause(standing.paused_for.value)
     after = replace(held, status=S.PAUSED, paused_for=reason, charge_now=False)
@@ -324,7 +328,7 @@ def paused(held: Collection, standing: InvoiceDue) -> Transition:
 
 
 def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Transition:
-    """Collect again, from the beginning of the plan.
+    """Restart the collection from the first step.
 
     Raises:
         WrongInvoiceState: nothing is due, or it was not paused.
@@ -348,7 +352,7 @@ def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str
 
 
 def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Transition:
-    """Charge now, as an operator has requested; a paused collection is resumed.
+    """Charge now, on an operator's request; a paused collection is resumed.
 
     Raises:
         ChargeUnderWay: a payment is under way.
@@ -362,13 +366,13 @@ def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, a
 
 
 def _count_step(held: Collection, now: datetime) -> Collection:
-    """Count one step of dunning. A late step delays the following ones, so there are never two on one day."""
+    """Count one step of dunning. A late step delays the following ones, so that no day has two."""
     steps = held.steps + 1
     return replace(held, steps=steps, next_at=now + _pause_before(held.days, steps))
 
 
 def _resume_plan(held: Collection, now: datetime) -> Collection:
-    """Continue the plan after a charge that an operator requested."""
+    """Continue the schedule after a charge that an operator requested."""
     return replace(held, next_at=now + _pause_before(held.days, held.steps))
 
 
@@ -377,7 +381,7 @@ def _is_last(held: Collection) -> bool:
 
 
 def _pause_before(days: tuple[int, ...], steps: int) -> timedelta:
-    """Return the time between one step and the next; nothing after the last one."""
+    """Return the pause before the next step; zero after the last one."""
     if steps > len(days):
         return timedelta(0)
     return timedelta(days=days[steps - 1] - (days[steps - 2] if steps > 1 else 0))

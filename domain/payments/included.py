@@ -1,4 +1,4 @@
-"""The part of a plan's price that is for its included credits, where the plan does not state it. Pure."""
+"""Default for the part of a plan's price that is for its included credits. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from domain.payments.topup import Package
 
 
 def with_credits_priced(plans: Plans, usual: CreditPrice, packages: Sequence[Package]) -> Plans:
-    """Return the plans with a part for credits in each price that has none stated, of a plan that includes credits.
+    """Fill in the part of each price that is for credits, where a plan includes credits and does not state the part.
 
     It is what these credits cost by the package that sells them cheapest in the price's currency, or at the list price,
     and at most `MOST_FOR_CREDITS_BPS` of the price. Without either it is that most.

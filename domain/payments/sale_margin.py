@@ -1,6 +1,6 @@
-"""The platform's part of each package and plan that is sold, after the provider's fee and what payees get. Pure.
+"""The platform's margin on each package and plan, after the provider's fee and the shares of payees. Pure.
 
-Credits are worth what was paid for them: a package's its price, a plan's the part of its price that is for them.
+Credits are worth what was paid for them: the price of a package, or the part of a plan's price that is for credits.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ _WHOLE_BPS, _WHOLE_E6 = 10_000, 1_000_000
 
 
 class CreditUse(StrEnum):
-    """How all credits of a sale are spent."""
+    """Use of all credits of a sale."""
 
     ESCROW = "escrows"
     MARKETPLACE = "sales of agents"
@@ -26,12 +26,12 @@ class CreditUse(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFee:
-    """The fee that a payment provider keeps of each payment.
+    """Fee that a payment provider keeps of each payment.
 
     Attributes:
-        percent: of the amount.
-        fixed: for each payment.
-        passed_on_below: payers of smaller top-ups pay the fixed fee as well.
+        percent: the percentage of the amount.
+        fixed: the fixed fee of each payment.
+        passed_on_below: the amount below which payers of top-ups pay the fixed fee in addition.
     """
 
     percent: Decimal
@@ -44,13 +44,13 @@ class ProviderFee:
         return int(share) + self.fixed.minor(currency)
 
     def passed_on(self, price_minor: int, currency: str) -> int:
-        """Return what a payer pays beyond the price of a top-up."""
+        """Return the fee that a payer pays in addition to the price of a top-up."""
         return self.fixed.minor(currency) if price_minor < self.passed_on_below.minor(currency) else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditSale:
-    """Credits that are sold at one price; amounts in minor units.
+    """Credits sold at one price; amounts in minor units.
 
     Attributes:
         name: such as `package small` or `plan starter, year`.
@@ -67,11 +67,11 @@ class CreditSale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayeeRates:
-    """How the price of what is paid with credits is divided.
+    """Rates by which the price of a use of credits is divided.
 
     Attributes:
-        commission_bps, creator_bps: the platform's part of an escrow, and a creator's of a sale on the marketplace.
-        markup_e6: what model calls cost beyond their cost, in 10^-6 of it.
+        commission_bps, creator_bps: the platform's share of an escrow, and the creator's of a marketplace sale.
+        markup_e6: the markup on the cost of model calls, in 10^-6.
         list_price: see `domain.credits.lots.Sharing.list_price`.
     """
 
@@ -81,7 +81,7 @@ class PayeeRates:
     list_price: CreditPrice | None = None
 
     def owed(self, sale: CreditSale, use: CreditUse) -> int:
-        """Return what payees, or the providers of models, get of a sale's credits, rounded up."""
+        """Return the share of payees, or of model providers, in a sale's credits, rounded up."""
         if use is CreditUse.MODELS:
             return -(-sale.worth_minor * _WHOLE_E6 // (_WHOLE_E6 + self.markup_e6))
         bps = self.creator_bps if use is CreditUse.MARKETPLACE else _WHOLE_BPS - self.commission_bps
@@ -93,7 +93,7 @@ class PayeeRates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleMargin:
-    """A sale, the provider's fee on it, and for each use of its credits what is owed and what is left."""
+    """A sale, the provider's fee on it, and by use of its credits the amount owed and the margin."""
 
     sale: CreditSale
     fee_minor: int
@@ -102,14 +102,14 @@ class SaleMargin:
 
     @property
     def loss(self) -> str:
-        """The loss by each use, in words; empty where there is none."""
+        """The loss of each use, in words; empty without a loss."""
         currency = self.sale.currency
         by = [f"{format_amount(-minor, currency)} {currency} in {use}" for use, minor in self.left.items() if minor < 0]
         return f"{self.sale.name} loses {' and '.join(by)}" if by else ""
 
 
 def margin(sale: CreditSale, fee: ProviderFee, parts: PayeeRates) -> SaleMargin:
-    """Return what is left of a sale, below zero where it loses."""
+    """Return the margin of a sale; negative for a loss."""
     paid = sale.price_minor + (fee.passed_on(sale.price_minor, sale.currency) if sale.is_top_up else 0)
     fee_minor = fee.of(paid, sale.currency)
     owed = {use: parts.owed(sale, use) for use in CreditUse}

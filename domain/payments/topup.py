@@ -1,4 +1,4 @@
-"""The packages that credits are bought in: each has a price of its own, whatever one credit costs."""
+"""Credit packages: numbers of credits, each sold at a price of its own."""
 
 import json
 import re
@@ -10,16 +10,16 @@ from domain.common.errors import Invalid
 from domain.common.money import CREDIT, ISSUED, MAX_AMOUNT_MINOR, parse_amount, scale_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-#: More would be a list that nobody chooses from.
+#: The maximum number of packages.
 MAX_PACKAGES = 50
 _FIELDS = {"name", "credits", "price", "currency"}
-#: Decimals of a price per credit. It is for comparing packages; nothing is charged by it.
+#: Decimals of the price per credit, which is for comparison only.
 _PER_CREDIT = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """Credits that are sold together at a price of their own; amounts in minor units."""
+    """A credit package; amounts in minor units."""
 
     name: str
     credits_minor: int
@@ -28,7 +28,7 @@ class Package:
 
     @property
     def price_per_credit(self) -> Decimal:
-        """What one of its credits costs, in whole units of the currency, rounded to six decimals."""
+        """The price of one of its credits, in units of the currency, rounded to six decimals."""
         price = Decimal(self.price_minor).scaleb(-scale_of(self.currency))
         return (price / Decimal(self.credits_minor).scaleb(-scale_of(CREDIT))).quantize(_PER_CREDIT, ROUND_HALF_UP)
 
@@ -37,7 +37,7 @@ def parse_packages(text: str) -> tuple[Package, ...]:
     """Read packages from a JSON list of `{"name", "credits", "price", "currency"}`, amounts as decimal strings.
 
     Raises:
-        Invalid: it is not such a list, or names one package twice.
+        Invalid: it is not such a list, or has two packages of one name.
     """
     try:
         found = json.loads(text, parse_float=Decimal)
@@ -52,7 +52,7 @@ def parse_packages(text: str) -> tuple[Package, ...]:
 
 
 def with_prices(packages: Sequence[Package], prices_minor: Mapping[str, int | None]) -> tuple[Package, ...]:
-    """Return the packages with the prices that are set for them by name, in minor units of their currencies.
+    """Return the packages with the prices in `prices_minor`, by name, in minor units of their currencies.
 
     Raises:
         Invalid: a price is set for a package that does not exist, or is not positive or too large.
@@ -67,7 +67,7 @@ def with_prices(packages: Sequence[Package], prices_minor: Mapping[str, int | No
 
 
 def find_package(packages: Sequence[Package], name: str) -> Package:
-    """Return a package; `Invalid` when nobody sells it."""
+    """Return a package by name; `Invalid` if there is none."""
     for package in packages:
         if package.name == name:
             return package

@@ -1,7 +1,7 @@
-"""An organization's activity: what each transfer of its books was, and what it changed. Pure.
+"""An organization's activity: each transfer by category and its changes of the organization's balances. Pure.
 
-One transfer is one fact. Its entries on the organization's accounts add up to changes of the parts that
-`domain.payouts.summary` shows of the organization.
+One transfer is one fact. Its entries on the organization's accounts add up to changes of the parts of
+`domain.payouts.summary`.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from domain.payouts.summary import SummaryPart, part_of
 
 
 class Category(StrEnum):
-    """What a fact is about."""
+    """Category of a fact."""
 
     PAYMENT = "payment"  # money from outside, its refunds and chargebacks
     CREDITS = "credits"  # grants, expiry, bonuses
@@ -26,7 +26,7 @@ class Category(StrEnum):
     OTHER = "other"
 
 
-#: By the noun that the kind of a transfer begins with.
+#: Category by the first word of the kind of a transfer.
 _NOUNS = {
     "payment": Category.PAYMENT,
     "credit": Category.CREDITS,
@@ -46,20 +46,20 @@ _NOUNS = {
 
 
 def nouns_of(category: Category) -> tuple[str, ...]:
-    """Return the first words of the kinds of transfer in a category; of `OTHER`, those that are in no other."""
+    """Return the first words of the kinds of transfer in a category; for `OTHER`, those of all other categories."""
     named = tuple(_NOUNS)
     return named if category is Category.OTHER else tuple(noun for noun in named if _NOUNS[noun] is category)
 
 
 def category_of(kind: str, action: str | None) -> Category:
-    """Return what a transfer is about, by its kind and by the action of its spend, if it has one."""
+    """Return the category of a transfer, by its kind and by the action of its spend, if it has one."""
     noun = "marketplace" if action == PURCHASE else kind.partition(".")[0]
     return _NOUNS.get(noun, Category.OTHER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetChange:
-    """What a transfer changed of what an organization has in one asset, in minor units; parts as in `AssetSummary`."""
+    """Change of an organization's balances in one asset, in minor units; parts as in `AssetSummary`."""
 
     asset: str
     parts: dict[SummaryPart, int] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class AssetChange:
 
 
 def asset_changes(entries: Iterable[tuple[str, str, int]]) -> tuple[AssetChange, ...]:
-    """Add up entries on an organization's accounts, each a path, an asset and minor units, by asset in their order."""
+    """Add up entries on an organization's accounts (path, asset, minor units) by asset, in order."""
     found: dict[str, AssetChange] = {}
     for path, asset, amount_minor in sorted(entries):
         parts = found.setdefault(asset, AssetChange(asset=asset)).parts

@@ -1,4 +1,4 @@
-"""Creators: organizations that receive payouts, the state of their payout accounts, and the destination. Pure."""
+"""Creators: payout accounts of organizations, and their destinations. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 from domain.common import errors as refusals
 from domain.common.text import rfc3339
 
-#: Words by which a provider's requirements about taxes are recognised.
+#: Words in the names of a provider's tax requirements.
 _TAX = ("tax_id", "ssn", "id_number", "vat_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatorAccount:
-    """The payout account of an organization, as its provider reported it last.
+    """Payout account of an organization, as its provider last reported it.
 
     Attributes:
-        destination: a fingerprint of the bank account or card that receives the money; the last one while there is
+        destination: a fingerprint of the bank account or card that receives the money; the previous one while there is
             none.
-        destination_changed_at: when this destination, the first one or another, was first reported.
+        destination_changed_at: when this destination was first reported.
         tax_profile: whether the provider has the creator's tax data.
     """
 
@@ -37,7 +37,7 @@ class CreatorAccount:
     destination_changed_at: datetime | None = None
 
     def held_until(self, hold: timedelta) -> datetime | None:
-        """Return until when payouts are held because the destination is new."""
+        """Return the time until which payouts are held because the destination is new."""
         changed_at = self.destination_changed_at
         return None if changed_at is None else changed_at + hold
 
@@ -50,17 +50,17 @@ class CreatorAccount:
 
 
 def has_tax_profile(details_submitted: bool, requirements_due: tuple[str, ...]) -> bool:
-    """Return whether a provider that collects tax data has all that it needs."""
+    """Return whether a provider that collects tax data has all of it."""
     return details_submitted and not any(word in due for due in requirements_due for word in _TAX)
 
 
 def is_redirected(before: str | None, after: str | None) -> bool:
-    """Return whether there is a destination and it is new: the first one, or another than before."""
+    """Return whether the destination is new: the first one, or another than before."""
     return after is not None and before != after
 
 
 def payable_to(account: CreatorAccount | None, now: datetime, hold: timedelta) -> CreatorAccount:
-    """Return the account, if it can receive payouts now; `hold` is how long payouts wait for a new destination.
+    """Return the account if it can receive payouts now; `hold` is the waiting time after a change of destination.
 
     Raises:
         Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing` or

@@ -1,4 +1,4 @@
-"""Earnings of agents in credits: which can be converted into credits, and on which terms."""
+"""Conversion of agents' earnings in credits: eligible earnings and terms."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from domain.credits.lots import LotSource, LotTerms
 
 
 class EarningsKind(StrEnum):
-    """The kinds of an agent's earnings; each kind is an account."""
+    """Kind of an agent's earnings; each kind has an account."""
 
     GRANTED = "granted"
     OWN_WORK = "own_work"
@@ -19,7 +19,7 @@ class EarningsKind(StrEnum):
 
 
 def account_of(kind: EarningsKind, agent_id: str, org_id: str) -> Account:
-    """Return the account that has an agent's earnings of a kind; `org_id` is the agent's organization."""
+    """Return the account of an agent's earnings of a kind; `org_id` is the agent's organization."""
     match kind:
         case EarningsKind.GRANTED:
             return accounts.agent_granted_earnings(agent_id, org_id)
@@ -30,14 +30,14 @@ def account_of(kind: EarningsKind, agent_id: str, org_id: str) -> Account:
 
 
 def renew_days_of(kind: EarningsKind, days: int) -> int | None:
-    """Return for how many days converted credits are valid that would expire sooner; None for own work."""
+    """Return the minimum days of validity of converted credits; None for own work, which is not extended."""
     return None if kind is EarningsKind.OWN_WORK else days
 
 
 def sold_until(now: datetime, refunds: timedelta) -> datetime:
-    """Return the time before which sales can no longer be refunded.
+    """Return the time up to which sales can no longer be refunded.
 
-    Earnings from later sales are not converted, because the credits could be spent and the sale refunded as well.
+    Earnings from later sales are not converted: the credits could be spent and the sale refunded as well.
     """
     return now - refunds
 

@@ -1,4 +1,4 @@
-"""Which earnings of an agent can be paid out: held back by age and level, frozen by open chargebacks. Pure."""
+"""Earnings that can be paid out, are held back by age and level, or are frozen by open chargebacks. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,24 @@ from domain.reputation.levels import Level
 
 
 class PayableState(StrEnum):
-    """Why earnings can be paid out now, or cannot."""
+    """State of earnings with regard to payouts."""
 
     AVAILABLE = "available"
-    PENDING = "pending"  # too young: what paid for them may still be charged back
-    FROZEN = "frozen"  # what paid for them is being charged back
-    GRANTED = "granted"  # nobody paid for them
+    PENDING = "pending"  # held back, because the payment for them may be charged back
+    FROZEN = "frozen"  # the payment for them is being charged back
+    GRANTED = "granted"  # in granted credits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldBack:
-    """How long earnings are held back: usually, and at least whatever the level.
+    """Periods for which earnings are held back.
 
     Attributes:
-        refunds: how long a buyer can return an agent; earnings from its sale are held back as long, at any level.
-        destination: how long payouts wait for a new destination.
-        reverses_refunds: whether a payout is reversed at the provider for a refund, as for a chargeback.
+        usual: the period of an agent without a level.
+        floor: the minimum, at any level.
+        refunds: the refund window of a bought agent; earnings from its sale are held back as long, at any level.
+        destination: how long payouts wait after a change of destination.
+        reverses_refunds: whether payouts are reversed at the provider for refunds, as for chargebacks.
     """
 
     usual: timedelta
@@ -37,23 +39,23 @@ class HoldBack:
 
     @classmethod
     def default(cls) -> "HoldBack":
-        """Return the default."""
+        """Return the default periods."""
         return cls(usual=timedelta(days=14), floor=timedelta(days=7))
 
     def of(self, level: Level | None) -> timedelta:
-        """Return how long the earnings of an agent at a level are held back."""
+        """Return the hold-back period of an agent at a level."""
         days = None if level is None else level.hold_back_days
         return max(self.floor, self.usual if days is None else timedelta(days=days))
 
     def window(self, level: Level | None, now: datetime) -> "HoldBackWindow":
-        """Return the hold-back of an agent at a level."""
+        """Return the hold-back of an agent at a level, as times relative to `now`."""
         held = self.of(level)
         return HoldBackWindow(
             cutoff=now - held, liability_period=self.liability_period(level), sales_cutoff=now - max(held, self.refunds)
         )
 
     def liability_period(self, level: Level | None) -> timedelta:
-        """Return how long a creator is liable for earnings; a level's shorter hold-back does not shorten it."""
+        """Return how long a creator is liable for earnings; a level's shorter hold-back does not shorten that."""
         return max(self.usual, self.of(level))
 
 
@@ -63,7 +65,7 @@ class HoldBackWindow:
 
     Attributes:
         cutoff: earnings up to this time can be paid out.
-        liability_period: how long the creator is liable for earnings: the platform bears a chargeback that is opened
+        liability_period: how long the creator is liable for earnings; the platform bears chargebacks that are opened
         later. sales_cutoff: `cutoff` for sales of the agent.
     """
 
@@ -74,14 +76,14 @@ class HoldBackWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarningsShare:
-    """A part of an agent's earnings in one state.
+    """Part of an agent's earnings in one state.
 
     Attributes:
         asset: credits or a currency.
         amount_minor: in minor units of `asset`.
         currency: of the payout; None for granted credits.
-        worth_minor: the price paid for it, less the platform's share, in minor units of `currency`.
-        first_in: for pending earnings, how long until the first of them can be paid out.
+        worth_minor: the payout for it: the price paid less the platform's share, in minor units of `currency`.
+        first_in: for pending earnings, the time until the first of them can be paid out.
     """
 
     agent_id: str
@@ -95,7 +97,7 @@ class EarningsShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotSlice:
-    """The free part of a lot of earnings. `cost_minor` of `paid_minor` has left the lot with `gone_minor`."""
+    """Free part of a lot of earnings. `gone_minor` of the lot has left it, and with it its share of `paid_minor`."""
 
     lot_id: UUID
     agent_id: str
@@ -110,7 +112,7 @@ class LotSlice:
         return slice_cost(self.paid_minor, self.costed_minor, self.lot_minor, self.gone_minor + part_minor)
 
     def part_for(self, worth_minor: int) -> int:
-        """Return the smallest part of the lot that an amount was paid for, or everything that is free."""
+        """Return the smallest part of the lot for which the amount was paid, or the whole free part."""
         if self.worth(self.free_minor) <= worth_minor:
             return self.free_minor
         gone = -(-(self.costed_minor + worth_minor) * self.lot_minor // self.paid_minor)
@@ -119,7 +121,7 @@ class LotSlice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenLots:
-    """The parts of an agent's lots that are paid out, and the price paid for them."""
+    """Parts of an agent's lots that are paid out, and the price paid for them."""
 
     agent_id: str
     amount_minor: int
@@ -128,9 +130,9 @@ class TakenLots:
 
 
 def take_slices(slices: Iterable[LotSlice], worth_minor: int) -> list[TakenLots]:
-    """Choose slices in their order up to a total value: all of a lot before the next one.
+    """Choose slices, in order, up to a total value; a lot is used up before the next one.
 
-    The sum may stay below the total, if a minor unit of a lot's credits is worth more than the rest.
+    The sum is below the total if a minor unit of a lot's credits is worth more than the rest.
     """
     chosen: dict[str, list[tuple[UUID, int, int]]] = {}
     left = worth_minor

@@ -1,8 +1,8 @@
-"""What is recovered from creators after a payment that had paid them was reversed. Pure.
+"""Recovery of earnings from creators after the payment behind them was reversed. Pure.
 
-A payment that is charged back, or refunded after its credits were used, leaves its payer with a debt. The newest uses
-of the payment are unpaid, and creators are liable for what they earned from these. Earnings from before the time of
-liability are the platform's loss.
+A payment that is charged back, or refunded after its credits were used, leaves its payer with a debt. Its newest uses
+count as unpaid, and creators are liable for what they earned from them. Earnings from before the liability period are
+the platform's loss.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,29 +13,29 @@ from uuid import UUID
 
 
 class ReversalStatus(StrEnum):
-    """The status of a transfer reversal; the creator owes the amount until it is `reversed`."""
+    """Status of a transfer reversal; the creator owes the amount until it is `reversed`."""
 
     REQUESTED = "requested"
     REVERSED = "reversed"
-    REFUSED = "refused"  # the provider will not: it stays the creator's debt
-    NOT_NEEDED = "not_needed"  # the creator has paid what was owed meanwhile
+    REFUSED = "refused"  # by the provider; the creator's debt remains
+    NOT_NEEDED = "not_needed"  # the creator has paid the debt meanwhile
 
 
-#: Pauses between lookups of a reversal with unknown outcome; the last one is repeated.
+#: Pauses between lookups of a reversal with an unknown outcome; the last one is repeated.
 LOOKUP_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 1440))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentUse:
-    """The amount that one transfer of a payment's money or credits brought to one account, in minor units.
+    """Amount of a payment's money or credits that one transfer moved to one account, in minor units.
 
     Attributes:
         transfer_id: orders uses by time.
-        source: the received lot, or the transfer for money.
+        source: the id of the received lot; of the transfer for money.
         agent_id: the agent that earned it; None for the platform's commission and charges.
         org_id: the organization of the agent.
         at: when it was earned.
-        used_minor: the amount less refunds to the payer; the creator is liable for it, even if it was spent since.
+        used_minor: the amount less refunds to the payer; the creator is liable even for a part that it has spent.
     """
 
     transfer_id: UUID
@@ -46,13 +46,13 @@ class PaymentUse:
     at: datetime | None = None
 
     def without(self, minor: int) -> "PaymentUse":
-        """Return the use less an amount that its creator has returned for another loss."""
+        """Deduct an amount that its creator has returned for another loss."""
         return replace(self, used_minor=max(0, self.used_minor - minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedCredits:
-    """Credits, and the price of the sale that they come from: an amount for a number of credits; 0 for granted ones."""
+    """Credits with their price: `paid_minor` for `sold_minor` credits; 0 for granted ones."""
 
     amount_minor: int = 0
     paid_minor: int
@@ -60,13 +60,13 @@ class PricedCredits:
 
 
 def shortfall(given: Sequence[PricedCredits], sale: PricedCredits) -> int:
-    """Return how many credits of a lost sale are still missing because those taken had cost less.
+    """Return how many credits of a lost sale remain uncovered because the recovered ones were cheaper.
 
-    A credit is worth its price: 1,000 credits that were bought at half the price cover 500. Less than one minor unit of
-    money is rounding.
+    Credits count at their price: 1,000 credits bought at half the price cover 500. Less than one minor unit of money is
+    rounding.
 
     Args:
-        given: the credits taken for the lost ones.
+        given: the credits recovered for the lost ones.
         sale: the price of the lost sale.
     """
     if not sale.paid_minor:
@@ -80,12 +80,12 @@ def shortfall(given: Sequence[PricedCredits], sale: PricedCredits) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """A lost payment, in minor units of what it bought.
+    """Loss of a payment, in minor units of its entitlement.
 
     Attributes:
-        owed_minor: the debt that it left the payer with.
-        short_minor: the `shortfall` of the credits that were taken at once.
-        repaid_minor: the part of the debt that creators have paid; `answered_minor` is everything they gave back or
+        owed_minor: the payer's debt from it.
+        short_minor: the `shortfall` of the credits that were clawed back immediately.
+        repaid_minor: the part of the debt that creators have paid; `answered_minor` is all that they have returned or
             owe.
     """
 
@@ -98,11 +98,11 @@ class Loss:
 def uncovered_loss(
     loss: Loss, owes_minor: int, paid: Sequence[PricedCredits], sale: PricedCredits | None
 ) -> tuple[int, int]:
-    """Return the uncovered part of the loss: of the payer's present debt, and of what was paid with cheaper credits.
+    """Return the uncovered part of a loss: the payer's current debt, and the shortfall of cheaper credits.
 
     Args:
-        loss: as booked, and what creators have returned for it.
-        owes_minor: the payer's present debt.
+        loss: the booked loss, with what creators have returned for it.
+        owes_minor: the payer's current debt.
         paid: credits of other payments that have paid the payer's debts since.
         sale: the price of the lost payment; None for money.
     """
@@ -118,13 +118,13 @@ def uncovered_loss(
 def liable_amounts(
     uses: Iterable[PaymentUse], in_transit_minor: int, lost_minor: int, since: Mapping[str, datetime]
 ) -> list[tuple[PaymentUse, int]]:
-    """Return the amounts of `lost_minor` that creators are liable for, by use, newest first.
+    """Divide `lost_minor` over the uses that creators are liable for, newest first.
 
     Args:
-        uses: of the payment, by creators and the platform; those of one transfer share it in proportion.
+        uses: of the payment, by creators and the platform; those of one transfer share in proportion.
         in_transit_minor: the amount in escrows and reservations, which counts as the newest use.
-        lost_minor: the loss, including what creators have already returned.
-        since: by agent, from when its creator is liable; earlier earnings are the platform's loss.
+        lost_minor: the loss, including amounts that creators have already returned.
+        since: by agent, the start of the liability period; earlier earnings are the platform's loss.
     """
     left, found = max(0, lost_minor - in_transit_minor), list[tuple[PaymentUse, int]]()
     by_transfer: dict[UUID, list[PaymentUse]] = {}
@@ -143,19 +143,19 @@ def liable_amounts(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentPayout:
-    """A paid payout: the earnings that it settled, in their asset and in money, and what is left to reverse."""
+    """A paid payout: its earnings, in their asset and in money, and the amount that can still be reversed."""
 
     payout_id: str
     goods_minor: int
     money_minor: int
     left_minor: int
-    """What the provider can still reverse of the transfer."""
+    """The part of the transfer that the provider can still reverse."""
 
 
 def divide_over_payouts(sent: Sequence[SentPayout], owed_minor: int) -> list[tuple[str, int, int]]:
-    """Divide a debt over payouts in their order: payout, the paid part of the debt, and the reversed money.
+    """Divide a debt over payouts, in order: payout id, part of the debt, money to reverse.
 
-    At most the rest of its transfer is reversed of a payout.
+    No payout is reversed by more than the remaining amount of its transfer.
     """
     left, found = owed_minor, list[tuple[str, int, int]]()
     for each in sent:

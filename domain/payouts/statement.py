@@ -1,4 +1,4 @@
-"""Where what was taken back of a sale had been earned. Pure."""
+"""Attribution of reversals of a sale to the times when it was earned. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class ReversalPart:
-    """A part of a reversal, in minor units, and when it was earned; None if no earnings are left for it.
+    """Part of a reversal, in minor units, and when it was earned; None if no earnings are left for it.
 
-    `goods` is what it was of the goods that were earned, such as credits, in their minor units.
+    `goods` is the part in the earned asset, such as credits, in its minor units.
     """
 
     amount_minor: int
@@ -19,17 +19,16 @@ class ReversalPart:
 
 
 def divide_reversals(moves: Sequence[tuple[datetime, int, int]]) -> list[list[ReversalPart]]:
-    """Divide the reversals of a sale over its earnings, the youngest first.
+    """Divide the reversals of a sale over its earnings, newest first.
 
-    Nothing that the sale brought is taken back for more than it was, so parts of what was earned at a time add up to
-    that at most.
+    The parts attributed to an earning never exceed it.
 
     Args:
-        moves: all earnings with one reference and, below zero, all that was taken back of them, in their order: the
-            time, the worth, and the goods.
+        moves: all earnings with one reference and, negative, their reversals, in order: the time, the value, and the
+            amount in the earned asset.
 
     Returns:
-        The parts of each move; none of what was earned.
+        The parts of each reversal; none for earnings.
     """
     left = list[ReversalPart]()
     found = list[list[ReversalPart]]()

@@ -1,6 +1,6 @@
-"""The summary of an organization: which account of the books feeds which part. Pure.
+"""Summary of an organization's balances, by part. Pure.
 
-Each account of an organization feeds exactly one part, so the parts of one asset add up to what the books hold of it.
+Each account of an organization belongs to exactly one part, so the parts of an asset add up to its total in the books.
 """
 
 from collections.abc import Iterable
@@ -13,21 +13,21 @@ from domain.payouts.payable import EarningsShare, PayableState
 
 
 class SummaryPart(StrEnum):
-    """What the money on an account is to its organization."""
+    """Part of an organization's summary."""
 
-    WALLET = "wallet"  # can be spent, or is set aside by holds
+    WALLET = "wallet"  # available, or reserved by holds
     IN_USE = "in_use"  # slots that deployed projects occupy
     IN_ESCROW = "in_escrow"  # paid into escrows, and not settled yet
     IN_PAYMENTS = "in_payments"  # on its way in or back, or disputed
-    IN_PAYOUTS = "in_payouts"  # taken out of earnings, and not sent yet
-    EARNINGS = "earnings"  # what agents have earned
-    GRANTED_EARNINGS = "granted_earnings"  # and nobody paid for
-    OWN_WORK = "own_work"  # and the organization paid itself
+    IN_PAYOUTS = "in_payouts"  # taken from earnings, and not sent yet
+    EARNINGS = "earnings"  # earned by agents
+    GRANTED_EARNINGS = "granted_earnings"  # earned in granted credits
+    OWN_WORK = "own_work"  # paid by the own organization
     OWED = "owed"  # below zero: debts
     INVOICED = "invoiced"  # below zero: invoices that are not paid
 
 
-#: The first and the third segment of a path, as `domain.common.accounts` makes them; an escrow's has two.
+#: By the first and third segments of an account's path, see `domain.common.accounts`; an escrow's has two segments.
 _FED_BY: dict[tuple[str, str], SummaryPart] = {
     ("org", "credits"): SummaryPart.WALLET,
     ("org", "cash"): SummaryPart.WALLET,
@@ -38,18 +38,18 @@ _FED_BY: dict[tuple[str, str], SummaryPart] = {
     ("org", "debt"): SummaryPart.OWED,
     ("org", "receivable"): SummaryPart.INVOICED,
     ("agent", "earnings"): SummaryPart.EARNINGS,
-    # Empty at every commit: what was paid is shared within the same transaction.
+    # Empty at every commit: the price is divided in the same transaction.
     ("agent", "sales"): SummaryPart.EARNINGS,
     ("agent", "granted_earnings"): SummaryPart.GRANTED_EARNINGS,
     ("agent", "own_work"): SummaryPart.OWN_WORK,
     ("escrow", ""): SummaryPart.IN_ESCROW,
 }
-#: What a path is known by, `org/credits`, for statements that ask which accounts feed no part.
+#: The same as `org/credits`, for SQL that finds accounts without a part.
 FAMILIES = tuple(f"{root}/{kind}" for root, kind in _FED_BY)
 
 
 def part_of(path: str) -> SummaryPart:
-    """Return the one part that an organization's account feeds.
+    """Return the part that an organization's account belongs to.
 
     Raises:
         LookupError: an organization has no such account.
@@ -60,11 +60,11 @@ def part_of(path: str) -> SummaryPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FamilyBalance:
-    """The balances of one family of accounts in an asset, by agent where accounts are; in minor units.
+    """Balance of a family of accounts in an asset, per agent for accounts of agents; in minor units.
 
     Attributes:
-        path: any path of the family; what names one account of many is left out.
-        held_minor: what holds reserve of `posted_minor`.
+        path: any path of the family, without the segment that names one of many accounts.
+        held_minor: the part of `posted_minor` that holds reserve.
     """
 
     path: str
@@ -76,14 +76,14 @@ class FamilyBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earnings:
-    """What agents have earned of one asset and still have, in minor units; `agent_id` is None for all of them.
+    """Balance of earnings in one asset, in minor units; `agent_id` is None for the sum of all agents.
 
     Attributes:
         available: can be paid out now.
-        pending: too young to be paid out; `pending_until` is when the first of it is old enough.
-        frozen: what paid for it is being charged back.
-        granted: nobody paid for it; it becomes credits and is never paid out.
-        own_work: what their organization paid to them.
+        pending: held back; `pending_until` is when the first part of it becomes available.
+        frozen: the payment for it is being charged back.
+        granted: earned in granted credits, which can be converted and are never paid out.
+        own_work: paid by the agent's own organization.
     """
 
     asset: str
@@ -102,13 +102,13 @@ class Earnings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetSummary:
-    """What an organization has of one asset, in minor units. The parts add up to `total`, what the books hold.
+    """An organization's balances in one asset, in minor units. The parts add up to `total`, as in the books.
 
     Attributes:
         available: can be spent now.
-        held: set aside by holds.
-        expired: past its expiry, and not booked as expired yet.
-        owed: debts, and `invoiced` invoices that are not paid; both count against the total.
+        held: reserved by holds.
+        expired: past its expiry, and not yet booked as expired.
+        owed: debts. `invoiced`: unpaid invoices. Both count negatively in the total.
     """
 
     asset: str
@@ -125,7 +125,7 @@ class AssetSummary:
 
     @classmethod
     def empty(cls, asset: str) -> "AssetSummary":
-        """Return what an organization has of an asset without any account of it."""
+        """Return the summary of an asset without accounts."""
         return _asset(asset, {}, 0, [], 0)
 
     @property
@@ -138,7 +138,7 @@ class AssetSummary:
 def earnings_by_agent(
     standings: Iterable[FamilyBalance], shares: Iterable[EarningsShare], now: datetime
 ) -> list[Earnings]:
-    """Return what each agent has of each asset, by agent and asset; `shares` say what of its earnings can leave."""
+    """Return the earnings of each agent by asset; `shares` has their states with regard to payouts."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     until: dict[tuple[str, str], datetime] = {}
     for each in standings:
@@ -163,12 +163,12 @@ def earnings_by_agent(
 def asset_summaries(
     standings: Iterable[FamilyBalance], earned: Iterable[Earnings], expired_minor: int
 ) -> list[AssetSummary]:
-    """Add the accounts up by asset and part, in the order of assets.
+    """Add up balances by asset and part, ordered by asset.
 
     Args:
-        standings: all of the organization's, each family and agent once.
-        earned: what `earnings_by_agent` made of them.
-        expired_minor: credits in the wallet that have ended.
+        standings: all balances of the organization, each family and agent once.
+        earned: the result of `earnings_by_agent`.
+        expired_minor: expired credits in the wallet.
     """
     parts: dict[str, dict[SummaryPart, int]] = {}
     held: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Contracts: what was awarded to whom, and by which rules its escrow will run."""
+"""Contracts, with the terms of their escrows."""
 
 from datetime import datetime
 from typing import Any
@@ -9,40 +9,39 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.common.base import Base
 
-#: Whether both sides agree: nobody had to accept the contract, or its payee has.
+#: Both sides agree: no acceptance was needed, or the payee has accepted.
 ACCEPTED = "accept_by IS NULL OR accepted_at IS NOT NULL"
 NOT_ACCEPTED = "accept_by IS NOT NULL AND accepted_at IS NULL"
-#: What has not ended as a proposal, by an acceptance or a noted expiry.
+#: Proposals without an acceptance or a recorded expiry.
 PROPOSED = f"{NOT_ACCEPTED} AND expired_at IS NULL"
 EXPIRED = "expired_at IS NULL OR (accept_by IS NOT NULL AND accept_by <= expired_at AND accepted_at IS NULL)"
 
 
 class Contract(Base):
-    """One award. Written once, by the client (`org_id`) or an operator for it; the payee adds its acceptance, once.
+    """A contract. Written once, by the client (`org_id`) or an operator on its behalf; the payee adds its acceptance.
 
-    A sweep notes when the time to accept one has passed. No contract has both.
-
-    The client, the payee's organization and the organizations of named signatories see it.
+    A sweep records instead that the time to accept it has passed. The client, the payee's organization and the
+    organizations of named signatories see it.
 
     Attributes:
-        validation_threshold_e4: ten-thousandths, 8000 is 0.80; null means that no score releases.
+        validation_threshold_e4: in ten-thousandths, 8000 is 0.80; null if no score releases.
         signatories: principals; one outside of the client's organization is `org_…/principal`.
         signatory_org_ids: the organizations of such signatories.
         operator_approvals: whether an operator may sign on behalf of a signatory.
         dispute_default_share_e4: the payee's share, in ten-thousandths, when nobody decides a dispute.
-        milestones: `[{"name": …, "amount_minor": …}]`, adding up to the price; empty when there are none.
-        outside_listing: the terms that the payee's agent does not accept unasked, by their names in the API.
-        accept_by: until when the payee can accept them; null when nobody has to.
-        accepted_by: the principal that accepted, with its organization.
-        open_by: until when its escrow can be opened.
-        expired_at: when a sweep noted that nobody accepted it in time. It had expired before, by `accept_by`.
-        accepts_granted: whether credits that nobody paid for may fund its escrow, as the agent's listing said then.
-        quote_id: the quote that gave the price and the commission; null where the client named the price.
-        undiscounted_commission_bps: the commission before a discount was taken off it, and the usual one where a level
-            takes none: it bounds bad evidence. Null where `commission_bps` bounds it.
-        commission_from: what gave the commission: `usual`, `level` or `operator`.
-        level_version: the level that the agent had, by reputation, as `level_name`; null where there were no levels.
-        priority: of the escrow's run in Temporal's task queues; null is the usual one.
+        milestones: `[{"name": …, "amount_minor": …}]`, adding up to the price; may be empty.
+        outside_listing: the terms that the agent does not accept automatically, by their names in the API.
+        accept_by: the time limit for acceptance; null if none is needed.
+        accepted_by: the qualified name of the principal that accepted.
+        open_by: the time limit for opening its escrow.
+        expired_at: when a sweep recorded that it was not accepted in time; it had expired at `accept_by`.
+        accepts_granted: whether granted credits may fund its escrow, by the agent's listing at the time.
+        quote_id: the quote with the price and the commission; null if the client named the price.
+        undiscounted_commission_bps: the commission before a discount, or the usual one if a level pays none, as the
+            limit of bad evidence. Null if `commission_bps` is the limit.
+        commission_from: the source of the commission: `usual`, `level` or `operator`.
+        level_version: the version of the levels of reputation, and `level_name` the agent's level; null without levels.
+        priority: of the escrow's run in Temporal's task queues; null for the default.
     """
 
     __tablename__ = "contracts"
@@ -66,7 +65,7 @@ class Contract(Base):
         Index("ix_contracts_not_accepted", "id", postgresql_where=text(NOT_ACCEPTED)),
         Index("ix_contracts_agent_id_not_accepted", "agent_id", "id", postgresql_where=text(NOT_ACCEPTED)),
         Index("ix_contracts_accept_by", "accept_by", postgresql_where=text(NOT_ACCEPTED)),
-        # What a sweep has noted leaves the index, so what it costs does not grow with the proposals of the past.
+        # Contracts that a sweep has expired leave the index, so that its cost does not grow with old proposals.
         Index("ix_contracts_proposed", "accept_by", postgresql_where=text(PROPOSED)),
     )
 
@@ -112,10 +111,10 @@ class Contract(Base):
 class ContractParty(Base):
     """An organization that pays, is paid or signs under a contract. Written by triggers on contracts.
 
-    Lists are read from here: rows of one organization in the order of their contracts, and of one state.
+    Serves lists of an organization's contracts, in order and by state.
 
     Attributes:
-        accept_by: until when the payee can accept the contract; null when it is accepted, or nobody has to accept it.
+        accept_by: the time limit for acceptance; null if it is accepted, or none is needed.
     """
 
     __tablename__ = "contract_parties"

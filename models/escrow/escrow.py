@@ -1,7 +1,7 @@
 """The escrow's read model and its timeline.
 
-Both are written by `activities/escrow/escrow.py` alone, in the transaction that moves the money. The row of an escrow
-changes with each event and its `version` is that event's number; rows of the timeline never change.
+Only `activities/escrow/escrow.py` writes them, in the transaction that moves the money. The row of an escrow changes
+with each event, whose number is its `version`; rows of the timeline never change.
 """
 
 from datetime import datetime
@@ -16,10 +16,10 @@ from models.common.base import Base
 
 
 class EscrowRow(Base):
-    """One escrow as of its latest event. `state` is the whole `domain.escrow.state.Escrow`; the columns serve queries.
+    """An escrow as of its latest event. `state` is the complete `domain.escrow.state.Escrow`; columns serve queries.
 
     Amounts are minor units of `currency`. Visible to the paying organization (`org_id`), the paid one, and those of
-    signatories from outside.
+    external signatories.
     """
 
     __tablename__ = "escrows"
@@ -63,7 +63,7 @@ class EscrowRow(Base):
     released_minor: Mapped[int]
     refunded_minor: Mapped[int]
     commission_minor: Mapped[int]
-    #: Of `funded_minor`, what was funded in credits that nobody paid for.
+    #: The part of `funded_minor` in granted credits.
     granted_minor: Mapped[int] = mapped_column(server_default=text("0"))
     next_deadline_at: Mapped[datetime | None]
     state: Mapped[dict[str, Any]] = mapped_column(JSONB)
@@ -72,10 +72,9 @@ class EscrowRow(Base):
 
 
 class EscrowParty(Base):
-    """An organization that pays, is paid or signs for an escrow, with the escrow's state beside it.
+    """An organization that pays, is paid or signs for an escrow, with the escrow's status.
 
-    Written by triggers on escrows. Lists are read from here: rows of one organization in the order of their escrows,
-    and of one state.
+    Written by triggers on escrows. Serves lists of an organization's escrows, in order and by status.
     """
 
     __tablename__ = "escrow_parties"
@@ -87,11 +86,11 @@ class EscrowParty(Base):
 
 
 class EscrowEventRow(Base):
-    """One step of an escrow: who did what when, the state after it, and the transfer that it caused. Immutable.
+    """An event of an escrow: actor, time, the status after it, and its transfer. Immutable.
 
-    `at` is business time, `recorded_at` the database's own. `command_id` is unique within the escrow: a command that
-    comes again finds its first event here, however long ago that was. `content_hash` says what it asked for, so that
-    another command under its id is refused; null for deadlines and signals.
+    `at` is the effective time, `recorded_at` the database's. `command_id` is unique within the escrow, so that a
+    repeated command finds its event at any time. `content_hash` is the hash of the command, so that another one under
+    its id is refused; null for deadlines and signals.
     """
 
     __tablename__ = "escrow_events"

@@ -1,4 +1,4 @@
-"""What was asked of an escrow and when it reached us, kept until the escrow's run has answered."""
+"""Commands to escrows with the time of their receipt, kept until the workflow has responded."""
 
 from datetime import datetime
 from typing import Any
@@ -11,18 +11,18 @@ from models.common.base import Base
 
 
 class EscrowNotice(Base):
-    """A command that was noted before it was sent to the run, so that it counts although the run was away.
+    """A command stored before it was sent to the workflow, so that it counts even if no worker ran.
 
-    Written by whoever sends the command: the API, and a payment's freeze, and deleted when the API answers a refusal.
-    Settled, once, when it was done or when a deadline found it refused. The platform's role alone reads and writes: a
-    note moves money in a party's name. There is no foreign key, because it would make the note wait for whoever writes
-    to the escrow.
+    Written by the sender (the API, or a payment that freezes its escrow), and deleted when the API responds with a
+    refusal. Settled, once, when it was executed or when a deadline found it refused. Only the platform's role reads and
+    writes, because a notice moves money in a party's name. There is no foreign key, because it would make the insert
+    wait for transactions that write to the escrow.
 
     Attributes:
         command: the update's message.
-        noted_at: when it reached us, by the database's clock.
-        deadline_at: the escrow's next deadline at that moment; the note counts for this one only.
-        settled_at: when it was done or refused; null while it stands.
+        noted_at: the time of receipt, by the database's clock.
+        deadline_at: the escrow's next deadline at that time, the only one that the notice counts for.
+        settled_at: when it was executed or refused; null until then.
     """
 
     __tablename__ = "escrow_notices"

@@ -8,8 +8,8 @@ from models.common.base import Base
 class Signatory(Base):
     """A principal that a contract has named as a signatory, in lower case.
 
-    Written by a trigger on contracts; immutable. Read when somebody else makes a key for a principal, because such a
-    key signs in the principal's name.
+    Written by a trigger on contracts; immutable. Read when a key is issued for another principal, because such a key
+    signs in the principal's name.
     """
 
     __tablename__ = "signatories"

@@ -1,4 +1,4 @@
-"""Credits that are bought by themselves when the balance falls below a threshold."""
+"""Automatic top-ups: settings, and falls of balances below the threshold."""
 
 from datetime import datetime
 
@@ -9,21 +9,21 @@ from models.common.base import Base
 
 
 class AutoTopUp(Base):
-    """What one organization wants to be bought for it, and whether it is. Written by the platform's role.
+    """Settings and state of an organization's automatic top-up. Written by the platform's role.
 
     Attributes:
-        enabled: whether anything is bought.
-        below_minor: the available balance below which it is, in minor units of credits.
-        credits_minor: how many are bought at a time; a fall buys the multiple that it needs.
-        monthly_cap_minor: how many at most in a calendar month (UTC).
-        payment_method: the stored method; the default one when null.
-        armed: whether the next fall below the threshold counts. It does again once a payment
-            succeeded or expired, or the balance has been above.
-        capped_until: no fall counts before then, because it would pass the monthly cap.
-        crossings: how many falls have counted.
-        failures: how many payments in a row were declined.
-        retry_at: when the next one is made if the balance is still below; null where none was declined.
-        off_reason: why it was switched off; null when a person did so.
+        enabled: whether credits are bought.
+        below_minor: the threshold of the available balance, in minor units of credits.
+        credits_minor: the credits of one top-up; a fall buys the multiple that it needs.
+        monthly_cap_minor: the maximum in a calendar month (UTC).
+        payment_method: the stored method; the default one if null.
+        armed: whether the next fall below the threshold counts. It does again once a payment has succeeded or
+            expired, or the balance was above the threshold.
+        capped_until: no fall counts before this time, because it would exceed the monthly cap.
+        crossings: the number of falls that have counted.
+        failures: the number of consecutive declines.
+        retry_at: when the payment is retried if the balance is still below; null without a decline.
+        off_reason: why it was switched off automatically; null if a person did so.
     """
 
     __tablename__ = "auto_topups"
@@ -49,14 +49,14 @@ class AutoTopUp(Base):
 
 
 class AutoTopUpCrossing(Base):
-    """One fall below the threshold, and the one payment that it makes. Written by the platform's role.
+    """A fall of the balance below the threshold, and its one payment. Written by the platform's role.
 
-    An organization has one open fall at most.
+    An organization has at most one open fall.
 
     Attributes:
-        number: counts the falls of the organization from 1; with it the command of the payment is named.
-        credits_minor: how many are bought: a multiple of `unit_minor`, which was set to be bought at a time.
-        payment_id: null until somebody is asked to pay.
+        number: counts the falls of the organization from 1; a part of the command id of the payment.
+        credits_minor: the credits to buy, a multiple of `unit_minor`, the configured credits of one top-up.
+        payment_id: null until the payment is requested.
         outcome: see `domain.payments.auto_topup.TopUpOutcome`.
     """
 

@@ -1,4 +1,4 @@
-"""Chargebacks: payments that the payer's bank took back."""
+"""Chargebacks of payments."""
 
 from datetime import datetime
 
@@ -9,11 +9,11 @@ from models.common.base import Base
 
 
 class ChargebackRow(Base):
-    """The present state of a chargeback, as far as lists show it; the payment's `state` has the rest.
+    """State of a chargeback for lists; the payment's `state` has the rest.
 
     Amounts are minor units of `currency`.
 
-    Written by `activities/payments/payment.py` alone, in the transaction of the payment's event.
+    Written only by `activities/payments/payment.py`, in the transaction of the payment's event.
     """
 
     __tablename__ = "payment_disputes"
@@ -22,7 +22,7 @@ class ChargebackRow(Base):
         Index("ix_payment_disputes_org_id_opened_at_id", "org_id", "opened_at", "id"),
         Index("ix_payment_disputes_status_opened_at_id", "status", "opened_at", "id"),
         Index("ix_payment_disputes_org_id_status_opened_at_id", "org_id", "status", "opened_at", "id"),
-        # Whether what paid for earnings is charged back is asked for each lot of them.
+        # Read for each lot of earnings, to find chargebacks of its payment.
         Index("ix_payment_disputes_payment_id", "payment_id"),
         Index("uq_payment_disputes_provider_ref", "provider", "ref", unique=True),
     )

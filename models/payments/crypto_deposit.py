@@ -1,8 +1,7 @@
-"""Places that payments in coins were given, the counters of their indexes, and what became final at them.
+"""Deposit addresses of payments in coins, counters of their indexes, and final receipts.
 
-All are written by `services/payments/crypto_deposit.py` alone, and no row is ever deleted: an index that was given once
-is never given again. Amounts are minor units of the asset. Only the platform sees them; what tenants see is in the
-payment.
+Only `services/payments/crypto_deposit.py` writes them, and no row is ever deleted: an index is never used again.
+Amounts are minor units of the asset. Only the platform reads them; tenants see the payment.
 """
 
 from datetime import datetime
@@ -14,7 +13,7 @@ from models.common.base import Base
 
 
 class CryptoIndexRow(Base):
-    """How many indexes of an account were given. The row is locked by whoever takes the next one."""
+    """Counter of the used indexes of an account key. Locked while the next one is taken."""
 
     __tablename__ = "crypto_indexes"
 
@@ -23,7 +22,7 @@ class CryptoIndexRow(Base):
 
 
 class CryptoDepositRow(Base):
-    """The place of one payment. Only `scanned_height`, `cancelled_at` and `version` ever change."""
+    """Deposit address of a payment. Only `scanned_height`, `cancelled_at` and `version` change."""
 
     __tablename__ = "crypto_deposits"
     __table_args__ = (
@@ -54,8 +53,8 @@ class CryptoDepositRow(Base):
 class CryptoReceiptRow(Base):
     """A deposit that became final. It may move to another block, and be reversed once; nothing else changes.
 
-    `generation` counts how often the same output or log became final: once, unless a reorganised chain took it away and
-    brought it back. Only one of them stands at a time.
+    `generation` counts how often the same output or log became final: more than once if a reorganised chain removed it
+    and included it again. At most one generation is not reversed.
     """
 
     __tablename__ = "crypto_receipts"

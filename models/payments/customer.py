@@ -1,4 +1,4 @@
-"""Who of the organizations is whose customer."""
+"""Organizations as customers of payment providers."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from models.common.base import Base
 
 
 class ProviderCustomer(Base):
-    """Which customer an organization is at a provider. Written once, by whoever makes the customer there."""
+    """Customer id of an organization at a provider. Immutable."""
 
     __tablename__ = "provider_customers"
     __table_args__ = (Index("uq_provider_customers_provider_customer_ref", "provider", "customer_ref", unique=True),)

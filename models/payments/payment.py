@@ -1,6 +1,6 @@
-"""The payment's read model, its timeline, and the provider's movements that are booked.
+"""The payment's read model, its timeline, and booked balance transactions.
 
-All are written by `activities/payments/payment.py` alone, in the transaction that moves the money.
+Only `activities/payments/payment.py` writes them, in the transaction that moves the money.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from models.common.sealed import SealedJSONB
 
 
 class PaymentRow(Base):
-    """The present state of a payment. `state` is complete; the other columns are copies for queries.
+    """State of a payment. `state` is complete; the other columns are copies for queries.
 
     Amounts are minor units of `currency`. `version` is the number of the latest event. `wake_at` is the time from
     which the payment needs a workflow run; null when nothing is pending.
@@ -56,9 +56,9 @@ class PaymentRow(Base):
 
 
 class PaymentEventRow(Base):
-    """One step of a payment: who did what when, the state after it, and the transfer that it caused. Immutable.
+    """An event of a payment: actor, time, the status after it, and its transfer. Immutable.
 
-    `at` is business time, `recorded_at` the database's own.
+    `at` is the effective time, `recorded_at` the database's.
     """
 
     __tablename__ = "payment_events"
@@ -77,12 +77,12 @@ class PaymentEventRow(Base):
 
 
 class PaymentBalanceTransaction(Base):
-    """A change of a provider's balance that is in the books: the other side of the provider's own statement.
+    """A booked balance transaction, for reconciliation with the provider's statement.
 
-    Unique by (provider, key), so no movement is booked twice, whatever payment claims it. Only `fee_minor` changes,
-    once, from unknown to known. A charge is written when it is settled: until then no balance shows it. Amounts are
-    minor units of `currency`, signed as the provider's balance moved. `payment_id` is null for a correction that
-    reconciliation booked.
+    Unique by (provider, key), so that none is booked twice, whichever payment claims it. Only `fee_minor` changes,
+    once, from unknown to known. A charge is written when it settles: until then it is not in the provider's balance.
+    Amounts are minor units of `currency`; positive ones raise the provider's balance. `payment_id` is null for a
+    correction by reconciliation.
     """
 
     __tablename__ = "payment_movements"

@@ -1,4 +1,4 @@
-"""What was asked for under which command: the intent of a payment, and the content of each command to one."""
+"""Commands that request payments, and the content of commands to payments."""
 
 from datetime import datetime
 from typing import Any
@@ -11,16 +11,16 @@ from models.common.base import Base
 
 
 class PaymentCommand(Base):
-    """One request to make a payment. Written once, by the API, before the run starts; rows are immutable.
+    """A request to create a payment. Written once, by the API, before the run starts; immutable.
 
-    Whoever repeats the command finds the terms of the first try, its id and its quote among them, and so starts the
-    same payment or finds it running.
+    A repeated command finds the terms of the first one, with its id and quote, and so starts the same payment or finds
+    it running.
 
     Attributes:
-        request_hash: SHA-256 of the request, which differs from that of another request under the same key.
+        request_hash: SHA-256 of the request, to detect another request under the same key.
         terms: the `PaymentTerms` that the run starts with.
-        asked_by: the `Actor` who asks for credits, without its network address: a freeze of them declines the payment,
-            also when its run was lost and another one goes on. Null for other providers.
+        asked_by: for a payment with credits, the `Actor` that requested it, without its network address, because the
+            payment is declined while that actor is frozen, even in another run. Null for other providers.
     """
 
     __tablename__ = "payment_commands"
@@ -35,10 +35,10 @@ class PaymentCommand(Base):
 
 
 class PaymentCommandContent(Base):
-    """What a command asked of a payment that exists; its key serves no other command when its answer is forgotten.
+    """Content of a command to a payment, so that its key is not used for another one after its response was deleted.
 
-    Written once, by the API, before the command is sent, and deleted when the command is refused. The platform's role
-    alone reads and writes.
+    Written once, by the API, before the command is sent, and deleted when the command is refused. Only the platform's
+    role reads and writes.
 
     Attributes:
         content_hash: as `contracts.common.base.content_of` makes it.

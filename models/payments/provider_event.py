@@ -11,13 +11,13 @@ from models.common.base import Base
 
 
 class ProviderEventRow(Base):
-    """A verified webhook, stored once, before it is answered. Written by the API; its outcome by the worker.
+    """A verified webhook, stored once, before the response. Written by the API; the status by the worker.
 
     Attributes:
-        status: `received`, `forwarded` to a payment's run, `handled`, `ignored` (nothing depends on it),
-            `unmatched` (about no object of ours).
-        payload: what was sent, without secrets and card numbers; null once it was forgotten.
-        handled_at: when its effect was booked, set in that transaction; null until then.
+        status: `received`, `forwarded` to a payment's run, `handled`, `ignored` (without effect), `unmatched` (about an
+            unknown object).
+        payload: the event without secrets and card numbers; null once deleted.
+        handled_at: when its effect was booked, set in the same transaction; null until then.
     """
 
     __tablename__ = "provider_events"

@@ -1,4 +1,4 @@
-"""Where organizations that earn are paid out."""
+"""Payout accounts of organizations."""
 
 from datetime import datetime
 
@@ -10,13 +10,12 @@ from models.common.base import Base
 
 
 class CreatorAccountRow(Base):
-    """An organization's account at who pays it out, as the provider said last. Written by the platform's role.
+    """An organization's payout account, as its provider last reported it. Written by the platform's role.
 
     Attributes:
         destination: a fingerprint of the bank account, never its number.
-        destination_changed_at: when the destination was first seen, or last seen to be another one; null while there is
-            none.
-        seen_at: when the provider was asked; what was read earlier is not written over it.
+        destination_changed_at: when this destination was first reported; null while there is none.
+        seen_at: when the provider was read; older reads do not overwrite it.
     """
 
     __tablename__ = "creator_accounts"

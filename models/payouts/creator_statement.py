@@ -11,13 +11,13 @@ from models.common.base import Base
 
 
 class CreatorStatement(Base):
-    """What a creator earned in a month, worth in one currency, as it was stated; written once and never changed.
+    """Statement of a creator's earnings in a month, in one currency. Immutable.
 
     Attributes:
         month: its first day, in UTC.
         number: of the series of statements.
-        total_minor: what was earned, in minor units of `currency`; `tax_minor` of it is tax.
-        tax_code: what is stated of tax, see `domain.billing.tax.self_billing`.
+        total_minor: the earnings, in minor units of `currency`; `tax_minor` of it is tax.
+        tax_code: the tax treatment, see `domain.billing.tax.self_billing`.
         content: see `domain.billing.document.content.Document.as_stored`.
     """
 
@@ -38,12 +38,12 @@ class CreatorStatement(Base):
 
 
 class CreatorCorrection(Base):
-    """What a later month took back of what a statement had billed; written once and never changed.
+    """Correction of a statement by clawbacks of a later month. Immutable.
 
     Attributes:
-        month: the first day of the month that took it back, in UTC.
+        month: the first day of the month of the clawbacks, in UTC.
         number: of the series of corrections.
-        total_minor: what was taken back, in minor units of `currency`; `tax_minor` of it is tax.
+        total_minor: the clawed-back amount, in minor units of `currency`; `tax_minor` of it is tax.
         content: see `domain.billing.document.content.Document.as_stored`.
     """
 

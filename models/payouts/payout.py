@@ -1,6 +1,6 @@
 """The payout's read model and its timeline, written in the transaction that moves the money.
 
-`services/payouts/payout.py` opens a payout, `activities/payouts/payout.py` writes what follows.
+`services/payouts/payout.py` opens a payout, `activities/payouts/payout.py` writes its further events.
 """
 
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from models.common.base import Base
 
 
 class PayoutRow(Base):
-    """The present state of a payout. `state` is complete; the other columns are copies for queries.
+    """State of a payout. `state` is complete; the other columns are copies for queries.
 
     `amount_minor` is in minor units of `currency`. `wake_at` is the time from which the payout needs a workflow run;
     null once it has ended.
@@ -47,11 +47,11 @@ class PayoutRow(Base):
 
 
 class PayoutScheduleRow(Base):
-    """The next and the latest scheduled payout of an organization. Written by the platform's role.
+    """Payout schedule of an organization, with the next and the latest payout. Written by the platform's role.
 
     Attributes:
         next_on: the day of the next payout; null if none is scheduled.
-        last_on: the day of the latest one, whether it was made or refused.
+        last_on: the day of the latest one, paid or refused.
         last_payout_id: the payout made that day; null if it was refused.
         last_refusal: the error code of the refusal.
     """
@@ -72,7 +72,7 @@ class PayoutScheduleRow(Base):
 
 
 class PayoutEventRow(Base):
-    """One step of a payout: who did what when, the state after it, and the transfer in the books. Immutable."""
+    """An event of a payout: actor, time, the status after it, and its transfer. Immutable."""
 
     __tablename__ = "payout_events"
     __table_args__ = (Index("uq_payout_events_payout_id_command_id", "payout_id", "command_id", unique=True),)

@@ -1,4 +1,4 @@
-"""What creators return of payments that were reversed.
+"""Recoveries from creators after payments were reversed.
 
 `services/payments/payment_loss.py` opens a recovery with the event that loses its payment,
 `services/payouts/recovery.py` writes shares and `services/payouts/transfer_reversal.py` reversals.
@@ -15,16 +15,16 @@ from models.common.base import Base
 
 
 class Recovery(Base):
-    """One loss of a payment: a chargeback, or a refund of what was used. Written once, and closed.
+    """Recovery of a payment's loss: a chargeback, or a refund of used credits. Immutable except for `closed_at`.
 
     Attributes:
-        cause: the refund at the provider, the dispute there with the number of the event that has lost it, or
+        cause: the provider's id of the refund, or of the dispute with the number of the event that has lost it, or
             `reversal`; unique for the payment.
-        org_id: who paid, and owes.
-        amount_minor: what the payer came to owe by it, in minor units of `asset`, with `short_minor`.
-        short_minor: what was taken for it at once in credits for which less had been paid.
-        disputed_at: decides what creators answer for.
-        closed_at: nothing more can arrive for it, or nothing is owed any more.
+        org_id: the payer, who owes the loss.
+        amount_minor: the payer's debt from the loss, in minor units of `asset`, including `short_minor`.
+        short_minor: the shortfall because cheaper credits were taken for it immediately.
+        disputed_at: the time from which the creators' liability period is counted back.
+        closed_at: set once no more earnings can arrive for it, or nothing is owed any more.
     """
 
     __tablename__ = "recoveries"
@@ -47,13 +47,13 @@ class Recovery(Base):
 
 
 class RecoveryShare(Base):
-    """What one creator returns for one use of a payment. Immutable.
+    """Amount that a creator returns for one use of a payment. Immutable.
 
     Attributes:
-        source: the lot of credits that was earned, or the transfer of money.
-        taken_minor: what was taken from earnings that were there, in minor units of the recovery's asset.
-        own_minor: what of that was what the payment itself had paid.
-        owed_minor: what the creator owes instead.
+        source: the earned lot of credits, or the transfer of money.
+        taken_minor: the amount taken from earnings, in minor units of the recovery's asset.
+        own_minor: the part of it that the payment itself had paid.
+        owed_minor: the rest, which the creator owes.
     """
 
     __tablename__ = "recovery_shares"
@@ -75,14 +75,14 @@ class RecoveryShare(Base):
 
 
 class TransferReversal(Base):
-    """Taking back a part of what a payout has sent, which pays what the creator owes.
+    """Reversal of a part of a payout's transfer, which pays the creator's debt.
 
     Attributes:
-        source: of the share that it belongs to.
-        amount_minor: the money, in minor units of `currency`, never more than is left of the payout.
-        goods_minor: what it pays of the debt, in minor units of `asset`.
+        source: that of its share.
+        amount_minor: the money, in minor units of `currency`, never more than the rest of the payout.
+        goods_minor: the part of the debt that it pays, in minor units of `asset`.
         reversal_ref: the provider's id of it.
-        next_at: when it is tried or looked for; null at the end.
+        next_at: when it is attempted or looked up; null at the end.
     """
 
     __tablename__ = "transfer_reversals"

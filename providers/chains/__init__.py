@@ -1,1 +1,1 @@
-"""Blockchains for payments: deposit addresses from public keys, and watchers that read deposits."""
+"""Blockchains: deposit addresses from public keys, and watchers that read deposits."""

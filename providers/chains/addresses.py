@@ -1,6 +1,6 @@
 """Deposit addresses derived from an account-level public key, and payment URIs for wallets.
 
-Private keys are refused, and their text is in no message. The account is that of BIP-44's path
+Private keys are refused without quoting them. The account is that of BIP-44's path
 `purpose' / coin' / account'`; receiving addresses are `0/index` below it, which can be derived from the public key.
 
 Sources: BIP-32, BIP-44, BIP-84 and SLIP-132 for keys, BIP-21, EIP-681 and TON's deep links for URIs, EIP-55 for the
@@ -44,12 +44,12 @@ _BASE32 = "abcdefghjkmnpqrstvwxyz0123456789"
 
 
 class BadAccount(ValueError):
-    """The setting is not an account's public key, or not an address."""
+    """The setting is not a valid public key of an account, or address."""
 
 
 @dataclass(frozen=True, slots=True)
 class DepositAddress:
-    """A deposit address, with the comment that a payment needs if the address is shared."""
+    """A deposit address, with the payment's comment if the address is shared."""
 
     address: str
     memo: str | None = None
@@ -59,7 +59,7 @@ class Account(Protocol):
     """Derives deposit addresses.
 
     Attributes:
-        key: identifies the public key without revealing it; indexes are counted for each key.
+        key: identifies the public key without revealing it; each key has its own indexes.
         chain: the chain's name for payers.
         assets: the assets that can be sent to its addresses.
     """
@@ -79,7 +79,7 @@ class AccountKey:
     """The public key of an account, from which public keys below it are derived (BIP-32)."""
 
     def __init__(self, extended_key: str, versions: set[bytes]) -> None:
-        """Read the key; `BadAccount` when it is damaged, private, of another kind, or not that of an account."""
+        """Parse the key; `BadAccount` if it is damaged, private, of another kind, or not that of an account."""
         try:
             raw = bytes(wallycore.base58check_to_bytes(extended_key))
         except ValueError:
@@ -92,7 +92,7 @@ class AccountKey:
         if version not in versions:
             raise BadAccount("This is not an extended public key of a supported kind.")
         try:
-            # The library knows the versions of BIP-32 only; SLIP-132's differ from them in nothing else.
+            # The library supports only the versions of BIP-32; SLIP-132's differ only in these.
             self._key = wallycore.bip32_key_unserialize(_XPUB + raw[4:])
         except ValueError:
             raise BadAccount("The extended public key is damaged.") from None
@@ -120,7 +120,7 @@ class BitcoinAccount:
     assets = frozenset({"BTC"})
 
     def __init__(self, extended_key: str) -> None:
-        """Take the account's public key (m/84'/0'/0'); `BadAccount` for anything else."""
+        """Take the account's public key (m/84'/0'/0'), or raise `BadAccount`."""
         self._public = AccountKey(extended_key, set(_PUBLIC))
         self.key = f"bitcoin:{self._public.fingerprint}"
 
@@ -130,18 +130,18 @@ class BitcoinAccount:
         return DepositAddress(wallycore.addr_segwit_from_bytes(program, self._public.network, 0))
 
     def uri(self, asset: str, place: DepositAddress, amount_minor: int) -> str:
-        """Write BIP-21."""
+        """Return a BIP-21 URI."""
         return f"bitcoin:{place.address}?amount={format_amount(amount_minor, asset)}"
 
 
 class EthereumAccount:
-    """BIP-44: addresses of Ethereum from an xpub; a token is sent to the same kind of address."""
+    """BIP-44: Ethereum addresses from an xpub, for coins and tokens."""
 
     chain = "ethereum"
     assets = frozenset({"ETH", "USDC"})
 
     def __init__(self, extended_key: str, *, usdc_contract: str, chain_id: int = 1) -> None:
-        """Take the account's public key (m/44'/60'/0'), the token's contract and the chain that URIs name."""
+        """Take the account's public key (m/44'/60'/0'), the token's contract and the chain id for URIs."""
         self._public = AccountKey(extended_key, _LEGACY)
         self.key = f"ethereum:{self._public.fingerprint}"
         self._usdc = checksummed(usdc_contract)
@@ -153,14 +153,14 @@ class EthereumAccount:
         return DepositAddress(checksummed(f"0x{_keccak(point[1:])[-20:].hex()}"))
 
     def uri(self, asset: str, place: DepositAddress, amount_minor: int) -> str:
-        """Write EIP-681: a plain transfer in wei, or a call of the token's `transfer`."""
+        """Return an EIP-681 URI: a plain transfer in wei, or a call of the token's `transfer`."""
         if asset == "USDC":
             return f"ethereum:{self._usdc}@{self._chain_id}/transfer?address={place.address}&uint256={amount_minor}"
         return f"ethereum:{place.address}@{self._chain_id}?value={amount_minor * _WEI_PER_GWEI}"
 
 
 def checksummed(address: str) -> str:
-    """Return an address of Ethereum with its checksum; a mixed-case one whose checksum is wrong is `BadAccount`."""
+    """Return an Ethereum address with its checksum; `BadAccount` for a mixed-case one with a wrong checksum."""
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
         raise BadAccount("An Ethereum address must have 40 hexadecimal digits after 0x.")
     plain = address[2:].lower()
@@ -172,37 +172,37 @@ def checksummed(address: str) -> str:
 
 
 class TonAccount:
-    """One address for everyone, and a comment for each payment."""
+    """A shared address, with a comment for each payment."""
 
     chain = "ton"
     assets = frozenset({"TON"})
 
     def __init__(self, address: str) -> None:
-        """Take the address that coins are collected at; `BadAccount` when it is none."""
+        """Take the shared address; `BadAccount` if it is invalid."""
         self._raw = ton_raw(address)
         self._address = address
         self.key = f"ton:{self._raw.lower()}"
 
     def address_at(self, index: int) -> DepositAddress:
-        """Return the shared address with an index's comment: ten letters and digits, so a typo matches no payment."""
+        """Return the shared address with the index's comment: ten letters and digits, so that a typo matches none."""
         number = int.from_bytes(hashlib.sha256(f"{self.key}/{index}".encode()).digest()[:7], "big")
         return DepositAddress(self._address, "".join(_BASE32[number >> shift & 31] for shift in range(0, 50, 5)))
 
     def uri(self, asset: str, place: DepositAddress, amount_minor: int) -> str:
-        """Write a deep link with the amount in nanotons and the comment."""
+        """Return a deep link with the amount in nanotons and the comment."""
         del asset
         return f"ton://transfer/{place.address}?amount={amount_minor}&text={quote(place.memo or '', safe='')}"
 
 
 def ton_raw(address: str) -> str:
-    """Return an address of TON as `workchain:HEX`, from that form or from one with tag and checksum (TEP-2)."""
+    """Return a TON address as `workchain:HEX`, from that form or from one with tag and checksum (TEP-2)."""
     if re.fullmatch(r"(0|-1):[0-9a-fA-F]{64}", address):
         return address.upper()
     try:
         raw = base64.urlsafe_b64decode(address.replace("+", "-").replace("/", "_"))
     except (binascii.Error, ValueError):
         raw = b""
-    # The tag says bounceable or not, and 0x80 on top of it that the address is for test networks only.
+    # The tag says whether it is bounceable; 0x80 added marks an address of test networks.
     sound = len(address) == 48 and len(raw) == 36 and raw[0] & 0x7F in (0x11, 0x51)
     if not sound or binascii.crc_hqx(raw[:34], 0) != int.from_bytes(raw[34:], "big"):
         raise BadAccount("This is not a TON address, or its checksum is wrong.")

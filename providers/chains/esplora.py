@@ -11,13 +11,16 @@ from providers.chains.responses import TIMEOUT, Node, field, flag, instant, inte
 
 _HASH = r"[0-9a-f]{64}"
 _MAX_HEIGHT = 10**9
-#: Esplora has 25 on a page, and other servers with its API more; pages are followed until one is empty.
+#: Esplora has 25 on a page, other servers with its API more; pages are read until one is empty.
 _MOST_ON_A_PAGE = 1000
 _MAX_PAGES = 40
 
 
 class EsploraWatcher:
-    """Watches Bitcoin. A block is replaced every few weeks, a run of two hardly ever: three confirmations are final."""
+    """Watches Bitcoin.
+
+    One block is replaced every few weeks, two in a row hardly ever: three confirmations are final.
+    """
 
     def __init__(
         self,
@@ -28,7 +31,7 @@ class EsploraWatcher:
         reorg_depth: int = 100,
         timeout: timedelta = TIMEOUT,
     ) -> None:
-        """Take the client and the address of the API, such as `https://blockstream.info/api`."""
+        """Take the client and the URL of the API, such as `https://blockstream.info/api`."""
         self._node = Node(client, base_url, timeout=timeout)
         self.confirmations = confirmations
         self.reorg_depth = max(reorg_depth, confirmations)
@@ -42,7 +45,7 @@ class EsploraWatcher:
         return Header(hash=text(await self._node.get(f"/block-height/{height}"), _HASH))
 
     async def deposits(self, asset: str, address: str, *, since_height: int, since_at: datetime) -> ChainView:
-        """Return every output to the address, however old; nothing but BTC arrives there."""
+        """Return all outputs to the address, of any age; all are BTC."""
         del asset, since_at
         tip = await self.tip()
         found: dict[tuple[str, int], ChainDeposit] = {}

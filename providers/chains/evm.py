@@ -1,8 +1,8 @@
-"""Ethereum and its like through JSON-RPC: plain transfers of ETH, and one ERC-20 token.
+"""EVM blockchains through JSON-RPC: plain transfers of ETH, and one ERC-20 token.
 
-A node lists the logs of a token by receiver, but not the transfers of ETH. Those are found in the blocks themselves:
-each block is read once for all addresses and cached, and blocks are linked by parent hash, so a scan never mixes two
-forks. ETH that a contract pays out (an "internal transaction") is not listed in blocks and is not found.
+A node lists the logs of a token by receiver, but not transfers of ETH. These are read from the blocks: each block is
+read once for all addresses and cached, and blocks are linked by parent hash, so that a scan never mixes two forks. ETH
+that a contract pays out (an "internal transaction") is not listed in blocks and is not found.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from providers.payments.base import ProviderUnavailable
 _HASH = r"0x[0-9a-f]{64}"
 _ADDRESS = r"0x[0-9a-fA-F]{40}"
 _MAX_HEIGHT = 2**53
-#: How many logs one answer may hold; a block has no room for more than the second.
+#: The maximum number of logs in a response, and in a block.
 _MAX_LOGS = 10_000
 _MAX_LOGS_OF_A_BLOCK = 100_000
 #: Errors of nodes for a range of blocks with too many logs.
@@ -60,18 +60,18 @@ class EvmWatcher:
         log_blocks_per_request: int = 1000,
         timeout: timedelta = TIMEOUT,
     ) -> None:
-        """Take the client and the node's address.
+        """Take the client and the node's URL.
 
         Args:
             client: closed by the caller.
-            rpc_url: where JSON-RPC is posted to; batches must be allowed.
-            usdc_contract: the token's address on this chain.
-            chain_id: of the chain that is meant; a node of another one is not believed.
-            confirmations: how many blocks make a deposit final.
-            reorg_depth: how many blocks are read again each time.
-            blocks_per_call: the most blocks that one look at an address reads; more are left to the next look.
-            blocks_per_request: how many blocks go into one batch.
-            log_blocks_per_request: the widest range of blocks that the node lists logs of.
+            rpc_url: the URL of JSON-RPC; batches must be allowed.
+            usdc_contract: the token's address on this blockchain.
+            chain_id: the expected chain id; a node of another one is refused.
+            confirmations: the number of blocks after which a deposit is final.
+            reorg_depth: the number of blocks that are read again each time.
+            blocks_per_call: the maximum number of blocks that a call reads; the next call continues.
+            blocks_per_request: the number of blocks in a batch.
+            log_blocks_per_request: the widest range of blocks for which the node lists logs.
             timeout: of each request.
         """
         self._node = Node(client, rpc_url, timeout=timeout)
@@ -96,12 +96,12 @@ class EvmWatcher:
         return quantity(await self._call("eth_blockNumber", []), most=_MAX_HEIGHT)
 
     async def header(self, height: int) -> Header:
-        """Return the hash and the time of the block at a height; logs do not tell the time."""
+        """Return the hash and the time of the block at a height; logs have no time."""
         block = await self._call("eth_getBlockByNumber", [hex(height), False])
         return Header(hash=text(field(block, "hash"), _HASH), at=_time(block))
 
     async def deposits(self, asset: str, address: str, *, since_height: int, since_at: datetime) -> ChainView:
-        """Return transfers to the address from the height on, as far as one look reads."""
+        """Return transfers to the address from the height on, up to the limit of a call."""
         del since_at
         tip = await self.tip()
         since = max(0, since_height)
@@ -124,10 +124,9 @@ class EvmWatcher:
         return list(found.values())
 
     async def _logs(self, topic: str, first: int, last: int) -> AsyncIterator[tuple[int, int, list[Any]]]:
-        """List the token's logs range by range. A range that holds too much for one answer is halved.
+        """List the token's logs range by range. A range with too many logs is halved.
 
-        Anybody can fill blocks with transfers to an address, even of zero, so the limit must not hide other
-        deposits.
+        Anybody can fill blocks with transfers to an address, even of zero, so the limit must not hide other deposits.
         """
         ranges = [(first, last)]
         while ranges:
@@ -173,7 +172,7 @@ class EvmWatcher:
         )
 
     async def _coins(self, address: str, first: int, last: int) -> list[ChainDeposit]:
-        async with self._scanning:  # everyone who asks at once shares the blocks of the first
+        async with self._scanning:  # concurrent callers share the blocks of the first
             blocks = await self._chain(first, last)
         sent = [(block, tx, wei) for block in blocks for tx, wei in block.transfers.get(address, ())]
         found = []
@@ -193,7 +192,7 @@ class EvmWatcher:
         return found
 
     async def _chain(self, first: int, last: int) -> list[_Block]:
-        """Return the blocks of a range, each the parent of the next; only those not yet known are fetched."""
+        """Return the blocks of a range, each the parent of the next; only unknown ones are fetched."""
         chain: list[_Block] = []
         number, expected = last, (await self.header(last)).hash
         while number >= first:
@@ -222,7 +221,7 @@ class EvmWatcher:
         return (await self._calls([(method, params)]))[0]
 
     async def _calls(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any]:
-        """Call several methods in one batch, a single one without, and return the results in their order."""
+        """Call methods, several in one batch, and return the results in order."""
         requests = [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
             for number, (method, params) in enumerate(calls)

@@ -1,7 +1,7 @@
-"""Reads answers of nodes, which are not trusted: size and time are limited, and every value is checked.
+"""Responses of untrusted nodes: size and time are limited, and every value is checked.
 
-Numbers with a decimal point become `Decimal`, never float. An answer that is wrong in any way raises
-`ProviderUnavailable`: requests only read, so they can be repeated.
+Numbers with a decimal point become `Decimal`, never float. An invalid response raises `ProviderUnavailable`: requests
+only read, so they can be repeated.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ _DIGITS = re.compile(r"[0-9]{1,40}")
 
 
 def invalid_response(what: str) -> ProviderUnavailable:
-    """Return the error for an invalid answer."""
+    """Return the error for an invalid response."""
     return ProviderUnavailable(f"A node's response is invalid: {what}.", code="chain.bad_answer")
 
 
 class Node:
-    """Asks one HTTP service, for JSON unless it says otherwise."""
+    """HTTP client of a JSON service."""
 
     def __init__(
         self,
@@ -46,15 +46,15 @@ class Node:
         self._max_bytes = max_bytes
 
     async def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
-        """Return the JSON at a path; also a bare number or, as the text that it is, a bare word."""
+        """Return the JSON at a path; also a bare number, or a bare word as text."""
         return parsed(await self._ask("GET", path, params=dict(params or {})))
 
     async def get_bytes(self) -> bytes:
-        """Return what the base address answers, whatever it is."""
+        """Return the raw response of the base URL."""
         return await self._ask("GET", "")
 
     async def post(self, body: Any) -> Any:
-        """Send JSON to the base address and return the JSON that it answers."""
+        """Post JSON to the base URL and return the JSON response."""
         return parsed(await self._ask("POST", "", json=body))
 
     async def _ask(self, method: str, path: str, **request: Any) -> bytes:
@@ -84,7 +84,7 @@ class Node:
 
 
 def parsed(body: bytes) -> Any:
-    """Parse JSON without binary fractions; a body that is a single word is returned as text."""
+    """Parse JSON without floats; a body that is a single word is returned as text."""
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(constant)
@@ -99,7 +99,7 @@ def parsed(body: bytes) -> Any:
 
 
 def field(value: Any, name: str) -> Any:
-    """Return a member of an object; None where the object has none of that name."""
+    """Return a member of an object; None if missing."""
     if not isinstance(value, dict):
         raise invalid_response(f"the value that should contain {name} is not an object")
     return value.get(name)
@@ -113,14 +113,14 @@ def items(value: Any, most: int) -> list[Any]:
 
 
 def text(value: Any, pattern: str) -> str:
-    """Return a text that matches the whole pattern."""
+    """Return a string that fully matches the pattern."""
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise invalid_response("a string is missing or has the wrong format")
     return value
 
 
 def integer(value: Any, *, least: int = 0, most: int) -> int:
-    """Return a whole number within bounds; decimal digits in a text count as one."""
+    """Return an integer within bounds; a string of decimal digits counts as one."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -129,7 +129,7 @@ def integer(value: Any, *, least: int = 0, most: int) -> int:
 
 
 def quantity(value: Any, *, most: int) -> int:
-    """Return a number that JSON-RPC writes in hexadecimal."""
+    """Return the number of a hexadecimal string of JSON-RPC."""
     if not isinstance(value, str) or not _HEX_NUMBER.fullmatch(value):
         raise invalid_response("a hexadecimal number is missing or has the wrong format")
     return integer(int(value, 16), most=most)
@@ -143,7 +143,7 @@ def instant(seconds: int) -> datetime:
 
 
 def flag(value: Any) -> bool:
-    """Return a truth value."""
+    """Return a boolean."""
     if not isinstance(value, bool):
         raise invalid_response("a boolean is missing")
     return value

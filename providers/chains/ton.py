@@ -1,7 +1,7 @@
 """TON through the HTTP API of TON Center, version 3 (https://docs.ton.org, "TON Index"; tried against 1.2.4's shapes).
 
-All payments share one address and are told apart by their comment. A block of TON's masterchain is agreed on by its
-validators before it is published and is not replaced, so one confirmation is final and no deposit is ever taken back.
+All payments share one address and differ by their comment. The validators agree on a block of TON's masterchain before
+it is published, so blocks are never replaced, one confirmation is final, and deposits are never reversed.
 """
 
 import base64
@@ -19,11 +19,12 @@ from providers.chains.responses import TIMEOUT, Node, field, flag, instant, inte
 
 _MAX_HEIGHT = 2**32
 _PAGE = 1000
-#: How many pages one look reads before it keeps what it has, and leaves the rest to the next one.
+#: The maximum number of pages of a call; the next call continues.
 _MAX_PAGES = 50
-#: How many pages are read when fewer would lead nowhere; nobody fills so many within minutes.
+#: The maximum number of pages if fewer would make no progress; nobody can fill so many within minutes.
 _MOST_PAGES = 1000
-#: What is ahead of a deposit's block must not hide it: our clock, or the block of the masterchain that holds that one.
+#: A margin so that a deposit is not missed: our clock, or the masterchain's block with the deposit's, may be ahead of
+#: it.
 _SKEW = timedelta(minutes=10)
 _MASTERCHAIN: Mapping[str, str | int] = {"workchain": -1, "shard": "8000000000000000"}
 
@@ -41,10 +42,10 @@ class TonWatcher:
         reread_blocks: int = 200,
         timeout: timedelta = TIMEOUT,
     ) -> None:
-        """Take the client and the address of the API without its version, such as `https://toncenter.com`.
+        """Take the client and the URL of the API without its version, such as `https://toncenter.com`.
 
-        No block is replaced. The newest `reread_blocks` are read again all the same, because the list of transactions
-        may come from a server that is behind the one that named the newest block.
+        Blocks are never replaced. The newest `reread_blocks` are still read again, because the list of transactions may
+        come from a server that is behind the one with the newest block.
         """
         headers: Mapping[str, str] = {"X-API-Key": api_key} if api_key else {}
         self._node = Node(client, base_url, headers=headers, timeout=timeout)
@@ -57,17 +58,17 @@ class TonWatcher:
         return integer(field(field(info, "last"), "seqno"), most=_MAX_HEIGHT)
 
     async def header(self, height: int) -> None:
-        """Return nothing: blocks are not replaced."""
+        """Return None: blocks are never replaced."""
         del height
 
     async def deposits(self, asset: str, address: str, *, since_height: int, since_at: datetime) -> ChainView:
         """Return the transfers of TON to the account from the height and the time on, each with its comment.
 
-        Anybody can send, so there may be more than one look reads: the view is not complete then, and ends at a block
-        from which the next look gets further.
+        Anybody can send any number of them, so a call may not read all: then the view is not complete, and ends at a
+        block from which the next call continues.
 
-        Left out are messages that bounced back to us, that were bounced by us, that came from outside the chain, and
-        transactions that are only foreseen. Jettons do not arrive at this address but at a wallet of their own.
+        Left out are messages that bounced, in either direction, external messages, and pending transactions. Jettons
+        arrive at a wallet of their own instead of this address.
         """
         del asset
         tip = await self.tip()
@@ -82,13 +83,13 @@ class TonWatcher:
             if len(page) < _PAGE:
                 scanned = max(since_height, read.whole - 1) if read.has_open_end else max(since_height, tip)
                 return ChainView(tip=tip, scanned=scanned, deposits=tuple(read.deposits.values()))
-            # A look that ends among the blocks that are read again would begin where it began.
+            # A call that ends within the blocks that are read again would make no progress.
             if read.pages >= _MAX_PAGES and since_height < read.whole - 1 <= tip - self.reorg_depth:
                 return ChainView(tip=tip, scanned=read.whole - 1, deposits=read.up_to(read.whole - 1), complete=False)
         raise invalid_response("an account has more transactions than are read")
 
     async def _time(self, height: int) -> datetime | None:
-        """Return the time of a block of the masterchain; None where the service has it no longer."""
+        """Return the time of a block of the masterchain; None if the service no longer has it."""
         if not height:
             return None
         answer = await self._node.get("/api/v3/blocks", {**_MASTERCHAIN, "seqno": height, "limit": 1})
@@ -100,13 +101,13 @@ class TonWatcher:
 
 
 class _Reading:
-    """What was read of an account so far. Its transactions come in the order of the chain.
+    """Transactions of an account that were read so far, in the order of the blockchain.
 
     Attributes:
-        deposits: those from the height on that was asked for, by transaction.
-        pages: how many pages held anything of it.
-        whole: the newest block of which something was read; of those before it, everything was.
-        has_open_end: whether there are transactions that no block of the masterchain holds yet.
+        deposits: those from the requested height on, by transaction.
+        pages: the number of non-empty pages.
+        whole: the newest block of which something was read; all before it were read completely.
+        has_open_end: whether there are transactions that are not in a block of the masterchain yet.
     """
 
     def __init__(self, account: str, since_height: int) -> None:
@@ -117,7 +118,7 @@ class _Reading:
         self._first: set[str] = set()
 
     def add(self, page: Sequence[Any]) -> None:
-        """Take the next page."""
+        """Add the next page."""
         if page:
             first = _hash(field(page[0], "hash"))
             if first in self._first:
@@ -179,7 +180,7 @@ def _received(tx: Any, raw: str) -> ChainDeposit | None:
 
 
 def _hash(value: Any) -> str:
-    """Write a transaction's hash in hexadecimal, as explorers do; the API writes base 64."""
+    """Return a transaction's hash in hexadecimal, as in explorers, from base 64."""
     try:
         raw = base64.b64decode(text(value, r"[A-Za-z0-9+/_-]{43}=").translate(str.maketrans("-_", "+/")), validate=True)
     except binascii.Error:

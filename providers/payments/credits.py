@@ -1,7 +1,7 @@
-"""Credits as a payment method: instant, and its provider is our own ledger.
+"""Payment provider for credits: our own ledger, with immediate payments.
 
-A payment is one transfer from the organization's credits to `provider/credits/clearing`, a refund one transfer back;
-what is bought with it then leaves the clearing account like any other provider's money. `ref` is the transfer's id.
+A payment is a transfer from the organization's credits to `provider/credits/clearing`, a refund a transfer back. The
+payment's bookings then use the clearing account like that of any other provider. `ref` is the transfer's id.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -41,10 +41,10 @@ Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 
 class RefuseLimited(Protocol):
-    """Checks that no spend control freezes or limits the requester, before an organization's credits are used."""
+    """Checks that no spend control freezes or limits the requester, before credits are used."""
 
     async def __call__(self, connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
-        """Raise `SpendLimitExceeded` if one does."""
+        """Raise `SpendLimitExceeded` if a control does."""
 
 
 class CreditsProvider:
@@ -59,17 +59,17 @@ class CreditsProvider:
         refuse_limited: RefuseLimited,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take a factory of connections with the platform's role; each call is one transaction, which it commits."""
+        """Take a factory of connections with the platform's role; each call commits one transaction."""
         self._connect = connect
         self._refuse_limited = refuse_limited
         self._clock = clock
         self._clearing = provider_clearing(self.name, CREDIT)
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
-        """Move the credits; too few, frozen or limited ones are a decline, which leaves nothing behind."""
+        """Move the credits; insufficient, frozen or limited ones are a decline, without a trace in the books."""
         if payment.currency != CREDIT:
             raise ProviderRefused(
-                "Only what is priced in credits can be paid with credits.", code="payment.currency_unsupported"
+                "Only prices in credits can be paid with credits.", code="payment.currency_unsupported"
             )
         if payment.manual_capture:
             raise ProviderRefused(
@@ -104,7 +104,7 @@ class CreditsProvider:
             return _declined(payment, code="spending_limited", detail=refusal.detail)
 
     async def retrieve(self, ref: str) -> Snapshot:
-        """Read the transfer and those that gave a part of it back."""
+        """Read the transfer and its refunds."""
         async with self._books(changes=False) as connection:
             return await self._snapshot(connection, ref)
 
@@ -117,24 +117,24 @@ class CreditsProvider:
             return await self._snapshot(connection, transfer_id(found.transfer_id))
 
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002
-        """Return the payment as it stands: it waits for nobody."""
+        """Return the payment: it never waits for the payer."""
         return await self.retrieve(ref)
 
     async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002
-        """Refuse: nothing is ever only authorized."""
+        """Refuse: there are no authorizations."""
         raise ProviderRefused(
             "Payments with credits are captured immediately, so nothing is left to capture.",
             code="payment.not_authorized",
         )
 
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002
-        """Return the payment as it stands: it took its money at once."""
+        """Return the payment: it was paid immediately."""
         return await self.retrieve(ref)
 
     async def refund(
         self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
     ) -> RefundSnapshot:
-        """Move credits back, never more than what is left of the payment."""
+        """Move credits back, at most the remainder of the payment."""
         async with self._books(changes=True) as connection:
             transfers = self._transfers(connection)
             await transfers.lock(ref)
@@ -164,7 +164,7 @@ class CreditsProvider:
             return _refund(moved)
 
     async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:
-        """Look the key up."""
+        """Look up the key."""
         async with self._books(changes=False) as connection:
             made = await self._transfers(connection).by_key(idempotency_key)
         ours = made is not None and made.kind == REFUND and made.reference == ref
@@ -175,19 +175,19 @@ class CreditsProvider:
         raise ProviderRefused("Payments with credits cannot be disputed.", code="payment.disputes_unsupported")
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
-        """List what payments and refunds moved; what was bought with it is the other side of the books."""
+        """List the transfers of payments and refunds, without further bookings on the clearing account."""
         async with self._books(changes=False) as connection:
             moved = await self._transfers(connection).between((PAYMENT, REFUND), since, until)
         for transfer in moved:
             yield _movement(transfer)
 
     async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:  # noqa: ARG002
-        """Refuse every webhook: nobody sends any."""
+        """Refuse: credits have no webhooks."""
         raise BadSignature("Credits have no webhooks.", code="webhook.bad_signature")
 
     @asynccontextmanager
     async def _books(self, *, changes: bool) -> AsyncIterator[asyncpg.Connection]:
-        """Open the books for one call; raises the seam's errors, but for too few, frozen and limited credits."""
+        """Open the books for one call; raise provider errors, except for insufficient, frozen and limited credits."""
         reached = False
         try:
             async with self._connect() as connection:

@@ -1,7 +1,7 @@
-"""Payments in coins: every payment has its own deposit address, and deposits count when they are final.
+"""Payment provider for coins: each payment has a deposit address, and deposits count once they are final.
 
-There are no private keys here, so a payment cannot be refunded in coins, only in credits. Chains send no webhooks: a
-payment is read when it is refreshed.
+There are no private keys, so a payment can be refunded in credits only. Blockchains send no webhooks: deposits are read
+when a payment is refreshed.
 """
 
 import heapq
@@ -51,15 +51,15 @@ from providers.payments.deposits import (
 #: default rate). Other assets have no such limit.
 MIN_AMOUNT_MINOR = {"BTC": 294}
 _TRIES = 3
-#: How many deposit addresses or receipts are in memory at a time while a statement is listed.
+#: The number of deposit addresses or receipts in memory while a statement is listed.
 PAGE = 500
-#: After how many consecutive timeouts a chain counts as silent.
+#: The number of consecutive timeouts after which a chain counts as not responding.
 MAX_TIMEOUTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One chain: the account that deposit addresses are derived from, and its watcher."""
+    """A blockchain: the account that deposit addresses are derived from, and its watcher."""
 
     account: Account
     watcher: Watcher
@@ -83,7 +83,7 @@ class CryptoProvider:
             chains: no two of them have the same asset.
             book: stores deposit addresses and receipts.
             clock: returns the time, aware and in UTC.
-            watched_for: how long after a payment was made `list_movements` still reads its address.
+            watched_for: how long after its creation `list_movements` reads a payment's address.
         """
         self._chains: Mapping[str, Chain] = {asset: chain for chain in chains for asset in chain.account.assets}
         self._book = book
@@ -91,7 +91,7 @@ class CryptoProvider:
         self._watched_for = watched_for
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
-        """Allocate a deposit address, once for the payment's id, whatever the key."""
+        """Allocate a deposit address, once for each payment id, regardless of the key."""
         del idempotency_key
         chain = self._chain(payment.currency)
         if payment.manual_capture or payment.method_ref or payment.off_session:
@@ -116,7 +116,7 @@ class CryptoProvider:
         return self._snapshot(record, ChainView(tip=tip, scanned=tip, deposits=()))
 
     async def retrieve(self, ref: str) -> Snapshot:
-        """Read the chain, store new final deposits, and return the payment."""
+        """Read the blockchain, store new final deposits, and return the payment."""
         return self._snapshot(*await self._refresh(await self._record(ref)))
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:
@@ -126,17 +126,17 @@ class CryptoProvider:
         return None if record is None else self._snapshot(*await self._refresh(record))
 
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
-        """Read the chain; the payer sends the coins themselves."""
+        """Read the blockchain; the payer sends the coins."""
         del method_ref, idempotency_key
         return await self.retrieve(ref)
 
     async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:
-        """Refuse: coins that arrived are there, and there is nothing to capture."""
+        """Refuse: there are no authorizations."""
         del ref, amount_minor, idempotency_key
         raise ProviderRefused("A payment in coins has no authorization to capture.", code="payment.not_supported")
 
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
-        """Stop waiting for the payment unless something was sent; what still arrives is not lost."""
+        """Stop waiting for the payment unless coins were sent; later deposits are still booked."""
         del idempotency_key
         record, view = await self._refresh(await self._record(ref))
         if not record.receipts and not pending_deposits(record, view):
@@ -147,7 +147,7 @@ class CryptoProvider:
     async def refund(
         self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
     ) -> RefundSnapshot:
-        """Refuse: nothing can be sent without a private key."""
+        """Refuse: coins cannot be sent without a private key."""
         del ref, refund_id, amount_minor, reason, idempotency_key
         raise ProviderRefused(
             "Coins cannot be refunded from here, because no private key is stored. Grant credits instead.",
@@ -160,15 +160,15 @@ class CryptoProvider:
         return None
 
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
-        """Refuse: nobody can dispute a payment in coins."""
+        """Refuse: payments in coins have no disputes."""
         del dispute_ref, evidence, idempotency_key
         raise ProviderRefused("Payments in coins cannot be disputed.", code="payment.not_supported")
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
-        """Read every address that is still watched, then list what became final or was reversed in the window.
+        """Read all watched addresses, then list deposits that became final or were reversed in the window.
 
-        The time of a movement is when it was found final, so none appears later in a window that was listed. Deposits
-        to a shared address without a known comment are listed at the time of their block. Addresses that cannot be read
+        The time of a movement is when its finality was found, so none is added later to a window that was listed.
+        Deposits to a shared address without a known comment have the time of their block. Addresses that cannot be read
         do not stop the others; `StatementIncomplete` names them at the end.
         """
         shared: dict[tuple[str, str], list[DepositRecord]] = defaultdict(list)
@@ -196,8 +196,7 @@ class CryptoProvider:
     async def _sweep(self, records: list[DepositRecord], unread: "_Unread") -> None:
         """Update the records of addresses that are not shared.
 
-        Anybody can flood an address until it cannot be read, so an unreadable one is noted and does not stop the
-        others.
+        Anybody can flood an address until it cannot be read, so an unreadable one does not stop the others.
         """
         # The record that is furthest behind is next, so all advance together and read each block once.
         behind = [(record.scanned_height, record.payment_id, record) for record in records]
@@ -230,7 +229,7 @@ class CryptoProvider:
                 await unread.add(chain, address, error, has_gap=True)
 
     async def _catch_up(self, chain: Chain, sharing: Sequence[DepositRecord], unread: "_Unread") -> None:
-        """Update the records of one shared address; each view is read once for all of them."""
+        """Update the records of a shared address; each view is read once for all of them."""
         records = {record.payment_id: record for record in sharing}
         height = min(record.scanned_height for record in sharing)
         at = min(record.created_at for record in sharing)
@@ -240,14 +239,14 @@ class CryptoProvider:
                 try:
                     records[payment_id], seen = await self._step(record, view)
                     if seen is not view:
-                        # Somebody else looked meanwhile. What follows this view need not follow what was read then.
+                        # Another update was made meanwhile, which this view may not continue.
                         await self._refresh(records.pop(payment_id))
                 except ProviderUnavailable as error:
                     records.pop(payment_id, None)
                     await unread.add(chain, payment_id, error)
 
     async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
-        """Refuse: no chain sends webhooks, so whatever comes is from somebody else."""
+        """Refuse: blockchains send no webhooks."""
         del body, headers
         raise BadSignature("Chains send no webhooks.", code="webhook.bad_signature")
 
@@ -271,7 +270,7 @@ class CryptoProvider:
         return record, view
 
     async def _step(self, record: DepositRecord, view: ChainView | None = None) -> tuple[DepositRecord, ChainView]:
-        """Read the chain once; a given view is used for the first try."""
+        """Read the blockchain once; a given view is used for the first attempt."""
         watcher = self._chain(record.asset).watcher
         for _ in range(_TRIES):
             view = view or await watcher.deposits(
@@ -279,13 +278,13 @@ class CryptoProvider:
             )
             findings = await self._findings(record, view, watcher)
             progress = findings.scanned_height - record.scanned_height
-            # To write down every step of the scan would be a transaction each time that somebody looks.
+            # Storing every step of the scan would be a transaction for each refresh.
             if not findings.of_money and view.complete and progress <= watcher.reorg_depth:
                 return record, view
             if await self._book.settle(record, findings):
                 return await self._record(record.payment_id), view
             record, view = await self._record(record.payment_id), None
-        raise ProviderUnavailable("The payment was refreshed too often at once.", code="payment.busy")
+        raise ProviderUnavailable("There are too many concurrent refreshes of the payment.", code="payment.busy")
 
     async def _findings(self, record: DepositRecord, view: ChainView, watcher: Watcher) -> Findings:
         known = valid_receipts(record)
@@ -356,7 +355,7 @@ class CryptoProvider:
 
 
 async def _on_chain(watcher: Watcher, receipt: Receipt) -> Receipt | None:
-    """Return the receipt with the time of its block, if the chain has that block: a list may lag behind the chain."""
+    """Return the receipt with the time of its block, if the blockchain has it: a service's list may lag behind."""
     if receipt.block_hash is None:
         return receipt
     header = await watcher.header(receipt.height)
@@ -366,7 +365,7 @@ async def _on_chain(watcher: Watcher, receipt: Receipt) -> Receipt | None:
 
 
 async def _replaced(watcher: Watcher, receipt: Receipt) -> bool:
-    """Return whether a receipt's block is proven not to be in the chain; a lagging node is no proof."""
+    """Return whether a receipt's block is proven not to be in the blockchain; a lagging node proves nothing."""
     if receipt.block_hash is None:
         return False
     header = await watcher.header(receipt.height)
@@ -387,8 +386,8 @@ async def _views(
 class _Unread:
     """Addresses that could not be read while a statement was listed.
 
-    A chain that does not return its newest block, or has several consecutive timeouts, counts as silent: it is noted
-    once, and its other addresses are not read.
+    A chain without a newest block, or with many consecutive timeouts, counts as not responding: it is recorded once,
+    and its other addresses are skipped.
     """
 
     def __init__(self) -> None:
@@ -397,7 +396,7 @@ class _Unread:
         self._timeouts: Counter[str] = Counter()
 
     def is_silent(self, chain: Chain) -> bool:
-        """Return whether a chain counts as silent."""
+        """Return whether a chain counts as not responding."""
         return chain.account.chain in self._silent
 
     def answered(self, chain: Chain) -> None:

@@ -1,8 +1,8 @@
-"""Deposits: the stored records, and the pure rules that update them from a view of a chain.
+"""Deposit records, and the pure rules that update them from a view of a blockchain.
 
-A *receipt* is a deposit that became final. Its key is `{asset}:{transaction}:{output or log index}`, so the same coins
-are received once, however often they are seen. A receipt whose block was replaced, and which is not on the chain any
-more, is reversed. If its transaction is included again later, that is a receipt of the next generation.
+A *receipt* is a deposit that became final. Its key is `{asset}:{transaction}:{output or log index}`, so that the same
+coins are received once. A receipt whose block was replaced, and that is no longer on the blockchain, is reversed. If
+its transaction is included again later, this is a receipt of the next generation.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from providers.chains.base import ChainDeposit, ChainView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A deposit that became final. All times but `sent_at` are ours: when finality, or its loss, was found.
+    """A deposit that became final. All times but `sent_at` are when Bursar found the finality or its loss.
 
     Attributes:
         asset, tx, index: its identity.
-        generation: 1, incremented each time that it is included again after a reversal.
+        generation: 1, incremented with each inclusion after a reversal.
         height, block_hash: the block that holds it; both change when it moves to another block.
-        sent_at: the time of the first block that had it, which determines its value.
+        sent_at: the time of the first block with it, which determines its value.
     """
 
     asset: str
@@ -43,7 +43,7 @@ class Receipt:
         return movement_key(self.asset, self.tx, self.index, self.generation)
 
     def movements(self) -> list[BalanceTransaction]:
-        """Return its movements of the balance: the receipt, and the reversal if there was one."""
+        """Return its balance transactions: the receipt, and the reversal if there was one."""
         shared = {"fee_minor": 0, "currency": self.asset, "ref": self.payment_id, "payment_id": self.payment_id}
         came = BalanceTransaction(
             key=self.key,
@@ -70,12 +70,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepositRecord:
-    """The deposit address of a payment, and its receipts so far.
+    """Deposit address of a payment, and its receipts.
 
     Attributes:
-        chain_key, index: the account that the address was derived from, and the index; the pair is never used again.
-        scanned_height: everything up to this height was read and is final; the next update begins here.
-        version: incremented with each change, so concurrent updates do not overwrite each other.
+        chain_key, index: the account and the index that the address was derived from; never used again.
+        scanned_height: everything up to this height was read and is final; the next update starts here.
+        version: incremented with each change, so that concurrent updates do not overwrite each other.
     """
 
     payment_id: str
@@ -101,7 +101,7 @@ class DepositRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The changes of one update. `confirmed` are new receipts, `moved` are known ones in another block."""
+    """Changes of an update. `confirmed` are new receipts, `moved` are known ones in another block."""
 
     confirmed: tuple[Receipt, ...] = ()
     moved: tuple[Receipt, ...] = ()
@@ -128,7 +128,7 @@ class DepositBook(Protocol):
     ) -> DepositRecord:
         """Allocate the next index of the key, which is never used again, and store the payment's address.
 
-        The same payment gets the same record again.
+        A repeated call returns the same record.
 
         Raises:
             IdempotencyConflict: the payment has a record with another asset or amount.
@@ -141,7 +141,7 @@ class DepositBook(Protocol):
     async def recent(
         self, since: datetime, until: datetime, *, after: DepositRecord | None, limit: int
     ) -> Sequence[DepositRecord]:
-        """Return a page of the records made in `[since, until)`, after the record `after`."""
+        """Return a page of the records created in `[since, until)`, after the record `after`."""
 
     async def received(
         self, since: datetime, until: datetime, *, after: Receipt | None, limit: int
@@ -152,11 +152,11 @@ class DepositBook(Protocol):
         """Store the findings; False, without any effect, if the record has changed since it was read."""
 
     async def cancel(self, payment_id: str, at: datetime) -> None:
-        """Record that the payment was cancelled; the first time stays."""
+        """Record that the payment was cancelled; the first time is kept."""
 
 
 def movement_key(asset: str, tx: str, index: int, generation: int = 1) -> str:
-    """Name the movement of a deposit; a transaction of TON has one incoming message, and no index."""
+    """Return the key of a deposit's balance transaction; a TON transaction has one incoming message, and no index."""
     key = f"{asset.lower()}:{tx}" if asset == "TON" else f"{asset.lower()}:{tx}:{index}"
     return key if generation == 1 else f"{key}:{generation}"
 
@@ -164,8 +164,8 @@ def movement_key(asset: str, tx: str, index: int, generation: int = 1) -> str:
 def own_deposits(record: DepositRecord, view: ChainView) -> tuple[ChainDeposit, ...]:
     """Return the deposits of a view that belong to this payment; the comment has to match exactly.
 
-    Deposits before the scanned height are known, or were made before the address was this payment's, because the public
-    key was also used elsewhere. They do not count.
+    Deposits before the scanned height are known, or were made before the address was allocated, because the public key
+    was also used elsewhere. They do not count.
     """
     known = valid_receipts(record)
     return tuple(
@@ -222,7 +222,7 @@ def pending_deposits(record: DepositRecord, view: ChainView) -> list[ChainDeposi
 
 
 def received_in_full(record: DepositRecord) -> bool:
-    """Return whether the receipts ever added up to the payment's amount at one time."""
+    """Return whether the receipts have ever added up to the payment's amount."""
     steps = sorted(
         (movement for receipt in record.receipts for movement in receipt.movements()), key=lambda each: each.occurred_at
     )

@@ -1,6 +1,6 @@
-"""The currencies and amounts that each provider accepts, known without a request.
+"""Currencies and amounts that each provider accepts, without a request.
 
-Each adapter is imported where it is asked about: a process without a provider starts without its libraries.
+Adapters are imported on use, so that a process without a provider starts without its libraries.
 """
 
 from domain.common.money import COINS, CREDIT, ISSUED, SCALES, format_amount
@@ -26,14 +26,14 @@ def round_to_transferable(amount_minor: int, currency: str) -> int:
 
 
 def round_to_chargeable(provider: str, amount_minor: int, currency: str) -> int:
-    """Return the largest amount up to a given one that a provider can charge: without decimals that it refuses."""
+    """Round an amount down to the decimals in which a provider charges."""
     return amount_minor - amount_minor % refund_unit(provider, currency)
 
 
 def round_to_refundable(provider: str | None, amount_minor: int, most_minor: int, currency: str) -> int:
-    """Round an amount up to the decimals in which a provider makes refunds, which are those in which it charges.
+    """Round an amount up to the decimals in which a provider charges and refunds.
 
-    It is rounded down where that would be more than `most_minor`. Without a provider the amount stays.
+    It is rounded down if it would exceed `most_minor`. Without a provider the amount is unchanged.
     """
     unit = refund_unit(provider, currency)
     up: int = -(-amount_minor // unit) * unit
@@ -41,7 +41,7 @@ def round_to_refundable(provider: str | None, amount_minor: int, most_minor: int
 
 
 def refund_unit(provider: str | None, currency: str) -> int:
-    """Return the least amount that a provider refunds, in our minor unit; it refunds multiples of it alone."""
+    """Return the unit, in our minor units, of which a provider refunds only multiples."""
     match provider:
         case "stripe":
             from providers.payments.stripe.amounts import unit
@@ -55,7 +55,7 @@ def refund_unit(provider: str | None, currency: str) -> int:
 
 
 def charge_unit(currency: str) -> int:
-    """Return what an amount must be a multiple of so that each provider which takes the currency can charge it."""
+    """Return the unit of which amounts must be multiples, so that every provider of the currency can charge them."""
     of_paypal = refund_unit("paypal", currency) if currency in currencies("paypal") else 1
     return max(of_paypal, refund_unit("stripe", currency) if currency in MONEY else 1)
 
@@ -64,7 +64,7 @@ def check_recurring(amount_minor: int, currency: str) -> None:
     """Check that Stripe, which charges all subscriptions, can charge the price of a plan.
 
     Raises:
-        ProviderRefused: the currency is none of Stripe's, or the price too precise.
+        ProviderRefused: Stripe does not support the currency, or the price has too many decimals.
     """
     from providers.payments.stripe.amounts import to_stripe
 
@@ -75,7 +75,9 @@ def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
     """Check an amount by the provider's limits, before a payment is created.
 
     Raises:
-        ProviderRefused: the currency is none of the provider's, or the amount too small, too large or too precise.
+        ProviderRefused: the provider does not support the currency, or the amount is too small, too large or has too
+        many
+            decimals.
     """
     if currency not in currencies(provider):
         raise ProviderRefused(

@@ -1,4 +1,4 @@
-"""The configured providers of this process, created once by the composition root."""
+"""Configured providers of a process, created once by the composition root."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,12 +28,12 @@ class Providers:
         customers: customers and their stored methods at Stripe; None without Stripe.
         payouts: pays creators; None without Stripe.
         subscriptions: collects subscriptions; None without Stripe.
-        cards: issues cards; None without Stripe, or unless `BURSAR_ISSUING` says for whom.
+        cards: issues cards; None without Stripe or `BURSAR_ISSUING`.
         rates: exchange rates of coins; None if not configured.
         reference_rates: exchange rates of currencies; None if not configured.
         assets: the coins that `crypto` accepts.
-        vat_numbers: confirms VAT numbers; None if the seller has none.
-        taxes: the outside tax service; None if the stored rates decide.
+        vat_numbers: confirms VAT numbers; None if the seller has no VAT number.
+        taxes: the outside tax service; None if stored rates are used.
     """
 
     payments: Mapping[str, PaymentProvider]
@@ -49,13 +49,13 @@ class Providers:
     closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
 
     def named(self, name: str) -> PaymentProvider:
-        """Return an adapter; `Invalid` when it is not set up here."""
+        """Return an adapter; `Invalid` if it is not configured."""
         provider = self.payments.get(name)
         if provider is None:
             raise Invalid(f"Payments by {name[:16]} are not configured here.", extra={"field": "provider"})
         return provider
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         for close in self.closers:
             await close()

@@ -1,1 +1,1 @@
-"""Payout providers: a protocol in `base`, and an adapter for Stripe Connect."""
+"""Payout providers: the protocol in `base`, and an adapter for Stripe Connect."""

@@ -1,9 +1,9 @@
-"""The seam between payouts and whoever sends the money: one Protocol, and frozen snapshots of the provider's state.
+"""Protocol of payout providers, with frozen snapshots of the provider's state.
 
-As with payments nothing is inferred from the order of calls or webhooks: objects are read again. The errors are those
+As with payments, nothing is inferred from the order of calls or webhooks: objects are read again. The errors are those
 of `providers.payments.base`. A transfer is refused temporarily if the platform's balance there is too low
-(`BalanceShort`), and for good if the destination cannot receive it (`ProviderRefused`). A transfer that was made and
-cannot be read is `OutcomeUnknown`; a refusal would have it sent twice.
+(`BalanceShort`), and permanently if the destination cannot receive it (`ProviderRefused`). A transfer that was made and
+cannot be read is `OutcomeUnknown`, because after a refusal it would be sent again.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from providers.payments.base import ProviderRefused
 
 
 class BalanceShort(ProviderRefused):
-    """Not enough is available at the provider: the platform's for a transfer, the creator's for a reversal."""
+    """The balance at the provider is too low: the platform's for a transfer, the creator's for a reversal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAccount:
-    """A creator's account to be made at the provider; who owns it tells the provider everything else."""
+    """Request to create a creator's account; the owner enters everything else at the provider."""
 
     org_id: str
     country: str
@@ -29,7 +29,7 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSnapshot:
-    """A creator's account as it stands at the provider.
+    """A creator's account as its provider reports it.
 
     Attributes:
         ref: the provider's id.
@@ -59,7 +59,7 @@ class AccountSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnboardingLink:
-    """A page of the provider that can be opened once, for minutes."""
+    """The provider's onboarding page, which can be opened once, within minutes."""
 
     url: str
     expires_at: datetime
@@ -67,7 +67,7 @@ class OnboardingLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTransfer:
-    """Money to be sent to a creator's account. Amounts are minor units in the scale of `domain.common.money`."""
+    """Request to send money to a creator's account. Amounts are minor units in the scale of `domain.common.money`."""
 
     payout_id: str
     account_ref: str
@@ -77,7 +77,7 @@ class NewTransfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferSnapshot:
-    """A transfer as it stands at the provider; `movement` is what it did to the platform's balance there."""
+    """A transfer as its provider reports it, with its balance transaction."""
 
     ref: str
     payout_id: str | None
@@ -90,7 +90,7 @@ class TransferSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReversalSnapshot:
-    """The reversed part of a transfer, and its movement of the platform's balance."""
+    """A reversal of a part of a transfer, with its balance transaction."""
 
     ref: str
     transfer_ref: str
@@ -100,27 +100,27 @@ class ReversalSnapshot:
 
 
 class PayoutProvider(Protocol):
-    """Keeps creators' accounts and sends them money."""
+    """Manages creators' accounts and sends them money."""
 
     name: str
 
     async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
-        """Make an account. The same key gives the same account."""
+        """Create an account. The same key gives the same account."""
 
     async def find_account(self, org_id: str, *, since: datetime) -> AccountSnapshot | None:
-        """Find the newest account that an earlier `create_account` has made for an organization since a time."""
+        """Find the newest account that `create_account` has created for an organization since a time."""
 
     async def retrieve_account(self, ref: str) -> AccountSnapshot:
-        """Return an account as it stands there now; `ProviderNotFound` where it is gone, or has left the platform."""
+        """Return an account; `ProviderNotFound` if it was deleted or has left the platform."""
 
     async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
-        """Make a link to the page on which the owner of an account tells who they are and where the money goes."""
+        """Create a link to the onboarding page, where the owner enters identity and bank account."""
 
     async def transfer(self, transfer: NewTransfer, *, idempotency_key: str) -> TransferSnapshot:
-        """Send money. The same key gives the same transfer; `BalanceShort` when the platform has not got it there."""
+        """Send money. The same key gives the same transfer; `BalanceShort` if the platform's balance is too low."""
 
     async def find_transfer(self, transfer: NewTransfer) -> TransferSnapshot | None:
-        """Find what an earlier `transfer` of this payout made, without making anything.
+        """Find the transfer of an earlier `transfer` of this payout, without making one.
 
         It does not rely on the provider remembering the key: objects carry `transfer.payout_id`. The caller compares
         the amount and the account.
@@ -132,4 +132,4 @@ class PayoutProvider(Protocol):
         """Reverse a part of a transfer. `reversal_id` is ours; `BalanceShort` if the creator has paid it out."""
 
     async def find_reversal(self, transfer_ref: str, *, reversal_id: str) -> ReversalSnapshot | None:
-        """Find what an earlier `reverse` made, without making anything."""
+        """Find the reversal of an earlier `reverse`, without making one."""

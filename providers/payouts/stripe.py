@@ -1,7 +1,7 @@
 """Stripe Connect: Express accounts of creators, and separate transfers to them from the platform's balance.
 
-Nothing is charged on a creator's behalf: the platform sells in its own name (merchant of record) and transfers what it
-owes. Sources: docs.stripe.com/connect/separate-charges-and-transfers, /connect/express-accounts, /api/transfers.
+There are no charges on behalf of creators: the platform sells in its own name (merchant of record) and transfers its
+payables. Sources: docs.stripe.com/connect/separate-charges-and-transfers, /connect/express-accounts, /api/transfers.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ from providers.payouts.base import (
     TransferSnapshot,
 )
 
-#: Stripe's codes of a balance that is short, in the order of their age.
+#: Stripe's error codes of an insufficient balance, oldest first.
 _SHORT = frozenset({"balance_insufficient", "insufficient_funds"})
 _EXPANDED = ["balance_transaction"]
 
 
 class StripeConnect:
-    """Creators' accounts at Stripe, over the client that every Stripe adapter of the process shares."""
+    """`PayoutProvider` for Stripe, with the client that all Stripe adapters of the process share."""
 
     name = "stripe"
 
@@ -44,7 +44,7 @@ class StripeConnect:
         self._client = client
 
     async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
-        """Make an Express account that asks for transfers and nothing else."""
+        """Create an Express account with the capability `transfers` only."""
         params: stripe.params.AccountCreateParams = {
             "type": "express",
             "country": account.country,
@@ -63,7 +63,7 @@ class StripeConnect:
         return await under_key(make, idempotency_key, lambda: self.find_account(account.org_id, since=since))
 
     async def find_account(self, org_id: str, *, since: datetime) -> AccountSnapshot | None:
-        """Look through the accounts that were made since; Stripe cannot search them by what they carry."""
+        """Find the account among those created since; Stripe cannot search them by metadata."""
         with translated(changes=False):
             listed = await self._client.v1.accounts.list_async(
                 {"limit": 100, "created": {"gte": int(since.timestamp())}}
@@ -82,13 +82,13 @@ class StripeConnect:
         listed = account.external_accounts
         banks = list(listed.data) if listed else []
         if listed and listed.has_more:
-            # The account holds the first page alone, and whoever adds banks would choose what is on it.
+            # The account has only the first page, and its owner could choose what is on it by adding banks.
             pages = await self._client.v1.accounts.external_accounts.list_async(account.id, {"limit": 100})
             banks = [each async for each in pages.auto_paging_iter()]
         return _snapshot(account, banks)
 
     async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
-        """Make a link to Stripe's onboarding."""
+        """Create a link to Stripe's onboarding."""
         params: stripe.params.AccountLinkCreateParams = {
             "account": ref,
             "type": "account_onboarding",
@@ -104,7 +104,7 @@ class StripeConnect:
         return await under_key(make, idempotency_key)
 
     async def transfer(self, transfer: NewTransfer, *, idempotency_key: str) -> TransferSnapshot:
-        """Send money from what the platform has available at Stripe."""
+        """Send money from the platform's available balance at Stripe."""
         params: stripe.params.TransferCreateParams = {
             "amount": to_stripe(transfer.amount_minor, transfer.currency),
             "currency": transfer.currency.lower(),
@@ -121,7 +121,7 @@ class StripeConnect:
         return await under_key(make, idempotency_key, lambda: self.find_transfer(transfer))
 
     async def find_transfer(self, transfer: NewTransfer) -> TransferSnapshot | None:
-        """Look through the transfers of the payout's group, of which there is one at most."""
+        """Find the transfer of the payout's group, which has one at most."""
         with translated(changes=False):
             listed = await self._client.v1.transfers.list_async(
                 {"transfer_group": transfer.payout_id, "expand": ["data.balance_transaction"]}
@@ -132,7 +132,7 @@ class StripeConnect:
     async def reverse(
         self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
     ) -> ReversalSnapshot:
-        """Reverse a transfer, from what the creator's account has available at Stripe."""
+        """Reverse a transfer, from the available balance of the creator's account at Stripe."""
         params: stripe.params.TransferReversalCreateParams = {
             "amount": to_stripe(amount_minor, currency),
             "metadata": {"reversal_id": reversal_id},
@@ -149,7 +149,7 @@ class StripeConnect:
         return await under_key(make, idempotency_key, lambda: self.find_reversal(transfer_ref, reversal_id=reversal_id))
 
     async def find_reversal(self, transfer_ref: str, *, reversal_id: str) -> ReversalSnapshot | None:
-        """Look through the reversals of a transfer."""
+        """Find a reversal among those of a transfer."""
         with translated(changes=False):
             listed = await self._client.v1.transfers.reversals.list_async(
                 transfer_ref, {"limit": 100, "expand": ["data.balance_transaction"]}
@@ -172,7 +172,7 @@ def _shortage() -> Iterator[None]:
 
 def _snapshot(account: stripe.Account, listed: Sequence[object]) -> AccountSnapshot:
     banks = [each for each in listed if field(each, "default_for_currency")] or list(listed[:1])
-    # Stripe lists the newest first: a bank that is added for another currency does not change in which one is paid out.
+    # Stripe lists the newest first: adding a bank for another currency does not change the payout currency.
     usual = str(field(account, "default_currency"))
     bank = next((each for each in banks if field(each, "currency") == usual), banks[0] if banks else None)
     requirements = account.requirements

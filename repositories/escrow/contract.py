@@ -1,4 +1,4 @@
-"""Contracts."""
+"""SQL of contracts."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -20,23 +20,23 @@ from repositories.common.required import get_required, require_found
 from repositories.tenants import metadata
 
 MISSING = "There is no such contract."
-#: How much the clocks of several machines may differ.
+#: The maximum difference between clocks of machines.
 _MARGIN = text("interval '1 minute'")
 
 
 async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -> tuple[Contract, bool]:
-    """Insert the contract, or return the one that this command made; the second value is whether it is new.
+    """Insert the contract, or return the one of a repeated command; the second value is whether it is new.
 
     Args:
         session: of the client or the platform.
         contract: the new row.
-        asked: the columns that the request determines; the others come from settings, which may have changed since.
+        asked: the columns that the request determines; a repeated command must agree in these.
     """
     return await add_once(session, contract, asked)
 
 
 async def get(session: AsyncSession, contract_id: str) -> Contract:
-    """Return the contract; NotFound when there is none, or it is not the session's to see."""
+    """Return the contract; NotFound if there is none that the session may see."""
     return await get_required(session, Contract, contract_id, "ctr", MISSING)
 
 
@@ -50,7 +50,7 @@ async def is_paid_by(session: AsyncSession, payee_org_id: str | None, org_id: st
     return await session.scalar(query.limit(1)) is not None
 
 
-#: With the escrow's id, because a contract's escrow is asked for with it.
+#: $1 is the contract's id, $2 that of its escrow.
 _READ = "SELECT c.*, EXISTS (SELECT FROM escrows WHERE id = $2) AS has_escrow FROM contracts c WHERE c.id = $1"
 _READ_AS = "SELECT c.*, tenant_escrow($3, $2) IS NOT NULL AS has_escrow FROM tenant_contract($3, $1) c"
 
@@ -60,14 +60,14 @@ async def read(
 ) -> tuple[Contract, bool] | None:
     """Return the contract as an organization sees it, and whether it has an escrow, in one round trip.
 
-    Without an organization the platform sees all, and the pool or connection must be of its role.
+    Without an organization it is read as the platform, whose role the pool or connection must have.
     """
     asked = (contract_id, escrow_id_of(contract_id))
     row = await (pool.fetchrow(_READ, *asked) if org_id is None else pool.fetchrow(_READ_AS, *asked, org_id))
     if row is None:
         return None
     columns = dict(row)
-    if isinstance(columns["milestones"], str):  # the connections of an engine decode JSON by themselves
+    if isinstance(columns["milestones"], str):  # an engine's connections decode JSON automatically
         columns["milestones"] = json.loads(columns["milestones"])
     has_escrow: bool = columns.pop("has_escrow")
     return Contract(**columns), has_escrow
@@ -78,7 +78,7 @@ async def find(session: AsyncSession, contract_id: str) -> Contract | None:
 
 
 def terms_of(contract: Contract) -> dict[str, Any]:
-    """Return the terms of a contract's escrow, by the names of `domain.escrow.state.Terms`."""
+    """Return the contract's terms by the field names of `domain.escrow.state.Terms`."""
     return {
         "escrow_id": escrow_id_of(contract.id),
         "contract_id": contract.id,
@@ -105,10 +105,10 @@ def terms_of(contract: Contract) -> dict[str, Any]:
 
 
 async def lock(session: AsyncSession, contract_id: str) -> tuple[Contract, datetime]:
-    """Lock and return the contract, and the time when it was locked.
+    """Lock and return the contract, and the time of the lock.
 
     Raises:
-        NotFound: there is none that the session's organization is the payee of.
+        NotFound: the session's organization is not the payee of such a contract.
     """
     query = select(Contract).where(Contract.id == contract_id).with_for_update()
     found = require_found(
@@ -120,16 +120,16 @@ async def lock(session: AsyncSession, contract_id: str) -> tuple[Contract, datet
 
 
 async def accept(session: AsyncSession, contract: Contract, *, by: str, at: datetime) -> None:
-    """Write the acceptance of a contract that is locked."""
+    """Write the acceptance of a locked contract."""
     contract.accepted_by, contract.accepted_at = by, at
     await session.flush()
 
 
 async def expire(session: AsyncSession, *, limit: int) -> int:
-    """Expire contracts that were not accepted in time, oldest first, and return how many; needs a platform session.
+    """Expire contracts that were not accepted in time, oldest first, with their events; return their number.
 
-    Their events are written too. Contracts that are being accepted are left to the next call. They expire here one
-    minute late, so no process with a slower clock shows a contract as acceptable after its event.
+    Needs a platform session. Contracts that are being accepted are skipped. This happens one minute late, so that no
+    process with a slower clock shows a contract as acceptable after its event.
     """
     row = Contract
     due = select(row.id).where(row.accept_by.is_not(None), row.accepted_at.is_(None), row.expired_at.is_(None))
@@ -145,7 +145,7 @@ _LIST = Listing(of=Contract, order=[Contract.id], prefix="ctr", amount="price_mi
 async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[Contract]:
     """Return a page of contracts, newest first.
 
-    `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.
+    `org_id` filters by the payer, payee or a signatory; a tenant's session has to name its own.
     """
     states = [ContractStatus(status) for status in wanted.statuses] if wanted.statuses else [None]
     agent_id, served = wanted.equal.get("agent_id"), ["agent_id"]
@@ -165,7 +165,7 @@ def _of_agent(column: InstrumentedAttribute[str], agent_id: object) -> Part:
 
 
 def _in_state(status: ContractStatus | None) -> Part:
-    """Return the condition of a state, as in `domain.escrow.contract.status_of`, written to match the indexes."""
+    """Return the condition for a status as in `domain.escrow.contract.status_of`, in a form that uses the indexes."""
     waits = (Contract.accept_by.is_not(None), Contract.accepted_at.is_(None))
     match status:
         case None:

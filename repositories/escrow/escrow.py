@@ -1,4 +1,4 @@
-"""Statements about escrows: the read model, its timeline, and the lists that the API serves."""
+"""SQL of escrows: the read model, its timeline, and lists."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -40,11 +40,10 @@ def state_of(row: EscrowRow) -> Escrow:
 
 @dataclass(frozen=True, slots=True)
 class StoredEscrow:
-    """The stored state of an escrow, and whether one command was done.
+    """The stored state of an escrow, and whether a given command was executed.
 
-    `has_levels` is whether there are levels by reputation, and `is_counted` whether the escrow counts in limits of its
-    payer; `accepts_granted` is whether credits that nobody paid for may fund it. They are read here to avoid another
-    round trip under the lock.
+    `has_levels`: there are levels of reputation. `is_counted`: the escrow counts in limits of its payer.
+    `accepts_granted`: granted credits may fund it. These are read here to save a round trip under the lock.
     """
 
     escrow: Escrow
@@ -88,10 +87,10 @@ _BEFORE_FUNDING = f"""
 
 
 class FundingFacts(NamedTuple):
-    """Facts that are read before an escrow is funded from credits.
+    """Facts for the funding of an escrow.
 
     `is_paid`: payments for it were made. `is_limited`: the payer has spend controls. `is_related`: its parties are two
-    organizations that are related. `statuses`: of the parties, by id.
+    related organizations. `statuses`: of the parties, by id.
     """
 
     is_paid: bool
@@ -103,11 +102,10 @@ class FundingFacts(NamedTuple):
 async def read_funding_facts(
     connection: asyncpg.Connection, escrow_id: str, payer_org_id: str, payee_org_id: str, exempt: Sequence[str]
 ) -> FundingFacts:
-    """Read what decides about an escrow's funding; the statuses are locked until the end.
+    """Read the facts for an escrow's funding; the statuses are locked until the transaction ends.
 
-    `exempt` are principals who make organizations for others, see `in_one_hand`.
-
-    The caller has locked the escrow's row, so no other payment begins.
+    `exempt` are principals who create organizations for others, see `in_one_hand`. The caller has locked the escrow's
+    row, so that no other payment begins.
     """
     ids = sorted({payer_org_id, payee_org_id})
     rows = await connection.fetch(_BEFORE_FUNDING, escrow_id, ids, payer_org_id, payee_org_id, list(exempt))
@@ -125,9 +123,9 @@ _BEFORE_OPENING = """
 async def read_opening_facts(
     pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str, payer_org_id: str, payee_org_id: str
 ) -> tuple[bool, list[tuple[str, str | None]]]:
-    """Return whether the payer has an external id or metadata on an escrow to be opened, and its parties' statuses.
+    """Return whether the payer has set an external id or metadata of the new escrow, and the parties' statuses.
 
-    The pool must be of the platform's role. Nothing stays locked.
+    The pool must have the platform's role. Nothing stays locked.
     """
     rows = await pool.fetch(_BEFORE_OPENING, escrow_id, payer_org_id, sorted({payer_org_id, payee_org_id}))
     return any(row["is_written"] for row in rows), [(row["id"], row["status"]) for row in rows]
@@ -154,8 +152,8 @@ async def read_shown(
 ) -> tuple[Escrow, party.Parties] | None:
     """Return the escrow as an organization sees it, with its title, names and metadata, in one round trip.
 
-    Without an organization everything is returned, and the pool must have the platform's role; the payer's metadata is
-    included if `is_shown_own`.
+    Without an organization it is read as the platform, whose role the pool must have; the payer's metadata is included
+    if `is_shown_own`.
     """
     ids = escrow_id, contract_id_of(escrow_id)
     row = await (
@@ -172,7 +170,7 @@ async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
 
 
 async def lock_state(session: AsyncSession, escrow_id: str) -> Escrow | None:
-    """Lock an escrow until the transaction ends, and return its state; None if the books have none."""
+    """Lock an escrow until the transaction ends, and return its state; None if there is none."""
     query = select(EscrowRow).where(EscrowRow.id == escrow_id).with_for_update()
     row = await session.scalar(query.execution_options(populate_existing=True))
     return None if row is None else state_of(row)
@@ -184,7 +182,7 @@ async def of_contract(session: AsyncSession, contract_id: str) -> Escrow | None:
 
 
 def refuse_other(kept: str | None, asked: str | None) -> None:
-    """Refuse a command whose id was used with other content; an unknown content counts as the same."""
+    """Refuse a command whose id was used with other content; unknown content counts as equal."""
     if None not in (kept, asked) and kept != asked:
         raise other_request()
 
@@ -210,7 +208,7 @@ _CHANGE = """
         ), 0) ELSE granted_minor END
     WHERE id = $1
 """
-#: One statement, because others wait for the row's lock during each round trip.
+#: A single statement, because other transactions wait for the row's lock during each round trip.
 _WRITE = f"""
 WITH written AS ({{row}}),
     settled AS ({escrow_notice.SETTLE.format(escrow_id="$1", command_id="$13", all="$17")}),
@@ -227,7 +225,7 @@ RETURNING $11 = 'funded' AND EXISTS (
 
 @cache
 def _write(*, is_first: bool, events: int) -> str:
-    """Return the statement that writes an event and a number of outbox events; the parameters of these come last."""
+    """Return the statement that writes an event and a number of outbox events, whose parameters come last."""
     row, first = (_OPEN, 27) if is_first else (_CHANGE, 19)
     return _WRITE.format(row=row, recorded=outbox.record_part(events, first=first))
 
@@ -242,16 +240,16 @@ async def write(
 ) -> bool:
     """Write an event and the state after it, record outbox events, settle notices and resolve alerts.
 
-    A command settles its own notice; a deadline, and the end of the escrow, settle all. Returns whether the event funds
-    an escrow of a payer that has a frozen spend control. If the transaction has moved the payer's credits, it holds the
-    lock for writing freezes, so the answer is valid until the transaction ends.
+    A command settles its own notice; a deadline, and the end of the escrow, settle all. Returns whether the event is
+    the funding by a payer with a frozen spend control. If the transaction has moved the payer's credits, it holds the
+    lock for freezes, so the result stays valid until it ends.
 
     Args:
-        connection: of the platform's role, in the transaction that has locked the row.
+        connection: with the platform's role, in the transaction that has locked the row.
         message: the event.
         transfer_id: of the event's transfer.
         events: the outbox events of its parties.
-        event_ids: the ids of these.
+        event_ids: their ids.
     """
     outcome, escrow, terms = message.outcome, message.outcome.escrow, message.outcome.escrow.terms
     deadline, is_over = next_deadline(escrow), escrow.is_final
@@ -281,7 +279,7 @@ _TIMELINE = Listing(of=EscrowEventRow, order=[EscrowEventRow.number], created="a
 async def timeline_page(
     session: AsyncSession, wanted: ListFilter, *, escrow_id: str, hidden: Collection[str] = ()
 ) -> ListPage[EscrowEventRow]:
-    """Return a page of the events of an escrow in their order, without the kinds that are hidden."""
+    """Return a page of the events of an escrow, in order, without hidden kinds."""
     part = (EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind.not_in(hidden))
     return await _TIMELINE.page(session, wanted, [part])
 
@@ -297,9 +295,9 @@ _LIST = Listing(of=EscrowRow, order=[EscrowRow.id], prefix="esc", is_late=True, 
 
 
 def _searching(wanted: ListFilter, *, finds_ids: bool) -> Listing[EscrowRow]:
-    """Return the list with the texts to search: titles, and the external ids that are shown.
+    """Return the list with the searched texts: titles and visible external ids.
 
-    Both are scalar subqueries of one row each, so the planner joins no table for them.
+    Both are scalar subqueries, so that the planner joins no table for them.
     """
     own = ObjectMetadata
 
@@ -323,9 +321,9 @@ async def page(
 ) -> ListPage[EscrowRow]:
     """Return a page of escrows, newest first.
 
-    `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own. `waiting` finds those
-    that wait for somebody, and `overdue_at` those whose deadline had passed then, of which the 2,000 that are late for
-    longest are looked at. Text is searched in external ids for those who are shown them.
+    `org_id` filters by the payer, payee or a signatory; a tenant's session has to name its own. `waiting` filters by
+    pending tasks, and `overdue_at` by deadlines that had passed then, among the 2,000 most overdue escrows. Text is
+    also searched in external ids if `finds_ids`.
     """
     statuses, besides = _narrowed(wanted, waiting)
     if waiting is not None and not statuses:
@@ -343,7 +341,7 @@ async def summary(
     overdue_at: datetime | None = None,
     finds_ids: bool = True,
 ) -> list[StatusTotal]:
-    """Count what `page` finds by state and currency, the newest 2,000 of each state at most."""
+    """Count the results of `page` by state and currency, at most the newest 2,000 of each state."""
     statuses, besides = _narrowed(wanted, waiting)
     if waiting is None and not statuses:
         statuses = tuple(status.value for status in EscrowStatus)
@@ -357,7 +355,7 @@ async def summary(
 def _narrowed(
     wanted: ListFilter, waiting: Sequence[WaitingRule] | None
 ) -> tuple[tuple[str, ...], Callable[[type[EscrowRow]], ColumnElement[bool]] | None]:
-    """Return the states to read and the conditions on single rows; no states if nothing can be waiting."""
+    """Return the states to read and the conditions on rows; no states if there can be no tasks."""
     if waiting is None:
         return wanted.statuses, None
     asked = [each for each in waiting if not wanted.statuses or each.status.value in wanted.statuses]
@@ -365,9 +363,9 @@ def _narrowed(
 
 
 def _late(ids: InstrumentedAttribute[str], at: datetime | None) -> Part:
-    """Return the condition that an escrow's deadline has passed; none if it is not requested.
+    """Return the condition that an escrow's deadline has passed; none if not requested.
 
-    The ids are an array, read once from the index of deadlines. With a join the planner may read all escrows instead.
+    The ids are an array, read once from the index of deadlines. With a join the planner may read all escrows.
     """
     if at is None:
         return ()
@@ -378,7 +376,7 @@ def _late(ids: InstrumentedAttribute[str], at: datetime | None) -> Part:
 def _parts(
     wanted: ListFilter, statuses: tuple[str, ...], overdue_at: datetime | None
 ) -> tuple[list[Part], list[str], InstrumentedAttribute[str] | None]:
-    """Return the parts that read the rows of some states, the filters that they cover, and the column of the ids."""
+    """Return the queries of the rows of some states, the filters that they cover, and the id column."""
     own = (*metadata.narrowed(EscrowRow.id, "esc", wanted.org_id, wanted.written), *_late(EscrowRow.id, overdue_at))
     if "contract_id" in wanted.equal:
         part: Part = (EscrowRow.contract_id == wanted.equal["contract_id"], *own)
@@ -398,12 +396,12 @@ def _parts(
 
 
 async def overdue(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[EscrowRow]:
-    """Return escrows whose deadline passed before the moment and that have not ended, by id, after the id `after`."""
+    """Return unfinished escrows whose deadline passed before a time, by id, after the id `after`."""
     query = select(EscrowRow).where(EscrowRow.next_deadline_at < before, EscrowRow.id > after)
     return (await session.scalars(query.order_by(EscrowRow.id).limit(limit))).all()
 
 
-#: What `verify` proves about these rows and the books.
+#: Invariants of these rows and the books.
 INVARIANTS = (
     Invariant(
         name="every transfer in the timeline of an escrow is in the books",

@@ -1,4 +1,4 @@
-"""Statements about notices: commands to escrows that are stored before they are sent to the workflow."""
+"""SQL of notices: commands to escrows that are stored before they are sent to the workflow."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -16,19 +16,19 @@ from models.escrow.escrow import EscrowEventRow
 from models.escrow.escrow_notice import EscrowNotice
 from repositories.common.changed import rows_changed
 
-#: The commands with a notice: those by which somebody would lose money if a passed deadline made them too late.
+#: Commands with a notice: a party would lose money if a passed deadline made them too late.
 NotedCommandName = Literal["dispute", "deliver", "approve", "refund", "resolve", "submit_evidence"]
-#: How many notices, and about how many bytes of them, are sent at once, because a message to a workflow is bounded.
+#: The maximum number of notices in a message to the workflow, and about that of their bytes.
 MAX_SENT = 20
 MAX_SENT_BYTES = 256 * 1024
 
-#: The maximum number of open notices of one command before a deadline: of one principal, and of all of its side. Open
-#: ones have had no response, so there are many only while Temporal does not answer.
+#: The maximum number of open notices of a command before a deadline: of one principal, and of its side. Open ones have
+#: had no response, so there are many only while Temporal does not respond.
 MAX_OPEN_OF_PRINCIPAL = 10
-#: Of evidence, as many as a dispute takes of one side: its pieces may be sent at once.
+#: For evidence, the maximum of a side in a dispute: all pieces may be sent at once.
 MAX_OPEN_EVIDENCE_OF_PRINCIPAL = MAX_EVIDENCE
 MAX_OPEN_OF_SIDE = 100
-#: `retry_after` of a sender that has reached the maximum, in seconds.
+#: `retry_after` of a refused sender, in seconds.
 RETRY_AFTER = 60
 
 _STANDING = """
@@ -67,14 +67,14 @@ async def store(
     *,
     bounded: bool = True,
 ) -> datetime | None:
-    """Store that a command was received, before it is sent to the escrow's workflow; return since when it is stored.
+    """Store that a command was received, before it is sent to the escrow's workflow; return the time of the notice.
 
-    An open notice keeps its first time when the command is repeated. A settled one, or one for an earlier deadline, is
-    replaced. There is none for an escrow that has ended, or for a command that was done. With `bounded` the number of
-    open notices is limited by the constants above; concurrent requests may exceed it by a few.
+    An open notice keeps its time when the command is repeated. A settled one, or one for an earlier deadline, is
+    replaced. Ended escrows and executed commands get none. With `bounded` the number of open notices is limited by the
+    constants above; concurrent requests may exceed it slightly.
 
     Args:
-        connection: with the platform's role, in no transaction, so that a new notice is one round trip.
+        connection: with the platform's role, outside of a transaction, so that a new notice is one round trip.
         escrow_id: the escrow.
         name: of the update.
         command: the update's message.
@@ -101,13 +101,13 @@ async def store(
             (kept["escrow_id"], kept["name"]) != (escrow_id, name)
             or type(command).model_validate_json(kept["command"]).content() != command.content()
         ):
-            # The notice of the other command stays as it was.
+            # The notice of the other command is unchanged.
             raise other_request()
         return None if kept is None else kept["noted_at"]
 
 
 async def open_notices(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:
-    """Return the notices that have to be handled before a deadline, by time, about `MAX_SENT` at once.
+    """Return the notices that have to be handled before a deadline, by time, about `MAX_SENT` in all.
 
     A notice counts if it was made before the deadline and for this deadline, so a command about an earlier delivery or
     milestone does not apply to a later one. A dispute applies to both, so the first one is returned even beyond
@@ -134,7 +134,7 @@ async def open_notices(session: AsyncSession, escrow_id: str, deadline_at: datet
     return found
 
 
-#: Settles the notice of a command that was done, or with `all` every notice of its escrow; part of a larger statement.
+#: Part of a statement: settle the notice of a command, or with `all` every notice of its escrow.
 SETTLE = """
     UPDATE escrow_notices SET settled_at = clock_timestamp()
     WHERE escrow_id = {escrow_id} AND settled_at IS NULL AND ({all} OR command_id = {command_id})
@@ -142,7 +142,7 @@ SETTLE = """
 
 
 async def settle(session: AsyncSession, command_ids: Collection[str]) -> None:
-    """Settle the notices of commands that were done or refused; settled ones stay as they are."""
+    """Settle the notices of commands that were executed or refused."""
     await session.execute(
         update(EscrowNotice)
         .where(EscrowNotice.command_id.in_(command_ids), EscrowNotice.settled_at.is_(None))
@@ -158,14 +158,14 @@ async def carry_over(session: AsyncSession, escrow_id: str, deadline_at: datetim
 
 
 async def delete_notice(session: AsyncSession, command_id: str) -> None:
-    """Delete the notice of a command whose sender got a refusal, because its key may be used for another command."""
+    """Delete the notice of a refused command, because its key may be used for another one."""
     await session.execute(
         delete(EscrowNotice).where(EscrowNotice.command_id == command_id, EscrowNotice.settled_at.is_(None))
     )
 
 
 async def delete_settled_before(session: AsyncSession, moment: datetime, *, limit: int) -> int:
-    """Delete notices that were settled before a time, and return how many."""
+    """Delete notices that were settled before a time; return their number."""
     row = EscrowNotice
     old = select(row.command_id).where(row.settled_at < moment).order_by(row.settled_at).limit(limit)
     return await rows_changed(session, delete(row).where(row.command_id.in_(old)))

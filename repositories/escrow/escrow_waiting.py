@@ -1,7 +1,6 @@
-"""Conditions for escrows that wait for an actor to fund, deliver, sign, score or decide.
+"""SQL conditions for escrows that an actor has to fund, deliver, sign, score or decide.
 
-They follow the rules of `domain.escrow.commands`: the role's permission, the side, and the signatures and scores that
-were given before.
+They follow the rules of `domain.escrow.commands`: the role's permission, the side, and earlier signatures and scores.
 """
 
 from collections.abc import Callable
@@ -27,7 +26,7 @@ class WaitingRule:
 
 
 def waiting_for(actor: Actor) -> list[WaitingRule]:
-    """Return the tasks that an actor can have by its role, in the order of an escrow's life."""
+    """Return the kinds of tasks that the actor's role allows, in the order of an escrow's life."""
     org_id, found = actor.org_id, list[WaitingRule]()
     if org_id is None:
         if actor.may(Permission.VALIDATE):
@@ -62,7 +61,7 @@ def _argued(row: Row) -> ColumnElement[bool]:
 
 
 def _unsigned(row: Row, actor: Actor) -> ColumnElement[bool]:
-    """Return the condition that the actor has not signed; names are compared without case, as in commands."""
+    """Return the condition that the actor has not signed; names are case-insensitive, as in commands."""
     name = func.lower(case((row.org_id == actor.org_id, actor.principal), else_=literal(actor.qualified())))
     signatories, signed = _lower(row.state["terms"]["signatories"]), _lower(row.state["signatures"])
     one = func.jsonb_build_array(cast(name, Text))

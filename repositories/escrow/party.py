@@ -1,6 +1,6 @@
-"""The title, the names of the parties and the reader's metadata, which are shown with a contract or an escrow.
+"""SQL of the title, the parties' names and the reader's metadata of contracts and escrows.
 
-The parties see each other's present names. It is one statement for a page, and one round trip for a single object.
+The parties see each other's current names. A page takes one statement, a single object one round trip.
 """
 
 import json
@@ -20,8 +20,8 @@ from models.tenants.organization import Organization
 
 _NAMES = ("title", "payer_name", "payee_name", "agent_name")
 _COLUMNS = (*_NAMES, "granted_minor")
-#: Columns to read together with an object: $1 is its id, $2 that of its contract. `READ_AS` is for the organization $3;
-#: `READ` is for the platform, and $3 is whether the payer's metadata is included.
+#: Columns to read with an object: $1 is its id, $2 that of its contract. `READ_AS` reads as the organization $3, `READ`
+#: as the platform, where $3 is whether the payer's metadata is included.
 READ_AS = f"""
     {", ".join(f"n.{name}" for name in _COLUMNS)}, m.*
     FROM tenant_party_names($3, ARRAY[$2]) n LEFT JOIN tenant_metadata($3, $1) m ON true
@@ -41,9 +41,9 @@ READ = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parties:
-    """The title of a contract, the names of its parties, and the reader's external id and metadata of the object.
+    """Title of a contract, names of its parties, and the reader's external id and metadata.
 
-    `granted_minor` is how much of what its escrow was funded with nobody paid for.
+    `granted_minor` is the part of the escrow's funding in granted credits.
     """
 
     title: str
@@ -59,7 +59,7 @@ def parties_from(columns: dict[str, Any]) -> Parties:
     pairs = columns.pop("metadata")
     own = None
     if columns["object_id"] is not None:
-        # The connections of an engine decode JSON by themselves.
+        # An engine's connections decode JSON automatically.
         own = ObjectMetadata(pairs=json.loads(pairs) if isinstance(pairs, str) else pairs, **columns)
     return Parties(**names, own=own)
 
@@ -80,8 +80,8 @@ async def read_parties(
         contract_ids: the contracts.
         prefix: `ctr` for the contracts, `esc` for their escrows.
         org_id: the reader; None for the platform.
-        owner: for the platform: whose metadata is read; None for that of the payers.
-        is_shown_own: whether metadata is read at all.
+        owner: for the platform: the organization whose metadata is read; None for the payers'.
+        is_shown_own: whether metadata is read.
     """
     wanted = list(contract_ids)
     if not wanted:

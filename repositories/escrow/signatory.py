@@ -1,4 +1,4 @@
-"""Signatories of contracts."""
+"""SQL of signatories of contracts."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -6,5 +6,5 @@ from models.escrow.signatory import Signatory
 
 
 async def is_named(session: AsyncSession, org_id: str, principal: str) -> bool:
-    """Return whether any contract names the principal as signatory, ignoring case; needs a platform session."""
+    """Return whether any contract names the principal as a signatory, ignoring case; needs a platform session."""
     return await session.get(Signatory, (org_id, principal.lower())) is not None

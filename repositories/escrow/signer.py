@@ -1,4 +1,4 @@
-"""The people who can sign with a key: its principal, and whoever has issued it in the principal's name."""
+"""SQL of the people who can sign with a key: its principal, and its issuers."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ from domain.common.access import Actor
 from domain.escrow.signing import signer
 from repositories.tenants import api_key as api_keys
 
-#: A principal's first key is its own, whoever issued it, unless a contract had named the principal before. Every other
-#: key that somebody else of the organization issued is also its issuer's. A key that a principal issued itself is also
-#: everybody's to whom one of the keys belongs that the principal had then, because it is not recorded which one issued
-#: it. What operators issued leads back to nobody. From a key or a link that is another person's too, the line goes on
-#: to whoever issued that person's keys, and so on: a name in between makes nobody another person.
+#: A principal's first key is its own, regardless of the issuer, unless a contract had named the principal before. Any
+#: other key issued by another principal of the organization may also be used by the issuer. A key that a principal
+#: issued itself may also be used by everybody who could use one of its keys at that time, because it is not recorded
+#: which one issued it. Keys issued by operators add nobody. The search continues with the issuers of these people's
+#: keys or links, and so on, so that names in between do not hide a person.
 _PEOPLE = text(
     """
     WITH RECURSIVE issued AS NOT MATERIALIZED (
@@ -71,7 +71,7 @@ async def link_makers(session: AsyncSession, escrow_id: str) -> frozenset[str]:
 
 
 async def possible_signers(session: AsyncSession, actor: Actor) -> frozenset[str]:
-    """Return who may be giving an actor's signature, qualified and in lower case. Needs the platform's session."""
+    """Return the qualified names, in lower case, of all who may be giving an actor's signature (platform session)."""
     key_id, by_link = actor.key_id, actor.key_id is None and actor.session_id is not None
     if by_link:
         key_id = await session.scalar(_OF_SESSION, {"session_id": actor.session_id})
@@ -80,7 +80,7 @@ async def possible_signers(session: AsyncSession, actor: Actor) -> frozenset[str
 
 
 async def past_signers(session: AsyncSession, escrow_id: str) -> dict[str, frozenset[str]]:
-    """Return who may have given the newest signature of each signatory of an escrow, by the keys that were used."""
+    """Return, by signatory of an escrow, all who may have given its newest signature, by the keys used."""
     rows = (await session.execute(_KEYS, {"escrow_id": escrow_id})).all()
     keys = {row.signatory: row.key_id for row in rows if row.key_id is not None}
     behind = await _behind(session, {row.key_id: row.by_link for row in rows if row.key_id is not None})
@@ -92,7 +92,7 @@ async def _behind(session: AsyncSession, key_ids: Mapping[str, bool]) -> Mapping
     by_link = [key_id for key_id, is_link in key_ids.items() if is_link]
     for row in await session.execute(_PEOPLE, {"keys": list(key_ids), "by_link": by_link}):
         found.setdefault(row.own, set()).update(name for name in (row.name, row.issuer) if name is not None)
-    # Keys of an organization lead back to no operator here.
+    # Keys of operators are not followed here.
     for key_id in key_ids.keys() - found.keys():
         of_operator = await api_keys.key_origin(session, key_id)
         if of_operator is not None:

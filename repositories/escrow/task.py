@@ -1,6 +1,6 @@
-"""Tasks: objects of all kinds that wait for an actor, by deadline.
+"""SQL of tasks: objects of all kinds that wait for an actor, by deadline.
 
-Of each kind the oldest 2,000 open ones are read, by an index, so the cost of a page does not depend on the history.
+The oldest 2,000 open ones of each kind are read, by an index, so the cost of a page does not depend on the history.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ _MOST = fixed(SCAN_LIMITS[-1])
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task; the amount is in minor units of the currency, both are None if it is not about money."""
+    """A task; the amount is in minor units of the currency; both are None if it is not about money."""
 
     kind: str
     object_id: str
@@ -72,12 +72,12 @@ class Task:
 async def page(
     session: AsyncSession, actor: Actor, *, kinds: Sequence[str], after: Position | None, limit: int
 ) -> Sequence[Task]:
-    """Return tasks of an actor by their deadlines, in one statement; those without one come last.
+    """Return an actor's tasks by deadline, in one statement; those without one come last.
 
     Args:
         session: of the actor.
-        actor: the tasks are those of its role and organization.
-        kinds: only these; empty for all.
+        actor: whose role and organization determine the tasks.
+        kinds: the kinds to return; empty for all.
         after: the position of the last task of the previous page.
         limit: the maximum number of tasks.
     """
@@ -167,7 +167,7 @@ def _of_tenants(actor: Actor) -> list[Select[Any]]:
     if actor.may(Permission.ACKNOWLEDGE):
         unseen = and_(Alert.acknowledged_at.is_(None), Alert.org_acknowledged_at.is_(None), Alert.shared)
         awake = or_(Alert.org_snoozed_until.is_(None), Alert.org_snoozed_until <= func.now())
-        # Who is asked by this alert has the purchase itself as a task.
+        # The recipients of this alert have the purchase itself as a task.
         found.append(_alerts(and_(Alert.org_id == org_id, Alert.kind != "approval_waiting", unseen, awake)))
     return found
 
@@ -179,7 +179,7 @@ def _revenue(org_id: str) -> Select[Any]:
 
 
 def _is_collected(invoice_id: Any) -> ColumnElement[bool]:
-    """Return the condition that an invoice is charged to the stored method, which has not been declined so far."""
+    """Return the condition that an invoice is charged to the stored method, without a decline so far."""
     row = InvoiceCollectionRow
     first = and_(row.method == "charge_automatically", row.status == "scheduled", row.state["steps"].astext == "0")
     return exists().where(row.invoice_id == invoice_id, or_(row.status == "charging", first))

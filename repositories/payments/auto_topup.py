@@ -1,4 +1,4 @@
-"""Automatic top-ups: their settings, and each fall of a balance below its threshold with its payment."""
+"""SQL of automatic top-ups: settings, and falls of balances below their threshold with their payments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from domain.payments.auto_topup import COUNTED_IN_CAP, RECEIVED, TopUpOutcome
 from models.payments.auto_topup import AutoTopUp, AutoTopUpCrossing
 from models.payments.payment import PaymentRow
 
-#: What is due: an organization has an open fall, its balance has fallen, or it is above the threshold again.
+#: Kinds of due work: an open fall, a balance that has fallen below the threshold, a balance above it again.
 OPEN, FALLEN, ABOVE = "open", "fallen", "above"
 
-#: What is due for the organizations in `which`; `due` is null if nothing is.
+#: The due work of the organizations in `which`; `due` is null if there is none.
 _STANDS = """
     SELECT a.org_id, coalesce(b.posted - b.pending_out, 0) AS available_minor,
         greatest(0, -coalesce(d.posted, 0)) AS owed_minor, o.number, o.credits_minor, o.payment_id IS NOT NULL AS begun,
@@ -34,7 +34,7 @@ _STANDS = """
     LEFT JOIN ledger.balances d ON d.account_id = e.id AND d.stripe = 0
     LEFT JOIN auto_topup_crossings o ON o.org_id = a.org_id AND o.outcome = 'open'
     WHERE a.org_id = ANY (:which)
-      -- What was asked of a payer already goes on.
+      -- A requested payment continues.
       AND (o.payment_id IS NOT NULL OR NOT EXISTS (
           SELECT FROM organizations g WHERE g.id = a.org_id AND g.status <> 'active'))
 """
@@ -52,16 +52,16 @@ _TAKEN_BACK = text("""
       AND EXISTS (SELECT FROM jsonb_array_elements(p.state -> 'refunds') AS r WHERE r ->> 'state' <> 'failed')
     LIMIT 1
 """)
-#: How many of the latest falls are checked for a refund.
+#: The number of latest falls that are checked for a refund.
 CHECKED_FALLS = 20
 _ASKED = ("enabled", "below_minor", "credits_minor", "monthly_cap_minor", "payment_method")
 
 
 @dataclass(frozen=True, slots=True)
 class DueTopUp:
-    """What is due for an organization: `OPEN`, `FALLEN` or `ABOVE`; an open fall has its number and credits.
+    """Due work of an organization: `OPEN`, `FALLEN` or `ABOVE`; an open fall has its number and credits.
 
-    `begun` is whether a payment was requested for the open fall.
+    `begun`: whether a payment was requested for the open fall.
     """
 
     org_id: str
@@ -74,9 +74,9 @@ class DueTopUp:
 
 
 async def read_settings(session: AsyncSession, org_id: str, since: datetime) -> tuple[AutoTopUp | None, int]:
-    """Return the settings of an organization, and how many credits were bought since a time, in minor units.
+    """Return an organization's settings and the credits bought since a time, in minor units.
 
-    One statement reads both, so they agree if a declined payment commits at the same time.
+    One statement reads both, so that they agree if a declined payment commits at the same time.
     """
     query = select(AutoTopUp, _bought(AutoTopUp.org_id, since)).where(AutoTopUp.org_id == org_id)
     row = (await session.execute(query.execution_options(populate_existing=True))).one_or_none()
@@ -84,16 +84,16 @@ async def read_settings(session: AsyncSession, org_id: str, since: datetime) -> 
 
 
 async def lock(session: AsyncSession, org_id: str) -> AutoTopUp:
-    """Lock and return the settings of an organization."""
+    """Lock and return an organization's settings."""
     return await session.get_one(AutoTopUp, org_id, populate_existing=True, with_for_update=True)
 
 
 async def put(session: AsyncSession, wanted: AutoTopUp, *, now: datetime) -> None:
-    """Write the settings of an organization. If they change, a balance below the threshold counts as a new fall."""
+    """Write an organization's settings. If they change, a balance below the threshold counts as a new fall."""
     asked = {name: getattr(wanted, name) for name in _ASKED}
     fresh = {"armed": True, "capped_until": None, "failures": 0, "retry_at": None}
     written = {**asked, "off_reason": None, "updated_by": wanted.updated_by, "updated_at": now}
-    # Whoever sets it after a decline has mended the cause, so it is tried at once.
+    # New settings after a decline may remove its cause, so the payment is retried immediately.
     same = and_(
         AutoTopUp.failures == 0,
         *(getattr(AutoTopUp, name).is_not_distinct_from(value) for name, value in asked.items()),
@@ -104,7 +104,7 @@ async def put(session: AsyncSession, wanted: AutoTopUp, *, now: datetime) -> Non
 
 
 async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
-    """Return the next organizations that have settings, by id."""
+    """Return the next organizations with settings, by id."""
     return (await session.scalars(_PAGE, {"after": after, "limit": limit})).all()
 
 
@@ -120,14 +120,14 @@ async def lock_free(session: AsyncSession, org_ids: Sequence[str]) -> Sequence[s
 
 
 async def rearm(session: AsyncSession, org_ids: Sequence[str]) -> None:
-    """Let the next falls of these organizations count."""
+    """Rearm organizations, so that their next falls count."""
     await session.execute(
         update(AutoTopUp).where(AutoTopUp.org_id.in_(org_ids)).values(armed=True, failures=0, retry_at=None)
     )
 
 
 async def bought_since(session: AsyncSession, org_id: str, since: datetime) -> int:
-    """Return how many credits automatic top-ups have bought since a time or are buying, in minor units."""
+    """Return the credits of automatic top-ups since a time, paid or in progress, in minor units."""
     return int((await session.execute(select(_bought(org_id, since)))).scalar_one())
 
 
@@ -141,9 +141,9 @@ def _bought(org_id: str | InstrumentedAttribute[str], since: datetime) -> Scalar
 
 
 async def find_refunded_or_disputed(session: AsyncSession, wanted: AutoTopUp) -> tuple[str, bool] | None:
-    """Return a payment that was disputed or refunded since a person changed the settings, and whether it is disputed.
+    """Return a payment disputed or refunded since a person changed the settings, and whether it is disputed.
 
-    Disputes of all payments of the organization count, and refunds of its latest top-ups.
+    This covers disputes of all payments of the organization, and refunds of its latest top-ups.
     """
     given = {"org_id": wanted.org_id, "since": wanted.updated_at, "after": wanted.crossings - CHECKED_FALLS}
     row = (await session.execute(_TAKEN_BACK, given)).one_or_none()
@@ -153,7 +153,7 @@ async def find_refunded_or_disputed(session: AsyncSession, wanted: AutoTopUp) ->
 async def record_fall(
     session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, credits_minor: int, at: datetime
 ) -> AutoTopUpCrossing:
-    """Record that a balance fell below its threshold, and what it buys; the caller has locked the row."""
+    """Record a fall of the balance and the credits to buy; the caller has locked the row."""
     wanted.crossings += 1
     wanted.armed = False
     wanted.capped_until = None

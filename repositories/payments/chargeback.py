@@ -1,4 +1,4 @@
-"""Statements about chargebacks, each read with the payment that it is about."""
+"""SQL of chargebacks, each read with its payment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _LIST = Listing(
 
 
 async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[tuple[ChargebackRow, PaymentRow]]:
-    """Return a page of the chargebacks that the session may see, opened last first."""
+    """Return a page of chargebacks that the session may see, newest first."""
     whose: Part = () if wanted.org_id is None else (ChargebackRow.org_id == wanted.org_id,)
     parts = [(*whose, *part) for part in part_per_value(ChargebackRow.status, wanted.statuses)]
     found = await _LIST.page(session, wanted, parts)
@@ -59,7 +59,7 @@ async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnansweredChargeback:
-    """A chargeback without submitted evidence, and until when the bank accepts it; `key` is that of its alert."""
+    """A chargeback without submitted evidence, the due date, and the `key` of its alert."""
 
     id: str
     payment_id: str
@@ -68,7 +68,7 @@ class UnansweredChargeback:
     key: str
 
 
-#: The payment is locked, so evidence is either submitted before, and seen here, or later, and then resolves the alert.
+#: The payment is locked, so evidence was submitted either before, and is seen here, or later, and resolves the alert.
 _UNANSWERED = """
 SELECT d.id, d.payment_id, d.org_id, x.due_at, k.key
 FROM payment_disputes d JOIN payments p ON p.id = d.payment_id
@@ -89,9 +89,9 @@ FOR SHARE OF p SKIP LOCKED
 async def unanswered(
     session: AsyncSession, kind: str, *, now: datetime, until: datetime, limit: int
 ) -> Sequence[UnansweredChargeback]:
-    """Return chargebacks without evidence that is due until a time, and without an alert of the kind for that date.
+    """Return chargebacks with evidence due by a time that have no alert of the kind for that date.
 
-    Needs the platform's session. Chargebacks whose payment is locked are left to the next call.
+    Needs the platform's session. Chargebacks whose payment is locked are skipped.
     """
     asked = {"kind": kind, "statuses": sorted(ACCEPTS_EVIDENCE), "now": now, "until": until, "limit": limit}
     return [UnansweredChargeback(**row) for row in (await session.execute(text(_UNANSWERED), asked)).mappings()]

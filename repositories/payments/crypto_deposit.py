@@ -1,4 +1,4 @@
-"""Statements about deposit addresses of payments in coins, the key indexes that they use, and their receipts."""
+"""SQL of deposit addresses of payments in coins, their key indexes, and their receipts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from models.payments.crypto_deposit import CryptoDepositRow, CryptoIndexRow, Cry
 
 
 async def lock(session: AsyncSession, payment_id: str) -> None:
-    """Lock the deposit address of a payment until the transaction ends, also before there is one."""
+    """Lock the deposit address of a payment until the transaction ends, even before it exists."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"deposit:{payment_id}", 0))))
 
 
@@ -55,9 +55,9 @@ async def receipts_of(session: AsyncSession, payment_ids: Iterable[str]) -> Sequ
 async def received(
     session: AsyncSession, since: datetime, until: datetime, *, after: tuple[str, str, int, int] | None, limit: int
 ) -> Sequence[CryptoReceiptRow]:
-    """Return the receipts that became final, or were reversed, in `[since, until)`, after one.
+    """Return the receipts that became final or were reversed in `[since, until)`, after a given one.
 
-    They come in the order of asset, transaction, index and generation.
+    The order is asset, transaction, index, generation.
     """
     row, final, reversed_ = CryptoReceiptRow, CryptoReceiptRow.final_at, CryptoReceiptRow.reversed_at
     order = row.asset, row.tx, row.index, row.generation
@@ -79,7 +79,7 @@ async def advance(session: AsyncSession, payment_id: str, version: int, scanned_
 
 
 async def cancel(session: AsyncSession, payment_id: str, at: datetime) -> None:
-    """Record when a payment was cancelled; the first time stays."""
+    """Record when a payment was cancelled; the first time is kept."""
     place = CryptoDepositRow
     noted = update(place).where(place.payment_id == payment_id, place.cancelled_at.is_(None))
     await session.execute(noted.values(cancelled_at=at, version=place.version + 1))
@@ -91,7 +91,7 @@ async def add_receipts(session: AsyncSession, rows: Sequence[Mapping[str, Any]])
 
 
 async def change_receipt(session: AsyncSession, key: Sequence[Any], values: Mapping[str, Any]) -> None:
-    """Change the block of a receipt, or that it was reversed; `key` is the primary key."""
+    """Change the block of a receipt, or mark it as reversed; `key` is the primary key."""
     receipt = CryptoReceiptRow
     found = tuple_(receipt.chain, receipt.asset, receipt.tx, receipt.index, receipt.generation) == tuple_(*key)
     await session.execute(update(receipt).where(found).values(**values))

@@ -1,4 +1,4 @@
-"""Statements about organizations' customer ids at providers. All of them need the platform's role."""
+"""SQL of organizations' customer ids at providers. Needs the platform's role."""
 
 from collections.abc import Sequence
 

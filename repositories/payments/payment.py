@@ -1,4 +1,4 @@
-"""Statements about payments: the read model, its timeline, its disputes, and the movements that are booked."""
+"""SQL of payments: the read model, its timeline, disputes, and booked balance transactions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ async def lock(session: AsyncSession, payment_id: str) -> StoredPayment | None:
 
 
 async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> bool:
-    """Return whether a command caused an event, however long ago that was."""
+    """Return whether a command has caused an event at any time."""
     row = PaymentEventRow
     query = select(row.number).where(row.payment_id == payment_id, row.command_id == command_id)
     return (await session.scalars(query)).one_or_none() is not None
@@ -58,9 +58,9 @@ async def lock_refunds(session: AsyncSession, org_id: str) -> None:
 
 
 async def refunded_since(session: AsyncSession, terms: PaymentTerms, since: datetime, *, besides: str) -> int:
-    """Return the refunds requested for a payment, and for its organization's others in that currency since a time.
+    """Return the refunded amounts of a payment, and of its organization's others in the currency since a time.
 
-    Failed refunds do not count, nor the one in `besides`.
+    Failed refunds and the one in `besides` do not count.
     """
     counted = await session.scalar(
         text("""
@@ -84,7 +84,7 @@ async def refunded_since(session: AsyncSession, terms: PaymentTerms, since: date
 async def read(
     pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, payment_id: str, read_json: Callable[[str], Any]
 ) -> Payment | None:
-    """Return the payment as an organization sees it, in one round trip; `read_json` opens the secrets in it."""
+    """Return the payment as an organization sees it, in one round trip; `read_json` decrypts its secrets."""
     state = await pool.fetchval("SELECT tenant_payment($1, $2)", org_id, payment_id)
     return None if state is None else _STATE.validate_python(read_json(state))
 
@@ -102,7 +102,7 @@ async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
 
 
 async def requester_of(session: AsyncSession, payment_id: str) -> str:
-    """Return who requested a payment, from the first event of its timeline."""
+    """Return the requester of a payment, from the first event of its timeline."""
     row = PaymentEventRow
     return (await session.scalars(select(row.actor).where(row.payment_id == payment_id, row.number == 1))).one()
 
@@ -179,7 +179,7 @@ async def write_movement(
     org_id: str,
     payment_id: str | None = None,
 ) -> None:
-    """Note a movement of the provider's balance that a transfer has booked."""
+    """Record a balance transaction that a transfer has booked."""
     await session.execute(
         insert(PaymentBalanceTransaction).values(
             provider=provider,
@@ -200,7 +200,7 @@ _TIMELINE = Listing(of=PaymentEventRow, order=[PaymentEventRow.number], created=
 
 
 async def timeline_page(session: AsyncSession, wanted: ListFilter, *, payment_id: str) -> ListPage[PaymentEventRow]:
-    """Return a page of the events of a payment in their order."""
+    """Return a page of the events of a payment, in order."""
     return await _TIMELINE.page(session, wanted, [(PaymentEventRow.payment_id == payment_id,)])
 
 
@@ -208,14 +208,14 @@ _LIST = Listing(of=PaymentRow, order=[PaymentRow.id], prefix="pay", amount="amou
 
 
 async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[PaymentRow]:
-    """Return a page of the payments that the session may see, newest first."""
+    """Return a page of payments that the session may see, newest first."""
     purposed = bool(wanted.statuses) or "purpose" in wanted.equal
     parts = _parts(wanted, wanted.statuses or tuple(PaymentStatus)) if purposed else [_whose(wanted)]
     return await _LIST.page(session, wanted, parts, served=["purpose"])
 
 
 async def summary(session: AsyncSession, wanted: ListFilter) -> list[StatusTotal]:
-    """Count what `page` finds by state, currency and provider, the newest 2,000 of each state at most."""
+    """Count the results of `page` by state, currency and provider, at most the newest 2,000 of each state."""
     statuses = wanted.statuses or tuple(status.value for status in PaymentStatus)
     parts = {status: _parts(wanted, (status,)) for status in statuses}
     return await _LIST.summary(session, wanted, parts, served=["purpose"], by=PaymentRow.provider)
@@ -252,7 +252,7 @@ async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: s
 async def open_payments_of(
     session: AsyncSession, org_id: str, subject: Mapping[str, str | None], *, besides: str | None = None
 ) -> Sequence[Payment]:
-    """Return the payments of a subject, such as an `escrow_id`, that have a step to come, oldest first, without one."""
+    """Return unfinished payments of a subject, such as an `escrow_id`, oldest first, except `besides`."""
     row = PaymentRow
     purpose = row.state["terms"]["purpose"]
     # Only the escrow has a column of its own.
@@ -266,13 +266,13 @@ async def open_payments_of(
 async def processing_of_invoice(
     session: AsyncSession, org_id: str, invoice_id: str, *, besides: str | None = None
 ) -> str | None:
-    """Return the oldest payment of an invoice that is processing: it needs nothing from the payer and has not ended."""
+    """Return the oldest payment of an invoice that is processing: paid by the payer and not ended."""
     found = await under_way_of_invoice(session, org_id, invoice_id)
     return next((row.id for row in found if row.status in PROCESSING and row.id != besides), None)
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PaymentRow]:
-    """Return payments whose workflow should have acted by a time, by id, after the id `after`."""
+    """Return payments whose workflow should have acted before a time, by id, after the id `after`."""
     query = select(PaymentRow).where(PaymentRow.wake_at < before, PaymentRow.id > after)
     return (await session.scalars(query.order_by(PaymentRow.id).limit(limit))).all()
 
@@ -291,7 +291,7 @@ _CONCERNED = text(
 async def find_by_event(
     session: AsyncSession, provider: str, payment_id: str | None, refs: Sequence[str]
 ) -> Payment | None:
-    """Find the payment that a provider's event is about: by our id on its object, or by the ids that it names."""
+    """Find the payment of a provider's event: by our id on its object, or by the ids in the event."""
     if payment_id is not None:
         row = await session.get(PaymentRow, payment_id)
         if row is not None and row.provider == provider:
@@ -302,9 +302,9 @@ async def find_by_event(
 
 
 async def fees_and_income(session: AsyncSession, org_id: str, currency: str, since: datetime) -> tuple[int, int]:
-    """Return what payments of an organization since a time cost in fees, and what of their money was not sent back.
+    """Return the fees of an organization's payments since a time, and their income less refunds and disputes.
 
-    Both are sums of the movements of its payments on providers' balances in that currency.
+    Both are sums of balance transactions in the currency.
     """
     row, paid = PaymentBalanceTransaction, PaymentRow
     sums = func.coalesce(func.sum(row.fee_minor), 0), func.coalesce(func.sum(row.amount_minor), 0)

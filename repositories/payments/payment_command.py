@@ -1,4 +1,4 @@
-"""Statements about commands that request payments, or changes of payments.
+"""SQL of commands that request payments, or changes of payments.
 
 The statements of each new payment use asyncpg directly, one round trip each.
 """
@@ -24,7 +24,7 @@ _ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """The first request of a command; `status` is the payment's, None before its first event."""
+    """The stored request of a command; `status` is the payment's, None before its first event."""
 
     terms: PaymentTerms
     status: str | None
@@ -33,7 +33,7 @@ class StoredRequest:
 async def find_request(
     pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, command_id: str, request_hash: bytes
 ) -> StoredRequest | None:
-    """Return the first request of a command; None if the command is new."""
+    """Return the stored request of a command; None if the command is new."""
     row = await pool.fetchrow("SELECT * FROM tenant_payment_command($1, $2)", org_id, command_id)
     return None if row is None else _as_stored(row, request_hash)
 
@@ -41,9 +41,9 @@ async def find_request(
 async def store_request(
     pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_hash: bytes, terms: PaymentTerms, by: Actor
 ) -> StoredRequest:
-    """Store the request of a command of the paying organization, once, and return the stored one.
+    """Store the request of a paying organization's command, once, and return the stored one.
 
-    For payments with credits the requester is stored too, because a frozen spend control of theirs stops the payment.
+    For payments with credits the requester is stored too, because its frozen spend control stops the payment.
     """
     asker = None
     if terms.provider == CREDITS:
@@ -74,7 +74,7 @@ async def command_of_payment(session: AsyncSession, payment_id: str) -> tuple[st
 
 
 async def requester_of(session: AsyncSession, payment_id: str) -> Actor | None:
-    """Return who requested a payment with credits; None if that was not stored."""
+    """Return the requester of a payment with credits; None if it was not stored."""
     query = select(PaymentCommand.asked_by).where(PaymentCommand.payment_id == payment_id)
     found = (await session.execute(query)).scalar_one_or_none()
     return None if found is None else _ACTOR.validate_python(found)
@@ -107,5 +107,5 @@ async def store_content(session: AsyncSession, command_id: str, payment_id: str,
 
 
 async def delete_content(session: AsyncSession, command_id: str) -> None:
-    """Delete a refused command of a payment, because its key may be used for another one."""
+    """Delete the content of a refused command, because its key may be used for another one."""
     await session.execute(delete(PaymentCommandContent).where(PaymentCommandContent.command_id == command_id))

@@ -1,4 +1,4 @@
-"""Statements about the inbox of webhooks. All functions need the platform's role.
+"""SQL of the inbox of webhooks. Needs the platform's role.
 
 The statements of each webhook and each scrape of metrics use asyncpg directly, one round trip each.
 """
@@ -44,7 +44,7 @@ _MARK_FORWARDED = """
 _OLDEST = "SELECT min(received_at) FROM provider_events WHERE handled_at IS NULL"
 
 MISSING = "There is no such webhook."
-#: The number of a row, within PostgreSQL's bigint.
+#: A row number, within the range of bigint.
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
 
@@ -58,10 +58,10 @@ class NamedPayment:
 async def store(
     pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event: ProviderEvent, status: str, *, handled: bool
 ) -> bool:
-    """Store an event once, in one round trip; returns whether it is new. Needs the platform's role.
+    """Store an event once, in one round trip; return whether it is new.
 
-    Client secrets are removed and card numbers are redacted before. An event is signed by its provider, so it is never
-    refused because of them.
+    Client secrets are removed and card numbers redacted. The event is signed by its provider, so it is not refused
+    because of them.
     """
     payment_id = event.payment_id if event.payment_id and is_id(event.payment_id, "pay") else None
     known = await pool.fetchval(
@@ -73,14 +73,14 @@ async def store(
 
 
 def _without_secrets(value: object) -> object:
-    """Remove client secrets, which no reader of a payload needs."""
+    """Remove client secrets, which no reader needs."""
     if isinstance(value, dict):
         return {name: _without_secrets(item) for name, item in value.items() if name != "client_secret"}
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 async def find_named_payment(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> NamedPayment | None:
-    """Find the payment that an event names by our id, in one round trip. Needs the platform's role."""
+    """Find the payment that an event names by our id, in one round trip."""
     row = await pool.fetchrow(_FIND_NAMED, provider, event_id)
     if row is None:
         return None
@@ -88,7 +88,7 @@ async def find_named_payment(pool: "asyncpg.Pool[asyncpg.Record]", provider: str
 
 
 async def mark_forwarded(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> None:
-    """Record that the event's payment was signalled, in one round trip, unless the event is handled."""
+    """Record, in one round trip, that the event's payment was signalled, unless the event is handled."""
     await pool.execute(_MARK_FORWARDED, provider, event_id)
 
 
@@ -118,7 +118,7 @@ _LIST = Listing(
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, unhandled: bool) -> ListPage[ProviderEventRow]:
-    """List events, the last one first; `unhandled` leaves out those that are handled."""
+    """List events, newest first; with `unhandled` only those that are not handled."""
     row = ProviderEventRow
     part: Part = (row.handled_at.is_(None),) if unhandled else ()
     if "payment_id" in wanted.equal:
@@ -145,7 +145,7 @@ async def by_number(session: AsyncSession, number: str) -> ProviderEventRow:
 async def mark(
     session: Writes, provider: str, event_ids: Sequence[str], *, status: str, payment_id: str | None, handled: bool
 ) -> None:
-    """Record the outcome of events; handled ones stay as they are."""
+    """Record the status of events that are not handled yet."""
     values: dict[str, object] = {"status": status}
     values |= {"payment_id": payment_id} if payment_id else {}
     values |= {"handled_at": func.clock_timestamp()} if handled else {}
@@ -163,10 +163,9 @@ async def mark(
 async def unhandled(
     session: AsyncSession, *, before: datetime, forwarded_before: datetime | None, after: int, limit: int
 ) -> Sequence[ProviderEventRow]:
-    """Return events received before a time that are not handled, by row, after the row `after`.
+    """Return unhandled events received before a time, by row, after the row `after`.
 
-    Events that were forwarded to their payment are included if received before `forwarded_before`; None leaves them
-    out.
+    Events that were forwarded to their payment are included if received before `forwarded_before`; None excludes them.
     """
     forwarded = ProviderEventRow.status == "forwarded"
     late = ~forwarded if forwarded_before is None else ~forwarded | (ProviderEventRow.received_at < forwarded_before)
@@ -186,13 +185,13 @@ async def unhandled(
 
 
 async def forget_payloads(session: AsyncSession, moment: datetime, *, limit: int) -> int:
-    """Delete the payloads of events that were handled before a time, and return how many; the rows stay."""
+    """Delete the payloads of events handled before a time, keeping the rows; return their number."""
     row = ProviderEventRow
     old = select(row.id).where(row.payload.is_not(None), row.handled_at < moment).order_by(row.handled_at).limit(limit)
     return await rows_changed(session, update(row).where(row.id.in_(old)).values(payload=null()))
 
 
 async def oldest_unhandled(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:
-    """Return when the oldest unhandled event was received. Needs the platform's role."""
+    """Return when the oldest unhandled event was received."""
     found: datetime | None = await pool.fetchval(_OLDEST)
     return found

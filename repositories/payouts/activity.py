@@ -1,7 +1,7 @@
-"""An organization's activity: its transfers, newest recorded first, with what each of them was for.
+"""SQL of an organization's activity: its transfers, most recently recorded first, with their causes.
 
-A page finds the transfers of its organization one by one in the index of its entries, so it costs as much as it has
-rows, however long the history and however many entries a transfer has.
+A page finds transfers one by one in the index of the organization's entries, so its cost depends on its number of rows,
+not on the length of the history or the entries of a transfer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ from domain.marketplace.sale import PURCHASE
 from domain.payouts.activity import AssetChange, Category, agent_in, asset_changes, category_of, nouns_of
 from repositories.common.listing import ListFilter, ListPage
 
-#: The most transfers that a page with filters looks at.
+#: The maximum number of transfers that a filtered page scans.
 MAX_SCANNED = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """What a transfer was for: an id that its organization may read, its name and price, and the agent that it pays."""
+    """Object that a transfer was for, readable by the organization: id, name, price, and the agent that it pays."""
 
     id: str
     name: str | None = None
@@ -38,11 +38,11 @@ class Fact:
     """One transfer of an organization.
 
     Attributes:
-        cause: None where it was for nothing that the organization may read.
-        principal: the organization's own that caused it; None for others, a provider or a deadline.
+        cause: None if the organization may not read it.
+        principal: the organization's principal that caused it; None for others, a provider or a deadline.
         agent_id: the agent that spent or funded.
-        project_id: what it was spent on.
-        agents: the names of its agents that the session may read, by their ids.
+        project_id: the project that it was spent on.
+        agents: the names of agents that the session may read, by id.
     """
 
     transfer_id: UUID
@@ -59,7 +59,7 @@ class Fact:
 
     @property
     def whose(self) -> str | None:
-        """The agent that it is about: that spent or, where none did, that is paid."""
+        """The agent that spent or, without one, the agent that is paid."""
         return self.agent_id or (None if self.cause is None else self.cause.payee_agent_id)
 
 
@@ -80,17 +80,17 @@ _CLAUSES = {
         (SELECT min(split_part(a.path, '/', 2)) FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
          WHERE e.org_id = :org_id AND e.transfer_id = t.id AND a.path LIKE 'agent/%' AND t.kind NOT LIKE 'payout.%')
     ) = :agent_id""",
-    # `domain.credits.spend.scope.is_own` of a key that is no agent's.
+    # `domain.credits.spend.scope.is_own` for keys that are not an agent's.
     "own": """(coalesce(s.principal, f.principal) = :own OR (
         (CAST(:departments AS text[]) IS NULL OR coalesce(s.department_id, f.department_id) = ANY(:departments))
         AND (CAST(:own_project AS text) IS NULL OR coalesce(s.project_id, f.project_id) = :own_project)
     ))""",
 }
-#: The whole order of the index of an organization's entries: with less of it PostgreSQL may walk another index.
+#: The full order of the index of an organization's entries; with a shorter one PostgreSQL may use another index.
 _NEWEST = "e.transfer_id DESC, e.account_id DESC, e.version DESC"
-#: What is sold passes through an account of sales in two transfers. That account is left out, and so is the first one,
-#: which is on it alone: the seller's fact is what it has earned. `looked` walks from transfer to transfer, so that a
-#: transfer of a thousand entries is one step.
+#: A sale passes through an account of sales in two transfers. That account is left out, and so is the first transfer,
+#: which posts only to it: the seller's fact is the one with its earnings. `looked` steps from transfer to transfer, so
+#: that a transfer of a thousand entries is one step.
 _PAGE = """
 WITH RECURSIVE looked AS (
     (SELECT e.transfer_id, 1 AS place FROM ledger.entries e
@@ -121,7 +121,7 @@ WITH RECURSIVE looked AS (
         END
         LIMIT 1
     ) s ON true
-    -- What the spend's metadata says of this is its client's.
+    -- The client sets the spend's metadata, so it is not used.
     LEFT JOIN LATERAL (
         SELECT u.agent_id, u.meter FROM marketplace_uses u WHERE u.org_id = :org_id AND u.spend_id = s.id LIMIT 1
     ) m ON true
@@ -147,8 +147,8 @@ SELECT c.*, last.transfer_id AS last_id, last.place AS looked,
 FROM (SELECT transfer_id, place FROM looked ORDER BY place DESC LIMIT 1) last LEFT JOIN chosen c ON true
 ORDER BY c.place
 """
-#: Each part reads by a primary key, or a unique one. What is another organization's is not found, whatever the session
-#: sees: who is paid by a purchase sees its transfer, and not the purchase.
+#: Each part reads by a primary or unique key. Objects of other organizations are not found, whatever the session may
+#: see: the payee of a purchase sees its transfer, but not the purchase.
 _CAUSES = text("""
     SELECT e.id AS key, e.id, c.title AS name, e.agent_id, e.amount_minor, e.currency
     FROM escrows e JOIN contracts c ON c.id = e.contract_id
@@ -185,10 +185,10 @@ _AGENTS = text("SELECT id, name FROM agents WHERE id = ANY(:ids)")
 
 
 async def page(session: AsyncSession, wanted: ListFilter, *, narrowed: Mapping[str, Any] = _ALL) -> ListPage[Fact]:
-    """List up to `limit` facts of an organization; times are business time.
+    """List up to `limit` facts of an organization; times are effective times.
 
-    A page with a filter may hold few or none although there are more. `narrowed` has further filters, by the names of
-    their values in the statement.
+    A filtered page may be short or empty although there are more. `narrowed` has further filters, by the names of their
+    parameters in the statement.
     """
     values = _values(wanted) | dict(narrowed)
     filters = [clause for name, clause in _CLAUSES.items() if name in values]
@@ -248,7 +248,7 @@ def _paid_agent(row: Any) -> str | None:
 
 def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -> Fact:
     whose, _, principal = (actor or "").partition("/")
-    # A payment that funds an escrow acts in its payer's name, and is no principal.
+    # A payment that funds an escrow acts for its payer, but is not a principal.
     is_own = whose == org_id and not is_id(principal, "pay")
     return Fact(
         transfer_id=row["id"],
@@ -257,7 +257,7 @@ def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -
         effective_at=row["effective_at"],
         recorded_at=row["recorded_at"],
         cause=_cause(row, causes),
-        # A refund of a use is the platform's, and nobody's of the organization.
+        # Refunds of uses are by the platform, not by a principal of the organization.
         principal=row["principal"] if row["kind"] == "use" else principal if is_own else None,
         agent_id=row["agent_id"],
         project_id=row["project_id"],
@@ -267,7 +267,7 @@ def _fact(org_id: str, row: Any, causes: Mapping[str, Any], actor: str | None) -
 
 
 def _cause(row: Any, causes: Mapping[str, Any]) -> Cause | None:
-    """Return what a transfer was for: the purchase of its spend, its reference, its spend, or the agent it paid."""
+    """Return the cause of a transfer: the purchase of its spend, its reference, its spend, or the agent it paid."""
     named = (row["spend_id"] and str(row["spend_id"]), row["reference"])
     found = next((causes[each] for each in named if each in causes), None)
     if found is not None:
@@ -281,7 +281,7 @@ def _cause(row: Any, causes: Mapping[str, Any]) -> Cause | None:
         )
     if row["spend_id"] is not None:
         id, payee = uuid_id("hold" if row["is_reservation"] else "spd", row["spend_id"]), row["payee_agent_id"]
-        # What pays for the use of an agent has one action; what was used is the meter.
+        # All spends for uses of agents have the same action, so the meter is shown.
         return Cause(id=id, name=row["meter"] if payee else row["action"], payee_agent_id=payee)
     agent = causes.get(_paid_agent(row) or "")
     return None if agent is None else Cause(id=agent.id, name=agent.name, payee_agent_id=agent.id)

@@ -1,4 +1,4 @@
-"""Statements about where organizations are paid out. What writes needs the platform's role."""
+"""SQL of organizations' payout accounts. Writing needs the platform's role."""
 
 from collections.abc import Sequence
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Earnings of an organization's agents, read from the ledger."""
+"""SQL of agents' earnings, read from the ledger."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,8 @@ from domain.payouts.earnings import EarningsKind, renew_days_of
 from domain.payouts.payable import HoldBackWindow
 from repositories.payouts.payable import DISPUTED
 
-#: The maximum number of accounts that one clawback takes from, because it is one transaction. Otherwise somebody could
-#: make it endless with very many agents that have earned very little.
+#: The maximum number of accounts that a clawback debits in its one transaction, so that nobody can make it endless with
+#: very many agents that have earned very little.
 MAX_ACCOUNTS = 1_000
 
 _OF: Mapping[str, Callable[[str, str, str], Account]] = {
@@ -46,10 +46,9 @@ _SEIZABLE = text(
 
 
 async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_minor: int) -> Sequence[Account]:
-    """Return the accounts of an organization's agents that cover an amount together, or the `MAX_ACCOUNTS` largest.
+    """Return accounts of an organization's agents that together cover an amount, `MAX_ACCOUNTS` at most.
 
-    What the organization paid to its own agents comes first, then their earnings in granted credits, then the largest
-    paid earnings.
+    Payments by the organization to its own agents come first, then granted credits, then the largest paid earnings.
     """
     values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MAX_ACCOUNTS}
     found = await session.execute(_SEIZABLE, values)
@@ -68,7 +67,7 @@ _OWN_WORK = text(
 
 
 async def own_work(session: AsyncSession, org_id: str, asset: str) -> dict[str, int]:
-    """Return what an organization has paid to its own agents and they still have, by agent."""
+    """Return the balances of an organization's payments to its own agents, by agent."""
     rows = await session.execute(_OWN_WORK, {"org_id": org_id, "asset": asset})
     return {row.id: row.amount for row in rows}
 
@@ -96,9 +95,9 @@ class EarnedLot:
 async def lots(
     session: AsyncSession, org_id: str, kind: EarningsKind, *, days: int | None, at: datetime
 ) -> Sequence[EarnedLot]:
-    """Return the lots of credits that the agents of an organization have earned of a kind.
+    """Return the lots of credits that an organization's agents have earned of a kind.
 
-    `days` is how long converted credits are valid that would expire sooner.
+    `days` is the minimum validity of converted credits.
     """
     values = {"org_id": org_id, "kind": _NAMED[kind], "days": days, "at": at}
     rows = await session.execute(_LOTS, values)
@@ -117,12 +116,12 @@ _AGENTS = text(
 
 
 def _frozen(answers: str) -> str:
-    """Return the query of the payments behind account `a`'s open lots that are charged back.
+    """Return the query of charged-back payments behind account `a`'s open lots.
 
-    It has one row: a JSON object of payment ids, each with the time since which its creator answers for it.
+    It has one row: a JSON object of payment ids with the start of the creator's liability.
 
     Args:
-        answers: an SQL interval: how long before a chargeback was opened its creator answers for earnings.
+        answers: an SQL interval: the liability period before the opening of a chargeback.
     """
     return f"""
         SELECT jsonb_object_agg(d.payment_id, d.since) AS payments FROM (
@@ -169,9 +168,9 @@ _CONVERTIBLE = text(
 
 @dataclass(frozen=True, slots=True)
 class KindEarnings:
-    """Earnings of one kind, and how much of them can be converted into credits, in minor units.
+    """Earnings of one kind, and the convertible part of them, in minor units.
 
-    `sold_at` is the time of the first sale that can still be refunded and is therefore not convertible yet.
+    `sold_at` is the time of the first sale that is not convertible yet, because it can still be refunded.
     """
 
     amount: int
@@ -188,7 +187,7 @@ class AgentEarnings:
 async def agents_page(
     session: AsyncSession, *, org_id: str, agent_id: str | None = None, before: str | None, limit: int
 ) -> Sequence[str]:
-    """Return up to `limit` agents of an organization, the newest first, those before the id `before`.
+    """Return up to `limit` agents of an organization, newest first, before the id `before`.
 
     With `agent_id`, only that agent.
     """
@@ -199,10 +198,10 @@ async def agents_page(
 async def of_agents(
     session: AsyncSession, windows: Mapping[str, HoldBackWindow], *, days: int, at: datetime, sold_until: datetime
 ) -> list[AgentEarnings]:
-    """Return the earnings of agents, newest first; `windows` has how long each is liable for what it earned.
+    """Return the earnings of agents, newest first; `windows` has the liability period of each.
 
-    `days` is how long converted credits are valid that would expire sooner. Sales after `sold_until` and payments that
-    are being charged back cannot be converted. Needs the platform's session.
+    `days` is the minimum validity of converted credits. Sales after `sold_until` and payments that are being charged
+    back cannot be converted. Needs the platform's session.
     """
     values = {
         "agents": list(windows),
@@ -229,9 +228,9 @@ async def convertible(
     sold_until: datetime,
     frozen: Mapping[str, datetime] | None = None,
 ) -> int:
-    """Return how much of an account of earnings can be converted; 0 if it was never opened.
+    """Return the convertible part of an account of earnings; 0 if it was never opened.
 
-    Earnings from a `frozen` payment since its time cannot.
+    Earnings from a `frozen` payment since its time are not convertible.
     """
     without = {payment_id: since.isoformat() for payment_id, since in (frozen or {}).items()}
     values = {"path": account.path, "asset": account.asset, "days": days, "at": at, "sold_until": sold_until}
@@ -239,7 +238,7 @@ async def convertible(
 
 
 async def frozen(session: AsyncSession, account: Account, liability_period: timedelta) -> dict[str, datetime]:
-    """Return payments behind an account's lots that are charged back, each with since when its creator is liable."""
+    """Return charged-back payments behind an account's lots, each with the start of the creator's liability."""
     values = {"path": account.path, "asset": account.asset, "answers": liability_period}
     found: Mapping[str, str] = await session.scalar(_FROZEN, values) or {}
     return {payment_id: datetime.fromisoformat(since) for payment_id, since in found.items()}

@@ -1,4 +1,4 @@
-"""Payable, held back and frozen earnings of agents, read from the ledger. Needs the platform's session."""
+"""SQL of payable, held-back and frozen earnings of agents. Needs the platform's session."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from repositories.books.account_statement import version_before
 from repositories.payouts.recovery_uses import CASH_ESCROWS
 
 _MONEY = sorted(set(SCALES) - {CREDIT})
-#: The maximum number of lots in one payout, because it is one transaction.
+#: The maximum number of lots in a payout, which is one transaction.
 MAX_SLICES = 2_000
 
-#: Payments that are charged back, or were and are not recovered yet, each with the time of the chargeback.
+#: Payments with an open chargeback, or with an unfinished recovery, each with the time of the chargeback.
 DISPUTED = """
     (SELECT payment_id, opened_at FROM payment_disputes WHERE status IN ('inquiry', 'needs_response', 'under_review')
      UNION ALL SELECT payment_id, disputed_at FROM recoveries WHERE closed_at IS NULL)
@@ -46,7 +46,7 @@ def _lots(given: str) -> str:
             SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id AND t.kind = 'marketplace.sold'
         ) THEN 'pending'
         ELSE 'available' END AS state,
-        -- For how long it is held back yet: what was sold, longer.
+        -- The remaining time of the hold-back; for sales it is longer.
         l.opened_at - CASE WHEN l.opened_at > g.sales_cutoff AND EXISTS (
             SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id AND t.kind = 'marketplace.sold'
         ) THEN g.sales_cutoff ELSE g.cutoff END AS held_back
@@ -59,7 +59,7 @@ def _lots(given: str) -> str:
 def credit_shares(given: str = _GIVEN) -> str:
     """Return the statement that reads agents' earnings in credits by state.
 
-    `OFFSET 0` keeps the planner from working out the state of each lot twice, for its group and for its sum.
+    `OFFSET 0` keeps the planner from computing the state of each lot twice.
 
     Args:
         given: a FROM item `g` of agents, with the columns of `_GIVEN`.
@@ -78,26 +78,26 @@ _SLICES = text(
     f"""
     SELECT id, agent_id, free, amount, amount - remaining AS gone, paid, costed FROM ({_lots(_GIVEN)}) lots
     WHERE state = 'available' AND paid_asset = :currency
-      -- Lots of which nothing is left to be paid out would take the place of those behind them.
+      -- Lots with nothing left to pay out would displace others from the limit.
       AND ledger.slice_cost(paid, costed, amount, amount - remaining + free) > 0
     ORDER BY opened_at, id LIMIT :most
     """
 )
 
 
-#: The part of an entry `e` that recoveries have taken from its agent, or left as a debt.
+#: The part of an entry `e` that recoveries have taken from its agent or booked as a debt.
 _ANSWERED = """coalesce((
     SELECT sum(r.taken_minor + r.owed_minor) FROM recovery_shares r
     WHERE e.amount > 0 AND r.source = e.transfer_id::text AND r.agent_id = g.agent_id
 ), 0)::bigint"""
-#: What agents `g` have earned, as entries `e`, by transfers that moved an account `s`. One that also pays commission
-#: has two entries on it.
+#: Earnings of agents `g`, as entries `e`, by transfers that have debited an account `s`. A transfer that also pays
+#: commission has two entries on that account.
 _EARNED_OF = """CROSS JOIN LATERAL (SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id) o
         CROSS JOIN LATERAL (SELECT n.* FROM ledger.entries n WHERE n.transfer_id = o.transfer_id OFFSET 0) e
         JOIN earning g ON g.account_id = e.account_id"""
-#: The cutoff of a transfer `t`: newer earnings are held back. Sales of agents have one of their own.
+#: The cutoff of a transfer `t`: newer earnings are held back. Sales of agents have their own cutoff.
 _CUTOFF = "CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END"
-#: What earnings `g` have of the escrows and sales that `charged` payments have paid.
+#: The part of earnings `g` from escrows and sales that `charged` payments have paid.
 _FROZEN_BY_PAYMENT = f"""
     SELECT g.account_id, sum(e.amount - h.answered) AS amount,
         sum(e.amount - h.answered) FILTER (WHERE e.effective_at > {_CUTOFF}) AS young
@@ -114,9 +114,9 @@ _FROZEN_BY_PAYMENT = f"""
     WHERE e.effective_at > d.opened_at - g.answers
     GROUP BY g.account_id
 """
-#: What they have of balances that `charged` payments have topped up.
+#: The part of earnings `g` from balances that `charged` payments have topped up.
 _FROZEN_BY_TOP_UP = f"""
-    -- Of a balance that was topped up nobody knows which escrow it paid, so no more is frozen than was paid in.
+    -- It is unknown which escrow a top-up of a balance has paid, so no more is frozen than was paid in.
     SELECT u.account_id, sum(least(u.amount, u.paid)) AS amount, sum(least(u.young, u.paid)) AS young
     FROM (
         SELECT g.account_id, p.amount_minor AS paid, sum(e.amount - h.answered) AS amount,
@@ -130,7 +130,7 @@ _FROZEN_BY_TOP_UP = f"""
         GROUP BY g.account_id, p.id, p.amount_minor
     ) u GROUP BY u.account_id
 """
-#: What came after the cutoff and has not gone since, by the escrow or sale that it came from.
+#: Earnings after the cutoff, less what was taken of them since, by escrow or sale.
 _YOUNG = f"""
     SELECT sum(n.came - n.gone)::bigint AS young, min(n.first_in) AS first_in
     FROM (
@@ -178,7 +178,7 @@ def cash_shares(
         CROSS JOIN {assets}
         JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/' || m.asset AND a.asset = m.asset
     ), charged AS MATERIALIZED (
-        -- Several chargebacks of a payment freeze what it has paid once. Whoever earned no money looks at none.
+        -- Several chargebacks of a payment freeze its amount once. None are read without earnings in money.
         SELECT payment_id, min(opened_at) AS opened_at FROM {disputed} d
         WHERE EXISTS (SELECT FROM earning) GROUP BY payment_id
     ), frozen AS (
@@ -202,7 +202,7 @@ def cash_shares(
 
 
 _CASH = text(cash_shares())
-#: Lots of a payout that is not sent, whose payment is charged back. Their age is that of the earnings.
+#: Lots of an unsent payout whose payment is charged back. Their age is that of the earnings.
 _FROZEN = text(
     f"""
     SELECT EXISTS (
@@ -226,7 +226,7 @@ _AGENTS = text(
 )
 _EARNED = "CASE WHEN e.amount > 0 AND t.kind <> 'payout.returned' THEN e.amount ELSE 0 END"
 _PAID_OUT = "CASE WHEN t.kind IN ('payout.requested', 'payout.returned') THEN -e.amount ELSE 0 END"
-#: Daily sums, entries that the batch has not added to them yet, and parts of days, all from one snapshot.
+#: Daily sums, entries that the batch has not added to them yet, and partial days, all from one snapshot.
 _FLOWS = f"""
     WITH owned AS MATERIALIZED (
         SELECT g.agent_id, a.id, a.asset FROM unnest(CAST(:agents AS text[])) AS g (agent_id)
@@ -261,7 +261,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An agent's earnings in a period, and what was paid out or is being paid out, in minor units of the asset."""
+    """An agent's earnings and payouts, sent or in progress, in a period, in minor units of the asset."""
 
     earned_minor: int
     paid_out_minor: int
@@ -299,8 +299,8 @@ class CashRow(NamedTuple):
 
 
 def shares_in_cash(row: CashRow) -> list[EarningsShare]:
-    """Return the parts of an agent's money that can be paid out, are held back, and are frozen."""
-    # What the chargeback has already taken from the balance is not frozen as well.
+    """Return the available, pending and frozen parts of an agent's earnings in money."""
+    # Amounts that the chargeback has already taken from the balance are not frozen.
     frozen = max(0, min(row.free, row.frozen))
     pending = min(row.free - frozen, max(0, row.young - max(0, row.young_frozen)))
     parts = (
@@ -328,7 +328,7 @@ async def shares(
 ) -> list[EarningsShare]:
     """Return agents' earnings by state and currency; `windows` has the hold-back of each agent.
 
-    `assets` are the assets of their balances, if known; otherwise all are read, which takes longer.
+    `assets` are the assets of their balances, if known; reading all takes longer.
     """
     values = _values(windows)
     money = _MONEY if assets is None else sorted({*assets} - {CREDIT})
@@ -357,9 +357,9 @@ async def slices(session: AsyncSession, windows: Mapping[str, HoldBackWindow], c
 
 
 async def is_frozen(session: AsyncSession, payout: Payout, windows: Mapping[str, HoldBackWindow]) -> bool:
-    """Return whether earnings of a payout are charged back, and their creator is liable for them.
+    """Return whether a payout contains earnings that are charged back within the liability period.
 
-    Money has no lots: its earnings are, if more is charged back than the agent's balance covers.
+    Money has no lots: it does if more is charged back than the agent's balance covers.
     """
     values = _values(windows)
     path = accounts.payout(payout.payout_id, CREDIT, payout.org_id).path
@@ -384,7 +384,7 @@ def _values(windows: Mapping[str, HoldBackWindow]) -> dict[str, object]:
 def _whole_days(
     since: datetime | None, until: datetime | None
 ) -> tuple[date | None, date | None, list[tuple[datetime, datetime]]]:
-    """Return the first whole day (UTC) of a period, the day after its last, and the parts of days at its ends."""
+    """Return the first whole day (UTC) of a period, the day after its last one, and the partial days at its ends."""
     begins = None if since is None else since.astimezone(UTC)
     ends = None if until is None else until.astimezone(UTC)
     # If the period begins within a day, its first whole day is the next one.
@@ -409,10 +409,10 @@ def _midnight(moment: datetime) -> datetime:
 async def flows(
     session: AsyncSession, org_id: str, agents: Sequence[str], *, since: datetime | None, until: datetime | None
 ) -> dict[tuple[str, str], Flow]:
-    """Return what agents earned in `[since, until)` and what was paid out, by agent and asset.
+    """Return earnings and payouts in `[since, until)`, by agent and asset.
 
-    Whole days (UTC) are read from daily sums, and from the few entries that are not added to them yet. A bound within a
-    day is slower: all entries of the accounts are read for it.
+    Whole days (UTC) are read from daily sums and the few entries that are not in them yet. A bound within a day is
+    slower, because entries are read for it.
     """
     first, end, parts = _whole_days(since, until)
     values: dict[str, object] = {"org_id": org_id, "agents": list(agents), "since": since, "until": until}

@@ -1,4 +1,4 @@
-"""Statements about payouts: the read model, its timeline, and what `verify` proves about them."""
+"""SQL of payouts: the read model, its timeline, and invariants."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ async def lock(session: AsyncSession, payout_id: str) -> Payout | None:
 
 
 async def has_done(session: AsyncSession, payout_id: str, command_id: str) -> bool:
-    """Return whether a command caused an event, however long ago that was."""
+    """Return whether a command has caused an event at any time."""
     row = PayoutEventRow
     query = select(row.number).where(row.payout_id == payout_id, row.command_id == command_id)
     return (await session.scalars(query)).one_or_none() is not None
@@ -49,9 +49,9 @@ async def get(session: AsyncSession, payout_id: str) -> PayoutRow | None:
 
 
 async def by_transfer(session: AsyncSession, provider: str, refs: Collection[str]) -> PayoutRow | None:
-    """Return the payout whose transfer has one of a provider's ids, or None.
+    """Return the payout with one of a provider's ids of a transfer, or None.
 
-    A payout whose transfer is not known yet is found by its own id; one that has failed is not.
+    A payout without a known transfer is found by its own id, unless it has failed.
     """
     mine = PayoutRow.id.in_(refs) & (PayoutRow.status != PayoutStatus.FAILED.value)
     query = select(PayoutRow).where(PayoutRow.provider == provider, PayoutRow.transfer_ref.in_(refs) | mine)
@@ -63,14 +63,14 @@ _LIST = Listing(of=PayoutRow, order=[PayoutRow.created_at, PayoutRow.id], amount
 
 
 async def page(session: AsyncSession, wanted: ListFilter) -> ListPage[PayoutRow]:
-    """Return a page of the payouts that the session may see, newest first."""
+    """Return a page of payouts that the session may see, newest first."""
     whose: Part = () if wanted.org_id is None else (PayoutRow.org_id == wanted.org_id,)
     parts = [(*whose, *part) for part in part_per_value(PayoutRow.status, wanted.statuses)]
     return await _LIST.page(session, wanted, parts)
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PayoutRow]:
-    """Return payouts whose workflow should have acted by a time, by id, after the id `after`."""
+    """Return payouts whose workflow should have acted before a time, by id, after the id `after`."""
     query = select(PayoutRow).where(PayoutRow.wake_at < before, PayoutRow.id > after).order_by(PayoutRow.id)
     return (await session.scalars(query.limit(limit))).all()
 
@@ -78,7 +78,7 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
 async def waiting_for_funds(
     session: AsyncSession, provider: str, *, currencies: Collection[str], after: datetime, limit: int
 ) -> Sequence[PayoutRow]:
-    """Return the oldest payouts in these currencies that wait for the platform's balance, not tried since `after`."""
+    """Return the oldest payouts in these currencies that wait for funds and are next tried after `after`."""
     query = select(PayoutRow).where(
         PayoutRow.status == PayoutStatus.WAITING_FOR_FUNDS.value,
         PayoutRow.provider == provider,
@@ -147,14 +147,14 @@ _LOTS = text(
 
 
 async def lots(session: AsyncSession, account: Account) -> Sequence[Row[tuple[UUID, int, int, str]]]:
-    """Return the lots on a payout's account: `id`, `remaining`, `paid`, and the `agent_id` whose earnings they were."""
+    """Return the lots on a payout's account: `id`, `remaining`, `paid`, and the `agent_id` that earned them."""
     return (await session.execute(_LOTS, {"path": account.path, "asset": account.asset})).all()
 
 
-#: What `verify` proves about these rows and the books.
+#: Invariants of these rows and the books.
 INVARIANTS = (
     Invariant(
-        name="what lies on the account of each payout is what it has taken and neither sent nor returned",
+        name="the account of each payout holds what was taken from earnings and neither sent nor returned",
         table="public.payouts",
         unit="payouts",
         violations="""
@@ -174,7 +174,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="each payout that was paid is one movement at its provider, of its amount and never more than its lines",
+        name="each paid payout has one balance transaction of its amount, which is at most the sum of its lines",
         table="public.payouts",
         unit="payouts",
         violations="""

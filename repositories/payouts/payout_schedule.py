@@ -1,4 +1,4 @@
-"""Statements about schedules of payouts. Writing needs the platform's role."""
+"""SQL of payout schedules. Writing needs the platform's role."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -18,7 +18,7 @@ def schedule_of(row: PayoutScheduleRow) -> PayoutSchedule:
 
 
 async def find(session: AsyncSession, org_id: str, *, lock: bool = False) -> PayoutScheduleRow | None:
-    """Return an organization's schedule when the session may see it; locked if requested."""
+    """Return an organization's schedule if the session may see it; locked if requested."""
     query = select(PayoutScheduleRow).where(PayoutScheduleRow.org_id == org_id)
     if lock:
         query = query.with_for_update()
@@ -41,7 +41,7 @@ async def put(
 
 
 async def due(session: AsyncSession, *, today: date, after: str, limit: int) -> Sequence[str]:
-    """Return the organizations that are due, after an id."""
+    """Return the organizations with a due payout, after an id."""
     query = select(PayoutScheduleRow.org_id).where(PayoutScheduleRow.next_on <= today, PayoutScheduleRow.org_id > after)
     return (await session.scalars(query.order_by(PayoutScheduleRow.org_id).limit(limit))).all()
 

@@ -1,4 +1,4 @@
-"""Statements about recoveries from creators, after payments were reversed. Needs the platform's session."""
+"""SQL of recoveries from creators after payments were reversed. Needs the platform's session."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from models.billing.subscription import SubscriptionBill
 from models.payouts.recovery import Recovery, RecoveryShare
 from repositories.common.batched import Writes
 
-#: The maximum number of lots or accounts that one share takes from, because it is one transaction.
+#: The maximum number of lots or accounts that a share debits in one transaction.
 MAX_TAKEN = 1_000
 #: The price of a payment's credits, from the lots that the payment opened.
 _SALE = text(
@@ -29,8 +29,8 @@ _SALE = text(
       AND payment_id = :payment AND source = 'purchase'
     """
 )
-#: The credits that uses of lots took, at the price paid for them. Those of the payment itself are left out. Credits
-#: that were paid in another currency, or by a payment that was charged back, count as granted.
+#: Credits that uses of lots took, with their price, without those of the payment itself. Credits that were paid in
+#: another currency, or by a payment that was charged back, count as granted.
 _TAKEN = """
     SELECT u.amount, r.amount AS sold, CASE WHEN r.paid_asset = :currency AND NOT EXISTS (
         SELECT FROM payment_disputes d
@@ -40,8 +40,8 @@ _TAKEN = """
     WHERE l.payment_id IS DISTINCT FROM :payment
 """
 _TAKEN_BY = text(f"{_TAKEN} AND u.transfer_id = :transfer AND u.outcome = :outcome")
-#: The credits that have paid the payer's debts since, and whether a creator paid them, for this loss or another one of
-#: the payment.
+#: Credits that have paid the payer's debts since, and whether a creator paid them for this loss, or for any of the
+#: payment.
 _REPAID = """
     SELECT e.transfer_id, sum(e.amount)::bigint AS amount, EXISTS (
         SELECT FROM recovery_shares s WHERE s.recovery_id = :recovery AND s.transfer_id = e.transfer_id
@@ -60,9 +60,8 @@ _REPAID_BY_OTHERS = text(
     "AND u.outcome = 'used' AND u.amount > u.returned + u.passed "
     f"AND u.transfer_id IN (SELECT transfer_id FROM ({_REPAID}) p WHERE NOT by_any_creator)"
 )
-#: What can be taken from a creator, in this order: earnings from the payment, the agent's newest other earnings, those
-#: of the creator's other agents, and last those at a lower price or in another currency
-#: (`domain.payouts.recovery.shortfall`).
+#: Earnings that can be taken from a creator, in order: from the payment, the agent's newest others, those of the
+#: creator's other agents, and last those at a lower price or in another currency (`domain.payouts.recovery.shortfall`).
 _LOTS = text(
     f"""
     SELECT l.id, g.id AS agent_id, l.remaining - l.held AS free, c.is_cheaper
@@ -110,10 +109,10 @@ async def begin(
         cause: see `models.payouts.recovery.Recovery`.
         org_id: the payer.
         asset: of the entitlement.
-        owed_minor: the debt that it left the payer with.
-        short_minor: the credits that are missing because those taken had cost less.
-        disputed_at: creators are liable for earnings up to a time before this.
-        at: when it was lost.
+        owed_minor: the payer's debt from the loss.
+        short_minor: the shortfall because cheaper credits were taken.
+        disputed_at: the time from which the creators' liability period is counted back.
+        at: when the payment was lost.
     """
     await session.execute(
         insert(Recovery)
@@ -133,7 +132,7 @@ async def begin(
 
 
 async def open_page(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
-    """Return the ids of recoveries that are open, after an id."""
+    """Return the ids of open recoveries, after an id."""
     query = select(Recovery.id).where(Recovery.closed_at.is_(None), Recovery.id > after).order_by(Recovery.id)
     return (await session.scalars(query.limit(limit))).all()
 
@@ -151,10 +150,9 @@ async def locked(session: AsyncSession, recovery_id: str) -> Recovery | None:
 async def close_of(
     session: AsyncSession, payment_id: str, ref: str, *, given_since: datetime | None, at: datetime
 ) -> bool:
-    """Close recoveries whose money came back; return whether creators have given something back for them.
+    """Close recoveries whose money came back; return whether creators have returned earnings for them.
 
-    `ref` is the dispute or refund of the loss, with which their causes begin. What was returned before `given_since`
-    does not count.
+    `ref` is the dispute or refund of the loss, the prefix of their causes. Returns before `given_since` do not count.
     """
     ids = (await session.scalars(_caused_by(payment_id, ref))).all()
     await session.execute(
@@ -164,7 +162,7 @@ async def close_of(
 
 
 async def has_shares(session: AsyncSession, payment_id: str, ref: str, *, since: datetime | None) -> bool:
-    """Tell whether creators gave something back for a dispute or a refund, after a time where one is given."""
+    """Return whether creators have returned earnings for a dispute or refund, after `since` if given."""
     given = select(func.count()).where(RecoveryShare.recovery_id.in_(_caused_by(payment_id, ref)))
     if since is not None:
         given = given.where(RecoveryShare.at > since)
@@ -173,7 +171,7 @@ async def has_shares(session: AsyncSession, payment_id: str, ref: str, *, since:
 
 def _caused_by(payment_id: str, ref: str) -> Select[str]:
     is_of_it = or_(Recovery.cause == ref, Recovery.cause.startswith(f"{ref}:", autoescape=True))
-    # Losses of other payments of a subscription's bill are those of the one that its credits have.
+    # Losses of other payments of a subscription's bill are booked under the payment of its credits.
     mirror = (
         select(SubscriptionBill.payment_id)
         .join(InvoicePayment, InvoicePayment.invoice_id == SubscriptionBill.invoice_id)
@@ -183,7 +181,7 @@ def _caused_by(payment_id: str, ref: str) -> Select[str]:
 
 
 async def close_credits(session: AsyncSession, payment_id: str, *, at: datetime) -> bool:
-    """Close recoveries of a payment's credits, whose bill was paid anew; return whether creators have given any."""
+    """Close recoveries of the credits of a bill that was paid again; return whether creators have returned any."""
     of_it = Recovery.payment_id == payment_id, Recovery.asset == CREDIT
     await session.execute(update(Recovery).where(*of_it, Recovery.closed_at.is_(None)).values(closed_at=at))
     given = select(RecoveryShare.source).join(Recovery, Recovery.id == RecoveryShare.recovery_id).where(*of_it)
@@ -191,7 +189,7 @@ async def close_credits(session: AsyncSession, payment_id: str, *, at: datetime)
 
 
 async def answered_credits(session: AsyncSession, payment_id: str) -> int:
-    """Return the credits for which losses of a payment have creators answer: what is open, or was given back."""
+    """Return the credits that creators are liable for or have returned because of losses of a payment."""
     given = (
         select(func.sum(RecoveryShare.taken_minor + RecoveryShare.owed_minor))
         .where(RecoveryShare.recovery_id == Recovery.id)
@@ -205,7 +203,7 @@ async def answered_credits(session: AsyncSession, payment_id: str) -> int:
 
 
 async def sale(session: AsyncSession, payment_id: str) -> tuple[PricedCredits, str] | None:
-    """Return the price of the credits that a payment has bought, and its currency; None if it has released none."""
+    """Return the price of a payment's credits, and its currency; None if it has released none."""
     row = (await session.execute(_SALE, {"payment": payment_id})).one()
     if not row.sold or row.currency is None:
         return None
@@ -220,7 +218,7 @@ async def taken_by(
 
 
 async def repaid(session: AsyncSession, case: Recovery, currency: str) -> tuple[int, list[PricedCredits]]:
-    """Return what has paid the payer's debts since: by creators for this loss, and by credits of other payments."""
+    """Return the payments of the payer's debts since: by creators for this loss, and with credits of other payments."""
     values: dict[str, object] = {
         "recovery": case.id,
         "payment": case.payment_id,
@@ -237,7 +235,7 @@ def _priced(rows: Iterable[Row[Any]]) -> list[PricedCredits]:
 
 
 async def shares(session: AsyncSession, recovery_id: str) -> dict[str, int]:
-    """Return what creators have returned or owe so far, by source."""
+    """Return the amounts that creators have returned or owe, by source."""
     row = RecoveryShare
     query = select(row.source, row.taken_minor + row.owed_minor).where(row.recovery_id == recovery_id)
     return {source: int(amount) for source, amount in await session.execute(query)}
@@ -260,9 +258,9 @@ async def has_shares_of_sale(session: AsyncSession, transfer_id: UUID) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeEarnings:
-    """An amount that can be taken of a creator's earnings, with its agent and lot; money has no lots.
+    """Earnings that can be taken, with their agent and lot; money has no lots.
 
-    `is_cheaper`: it was paid at a lower price than the lost payment.
+    `is_cheaper`: their price is lower than that of the lost payment.
     """
 
     agent_id: str
@@ -274,7 +272,7 @@ class FreeEarnings:
 async def free_earnings(
     session: AsyncSession, org_id: str, agent_id: str, asset: str, source: str
 ) -> list[FreeEarnings]:
-    """Return what can be taken of a creator's earnings for the earnings `source`, in the order of taking."""
+    """Return the creator's earnings that can be taken for the earnings `source`, in order."""
     values = {"org_id": org_id, "agent_id": agent_id}
     if asset == CREDIT:
         return [
@@ -285,14 +283,14 @@ async def free_earnings(
     return [FreeEarnings(agent_id=row.agent_id, lot_id=None, free_minor=row.free, is_cheaper=False) for row in rows]
 
 
-#: What `verify` proves about these rows.
+#: Invariants of these rows.
 INVARIANTS = (
     Invariant(
-        name="creators return no more for a payment than nobody has paid for",
+        name="creators never return more for a payment than its uncovered loss",
         table="public.recovery_shares",
         unit="shares",
         violations="""
-        SELECT r.id || ': lost ' || r.amount_minor || ', given back ' || sum(s.taken_minor + s.owed_minor)
+        SELECT r.id || ': lost ' || r.amount_minor || ', returned ' || sum(s.taken_minor + s.owed_minor)
         FROM public.recoveries r JOIN public.recovery_shares s ON s.recovery_id = r.id
         GROUP BY r.id HAVING sum(s.taken_minor + s.owed_minor) > r.amount_minor
         """,

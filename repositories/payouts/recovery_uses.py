@@ -1,4 +1,4 @@
-"""The uses of a payment's money or credits, read from the ledger. Needs the platform's session."""
+"""SQL of the uses of a payment's money or credits. Needs the platform's session."""
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,10 +8,10 @@ from domain.marketplace.revenue_share import ALL_BPS
 from domain.payouts.recovery import PaymentUse
 from models.payouts.recovery import Recovery, RecoveryShare
 
-#: How many of the payer's newest postings are searched for what the platform itself has earned of a payment.
+#: The number of the payer's newest postings that are searched for the platform's own earnings from a payment.
 MOST_USES = 100_000
 
-#: The lots that a payment's credits were moved to, without the first ones.
+#: Lots that a payment's credits were moved to, without the first ones.
 _FAMILY = """
     family AS (
         SELECT l.*, a.path FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id
@@ -39,10 +39,10 @@ def _moved(condition: str) -> str:
     """
 
 
-#: Credits that agents of other organizations received, less refunds to the payer. Credits that paid a debt, were taken
-#: for another loss, converted or paid out count as received. A refund of a sale that was made from other credits, or as
-#: a debt, counts for the lots of the sale in proportion. `back` is the creator's part of the refund, as
-#: `domain.marketplace.sale.shares_between` has it: its part of the sale less that of what is left.
+#: Credits that agents of other organizations received, less refunds to the payer. Credits that have paid a debt, were
+#: taken for another loss, converted or paid out count as received. A refund of a sale from other credits, or as a debt,
+#: counts for the lots of the sale in proportion. `back` is the creator's part of the refund, by
+#: `domain.marketplace.sale.shares_between`: its part of the sale less its part of the remaining price.
 _EARNED_CREDITS = text(
     f"""
     WITH {_FAMILY}, refunds AS (
@@ -138,7 +138,7 @@ _MONEY_IN_TRANSIT = text(
 
 
 async def uses(session: AsyncSession, case: Recovery) -> tuple[list[PaymentUse], int]:
-    """Return the uses of a payment's money or credits, and how much of them is unused.
+    """Return the uses of a payment's money or credits, and the unused amount.
 
     Earnings that recoveries of other losses have taken are left out.
     """

@@ -1,4 +1,4 @@
-"""Earnings of creators by month, valued in money, read from the ledger. Needs the platform's session."""
+"""SQL of creators' earnings by month, valued in money. Needs the platform's session."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from ledger.invariants import Invariant
 from models.payouts.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.books.account_statement import version_before
 
-#: Kinds of transfers out of earnings that take nothing back from the creator.
+#: Kinds of transfers out of earnings that are not clawbacks.
 _KEPT = "('payout.requested', 'payout.returned', 'earnings.converted', 'earnings.waived')"
 
 
 def _booked(assets: str) -> str:
     """Return the CTEs `owned`, an organization's accounts of earnings, and `booked`, their entries since a time.
 
-    The first entry is found by binary search, so earlier entries are not read.
+    The first entry is found by binary search, without reading earlier entries.
     """
     return f"""
     owned AS MATERIALIZED (
@@ -44,8 +44,8 @@ def _booked(assets: str) -> str:
     )"""
 
 
-#: The lots that a posting `p` moved credits from and to, each with its part of the price paid. A return into a lot has
-#: the price that had left with it.
+#: Lots that a posting `p` moved credits from and to, with their part of the price paid. Credits that return into a lot
+#: have the price that they left with.
 _LOTS = """
     SELECT l.paid_asset, u.cost FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.to_lot
     WHERE u.transfer_id = p.transfer_id AND l.account_id = p.account_id
@@ -90,8 +90,8 @@ _OF_OLD = """
     WHERE n.transfer_id = p.transfer_id AND n.account_id = p.account_id AND n.parent_id IS NULL
       AND n.paid_asset = :currency
 """
-#: The movements of a month, and the opening balance: the present one less all movements since. Amounts that leave
-#: earnings otherwise than by payout or conversion are listed by transfer, to find the earnings that they take back.
+#: The movements of a month, and the opening balance: the current one less all movements since. Clawbacks are listed by
+#: transfer, to find the earnings that they reverse.
 _MONTH = text(
     f"""
     WITH {_booked("AND a.asset IN ('CREDIT', :currency)")}, {_BROUGHT}, moved AS MATERIALIZED (
@@ -122,7 +122,7 @@ _MONTH = text(
     UNION ALL
     SELECT o.account_id, o.agent_id, o.name, o.asset, m.kind, true, false, m.reference, m.transfer_id,
         CASE WHEN m.kind = 'earnings.recovered' THEN (
-            -- What is taken back of a payer's payment says which share.
+            -- The reference of a recovery leads to its share.
             SELECT e.effective_at FROM recoveries r JOIN recovery_shares s ON s.recovery_id = r.id
             LEFT JOIN ledger.lots l ON l.id = s.source::uuid
             JOIN ledger.transfers e ON e.id = coalesce(l.transfer_id, s.source::uuid)
@@ -133,8 +133,7 @@ _MONTH = text(
     ORDER BY agent_id, asset, kind, transfer_id
     """
 )
-#: All earnings with some references, and what was taken back of them. A transfer that takes earnings back has the
-#: reference of the earnings, so only these are looked up.
+#: All earnings with certain references, and their clawbacks, which have the reference of the earnings.
 _REFERRED = text(
     f"""
     WITH asked AS MATERIALIZED (
@@ -173,7 +172,8 @@ _CURRENCIES = text(
     ) c WHERE currency IS NOT NULL ORDER BY currency
     """
 )
-#: Reversed payouts, and when the amounts were earned. They left the earnings with the payout, so no entry shows them.
+#: Reversed payouts, and when the amounts were earned. The amounts left the earnings with the payout, without a later
+#: entry.
 _REVERSED = text(
     """
     SELECT v.agent_id, g.name, v.asset, v.goods_minor, v.amount_minor, e.effective_at AS earned_at
@@ -185,8 +185,8 @@ _REVERSED = text(
     ORDER BY v.id
     """
 )
-#: Whether earnings of an organization moved, by the days that are added up and what they have not reached, or something
-#: came back of a payout.
+#: Whether an organization has movements of earnings, by the daily sums and entries not in them yet, or reversed
+#: payouts.
 _MOVED_IN = """
     (EXISTS (
         SELECT FROM ledger.accounts a JOIN ledger.earning_days d ON d.account_id = a.id
@@ -231,7 +231,7 @@ _TOTALS = text(
 class EarningsMovement:
     """Postings of one kind to or from an agent's earnings in an asset: the amount, and its value in money.
 
-    `earned_in`: the first day of the month in which an amount that is taken back was earned; None if unknown.
+    `earned_in`: the first day of the month in which a clawed-back amount was earned; None if unknown.
     """
 
     agent_id: str
@@ -247,7 +247,7 @@ class EarningsMovement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarterTotal:
-    """The payouts to a creator in a quarter, in minor units of one currency, and their reversals."""
+    """Payouts to a creator in a quarter, and their reversals, in minor units of one currency."""
 
     org_id: str
     country: str | None
@@ -261,9 +261,9 @@ class QuarterTotal:
 async def read_movements(
     session: AsyncSession, org_id: str, currency: str, *, since: datetime, until: datetime
 ) -> Sequence[EarningsMovement]:
-    """Return the movements of an organization's earnings up to a time; `is_new` are those from `since` on.
+    """Return the movements of an organization's earnings up to a time; `is_new`: from `since` on.
 
-    It reads the entries since then, and all earnings with the references of amounts that were taken back.
+    It reads the entries since then, and all earnings with the references of clawbacks.
     """
     values = {"org_id": org_id, "currency": currency, "since": since, "until": until}
     rows = (await session.execute(_MONTH, values)).all()
@@ -319,7 +319,7 @@ def _month_of(at: datetime) -> date:
 async def _taken(
     session: AsyncSession, asked: Collection[tuple[int, str]], values: Mapping[str, object]
 ) -> dict[tuple[int, UUID], list[ReversalPart]]:
-    """Return what transfers took back of earnings with the same references, by account and transfer."""
+    """Return the clawbacks of earnings with given references, by account and transfer."""
     found: dict[tuple[int, UUID], list[ReversalPart]] = {}
     if not asked:
         return found
@@ -339,14 +339,14 @@ async def currencies(session: AsyncSession, org_id: str, *, since: datetime) -> 
 
 
 async def has_moved(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> bool:
-    """Return whether the earnings of an organization moved in a month (UTC)."""
+    """Return whether an organization has movements of earnings in a month (UTC)."""
     return bool(await session.scalar(_HAS_MOVED, {"org_id": org_id, "since": since, "until": until}))
 
 
 async def due(
     session: AsyncSession, month: date, *, since: datetime, until: datetime, after: str, limit: int
 ) -> Sequence[str]:
-    """Return the organizations whose earnings moved in a month and that have no statement for it, by id."""
+    """Return organizations with movements of earnings in a month and no statement of it, by id."""
     values = {"month": month, "since": since, "until": until, "after": after, "limit": limit}
     return (await session.scalars(_DUE, values)).all()
 
@@ -355,7 +355,7 @@ async def lock(session: AsyncSession, org_id: str, *, waits: bool) -> bool:
     """Lock the statements and corrections of an organization until the transaction ends.
 
     Returns:
-        False if another transaction holds the lock, and this one does not wait.
+        False if another transaction holds the lock and `waits` is false.
     """
     name = func.hashtextextended(f"statements:{org_id}", 0)
     if waits:
@@ -377,7 +377,7 @@ async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[
 
 
 async def corrections(session: AsyncSession, statement_id: str) -> Sequence[CreatorCorrection]:
-    """Return the corrections of a statement that the session may see, the oldest first."""
+    """Return the corrections of a statement that the session may see, oldest first."""
     row = CreatorCorrection
     return (await session.scalars(select(row).where(row.statement_id == statement_id).order_by(row.id))).all()
 
@@ -417,14 +417,14 @@ async def quarters(session: AsyncSession, *, since: datetime, until: datetime) -
     ]
 
 
-#: What `verify` proves about creators' statements.
+#: Invariants of creators' statements.
 INVARIANTS = (
     Invariant(
-        name="corrections of a creator's statement take back no more than it billed, and no more of its tax",
+        name="corrections of a creator's statement never exceed its amount or its tax",
         table="public.creator_statements",
         unit="statements",
         violations="""
-        SELECT s.number || ': ' || s.total_minor || ' with ' || s.tax_minor || ' tax, taken back ' || c.total ||
+        SELECT s.number || ': ' || s.total_minor || ' with ' || s.tax_minor || ' tax, corrected ' || c.total ||
             ' with ' || c.tax
         FROM public.creator_statements s JOIN LATERAL (
             SELECT sum(total_minor) AS total, sum(tax_minor) AS tax FROM public.creator_corrections

@@ -1,7 +1,7 @@
-"""The summary of an organization's money, in one statement: balances by family of accounts, and what makes them up.
+"""SQL of the summary of an organization: balances by family of accounts with details, in one statement.
 
-Accounts of settled escrows are left out, because their number grows forever; live ones are found by their escrows.
-`verify` proves that the left-out accounts are empty.
+Accounts of settled escrows are left out, because their number keeps growing; those of live escrows are found by the
+escrows. `verify` proves that the accounts left out are empty.
 """
 
 import json
@@ -21,7 +21,7 @@ from repositories.payouts.payable import DISPUTED, CashRow, cash_shares, credit_
 MAX_LISTED = 100
 
 _LIVE = "p.status IN ('open', 'funded', 'delivered', 'disputed')"
-#: The accounts in a summary; `{of}` is the condition on the organization.
+#: Accounts of the summary; `{of}` is the condition on the organization.
 _STANDING = f"""
     SELECT a.org_id, a.path, a.asset, b.posted, b.pending_out
     FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
@@ -33,7 +33,7 @@ _STANDING = f"""
     JOIN ledger.balances b ON b.account_id = a.id
     WHERE {_LIVE} AND p.org_id {{of}}
 """
-#: Agents with earnings. With levels by reputation each agent has its own hold-back, which is read elsewhere.
+#: Agents with earnings. If hold-backs depend on levels of reputation, they are read elsewhere.
 _EARNING = """
     (SELECT DISTINCT agent_id, $4::timestamptz AS cutoff, $5::interval AS answers, $6::timestamptz AS sales_cutoff
      FROM standing WHERE agent_id IS NOT NULL AND kind IN ('earnings', 'sales') AND {asset}
@@ -100,7 +100,7 @@ SELECT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingInEscrow:
-    """The amount that escrows hold in an asset for an organization's agents, before commission; the next deadline."""
+    """Amount that escrows hold in an asset for an organization's agents, before commission, and the next deadline."""
 
     asset: str
     held_minor: int
@@ -134,14 +134,14 @@ class DueInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryRow:
-    """The result of the statement. A list with more than `MAX_LISTED` rows has one extra row.
+    """Result of the statement. A list with more than `MAX_LISTED` rows has one extra row.
 
     Attributes:
         status: of the organization; None if there is none.
-        has_levels: whether there are levels by reputation. Then `shares` is empty, because they differ by level.
+        has_levels: whether hold-backs depend on levels of reputation. Then `shares` is empty.
         shares: earnings by state.
-        expired_minor: expired credits in the wallet that are not booked as expired yet.
-        expiring: the free amounts of lots that will expire, each with its time, soonest first.
+        expired_minor: expired credits in the wallet that are not yet booked as expired.
+        expiring: the free amounts of lots that will expire, with the time, soonest first.
     """
 
     status: str | None
@@ -158,12 +158,12 @@ class SummaryRow:
 async def read(
     connection: asyncpg.Connection, org_id: str, now: datetime, window: HoldBackWindow | None = None
 ) -> SummaryRow:
-    """Read the summary of an organization, in one statement and so from one snapshot. Needs the platform's role.
+    """Read the summary of an organization from one snapshot. Needs the platform's role.
 
     Args:
-        connection: in a transaction or not.
+        connection: with or without a transaction.
         org_id: the organization.
-        now: the time by which credits have expired or not.
+        now: the time for expiries.
         window: the hold-back of agents without a level; without it there are no `shares`.
     """
     held_back = (None,) * 3 if window is None else (window.cutoff, window.liability_period, window.sales_cutoff)
@@ -211,10 +211,10 @@ def _time(text: str | None) -> datetime | None:
 
 
 _KNOWN = ", ".join(f"'{family}'" for family in FAMILIES)
-#: What `verify` proves about summaries and the books.
+#: Invariants of summaries and the books.
 INVARIANTS = (
     Invariant(
-        name="each account of an organization feeds one part of its summary",
+        name="each account of an organization belongs to one part of its summary",
         table="ledger.accounts",
         unit="accounts",
         violations=f"""

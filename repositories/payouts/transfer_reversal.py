@@ -1,4 +1,4 @@
-"""Statements about reversals of payout transfers at the provider. Needs the platform's session."""
+"""SQL of reversals of payout transfers at the provider. Needs the platform's session."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from domain.payouts.recovery import SentPayout
 from ledger.invariants import Invariant
 from models.payouts.recovery import Recovery, RecoveryShare, TransferReversal
 
-#: The condition that a share has no reversal of payout `p` yet; there is never a second one.
+#: The condition that a share has no reversal of payout `p` yet; there is one at most.
 _NOT_REVERSED = """NOT EXISTS (
     SELECT FROM transfer_reversals v WHERE v.payout_id = p.id AND v.recovery_id = :recovery AND v.source = :source
 )"""
@@ -52,7 +52,7 @@ _SENT_MONEY = text(
 )
 
 
-#: What chargebacks of a payment have booked to a creator's debt, less what was asked back for it.
+#: The creator's debt from chargebacks of a payment, less requested reversals.
 _OWED_BY_CHARGEBACKS = text(
     """
     SELECT -sum(e.amount)::bigint - coalesce((
@@ -68,10 +68,7 @@ _OWED_BY_CHARGEBACKS = text(
 
 
 async def owed_by_chargebacks(session: AsyncSession, debts: Account, payment_id: str) -> tuple[int, UUID] | None:
-    """Return what chargebacks of a sale's payment left a creator owing and no reversal was requested for, if anything.
-
-    With it comes the last transfer that left it so.
-    """
+    """Return a creator's debt from chargebacks of a sale without requested reversals, and its latest transfer."""
     values = {"payment": payment_id, "path": debts.path, "asset": debts.asset}
     row = (await session.execute(_OWED_BY_CHARGEBACKS, values)).one()
     return None if row.id is None else (int(row.owed), row.id)
@@ -112,7 +109,7 @@ async def owed_shares(
 
 
 async def due_reversals(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """Return the ids of reversals that are due to be tried or looked up, after an id."""
+    """Return the ids of reversals that are due for an attempt or lookup, after an id."""
     query = select(TransferReversal.id).where(TransferReversal.next_at <= now, TransferReversal.id > after)
     return (await session.scalars(query.order_by(TransferReversal.id).limit(limit))).all()
 
@@ -135,7 +132,7 @@ async def reversed_of(session: AsyncSession, payout_ids: Sequence[str]) -> dict[
 
 
 async def asked_of(session: AsyncSession, payout_id: str) -> int:
-    """Return what Bursar has taken back of a payout, or asked its provider to, in minor units of its currency."""
+    """Return the amount of a payout that Bursar has reversed or requested to, in minor units of its currency."""
     query = select(func.coalesce(func.sum(TransferReversal.amount_minor), 0)).where(
         TransferReversal.payout_id == payout_id,
         TransferReversal.status.in_(["requested", "reversed"]),
@@ -144,14 +141,14 @@ async def asked_of(session: AsyncSession, payout_id: str) -> int:
     return int((await session.scalars(query)).one())
 
 
-#: What `verify` proves about these rows.
+#: Invariants of these rows.
 INVARIANTS = (
     Invariant(
-        name="no more is taken back of a payout than it has sent, and each reversal is one movement of its amount",
+        name="reversals of a payout never exceed its amount, and each has one balance transaction",
         table="public.transfer_reversals",
         unit="reversals",
         violations="""
-        SELECT p.id || ': sent ' || p.amount_minor || ', taken back ' || r.amount
+        SELECT p.id || ': sent ' || p.amount_minor || ', reversed ' || r.amount
         FROM (
             SELECT payout_id, sum(amount_minor) AS amount FROM public.transfer_reversals
             WHERE status IN ('requested', 'reversed') GROUP BY payout_id

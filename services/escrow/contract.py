@@ -1,4 +1,4 @@
-"""Contracts: awarded by the client or an operator for it, accepted by the payee."""
+"""Contracts: awarded by the client, or an operator on its behalf, and accepted by the payee."""
 
 from collections.abc import Sequence
 
@@ -27,16 +27,16 @@ async def award(
     level: Level | None,
     quote: PricingQuote | None,
 ) -> Contract:
-    """Insert a contract, or return the one that this command made.
+    """Insert a contract; a repeated command returns its first contract.
 
     Args:
         session: of the client or the platform.
-        actor: who awards it, and may.
+        actor: awards the contract, with permission.
         wanted: the new row.
         own: the client's external id and metadata.
-        asked: the columns that the request determines; the others come from settings, which may have changed since.
-        level: the agent's, which limits what it may be awarded; None where there are no levels.
-        quote: the quote that the contract is made with, locked.
+        asked: the columns that the request determines; a repeated command must agree in these.
+        level: the agent's, which limits its contracts; None where there are no levels.
+        quote: the quote of the contract, locked.
     """
     made = await metadata.begin(session, wanted, asked, own)
     row, is_new = (made, False) if made else await contract.add(session, wanted, asked)

@@ -1,6 +1,6 @@
-"""The checks before the books take an event of an escrow, and the writes after it in its transaction, by event.
+"""Checks before an event of an escrow is booked, and further writes in its transaction, by event.
 
-The rules of the escrow have allowed the event before.
+The rules of the escrow have already allowed the event.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -43,15 +43,15 @@ _OVERDUE = "escrow.decision_overdue"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventContext:
-    """An event of an escrow whose row is locked, and that follows the state that the books hold.
+    """An event of an escrow whose row is locked; it follows from the state in the books.
 
     Attributes:
         books: the transaction.
         message: the event.
         agreed: the contract, before the first event.
-        known: what the books hold; None before the first event.
+        known: the stored escrow; None before the first event.
         evidence: the policy of reputation.
-        longest_pause: how long the end of a review waits for a suspended payee at most.
+        longest_pause: the longest extension of a review because of a suspended payee.
     """
 
     books: Transaction
@@ -71,8 +71,8 @@ class EventContext:
         return self.message.outcome.escrow
 
 
-#: What a check finds: the answer instead of the event, or the terms on which credits fund the escrow; None if it may
-#: be written. Other refusals are raised.
+#: Result of a check: the response in place of the event, or the terms of the lots that fund the escrow; None if the
+#: event may be written. Other refusals are raised.
 CheckResult = RecordedEscrow | LotTerms | None
 
 
@@ -105,11 +105,11 @@ async def _opened(step: EventContext) -> CheckResult:
 
 
 async def _funded(step: EventContext) -> CheckResult:
-    """Refuse money that is not there, a payee beyond its level, and credits of a party that may begin nothing.
+    """Refuse missing money, a payee beyond its level, and credits if a party is suspended or closed.
 
-    The row of the escrow is locked, as it is by whoever begins a payment for it. So whether there are payments at all,
-    which is rare, is asked after the lock, together with the parties' status. A payment stays locked until its money is
-    taken. Credits count in the payer's limits, whose refusal is committed.
+    Creating a payment for the escrow locks its row, too, so the check for payments, which are rare, follows the lock,
+    together with the parties' status. A payment stays locked until its money is taken. Credits count in the payer's
+    limits, whose refusal is committed.
     """
     books, escrow, terms, known = step.books, step.after, step.after.terms, step.known
     assert known is not None
@@ -117,13 +117,13 @@ async def _funded(step: EventContext) -> CheckResult:
     if payment_id is not None:
         paying = await payment.lock(books.session, payment_id)
         if paying is None or not is_reserved_for(paying.payment, terms.escrow_id):
-            # It was changed, as by a refund, while the escrow was being funded.
+            # It was changed, for example refunded, while the escrow was being funded.
             return _declined(NotPaid("The money of this payment is not reserved for the escrow."))
     if known.has_levels:
         await refuse_exposure(books.session, terms, lock=True)
     exempt = step.evidence.registrars
     if payment_id is not None:
-        # A payment was already on its way, so nothing else is refused. Its credits may be those that the payer had.
+        # A payment was already made, so there are no other refusals. It may use credits that the payer had before.
         is_other = terms.currency == CREDIT and payer != payee
         is_related = is_other and await share_an_owner(books.session, payer, payee, exempt)
         return funding_lots(accepts_granted=known.accepts_granted, is_related=is_related)
@@ -148,14 +148,14 @@ async def _funded(step: EventContext) -> CheckResult:
 
 
 async def _approved(step: EventContext) -> CheckResult:
-    """Refuse a signature by an operator's key, and a second one by a person."""
+    """Refuse a signature by a key that an operator issued, and a second one by the same person."""
     if step.before is not None and step.message.actor is not None:
         await refuse_signature(step.books.session, step.before, step.message.actor)
     return None
 
 
 async def hold_deadline(step: EventContext) -> CheckResult:
-    """Hold back a deadline for the open commands that were received before it, or extend it."""
+    """Hold a deadline back for open commands that were received before it, or extend it."""
     message, session, held = step.message, step.books.session, step.before
     if message.due_at is None or held is None:
         return None
@@ -183,7 +183,7 @@ async def alert_of_outage(session: AsyncSession, escrow_id: str, extension: Exte
         kind="escrow.api_was_away",
         subject=escrow_id,
         detail=f"The API was away from {began}, so deadlines of escrows are extended, first that of "
-        f"{escrow_id}. Find out why it was away, and who gains by the time.",
+        f"{escrow_id}. Find out why it was away, and who benefits from the extension.",
         key=f"escrow.api_was_away:{away.began_at.isoformat()}",
     )
 
@@ -202,7 +202,7 @@ CHECKS: Mapping[str, Callable[[EventContext], Awaitable[CheckResult]]] = {
 
 
 async def record_evidence(step: EventContext) -> None:
-    """Record the result of the work, and what it says of its parties."""
+    """Record the result of the work and its reputation evidence."""
     await record_escrow(step.books, step.before, step.message.outcome, now=step.message.at)
     await record_settled(step.books.driver, step.before, step.message.outcome, step.evidence, at=step.message.at)
 
@@ -226,7 +226,7 @@ async def _signed_by_link(step: EventContext) -> None:
 
 
 async def _alert_overdue(step: EventContext) -> None:
-    """Alert operators of a dispute that nobody has decided in time."""
+    """Alert operators of a dispute that was not decided in time."""
     terms = step.after.terms
     log.warning("no arbiter has decided", escrow_id=terms.escrow_id)
     await alert.raise_alert(
@@ -240,7 +240,7 @@ async def _alert_overdue(step: EventContext) -> None:
 
 
 async def _carry_notes_over(step: EventContext) -> None:
-    """Count commands for the new deadline that were noted after the old one had passed and before it was extended."""
+    """Assign commands that were noted between the old deadline and its extension to the new deadline."""
     assert step.before is not None
     passed, extended = next_deadline(step.before), next_deadline(step.after)
     if passed is not None and extended is not None:
@@ -248,9 +248,9 @@ async def _carry_notes_over(step: EventContext) -> None:
 
 
 async def _remind(step: EventContext) -> None:
-    """Alert operators anew every week that a default waits for a decision, although an earlier alert was answered.
+    """Alert operators every week that a default waits for a decision, even if an earlier alert was acknowledged.
 
-    The newest alert stands for all: earlier ones are resolved.
+    The new alert replaces earlier ones, which are resolved.
     """
     session, terms, weeks = step.books.session, step.after.terms, weeks_overdue(step.after, step.message.at)
     if not weeks:
@@ -271,7 +271,7 @@ async def _remind(step: EventContext) -> None:
         await alert.close_other_dates(session, subject, _OVERDUE, alert.key_of(_OVERDUE, subject), key)
 
 
-#: What follows each event, in this order. Others can end no work, and nobody waits for them.
+#: Further writes after each event, in order. All other events need none.
 AFTER: Mapping[str, tuple[Callable[[EventContext], Awaitable[None]], ...]] = {
     "validated": (record_evidence,),
     "approved": (record_evidence, _signed_by_link),

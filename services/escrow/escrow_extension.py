@@ -1,4 +1,4 @@
-"""Until when a passed deadline of an escrow is extended, for whoever applies it or previews it."""
+"""Extension of a passed deadline of an escrow, for its execution and its preview."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from repositories.tenants import organization
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """The new time of a deadline; `given_back` is the outage of the API that it is extended for, if it is for one."""
+    """New time of a deadline; `given_back` is the outage of the API that is its reason, if any."""
 
     until: datetime
     given_back: Outage | None
@@ -24,13 +24,13 @@ class Extension:
 async def find_extension(
     session: AsyncSession, held: Escrow, moves: tuple[EscrowPosting, ...], *, longest_pause: timedelta, now: datetime
 ) -> Extension | None:
-    """Return how a deadline that has passed is extended; None if it acts now.
+    """Return the extension of a deadline that has passed; None if it acts now.
 
     Args:
         session: of the platform.
-        held: the escrow, as the books hold it.
-        moves: what the deadline would move. A suspended payee's money waits.
-        longest_pause: how long the end of a review waits for a suspended payee at most.
+        held: the escrow in the books.
+        moves: the postings of the deadline; those to a suspended payee wait.
+        longest_pause: the longest extension of a review because of a suspended payee.
         now: the time.
     """
     paused = await _paused(session, held, moves, longest_pause, now)
@@ -41,7 +41,7 @@ async def find_extension(
 
 
 async def find_evidence_extension(session: AsyncSession, held: Escrow, *, now: datetime) -> Extension | None:
-    """Return how the evidence window of a dispute that has passed is extended; None if it is closed."""
+    """Return the extension of an evidence window that has passed; None if it is closed."""
     away = await api_presence.outage(session)
     until = outage.evidence_extended_until(held, away, now)
     return None if until is None else Extension(until=until, given_back=away)
@@ -50,7 +50,7 @@ async def find_evidence_extension(session: AsyncSession, held: Escrow, *, now: d
 async def _paused(
     session: AsyncSession, held: Escrow, moves: tuple[EscrowPosting, ...], longest: timedelta, now: datetime
 ) -> datetime | None:
-    """Return until when a deadline waits that would pay a suspended payee; None if it waits for nobody."""
+    """Return the new time of a deadline that would pay a suspended payee; None if it acts now."""
     if not any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in moves):
         return None
     payee = await organization.lock_status(session, held.terms.payee_org_id)

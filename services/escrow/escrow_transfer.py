@@ -1,4 +1,4 @@
-"""The transfer of an escrow's event: what it moves, in which lots, and the debts that are paid by it."""
+"""Transfer of an escrow's event: its postings, lots, and the debts that it pays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from services.books.debt import close_paid_debts, settle_debt
 
 
 def funding_lots(*, accepts_granted: bool, is_related: bool) -> LotTerms | None:
-    """Return the terms on which credits fund an escrow; None if all do.
+    """Return the terms of lots that may fund an escrow; None if all may.
 
-    Unless it `accepts_granted`, credits that nobody paid for do not. If payer and payee are related, a subscription's
-    do not: what was paid for a plan would be paid out to who paid it.
+    Granted credits may only if the contract `accepts_granted`. Credits of a subscription may not if payer and payee are
+    related: the price of the plan would be paid out to its payer.
     """
     if accepts_granted and not is_related:
         return None
@@ -32,10 +32,10 @@ def funding_lots(*, accepts_granted: bool, is_related: bool) -> LotTerms | None:
 
 @dataclass(frozen=True, slots=True)
 class EscrowTransfers:
-    """Posts what escrows' events move.
+    """Posts the transfers of escrows' events.
 
-    Refunded credits that expire sooner get `refund_days`, see `renews_refund`; with 0 they keep their expiry. Releases
-    of credits are divided as `sharing` says.
+    Refunded credits are valid for at least `refund_days`, see `renews_refund`; with 0 they keep their expiry. `sharing`
+    divides releases of credits.
     """
 
     refund_days: int
@@ -50,14 +50,14 @@ class EscrowTransfers:
         is_counted: bool,
         lots: LotTerms | None = None,
     ) -> str | None:
-        """Post the event's movements as one transfer, pay the debts that they can, and return the transfer's id.
+        """Post the event's postings as one transfer, pay debts from them, and return the transfer's id.
 
-        None if nothing moves. `before` is the state that the event was decided from. What moves of an escrow that
-        `is_counted` in limits of its payer moves there too. `lots` are those of `funding_lots`, where it is funded.
-        The caller holds the lock of the escrow's row.
+        None without postings. `before` is the state that the event was decided from. If the escrow `is_counted` in
+        limits of its payer, these are updated. `lots` are the terms of `funding_lots`, for funding. The caller holds
+        the lock of the escrow's row.
 
         Raises:
-            InsufficientFunds: the payer, or the escrow, has less.
+            InsufficientFunds: the balance of the payer, or of the escrow, does not suffice.
         """
         if not message.outcome.moves:
             return None
@@ -118,7 +118,7 @@ class EscrowTransfers:
     ) -> tuple[list[Posting], bool]:
         """Return the postings of a release, and whether the payee has or ever had a debt.
 
-        The row of the escrow is locked, so its lots stay as they are until they are moved.
+        The row of the escrow is locked, so its lots cannot change.
         """
         terms = message.outcome.escrow.terms
         amounts = {move.kind: move.amount_minor for move in message.outcome.moves}

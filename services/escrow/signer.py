@@ -1,4 +1,4 @@
-"""Whether somebody may sign for a delivery."""
+"""Check of the person behind a signature."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,9 +10,10 @@ from repositories.tenants import api_key
 
 
 async def refuse_signature(session: AsyncSession, held: Escrow, actor: Actor) -> None:
-    """Refuse a signature by a key that an operator issued, and a second one by a person, in another's name.
+    """Refuse a signature by a key that an operator issued, and a second one by the same person in another name.
 
-    Operators, and their links, sign as themselves on behalf of a signatory. Needs the platform's session.
+    Operators, and sessions of their links, sign in their own name on behalf of a signatory. Needs the platform's
+    session.
     """
     refuse_operator_issued(actor, await api_key.issuer_line(session, actor), "sign")
     if held.signatures:

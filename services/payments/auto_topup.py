@@ -1,6 +1,6 @@
-"""Automatic top-ups: a fall is a balance going below its threshold; each fall makes one payment, whose outcome ends it.
+"""Automatic top-ups. When a balance falls below its threshold, a *fall* is recorded and one payment made for it.
 
-Each step first locks the row of the organization's settings, so sweeps, runs and requests take turns.
+Each step first locks the row of the organization's settings, so that sweeps, runs and requests are serialized.
 """
 
 from collections.abc import Sequence
@@ -33,13 +33,13 @@ from repositories.payments import auto_topup, payment, payment_command
 from repositories.payments.auto_topup import ABOVE, FALLEN, OPEN, DueTopUp
 from repositories.tenants import audit, organization
 
-#: When a top-up whose payment a person cancelled is tried again, where declined ones are not.
+#: When a top-up whose payment a person cancelled is tried again, if declined ones are not retried.
 CANCELLED_RETRY_DELAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceCheck:
-    """The result for a page of organizations: its size, its last id, open falls, and how many were noted or capped."""
+    """Result for a page of organizations: its size and last id, the open falls, numbers of new and capped falls."""
 
     seen: int
     last: str
@@ -50,7 +50,7 @@ class BalanceCheck:
 
 @dataclass(frozen=True, slots=True)
 class TopUpStatus:
-    """The outcome of a fall so far; `status` is the payment's, None before its first event."""
+    """Outcome of a fall so far; `status` is the payment's, None before its first event."""
 
     outcome: TopUpOutcome
     payment_id: str | None
@@ -59,7 +59,7 @@ class TopUpStatus:
 
 
 async def save_settings(session: AsyncSession, actor: Actor, wanted: AutoTopUp, *, now: datetime) -> None:
-    """Write the settings of an organization, and close the alerts on its earlier ones."""
+    """Write an organization's settings, and close the alerts about earlier ones."""
     await auto_topup.put(session, wanted, now=now)
     await alert.close_cases(session, wanted.org_id, (SWITCHED_OFF, FAILED))
     details = {
@@ -74,9 +74,9 @@ async def save_settings(session: AsyncSession, actor: Actor, wanted: AutoTopUp, 
 async def record_falls(
     session: AsyncSession, *, now: datetime, after: str, limit: int, most_minor: int
 ) -> BalanceCheck:
-    """Record the falls of a page of organizations, and rearm those whose balance is at the threshold or above again.
+    """Record the falls of a page of organizations; rearm those whose balance has reached the threshold again.
 
-    An organization has one open fall at most, which buys `most_minor` credits at most. Organizations that another
+    An organization has at most one open fall, which buys at most `most_minor` credits. Organizations that another
     transaction has locked are skipped.
     """
     seen = await auto_topup.page(session, after=after, limit=limit)
@@ -104,11 +104,11 @@ async def record_falls(
 async def _record_fall(
     session: AsyncSession, stand: DueTopUp, now: datetime, most_minor: int
 ) -> Literal["noted", "capped", "off"]:
-    """Record a fall, unless the monthly cap is reached or a refunded or disputed payment made the balance fall."""
+    """Record a fall, unless the monthly cap is reached or a refund or dispute has lowered the balance."""
     wanted = await auto_topup.lock(session, stand.org_id)
     gone = await auto_topup.find_refunded_or_disputed(session, wanted)
     if gone is not None:
-        # Otherwise the card would be charged for the very money that its holder has just taken back.
+        # Otherwise the card would be charged again for the money that was just refunded or disputed.
         payment_id, disputed = gone
         why = f"The payment {payment_id} {'is disputed' if disputed else 'was refunded'}."
         await _switch_off(session, wanted, why, key=payment_id)
@@ -128,7 +128,7 @@ async def _record_fall(
         session,
         kind="credits.auto_topup_cap",
         subject=wanted.org_id,
-        detail=f"The balance is low, and another top-up would pass the monthly cap of {cap} credits.",
+        detail=f"The balance is low, and another top-up would exceed the monthly cap of {cap} credits.",
         org_id=wanted.org_id,
         key=f"credits.auto_topup_cap:{wanted.org_id}:{month_start(now):%Y-%m}",
         shared=True,
@@ -137,14 +137,14 @@ async def _record_fall(
 
 
 async def requested_payment(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTerms | None:
-    """Return the payment that was requested for a fall; None before there is one."""
+    """Return the terms of the payment that was requested for a fall; None before the request."""
     return await payment_command.find_terms(session, _command_of(crossing))
 
 
 async def request_payment(
     session: AsyncSession, crossing: AutoTopUpCrossing, terms: PaymentTerms
 ) -> PaymentTerms | None:
-    """Record the payment that is requested for a fall, once, and return its terms.
+    """Record the payment for a fall, once, and return its terms.
 
     None if the organization was suspended, or top-ups were switched off or changed since the fall.
     """
@@ -170,10 +170,10 @@ async def record_outcome(
     Args:
         session: of the platform.
         org_id: the organization.
-        number: of the fall.
-        refused: why no payment can be requested; None if one was.
+        number: the number of the fall.
+        refused: why no payment could be requested; None otherwise.
         now: the time.
-        days: when a declined payment is tried again, in days after the first decline.
+        days: days after the first decline on which the payment is retried.
     """
     wanted = await auto_topup.lock(session, org_id)
     crossing = await auto_topup.find_fall(session, org_id, number)
@@ -187,11 +187,11 @@ async def record_outcome(
     elif crossing.payment_id is None and refused is not None:
         verdict = TopUpResult(TopUpOutcome.DECLINED, refused)
     elif crossing.payment_id is None and await _is_stopped(session, org_id):
-        verdict = TopUpResult(TopUpOutcome.EXPIRED, "The organization was suspended before anybody was asked to pay.")
+        verdict = TopUpResult(TopUpOutcome.EXPIRED, "The organization was suspended before a payment was requested.")
     elif crossing.payment_id is None and not wanted.enabled:
-        verdict = TopUpResult(TopUpOutcome.CANCELLED, "It was switched off before anybody was asked to pay.")
+        verdict = TopUpResult(TopUpOutcome.CANCELLED, "It was switched off before a payment was requested.")
     elif crossing.payment_id is None and await _is_outdated(session, wanted, crossing):
-        verdict = TopUpResult(TopUpOutcome.CANCELLED, "Its settings were changed before anybody was asked to pay.")
+        verdict = TopUpResult(TopUpOutcome.CANCELLED, "Its settings were changed before a payment was requested.")
     crossing.outcome = verdict.outcome.value
     await _apply_outcome(session, wanted, crossing, verdict, now, days)
     return TopUpStatus(verdict.outcome, crossing.payment_id, status, verdict.why)
@@ -202,10 +202,10 @@ async def _is_stopped(session: AsyncSession, org_id: str) -> bool:
 
 
 async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing) -> bool:
-    """Return whether the settings have changed since a fall: its amount, its method, or a cap that it exceeds."""
+    """Return whether the amount or the method has changed since a fall, or it exceeds the new cap."""
     if (crossing.unit_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
         return True
-    # The fall is among them.
+    # These include this fall.
     bought = await auto_topup.bought_since(session, wanted.org_id, month_start(crossing.at))
     return bought > wanted.monthly_cap_minor
 
@@ -218,7 +218,7 @@ async def _apply_outcome(
     now: datetime,
     days: Sequence[int],
 ) -> None:
-    """Rearm, try again later, or switch top-ups off, after the outcome of a fall."""
+    """Rearm, schedule a retry, or switch top-ups off, by the outcome of a fall."""
     match verdict.outcome:
         case TopUpOutcome.SUCCEEDED:
             wanted.failures, wanted.retry_at = 0, None
@@ -227,13 +227,13 @@ async def _apply_outcome(
             # that stays below would never count again.
             wanted.armed = True
         case TopUpOutcome.EXPIRED:
-            # Nothing was bought, and nobody refused.
+            # Nothing was bought, without a decline.
             wanted.armed = True
         case TopUpOutcome.CANCELLED if crossing.payment_id is not None:
-            # A person cancelled the payment: not at once again, and not never.
+            # A person cancelled the payment: retry later.
             wanted.retry_at = now + (retry_after(1, days) or CANCELLED_RETRY_DELAY)
         case TopUpOutcome.DECLINED if crossing.payment_method != wanted.payment_method:
-            # Another method was set since, which has refused nothing.
+            # Another method was set since, which has no declines.
             wanted.armed = True
         case TopUpOutcome.DECLINED if wanted.enabled:
             await _handle_decline(session, wanted, crossing, verdict.why, now, days)
@@ -247,7 +247,7 @@ async def _handle_decline(
     now: datetime,
     days: Sequence[int],
 ) -> None:
-    """Have a declined top-up tried again after a pause, or switch it off after the last try."""
+    """Schedule a retry of a declined top-up, or switch top-ups off after the last one."""
     wanted.failures += 1
     pause = retry_after(wanted.failures, days)
     if pause is None:

@@ -1,4 +1,4 @@
-"""Deposits in PostgreSQL: which payment waits at which deposit address, and what became final there."""
+"""Deposit addresses of payments and their final receipts, stored in PostgreSQL."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from runtime.database import Database
 
 
 class PostgresDepositBook:
-    """A `DepositBook`. Each method is one transaction of the platform; none waits for a chain."""
+    """`DepositBook` in PostgreSQL. Each method is one transaction of the platform; none waits for a blockchain."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,12 +32,12 @@ class PostgresDepositBook:
         scanned_height: int,
         at: datetime,
     ) -> DepositRecord:
-        """Give the payment the next index of the key, and store the deposit address that is derived from it.
+        """Allocate the next index of the key to the payment, and store the deposit address derived from it.
 
-        Effect: the row of the address, and the index is used.
+        Effect: the row of the address; the index is never used again.
         Idempotent by: the payment.
         Fails with: `IdempotencyConflict` when the payment has an address for another asset or amount; `OutcomeUnknown`
-            when the database broke off, which may have been after it committed.
+            when the connection broke, perhaps after the commit.
         """
         try:
             return await self._allocate(payment, chain, chain_key, place, scanned_height, at)
@@ -82,7 +82,7 @@ class PostgresDepositBook:
             return _record(row, await crypto_deposit.receipts_of(session, [row.payment_id]))
 
     async def get(self, payment_id: str) -> DepositRecord | None:
-        """Return the record of a payment."""
+        """Return the deposit record of a payment."""
         async with self._database.platform() as session:
             row = await crypto_deposit.get(session, payment_id)
             return None if row is None else _record(row, await crypto_deposit.receipts_of(session, [payment_id]))
@@ -90,7 +90,7 @@ class PostgresDepositBook:
     async def recent(
         self, since: datetime, until: datetime, *, after: DepositRecord | None, limit: int
     ) -> Sequence[DepositRecord]:
-        """Return the records that were made in `[since, until)`, oldest first, from behind one on."""
+        """Return a page of records created in `[since, until)`, oldest first, after a given one."""
         last = None if after is None else (after.created_at, after.payment_id)
         async with self._database.platform() as session:
             rows = await crypto_deposit.recent(session, since, until, after=last, limit=limit)
@@ -102,14 +102,14 @@ class PostgresDepositBook:
     async def received(
         self, since: datetime, until: datetime, *, after: Receipt | None, limit: int
     ) -> Sequence[Receipt]:
-        """Return the receipts that became final, or were reversed, in `[since, until)`, from behind one on."""
+        """Return a page of receipts that became final or were reversed in `[since, until)`, after a given one."""
         last = None if after is None else (after.asset, after.tx, after.index, after.generation)
         async with self._database.platform() as session:
             rows = await crypto_deposit.received(session, since, until, after=last, limit=limit)
             return [_receipt(row) for row in rows]
 
     async def settle(self, record: DepositRecord, findings: Findings) -> bool:
-        """Keep what was found, unless the record has changed since it was read.
+        """Store the findings, unless the record has changed since it was read.
 
         Effect: receipts are added, moved to another block, or reversed.
         Idempotent by: the record's version.
@@ -118,7 +118,7 @@ class PostgresDepositBook:
         async with self._database.platform() as session:
             if not await crypto_deposit.advance(session, record.payment_id, record.version, findings.scanned_height):
                 return False
-            # What is reversed gives its place up first: the same output may stand again in another block.
+            # Reversals first: the same output may be included in another block, and only one may be valid.
             for receipt in (*findings.reversed, *findings.moved):
                 values = {
                     "height": receipt.height,
@@ -142,9 +142,9 @@ class PostgresDepositBook:
             return True
 
     async def cancel(self, payment_id: str, at: datetime) -> None:
-        """Note that nobody waits for this payment any more.
+        """Record that the payment was cancelled.
 
-        Effect: the time of the first such note.
+        Effect: the time of the first cancellation.
         Idempotent by: the payment.
         Fails with: nothing that is final.
         """

@@ -1,4 +1,4 @@
-"""Makes an organization a customer of Stripe: the provider is called between two short transactions, with a key."""
+"""Creation of an organization's Stripe customer; Stripe is called between two short transactions."""
 
 from domain.common.ids import customer_key
 from providers.payments.stripe.customers import StripeCustomers
@@ -6,12 +6,12 @@ from repositories.payments import customer
 from repositories.tenants import organization
 from runtime.database import Database
 
-#: Under what name the customers of Stripe are noted.
+#: The provider name of Stripe customers in the database.
 PROVIDER = "stripe"
 
 
 async def ensure_customer(database: Database, customers: StripeCustomers, org_id: str) -> str:
-    """Return the organization's customer at Stripe, made now if there is none; calls at once make one customer."""
+    """Return the id of the organization's Stripe customer, created if needed; concurrent calls create one customer."""
     async with database.platform() as session:
         known = await customer.ref_of(session, org_id, PROVIDER)
         if known is not None:

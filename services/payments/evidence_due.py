@@ -1,4 +1,4 @@
-"""Alerts of chargebacks whose evidence is due soon; functions on a platform session."""
+"""Alerts about chargebacks whose evidence is due soon. All functions need a platform session."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +10,14 @@ from repositories.messages import alert
 from repositories.payments import chargeback as chargebacks
 
 KIND = "payment.evidence_due"
-#: How long before evidence is due the alert is raised.
+#: How long before the due date the alert is raised.
 ALERT_BEFORE = timedelta(days=2)
-#: How many at once; the next run finds the rest.
+#: The maximum number of alerts of one run; the next run raises the rest.
 _LIMIT = 100
 
 
 async def resolve_earlier_alerts(session: Writes, payment_id: str, dispute: Dispute) -> None:
-    """Resolve the alerts of earlier due dates of a chargeback's evidence, because the bank has changed the date."""
+    """Resolve the alerts for earlier due dates of a chargeback, because the bank has changed the date."""
     if dispute.evidence_due_at is not None:
         of = f"{KIND}:{dispute.dispute_id}:"
         key = f"{of}{dispute.evidence_due_at.astimezone(UTC):%Y-%m-%d}"

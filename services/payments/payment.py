@@ -1,4 +1,4 @@
-"""Resolves the accounts between which a payment's event posts; some depend on balances."""
+"""Postings of a payment's event; the accounts of some depend on balances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from services.payments.purposes.base import BALANCE_DEPENDENT, PurposeBooks, Sub
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPostings:
-    """The postings of an event's transfer, the debt that it creates, and who else has a share in it."""
+    """Postings of an event's transfer, the debt that it creates, and the share of its subject."""
 
     postings: list[Posting]
     owed_minor: int
@@ -39,11 +39,11 @@ class ResolvedPostings:
 async def lock_accounts(
     session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent], hold_back: HoldBack
 ) -> Sequence[Account]:
-    """Lock what the events can change, before the first one is posted.
+    """Lock everything that the events can change, before the first one is posted.
 
     The lock order is debts, shares, balances; a transaction that holds balances must not wait for the others. So events
-    that post several transfers lock all their balances here. A clawback and a refund of credits do so too, so what they
-    count cannot be spent before they take it.
+    with several transfers lock all their balances here. So do clawbacks and refunds of credits, so that the counted
+    credits cannot be spent before they are taken.
 
     Returns:
         The accounts of the organization's agents that a clawback may take from, for `resolve_postings`.
@@ -74,10 +74,10 @@ async def lock_accounts(
     ]
     touched = {account: None for share in shares if share is not None for account in share.posts_to()}
     if is_one and not touched:
-        return earnings  # one transfer locks its balances in their order by itself
+        return earnings  # a single transfer locks its balances in order
     touched |= {account: None for event in moving for move in event.moves for account in _accounts(event, move)}
     touched |= dict.fromkeys(earnings)
-    # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
+    # The lock above prevents others from opening the account of a debt, which most organizations never need.
     asset = events[0].payment.terms.purpose.goods_asset
     debts = {accounts.org_debt(org_id, asset) for org_id in owing} | paid
     await ledger.lock_balances(touched, if_open=debts)
@@ -124,7 +124,7 @@ def _lots(event: PaymentEvent, source: Account, destination: Account) -> LotTerm
 
 
 def _restored_debtor(event: PaymentEvent, move: PaymentPosting) -> Dispute | Refund | None:
-    """Return the dispute or refund that left the organization with a debt in credits and that this move reverses."""
+    """Return the dispute or refund with a debt in credits that this posting reverses."""
     if event.payment.terms.purpose.goods_asset != CREDIT or not event.payment.terms.issues_entitlement:
         return None
     if move.kind not in {PaymentPostingKind.ISSUE, PaymentPostingKind.RELEASE}:
@@ -142,10 +142,10 @@ async def _restored(
     *,
     issued: Sequence[Posting],
 ) -> list[Posting]:
-    """Return credits after a dispute or refund that had left a part of them as a debt.
+    """Restore credits after a dispute or refund that had left a part of them as a debt.
 
-    Credits with which the organization has repaid that debt are returned as they were. They must not become credits of
-    this payment: nobody paid its price for them, but they could be refunded or paid out to creators at it.
+    Credits with which the organization has repaid that debt return with their own terms. They must not become credits
+    of this payment, at whose price they could be refunded or paid out to creators.
     """
     terms, own = event.payment.terms, booking.entitlement_account(event.payment.terms)
     if move.kind is PaymentPostingKind.ISSUE:
@@ -167,7 +167,7 @@ async def _restored(
 
 
 def _issued_again(event: PaymentEvent, amount_minor: int, owed_minor: int) -> list[Posting]:
-    """Issue credits again because their money came back; the price of the part that was owed, so used, is revenue."""
+    """Issue credits again because their money came back; the price of the owed, and so used, part is revenue."""
     terms, payment = event.payment.terms, event.payment
     own, issuance = booking.entitlement_account(terms), booking.issuance(terms)
     whole = _lots(event, issuance, own)
@@ -184,7 +184,7 @@ def _issued_again(event: PaymentEvent, amount_minor: int, owed_minor: int) -> li
 
 
 def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
-    """Return the accounts that a move can touch whatever the balances are, without the account of the debt."""
+    """Return the accounts that a posting can change, whatever the balances are, except the debt."""
     terms = event.payment.terms
     if move.kind in BALANCE_DEPENDENT:
         touched = [booking.wallet(terms), booking.entitlement_account(terms)]
@@ -201,9 +201,9 @@ def _books(event: PaymentEvent) -> PurposeBooks:
 
 
 def _refunds_credits(event: PaymentEvent) -> bool:
-    """Return whether the event is an organization's own refund of credits that it has bought.
+    """Return whether the event is a refund of bought credits that the organization requested itself.
 
-    Refunds by operators are not: an operator may also refund credits that were spent, with others in their place.
+    An operator may also refund spent credits, which takes other credits of the organization instead.
     """
     terms, asks = event.payment.terms, event.actor_detail
     if asks is not None and asks.role is Role.OPERATOR:
@@ -213,9 +213,9 @@ def _refunds_credits(event: PaymentEvent) -> bool:
 
 
 async def _bought(session: AsyncSession, event: PaymentEvent) -> LotTerms:
-    """Return the lots that a refund of credits takes: only those of this payment.
+    """Return the terms of the lots that a refund of credits takes: only those of this payment.
 
-    Other lots were granted or bought at a lower price, and would be refunded for more than was paid for them.
+    Others were perhaps granted, or bought at a lower price, and would be refunded above their price.
 
     Raises:
         InsufficientFunds: too many credits of the payment were spent or are held.

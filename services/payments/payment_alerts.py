@@ -1,4 +1,4 @@
-"""The alerts of a payment: which events raise one, and which resolve it."""
+"""Alerts of a payment: the events that raise and resolve them."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,7 +25,7 @@ ALERTED = {
 
 
 async def raise_for(session: AsyncSession, event: PaymentEvent, owed: int) -> None:
-    """Raise the alerts of an event, and of the debt that it leaves."""
+    """Raise the alerts of an event, and of the debt that it creates."""
     terms = event.payment.terms
     what = ALERTED.get(event.event)
     if what is not None:
@@ -53,7 +53,7 @@ async def raise_for(session: AsyncSession, event: PaymentEvent, owed: int) -> No
 
 
 async def raise_if_closed(session: AsyncSession, event: PaymentEvent) -> None:
-    """Alert operators of money that moves for a closed organization. It is booked anyway."""
+    """Alert operators of a booking for a closed organization."""
     terms = event.payment.terms
     if not await organization.is_closed(session, terms.org_id):
         return

@@ -1,4 +1,4 @@
-"""Alerts operators when an organization's payments cost more in fees than a share of what they bring."""
+"""Alert about organizations whose payments cost more in fees than a share of their income."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -12,19 +12,19 @@ from repositories.messages import alert
 from repositories.payments import payment
 
 KIND = "payment.fees_high"
-#: Payments that began within it count.
+#: Payments that were created within it count.
 WINDOW = timedelta(days=30)
 _LESSENS_INCOME = frozenset({Kind.REFUND, Kind.DISPUTE, Kind.REVERSAL})
 
 
 async def alert_of_high_fees(session: AsyncSession, event: PaymentEvent, above: Decimal, least: Amounts) -> None:
-    """Compare fees with income after money went back, and raise one alert a month for an organization and currency.
+    """Compare fees with income after a refund or dispute; raise one alert per month, organization and currency.
 
     Args:
         session: of the platform, in the transaction that books the event.
-        event: that was booked.
-        above: the share of the income that fees may take; 0 looks at nothing.
-        least: fees below it alert nobody.
+        event: the booked event.
+        above: the allowed share of fees in the income; 0 switches the alert off.
+        least: the fees below which there is no alert.
     """
     booked = next((item for item in event.payment.booked if item.key == event.booked), None)
     if not above or booked is None or booked.kind not in _LESSENS_INCOME:

@@ -1,6 +1,6 @@
-"""Records the loss of a payment, so that it is recovered from the creators whom it paid (`services.payouts.recovery`).
+"""Losses of payments, which are recovered from the creators that were paid with them (`services.payouts.recovery`).
 
-It runs in the transaction of the event that causes the loss, after the event was posted.
+Everything runs in the transaction of the event that causes the loss, after its posting.
 """
 
 from datetime import datetime
@@ -27,13 +27,13 @@ _RECOVERY_OBSOLETE = "earnings.recovered_in_vain"
 async def recover_loss(
     session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int, *, is_followed: bool
 ) -> None:
-    """Start a recovery from creators if the event loses a payment for good and nothing else covers the loss.
+    """Start a recovery from creators if the event loses a payment for good and leaves the loss uncovered.
 
     Args:
         session: of the event.
         event: any event of a payment.
         transfer_id: its transfer; None if it moves nothing.
-        owed_minor: the debt that it left the payer with.
+        owed_minor: the debt that it has created for the payer.
         is_followed: see `services.payments.purposes.base.PurposeBooks`.
     """
     after, terms = event.payment, event.payment.terms
@@ -69,20 +69,20 @@ async def recover_lost_credits(
 ) -> None:
     """Start a recovery from creators that were paid with the credits of a bill whose payment is lost for good.
 
-    What is left of the bill's money pays for its used credits first, and so does what open disputes hold until they
-    are decided. Creators answer for the rest, once for all losses of the bill. The payer owes the bill and not its
-    credits, so credits that are recovered from creators are retired.
+    The rest of the bill's money, and money in open disputes, covers its used credits first. Creators are liable for the
+    remaining used credits, once for all losses of the bill. The payer owes the bill and not its credits, so recovered
+    credits are retired.
 
     Args:
         session: of the event.
-        event: it loses the bill's payment or a part of it.
-        bill: its credits that were not used were taken back.
-        standing: how its invoice stands after the event.
+        event: loses the bill's payment or a part of it.
+        bill: the bill; its unused credits were clawed back.
+        standing: its invoice balance after the event.
     """
     payment = event.payment
     dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
     refund = next((item for item in payment.refunds if item.ref and item.ref == event.debtor), None)
-    # The bill's credits have the payment that mirrors it; another one may have paid it since, and be lost.
+    # The bill's credits refer to its own payment; another one may have paid the bill since, and be lost.
     own_id, payment_id = payment.terms.payment_id, bill.payment_id or payment.terms.payment_id
     if dispute is not None:
         cause, disputed_at = _lost_by(dispute, event), dispute.opened_at
@@ -100,18 +100,18 @@ async def recover_lost_credits(
 
 
 async def close_recovery_of_credits(session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill) -> None:
-    """End what creators answer for because of a bill's losses: another payment has paid the bill."""
+    """Close the recovery for the credits of a bill, because another payment has paid the bill."""
     if bill.payment_id is not None and await recovery.close_credits(session, bill.payment_id, at=event.at):
-        await _ask_operator(session, event, f"The bill of {bill.payment_id} was lost and then paid anew.")
+        await _ask_operator(session, event, f"The bill of {bill.payment_id} was lost and then paid again.")
 
 
 def _lost_by(dispute: Dispute, event: PaymentEvent) -> str:
-    """Return the cause of a loss by a chargeback; it has a version, because a chargeback can be won and lost again."""
+    """Return the cause of a loss by a chargeback, with a version, because a chargeback can be won and lost again."""
     return f"{dispute.ref}:{event.payment.version}"
 
 
 def _credits_of(cause: str) -> str:
-    """Return the cause of the loss of a bill's credits, beside that of its money."""
+    """Return the cause of the loss of a bill's credits, apart from that of its money."""
     return f"{cause}:credits"
 
 
@@ -141,7 +141,7 @@ async def _begin(
 
 
 async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID | None, *, outcome: str) -> int:
-    """Return how many credits are missing because a transfer took credits for a lost payment that had cost less."""
+    """Return the shortfall of a transfer that took cheaper credits for those of a lost payment."""
     if terms.purpose.goods_asset != CREDIT or transfer_id is None:
         return 0
     found = await recovery.sale(session, terms.payment_id)
@@ -160,7 +160,7 @@ async def _close_recovery(session: AsyncSession, event: PaymentEvent, ref: str) 
 
 
 async def _alert_of_partial_return(session: AsyncSession, event: PaymentEvent) -> None:
-    """Ask an operator about what creators gave back for a chargeback of which a part was returned since."""
+    """Alert operators if creators returned earnings for a chargeback of which a part was won since."""
     payment_id, ref = event.payment.terms.payment_id, str(event.booked).partition(":")[0]
     raised_at = await alert.last_raised(session, _RECOVERY_OBSOLETE, payment_id)
     if await recovery.has_shares(session, payment_id, ref, since=raised_at):

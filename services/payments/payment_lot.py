@@ -1,4 +1,4 @@
-"""The lots of credits that payments buy or return."""
+"""Lots of credits that payments buy."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -18,7 +18,7 @@ NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 
 
 async def add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequence[Posting], transfer_id: UUID) -> None:
-    """Record purchased credits as a lot, with the price paid and how much of them paid a debt."""
+    """Record purchased credits as a lot, with the price paid and the part that paid a debt."""
     terms = event.payment.terms
     wallet, debt = booking.wallet(terms), booking.debt(terms)
     debt_minor = sum(posting.amount_minor for posting in postings if posting.destination == debt)

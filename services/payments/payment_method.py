@@ -1,4 +1,4 @@
-"""The stored methods that an organization pays with."""
+"""Stored payment methods of organizations."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from services.common.provider_errors import provider_errors
 
 
 async def default_method(providers: Providers, customer: str | None) -> str:
-    """Return a customer's default payment method at Stripe, or the only one that it has. No transaction may be open."""
+    """Return a customer's default payment method at Stripe, or its only one. No transaction may be open."""
     stored = providers.customers
     if customer is not None and stored is not None:
         with provider_errors():
@@ -22,7 +22,7 @@ async def default_method(providers: Providers, customer: str | None) -> str:
 async def stored_method(providers: Providers, customer: str | None, method: str, *, now: datetime) -> str:
     """Return a customer's stored payment method that can be charged later. No transaction may be open.
 
-    Without a provider of stored methods nothing is checked; then nothing can be charged either.
+    Without a provider of stored methods nothing is checked, and nothing can be charged.
     """
     stored = providers.customers
     if stored is None:

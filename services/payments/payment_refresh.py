@@ -1,4 +1,4 @@
-"""Has unpaid payments refreshed whose purpose has ended, so that they are cancelled at their provider."""
+"""Refresh of unpaid payments whose subject can no longer be paid, so that they are cancelled at their provider."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,10 +20,9 @@ SIGNAL_TIMEOUT = timedelta(seconds=2)
 async def refresh_unpaid(
     database: Database, client: Client | None, org_id: str, subject: Mapping[str, str | None]
 ) -> None:
-    """Have the unpaid payments of a subject, such as an `invoice_id`, refreshed now. Call it after the transaction.
+    """Refresh the unpaid payments of a subject, such as an `invoice_id`, now. Call it after the transaction.
 
-    Each then finds by `PurposeBooks.gone` that it is not needed any more. Where the signal fails, or there is no
-    `client`, the payment's next poll finds it.
+    Each payment then checks `PurposeBooks.gone`. If the signal fails, or there is no `client`, its next poll does.
     """
     if client is None or not subject:
         return

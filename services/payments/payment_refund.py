@@ -1,11 +1,10 @@
-"""Checks of refunds: whether the provider can refund the amount, and whether it needs a second operator.
+"""Checks of refunds: whether the provider can refund the amount, and whether a second operator has to approve it.
 
-Above a setting, a refund that an operator requests needs two operators. A session that was opened by an operator's link
-counts as that operator, and so does a key of an organization in whose line an operator is: except for the first key of
-an organization, it was issued by one, or by such a key.
+An operator's refund above a limit needs two operators. A session opened by an operator's link counts as that operator.
+So does a key of an organization that was issued by an operator or by such a key, except for the organization's first.
 
-All refunds of the payment count together with all that the organization was refunded within a day, whoever requested
-them, so a refund cannot avoid the limit by being split.
+All refunds of the payment, and all of the organization within a day, by any requester, count together, so that the
+limit cannot be avoided by splitting a refund.
 """
 
 from collections.abc import Sequence
@@ -33,17 +32,17 @@ from services.common import approval
 from services.credits.credit_lot import ManualGrantRules, needs_approval
 
 DAY = timedelta(days=1)
-#: What is approved if the request has no amount.
+#: Shown in the approval if the request has no amount.
 ALL_REMAINING = "all that is left"
 
 
 def check_refund_amount(payment: Payment, amount_minor: int | None) -> None:
-    """Check that the payment's provider can refund an amount; None is everything that is left.
+    """Check that the payment's provider can refund an amount; None for the whole remainder.
 
-    For slots the refusal says what can be refunded, because the price of one slot may have too many decimals.
+    For slots the refusal names possible amounts, because the price of one slot may have too many decimals.
 
     Raises:
-        RefundTooPrecise: it has more decimals than the provider takes; `payment.part_of_a_slot` if it is for slots.
+        RefundTooPrecise: it has more decimals than the provider supports; `payment.part_of_a_slot` for slots.
     """
     terms = payment.terms
     unit = limits.refund_unit(terms.provider, terms.currency)
@@ -77,14 +76,14 @@ def _refuse_part_of_a_slot(payment: Payment, amount_minor: int, unit: int, possi
 
 
 def check_requested_refund(event: PaymentEvent) -> None:
-    """Check that the provider can make the refund that an event requests, before anything is booked for it.
+    """Check, before booking, that the provider can make the refund that an event requests; other events pass.
 
-    Other events pass. Every refund is checked here, including those requested by signals from the Temporal UI.
+    Every refund is checked here, including those requested by signals from the Temporal UI.
 
     Raises:
         RefundTooPrecise: the requested amount has too many decimals.
-        RefundExceeds: the request is for everything that is left, and a part of it is too small to be refunded;
-            `extra["refundable"]` is the largest amount that can be.
+        RefundExceeds: the request is for the whole remainder, and a fraction of it cannot be refunded;
+            `extra["refundable"]` is the largest possible amount.
     """
     if event.event != "refund_requested":
         return
@@ -114,20 +113,20 @@ async def content_to_approve(
     with_credit_note: bool = False,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators have to approve; None if one is enough, or the organization itself requests the refund.
+    """Return the content that a second operator has to approve; None if one is enough, or for the payer's own refund.
 
-    A credit note that comes with it is judged as one by itself: together with the earlier notes of its invoice, and
-    with the credits that return to the organization counted with all that it was given within a day.
+    A credit note with the refund is checked separately: together with earlier notes of its invoice, and the credits it
+    returns together with all that were granted to the organization within a day.
 
     Args:
         session: of the platform.
-        by_hand: the setting, and the price of a credit.
-        actor: who asks.
-        terms: of the payment.
-        refund_id: of the refund, which does not count itself.
-        amount_minor: how much it is, as far as that is known.
-        is_all: no amount was asked for.
-        with_credit_note: whether the invoice is credited with it.
+        by_hand: the limit, and the price of a credit.
+        actor: the requester.
+        terms: the payment's.
+        refund_id: of the refund, which is not counted itself.
+        amount_minor: the amount, as far as known.
+        is_all: whether the request has no amount.
+        with_credit_note: whether it comes with a credit note.
         now: the time.
     """
     if by_hand.two_above is None or actor is None:
@@ -156,7 +155,7 @@ async def content_to_approve(
 
 
 async def use_approval(session: AsyncSession, by_hand: ManualGrantRules | None, event: PaymentEvent) -> None:
-    """Use up the approval of a refund, if it needs one, in the transaction of its request; other events pass.
+    """Use the approval of a refund, if it needs one, in the transaction of its request; other events pass.
 
     Every refund is checked here, including those requested by signals from the Temporal UI.
     """

@@ -1,4 +1,4 @@
-"""Makes the terms of payments by `domain/payments/payment`, with exchange rates and taxes from providers."""
+"""Terms of payments, made by `domain/payments/payment` with exchange rates and taxes from providers."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from runtime.identity import new_id
 from services.billing.sale_tax import SaleTaxes
 from services.common.provider_errors import provider_errors
 
-#: The placeholder in a return_url for the payment's id, which the client does not know yet.
+#: Placeholder in a return_url for the payment's id.
 PAYMENT_ID = "{PAYMENT_ID}"
 
 
@@ -30,9 +30,9 @@ PAYMENT_ID = "{PAYMENT_ID}"
 class TermsMaker:
     """Makes the terms of payments by the settings of this deployment.
 
-    With `taxes`, some purposes are taxed with their payment; the `key` argument then identifies the sale, so a retry
-    gets the same tax. Every method may raise a `DomainError`: the arguments do not fit together, or a source of rates
-    or an outside tax service does not answer.
+    With `taxes`, some purposes are taxed with their payment; `key` then identifies the sale, so that a retry gets the
+    same tax. Every method may raise a `DomainError`: the options cannot be combined, or a source of rates or an outside
+    tax service does not respond.
     """
 
     rules: PaymentRules
@@ -41,7 +41,7 @@ class TermsMaker:
 
     @classmethod
     def of(cls, rules: PaymentRules, providers: Providers, database: Database, sale: SaleRules | None) -> Self:
-        """Return the maker of a deployment; `sale` has the settings of taxes that are charged with payments."""
+        """Return the maker of a deployment; `sale` has the settings of taxes on payments."""
         return cls(rules, providers, None if sale is None else SaleTaxes(database, sale, providers.taxes))
 
     @property
@@ -51,7 +51,7 @@ class TermsMaker:
     async def credits(
         self, org_id: str, options: Options, credits_minor: int, *, key: str, now: datetime
     ) -> PaymentTerms:
-        """Return the terms of a payment for that many credits, at the price of one."""
+        """Return the terms of a payment for a number of credits at the list price."""
         price, bought = self.market.credit, credits_bought(credits_minor)
         return await self.sold(org_id, options, price.of(credits_minor), price.currency, bought, key=key, now=now)
 
@@ -87,22 +87,22 @@ class TermsMaker:
     async def taxation(
         self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime
     ) -> Taxation | None:
-        """Return the tax that is charged with a payment; None if its purpose is not taxed when it is paid."""
+        """Return the tax on a payment; None if its purpose is not taxed on payment."""
         return None if self.taxes is None else await self.taxes.of(org_id, kind, charge, key=key, now=now)
 
     async def off_session(
         self, org_id: str, method: str, credits_minor: int, *, key: str, now: datetime
     ) -> PaymentTerms:
-        """Return the terms of a payment for credits that charges a stored method while the payer is away."""
+        """Return the terms of a payment for credits that charges a stored method off session."""
         options = Options(payment_method=method, off_session=True, return_url=self.rules.return_url)
         return await self.credits(org_id, options, credits_minor, key=key, now=now)
 
     async def charge(self, price_minor: int, currency: str, options: Options, *, now: datetime) -> Charge:
-        """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""
+        """Return the charge for a price in money, in money or in the chosen coin."""
         return await self.charged(price_in_money(price_minor, currency, options, self.market), now=now)
 
     async def charged(self, price: Price, *, now: datetime) -> Charge:
-        """Return what is charged for a price, at the rate of now where it is in another currency."""
+        """Return the charge for a price, at the current rate if in another currency."""
         rate = None if price.exchange is None else await self._rate(*price.exchange)
         return charge_for(price, rate, now=now, valid_for=self.rules.quote_validity)
 
@@ -117,7 +117,7 @@ class TermsMaker:
         now: datetime,
         tax: Taxation | None = None,
     ) -> PaymentTerms:
-        """Return the terms for a charge and its tax, once the options are known to be able to take it."""
+        """Check the options, and return the terms for a charge and its tax."""
         before_tax = charge
         if tax is not None:
             charge = _taxed(charge, tax)
@@ -166,7 +166,7 @@ class TermsMaker:
         )
 
     def _own_refunds(self, options: Options, charge: Charge, rules: PurposeRules) -> OwnRefunds | None:
-        """Return the bounds of the payer's own refunds; None where they cost no fee, or the purpose has its own."""
+        """Return the limits of the payer's own refunds; None if they cost no fee, or the purpose has its own limits."""
         is_top_up = rules.is_top_up
         if options.provider in {CRYPTO, CREDITS} or not rules.keeps_fee:
             return None
@@ -179,7 +179,7 @@ class TermsMaker:
 
     @property
     def largest_top_up_minor(self) -> int:
-        """How many credits the largest top-up buys at the list price, in minor units."""
+        """The credits, in minor units, that the largest top-up buys at the list price."""
         return self.rules.credit.buys(self.rules.largest_top_up.minor(self.rules.credit.currency))
 
     def _check_top_up(self, charge: Charge) -> None:

@@ -1,4 +1,4 @@
-"""Payout accounts of organizations: created at the provider, and read again when they change."""
+"""Payout accounts of organizations: created at the provider, and refreshed when they change."""
 
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from repositories.payouts import creator_account
 from runtime.database import Database
 from services.messages import mail
 
-#: How old an account at the provider may be to be found again after its creation was not recorded here.
+#: The maximum age of an account at the provider that is adopted because its creation was not recorded here.
 LOOKBACK = timedelta(days=1)
 
 
@@ -30,9 +30,9 @@ async def ensure_account(
     created_by: str,
     asked_at: datetime,
 ) -> CreatorAccount:
-    """Return the organization's account as the provider has it now; it is created if there is none.
+    """Return the organization's account as the provider has it now, created if needed.
 
-    An account that was deleted there is replaced. That is a change of the destination, and holds payouts for `hold`.
+    An account that was deleted there is replaced. This is a change of destination, which holds payouts for `hold`.
     """
     async with database.platform() as session:
         known = await creator_account.find(session, account.org_id)
@@ -74,7 +74,7 @@ async def _replace(
 ) -> None:
     row = await creator_account.locked(session, provider, ref)
     if row is None:
-        return  # somebody else has replaced it meanwhile
+        return  # it was replaced meanwhile
     if row.destination is not None or made.destination is not None:
         row.destination_changed_at = asked_at
         await _notify(session, row, made, hold)
@@ -86,7 +86,7 @@ async def _replace(
 async def refresh(
     database: Database, provider: PayoutProvider, ref: str, *, hold: timedelta, asked_at: datetime
 ) -> CreatorAccount | None:
-    """Read an account again at its provider, and write what has changed; None for one that is not ours."""
+    """Refresh an account from its provider; None for an unknown account."""
     snapshot = await provider.retrieve_account(ref)
     async with database.platform() as session:
         return await save_account(session, provider.name, snapshot, hold=hold, asked_at=asked_at)
@@ -95,9 +95,9 @@ async def refresh(
 async def save_account(
     session: AsyncSession, provider: str, snapshot: AccountSnapshot, *, hold: timedelta, asked_at: datetime
 ) -> CreatorAccount | None:
-    """Write an account as its provider reported it; a report older than the last one is ignored.
+    """Write an account as its provider reported it; outdated reports are ignored.
 
-    A new destination, the first one or another, holds payouts for `hold`; the organization and operators are alerted.
+    A new destination holds payouts for `hold`; the organization and operators are alerted.
     """
     row = await creator_account.locked(session, provider, snapshot.ref)
     if row is None or asked_at <= row.seen_at:
@@ -180,7 +180,7 @@ def _row(
         org_id=org_id,
         provider=provider,
         ref=snapshot.ref,
-        # The next report of the account notes it, as every other destination that is new.
+        # The next report of the account records it as a new destination.
         destination=None,
         destination_changed_at=None,
         seen_at=asked_at,

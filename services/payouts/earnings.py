@@ -1,4 +1,4 @@
-"""Converts credits that agents have earned into credits that their organization can spend."""
+"""Conversion of credits that agents have earned into credits that their organization can spend."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ KIND = "earnings.converted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """Earnings that became credits, in minor units."""
+    """Earnings that were converted, in minor units."""
 
     transfer_id: UUID
     org_id: str
@@ -53,11 +53,11 @@ async def convert(
     command_id: str,
     now: datetime,
 ) -> Conversion:
-    """Convert an agent's earnings of one kind into credits of its organization, which first pay what it owes.
+    """Convert an agent's earnings of one kind into credits of its organization; they pay its debts first.
 
-    A repeated command returns its first conversion. These earnings cannot be converted: sales that can still be
-    refunded (`hold_back.refunds`), payments that are being charged back and that the organization is liable for, and
-    credits that have expired and cannot be renewed.
+    A repeated command returns its first conversion. Not convertible are earnings from sales that can still be refunded
+    (`hold_back.refunds`) and from payments that are being charged back within the liability period, and expired credits
+    that cannot be extended.
 
     Args:
         session: of the platform.
@@ -65,8 +65,8 @@ async def convert(
         org_id: the organization that gets the credits.
         agent_id: the agent whose earnings are converted.
         kind: of earnings.
-        amount_minor: how much; None for everything that can be converted.
-        renew_days: for how many days converted credits are valid that would expire sooner.
+        amount_minor: the amount; None for all that can be converted.
+        renew_days: the minimum days of validity of converted credits.
         hold_back: how long earnings are held back.
         command_id: of the request.
         now: the time.
@@ -123,7 +123,7 @@ async def convert(
 async def _frozen(
     session: AsyncSession, agent_id: str, source: Account, kind: EarningsKind, hold_back: HoldBack, now: datetime
 ) -> dict[str, datetime]:
-    """Return payments behind paid earnings that are charged back and that the organization is liable for."""
+    """Return charged-back payments behind paid earnings within the liability period."""
     if kind is not EarningsKind.PAID:
         return {}
     answers = (await windows(session, [agent_id], hold_back, now=now))[agent_id].liability_period
@@ -151,7 +151,7 @@ async def page(
 
 
 async def _refuse_debtor(ledger: Ledger, org_id: str) -> None:
-    """Keep what could be paid out where it is while money is owed: spent as credits, it would leave all the same."""
+    """Refuse to convert payable earnings while money is owed, because spending the credits would evade the debt."""
     for asset, owed in (await owed_in_all(ledger, org_id)).items():
         if asset != CREDIT:
             shown = format_amount(owed, asset)

@@ -1,4 +1,4 @@
-"""Computes what an organization can be paid out: each agent's hold-back, then the balances."""
+"""Earnings that an organization can be paid out: the hold-back of each agent, then the balances."""
 
 from collections.abc import Sequence
 from datetime import datetime

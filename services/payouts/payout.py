@@ -1,7 +1,7 @@
-"""Takes payouts out of earnings, and books that they were sent or returned; each step is one transaction.
+"""Bookings of payouts: taken from earnings, sent or returned; each step is one transaction.
 
 Everything that reduces earnings takes the lock of the organization's debts, so earnings that were counted under the
-lock cannot be gone before the transaction ends.
+lock stay available until the transaction ends.
 """
 
 from collections.abc import Sequence
@@ -57,12 +57,12 @@ async def request(
     command_id: str,
     now: datetime,
 ) -> Payout:
-    """Request a payout of an amount, or of all that can be paid out, or return the one that the command requested.
+    """Request a payout of an amount, or of all that is available; a repeated command returns its first payout.
 
-    It takes the oldest lots, `MOST_SLICES` at most. If the amount needs more of them, it pays out what these hold.
+    It takes the oldest lots, `MAX_SLICES` at most. If the amount needs more of them, the payout is the sum of these.
 
     Raises:
-        OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
+        OrganizationSuspended, OrganizationClosed: the organization cannot be paid out.
         Invalid: the currency is not money, or the amount has more decimals than can be paid out.
     """
     payout_id, said = payout_id_of(command_id), request_content(currency, amount_minor)
@@ -91,7 +91,7 @@ async def request(
             f"{format_amount(round_to_transferable(wanted, asked.currency), asked.currency)} {asked.currency}.",
             extra={"field": "amount"},
         )
-    # Earnings in more small lots than one transaction takes are paid out in parts, and a part may be below the minimum.
+    # Earnings in too many small lots for a transaction are paid out in parts, which may be below the minimum.
     is_part = len(slices) >= payable.MAX_SLICES and (amount_minor is None or wanted > there)
     in_all = max(there, available_by_currency(shares).get(asked.currency, 0)) if is_part else there
     judged = (in_all if amount_minor is None else wanted) if is_part else None
@@ -112,12 +112,12 @@ async def request(
 
 
 def usual_currency(account: CreatorAccount) -> str:
-    """Return in which currency an account is paid out if none is named: that of its bank account."""
+    """Return the default currency of payouts to an account: that of its bank account."""
     return account.destination_currency or "USD"
 
 
 def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, amount_minor: int) -> Payout:
-    """Return a payout to an account before anything is taken out; by default in the currency of its destination."""
+    """Return a payout before its amount is taken; by default in the currency of the account's destination."""
     currency = currency or usual_currency(account)
     if currency not in MONEY:
         raise refusals.PayoutCurrencyUnsupported(
@@ -148,10 +148,10 @@ async def refuse_debtor(ledger: Ledger, org_id: str) -> None:
 
 
 async def refuse_suspended(session: AsyncSession, org_id: str) -> None:
-    """Refuse to send a payout to an organization that was suspended since the request.
+    """Refuse to send a payout to an organization that was suspended after the request.
 
     Raises:
-        OrganizationSuspended: it was.
+        OrganizationSuspended: it is suspended.
     """
     if await is_suspended(session, org_id):
         raise refusals.OrganizationSuspended(
@@ -167,7 +167,7 @@ async def is_suspended(session: AsyncSession, org_id: str) -> bool:
 
 
 async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBack, *, now: datetime) -> None:
-    """Refuse to send earnings whose payment was charged back since the request."""
+    """Refuse to send earnings whose payment was charged back after the request."""
     agents = sorted({line.agent_id for line in payout.lines})
     if await payable.is_frozen(session, payout, await windows(session, agents, hold_back, now=now)):
         raise refusals.PayoutFrozen("The payment for these earnings is being charged back.")
@@ -178,7 +178,7 @@ def refuse_amount(
 ) -> None:
     """Refuse an amount above what is available, or below the minimum.
 
-    `judged_minor` is compared with the minimum instead, if the amount is a part of a larger payout.
+    If the amount is a part of a larger payout, `judged_minor` is compared with the minimum instead.
     """
     least = minimum.written(currency)
     shown = {"available": format_amount(there_minor, currency), "currency": currency, "minimum": least}
@@ -199,7 +199,7 @@ def refuse_amount(
 def _choose_lots(
     cash: Sequence[EarningsShare], slices: Sequence[LotSlice], wanted_minor: int, currency: str
 ) -> tuple[list[PayoutLine], list[TakenLots]]:
-    """Return which lots pay an amount, or the largest amount below it that lots can pay and that can be transferred."""
+    """Choose lots for an amount, or for the largest transferable amount below it that lots add up to."""
     while True:
         money, left = _take_cash_first(cash, wanted_minor)
         credits = take_slices(slices, left)
@@ -216,7 +216,7 @@ def _line(taken: TakenLots) -> PayoutLine:
 
 
 async def _prove_cost(session: AsyncSession, payout: Payout, credits: Sequence[TakenLots]) -> None:
-    """Raise unless the lots of a payout cost exactly what it pays for them."""
+    """Raise unless the cost of a payout's lots equals its amount."""
     own = _payout_account(payout, CREDIT)
     cost = sum(row.paid for row in await payouts.lots(session, own))
     if cost != sum(each.worth_minor for each in credits):
@@ -224,7 +224,7 @@ async def _prove_cost(session: AsyncSession, payout: Payout, credits: Sequence[T
 
 
 def _take_cash_first(cash: Sequence[EarningsShare], wanted_minor: int) -> tuple[list[PayoutLine], int]:
-    """Take earnings in money first; returns the amount that is left to be taken from earnings in credits."""
+    """Take earnings in money first; return the amount that is left for earnings in credits."""
     lines, left = [], wanted_minor
     for share in cash:
         part = min(left, share.worth_minor)
@@ -258,7 +258,7 @@ async def _take_out(ledger: Ledger, payout: Payout, credits: Sequence[TakenLots]
 
 
 async def book_sent(session: AsyncSession, payout: Payout, movement: BalanceTransaction, *, now: datetime) -> UUID:
-    """Book that a payout was sent: the payable is settled at the provider, and its credits are retired."""
+    """Book that a payout was sent: the clearing account pays the payable, and its credits are retired."""
     ledger = Ledger(await driver_connection(session))
     clearing = accounts.provider_clearing(payout.provider, payout.currency)
     postings: list[Posting] = []

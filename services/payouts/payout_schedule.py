@@ -1,4 +1,4 @@
-"""Scheduled payouts: on its day, all that an organization has available is paid out, once in each currency."""
+"""Scheduled payouts of all that an organization has available, once a day in each currency."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from services.payouts.payable import shares_of
 
 #: The actor of scheduled payouts.
 PRINCIPAL = "payout-schedule"
-#: The maximum number of payouts of a currency on one day.
+#: The maximum number of payouts in one currency on one day.
 MAX_PARTS = 20
-#: Refusals that are temporary: the day is tried again until they are over.
+#: Temporary refusals, after which the day is retried.
 RETRYABLE_REFUSALS = frozenset(
     {
         "payout.no_account",
@@ -40,7 +40,7 @@ RETRYABLE_REFUSALS = frozenset(
 async def set_schedule(
     session: AsyncSession, actor: Actor, org_id: str, schedule: PayoutSchedule, *, now: datetime
 ) -> PayoutScheduleRow:
-    """Set when an organization is paid out; the first day is after today. Needs the platform's session."""
+    """Set an organization's schedule; the first day is after today. Needs the platform's session."""
     await payout_schedule.put(
         session, org_id, schedule, next_on=schedule.next_after(now.date()), by=actor.qualified(), at=now
     )
@@ -53,7 +53,7 @@ async def set_schedule(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueDay:
-    """A day that is due, the currency of the bank account, and the others in which something is available."""
+    """Due payout day, the currency of the bank account, and other currencies with available earnings."""
 
     day: date
     usual: str
@@ -85,8 +85,8 @@ async def pay_out_part(
 ) -> Payout | None:
     """Request one part of a day's payout in a currency; None if it is refused, for example below the minimum.
 
-    A payout takes a limited number of lots, and earnings by use can have more of them in a day. Parts that a crash
-    leaves out wait for the next day.
+    A payout takes a limited number of lots, and usage-priced agents can earn more in a day. Parts that are missed
+    because of a crash wait for the next day.
     """
     command_id = payout_schedule_key(org_id, day, currency, part)
     with suppress(Conflict, OrganizationSuspended):
@@ -97,10 +97,10 @@ async def pay_out_part(
 async def pay_out_other_currency(
     session: AsyncSession, org_id: str, currency: str, *, hold_back: HoldBack, minimum: Amounts, now: datetime
 ) -> Payout | None:
-    """Pay out what is available in another currency on the day that is due, before `pay_out` ends the day.
+    """Request the payout of another currency on a due day, before `pay_out` ends the day.
 
-    It is no reason to try the day again: what keeps `pay_out` waiting keeps it waiting too, and what is below the
-    minimum waits for the next day of the schedule.
+    A refusal does not make the day be retried: its temporary causes apply to `pay_out` too, and an amount below the
+    minimum waits for the next scheduled day.
     """
     row = await payout_schedule.find(session, org_id, lock=True)
     if row is None or row.next_on is None or row.next_on > now.date():
@@ -113,10 +113,10 @@ async def pay_out_other_currency(
 async def pay_out(
     session: AsyncSession, org_id: str, *, hold_back: HoldBack, minimum: Amounts, now: datetime
 ) -> Payout | None:
-    """Request the payout of the bank account's currency, if a scheduled day is due; None if nothing is paid out.
+    """Request the payout in the bank account's currency, if a scheduled day is due; None if nothing is paid out.
 
-    A refusal is recorded on the schedule. Missed days are made up for by one payout, dated on the first of them. A day
-    is tried again if the account could not receive payouts or the organization had a debt. An amount below the minimum
+    A refusal is recorded on the schedule. One payout, dated on the first missed day, makes up for all missed days. A
+    day is retried if the account could not receive payouts or the organization had a debt. An amount below the minimum
     waits for the next scheduled day.
     """
     row = await payout_schedule.find(session, org_id, lock=True)

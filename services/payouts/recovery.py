@@ -1,7 +1,7 @@
-"""Recovers from creators what a payment had paid them, after that payment was reversed; each step is one transaction.
+"""Recovery of earnings from creators after the payment behind them was reversed; each step is one transaction.
 
-The amount is taken from the creator's earnings. What they do not cover becomes a debt of the creator instead of the
-payer. Payouts of these earnings are reversed at the provider to pay that debt (`services.payouts.transfer_reversal`).
+The amount is taken from the creator's earnings; an uncovered rest becomes a debt of the creator instead of the payer.
+Payouts of these earnings are reversed at the provider to pay that debt (`services.payouts.transfer_reversal`).
 Everything that reduces earnings takes the lock of the organization's debts.
 """
 
@@ -33,15 +33,15 @@ from services.books.debt import close_paid_debts, owed_minor
 from services.messages import mail
 from services.payouts import transfer_reversal
 
-#: The maximum number of uses of a payment in one transaction, because creators' earnings are locked until it ends.
+#: The maximum number of uses of a payment in one transaction, which locks creators' earnings.
 MAX_USES_AT_ONCE = 250
 
 
 async def take_later_credits(session: AsyncSession, recovery_id: str, *, now: datetime) -> None:
-    """Take what came back of a lost bill's credits since its loss, as from an escrow that was cancelled.
+    """Take credits of a lost bill that were returned since its loss, for example by a cancelled escrow.
 
-    Nobody has paid for them. Creators answer for that much less, see `recover`. What a year has granted since is paid
-    for, and what a dispute holds is left to it.
+    They are unpaid, and reduce what creators are liable for, see `recover`. Credits granted since, which are paid, and
+    credits held by a dispute are left alone.
     """
     case = await recovery.find(session, recovery_id)
     if case is None or case.closed_at is not None or case.asset != CREDIT:
@@ -54,10 +54,10 @@ async def take_later_credits(session: AsyncSession, recovery_id: str, *, now: da
 
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
-    """Take what creators are liable for and have not returned yet, and return the number of uses.
+    """Take what creators are liable for and have not returned yet; return the number of uses.
 
-    If it is `MAX_USES_AT_ONCE`, there may be more. Earnings that arrive later, as when an escrow is released, are taken
-    by a later call.
+    If it is `MAX_USES_AT_ONCE`, there may be more. Earnings that arrive later, for example from an escrow, are taken by
+    a later call.
     """
     case = await recovery.find(session, recovery_id)
     if case is None or case.closed_at is not None:
@@ -70,7 +70,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
         return 0
     known = {use.source for use in seen}
     uses, in_transit = await recovery_uses.uses(session, locked)
-    # What came back since and was taken counts like what is still in escrows: as the newest use, which nobody has.
+    # Returned credits that were taken since count like money in escrows: as the newest use, by nobody.
     came_back = sum(credits for _, credits in await subscription_bill.later_returns(session, locked.payment_id))
     since = {
         agent_id: locked.disputed_at - await liability_period(session, hold_back, agent_id)
@@ -109,7 +109,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CreatorShare:
-    """What one creator returns for one use."""
+    """Amount that one creator returns for one use."""
 
     use: PaymentUse
     agent_id: str
@@ -125,7 +125,7 @@ def _agents(uses: list[PaymentUse]) -> set[str]:
 
 
 async def liability_period(session: AsyncSession, hold_back: HoldBack, agent_id: str) -> timedelta:
-    """Return how long an agent's organization is liable for what the agent has earned."""
+    """Return how long an agent's organization is liable for its earnings."""
     if await level.newest(session) is None:
         return hold_back.liability_period(None)
     ladder, rank = await level.of_agent(session, agent_id)
@@ -133,7 +133,7 @@ async def liability_period(session: AsyncSession, hold_back: HoldBack, agent_id:
 
 
 async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, answered_minor: int) -> tuple[int, int]:
-    """Return the part of the loss that nobody has covered: the payer's debt, and what cheaper credits did not cover."""
+    """Return the uncovered loss: the payer's debt, and the shortfall of cheaper credits."""
     owes, owed = await owed_minor(ledger, case.org_id, case.asset), case.amount_minor - case.short_minor
     repaid, paid, price = min(owed, answered_minor), list[PricedCredits](), None
     found = await recovery.sale(session, case.payment_id) if case.asset == CREDIT and owed else None
@@ -147,9 +147,9 @@ async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, ans
 async def _plan(
     session: AsyncSession, case: Recovery, due: list[tuple[PaymentUse, int]], debt_minor: int, short_minor: int
 ) -> list[_CreatorShare]:
-    """Plan what each creator returns, and from which accounts; the caller holds the locks of their debts.
+    """Plan the amount and accounts of each creator's return; the caller holds the locks of their debts.
 
-    The payer's debt is paid first. The rest are credits whose payment is lost; they are retired.
+    The payer's debt is paid first. The other credits, whose payment is lost, are retired.
     """
     left = {_debt(case): debt_minor, accounts.platform("credit_issuance", CREDIT): short_minor}
     gone: dict[object, int] = {}
@@ -194,7 +194,7 @@ async def _plan(
 
 @dataclass(frozen=True, slots=True)
 class _TakenPart:
-    """What is taken of one account, or one lot of it, and where it goes."""
+    """Amount taken from an account, or from one of its lots, and its destination."""
 
     source: Account
     destination: Account
@@ -203,7 +203,7 @@ class _TakenPart:
 
 
 def _divided(left: dict[Account, int], amount_minor: int) -> dict[Account, int]:
-    """Take an amount from what is left of each, in their order, and return the parts."""
+    """Divide an amount over the remaining amounts in `left`, in order, and reduce these."""
     parts = dict[Account, int]()
     for account, most in left.items():
         part = max(0, min(most, amount_minor))
@@ -262,7 +262,7 @@ async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _
 
 
 async def _notify(session: AsyncSession, case: Recovery, takings: Sequence[_CreatorShare]) -> None:
-    """Alert and mail each organization once about everything that was taken from it."""
+    """Alert and mail each organization once about the total that was taken from it."""
     by_organization: dict[str, list[_CreatorShare]] = {}
     for each in takings:
         by_organization.setdefault(each.org_id, []).append(each)

@@ -1,4 +1,4 @@
-"""Monthly statements of creators: what their agents earned, and the movements of their earnings, in money."""
+"""Monthly statements of creators: earnings of their agents and movements of these, in money."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ from services.billing.document import buyer_of, require_seller
 from services.billing.tax import entity_selling_to, party_of
 from services.messages import mail
 
-#: How long after the end of a month its last transactions may still commit.
+#: How long after the end of a month its last transactions may commit.
 AVAILABLE_AFTER = timedelta(hours=1)
 
 #: Kinds of transfers between earnings and payouts.
@@ -47,26 +47,26 @@ _WAIVED = "earnings.waived"
 
 
 def start_of_day(day: date) -> datetime:
-    """Return when a day begins; statements are for months in UTC."""
+    """Return the start of a day (UTC)."""
     return datetime.combine(day, time(), UTC)
 
 
 async def issue(
     session: AsyncSession, org_id: str, month: date, entities: LegalEntities, *, now: datetime, waits: bool = True
 ) -> Sequence[CreatorStatement]:
-    """Return an organization's statements of a month, one for each currency that moved; issue them if there are none.
+    """Return an organization's statements of a month, one for each currency with movements; issue them if needed.
 
-    They are numbered and written together with their mail, with corrections of older statements whose amounts the month
-    has reduced, and with corrections by later months that were stated first. Taking a number blocks other transactions
-    that want one, so everything slow is read before, and this must be the last operation of a transaction.
+    One transaction numbers and writes them with their mail, corrections of older statements whose amounts the month has
+    reduced, and corrections by later months that were issued first. Taking a number blocks other transactions that need
+    one, so everything slow is read before, and this must be the last operation of a transaction.
 
     Args:
-        session: of the platform: what was paid for earnings is in the lots of others.
+        session: of the platform, because lots of other organizations have the prices of earnings.
         org_id: the creator.
         month: its first day.
-        entities: the legal entities; the one that sells to the creator issues them, in the creator's name.
+        entities: the legal entities; the one that sells to the creator issues them in its name (self-billing).
         now: when they are issued.
-        waits: whether to wait for another request that makes statements of this organization.
+        waits: whether to wait for another transaction that issues statements of this organization.
     """
     if now < start_of_day(next_month(month)) + AVAILABLE_AFTER:
         raise StatementNotOver("This month has not ended. There is a statement of it an hour after it has.")
@@ -105,7 +105,7 @@ async def issue(
         await statement.add(session, row)
         made.append(row)
     to_correct += [(row, *each) for row in made for each in later[row.currency]]
-    # In the order of their series, so that no two transactions wait for numbers of each other's.
+    # In the order of their series, to avoid deadlocks between transactions that take numbers.
     for row, taken_in, moved in sorted(to_correct, key=lambda e: (e[0].series, e[0].month, e[0].currency, e[1])):
         await _correct(session, row, taken_in, moved, now=now)
     if made:
@@ -121,7 +121,7 @@ async def issue(
 
 
 async def _moved(session: AsyncSession, org_id: str, month: date) -> dict[str, Sequence[EarningsMovement]]:
-    """Return all movements up to the end of a month, for each currency that moved in it."""
+    """Return all movements up to the end of a month, for each currency with movements in it."""
     found: dict[str, Sequence[EarningsMovement]] = {}
     since, until = start_of_day(month), start_of_day(next_month(month))
     if not await statement.has_moved(session, org_id, since=since, until=until):
@@ -186,7 +186,7 @@ async def _older(
 async def _later(
     session: AsyncSession, org_id: str, month: date, currency: str
 ) -> Sequence[tuple[date, Sequence[EarningsMovement]]]:
-    """Return the months that were stated before this one and are after it, each with what moved in it."""
+    """Return later months whose statements were issued earlier, with their movements."""
     found = list[tuple[date, Sequence[EarningsMovement]]]()
     for later in await statement.months_after(session, org_id, month, currency):
         since, until = start_of_day(later), start_of_day(next_month(later))
@@ -197,7 +197,7 @@ async def _later(
 async def _correct(
     session: AsyncSession, row: CreatorStatement, month: date, moved: Sequence[EarningsMovement], *, now: datetime
 ) -> None:
-    """Correct an older statement by what a month has taken back of it, once for each such month."""
+    """Correct an older statement by what a month has clawed back of it, once for each such month."""
     before = await statement.corrections(session, row.id)
     gone, gone_tax = sum(each.total_minor for each in before), sum(each.tax_minor for each in before)
     corrected = Document.restored(row.content)
@@ -252,7 +252,7 @@ def _kind_of(each: EarningsMovement) -> BalanceKind:
 def _sums(
     moved: Sequence[EarningsMovement], earned_in: date | None, language: str, *kinds: BalanceKind
 ) -> dict[str, int]:
-    """Sum movements by the name of their line; of what was taken back, only what was earned in the month."""
+    """Sum movements by line name; of clawbacks, only the part that was earned in the month."""
     sums: dict[tuple[str, str, str], tuple[int, int]] = {}
     for each in moved:
         kind = _kind_of(each)

@@ -1,4 +1,4 @@
-"""Summarises what an organization has, as of one moment."""
+"""Summary of an organization's balances as of one moment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from services.payouts.payable import windows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What an organization has: by asset, by agent, and `row` with the figures behind it."""
+    """An organization's balances by asset, earnings by agent, and `row`, the result of the statement."""
 
     org_id: str
     at: datetime
@@ -29,9 +29,9 @@ class Summary:
 
 
 async def summary(database: Database, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
-    """Read all of an organization's money as of one moment.
+    """Read an organization's balances as of one moment.
 
-    One statement reads it, unless there are levels by reputation, by which earnings are held back.
+    One statement reads them, unless hold-backs depend on levels of reputation.
 
     Raises:
         NotFound: there is no such organization.
@@ -45,7 +45,7 @@ async def summary(database: Database, org_id: str, hold_back: HoldBack, *, now: 
 
 
 async def summary_within(session: AsyncSession, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
-    """Read the same as of the snapshot of a session, which must be a new one of the platform."""
+    """Read the summary in a new session of the platform, from its snapshot."""
     await make_repeatable_read(session)
     row = await store.read(await driver_connection(session), org_id, now, hold_back.window(None, now))
     earning = [each for each in row.standings if each.agent_id and part_of(each.path) is SummaryPart.EARNINGS]

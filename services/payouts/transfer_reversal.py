@@ -1,4 +1,4 @@
-"""Reversals of payout transfers at the provider, to pay what creators owe after a recovery.
+"""Reversals of payout transfers at the provider, which pay creators' debts from recoveries.
 
 Each step is one transaction, with the lock of the organization's debts.
 """
@@ -26,7 +26,7 @@ from services.books.debt import close_paid_debts, owed_in_all, owed_minor
 
 
 async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> None:
-    """Request reversals for an organization's debts from recoveries, after one of its payouts turned out to be paid."""
+    """Request reversals for an organization's debts from recoveries, after a payout turned out to be paid."""
     owed = await owed_in_all(Ledger(await driver_connection(session)), org_id)
     if not owed:
         return
@@ -36,7 +36,7 @@ async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> Non
 
 
 async def sent_minor(session: AsyncSession, case: Recovery, use: PaymentUse) -> int:
-    """Return how much of a use's earnings was paid out and can be reversed at the provider."""
+    """Return the part of a use's earnings that was paid out and can be reversed at the provider."""
     if use.org_id is None:
         return 0
     return sum(each.goods_minor for each in await transfer_reversal.sent(session, case, use.org_id, use.source))
@@ -85,19 +85,19 @@ async def plan_sale(
     now: datetime,
     source: str | None = None,
 ) -> None:
-    """Request reversals for what a creator owes by the refund of a sale, or by the chargeback of one in money.
+    """Request reversals for a creator's debt from the refund of a sale, or the chargeback of one in money.
 
-    Its share was taken from its earnings before, so nothing else is left to recover.
+    The creator's share was taken from its earnings before, so there is nothing else to recover.
 
     Args:
         session: of the event; the creator's debts are locked.
-        payment_id: of the sale, or of the credits that paid it.
+        payment_id: the payment of the sale, or of the credits that paid it.
         cause: of the debt, unique for the payment.
         asset: the currency, or credits.
-        agent_id: that was sold.
-        org_id: the creator, who owes.
-        owed_minor: what its earnings did not cover.
-        transfer_id: that booked the debt.
+        agent_id: the sold agent.
+        org_id: the creator, who owes the amount.
+        owed_minor: the part not covered by its earnings.
+        transfer_id: the transfer that booked the debt.
         now: the time.
         source: the lot that the creator had earned, of a sale in credits.
     """
@@ -132,19 +132,19 @@ async def plan_sale(
 
 
 def _reversible(goods_minor: int, money_minor: int, asset: str, currency: str) -> tuple[int, int]:
-    """Return how much of the debt a reversal pays (`goods_minor`), and how much money it takes back.
+    """Return the debt that a reversal pays, in its asset, and the reversed money.
 
-    The last decimals of some currencies cannot be transferred. For earnings in money only the money taken back pays the
-    debt. Credits are paid in full, as they were when the payout was sent.
+    The last decimals of some currencies cannot be transferred. For earnings in money only the reversed money pays the
+    debt. Credits are paid in full, as when the payout was sent.
     """
     money = round_to_transferable(money_minor, currency)
     return (money if asset == currency else goods_minor), money
 
 
 async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> TransferReversal | None:
-    """Return the reversal to request at the provider, or None if the creator does not owe it any more.
+    """Return the reversal to request at the provider, or None if the creator no longer owes it.
 
-    The first try takes at most what is owed by then. A reversal that may have been sent keeps its amount.
+    The first attempt is limited to the current debt. A reversal that may have been sent keeps its amount.
     """
     seen = await transfer_reversal.reversal(session, reversal_id)
     await debt.lock(session, seen.org_id)
@@ -167,7 +167,7 @@ async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> Tr
 
 
 async def refuse(session: AsyncSession, reversal_id: str, *, code: str, detail: str, now: datetime) -> None:
-    """Note that the provider refused the reversal: the creator still owes it."""
+    """Record that the provider refused the reversal; the creator still owes the amount."""
     row = await transfer_reversal.reversal(session, reversal_id, lock=True)
     if row.status != ReversalStatus.REQUESTED:
         return
@@ -186,7 +186,7 @@ async def refuse(session: AsyncSession, reversal_id: str, *, code: str, detail: 
 
 
 async def book(session: AsyncSession, reversal_id: str, made: ReversalSnapshot, *, now: datetime) -> None:
-    """Book a reversed payout: it pays what the creator owes, and the rest returns to the earnings."""
+    """Book a reversed payout: it pays the creator's debt, and the rest returns to the earnings."""
     seen = await transfer_reversal.reversal(session, reversal_id)
     await debt.lock(session, seen.org_id)
     row = await transfer_reversal.reversal(session, reversal_id, lock=True)

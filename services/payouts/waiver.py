@@ -1,4 +1,4 @@
-"""Waives earnings that can be neither paid out nor converted, so that an organization can be closed."""
+"""Waiver of earnings that can be neither paid out nor converted, so that an organization can be closed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,14 +49,14 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverRequest:
-    """What an organization wants to waive.
+    """Request to waive earnings.
 
     Attributes:
-        org_id: the organization whose agents have earned it.
+        org_id: the organization of the agents.
         currency: of the earnings.
-        amount_minor: exactly what is left of them, which is the consent.
-        kind: of earnings. Of `paid` only what is too little for a payout is waived. In money `own_work` is never paid
-            out, and there is nothing `granted`. Of credits only what has expired is waived.
+        amount_minor: exactly what is left of them, as the consent.
+        kind: of earnings. `paid` money is waived only below the minimum of a payout; `own_work` money is never paid
+            out, and there is no `granted` money. Of credits only expired ones are waived.
         command_id: of the request.
     """
 
@@ -82,13 +82,13 @@ class WaiverRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverRules:
-    """What can be waived.
+    """Rules of waivers.
 
     Attributes:
         hold_back: how long earnings are held back.
         minimum: of a payout.
-        renew_days: for how many days converted credits are valid that would expire sooner.
-        by_hand: above which amount an operator has to approve it.
+        renew_days: the minimum days of validity of converted credits.
+        by_hand: the limit above which an operator has to approve it.
     """
 
     hold_back: HoldBack
@@ -100,7 +100,7 @@ class WaiverRules:
 async def content_to_approve(
     session: AsyncSession, wanted: WaiverRequest, rules: WaiverRules, *, now: datetime
 ) -> dict[str, object] | None:
-    """Return what an operator has to approve; None if that is not needed, or the command has waived before.
+    """Return the content that an operator has to approve; None if not needed, or the command was executed before.
 
     Raises:
         NotWaivable, OrganizationSuspended, OrganizationClosed, Invalid: as `waive` would.
@@ -118,16 +118,16 @@ async def content_to_approve(
 async def waive(
     session: AsyncSession, actor: Actor, wanted: WaiverRequest, rules: WaiverRules, *, now: datetime
 ) -> Waiver:
-    """Move all earnings of a kind and currency to the platform's income, or return what the command moved.
+    """Move all earnings of a kind and currency to the platform's income; a repeated command returns its first result.
 
     Needs the platform's session.
 
     Raises:
-        NotWaivable: the amount differs; or of `paid` some is held back or frozen, or it is enough for a payout; or
+        NotWaivable: the amount differs; some `paid` earnings are held back or frozen, or suffice for a payout; or
             credits can be converted.
         Invalid: there are no such earnings, or they can only be converted or paid out.
     """
-    # Whoever takes earnings holds it, so they only grow until this ends.
+    # Everything that reduces earnings takes this lock, so they can only grow until the transaction ends.
     await debt.lock(session, wanted.org_id)
     done = await _transfer(session, wanted)
     if done is not None:
@@ -160,7 +160,7 @@ async def waive(
 
 
 def _above_limit(wanted: WaiverRequest, by_hand: ManualGrantRules) -> dict[str, object] | None:
-    """Return what an operator has to approve, if it is above the limit; credits count at the price of a credit."""
+    """Return the content to approve, if above the limit; credits count at the price of a credit."""
     worth, currency = wanted.amount_minor, wanted.currency
     if currency == CREDIT:
         worth, currency = by_hand.price.of(worth), by_hand.price.currency
@@ -225,7 +225,7 @@ async def _expired(
 async def _unpayable(
     session: AsyncSession, org_id: str, currency: str, rules: WaiverRules, now: datetime
 ) -> dict[str, int]:
-    """Return what is left of paid earnings in a currency by agent, all of it too little to be paid out."""
+    """Return paid earnings in a currency by agent, which together are too little for a payout."""
     left = [
         share
         for share in await shares_of(session, org_id, rules.hold_back, now=now)
@@ -235,7 +235,7 @@ async def _unpayable(
     shown = format_amount(there, currency)
     if any(share.state is not PayableState.AVAILABLE for share in left):
         raise NotWaivable(f"Some of {shown} {currency} is held back or frozen. Waive it once all of it is available.")
-    # Whatever the minimum is, the last decimals of some currencies are not paid out, and no coin is.
+    # The last decimals of some currencies, and coins, are never paid out, whatever the minimum is.
     if currency in MONEY and _is_payable(there, currency, rules.minimum):
         raise _payable(there, currency, rules.minimum)
     return {share.agent_id: share.amount_minor for share in left}

@@ -92,7 +92,7 @@ async def test_declined_top_up_is_tried_again_on_the_days_of_dunning_and_then_sw
     assert kinds == ["credits.auto_topup_failed"] * 4 + ["credits.auto_topup_off"]
 
 
-async def test_balance_that_is_high_enough_again_ends_the_retries(db: Database) -> None:
+async def test_balance_at_the_threshold_ends_the_retries(db: Database) -> None:
     org_id, now = (await World(db).begin(credits=100)).org, datetime.now(UTC)
     amounts = {"below_minor": 200 * CREDIT, "credits_minor": 100 * CREDIT, "monthly_cap_minor": 250 * CREDIT}
     row = AutoTopUp(org_id=org_id, enabled=True, payment_method="pm", updated_by="owner", **amounts)
@@ -145,7 +145,7 @@ async def test_only_stored_methods_of_the_organization_can_be_charged(
     assert refusal.value.error_code == code
 
 
-async def test_balance_that_stays_below_is_bought_for_until_it_is_back_or_the_cap_is_reached(db: Database) -> None:
+async def test_low_balance_is_topped_up_until_the_threshold_or_the_cap(db: Database) -> None:
     """One use larger than the package must not end the automatic top-up."""
     org_id, now = (await World(db).begin(credits=1)).org, datetime.now(UTC)
     amounts = {"below_minor": 200 * CREDIT, "credits_minor": 50 * CREDIT, "monthly_cap_minor": 500 * CREDIT}
@@ -173,5 +173,5 @@ async def test_balance_that_stays_below_is_bought_for_until_it_is_back_or_the_ca
 @pytest.mark.parametrize(
     ("missing", "left", "bought"), [(1, 500, 50), (50, 500, 50), (51, 500, 100), (400, 120, 100), (1, 49, 0)]
 )
-def test_a_fall_buys_the_multiple_that_is_missing_within_what_is_left(missing: int, left: int, bought: int) -> None:
+def test_fall_buys_the_missing_multiple_within_the_cap(missing: int, left: int, bought: int) -> None:
     assert amount_to_buy(missing, 50, left) == bought

@@ -77,7 +77,7 @@ async def test_contract_that_somebody_is_accepting_is_left_to_the_next_sweep(dat
     assert await swept(database) == 1
 
 
-async def test_database_takes_no_acceptance_beside_an_expiry(database: Database) -> None:
+async def test_database_refuses_an_acceptance_of_an_expired_contract(database: Database) -> None:
     late = await proposed(database, LATE)
     accepted = await proposed(database, LATER)
     accept = text("UPDATE contracts SET accepted_at = :at, accepted_by = 'me' WHERE id = :id")
@@ -92,7 +92,7 @@ async def test_database_takes_no_acceptance_beside_an_expiry(database: Database)
             await session.execute(EXPIRE, {"id": accepted.contract_id})
 
 
-async def test_database_takes_no_expiry_before_its_time_and_none_from_a_tenant(database: Database) -> None:
+async def test_database_refuses_an_early_expiry_and_one_by_a_tenant(database: Database) -> None:
     open_ = await proposed(database, LATER)
     with pytest.raises(DBAPIError, match="ck_contracts_expired"):
         async with database.platform() as session:
@@ -102,7 +102,7 @@ async def test_database_takes_no_expiry_before_its_time_and_none_from_a_tenant(d
             await session.execute(EXPIRE, {"id": open_.contract_id})
 
 
-async def test_what_a_sweep_reads_does_not_grow_with_what_it_has_noted(
+async def test_cost_of_a_sweep_does_not_grow_with_expired_contracts(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     terms = await proposed(database, LATE)

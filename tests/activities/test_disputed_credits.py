@@ -100,7 +100,7 @@ async def test_disputed_credits_are_held_and_others_are_spent_until_it_is_won(da
 
 
 @pytest.mark.slow
-async def test_dispute_of_a_part_holds_what_its_loss_would_take_until_the_last_one_is_decided(
+async def test_partial_dispute_holds_its_credits_until_all_disputes_are_decided(
     database: Database,
 ) -> None:
     one, made = await paid(database)
@@ -130,7 +130,7 @@ async def test_first_loss_claws_back_all_credits_and_a_second_dispute_restores_n
 
 
 @pytest.mark.slow
-async def test_dispute_that_arrives_lost_takes_the_credits_and_holds_none(database: Database) -> None:
+async def test_dispute_first_seen_lost_claws_back_credits_without_a_hold(database: Database) -> None:
     one, made = await paid(database)
     made.there.close_dispute(made.there.dispute(), won=False)
     await made.look()

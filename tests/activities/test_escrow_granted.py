@@ -113,14 +113,14 @@ async def connection(database_urls: DatabaseUrls):
     await connection.close()
 
 
-async def test_release_keeps_apart_what_nobody_paid_for(database, connection):
+async def test_release_separates_granted_credits(database, connection):
     case = await Case(database, connection).funded()
     await case.released()
     assert await case.credits() == {"granted": 20, "earned": 27.5, "payer": 50}
     assert await case.gained() == {"deferred": 801 - 300, "payable": 275, "kept": 25, "revenue": 0}
 
 
-async def test_escrow_says_how_much_of_it_nobody_paid_for(database, connection):
+async def test_escrow_shows_its_granted_amount(database, connection):
     case = await Case(database, connection).funded()
     query = "SELECT granted_minor FROM escrows WHERE id = $1"
     assert await connection.fetchval(query, case.job.terms.escrow_id) == 20 * ONE
@@ -150,7 +150,7 @@ async def test_granted_credits_do_not_fund_an_escrow_of_an_agent_that_refuses_th
     assert (await job.state()).status == "open"
 
 
-async def test_setting_pays_all_into_one_account_and_owes_no_more_for_it(database, connection):
+async def test_setting_pays_everything_into_one_account_without_a_larger_payable(database, connection):
     case = await Case(database, connection, sharing=Sharing(pays_out_granted=True)).funded()
     await case.released()
     assert await case.credits() == {"earned": 47.5, "payer": 50}
@@ -178,7 +178,7 @@ async def test_split_divides_cost_as_it_divides_credits(database, connection):
     assert await case.gained() == {"deferred": 801 - 100, "payable": 85, "kept": 15, "revenue": 0}
 
 
-async def test_own_work_owes_nothing_to_anybody(database, connection):
+async def test_own_work_creates_no_payable(database, connection):
     made = await Stage(None, None, database, None).award()
     case = Case(database, connection)
     own = Job(made.stage, replace(made.terms, payer_org_id=made.terms.payee_org_id))
@@ -188,7 +188,7 @@ async def test_own_work_owes_nothing_to_anybody(database, connection):
     assert (await case.gained())["payable"] == 0
 
 
-async def test_payees_debt_is_paid_by_what_nobody_paid_for_first(database, connection):
+async def test_payees_debt_is_paid_with_granted_credits_first(database, connection):
     case = await Case(database, connection).funded()
     await case.move(accounts.org_debt(case.job.terms.payee_org_id, "CREDIT"), ISSUANCE, 30 * ONE)
     await case.released()

@@ -91,7 +91,7 @@ async def payer(database: Database) -> Payer:
     return await Payer(database).begin()
 
 
-async def test_funded_escrow_is_held_in_the_limits_of_whoever_funds_it_and_refuses_the_next(payer: Payer) -> None:
+async def test_funded_escrow_is_held_in_its_payers_limits(payer: Payer) -> None:
     first, second, command_id = await payer.opened(), await payer.opened(), new_id("cmd")
     assert (await payer.fund(first)).applied
     assert await payer.counted() == (50, 0, 1)
@@ -144,9 +144,7 @@ async def test_limit_in_money_counts_the_bought_credits_that_fund_an_escrow_and_
         assert list(await session.scalars(held, {"org": payer.world.org})) == [500, 50 * ONE]
 
 
-async def test_what_an_escrow_pays_out_is_spent_and_what_it_refunds_is_free(
-    payer: Payer, database_urls: DatabaseUrls
-) -> None:
+async def test_releases_of_an_escrow_are_spent_and_refunds_are_freed(payer: Payer, database_urls: DatabaseUrls) -> None:
     job = await payer.opened()
     await payer.fund(job)
     await payer.record(job, rules.refund(await job.state(), actor=job.bot, amount_minor=7_000_001))
@@ -162,7 +160,7 @@ async def test_what_an_escrow_pays_out_is_spent_and_what_it_refunds_is_free(
     await prove(database_urls, spend.INVARIANTS)
 
 
-async def test_escrow_that_pays_nothing_gives_its_use_back(payer: Payer, database_urls: DatabaseUrls) -> None:
+async def test_fully_refunded_escrow_frees_the_limit(payer: Payer, database_urls: DatabaseUrls) -> None:
     job = await payer.opened()
     await payer.fund(job)
     await payer.record(job, rules.refund(await job.state(), actor=job.bot, amount_minor=None))

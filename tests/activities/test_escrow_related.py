@@ -165,9 +165,7 @@ async def test_strangers_are_paid_their_share_of_a_plans_credits_and_earn_reputa
 
 
 @pytest.mark.parametrize("shared", [TraitKind.CARD, TraitKind.PAYOUT_ACCOUNT, TraitKind.TAX_ID])
-async def test_who_pays_for_a_plan_and_hires_itself_gets_nothing_of_it_back(
-    database: Database, shared: TraitKind
-) -> None:
+async def test_subscriber_that_hires_itself_is_not_paid_out(database: Database, shared: TraitKind) -> None:
     hiring = await Hiring(database).begin(shared)
     assert await hiring.fund() == (
         "Credits of a subscription do not pay a related organization, and the others do not suffice."

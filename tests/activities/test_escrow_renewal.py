@@ -130,7 +130,7 @@ async def test_no_refund_makes_credits_end_sooner(days: int, job: Job, database:
     assert await ends(database, job) == [ENDS]
 
 
-async def test_work_that_never_came_leaves_the_payer_a_week(job: Job, database: Database) -> None:
+async def test_undelivered_work_leaves_the_payer_a_week(job: Job, database: Database) -> None:
     await record(database, job, asked_for(job)[0][0](await job.state()), by=job.finance)
     outcome = timed_exit(await job.state(), LATE)
     assert outcome is not None
@@ -138,7 +138,7 @@ async def test_work_that_never_came_leaves_the_payer_a_week(job: Job, database: 
     assert await ends(database, job) == [LATE + 7 * DAY]
 
 
-async def test_dispute_that_nobody_decides_leaves_the_payer_a_week(job: Job, database: Database) -> None:
+async def test_undecided_dispute_leaves_the_payer_a_week(job: Job, database: Database) -> None:
     at = NOW
     await record(database, job, disputed(job)[0][0](await job.state()), by=job.finance)
     while not (state := await job.state()).is_final:

@@ -26,7 +26,7 @@ async def listened(fresh_database_urls: DatabaseUrls):
     await database.close()
 
 
-async def test_an_event_goes_to_the_books_once_for_each_thing_that_it_asks(listened):
+async def test_event_takes_the_minimum_of_round_trips(listened):
     database, listening = listened
     job, now = await Stage(None, None, database, None).award(), datetime.now(UTC)
 

@@ -21,7 +21,7 @@ from tests.workflows.conftest import Stage
 pytestmark = pytest.mark.db
 
 
-async def test_signature_by_link_is_given_on_behalf_and_told(database: Database) -> None:
+async def test_signature_by_link_is_on_behalf_and_raises_an_alert(database: Database) -> None:
     job = await Stage(None, None, database, None).award(balance=100_000_000)
     activities = EscrowActivities(database)
     by_link = replace(job.finance, session_id=new_id("ses"), made_by="kim")

@@ -46,7 +46,7 @@ async def look(paid: Written, now: datetime) -> list[tuple[str, bool, bool, bool
     return [(str(row.org_id), row.shared, row.for_operators, row.resolved_at is not None) for row in rows]
 
 
-async def test_each_chargeback_near_its_date_is_alerted_of_once(disputed: Written) -> None:
+async def test_each_chargeback_due_soon_raises_one_alert(disputed: Written) -> None:
     assert disputed.payment is not None
     due_at = disputed.payment.disputes[0].evidence_due_at
     assert due_at is not None
@@ -56,7 +56,7 @@ async def test_each_chargeback_near_its_date_is_alerted_of_once(disputed: Writte
     assert await look(disputed, due_at - DAY) == [open_alert] * 2
 
 
-async def test_answer_to_the_bank_closes_its_alert_and_raises_none(disputed: Written) -> None:
+async def test_submitted_evidence_closes_the_alert(disputed: Written) -> None:
     assert disputed.payment is not None
     first, second = disputed.payment.disputes
     assert first.evidence_due_at is not None
@@ -70,7 +70,7 @@ async def test_answer_to_the_bank_closes_its_alert_and_raises_none(disputed: Wri
     assert [resolved for *_, resolved in await look(disputed, near)] == [True]
 
 
-async def test_bank_that_sets_another_date_is_alerted_of_before_that_one(disputed: Written) -> None:
+async def test_new_due_date_raises_a_new_alert(disputed: Written) -> None:
     assert disputed.payment is not None
     first, _ = disputed.payment.disputes
     assert first.evidence_due_at is not None
@@ -83,14 +83,14 @@ async def test_bank_that_sets_another_date_is_alerted_of_before_that_one(dispute
     assert sorted(resolved for *_, resolved in await look(disputed, later - DAY)) == [False, False, True]
 
 
-async def test_bank_whose_date_is_over_is_not_alerted_of(disputed: Written) -> None:
+async def test_past_due_date_raises_no_alert(disputed: Written) -> None:
     assert disputed.payment is not None
     due_at = disputed.payment.disputes[0].evidence_due_at
     assert due_at is not None
     assert await look(disputed, due_at + MINUTE) == []
 
 
-async def test_answered_inquiry_that_becomes_a_chargeback_is_alerted_of(database: Database) -> None:
+async def test_inquiry_with_evidence_that_becomes_a_chargeback_raises_an_alert(database: Database) -> None:
     world = World(database)
     await world.begin(credits=1)
     paid = await Written(database, world.org).begin()

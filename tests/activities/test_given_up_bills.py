@@ -224,7 +224,7 @@ async def test_two_disputes_of_a_given_up_bill_pay_for_used_credits_once(
     assert (await books(one, made), await short(one)) == (expected, answered)
 
 
-async def test_part_that_a_bank_returns_of_a_lost_and_given_up_bill_pays_for_used_credits(database: Database) -> None:
+async def test_returned_part_of_a_lost_given_up_bill_pays_for_used_credits(database: Database) -> None:
     one, made = await paid(database)
     await use(one, 100)
     await walk(one, made, "open lost up")

@@ -36,7 +36,7 @@ async def give_back(fake: FakeProvider, ref: str, number: int) -> RefundResponse
     return await attempt(number).run(activities.refund, message)
 
 
-async def test_pitfall_09_worker_that_died_after_the_charge_finds_it_and_charges_no_more():
+async def test_pitfall_09_charge_is_not_repeated_after_a_worker_died():
     fake = FakeProvider()
     fake.pays_at_once = True
     first = await make(fake, 1)
@@ -51,7 +51,7 @@ async def test_pitfall_09_worker_that_died_after_the_charge_finds_it_and_charges
     assert len(charges) == 1
 
 
-async def test_pitfall_09_worker_that_died_after_the_refund_finds_it_and_gives_back_no_more():
+async def test_pitfall_09_refund_is_not_repeated_after_a_worker_died():
     fake = FakeProvider()
     fake.pays_at_once = True
     made = await make(fake, 1)
@@ -63,7 +63,7 @@ async def test_pitfall_09_worker_that_died_after_the_refund_finds_it_and_gives_b
 
 
 @pytest.mark.parametrize("breaks", ["before", "after"])
-async def test_pitfall_10_broken_off_call_is_unknown_and_asked_no_second_time_by_its_attempt(breaks: str):
+async def test_pitfall_10_broken_call_is_unknown_and_not_repeated_by_its_attempt(breaks: str):
     fake = FakeProvider()
     fake.breaks = [breaks]
     answer = await make(fake, 1)
@@ -83,7 +83,7 @@ async def test_pitfall_27_every_attempt_asks_under_the_same_key():
     assert fake.count(TERMS.payment_id) == 1
 
 
-async def test_payment_that_was_cancelled_by_a_call_that_failed_is_not_cancelled_for_ever():
+async def test_cancellation_whose_call_failed_is_not_retried_for_ever():
     fake = FakeProvider()
     fake.breaks = ["", "after"]
     made = await make(fake, 1)
@@ -111,7 +111,7 @@ async def test_payment_whose_cancelling_failed_is_cancelled_under_another_key():
     assert [key for call, key in fake.calls if call == "cancel"] == ["cancel", "cancel:2"]
 
 
-async def test_evidence_that_the_bank_has_is_not_handed_in_for_ever():
+async def test_evidence_that_the_bank_has_is_not_resubmitted():
     fake = FakeProvider()
     fake.pays_at_once = True
     made = await make(fake, 1)

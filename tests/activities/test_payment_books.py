@@ -53,7 +53,7 @@ async def alerts(database: Database, outcome: Outcome) -> list[str]:
         return list(await session.scalars(query))
 
 
-async def test_goods_that_stay_away_are_counted_again_and_then_alerted(database: Database):
+async def test_credits_that_stay_spent_are_recounted_and_then_raise_an_alert(database: Database):
     short = PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT)
     outcome = dataclasses.replace(await opened(database), moves=(short,))
     for attempt in range(1, MAX_RECOUNTS + 1):
@@ -65,7 +65,7 @@ async def test_goods_that_stay_away_are_counted_again_and_then_alerted(database:
     assert await alerts(database, outcome) == ["payment.books_refused"]
 
 
-async def test_words_of_a_provider_that_cannot_be_stored_are_alerted_and_declined_to_nobody(database: Database):
+async def test_unstorable_text_of_a_provider_raises_an_alert_without_a_decline(database: Database):
     outcome = await opened(database)
     await record(database, outcome)
     said = commands.outcome_unknown(outcome.payment, detail="\x00", at=outcome.payment.updated_at)
@@ -78,7 +78,7 @@ async def test_words_of_a_provider_that_cannot_be_stored_are_alerted_and_decline
     assert row.version == 1
 
 
-async def test_news_that_change_nothing_and_cannot_be_stored_are_alerted_until_they_can(database: Database):
+async def test_unstorable_event_without_changes_raises_an_alert_until_it_is_booked(database: Database):
     outcome = await opened(database)
     await record(database, outcome)
     await marked(database, outcome, "evt_1")
@@ -102,7 +102,7 @@ async def test_an_event_whose_predecessor_the_books_lack_is_alerted(database: Da
     assert await alerts(database, outcome) == ["payment.books_refused"]
 
 
-async def test_alert_of_an_event_that_was_refused_closes_when_the_books_take_it(database: Database):
+async def test_alert_about_a_refused_event_closes_once_it_is_booked(database: Database):
     outcome = await opened(database)
     short = dataclasses.replace(
         outcome, moves=(PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT),)
@@ -146,7 +146,7 @@ async def test_a_refused_payment_is_counted_once_and_only_when_it_is_booked(data
 
 
 @pytest.mark.parametrize("lost", [False, True])
-async def test_what_a_bank_gives_back_in_part_leaves_books_that_prove(
+async def test_partly_won_dispute_keeps_the_books_consistent(
     fresh_database: Database, fresh_database_urls: DatabaseUrls, lost: bool
 ) -> None:
     org = new_id("org")
@@ -195,7 +195,7 @@ async def test_lots_say_how_much_of_them_paid_a_debt(
     await prove_all(fresh_database_urls)
 
 
-async def test_fees_that_take_too_much_of_what_payments_left_alert_operators_once_a_month(database: Database):
+async def test_high_fees_after_refunds_alert_operators_once_a_month(database: Database):
     outcome = await opened(database)
     await record(database, outcome)
     terms = outcome.payment.terms

@@ -77,13 +77,13 @@ async def look(rates: RatesInTest, *movements: BalanceTransaction, booked: tuple
     return answer
 
 
-async def test_what_was_sent_before_the_quote_ended_is_worth_the_quote_though_it_is_final_after():
+async def test_deposit_sent_before_the_quote_expired_is_valued_at_the_quote():
     rates = RatesInTest("25000")
     assert (await look(rates, deposit("btc:a:0", ENDS + MINUTE, ENDS))).revalued == {}
     assert rates.asked == 0
 
 
-async def test_what_was_sent_after_the_quote_ended_is_worth_the_new_rate():
+async def test_deposit_sent_after_the_quote_expired_is_valued_at_the_new_rate():
     found = await look(
         RatesInTest("25000"),
         deposit("btc:a:0", ENDS + 2 * MINUTE, ENDS),
@@ -92,13 +92,13 @@ async def test_what_was_sent_after_the_quote_ended_is_worth_the_new_rate():
     assert found.revalued == {"btc:b:0": PAID.purpose.goods_minor // 2}
 
 
-async def test_what_was_sent_nobody_knows_when_counts_from_when_it_was_final():
+async def test_deposit_of_unknown_time_counts_from_its_finality():
     found = await look(RatesInTest("100000"), deposit("btc:a:0", ENDS, None), deposit("btc:b:0", ENDS + MINUTE, None))
     assert found.revalued == {"btc:b:0": PAID.purpose.goods_minor * 2}
 
 
 @pytest.mark.parametrize(("price", "share"), [("25000", Decimal("0.5")), ("100000", 1)])
-async def test_what_comes_beyond_the_amount_of_a_quote_buys_no_more_than_it_is_worth(price: str, share: Decimal):
+async def test_surplus_over_a_quote_is_valued_at_the_worse_rate(price: str, share: Decimal):
     goods, rates = PAID.purpose.goods_minor, RatesInTest(price)
     first, more = deposit("btc:a:0", ENDS, ENDS, 15_000), deposit("btc:b:0", ENDS, ENDS, 45_000)
     # A quarter of what was asked for is missing. Twice what was asked for is not promised.
@@ -112,11 +112,11 @@ async def test_what_comes_beyond_the_amount_of_a_quote_buys_no_more_than_it_is_w
     }
 
 
-async def test_what_a_wallet_rounds_up_is_worth_the_quote_without_a_price():
+async def test_rounding_by_a_wallet_is_valued_at_the_quote():
     assert (await look(RatesInTest(None), deposit("btc:a:0", ENDS, ENDS, 20_200))).revalued == {}
 
 
-async def test_what_replaces_a_deposit_that_the_chain_took_back_is_worth_the_quote():
+async def test_replacement_of_a_reversed_deposit_is_valued_at_the_quote():
     first = deposit("btc:a:0", ENDS, ENDS)
     gone = replace(first, key="btc:a:0:reorg", kind=BalanceTransactionKind.REVERSAL, amount_minor=-20_000)
     for booked in ((first.key, gone.key), (first.key,)):
@@ -124,7 +124,7 @@ async def test_what_replaces_a_deposit_that_the_chain_took_back_is_worth_the_quo
         assert (await look(RatesInTest(None), *seen, booked=booked)).revalued == {}
 
 
-async def test_a_dead_price_service_keeps_no_payment_from_being_looked_at_once_its_deposits_are_booked():
+async def test_outage_of_rates_does_not_block_refreshes_of_booked_deposits():
     rates, late = RatesInTest(None), deposit("btc:a:0", ENDS + 2 * MINUTE, ENDS + MINUTE)
     assert (await look(rates, late, booked=(late.key,))).revalued == {}
     with pytest.raises(ProviderUnavailable):
@@ -140,7 +140,7 @@ async def test_a_dead_price_service_keeps_no_payment_from_being_looked_at_once_i
         "The provided PaymentMethod pm_theirs belongs to cus_2.",
     ],
 )
-async def test_nobody_learns_whether_a_method_that_is_not_theirs_exists(why: str, monkeypatch: pytest.MonkeyPatch):
+async def test_refusal_does_not_reveal_whether_a_method_of_others_exists(why: str, monkeypatch: pytest.MonkeyPatch):
     fake, nothing = FakeProvider(), Any
 
     async def refuse(*_: object, **__: object) -> None:

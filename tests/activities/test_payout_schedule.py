@@ -72,7 +72,7 @@ async def row_of(world: World) -> PayoutScheduleRow:
     return found
 
 
-async def test_bank_in_a_currency_that_nothing_is_paid_out_in_is_said_and_stops_nobody(database: Database) -> None:
+async def test_bank_account_in_an_unsupported_currency_does_not_stop_other_payouts(database: Database) -> None:
     abroad, honest = await due(database), await due(database)
     await pay(database, Abroad(**{abroad.ref: "BGN"}))
     assert (await row_of(honest)).last_payout_id is not None
@@ -81,7 +81,7 @@ async def test_bank_in_a_currency_that_nothing_is_paid_out_in_is_said_and_stops_
     assert refused.next_on == refused.last_on
 
 
-async def test_each_currency_is_paid_out_with_a_payout_of_its_own_once_a_day(database: Database) -> None:
+async def test_each_currency_has_one_payout_a_day(database: Database) -> None:
     world, old = await due(database), NOW - timedelta(days=30)
     for currency, minor in (("EUR", 2_000), ("JPY", 700), ("GBP", 99)):
         await world.move(Posting(accounts.platform("exchange", currency), world.earned(currency), minor), at=old)
@@ -101,7 +101,7 @@ async def test_each_currency_is_paid_out_with_a_payout_of_its_own_once_a_day(dat
     assert (await paid())["EUR"] == 2_000
 
 
-async def test_more_lots_than_one_payout_takes_leave_on_the_same_day(
+async def test_earnings_of_many_lots_are_paid_out_in_parts_on_one_day(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(payable, "MAX_SLICES", 5)
@@ -116,7 +116,7 @@ async def test_more_lots_than_one_payout_takes_leave_on_the_same_day(
         assert sorted(await session.scalars(query)) == [500, 1400]
 
 
-async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum(
+async def test_parts_of_a_payout_above_the_minimum_may_be_below_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(payable, "MAX_SLICES", 20)
@@ -172,7 +172,7 @@ async def test_last_decimal_that_cannot_be_transferred_stays_in_the_earnings(dat
         await asked(None)
 
 
-async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_it_once_a_month(
+async def test_failed_payout_does_not_stop_others_and_alerts_operators_once_a_month(
     database: Database, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, honest = await due(database), await due(database)
@@ -198,7 +198,7 @@ async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_i
         assert len((await session.scalars(query)).all()) == 2
 
 
-async def test_organization_whose_account_is_gone_is_told_to_operators(database: Database) -> None:
+async def test_deleted_account_alerts_operators(database: Database) -> None:
     lost, unread, honest = await due(database), await due(database), await due(database)
     fake = FakePayouts()
     fake.modes |= {lost.ref: "gone", unread.ref: "key_refused"}

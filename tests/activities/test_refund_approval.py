@@ -74,7 +74,7 @@ async def test_other_payments_of_the_organization_count_for_a_day(database: Data
     assert refused(await other.refund(600, at=NOW + timedelta(days=2))) is None
 
 
-async def test_what_two_approved_is_refunded_once_and_nothing_else(made: Mirrored) -> None:
+async def test_only_the_approved_refund_is_made_once(made: Mirrored) -> None:
     await approve(made, "11.00")
     assert refused(await made.refund(1_200)) == "approval.required"
     assert refused(await made.refund(1_100)) is None
@@ -82,7 +82,7 @@ async def test_what_two_approved_is_refunded_once_and_nothing_else(made: Mirrore
     assert refused(await made.refund(1_100)) == "approval.required"
 
 
-async def test_all_that_is_left_is_approved_whatever_the_used_credits_leave_of_it(database: Database) -> None:
+async def test_approval_of_the_remainder_covers_any_amount(database: Database) -> None:
     one, made = await paid(database)
     made.two_above = "10.00"
     await use(one, 250)
@@ -94,7 +94,7 @@ async def test_all_that_is_left_is_approved_whatever_the_used_credits_leave_of_i
     assert refused(await made.refund(1_450, command=command, is_all=True)) is None
 
 
-async def test_organization_that_refunds_its_own_payment_is_not_asked(made: Mirrored) -> None:
+async def test_organizations_own_refund_needs_no_approval(made: Mirrored) -> None:
     owner = Actor(principal="ada", role=Role.OWNER, org_id=made.terms.org_id)
     assert refused(await made.refund(2_900, actor=owner)) is None
 
@@ -125,7 +125,7 @@ async def test_refund_with_a_credit_note_counts_the_credits_that_come_back_with_
     assert await billing.balances(database, made.terms.org_id) == {"receivable": 0, "credits": 900 * billing.CREDIT}
 
 
-async def test_credits_that_come_back_with_a_refund_count_with_those_given_within_a_day(database: Database) -> None:
+async def test_credits_restored_by_a_refund_count_with_grants_of_a_day(database: Database) -> None:
     made = await invoiced(database, 900)
     made.two_above = "150.00"
     async with database.platform() as session:

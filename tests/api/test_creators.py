@@ -156,7 +156,7 @@ async def test_account_is_made_once_and_ready_after_its_page(bureau: Bureau, stu
     assert until - changed_at == HOLD
 
 
-async def test_first_destination_is_held_and_told_like_another_one(bureau: Bureau, studio: Tenant) -> None:
+async def test_first_destination_is_held_with_an_alert(bureau: Bureau, studio: Tenant) -> None:
     database = bureau.deps.database
     await a_principal(database, studio.org_id, "ann", Role.OWNER)
     await a_channel(database, studio.org_id, "ann", address=f"ann-{studio.org_id}@owners.example")
@@ -221,7 +221,7 @@ async def test_new_destination_reaches_owners_whose_keys_and_channels_a_thief_re
         assert await notifications.forget_addresses(session, now - timedelta(days=30), limit=10) == 0
 
 
-async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, studio: Tenant) -> None:
+async def test_changed_destination_holds_payouts_with_an_alert(bureau: Bureau, studio: Tenant) -> None:
     database = bureau.deps.database
     for name in ("ann", "ben"):
         await a_principal(database, studio.org_id, name, Role.OWNER)
@@ -258,7 +258,7 @@ async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, stu
     assert payable_to(account, account.destination_changed_at + HOLD)
 
 
-async def test_account_that_is_gone_is_replaced_and_held_like_another_bank(bureau: Bureau, studio: Tenant) -> None:
+async def test_deleted_account_is_replaced_and_held_like_a_new_bank_account(bureau: Bureau, studio: Tenant) -> None:
     gone, owner = await bureau.connected(studio), bureau.at(studio.owner)
     await bureau.delete(gone)
     ref = good(await owner.post("/billing/connect", ASKED))["account"]["account_id"]
@@ -287,7 +287,7 @@ async def test_country_that_was_refused_is_corrected_at_once(bureau: Bureau, stu
     good(await owner.post("/billing/connect", ASKED))
 
 
-async def test_account_whose_making_was_lost_is_found_whatever_is_asked_for_then(
+async def test_account_with_a_lost_response_is_found(
     bureau: Bureau, studio: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make, made = bureau.payouts.create_account, list[str]()
@@ -312,7 +312,7 @@ async def test_account_that_never_had_a_bank_is_replaced_without_an_alert(bureau
     assert good(await owner.get("/alerts"))["data"] == []
 
 
-async def test_account_that_is_asked_for_more_cannot_be_paid_out_to(bureau: Bureau, studio: Tenant) -> None:
+async def test_account_with_open_requirements_cannot_be_paid_out(bureau: Bureau, studio: Tenant) -> None:
     ref = await bureau.connected(studio)
     await bureau.control("account", account=ref, requirement="individual.id_number")
     await bureau.told("account.updated", ref)
@@ -343,12 +343,12 @@ async def test_nothing_is_paid_out_before_the_provider_knows_how_a_creator_is_ta
     refused(await owner.post("/billing/payouts", {}, key=new_key()), 409, "payout.below_minimum")
 
 
-async def test_event_of_an_account_of_nobody_is_waited_for_and_then_unmatched(bureau: Bureau) -> None:
+async def test_event_of_an_unknown_account_is_awaited_and_then_unmatched(bureau: Bureau) -> None:
     assert await bureau.told("account.updated", "acct_of_nobody") == "too_early"
     assert await bureau.told("account.updated", "acct_of_nobody", last_try=True) == "unmatched"
 
 
-async def test_what_was_read_earlier_is_not_written_over_what_is_known(bureau: Bureau, studio: Tenant) -> None:
+async def test_outdated_read_does_not_overwrite_a_newer_one(bureau: Bureau, studio: Tenant) -> None:
     from services.payouts import creator
 
     ref = await bureau.connected(studio)

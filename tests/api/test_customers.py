@@ -82,7 +82,7 @@ async def methods(caller: Caller) -> list[tuple[str, bool]]:
     return [(m["id"], m["is_default"]) for m in good(await caller.get("/billing/payment-methods"))["data"]]
 
 
-async def test_organization_becomes_one_customer_however_often_it_asks(customers: Customers, owner: Caller) -> None:
+async def test_repeated_requests_create_one_customer(customers: Customers, owner: Caller) -> None:
     refused(await owner.get("/billing/customer"), 404, "not_found")
     assert await methods(owner) == []
     answers = await asyncio.gather(*(owner.post("/billing/customer") for _ in range(8)))
@@ -221,14 +221,14 @@ async def test_key_that_stripe_refuses_is_our_fault_and_not_shown(
     assert "sk_live" not in str(document)
 
 
-async def test_refusal_of_stripe_is_told_in_its_words(customers: Customers, owner: Caller) -> None:
+async def test_refusal_has_stripes_message(customers: Customers, owner: Caller) -> None:
     customer = good(await owner.post("/billing/customer"))["customer_id"]
     await customers.stripe.v1.customers.delete_async(customer)
     document = refused(await owner.post("/billing/setup-intent"), 422, "provider.refused")
     assert customer in document["detail"]
 
 
-async def test_without_stripe_nobody_is_a_customer(tenant: Tenant, anonymous: Caller) -> None:
+async def test_without_stripe_there_are_no_customers(tenant: Tenant, anonymous: Caller) -> None:
     for caller, status, code in ((tenant.owner, 404, "not_found"), (anonymous, 401, "auth.missing")):
         refused(await caller.post("/billing/customer"), status, code)
         refused(await caller.get("/billing/payment-methods"), status, code)

@@ -152,7 +152,9 @@ async def test_conversions_at_once_never_take_more_than_there_is(
     refused(await convert(studio.owner, studio, kind="paid"), 402, "ledger.insufficient_funds")
 
 
-async def test_price_and_payment_of_others_stay_theirs(studio: Tenant, payer: Tenant, database: Database) -> None:
+async def test_converted_credits_keep_price_and_payment_of_the_payer(
+    studio: Tenant, payer: Tenant, database: Database
+) -> None:
     await defer(database, 500, "NOK")
     bought = {"source": LotSource.PURCHASE, "paid_minor": 500, "paid_asset": "NOK", "payment_id": "pay_of_the_payer"}
     await earn(database, payer, studio, 50, "paid", **bought)
@@ -185,9 +187,7 @@ async def test_pitfall_39_earnings_that_would_end_get_some_days(
     assert timedelta(0) <= datetime.fromisoformat(lot["expires_at"]) - (now + days * DAY) < timedelta(minutes=5)
 
 
-async def test_pitfall_39_what_would_end_at_once_stays_where_it_is(
-    studio: Tenant, payer: Tenant, database: Database
-) -> None:
+async def test_pitfall_39_expired_earnings_are_not_converted(studio: Tenant, payer: Tenant, database: Database) -> None:
     """What an organization has paid to itself gets no days, and is not destroyed either."""
     now = datetime.now(UTC)
     await earn(database, payer, studio, 5, "own_work", at=now - 9 * DAY, expires_at=now - 7 * DAY)
@@ -199,7 +199,7 @@ async def test_pitfall_39_what_would_end_at_once_stays_where_it_is(
 
 
 @pytest.mark.parametrize("kind", ["granted", "own_work", "paid"])
-async def test_what_an_agent_was_sold_for_is_converted_once_it_cannot_be_given_back(
+async def test_earnings_of_a_sale_are_converted_after_the_refund_window(
     kind: str, studio: Tenant, payer: Tenant, database: Database
 ) -> None:
     """Fourteen days, unless the setting says otherwise; what was earned by work does not wait."""
@@ -218,7 +218,7 @@ async def test_what_an_agent_was_sold_for_is_converted_once_it_cannot_be_given_b
     assert await earnings(studio) == {kind: ("27.00", "0.00")}
 
 
-async def test_debt_is_paid_of_what_was_converted(studio: Tenant, payer: Tenant, database: Database) -> None:
+async def test_converted_credits_pay_debts_first(studio: Tenant, payer: Tenant, database: Database) -> None:
     await earn(database, payer, studio, 30)
     debt = accounts.org_debt(studio.org_id, "CREDIT")
     async with database.platform() as session:
@@ -244,7 +244,7 @@ async def test_agent_of_another_organization_is_not_found(studio: Tenant, strang
     assert [row["agent_id"] for row in good(await operator.get(of))["data"]] == [studio.agent_id]
 
 
-async def test_key_of_an_agent_sees_what_its_agent_has_earned_alone(
+async def test_agents_key_sees_only_its_agents_earnings(
     database: Database, payer: Tenant, studio: Tenant, operator: Caller
 ) -> None:
     second = good(await operator.post("/agents", {"name": "Second", "organization_id": studio.org_id}), 201)["id"]

@@ -39,9 +39,7 @@ async def asked_to_cancel(database: Database, sides: Sides, escrow_id: str) -> N
     await write(database, commands.cancel(await state(database, escrow_id), actor=actor, reason=None))
 
 
-async def test_as_many_deliveries_as_an_escrow_takes_are_taken_and_the_next_is_refused(
-    operator: Caller, database: Database, sides: Sides
-) -> None:
+async def test_deliveries_beyond_the_maximum_are_refused(operator: Caller, database: Database, sides: Sides) -> None:
     made = await delivered_escrow(operator, database, sides.payer, sides.payee, times=MAX_DELIVERIES - 1)
     path, body = f"/escrows/{made}/delivery", {"note": "one more"}
     refused(await sides.worker.post(path, body, key=new_key()), 503, "service.unavailable")
@@ -53,7 +51,7 @@ async def test_as_many_deliveries_as_an_escrow_takes_are_taken_and_the_next_is_r
     assert (await kinds(sides.worker, made)).count("delivered") == MAX_DELIVERIES
 
 
-async def test_next_milestone_is_delivered_although_as_many_deliveries_were_taken_as_an_escrow_takes(
+async def test_next_milestone_can_be_delivered_beyond_the_maximum(
     operator: Caller, database: Database, sides: Sides
 ) -> None:
     parts = [{"name": "draft", "amount": "0.40"}, {"name": "final", "amount": "0.60"}]
@@ -88,7 +86,7 @@ async def test_a_delivery_of_nothing_is_refused(
     assert await kinds(sides.buyer, made) == ["opened", "funded"]
 
 
-async def test_a_cancel_that_the_payer_has_asked_for_is_not_sent_again(
+async def test_repeated_cancel_request_of_the_payer_is_not_sent(
     operator: Caller, database: Database, sides: Sides
 ) -> None:
     made = await funded_escrow(operator, database, sides.payer, sides.payee)

@@ -38,7 +38,7 @@ async def test_list_by_state_follows_the_escrow_for_every_party(
     assert await ids(other.owner) == await ids(other.owner, "?status=cancelled") == []
 
 
-async def test_overdue_are_those_whose_deadline_has_passed_until_it_has_had_its_effect(
+async def test_overdue_escrows_are_those_with_an_unapplied_deadline(
     operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee = await new_tenant(), await new_tenant()
@@ -80,7 +80,7 @@ async def test_timeline_has_pages(operator: Caller, database: Database, new_tena
     await check_range(payee.owner, path, "at")
 
 
-async def test_timeline_shows_the_payer_alone_where_its_money_came_from(
+async def test_timeline_shows_the_source_of_money_to_the_payer_only(
     operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee, third = await new_tenant(), await new_tenant(), await new_tenant()
@@ -128,7 +128,7 @@ async def test_refused_signals_of_operators_are_in_the_platforms_timeline_alone(
     assert (shown["kind"], shown["details"]) == ("command_refused", note)
 
 
-async def test_deliveries_are_counted_and_one_that_was_taken_is_known(
+async def test_deliveries_are_counted_with_repeated_commands_once(
     operator: Caller, database: Database, new_tenant: NewTenant
 ) -> None:
     payer, payee = await new_tenant(), await new_tenant()

@@ -103,7 +103,7 @@ async def test_invoice_of_somebody_else_cannot_be_paid(operator: Caller, custome
     refused(await customer.owner.post("/payments", wanted, key=new_key()), 404, "not_found")
 
 
-async def test_whoever_owes_an_invoice_does_not_take_its_payment_back_by_themselves(
+async def test_payer_cannot_refund_an_invoice_payment_itself(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:
     paid = await pay(database, await issue(operator, customer))

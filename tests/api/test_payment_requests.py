@@ -117,7 +117,7 @@ ASKED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("path", "body", "expected"), ASKED, ids=lambda value: str(value)[:60])
-async def test_request_becomes_terms_that_are_noted_before_anybody_is_asked(
+async def test_terms_of_a_request_are_stored_before_the_provider_is_called(
     path: str, body: dict[str, Any], expected: dict[str, Any], payer: Caller, database: Database
 ) -> None:
     refused(await payer.post(path, body, key=new_key()), 503, "service.unavailable")
@@ -202,7 +202,7 @@ async def test_request_that_makes_no_sense_is_refused_and_leaves_nothing(
         ({"amount": "0.001", "provider": "crypto", "asset": "BTC"}, "payment.amount_too_small"),
     ],
 )
-async def test_what_a_provider_would_not_take_is_refused_with_its_limit(
+async def test_amounts_outside_a_providers_limits_are_refused(
     body: dict[str, Any], reason: str, payer: Caller, database: Database
 ) -> None:
     document = refused(await payer.post("/billing/topup", body, key=new_key()), 422, "provider.refused")
@@ -227,7 +227,7 @@ async def test_providers_that_are_not_set_up_are_refused(tenant: Tenant) -> None
         refused(await tenant.owner.post("/payments", body, key=new_key()), 422, "request.invalid")
 
 
-async def test_way_back_names_the_payment_where_it_is_asked_to(payer: Caller, database: Database) -> None:
+async def test_return_url_gets_the_payment_id(payer: Caller, database: Database) -> None:
     body = {**BALANCE, "hosted": True, "return_url": "https://a.example/paid/{PAYMENT_ID}?again={PAYMENT_ID}"}
     refused(await payer.post("/payments", body, key=new_key()), 503, "service.unavailable")
     (noted,) = await intents(database, payer.org_id or "")
@@ -235,7 +235,7 @@ async def test_way_back_names_the_payment_where_it_is_asked_to(payer: Caller, da
     assert noted["return_url"] == f"https://a.example/paid/{payment_id}?again={payment_id}"
 
 
-async def test_pitfall_01_same_payment_asked_for_again_is_one(payer: Caller, database: Database) -> None:
+async def test_pitfall_01_repeated_payment_request_is_one_payment(payer: Caller, database: Database) -> None:
     key = new_key()
     body = {"amount": "100"}
     for _ in range(2):
@@ -283,7 +283,7 @@ async def test_return_url_of_the_settings_serves_hosted_pages(
     assert noted["return_url"] == "https://console.example/billing"
 
 
-async def test_config_tells_a_front_end_what_it_needs_and_no_secret(database_urls: Any) -> None:
+async def test_config_for_front_ends_has_no_secrets(database_urls: Any) -> None:
     secrets = {"stripe_api_key": "sk_test_hidden", "stripe_publishable_key": "pk_test_1"}
     async with paying_app(database_urls, **secrets, credit_price="0.125") as client:
         answer = await client.get("/api/v1/billing/config")
@@ -325,7 +325,7 @@ async def test_packages_are_those_of_the_settings(database_urls: Any, tenant: Te
     assert listed == {"data": [{"id": "one", "name": "one", "credits": "7.50", **prices}], "next_cursor": None}
 
 
-async def test_packages_show_what_one_of_their_credits_costs(paying: httpx2.AsyncClient, tenant: Tenant) -> None:
+async def test_packages_show_their_price_per_credit(paying: httpx2.AsyncClient, tenant: Tenant) -> None:
     listed = good(await Caller(paying, tenant.auditor.token).get("/billing/credit-packages"))["data"]
     shown = [(one["id"], one["credits"], one["price"]["amount"], one["price_per_credit"]["amount"]) for one in listed]
     assert shown == [
@@ -339,7 +339,7 @@ async def test_packages_show_what_one_of_their_credits_costs(paying: httpx2.Asyn
     ]
 
 
-async def test_external_id_of_a_payment_that_has_not_begun_says_what_to_repeat(
+async def test_external_id_of_an_unstarted_payment_names_the_request_to_repeat(
     payer: Caller, database: Database
 ) -> None:
     first, body = new_key(), {**BALANCE, "external_id": "order-1"}

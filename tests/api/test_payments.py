@@ -39,7 +39,7 @@ async def paid(payer: Tenant, database: Database) -> Written:
     return await made.look()
 
 
-async def test_payment_that_waits_tells_the_payer_what_to_do_and_nobody_else(
+async def test_next_step_of_a_payment_is_shown_to_the_payer_only(
     payer: Tenant, database: Database, operator: Caller
 ) -> None:
     made = await Written(database, payer.org_id).begin()
@@ -147,7 +147,7 @@ COMMANDS: dict[str, set[str]] = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_only_who_may_gives_a_command(
+async def test_commands_require_permission(
     command: str, payer: Tenant, paid: Written, paying: httpx2.AsyncClient, operator: Caller, issue_key: Any
 ) -> None:
     platform = {"operator": operator, "arbiter": await issue_key("arbiter"), "validator": await issue_key("validator")}
@@ -221,7 +221,7 @@ async def test_platform_roles_other_than_operators_see_no_payments(
     assert {item["organization_id"] for item in narrowed} == {payer.org_id}
 
 
-async def test_bought_credits_are_there_and_in_the_history_with_what_was_paid(
+async def test_bought_credits_are_available_and_in_the_history_with_their_price(
     new_tenant: Any, database: Database, operator: Caller
 ) -> None:
     tenant: Tenant = await new_tenant("owner", "auditor")
@@ -267,7 +267,7 @@ async def test_purchase_that_paid_a_debt_is_whole_in_the_history(new_tenant: Any
     ]
 
 
-async def test_pitfall_29_chargeback_of_spent_credits_shows_what_is_owed(
+async def test_pitfall_29_chargeback_of_spent_credits_shows_the_debt(
     new_tenant: Any, paying: httpx2.AsyncClient, database: Database, operator: Caller, stranger: Tenant
 ) -> None:
     tenant: Tenant = await new_tenant("owner", "auditor", "member")

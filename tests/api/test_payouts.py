@@ -81,7 +81,7 @@ async def payable(studio: Tenant) -> dict[str, str]:
     return {} if not shown else {name: shown[0][name] for name in ("available", "pending", "frozen")}
 
 
-async def test_a_payout_that_is_given_up_is_answered_again_after_the_answer_was_lost(
+async def test_giving_up_a_payout_can_be_repeated_after_a_lost_response(
     database: Database, payer: Tenant, studio: Tenant, bureau: Bureau, operator: Caller
 ) -> None:
     await earned(database, payer, studio, 100, 1000)
@@ -103,7 +103,7 @@ async def test_a_payout_that_is_given_up_is_answered_again_after_the_answer_was_
     refused(await bureau.at(operator).post(path, wish, key=new_key()), 409, "payout.wrong_state")
 
 
-async def test_pitfall_40_credits_leave_for_what_came_in_for_them(
+async def test_pitfall_40_credits_are_paid_out_at_their_price(
     database: Database, payer: Tenant, studio: Tenant
 ) -> None:
     """10,000 credits in bulk at $0.03 are worth $1,000 at the price of one; they leave for $299."""
@@ -187,7 +187,7 @@ async def test_granted_credits_and_own_work_are_never_paid_out(
     refused(await pay_out(studio.owner), 409, "payout.below_minimum")
 
 
-async def test_open_chargeback_freezes_what_its_payment_paid_for(
+async def test_open_chargeback_freezes_earnings_from_its_payment(
     bureau: Bureau, database: Database, payer: Tenant, studio: Tenant
 ) -> None:
     from tests.api.paying import Written
@@ -242,9 +242,7 @@ async def test_forgotten_key_finds_its_payout_and_is_refused_for_another_request
 
 
 @pytest.mark.parametrize("currency", ["CREDIT", "BTC"])
-async def test_what_is_no_money_is_not_paid_out(
-    database: Database, payer: Tenant, studio: Tenant, currency: str
-) -> None:
+async def test_only_money_is_paid_out(database: Database, payer: Tenant, studio: Tenant, currency: str) -> None:
     await earned(database, payer, studio, 100, 3000)
     for more in ({}, {"amount": "20"}):
         problem = refused(await pay_out(studio.owner, currency=currency, **more), 422, "request.invalid")
@@ -263,7 +261,7 @@ async def test_changed_destination_is_seen_although_its_event_is_late(
     assert (preview["refused"], preview["payable"][0]["available"]) == ("payout.destination_held", "30.00")
 
 
-async def test_preview_says_what_would_leave_and_where_to(
+async def test_preview_shows_amount_and_destination(
     database: Database, payer: Tenant, studio: Tenant, new_tenant: NewTenant, bureau: Bureau
 ) -> None:
     await earned(database, payer, studio, 100, 3000)
@@ -296,7 +294,7 @@ async def test_schedule_shows_its_next_day(studio: Tenant) -> None:
     assert good(await studio.owner.ask("PUT", path, json={"interval": "manual"}))["next_on"] is None
 
 
-async def test_books_prove_what_was_taken_out(
+async def test_verify_checks_accounts_of_payouts(
     database: Database, payer: Tenant, studio: Tenant, database_urls: DatabaseUrls
 ) -> None:
     await earned(database, payer, studio, 7, 1001)
@@ -341,7 +339,7 @@ async def test_lost_chargeback_takes_earnings_and_stops_payouts_until_its_debt_i
     assert "100.00 CREDIT are clawed back" in alerts[0]["detail"]
 
 
-async def test_who_owes_in_one_currency_is_paid_out_in_none(database: Database, payer: Tenant, studio: Tenant) -> None:
+async def test_debtor_in_one_currency_is_paid_out_in_none(database: Database, payer: Tenant, studio: Tenant) -> None:
     await earned(database, payer, studio, 100, 3000)
     debt, elsewhere = accounts.org_debt(studio.org_id, "EUR"), accounts.platform("exchange", "EUR")
 
@@ -373,7 +371,7 @@ async def test_statement_of_a_month_that_no_moment_may_have_is_refused(studio: T
         refused(await studio.auditor.get(f"/billing/statements/{path}"), 422, "request.invalid")
 
 
-async def test_statement_of_a_month_adds_up_and_stays_what_it_is(
+async def test_statement_of_a_month_adds_up_and_never_changes(
     bureau: Bureau, database: Database, database_urls: DatabaseUrls, payer: Tenant, studio: Tenant
 ) -> None:
     from tests.api.paying import paying_app
@@ -421,7 +419,7 @@ async def test_statement_of_a_month_adds_up_and_stays_what_it_is(
         assert sums == {"opening": 3000, "earned": 0, "paid_out": -1200, "closing": 1800}
 
 
-async def test_totals_of_creators_count_what_was_sent_and_what_came_back(database: Database, studio: Tenant) -> None:
+async def test_totals_of_creators_include_payouts_and_reversals(database: Database, studio: Tenant) -> None:
     moved = (("payout", -5000, 10), ("payout", -2500, 200), ("payout_reversal", 1000, 201))
     async with database.platform() as session:
         for number, (kind, amount, day) in enumerate(moved):
@@ -450,7 +448,7 @@ async def test_totals_of_creators_count_what_was_sent_and_what_came_back(databas
     ]
 
 
-async def test_totals_are_exported_for_who_keeps_the_books(operator: Caller) -> None:
+async def test_totals_are_exported_for_bookkeepers(operator: Caller) -> None:
     shown = await operator.get("/billing/creators/totals?year=2024", headers={"Accept": "text/csv"})
     assert next(csv.reader([shown.text])) == [
         "organization_id",

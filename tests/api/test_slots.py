@@ -59,7 +59,7 @@ async def test_freed_slot_repays_an_owed_one(owner: Caller, database: Database) 
     refused(await owner.post(f"/projects/{second}/deploy"), 409, "deployment.limit_reached")
 
 
-async def test_chargeback_that_is_won_gives_the_slots_back(owner: Caller, database: Database) -> None:
+async def test_won_chargeback_restores_the_slots(owner: Caller, database: Database) -> None:
     bought = await buy(database, owner, 2)
     first, second = await projects(owner, 2)
     await deploy(owner, first)

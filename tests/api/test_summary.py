@@ -106,7 +106,7 @@ async def test_summary_that_is_read_while_money_moves_is_of_one_moment(
     assert (await of(payer.auditor, "CREDIT"))["in_escrow"] == "180.00"
 
 
-async def test_what_agents_earned_shows_with_what_is_pending_and_until_when(
+async def test_earnings_show_pending_amounts_and_their_release(
     database: Database, payer: Tenant, payee: Tenant
 ) -> None:
     """1,131.40 were earned: 1,000 two days ago, the rest a month ago."""
@@ -184,7 +184,7 @@ async def test_summary_is_for_the_organization_and_operators(
     refused(await operator.get(path[:20] + "0" * 25 + "/summary"), 404, "not_found")
 
 
-async def test_verify_finds_what_a_summary_would_leave_out(
+async def test_verify_finds_accounts_missing_in_summaries(
     operator: Caller, database: Database, database_urls: DatabaseUrls, payer: Tenant, payee: Tenant
 ) -> None:
     await grant(operator, payer.org_id, "5")

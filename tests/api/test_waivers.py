@@ -63,7 +63,7 @@ async def earned(
         )
 
 
-async def test_organization_closes_once_its_owner_has_waived_what_is_below_the_minimum(
+async def test_organization_closes_after_waiving_earnings_below_the_minimum(
     operator: Caller, database: Database, studio: Tenant
 ) -> None:
     close = f"/organizations/{studio.org_id}/close"
@@ -130,7 +130,7 @@ async def test_nothing_is_waived_for_a_suspended_organization(
     refused(await studio.owner.post(PATH, body, key=new_key()), 403, "organization.suspended")
 
 
-async def test_last_decimal_is_waived_whatever_the_minimum_is(database: Database, studio: Tenant) -> None:
+async def test_last_decimal_can_be_waived_for_any_minimum(database: Database, studio: Tenant) -> None:
     await earned(database, studio, 5, "KWD")
     actor = Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id)
     wanted = WaiverRequest(org_id=studio.org_id, currency="KWD", amount_minor=5, command_id=new_key())
@@ -287,7 +287,7 @@ async def limited(database_urls: DatabaseUrls, database: Database) -> AsyncItera
         yield operators[0], operators[1], tenant
 
 
-async def test_waiver_above_the_limit_takes_an_operator_who_did_not_issue_the_key(
+async def test_waiver_above_the_limit_needs_an_operator_who_did_not_issue_the_key(
     limited: tuple[Caller, Caller, Tenant], database: Database
 ) -> None:
     issuer, other, studio = limited
@@ -313,7 +313,7 @@ async def test_waiver_above_the_limit_takes_an_operator_who_did_not_issue_the_ke
     refused(await studio.owner.post(PATH, body, key=new_key()), 403, "approval.required")
 
 
-async def test_waiver_up_to_the_limit_takes_nobody_else(
+async def test_waiver_up_to_the_limit_needs_no_approval(
     limited: tuple[Caller, Caller, Tenant], database: Database
 ) -> None:
     _, _, studio = limited

@@ -64,7 +64,7 @@ async def listed(caller: Caller, query: str) -> list[str]:
     return [event["event_id"] for event in good(await caller.get(f"/webhooks/events?{query}"))["data"]]
 
 
-async def test_operator_finds_what_came_and_what_waits(inbox: Inbox, database: Database) -> None:
+async def test_operator_lists_received_and_unhandled_webhooks(inbox: Inbox, database: Database) -> None:
     provider, payment_id = new_id("prv"), new_id("pay")
     first = await store(database, provider, "handled")
     second = await store(database, provider, payment_id=payment_id)
@@ -110,7 +110,7 @@ async def test_event_that_is_not_there_is_not_found(inbox: Inbox, number: str) -
     refused(await inbox.operator.post(f"/webhooks/events/{number}/retry"), 404, "not_found")
 
 
-async def test_what_an_event_said_is_forgotten_18_months_after_it_was_handled(
+async def test_payload_is_deleted_18_months_after_handling(
     inbox: Inbox, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider, months = new_id("prv"), timedelta(days=30)

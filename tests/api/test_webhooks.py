@@ -241,7 +241,9 @@ async def test_burst_of_a_provider_is_not_held_up_by_limits(database_urls: Datab
         ("a.type.of.tomorrow", "ignored", True),
     ],
 )
-async def test_type_decides_what_waits_for_a_run(event_type: str, status: str, handled: bool, inbox: Inbox) -> None:
+async def test_type_decides_whether_an_event_needs_a_run(
+    event_type: str, status: str, handled: bool, inbox: Inbox
+) -> None:
     event_id, body = event(event_type)
     good(await inbox.stripe(body))
     (row,) = await inbox.stored(event_id)
@@ -249,7 +251,7 @@ async def test_type_decides_what_waits_for_a_run(event_type: str, status: str, h
     assert (f"event/stripe/{event_id}" in await inbox.started()) is not handled
 
 
-async def test_event_of_the_other_mode_is_stored_ignored_and_told_of_once(fresh_database_urls: DatabaseUrls) -> None:
+async def test_event_of_the_other_mode_is_stored_and_ignored_with_one_alert(fresh_database_urls: DatabaseUrls) -> None:
     async with running(fresh_database_urls) as inbox:
         ids = []
         for _ in range(2):
@@ -264,7 +266,7 @@ async def test_event_of_the_other_mode_is_stored_ignored_and_told_of_once(fresh_
         assert ids[0] in alert.detail
 
 
-async def test_bytes_are_taken_as_they_were_signed(inbox: Inbox) -> None:
+async def test_body_is_verified_as_raw_bytes(inbox: Inbox) -> None:
     event_id, body = event()
     body = body[:-1] + b', "twice": 1, "twice": 2.50}'
     good(await inbox.send(STRIPE_PATHS[0], body, content_type="text/plain", **signed(body, SECRETS[0])))
@@ -351,7 +353,7 @@ async def test_event_is_stored_while_temporal_is_away_and_its_age_is_shown(fresh
         assert "bursar_wal_archive_failing_seconds 0.0" in metrics
 
 
-async def test_without_a_database_the_provider_is_told_to_come_again() -> None:
+async def test_without_a_database_the_provider_gets_503() -> None:
     nowhere = "postgresql://bursar_platform@127.0.0.1:1/bursar"
     async with running(DatabaseUrls(nowhere, nowhere, nowhere)) as inbox:
         refused(await inbox.stripe(event()[1]), 503, "service.unavailable")
@@ -396,7 +398,7 @@ async def test_background_runs_a_bounded_number_of_things_at_once() -> None:
     assert (running, most) == (0, 2)
 
 
-async def test_background_that_does_not_end_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_background_tasks_are_given_up_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.background.CLOSE_SECONDS", 0.01)
     background, ended = Background(), []
 
@@ -433,7 +435,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("handling", NAMED)
-def test_table_of_types_holds_what_is_promised(handling: Handling) -> None:
+def test_table_of_types_matches_the_documented_handling(handling: Handling) -> None:
     found = {name: handling_of("stripe", name) for name in NAMED[handling].split()}
     assert found == dict.fromkeys(found, handling)
 

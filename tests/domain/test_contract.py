@@ -64,17 +64,17 @@ offers = st.builds(
 )
 
 
-def test_platforms_defaults_are_accepted_unasked() -> None:
+def test_platforms_defaults_are_accepted_automatically() -> None:
     assert out_of_bounds(offer(), auto_accepted_bounds(DEFAULTS, {})) == ()
 
 
 @given(st.sampled_from(FREE), amounts | st.none())
-def test_what_only_hastens_a_release_is_accepted_unasked(term: Term, value: int | None) -> None:
+def test_terms_that_only_hasten_a_release_are_accepted_automatically(term: Term, value: int | None) -> None:
     assert out_of_bounds(offer(**{term: value}), auto_accepted_bounds(DEFAULTS, {})) == ()
 
 
 @given(st.sampled_from(LONGER_IS_KINDER + SHORTER_IS_KINDER), st.integers(1, DAY))
-def test_kinder_is_accepted_and_harsher_is_not(term: Term, step: int) -> None:
+def test_better_terms_are_accepted_and_worse_ones_are_not(term: Term, step: int) -> None:
     kinder = step if term in LONGER_IS_KINDER else -step
     usual = auto_accepted_bounds(DEFAULTS, {})
     assert out_of_bounds(offer(**{term: DEFAULTS[term] + kinder}), usual) == ()
@@ -82,14 +82,12 @@ def test_kinder_is_accepted_and_harsher_is_not(term: Term, step: int) -> None:
 
 
 @given(st.sampled_from(DISPUTE_PERIODS))
-def test_dispute_that_lasts_for_years_is_not_accepted_unasked(part: Term) -> None:
+def test_dispute_of_years_is_not_accepted_automatically(part: Term) -> None:
     assert out_of_bounds(offer(**{part: 3 * 366 * DAY}), auto_accepted_bounds(DEFAULTS, {})) == (T.DISPUTE_LENGTH,)
 
 
 @given(offers, listings)
-def test_listing_stands_in_place_of_the_platforms_bounds_term_by_term(
-    made: OfferedTerms, listed: dict[Term, Bounds]
-) -> None:
+def test_listing_replaces_the_platforms_bounds_term_by_term(made: OfferedTerms, listed: dict[Term, Bounds]) -> None:
     found = set(out_of_bounds(made, auto_accepted_bounds(DEFAULTS, listed)))
     usual = set(out_of_bounds(made, auto_accepted_bounds(DEFAULTS, {})))
     assert found & set(listed) == set(out_of_bounds(made, listed))
@@ -105,7 +103,7 @@ def test_wider_bounds_never_turn_down_what_narrower_ones_accept(
 
 
 @given(amounts, amounts, amounts)
-def test_bounds_hold_what_lies_between_them(least: int, most: int, value: int) -> None:
+def test_bounds_contain_values_between_them(least: int, most: int, value: int) -> None:
     assert Bounds(least, most).hold(value) == (least <= value <= most)
 
 
@@ -142,7 +140,7 @@ def test_payee_changes_a_proposal_only(accept_by: datetime, accepted_at: datetim
 
 
 @given(moments, moments)
-def test_contract_is_opened_before_its_time_is_over(open_by: datetime, now: datetime) -> None:
+def test_contract_cannot_be_opened_after_its_time_limit(open_by: datetime, now: datetime) -> None:
     if now < open_by:
         require_in_time(open_by, now)
     else:
@@ -152,7 +150,7 @@ def test_contract_is_opened_before_its_time_is_over(open_by: datetime, now: date
 
 
 @given(st.none() | moments, st.none() | moments, moments)
-def test_only_an_accepted_contract_goes_on(
+def test_only_an_accepted_contract_gets_an_escrow(
     accept_by: datetime | None, accepted_at: datetime | None, now: datetime
 ) -> None:
     status = status_of(accept_by, accepted_at, now)

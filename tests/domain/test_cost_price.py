@@ -19,7 +19,7 @@ def package(price: int, currency: str = "USD") -> Package:
     return Package(name="large", credits_minor=1_000 * CREDIT, price_minor=price, currency=currency)
 
 
-def test_the_lowest_price_is_that_of_the_list_a_package_or_a_plan_in_its_currency() -> None:
+def test_lowest_price_is_of_the_list_a_package_or_a_plan_in_the_currency() -> None:
     assert lowest_price(USUAL, [package(20_000)], FREE) == (Decimal("0.10"), "the list price")
     assert lowest_price(USUAL, [package(7_000), package(1, "EUR")], FREE) == (Decimal("0.07"), "the package large")
     # 2,392.00 of 2,990.00 for twelve times 10,000 credits.

@@ -117,7 +117,7 @@ def reachable(draw: st.DrawFn) -> Escrow:
     st.lists(st.sampled_from(NOTED), max_size=6),
     st.sampled_from([timedelta(0), LATE_AFTER, 2 * LATE_AFTER, timedelta(days=40)]),
 )
-def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, freezes, notes, late):
+def test_pitfall_36_every_due_step_is_eventually_executed(found, freezes, notes, late):
     deadline = next_deadline(found)
     if deadline is None:
         assert agenda(found, found.updated_at, AgendaInput(freezes=tuple(freezes), noted=len(notes))) is None
@@ -137,7 +137,7 @@ def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(
 
 
 @given(reachable())
-def test_an_escrow_that_is_left_alone_ends(found):
+def test_escrow_without_commands_ends(found):
     for _ in range(TURNS):
         item = agenda(found, found.updated_at, AgendaInput())
         if item is None:
@@ -158,7 +158,7 @@ def delivered() -> Escrow:
     return escrow
 
 
-def test_an_operators_freeze_goes_before_what_was_noted_and_that_before_the_deadline():
+def test_operators_freeze_precedes_noted_commands_which_precede_the_deadline():
     escrow = delivered()
     assert escrow.review_by is not None
     assert agenda(escrow, escrow.review_by, AgendaInput(freezes=("a",), noted=1)) is AgendaStep.FREEZE

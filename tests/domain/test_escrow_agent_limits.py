@@ -44,7 +44,7 @@ def test_agents_key_does_not_dispute_its_own_delivery_and_its_organization_may()
     assert not is_offered(delivered(), e.WORKER, EscrowAction.DISPUTE)
 
 
-def test_agents_key_asks_for_an_arbiter_before_its_delivery() -> None:
+def test_agents_key_may_dispute_before_its_delivery() -> None:
     assert opened_by(e.WORKER, funded()).dispute is not None
     assert is_offered(funded(), e.WORKER, EscrowAction.DISPUTE)
 
@@ -52,7 +52,7 @@ def test_agents_key_asks_for_an_arbiter_before_its_delivery() -> None:
 @pytest.mark.parametrize(
     ("pieces", "note"), [(MAX_AGENT_EVIDENCE, "n"), (16, "x" * (MAX_AGENT_EVIDENCE_BYTES // 16 - 2))]
 )
-def test_agents_key_leaves_its_organization_half_of_the_room_for_evidence(pieces: int, note: str) -> None:
+def test_agents_key_can_submit_half_of_its_sides_evidence(pieces: int, note: str) -> None:
     escrow = disputed()
     for _ in range(pieces):
         escrow = heard(escrow, e.WORKER, note)

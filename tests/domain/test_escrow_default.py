@@ -89,12 +89,12 @@ def test_default_of_the_contract_applies_to_all_that_was_delivered(actor):
     assert undecided(frozen).released_minor == 50
 
 
-def test_payee_that_disputes_a_small_milestone_gets_nothing_of_the_dear_one_by_default():
+def test_payee_that_disputes_a_small_milestone_gets_nothing_of_the_large_one_by_default():
     end = undecided(disputed(delivered(funded(2, 98)), e.STUDIO))
     assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 1, 99)
 
 
-def test_payee_that_disputes_before_the_next_milestone_keeps_what_was_paid_and_gets_no_more_by_default():
+def test_payee_that_disputes_between_milestones_gets_nothing_more_by_default():
     end = undecided(disputed(accepted(delivered(funded(2, 98))), e.STUDIO))
     assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 2, 98)
 
@@ -108,14 +108,14 @@ def test_payee_that_disputes_before_the_next_milestone_keeps_what_was_paid_and_g
         (timedelta(days=40),) * 2,
     ],
 )
-def test_grace_begins_when_operators_are_alerted_although_that_is_late(late, grace_begins):
+def test_grace_period_begins_with_the_alert_even_if_late(late, grace_begins):
     frozen = disputed(delivered(funded()), e.FINANCE)
     alerted = timed_exit(frozen, frozen.dispute.decide_by + late)
     assert alerted.event == "decision_overdue"
     assert alerted.escrow.dispute.default_at == frozen.dispute.default_at + grace_begins
 
 
-def test_arbiter_decides_as_before():
+def test_arbiter_decides_without_regard_to_the_default():
     frozen = disputed(funded(), e.WORKER)
     end = numbered(commands.resolve(frozen, actor=e.ARBITER, payee_share_e4=6_000, note=None, now=e.T0))
     assert end.released_minor == 60
@@ -128,7 +128,7 @@ def test_organization_that_hires_its_own_agent_disputes_as_the_payer():
 
 
 @pytest.mark.parametrize(("back", "gained"), [(0, 5), (50, 5), (90, 5), (94, 3)])
-def test_payee_that_gives_back_what_it_has_not_delivered_keeps_its_share_of_what_it_has(back, gained):
+def test_payee_that_refunds_undelivered_work_keeps_its_share_of_delivered_work(back, gained):
     frozen = disputed(delivered(funded(10, 90)), e.STUDIO)
     if back:
         frozen = numbered(commands.refund(frozen, actor=e.STUDIO, amount_minor=back))
@@ -149,9 +149,7 @@ def test_payee_that_has_delivered_nothing_gains_nothing_by_a_refund():
     share_e4=st.integers(0, WHOLE_E4),
     actor=st.sampled_from((e.STUDIO, CHARGEBACK, *OTHERS)),
 )
-def test_nobody_gets_more_by_default_than_its_share_of_what_it_delivered(
-    prices, paid, is_delivered, back, share_e4, actor
-):
+def test_default_never_exceeds_the_share_of_delivered_work(prices, paid, is_delivered, back, share_e4, actor):
     escrow = funded(*prices, share_e4=share_e4, amount_minor=10**6 + 1)
     for _ in range(min(paid, len(prices) - 1)):
         escrow = accepted(delivered(escrow))

@@ -30,12 +30,12 @@ def full(state: Escrow, actor) -> Escrow:
 
 
 @pytest.mark.parametrize(("first", "second"), [(e.STUDIO, e.FINANCE), (e.FINANCE, e.STUDIO)])
-def test_one_side_cannot_fill_the_room_of_the_other(first, second):
+def test_each_side_has_its_own_limit_of_evidence(first, second):
     state = full(full(disputed(), first), second)
     assert len(state.dispute.evidence) == 2 * MAX_EVIDENCE
 
 
-def test_the_room_is_that_of_a_side_and_not_of_a_person():
+def test_limit_of_evidence_is_per_side_and_not_per_person():
     state = full(disputed(), e.STUDIO)
     with pytest.raises(Conflict):
         heard(state, replace(e.STUDIO, principal="desk"))

@@ -3,7 +3,7 @@
 from domain.escrow.state import ALLOWED, TRANSITIONS, EscrowStatus
 
 
-def test_a_state_that_refuses_money_is_never_followed_by_one_that_takes_it():
+def test_escrow_that_refuses_money_never_accepts_it_later():
     """A run may refuse by a state that the books have left behind, and the payment gives the money back for good."""
     taking = ALLOWED["fund"]
     refusing = set(EscrowStatus) - taking

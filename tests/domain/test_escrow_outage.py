@@ -69,7 +69,7 @@ def due(escrow: Escrow) -> datetime:
         (overdue_before_a_delivery, "default_extended"),
     ],
 )
-def test_deadline_acts_once_the_api_was_there_for_as_long_as_it_was_away(make, event) -> None:
+def test_deadline_acts_once_the_api_was_available_for_the_length_of_the_outage(make, event) -> None:
     escrow = make()
     at = due(escrow)
     outage = Outage(began_at=at - 2 * HOUR, ended_at=at + HOUR)
@@ -82,7 +82,7 @@ def test_deadline_acts_once_the_api_was_there_for_as_long_as_it_was_away(make, e
     assert extended_until(outcome.escrow, outage, until) is None
 
 
-def test_outage_that_ended_shortly_before_a_deadline_gives_time_back_and_an_earlier_one_none() -> None:
+def test_only_an_outage_shortly_before_a_deadline_extends_it() -> None:
     escrow = funded()
     at = due(escrow)
     assert extended_until(escrow, Outage(began_at=at - 3 * HOUR, ended_at=at - HOUR), at) == at + HOUR
@@ -96,7 +96,7 @@ def test_deadline_that_passed_before_the_outage_acts() -> None:
     assert extended_until(escrow, Outage(began_at=at), at + HOUR) is None
 
 
-def test_time_that_was_given_back_counts_although_no_worker_ran_until_it_was_over() -> None:
+def test_extension_counts_even_if_no_worker_ran_during_it() -> None:
     escrow = delivered()
     at = due(escrow)
     outage = Outage(began_at=at - HOUR, ended_at=at + HOUR)
@@ -120,7 +120,7 @@ def test_while_the_api_is_away_a_deadline_waits_two_days_at_most() -> None:
 
 
 @given(away=st.integers(61, 4 * 86_400), before=st.integers(1, 86_400), late=st.integers(0, 3 * 86_400))
-def test_outage_gives_back_what_it_took_and_a_day_at_most(away, before, late) -> None:
+def test_extension_has_the_length_of_the_outage_up_to_a_day(away, before, late) -> None:
     escrow = funded()
     at = due(escrow)
     ended_at = at + timedelta(seconds=away - before)
@@ -132,7 +132,7 @@ def test_outage_gives_back_what_it_took_and_a_day_at_most(away, before, late) ->
 
 
 @pytest.mark.parametrize("make", [opened, funded, delivered, overdue, overdue_before_a_delivery])
-def test_outages_that_come_again_and_again_put_a_deadline_off_by_a_week_at_most(make) -> None:
+def test_repeated_outages_extend_a_deadline_by_a_week_at_most(make) -> None:
     escrow = make()
     agreed = now = due(escrow)
     while (until := extended_until(escrow, Outage(began_at=now - HOUR, ended_at=now + 3 * HOUR), now)) is not None:
@@ -151,7 +151,7 @@ def test_next_deadline_has_its_own_week() -> None:
     assert state.extended_from is None
 
 
-def test_what_an_outage_had_not_given_back_when_the_next_one_began_is_not_lost() -> None:
+def test_unused_extension_is_carried_over_to_the_next_outage() -> None:
     escrow = delivered()
     at = due(escrow)
     # Nine hours away, back for half an hour, and away for two minutes once more.
@@ -167,7 +167,7 @@ def in_dispute() -> Escrow:
     return commands.dispute(delivered(), actor=e.FINANCE, reason="r", now=T0).escrow
 
 
-def test_both_sides_get_back_the_time_in_which_they_could_not_submit_evidence() -> None:
+def test_evidence_window_is_extended_after_an_outage() -> None:
     escrow = in_dispute()
     agreed, closes_at = escrow.dispute, evidence_closes_at(escrow)
     assert closes_at == agreed.evidence_until
@@ -188,7 +188,7 @@ def test_both_sides_get_back_the_time_in_which_they_could_not_submit_evidence() 
         assert len(heard.escrow.dispute.evidence) == 1
 
 
-def test_evidence_and_default_together_wait_a_week_at_most() -> None:
+def test_evidence_window_and_default_are_extended_by_a_week_at_most() -> None:
     escrow = in_dispute()
     agreed = escrow.dispute
     now = agreed.evidence_until

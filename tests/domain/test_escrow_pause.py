@@ -40,7 +40,7 @@ def escrow() -> Escrow:
     )
 
 
-def test_release_goes_on_unless_it_was_paused(escrow: Escrow) -> None:
+def test_release_is_not_extended_unless_paused(escrow: Escrow) -> None:
     assert escrow.review_by
     assert until(escrow, escrow.review_by, exits=TimedExits.CONTINUE) is None
 
@@ -69,7 +69,7 @@ def test_release_comes_a_day_after_the_payee_was_resumed(escrow: Escrow) -> None
     assert until(waiting, resumed + 2 * EXTENSION_STEP, OrganizationStatus.ACTIVE, since=resumed) is None
 
 
-def test_suspending_again_does_not_begin_the_longest_pause_anew(escrow: Escrow) -> None:
+def test_second_suspension_does_not_restart_the_longest_pause(escrow: Escrow) -> None:
     assert escrow.review_by
     paused = replace(escrow, review_by=escrow.review_by + LONGEST, review_extended_from=escrow.review_by)
     assert until(paused, paused.review_by, since=paused.review_by) is None
@@ -89,7 +89,7 @@ def disputed(actor=e.STUDIO, *, share_e4: int = 5_000, is_delivered: bool = True
 
 
 @pytest.mark.parametrize("actor", [e.STUDIO, e.FINANCE, e.OPERATOR])
-def test_default_waits_a_day_at_a_time_for_as_long_as_the_payee_is_suspended(actor) -> None:
+def test_default_is_extended_by_a_day_while_the_payee_is_suspended(actor) -> None:
     frozen = disputed(actor)
     agreed = frozen.dispute.default_at
     now, ends, weeks = agreed, [], []
@@ -121,7 +121,7 @@ def test_default_comes_a_day_after_the_payee_was_resumed_also_beyond_the_longest
     assert until(resumed_late, resumed + EXTENSION_STEP, OrganizationStatus.ACTIVE, since=resumed) is None
 
 
-def test_default_goes_on_unless_it_was_paused_and_where_it_pays_the_payee_nothing() -> None:
+def test_default_is_not_extended_unless_paused_and_paying_the_payee() -> None:
     frozen = disputed()
     assert until(frozen, frozen.dispute.default_at, exits=TimedExits.CONTINUE) is None
     for nothing in (disputed(is_delivered=False), disputed(e.FINANCE, share_e4=0)):
@@ -141,7 +141,7 @@ def test_operators_are_alerted_at_the_agreed_time_although_the_default_waits() -
     is_delivered=st.booleans(),
     changes=st.lists(st.tuples(st.integers(0, 60 * 24), st.booleans()), max_size=6),
 )
-def test_neither_side_gains_by_a_suspension_of_the_payee(actor, share_e4, is_delivered, changes):
+def test_suspension_of_the_payee_does_not_change_the_default(actor, share_e4, is_delivered, changes):
     frozen = disputed(actor, share_e4=share_e4, is_delivered=is_delivered)
     agreed, usual = frozen.dispute.default_at, timed_exit(frozen, frozen.dispute.default_at)
     history = [

@@ -35,7 +35,7 @@ def disputed(actor=FINANCE, **changes):
 
 
 @pytest.mark.parametrize("state", [opened, funded, delivered, disputed])
-def test_a_deadline_says_what_will_happen_and_not_what_has(state):
+def test_deadline_describes_its_future_event(state):
     deadline = next_deadline(state())
     assert deadline.what.startswith("if ")
     assert f"{deadline.at:%Y-%m-%d %H:%M:%S} UTC; {deadline.what}." in details(state())
@@ -51,7 +51,7 @@ def test_the_second_deadline_of_a_dispute_names_the_split():
 
 
 @pytest.mark.parametrize("state", [opened, funded, delivered, disputed])
-def test_signals_are_shown_with_the_escrow_and_a_place_for_the_name(state):
+def test_signals_are_shown_with_the_escrow_and_a_placeholder_for_the_name(state):
     shown = re.findall(r"- `(\w+)` `(\{.*\})`", details(state()))
     assert shown
     for name, pasted in shown:
@@ -64,7 +64,7 @@ def test_approve_is_not_offered_where_the_contract_excludes_it():
     assert '"approve"' not in details(delivered(operator_approvals=False))
 
 
-def test_names_and_reasons_are_shown_only_where_they_may_be():
+def test_names_and_reasons_are_shown_only_if_allowed():
     plain, named = details(disputed()), details(disputed(**NAMED))
     assert "bad" not in plain
     assert "finance" not in plain
@@ -75,7 +75,7 @@ def test_names_and_reasons_are_shown_only_where_they_may_be():
     assert "Evidence: 0 pieces; taken until 2026-01-08 12:00 UTC" in plain
 
 
-def test_who_has_still_to_sign_is_named_where_names_may_be():
+def test_missing_signatories_are_named_if_names_are_allowed():
     once = commands.approve(delivered(**NAMED), signatory="finance", actor=FINANCE, now=T0).escrow
     assert "- Signatures: 1 of 2 required; procurement, org\\_third/auditor can sign" in details(once)
     assert "procurement" not in details(delivered())
@@ -98,7 +98,7 @@ def test_a_payment_that_funded_it_is_named():
     assert f"funded by `{PAYMENT}`" in details(escrow)
 
 
-def test_the_summary_names_the_parties_beside_their_ids_and_fits():
+def test_summary_has_names_and_ids_within_the_limit():
     org, agent = "org_01kar6h2d8e4wvq3r5s7t9x1zy", "agt_01kar6h2d8e4wvq3r5s7t9x1zy"
     agreed = terms(payer_org_id=org, agent_id=agent, payer_name="A" * 200, agent_name="B" * 200)
     assert f"({org}) pays {'B' * 23}… ({agent}) 50.00 CREDIT under ctr_1" in summary(agreed)

@@ -72,7 +72,7 @@ def test_deliveries_are_numbered_as_people_count(under_review):
 
 @SEVERAL
 @JUDGED
-def test_without_a_number_only_the_first_delivery_is_meant(judged, under_review):
+def test_only_the_first_delivery_needs_no_number(judged, under_review):
     escrow = under_review()
     with pytest.raises(Conflict) as refused:
         judged(escrow)

@@ -21,11 +21,11 @@ def test_signatory_signs_by_the_spelling_of_the_contract() -> None:
     assert signs_as("ALICE", "bob", "org_third/alice", org_id="org_third") == "org_third/alice"
 
 
-def test_stranger_of_the_same_name_signs_for_nobody_else() -> None:
+def test_principal_of_another_organization_with_the_same_name_cannot_sign() -> None:
     assert signs_as("alice", "Alice", org_id="org_third") == "org_third/alice"
 
 
-def test_second_signature_of_a_person_is_offered_to_nobody() -> None:
+def test_second_signature_of_a_person_is_not_offered() -> None:
     state = commands.opened(terms(), actor=PROCUREMENT, now=NOW).escrow
     state = commands.fund(state, actor=PROCUREMENT, source=commands.CREDITS, now=NOW).escrow
     state = commands.deliver(state, actor=WORKER, artifacts=(), note=None, milestone=None, now=NOW).escrow

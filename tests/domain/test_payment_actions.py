@@ -42,24 +42,24 @@ def allowed(payment: Payment, actor: Actor = OWNER) -> list[str]:
         (replace(AWAITED, unknown=True), ["cancel"]),
     ],
 )
-def test_state_says_which_commands_are_taken(payment: Payment, names: list[str]) -> None:
+def test_state_determines_the_accepted_commands(payment: Payment, names: list[str]) -> None:
     assert allowed(payment) == names
 
 
-def test_role_is_judged_before_the_state() -> None:
+def test_role_is_checked_before_the_state() -> None:
     assert allowed(PAID, AUDITOR) == []
     assert {action.refusal.error_code for action in of(PAID, AUDITOR).values()} == {"auth.forbidden"}
     assert allowed(PAID, OPERATOR) == ["refund"]
 
 
-def test_refund_of_what_only_the_platform_gives_back_is_the_platforms() -> None:
+def test_only_the_platform_refunds_an_invoice_payment() -> None:
     purpose = Purpose(kind=PurposeKind.INVOICE, goods_asset="USD", goods_minor=1000, invoice_id="inv_1")
     billed = replace(PAID, terms=replace(TERMS, purpose=purpose))
     assert of(billed)["refund"].refusal.error_code == "auth.forbidden"
     assert of(billed, OPERATOR)["refund"].effect is not None
 
 
-def test_refund_of_a_part_takes_its_part_of_what_was_bought() -> None:
+def test_partial_refund_claws_back_its_share_of_the_entitlement() -> None:
     assert of(PAID, amount_minor=250)["refund"].effect == CommandEffect(
         status=PaymentStatus.PARTIALLY_REFUNDED, refunded_minor=250, taken_minor=25_000_000
     )
@@ -91,7 +91,7 @@ def test_every_action_has_a_name_in_the_list_of_commands() -> None:
     assert list(of(PAID)) == [action.value for action in PaymentAction]
 
 
-def test_story_says_where_it_stands_in_words() -> None:
+def test_story_describes_the_status() -> None:
     assert story(AWAITED) == (
         "10.00 USD by fake for credits: requires action, the payer has until 2026-01-06 11:00 UTC."
     )

@@ -83,7 +83,7 @@ class Run:
 
 @settings(max_examples=examples(150), deadline=None)
 @given(reachable(), st.booleans(), st.sampled_from([0, 22, 24, 24 * 40]))
-def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, hours):
+def test_pitfall_36_every_due_step_is_eventually_executed(found, noisy, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)
     wanted = set(due_steps(found, now, AgendaInput(wants_refresh=noisy)))
     run = Run(found, now, noisy=noisy)
@@ -96,7 +96,7 @@ def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(
 
 @settings(max_examples=examples(150), deadline=None)
 @given(reachable(), st.sampled_from([0, 22, 24, 24 * 40]))
-def test_a_payment_that_waits_for_nothing_has_nothing_due_and_the_others_wait_for_a_time(found, hours):
+def test_only_unfinished_payments_have_due_steps(found, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)
     item = agenda(found, now, AgendaInput())
     if isinstance(item, Wait):
@@ -110,11 +110,11 @@ def disputed(**changes: object) -> Payment:
     return replace(found, ref="fp_1", fulfilment=Fulfilment.DONE)
 
 
-def test_a_freeze_does_not_wait_for_a_refund_that_is_unknown():
+def test_a_freeze_does_not_wait_for_an_unknown_refund():
     assert agenda(disputed(), EPOCH, AgendaInput(wants_refresh=True)) is AgendaStep.FREEZE
 
 
-def test_a_refund_that_is_unknown_holds_up_neither_a_look_nor_a_poll():
+def test_an_unknown_refund_delays_neither_a_refresh_nor_a_poll():
     found = replace(disputed(), escrow_frozen=True)
     held = after_step(AgendaInput(), AgendaStep.SUBMIT_REFUNDS, hold_until=EPOCH + LONGEST_LOOKUP)
     assert agenda(found, EPOCH, replace(held, wants_refresh=True)) is AgendaStep.REFRESH
@@ -123,13 +123,13 @@ def test_a_refund_that_is_unknown_holds_up_neither_a_look_nor_a_poll():
 
 
 @pytest.mark.parametrize("unknown", [True, False])
-def test_a_payment_is_not_made_after_its_time(unknown):
+def test_a_payment_is_not_created_after_its_deadline(unknown):
     found = replace(payment(CREDITS, received=0, provider_status=None), status=PaymentStatus.CREATED, unknown=unknown)
     assert agenda(found, found.terms.expires_at, AgendaInput()) is AgendaStep.END_UNCREATED
     assert agenda(found, found.terms.expires_at - timedelta(seconds=1), AgendaInput()) is AgendaStep.SUBMIT
 
 
-def test_a_command_that_was_not_answered_is_looked_up():
+def test_a_command_without_a_response_is_looked_up():
     found = payment(CREDITS, received=0, ref="fp_1", provider_status=ProviderStatus.AUTHORIZED, unknown=True)
     found = replace(found, status=status_of(found))
     assert agenda(found, EPOCH, AgendaInput()) is AgendaStep.REFRESH
@@ -147,14 +147,14 @@ def test_an_escrow_that_was_asked_is_asked_until_it_answers():
     assert agenda(found, EPOCH, AgendaInput(answered=True)) is AgendaStep.RECORD_ANSWER
 
 
-def test_a_payment_that_its_provider_never_had_waits_for_a_time_that_comes_however_often_it_was_looked_for():
+def test_lookups_of_a_payment_that_was_never_created_never_wait_for_the_past():
     found = payment(CREDITS, received=0, provider_status=None)
     found = replace(found, terms=replace(found.terms, late_poll_seconds=60), status=PaymentStatus.FAILED)
     now = EPOCH + timedelta(hours=1)
     assert agenda(found, now, AgendaInput(polled_at=EPOCH)) == Wait(until=now + timedelta(seconds=60), why=POLL)
 
 
-def test_a_run_that_stays_for_the_answer_of_its_escrow_waits_for_a_time_that_comes():
+def test_a_run_that_waits_for_its_escrow_never_waits_for_the_past():
     # The dispute was won while the escrow was asked to freeze, so nothing else is awaited.
     found = replace(payment(ESCROW, (DisputeStatus.WON, 1000)), ref="fp_1", fulfilment=Fulfilment.DONE)
     assert not is_awaited(found)

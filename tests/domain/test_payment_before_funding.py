@@ -132,17 +132,17 @@ def run(world: Funding, acts: list[tuple[str, int]]) -> None:
 @example([("pay", 1), ("look", 1), ("ask", 1), ("dispute", 400), ("look", 1), ("start_again", 1), ("win", 0)])
 @example([("pay", 1), ("look", 1), ("ask", 1), ("escrow_takes", 1), ("dispute", 1000), ("look", 1), ("lose", 0)])
 @example([("pay", 1), ("dispute", 300), ("look", 1), ("refund_here", 700), ("lose", 0), ("look", 1), ("ask", 1)])
-def test_no_interleaving_takes_more_than_what_is_disputed_or_gives_it_back_elsewhere(acts):
+def test_no_interleaving_takes_more_than_disputed_or_returns_it_elsewhere(acts):
     run(Funding(), acts)
 
 
 @settings(max_examples=examples(150))
 @given(INTERLEAVINGS)
-def test_money_that_waits_for_an_escrow_in_money_is_taken_in_the_same_way(acts):
+def test_waiting_money_of_an_escrow_in_money_is_taken_likewise(acts):
     run(Funding("USD"), acts)
 
 
-def test_a_dispute_takes_the_waiting_money_and_leaves_the_rest_of_the_organization_alone():
+def test_a_dispute_takes_only_the_waiting_money():
     world = Funding()
     world.account.pay()
     ref = world.account.dispute(400)
@@ -153,7 +153,7 @@ def test_a_dispute_takes_the_waiting_money_and_leaves_the_rest_of_the_organizati
     assert (world.elsewhere, world.waiting) == (ELSEWHERE, 100_000_000)
 
 
-def test_what_a_dispute_took_elsewhere_while_the_escrow_was_asked_comes_back_when_it_is_put_off():
+def test_money_disputed_while_the_escrow_was_asked_is_offset_when_it_is_put_off():
     world = Funding()
     world.account.pay()
     world.look()

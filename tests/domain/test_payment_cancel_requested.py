@@ -24,13 +24,13 @@ def cancelled(payment: Payment) -> Payment:
 
 
 @pytest.mark.parametrize("payment", [CREATED, AWAITED, AUTHORIZED, replace(AWAITED, unknown=True)])
-def test_whatever_is_awaited_can_be_cancelled(payment: Payment):
+def test_every_awaited_payment_can_be_cancelled(payment: Payment):
     commands.check_cancel(payment)
     with pytest.raises(Conflict):
         commands.check_cancel(PAID)
 
 
-def test_no_other_command_is_taken_any_more():
+def test_other_commands_are_refused_after_a_requested_cancellation():
     for check in (
         lambda: commands.check_open(cancelled(AWAITED), "confirm"),
         lambda: commands.check_capture(cancelled(replace(AUTHORIZED, provider_status=ProviderStatus.AUTHORIZED)), None),
@@ -39,7 +39,7 @@ def test_no_other_command_is_taken_any_more():
             check()
 
 
-def test_other_payments_begin_beside_it():
+def test_other_payments_begin_during_a_requested_cancellation():
     with pytest.raises(PaymentUnderWay):
         refuse_concurrent_payment(AWAITED)
     refuse_concurrent_payment(cancelled(AWAITED))
@@ -56,14 +56,14 @@ def test_other_payments_begin_beside_it():
         (replace(PAID, provider_status=ProviderStatus.SUCCEEDED), AgendaStep.RETURN),
     ],
 )
-def test_its_next_step_is_to_end_or_return_it(payment: Payment, step: AgendaStep):
+def test_next_step_ends_or_returns_the_payment(payment: Payment, step: AgendaStep):
     asked = cancelled(payment)
     assert due_steps(asked, EPOCH, AgendaInput()) == [step]
     assert is_awaited(asked)
     assert wake_at(asked) == asked.updated_at
 
 
-def test_part_that_came_ends_it_without_the_rest():
+def test_partial_amount_ends_the_payment_without_the_rest():
     coins = replace(TERMS, refundable=False)
     paid = {"provider_status": ProviderStatus.PROCESSING, "received_minor": 400, "granted_minor": 40_000_000}
     short = replace(AWAITED, terms=coins, **paid)
@@ -77,36 +77,36 @@ def test_part_that_came_ends_it_without_the_rest():
     assert due_steps(over.payment, EPOCH, AgendaInput()) == []
 
 
-def test_whole_amount_that_is_on_its_way_counts():
+def test_whole_amount_on_its_way_is_awaited():
     assert not commands.is_partly_paid(replace(AWAITED, provider_status=ProviderStatus.PROCESSING, seen_minor=1000))
     assert not commands.is_partly_paid(AWAITED)
 
 
-def test_money_that_came_all_the_same_is_returned_and_not_handed_over():
+def test_money_received_anyway_is_returned_and_not_fulfilled():
     waiting = replace(PAID, terms=replace(TERMS, purpose=ESCROW), provider_status=ProviderStatus.SUCCEEDED)
     asked = cancelled(waiting)
     assert fulfil(asked, at=EPOCH) == ReturnMoney(failed=True, why="it was cancelled")
     assert not isinstance(fulfil(replace(asked, fulfilling=True), at=EPOCH), ReturnMoney)
 
 
-def test_coins_cannot_be_returned_and_stay():
+def test_coins_cannot_be_returned_and_are_kept():
     coins = replace(PAID, terms=replace(TERMS, refundable=False))
     assert not commands.must_be_returned(cancelled(coins))
 
 
-def test_payment_that_was_never_made_is_cancelled_by_whom_asked():
+def test_payment_that_was_never_created_is_cancelled_by_the_requester():
     ended = commands.cancelled_unmade(cancelled(replace(CREATED, unknown=True)), at=EPOCH)
     assert (ended.payment.status, ended.event, ended.actor) == (P.CANCELLED, "cancelled", "ann")
     assert status_of(ended.payment) is P.CANCELLED
 
 
-def test_payment_that_cannot_be_returned_counts():
+def test_payment_that_cannot_be_returned_stays_paid():
     kept = commands.cancel_too_late(cancelled(PAID), why="used", at=EPOCH).payment
     assert (kept.status, kept.cancel_requested_by) == (P.SUCCEEDED, None)
     assert due_steps(kept, EPOCH, AgendaInput()) == []
 
 
-def test_part_that_a_card_was_charged_is_returned_and_coins_are_kept():
+def test_partial_card_charge_is_returned_and_coins_are_kept():
     captured = replace(
         PAID,
         terms=replace(TERMS, purpose=ESCROW),

@@ -81,7 +81,7 @@ def test_pitfall_11_success_then_failure_then_void_counts_once():
     assert world.payment.status is PaymentStatus.SUCCEEDED
 
 
-def test_pitfall_29_what_a_chargeback_cannot_take_is_owed():
+def test_pitfall_29_uncovered_part_of_a_chargeback_is_owed():
     world = World()
     world.account.pay()
     world.look()
@@ -110,7 +110,7 @@ def test_pitfall_26_a_refund_without_an_amount_takes_the_remainder_only():
     assert rest.payment.refunds[-1].state is RefundState.REQUESTED
 
 
-def test_as_many_refunds_as_can_be_made_are_booked_also_when_all_come_back():
+def test_maximum_number_of_refunds_is_booked_even_if_all_fail():
     world = World()
     world.account.pay()
     world.look()
@@ -129,7 +129,7 @@ def test_as_many_refunds_as_can_be_made_are_booked_also_when_all_come_back():
     assert world.payment.refundable_minor == 1000
 
 
-def test_a_refund_that_fails_after_a_bank_took_everything_gives_back_its_own_share_only():
+def test_refund_that_fails_after_a_full_chargeback_restores_only_its_share():
     world = World()
     world.account.pay()
     world.look()
@@ -145,7 +145,7 @@ def test_a_refund_that_fails_after_a_bank_took_everything_gives_back_its_own_sha
     assert (world.books.of(wallet(TERMS)), world.books.of(debt(TERMS))) == (0, 0)
 
 
-def test_what_a_bank_gives_back_in_part_brings_its_share_of_the_goods_and_no_more():
+def test_partly_won_dispute_restores_only_its_share_of_the_entitlement():
     """As where it took what had been refunded already, and sees that. All goods came back for any part before."""
     world = World()
     world.account.pay()
@@ -171,7 +171,7 @@ def test_what_a_bank_gives_back_in_part_brings_its_share_of_the_goods_and_no_mor
     world.check()
 
 
-def test_money_that_a_bank_takes_once_more_after_a_dispute_was_won_is_booked_and_the_goods_go_again():
+def test_second_withdrawal_after_a_won_dispute_claws_back_the_entitlement_again():
     world = World()
     world.account.pay()
     ref = world.account.dispute()
@@ -188,7 +188,7 @@ def test_money_that_a_bank_takes_once_more_after_a_dispute_was_won_is_booked_and
     assert world.payment.status is PaymentStatus.CHARGED_BACK
 
 
-def test_an_inquiry_that_became_a_dispute_and_was_won_between_two_looks_is_booked():
+def test_inquiry_that_became_a_won_dispute_between_two_polls_is_booked():
     world = World(replace(TERMS, purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)))
     world.account.pay()
     ref = world.account.dispute(inquiry=True)
@@ -200,7 +200,7 @@ def test_an_inquiry_that_became_a_dispute_and_was_won_between_two_looks_is_booke
     assert world.payment.disputes[0].status is DisputeStatus.WON
 
 
-def test_another_date_until_which_the_bank_takes_evidence_is_booked_once():
+def test_new_due_date_for_evidence_is_booked_once():
     world = World()
     world.account.pay()
     ref = world.account.dispute()
@@ -220,7 +220,7 @@ def test_another_date_until_which_the_bank_takes_evidence_is_booked_once():
 
 
 @pytest.mark.parametrize("how", ["escalated", "taken again"])
-def test_a_bank_that_has_its_answer_and_asks_anew_has_no_answer_to_that(how):
+def test_reopened_dispute_needs_new_evidence(how):
     world = World()
     world.account.pay()
     ref = world.account.dispute(inquiry=how == "escalated")
@@ -246,7 +246,7 @@ def test_a_bank_that_has_its_answer_and_asks_anew_has_no_answer_to_that(how):
     world.take(offer_evidence(world.payment, ref, "It was used.", actor=ACTOR, at=EPOCH))
 
 
-def test_a_refund_that_was_given_up_and_was_made_all_the_same_is_taken_over():
+def test_given_up_refund_that_was_made_anyway_is_added():
     world = World()
     world.account.pay()
     world.look()
@@ -295,7 +295,7 @@ class Deposits(World):
         return tuple(self.books.of(account(self.terms)) for account in (wallet, entitlement_account, debt))
 
 
-def test_dust_that_anybody_sends_keeps_no_money_of_the_payer_out():
+def test_dust_does_not_displace_the_payers_deposits():
     world = Deposits()
     for _ in range(250):
         world.account._move(f"btc:{len(world.account.movements)}", BalanceTransactionKind.CHARGE, 1)
@@ -307,7 +307,7 @@ def test_dust_that_anybody_sends_keeps_no_money_of_the_payer_out():
     assert sum(item.paid_minor for item in world.payment.booked) == 100
 
 
-def test_what_comes_after_the_escrow_has_its_money_goes_to_the_organization():
+def test_money_after_the_funding_of_the_escrow_goes_to_the_organization():
     world = Deposits()
     world.deposit(1200)
     world.hand_over()
@@ -317,7 +317,7 @@ def test_what_comes_after_the_escrow_has_its_money_goes_to_the_organization():
     assert world.payment.fulfilment is Fulfilment.DONE
 
 
-def test_the_rest_that_comes_after_a_part_was_credited_is_credited_too():
+def test_rest_received_after_a_credited_part_is_credited_too():
     world = Deposits()
     world.deposit(600)
     world.gone()
@@ -327,7 +327,7 @@ def test_the_rest_that_comes_after_a_part_was_credited_is_credited_too():
     assert world.payment.fulfilment is Fulfilment.GONE
 
 
-def test_a_part_that_turned_out_void_leaves_nothing_behind_when_its_escrow_is_gone():
+def test_reversed_part_leaves_no_money_when_the_escrow_cannot_be_funded():
     world = Deposits()
     world.deposit(600)
     world.deposit(-600, BalanceTransactionKind.REVERSAL)
@@ -335,7 +335,7 @@ def test_a_part_that_turned_out_void_leaves_nothing_behind_when_its_escrow_is_go
     assert world.money == (0, 0, 0)
 
 
-def test_what_a_bank_took_of_money_that_its_escrow_no_longer_takes_is_not_given_back_again():
+def test_money_charged_back_before_the_funding_failed_is_not_refunded_again():
     world = Deposits(refundable=True)
     world.account.pay()
     world.account.dispute(400)
@@ -390,14 +390,14 @@ class Coins(World):
         return self.books.of(wallet(TERMS)) + self.books.of(debt(TERMS))
 
 
-def test_deposit_that_the_chain_takes_back_takes_what_that_deposit_has_bought():
+def test_reversed_deposit_claws_back_what_it_has_bought():
     world = Coins()
     assert world.take_back("btc:a:0:reorg", 400) == 6_000_000
     assert world.take_back("btc:b:0:reorg", 600) == 0
     assert Coins().take_back("btc:b:0:reorg", 600) == 40_000_000
 
 
-def test_deposit_that_came_back_and_is_taken_back_again_takes_what_it_has_bought_then():
+def test_deposit_reversed_twice_claws_back_what_it_bought_the_second_time():
     world = Coins()
     world.take_back("btc:b:0:reorg", 600)
     world.account._move("btc:b:0:2", BalanceTransactionKind.CHARGE, 600)
@@ -415,7 +415,7 @@ def test_reversal_that_names_no_deposit_takes_its_share():
     ("settles_as", "balances", "exchanged"),
     [((920, 52, "EUR"), {"EUR": 868}, {"EUR": -920, "USD": 1000}), ((1000, 59, "USD"), {"USD": 941}, {})],
 )
-def test_charge_that_settles_later_gives_its_goods_at_once_and_is_booked_as_it_settles(settles_as, balances, exchanged):
+def test_unsettled_charge_grants_its_entitlement_and_is_booked_on_settlement(settles_as, balances, exchanged):
     world = World()
     world.account.pay_unsettled()
     world.look()
@@ -444,7 +444,7 @@ def test_refund_of_a_charge_that_has_not_settled_is_booked():
     assert world.clearing == {"USD": 541}
 
 
-def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid():
+def test_ended_payment_stays_ended_while_the_provider_could_still_be_paid():
     world = World()
     world.look()
     open_there = world.account.status
@@ -461,7 +461,7 @@ def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid(
 
 
 @pytest.mark.parametrize("how", ["lost", "void"])
-def test_an_escrow_is_frozen_too_when_its_money_is_gone_before_anybody_looked(how):
+def test_escrow_is_frozen_even_if_its_money_is_charged_back_between_two_polls(how):
     world = Deposits(refundable=True)
     world.account.pay()
     world.look()

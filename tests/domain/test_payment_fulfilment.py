@@ -125,12 +125,12 @@ def test_money_is_reserved_for_its_escrow_while_that_is_asked_to_take_it(fulfilm
     assert not is_reserved_for(made, "esc_01h455vb4pex5vsknk084sn09z")
 
 
-def test_what_a_chain_took_back_is_missed_only_when_nothing_is_seen_any_more():
+def test_payment_is_underpaid_by_a_reversal_only_if_no_deposit_is_pending():
     void = payment(ESCROW, reversed_minor=1000)
     assert (readiness(void), is_underpaid(void)) == (Readiness.SHORT, True)
     assert not is_underpaid(replace(void, seen_minor=1000))
 
 
 @pytest.mark.parametrize("fulfilment", [Fulfilment.DONE, Fulfilment.GONE])
-def test_what_was_decided_stays_so(fulfilment):
+def test_decided_fulfilment_does_not_change(fulfilment):
     assert readiness(payment(ESCROW, (R.SUCCEEDED, 1000), fulfilment=fulfilment)) is Readiness.NONE

@@ -70,7 +70,7 @@ PAID_WITH = UUID(int=7)
         (None, CLEARING, DEBT, None),
     ],
 )
-def test_posting_says_what_becomes_of_lots(
+def test_posting_determines_the_terms_of_lots(
     key: str | None, source: Account, destination: Account, expected: LotTerms | None
 ) -> None:
     assert booking.lot_terms(PAYMENT, key, source, destination) == expected

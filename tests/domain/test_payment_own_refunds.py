@@ -64,7 +64,7 @@ def test_a_payer_bears_the_fee_of_its_refund_and_an_operators_refund_is_whole() 
     assert world.books.of(wallet(TERMS)) == 0
 
 
-def test_a_fee_that_is_not_known_or_takes_everything_is_refunded_by_nobody_but_an_operator() -> None:
+def test_payer_cannot_refund_with_an_unknown_or_excessive_fee() -> None:
     unknown = paid(fee=None)
     assert code_of(unknown) == "payment.fee_not_known"
     assert asked(unknown, by_operator=True).amount_minor == 1000
@@ -79,12 +79,12 @@ def test_a_fee_in_another_currency_is_kept_by_the_rate_of_the_payment() -> None:
     assert (asked(world).amount_minor, asked(world).fee_minor) == (940, 60)
 
 
-def test_what_a_refund_pays_out_is_a_multiple_of_what_the_provider_counts() -> None:
+def test_refund_is_a_multiple_of_the_providers_unit() -> None:
     world = paid(replace(TERMS, own_refunds=replace(FEE, unit_minor=100)))
     assert (asked(world).amount_minor, asked(world).fee_minor) == (900, 100)
 
 
-def test_a_payer_refunds_in_time_and_once_and_an_operator_whenever() -> None:
+def test_payer_refunds_in_time_and_once_and_operator_at_any_time() -> None:
     world = paid()
     assert asked(world, 100, days=13.9).amount_minor
     assert code_of(world, 100, days=14.1) == "payment.refund_needs_operator"
@@ -94,7 +94,7 @@ def test_a_payer_refunds_in_time_and_once_and_an_operator_whenever() -> None:
     assert asked(world, days=400, by_operator=True).amount_minor == 900
 
 
-def test_a_refund_that_failed_or_an_operator_made_leaves_the_payer_its_own() -> None:
+def test_failed_and_operators_refunds_do_not_count_for_the_payer() -> None:
     world = paid()
     world.refund(100, pending=False)
     world.account.fail_refund(next(iter(world.account.refunds)))
@@ -105,7 +105,7 @@ def test_a_refund_that_failed_or_an_operator_made_leaves_the_payer_its_own() -> 
     assert asked(world, 100).fee_minor == 6
 
 
-def test_what_is_kept_of_a_package_counts_at_the_list_price() -> None:
+def test_kept_credits_of_a_package_count_at_the_list_price() -> None:
     world = paid(PACKAGE)
     assert asked(world).goods_minor == 100 * CREDITS
     # What stays is worth 5.00: 40 credits at the list price, and not 50 at the price of the package.

@@ -53,30 +53,30 @@ def chargeback(**changes: object) -> Dispute:
         (PaymentStatus.REQUIRES_CAPTURE, "- to be captured until 2026-01-06 11:00 UTC"),
     ],
 )
-def test_the_time_that_is_left_is_told_of_whom_it_binds(status, told):
+def test_remaining_time_names_the_party_that_has_to_act(status, told):
     assert told in details(payment(status))
 
 
-def test_nobody_has_time_to_pay_what_is_paid():
+def test_paid_payment_shows_no_deadline():
     shown = details(paid(disputes=(chargeback(),)))
     assert "has until" not in shown
     assert "awaited until" not in shown
 
 
-def test_the_deadline_for_evidence_is_told_until_evidence_is_there():
+def test_deadline_for_evidence_is_shown_until_evidence_is_submitted():
     assert "evidence is due by 2026-01-12 12:00 UTC" in details(paid(disputes=(chargeback(),)))
     given = chargeback(evidence_submitted_at=EPOCH, status=DisputeStatus.UNDER_REVIEW)
     assert "evidence submitted at 2026-01-05 12:00 UTC" in details(paid(disputes=(given,)))
     assert "evidence" not in details(paid(disputes=(chargeback(status=DisputeStatus.LOST),)))
 
 
-def test_the_next_step_is_told_in_the_words_of_the_agenda():
+def test_next_step_is_described_by_the_agenda():
     assert "- next: create it at the provider" in details(replace(CREATED, updated_at=EPOCH))
     assert "- next: ask the provider" in details(payment(PaymentStatus.REQUIRES_ACTION))
     assert "- next: freeze the escrow" in details(paid(terms=ESCROW, disputes=(chargeback(),)))
 
 
-def test_only_signals_that_are_taken_are_shown():
+def test_only_accepted_signals_are_shown():
     def shown(state: Payment) -> list[str]:
         return [
             line.split("`")[1] for line in details(state).splitlines() if line.startswith("- `") and "operator" in line

@@ -39,7 +39,7 @@ def test_every_purpose_has_rules_and_books() -> None:
     assert set(RULES) == set(BOOKS) == set(PurposeKind)
 
 
-def test_a_purpose_without_rules_is_no_other_purpose() -> None:
+def test_purpose_without_rules_is_refused() -> None:
     with pytest.raises(TypeError, match="raffle"):
         rules_for(RAFFLE)
     with pytest.raises(ValidationError):
@@ -119,7 +119,7 @@ def test_coins_buy_the_credits_that_they_are_worth() -> None:
     assert rules.buys(order, charge, MARKET).goods_minor == MARKET.credit.buys(5_000)
 
 
-def test_agent_is_bought_for_the_uses_that_its_price_is_for() -> None:
+def test_agent_is_bought_with_the_uses_that_its_price_includes() -> None:
     offer = Offer(
         agent_id="agt_1",
         org_id="org_1",
@@ -161,7 +161,7 @@ def test_a_price_that_needs_no_rate_is_charged_as_it_is() -> None:
         (CREDITS, "provider"),
     ],
 )
-def test_options_that_do_not_go_together_name_their_field(options: Options, field: str) -> None:
+def test_options_that_cannot_be_combined_name_their_field(options: Options, field: str) -> None:
     with pytest.raises(DomainError) as refused:
         check_options(options, takes_credits=False)
     assert refused.value.extra == {"field": field}

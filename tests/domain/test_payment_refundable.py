@@ -48,7 +48,7 @@ def refund(payment: Payment, amount_minor: int | None = None) -> Outcome:
 
 
 @pytest.mark.parametrize("amount_minor", [None, PRICE, 30_000_000])
-def test_credits_that_wait_are_refunded_from_what_waits(amount_minor: int | None) -> None:
+def test_waiting_credits_are_refunded(amount_minor: int | None) -> None:
     outcome = refund(WAITING, amount_minor)
     assert outcome.moves == ()
     (made,) = outcome.payment.refunds
@@ -57,13 +57,13 @@ def test_credits_that_wait_are_refunded_from_what_waits(amount_minor: int | None
 
 @for_each("payment", [FULFILLED, GONE])
 @for_each("amount_minor", [None, PRICE, 1, 2 * PRICE])
-def test_credits_that_wait_no_more_are_not_refunded(payment: Payment, amount_minor: int | None) -> None:
+def test_credits_of_a_funded_escrow_are_not_refunded(payment: Payment, amount_minor: int | None) -> None:
     with pytest.raises(DomainError) as caught:
         refund(payment, amount_minor)
     assert caught.value.error_code == "payment.not_refundable"
 
 
-def test_whatever_a_payment_with_credits_refunds_takes_nothing_from_the_wallet() -> None:
+def test_refund_of_a_payment_with_credits_takes_nothing_from_the_wallet() -> None:
     first = refund(WAITING, 30_000_000).payment
     back = replace(first, refunds=tuple(replace(each, state=RefundState.SUCCEEDED) for each in first.refunds))
     assert left_to_refund(back) == 70_000_000
@@ -87,13 +87,13 @@ def test_refund_is_not_offered_once_the_escrow_has_the_credits(actor: Actor) -> 
     assert (offered(WAITING), offered(FULFILLED)) == (None, "payment.not_refundable")
 
 
-def test_what_is_shown_as_refundable_is_what_a_refund_gives_back() -> None:
+def test_shown_refundable_amount_equals_a_full_refund() -> None:
     shown = [left_to_refund(payment) for payment in (WAITING, FULFILLED, GONE, BY_CARD)]
     assert shown == [PRICE, 0, 0, 1000]
     assert left_to_refund(replace(BY_CARD, terms=replace(BY_CARD.terms, refundable=False))) == 0
     assert ("`refund`" in details(WAITING), "`refund`" in details(FULFILLED)) == (True, False)
 
 
-def test_money_that_bought_credits_for_an_escrow_goes_back_as_before() -> None:
+def test_money_that_bought_credits_for_an_escrow_is_refunded() -> None:
     (move,) = refund(BY_CARD).moves
     assert (move.kind, move.amount_minor) == (PaymentPostingKind.RESERVE, PRICE)

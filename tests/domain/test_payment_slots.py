@@ -48,7 +48,7 @@ def given_back(payment: Payment, amount: int) -> Payment:
 
 
 @given(st.integers(1, 20), st.lists(st.integers(1, 3 * PRICE), max_size=20))
-def test_slots_that_are_left_are_always_paid_for(slots: int, amounts: list[int]) -> None:
+def test_remaining_slots_are_always_paid(slots: int, amounts: list[int]) -> None:
     payment = paid(slots)
     for amount in amounts:
         amount = min(amount, payment.refundable_minor)
@@ -60,7 +60,7 @@ def test_slots_that_are_left_are_always_paid_for(slots: int, amounts: list[int])
 
 
 @given(st.integers(1, 20), st.integers(1, 20 * PRICE))
-def test_refund_that_is_asked_for_is_of_whole_slots_or_of_all(slots: int, amount: int) -> None:
+def test_requested_refund_is_of_whole_slots_or_the_remainder(slots: int, amount: int) -> None:
     payment, amount = paid(slots), min(amount, PRICE * slots)
     asked: dict[str, Any] = {
         "refund_id": "rfd_1",
@@ -79,9 +79,7 @@ def test_refund_that_is_asked_for_is_of_whole_slots_or_of_all(slots: int, amount
 
 
 @given(st.integers(2, 20), st.integers(0, 20 * PRICE), st.data())
-def test_taxed_price_of_some_of_the_slots_is_rounded_down_when_it_is_refunded(
-    slots: int, tax: int, data: st.DataObject
-) -> None:
+def test_refunded_taxed_price_of_some_slots_is_rounded_down(slots: int, tax: int, data: st.DataObject) -> None:
     payment, some = paid(slots, tax), data.draw(st.integers(1, slots - 1))
     price = payment.received_minor * some // slots
     asked: dict[str, Any] = {"refund_id": "rfd_1", "reason": None, "requested_by": "owner", "at": NOW}
@@ -96,7 +94,7 @@ def test_taxed_price_of_some_of_the_slots_is_rounded_down_when_it_is_refunded(
     ("slots", "received", "gone", "amounts"),
     [(4, 13_340, 0, [6_670]), (4, 13_340, 6_670, []), (3, 10_000, 0, []), (4, 12_000, 500, [2_500, 5_500, 8_500])],
 )
-def test_amounts_that_give_whole_slots_back_are_those_that_the_provider_counts(
+def test_refunds_of_whole_slots_are_multiples_of_the_providers_unit(
     slots: int, received: int, gone: int, amounts: list[int]
 ) -> None:
     payment = replace(paid(slots), received_minor=received)
@@ -106,7 +104,7 @@ def test_amounts_that_give_whole_slots_back_are_those_that_the_provider_counts(
         rules_of(payment.terms).check_refund(payment, amount)
 
 
-def test_what_is_left_after_a_part_went_back_elsewhere_can_be_refunded_whole() -> None:
+def test_remainder_after_a_refund_at_the_provider_can_be_refunded() -> None:
     payment = given_back(paid(2), 200)
     rest = refunds.refund(payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="owner", at=NOW)
     assert rest.payment.refundable_minor == 0

@@ -102,7 +102,7 @@ def test_every_due_step_is_eventually_executed(found, noise, answers):
 
 
 @given(reachable(), st.sampled_from([timedelta(0), timedelta(days=1), timedelta(days=60)]))
-def test_payout_that_is_never_answered_with_money_comes_back_and_one_that_may_be_sent_is_looked_for(found, late):
+def test_payout_without_funds_is_returned_and_an_unknown_one_is_looked_up(found, late):
     payout, now = found
     now += late
     if payout.status not in FINAL:
@@ -125,7 +125,7 @@ def test_payout_that_is_never_answered_with_money_comes_back_and_one_that_may_be
 
 
 @given(reachable(), st.lists(st.integers(0, 90), max_size=8))
-def test_what_may_still_arrive_is_not_given_back_whatever_refuses_the_next_try(found, minutes):
+def test_payout_that_may_still_arrive_is_not_returned_after_a_refused_retry(found, minutes):
     payout, now = found
     if payout.status in FINAL:
         return

@@ -61,7 +61,7 @@ def test_burst_of_events_makes_one_try() -> None:
 
 
 @pytest.mark.parametrize("status", [each for each in PayoutStatus if each is not PayoutStatus.WAITING_FOR_FUNDS])
-def test_what_waits_for_no_funds_stays_as_it_is(status: PayoutStatus) -> None:
+def test_payout_that_does_not_wait_for_funds_is_unchanged(status: PayoutStatus) -> None:
     with pytest.raises(WrongPayoutState):
         woken(replace(WAITING, status=status))
 

@@ -45,7 +45,7 @@ def test_week_pays_on_its_day_and_never_today() -> None:
         (PayoutInterval.MONTHLY, {"monthly_anchor": 32}, "monthly_anchor"),
     ],
 )
-def test_anchor_that_does_not_go_with_the_interval_is_refused(interval, anchors, field) -> None:
+def test_anchor_that_does_not_fit_the_interval_is_refused(interval, anchors, field) -> None:
     with pytest.raises(Invalid) as refusal:
         PayoutSchedule(interval=interval, **anchors)
     assert refusal.value.extra["field"] == field

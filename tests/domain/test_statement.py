@@ -22,9 +22,7 @@ DAYS = [datetime(2026, 10, day, tzinfo=UTC) for day in range(1, 6)]
         ([0, 2, -2], [[], [], [(2, 1)]]),
     ],
 )
-def test_what_is_taken_back_is_the_youngest_that_was_earned(
-    moves: list[int], parts: list[list[tuple[int, int | None]]]
-) -> None:
+def test_reversal_takes_the_newest_earnings(moves: list[int], parts: list[list[tuple[int, int | None]]]) -> None:
     found = divide_reversals([(at, minor, 3 * minor) for at, minor in zip(DAYS, moves, strict=False)])
     assert found == [
         [ReversalPart(minor, None if day is None else DAYS[day], Fraction(3 * minor)) for minor, day in each]
@@ -32,7 +30,7 @@ def test_what_is_taken_back_is_the_youngest_that_was_earned(
     ]
 
 
-def test_pitfall_65_goods_are_taken_back_of_the_earnings_that_brought_them() -> None:
+def test_pitfall_65_reversed_credits_come_from_the_earnings_that_brought_them() -> None:
     """Of 100 credits that were worth 10.00, and 50 worth 10.00 after them, none gives more than it had."""
     parts = divide_reversals([(DAYS[0], 1_000, 100), (DAYS[1], 1_000, 50), (DAYS[2], -1_500, -100)])[2]
     assert [(part.amount_minor, part.goods) for part in parts] == [(1_000, Fraction(50)), (500, Fraction(50))]

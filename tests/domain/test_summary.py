@@ -17,14 +17,14 @@ AMOUNTS = st.integers(0, 10**12)
 OF_PAID = [state for state in PayableState if state is not PayableState.GRANTED]
 
 
-def test_every_account_of_an_organization_feeds_a_part() -> None:
+def test_every_account_of_an_organization_belongs_to_a_part() -> None:
     owned = [one for one in every_account() if one.org_id is not None] + [accounts.agent_sales("{id}", "org")]
     assert {part_of(one.path) for one in owned} == set(SummaryPart)
     assert {"/".join([*one.path.split("/"), ""][0:3:2]) for one in owned} == set(FAMILIES)
 
 
 @pytest.mark.parametrize("path", ["platform/commission", "org/org_1/else", "agent/agt_1", "escrow/esc_1/more", "org"])
-def test_other_paths_feed_none(path: str) -> None:
+def test_other_paths_belong_to_no_part(path: str) -> None:
     with pytest.raises(LookupError):
         part_of(path)
 
@@ -65,7 +65,7 @@ def test_parts_add_up_to_the_books(
     assert all(one.owed >= 0 and one.invoiced >= 0 and one.in_escrow >= 0 for one in found.values())
 
 
-def test_first_pending_earnings_say_until_when() -> None:
+def test_pending_earnings_show_their_first_release() -> None:
     shares = [
         EarningsShare(
             agent_id=agent,

@@ -25,7 +25,7 @@ def test_packages_are_read_exactly():
         find_package(packages, "gone")
 
 
-def test_price_that_is_set_for_a_package_replaces_that_of_the_list():
+def test_price_set_for_a_package_replaces_the_configured_one():
     packages = parse_packages(json.dumps([STARTER, {**STARTER, "name": "odd"}]))
     changed = with_prices(packages, {"starter": 750, "odd": None})
     assert [(package.name, package.price_minor) for package in changed] == [("starter", 750), ("odd", 1000)]

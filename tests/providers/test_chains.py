@@ -90,14 +90,14 @@ async def test_a_replaced_block_takes_its_deposit_along_and_another_block_brings
     assert again.block_hash != deposit.block_hash
 
 
-async def test_less_than_a_gwei_is_no_deposit_and_fractions_of_one_are_left_out(chains: ChainsInTest):
+async def test_transfers_below_a_gwei_are_ignored_and_fractions_dropped(chains: ChainsInTest):
     for wei in (10**9 - 1, 10**9, 2 * 10**9 + 999_999_999):
         await chains.control("evm/deposit", asset="ETH", address=PLACES["ETH"], wei=wei)
     await chains.control("evm/mine", blocks=1)
     assert sorted(deposit.amount_minor for deposit in (await look(chains, "ETH")).deposits) == [1, 2]
 
 
-async def test_a_token_is_no_ether_and_ether_no_token(chains: ChainsInTest):
+async def test_token_and_ether_are_distinguished(chains: ChainsInTest):
     await send(chains, "USDC", 1_000)
     await send(chains, "ETH", 2_000, mine=1)
     assert [deposit.amount_minor for deposit in (await look(chains, "USDC")).deposits] == [1_000]
@@ -118,7 +118,7 @@ async def test_blocks_are_fetched_once_for_all_addresses(chains: ChainsInTest):
 
 
 @pytest.mark.parametrize("asset", ["ETH", "USDC"])
-async def test_a_long_way_to_the_tip_is_gone_in_steps(chains: ChainsInTest, asset: str):
+async def test_long_scan_to_the_tip_is_made_in_steps(chains: ChainsInTest, asset: str):
     watcher = EvmWatcher(
         chains.http,
         "http://chains/evm",
@@ -164,7 +164,7 @@ async def test_comments_of_ton_arrive_as_they_were_sent_and_bounced_messages_do_
     assert all(deposit.at is not None and deposit.block_hash is None for deposit in deposits)
 
 
-async def test_transfers_before_the_time_are_not_asked_for(chains: ChainsInTest):
+async def test_transfers_before_the_time_are_not_requested(chains: ChainsInTest):
     await send(chains, "TON", 1, mine=1)
     assert len((await look(chains, "TON", at=datetime.now(UTC))).deposits) == 1
     assert (await look(chains, "TON", at=datetime.now(UTC) + timedelta(hours=1))).deposits == ()

@@ -233,7 +233,7 @@ async def test_a_transfer_that_was_bounced_back_is_no_deposit():
     assert await look(ton(TRANSFER | {"out_msgs": [{"bounced": True}]})) == []
 
 
-async def test_a_transfer_that_is_only_foreseen_is_no_deposit():
+async def test_pending_transfer_is_no_deposit():
     assert await look(ton(TRANSFER | {"emulated": True})) == []
 
 
@@ -243,7 +243,7 @@ async def test_a_transfer_of_another_account_is_refused():
         await look((watcher, asset, TON_ADDRESS))
 
 
-async def test_pages_without_an_end_are_given_up():
+async def test_endless_pages_are_given_up():
     def bitcoin_page(path: str, _params: Any) -> Any:
         return 100 if "tip" in path else [TX]
 
@@ -257,7 +257,7 @@ async def test_pages_without_an_end_are_given_up():
         await look((TonWatcher(served(ton_page), "http://node"), "TON", "0:" + "00" * 32))
 
 
-async def test_a_block_of_ton_that_was_not_asked_for_is_refused():
+async def test_unrequested_ton_block_is_refused():
     def answer(path: str, _params: Any) -> Any:
         other = {"seqno": 91, "gen_utime": "1700000000"}
         return {"transactions": []} if path in LISTS else MASTERCHAIN | {"blocks": [other]}
@@ -308,7 +308,7 @@ async def test_a_block_with_more_transfers_than_a_range_may_hold_is_read():
     assert (view.scanned, view.complete) == (99, True)
 
 
-async def test_a_node_that_refuses_a_range_is_asked_for_less_and_one_that_is_away_is_not():
+async def test_only_a_refused_range_is_halved():
     asked: list[int] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -347,7 +347,7 @@ BODIES = [
 
 
 @for_each("body", BODIES)
-async def test_what_is_no_json_is_refused(body: bytes):
+async def test_invalid_json_is_refused(body: bytes):
     node = Node(answering(lambda _: httpx2.Response(200, content=body)), "http://node")
     with pytest.raises(ProviderUnavailable):
         await node.get("/")

@@ -186,7 +186,7 @@ async def test_a_lost_commit_took_the_credits_once(harness: CreditsHarness):
     assert await harness.balance(org_credits(harness.org_id)) == 9 * PRICE
 
 
-async def test_frozen_credits_pay_nothing_and_what_was_paid_before_stays(db: Database) -> None:
+async def test_frozen_credits_cannot_pay_and_earlier_payments_stay(db: Database) -> None:
     world = await World(db).begin()
     harness = CreditsHarness(db, world.org, new_id("org"))
     before, after = harness.payment(), harness.payment()
@@ -217,7 +217,7 @@ async def test_payment_that_waits_for_a_freeze_is_declined(db: Database) -> None
     assert (declined.status, declined.decline and declined.decline.code) == (ProviderStatus.FAILED, "spending_frozen")
 
 
-async def test_run_that_goes_on_pays_nothing_from_credits_of_who_asked_and_was_frozen(
+async def test_resumed_run_is_declined_after_its_requester_was_frozen(
     db: Database, database_urls: DatabaseUrls
 ) -> None:
     """The first run was lost before it took the credits, and the sweep has started another in its own name."""

@@ -48,7 +48,7 @@ async def test_a_payment_is_seen_then_counted_and_then_final(world: World, asset
 
 
 @pytest.mark.parametrize("asset", ALL)
-async def test_a_movement_tells_when_its_coins_were_sent_not_only_when_they_were_final(world: World, asset: str):
+async def test_movement_has_the_time_of_sending_and_of_finality(world: World, asset: str):
     payment = await world.create(asset)
     await world.send(payment, mine=1)
     included = world.chains.clock()
@@ -62,7 +62,7 @@ async def test_a_movement_tells_when_its_coins_were_sent_not_only_when_they_were
 
 
 @pytest.mark.parametrize("asset", ALL)
-async def test_a_block_that_is_ahead_of_our_clock_tells_no_time_of_sending(world: World, asset: str):
+async def test_block_ahead_of_our_clock_gives_no_time_of_sending(world: World, asset: str):
     payment = await world.create(asset)
     world.chains.clock.advance(timedelta(hours=-2))
     await world.send(payment, mine=final(asset))
@@ -70,7 +70,7 @@ async def test_a_block_that_is_ahead_of_our_clock_tells_no_time_of_sending(world
     assert (movement.occurred_at, movement.sent_at) == (world.chains.clock(), None)
 
 
-async def test_what_waits_in_the_mempool_is_seen(world: World):
+async def test_deposit_in_the_mempool_is_seen(world: World):
     payment = await world.create("BTC")
     await world.send(payment)
     seen = await world.retrieve(payment)
@@ -78,7 +78,7 @@ async def test_what_waits_in_the_mempool_is_seen(world: World):
 
 
 @pytest.mark.parametrize("asset", ALL)
-async def test_an_underpaid_payment_says_what_is_missing_and_a_second_deposit_completes_it(world: World, asset: str):
+async def test_underpaid_payment_shows_the_missing_amount_and_a_second_deposit_completes_it(world: World, asset: str):
     payment = await world.create(asset)
     await world.send(payment, AMOUNTS[asset] - 1_000, mine=final(asset))
     part = await world.retrieve(payment)
@@ -94,7 +94,7 @@ async def test_an_underpaid_payment_says_what_is_missing_and_a_second_deposit_co
 
 
 @pytest.mark.parametrize("asset", ALL)
-async def test_an_overpaid_payment_shows_everything_that_came(world: World, asset: str):
+async def test_overpaid_payment_shows_all_deposits(world: World, asset: str):
     payment = await world.create(asset)
     await world.send(payment, AMOUNTS[asset] * 3, mine=final(asset))
     await world.send(payment, 5_000, mine=final(asset))
@@ -128,7 +128,7 @@ async def test_a_payment_after_expiry_is_not_lost(world: World, asset: str):
 
 
 @pytest.mark.parametrize("asset", ALL)
-async def test_a_late_payment_is_in_the_statement_though_nobody_asked_for_it(world: World, asset: str):
+async def test_late_payment_is_in_the_statement_without_a_refresh(world: World, asset: str):
     payment = await world.create(asset)
     world.chains.clock.advance(timedelta(days=60))
     await world.send(payment, mine=final(asset))
@@ -157,7 +157,7 @@ async def test_a_payment_that_is_on_its_way_is_not_cancelled(world: World):
 
 
 @pytest.mark.parametrize("asset", ["ETH", "USDC"])
-async def test_a_payment_far_behind_the_tip_is_found_by_whoever_asks(world: World, asset: str):
+async def test_payment_far_behind_the_tip_is_found_by_any_call(world: World, asset: str):
     asked, listed = await world.create(asset), await world.create(asset)
     watcher = world.chains.ethereum
     watcher._blocks_per_call, watcher._log_range = 20, 1
@@ -182,7 +182,7 @@ async def test_a_statement_reads_blocks_once_for_all_payments(world: World):
     assert read <= 100 + 2 * world.chains.ethereum.reorg_depth
 
 
-async def test_coins_that_came_before_the_place_was_given_are_not_counted(world: World):
+async def test_deposits_before_the_allocation_of_the_address_do_not_count(world: World):
     payment = await world.create("BTC")
     record = await world.book.get(payment.ref)
     assert record is not None
@@ -216,7 +216,7 @@ async def test_a_payment_with_another_amount_under_the_same_id_is_refused(world:
         assert refused.value.code == "payment.conflict"
 
 
-async def test_what_cannot_be_taken_is_refused(world: World):
+async def test_unsupported_payment_is_refused(world: World):
     cases: list[tuple[str, dict[str, Any]]] = [
         ("payment.not_supported", {"currency": "DOGE"}),
         ("payment.not_supported", {"off_session": True}),

@@ -111,7 +111,7 @@ async def test_payment_amidst_fifty_thousand_transfers_of_dust_succeeds(flooded:
     assert len(flooded.flood.starts) == 1
 
 
-async def test_a_look_that_breaks_off_keeps_what_it_read_and_the_next_one_goes_on_there(flooded: FloodedWorld):
+async def test_interrupted_update_keeps_its_progress(flooded: FloodedWorld):
     early, late = await flooded.paid_by(7, 50_000)
     flooded.world.chains.clock.advance(timedelta(hours=2))
     flooded.flood.answers_left = 50
@@ -216,7 +216,7 @@ async def test_a_shared_address_that_cannot_be_read_leaves_a_gap_and_keeps_no_ot
     assert unread == (UnreadSource(subject=await address_of(world, shared), why="It is too full.", has_gap=True),)
 
 
-async def test_a_chain_that_is_silent_is_noted_once_and_its_other_places_are_not_asked(world: World):
+async def test_unresponsive_chain_is_recorded_once_and_skipped(world: World):
     *_, other = await paid(world, "BTC", "BTC", "BTC", "ETH")
     watcher = spoil(world, "BTC", is_away=True)
     found, unread = await listed(world)
@@ -225,9 +225,7 @@ async def test_a_chain_that_is_silent_is_noted_once_and_its_other_places_are_not
     assert watcher.failed == 1
 
 
-async def test_a_chain_that_lets_places_wait_in_vain_is_not_asked_without_an_end(
-    world: World, monkeypatch: pytest.MonkeyPatch
-):
+async def test_chain_with_many_timeouts_is_skipped(world: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("providers.payments.crypto.MAX_TIMEOUTS", 2)
     payments = await paid(world, *["BTC"] * 4, "ETH")
     slow = [await address_of(world, payment) for payment in payments[:4]]

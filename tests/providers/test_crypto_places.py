@@ -16,7 +16,7 @@ from tests.support.chains import AMOUNTS
 pytestmark = pytest.mark.db
 
 
-async def test_transfers_without_the_right_comment_are_nobodys_and_stand_in_the_statement(world: World):
+async def test_transfers_without_a_known_comment_are_only_in_the_statement(world: World):
     payment = await world.create("TON")
     memo = deposit_of(payment).memo or ""
     for wrong in (None, "", memo.upper(), f"{memo} ", memo[:-1]):
@@ -36,7 +36,7 @@ async def test_two_payments_in_ton_share_the_address_and_not_the_comment(world: 
     assert (await world.retrieve(other)).status is ProviderStatus.REQUIRES_ACTION
 
 
-async def test_an_index_is_never_given_twice_under_concurrency(world: World):
+async def test_index_is_never_allocated_twice(world: World):
     payments = [world.chains.payment("BTC" if number % 2 else "ETH") for number in range(40)]
     # As many as the pool has connections: more would wait for one, on a busy machine for too long.
     connections = asyncio.Semaphore(20)
@@ -59,7 +59,7 @@ async def test_ether_and_the_token_never_share_an_address(world: World):
     assert len(set(addresses)) == 4
 
 
-async def test_an_index_whose_payment_broke_off_is_not_skipped_and_not_shared(world: World):
+async def test_index_of_a_failed_allocation_is_neither_skipped_nor_shared(world: World):
     def broken(_index: int) -> Any:
         raise RuntimeError("broke off")
 

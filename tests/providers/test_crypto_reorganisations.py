@@ -42,7 +42,7 @@ async def test_a_deposit_lost_before_finality_was_never_received(world: World, a
 
 
 @pytest.mark.parametrize("asset", REPLACEABLE)
-async def test_a_final_deposit_that_the_chain_took_back_is_reversed_once(world: World, asset: str):
+async def test_final_deposit_of_a_replaced_block_is_reversed_once(world: World, asset: str):
     payment = await world.create(asset)
     await world.mine(asset, 5)
     await world.send(payment, mine=final(asset))
@@ -86,7 +86,7 @@ async def test_a_final_deposit_that_moved_to_another_block_is_the_same_receipt(w
 
 
 @pytest.mark.parametrize("asset", ["ETH", "USDC"])
-async def test_a_deposit_that_was_reversed_and_came_back_is_received_again(world: World, asset: str):
+async def test_reversed_deposit_that_is_included_again_is_received_again(world: World, asset: str):
     payment = await world.create(asset)
     await world.mine(asset, 5)
     await world.send(payment, mine=final(asset))
@@ -105,7 +105,7 @@ async def test_a_deposit_that_was_reversed_and_came_back_is_received_again(world
     assert {movement.key for movement in again.movements} <= (await world.statement()).keys()
 
 
-async def test_half_a_payment_that_came_back_is_not_the_whole(world: World):
+async def test_half_of_a_payment_that_is_included_again_is_not_the_whole(world: World):
     payment = await world.create("ETH")
     await world.mine("ETH", 5)
     await world.send(payment, AMOUNTS["ETH"] * 6 // 10, mine=final("ETH"))

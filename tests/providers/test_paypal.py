@@ -11,7 +11,7 @@ from providers.payments.paypal.snapshots import snapshot
 from tests.support.paypal import a_payment
 
 
-async def test_create_asks_the_payer_to_approve_and_carries_our_id(paypal, provider):
+async def test_created_order_requires_approval_and_has_our_id(paypal, provider):
     order = await provider.create(a_payment(amount_minor=1205), idempotency_key="k")
     assert (order.status, order.amount_minor, order.currency) == (ProviderStatus.REQUIRES_ACTION, 1205, "USD")
     assert order.action.redirect_url == f"{paypal.url}/checkoutnow?token={order.ref}"
@@ -19,7 +19,7 @@ async def test_create_asks_the_payer_to_approve_and_carries_our_id(paypal, provi
     assert (unit["custom_id"], unit["invoice_id"], unit["amount"]["value"]) == ("pay_1", "pay_1", "12.05")
 
 
-async def test_an_approved_order_is_taken_and_its_charge_tells_the_fee(paypal, provider):
+async def test_approved_order_is_captured_with_its_fee(paypal, provider):
     paid = await paypal.paid(provider, a_payment())
     [charge] = paid.movements
     assert paid.status is ProviderStatus.SUCCEEDED
@@ -73,7 +73,7 @@ async def test_two_confirms_at_once_take_the_money_once(paypal, provider):
 
 
 @pytest.mark.parametrize("key", ["k", "k" * 109, "k" * 200], ids=len)
-async def test_the_same_key_gives_the_same_order_however_long_it_is(paypal, provider, key):
+async def test_same_key_of_any_length_gives_the_same_order(paypal, provider, key):
     first, second = [await provider.create(a_payment(), idempotency_key=key) for _ in range(2)]
     assert first == second
     assert len(await paypal.orders()) == 1
@@ -99,7 +99,7 @@ async def test_a_payment_that_is_not_allowed_fails_as_a_result(paypal, provider,
     assert (failed.status, failed.decline.code, failed.movements) == (ProviderStatus.FAILED, "PAYER_CANNOT_PAY", ())
 
 
-async def test_more_action_of_the_payer_is_no_decline(paypal, provider):
+async def test_further_action_of_the_payer_is_no_decline(paypal, provider):
     order = await provider.create(a_payment(), idempotency_key="k")
     await paypal.control(f"orders/{order.ref}/approve")
     await paypal.control(f"orders/{order.ref}/plan", issue="PAYER_ACTION_REQUIRED")
@@ -159,7 +159,7 @@ async def test_an_authorization_that_ended_is_reported_as_expired(paypal, provid
     assert (await provider.capture(held.ref, 100, idempotency_key="c")).status is ProviderStatus.EXPIRED
 
 
-async def test_an_order_that_was_not_taken_is_cancelled_and_a_paid_one_stays_paid(paypal, provider):
+async def test_unpaid_order_is_cancelled_and_a_paid_one_stays_paid(paypal, provider):
     order = await provider.create(a_payment(), idempotency_key="k")
     assert (await provider.cancel(order.ref, idempotency_key="x")).status is ProviderStatus.CANCELLED
     paid = await paypal.paid(provider, a_payment("pay_2"))
@@ -201,7 +201,7 @@ async def test_an_unknown_order_is_refused(provider):
     assert refused.value.code == NOT_FOUND
 
 
-async def test_what_paypal_is_not_used_for_is_refused_in_a_sentence(provider):
+async def test_unsupported_features_are_refused_with_a_reason(provider):
     with pytest.raises(ProviderRefused, match="Resolution Center"):
         await provider.submit_evidence("PP-D-1", DisputeEvidence(text="no"), idempotency_key="k")
     with pytest.raises(ProviderRefused, match="Stored payment methods"):

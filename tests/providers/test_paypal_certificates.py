@@ -25,7 +25,7 @@ async def test_a_certificate_is_fetched_once():
     assert signer.fetched == [CERT_URL]
 
 
-async def test_certificates_are_fetched_once_for_all_who_wait_and_few_at_a_time():
+async def test_certificates_are_fetched_once_and_few_at_a_time():
     signer, busy, gate = Signer(), asyncio.Event(), asyncio.Event()
 
     async def answer(request: httpx2.Request) -> httpx2.Response:
@@ -119,7 +119,7 @@ async def test_a_plain_address_is_only_that_of_a_sandbox_on_the_loopback(base_ur
         assert signer.fetched == []
 
 
-async def test_only_the_hosts_that_were_given_are_asked():
+async def test_only_allowed_hosts_are_requested():
     signer = Signer()
     with pytest.raises(BadSignature):
         await signer.verify(BODY, signer.headers(BODY), cert_hosts=["api.sandbox.paypal.com"])
@@ -144,7 +144,7 @@ async def test_a_redirect_is_not_followed():
         (httpx2.Response(200, content=a_chain()[1] + b"\n" * 100_000), BadSignature),
     ],
 )
-async def test_what_is_no_certificate_is_refused_and_a_silence_is_not_a_refusal(served, expected):
+async def test_invalid_certificate_is_refused_and_an_outage_is_unavailable(served, expected):
     signer = Signer()
     signer.served[CERT_URL] = served
     with pytest.raises(expected):

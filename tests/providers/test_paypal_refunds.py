@@ -83,7 +83,7 @@ class Order:
         return snapshot(deepcopy(self.order))
 
 
-async def test_refunds_are_bounded_by_what_remains(paypal, provider):
+async def test_refunds_are_limited_to_the_remainder(paypal, provider):
     paid = await paypal.paid(provider, a_payment(amount_minor=1000))
     first = await provider.refund(
         paid.ref, refund_id="rfd_1", amount_minor=400, reason="too\nmany ", idempotency_key="r1"
@@ -108,7 +108,7 @@ async def test_refunds_are_bounded_by_what_remains(paypal, provider):
     assert (await paypal.orders())[0]["purchase_units"][0]["payments"]["refunds"][0]["note_to_payer"] == "too many"
 
 
-async def test_one_refund_id_gives_one_refund_whatever_the_key(paypal, provider):
+async def test_one_refund_id_gives_one_refund_for_any_key(paypal, provider):
     paid = await paypal.paid(provider, a_payment(amount_minor=1000))
     first, second = [
         await provider.refund(paid.ref, refund_id="rfd_1", amount_minor=300, reason=None, idempotency_key=key)
@@ -135,7 +135,7 @@ async def test_a_pending_refund_moves_nothing_until_it_ends(paypal, provider, en
     assert (after.refunds[0].failure is None) == (end == "complete")
 
 
-async def test_a_refund_made_at_paypals_site_is_not_taken_for_ours(paypal, provider):
+async def test_refund_made_at_paypals_site_is_not_ours(paypal, provider):
     paid = await paypal.paid(provider, a_payment(amount_minor=1000))
     client = await paypal.client()
     body = {"amount": {"currency_code": "USD", "value": "1.00"}, "invoice_id": "pay_1"}
@@ -145,7 +145,7 @@ async def test_a_refund_made_at_paypals_site_is_not_taken_for_ours(paypal, provi
     assert [one.kind for one in after.movements] == [BalanceTransactionKind.CHARGE, BalanceTransactionKind.REFUND]
 
 
-async def test_a_reversed_capture_takes_back_what_remains(paypal, provider):
+async def test_reversed_capture_withdraws_the_remainder(paypal, provider):
     paid = await paypal.paid(provider, a_payment(amount_minor=1000))
     await provider.refund(paid.ref, refund_id="rfd_1", amount_minor=300, reason=None, idempotency_key="r")
     capture = paid.movements[0].key
@@ -232,7 +232,7 @@ def test_without_a_note_the_newest_refund_of_a_disputed_capture_is_its_reversal(
 
 
 @pytest.mark.parametrize("reason", ["BUYER_COMPLAINT", "CHARGEBACK"])
-def test_a_dispute_that_took_nothing_yet_leaves_a_booked_refund_a_refund(reason):
+def test_dispute_without_a_withdrawal_keeps_a_booked_refund(reason):
     order, books = Order(), Books()
     order.gives_back("R1", "4.00")
     books.look(order.seen())
@@ -244,7 +244,7 @@ def test_a_dispute_that_took_nothing_yet_leaves_a_booked_refund_a_refund(reason)
 
 
 @pytest.mark.parametrize("note", [None, "Payment reversed"])
-def test_a_reversal_without_a_note_is_booked_once_whatever_follows(note):
+def test_reversal_without_a_note_is_booked_once(note):
     order, books = Order(), Books()
     order.disputed("BUYER_COMPLAINT")
     order.gives_back("V1", "6.00")
@@ -280,7 +280,7 @@ def test_a_refund_that_was_pending_when_the_dispute_came_ends_as_a_refund():
     ]
 
 
-def test_a_refund_of_ours_is_no_reversal_whatever_its_reason_says():
+def test_our_refund_is_no_reversal_despite_its_reason():
     order = Order()
     order.disputed("CHARGEBACK")
     order.gives_back("R1", "4.00", custom_id="rfd_1", note_to_payer="Payment reversed")

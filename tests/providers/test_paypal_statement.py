@@ -76,7 +76,7 @@ async def test_each_reversal_of_a_capture_is_listed_under_the_key_that_its_snaps
     assert facts(await moved(provider, paypal, since=paypal.now() - timedelta(days=1))) == facts(told[-1:])
 
 
-async def test_a_reversal_of_what_is_not_ours_is_listed_all_the_same(paypal):
+async def test_reversal_of_an_unknown_payment_is_listed(paypal):
     provider = await paypal.provider()
     paid = await paypal.paid(provider, a_payment("pay_1", 1000))
     await paypal.control(f"captures/{paid.movements[0].key}/reverse")
@@ -96,7 +96,7 @@ class Elsewhere:
         return await self.client.get(path.replace("/v2/payments/captures/", "/v2/payments/captures/X"), params)
 
 
-async def test_a_long_time_is_asked_for_in_windows_and_each_movement_comes_once(paypal):
+async def test_long_period_is_read_in_windows_with_each_movement_once(paypal):
     provider = await paypal.provider()
     since = paypal.now()
     for number in range(4):
@@ -180,14 +180,14 @@ def line(**fields):
         ("T0400", "-10.00", BalanceTransactionKind.OTHER, "T1"),  # a withdrawal to a bank
     ],
 )
-def test_a_line_is_told_by_its_code_and_direction(code, value, kind, key):
+def test_kind_of_a_line_follows_from_code_and_direction(code, value, kind, key):
     amount = {"currency_code": "USD", "value": value}
     told = movement(line(transaction_event_code=code, transaction_amount=amount, paypal_reference_id="C1"))
     assert told.ref == "C1"
     assert (told.kind, told.key, told.amount_minor) == (kind, key, 1000 if value[0] != "-" else -1000)
 
 
-def test_fees_are_what_paypal_kept_and_negative_when_given_back():
+def test_fees_are_positive_and_refunded_ones_negative():
     kept = movement(line(fee_amount={"currency_code": "USD", "value": "-0.59"}))
     given_back = movement(line(fee_amount={"currency_code": "USD", "value": "0.59"}))
     assert (kept.fee_minor, given_back.fee_minor, movement(line()).fee_minor) == (59, -59, 0)

@@ -11,7 +11,7 @@ from providers.payments.paypal import PayPalProvider
 from tests.support.paypal import a_payment
 
 
-async def test_pitfall_10_an_order_made_in_silence_is_the_one_that_the_same_key_gives(paypal, provider):
+async def test_pitfall_10_order_with_a_lost_response_is_returned_for_its_key(paypal, provider):
     hasty = await paypal.hasty()
     await paypal.control("faults", fault="timeout_after_commit", path="/v2/checkout/orders")
     with pytest.raises(OutcomeUnknown):
@@ -21,7 +21,7 @@ async def test_pitfall_10_an_order_made_in_silence_is_the_one_that_the_same_key_
     assert [one["id"] for one in await paypal.orders()] == [order.ref]
 
 
-async def test_pitfall_09_money_taken_in_silence_is_found_and_not_taken_again(paypal, provider):
+async def test_pitfall_09_capture_with_a_lost_response_is_found_and_not_repeated(paypal, provider):
     hasty = await paypal.hasty()
     order = await hasty.create(a_payment(), idempotency_key="k")
     await paypal.control(f"orders/{order.ref}/approve")
@@ -145,7 +145,7 @@ async def test_errors_tell_whether_something_may_have_happened(paypal, fault, cr
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else one.__name__,
 )
-async def test_a_broken_connection_tells_whether_the_request_was_sent(error, expected):
+async def test_broken_connection_shows_whether_the_request_was_sent(error, expected):
     def answer(request):
         if request.url.path == "/v1/oauth2/token":
             return httpx2.Response(200, json={"access_token": "t", "expires_in": 3600})
@@ -159,7 +159,7 @@ async def test_a_broken_connection_tells_whether_the_request_was_sent(error, exp
             await provider.retrieve("ORDER")
 
 
-async def test_nobody_listening_is_unavailable():
+async def test_refused_connection_is_unavailable():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:

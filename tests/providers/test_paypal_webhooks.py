@@ -13,7 +13,7 @@ from tests.support.cases import for_each
 from tests.support.paypal import a_payment, running_inbox, running_paypal
 
 
-async def test_what_the_sandbox_sends_is_accepted_and_names_the_payment(tmp_path):
+async def test_webhook_of_the_sandbox_is_accepted_and_names_the_payment(tmp_path):
     async with running_paypal(tmp_path) as paypal:
         provider = await paypal.provider()
         with running_inbox() as inbox:
@@ -34,7 +34,7 @@ async def test_what_the_sandbox_sends_is_accepted_and_names_the_payment(tmp_path
     assert taken.payload["id"] == taken.event_id
 
 
-async def test_an_event_tells_when_whose_and_what_it_is():
+async def test_event_has_time_payment_and_type():
     signer = Signer()
     event = await signer.verify(BODY, signer.headers(BODY))
     assert (event.event_id, event.type, event.payment_id) == ("WH-1", "PAYMENT.CAPTURE.COMPLETED", "pay_1")
@@ -77,13 +77,13 @@ async def test_an_unsigned_webhook_is_refused_and_nothing_is_fetched(header):
 
 
 @pytest.mark.parametrize("signature", ["!", "YQ==", base64.b64encode(b"\0" * 256).decode()])
-async def test_a_signature_that_is_none_is_refused(signature):
+async def test_invalid_signature_is_refused(signature):
     signer = Signer()
     with pytest.raises(BadSignature):
         await signer.verify(BODY, signer.headers(BODY) | {"paypal-transmission-sig": signature})
 
 
-async def test_a_signature_with_something_beside_it_is_refused():
+async def test_signature_with_additional_bytes_is_refused():
     signer = Signer()
     headers = signer.headers(BODY)
     headers["paypal-transmission-sig"] += "!"
@@ -92,7 +92,7 @@ async def test_a_signature_with_something_beside_it_is_refused():
 
 
 @pytest.mark.parametrize("host", ["xn--a", "xn--", "a..b", "[", "\u2100"])
-async def test_a_certificate_host_that_is_none_is_refused(host):
+async def test_invalid_certificate_host_is_refused(host):
     signer = Signer()
     headers = signer.headers(BODY) | {"paypal-cert-url": f"https://{host}/v1/notifications/certs/CERT-1"}
     with pytest.raises(BadSignature):
@@ -153,7 +153,7 @@ NO_EVENTS: list[Mapping[str, object]] = [
         *(json.dumps(EVENT | dict(changed)).encode() for changed in NO_EVENTS),
     ],
 )
-async def test_what_is_signed_and_no_event_is_refused(body):
+async def test_signed_body_that_is_not_an_event_is_refused(body):
     signer = Signer()
     with pytest.raises(BadSignature):
         await signer.verify(body, signer.headers(body))

@@ -40,7 +40,7 @@ class TestCards:
         assert declined.decline.code == "insufficient_funds"
         assert declined == await sandbox.provider.retrieve(declined.ref)
 
-    async def test_a_payment_whose_stored_method_was_declined_cannot_be_paid_any_more(self, sandbox: SandboxHarness):
+    async def test_payment_with_a_declined_stored_method_can_no_longer_be_paid(self, sandbox: SandboxHarness):
         payment, same = sandbox.payment(method_ref="pm_card_visa_chargeDeclinedInsufficientFunds"), key()
         declined = await sandbox.provider.create(payment, idempotency_key=same)
         with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -49,7 +49,7 @@ class TestCards:
         assert await sandbox.provider.create(payment, idempotency_key=same) == declined
         assert await sandbox.provider.find(payment, idempotency_key=same) == declined
 
-    async def test_a_decline_that_cannot_be_cancelled_is_a_decline_and_what_is_paid_then_is_found(
+    async def test_decline_that_cannot_be_cancelled_stays_a_decline_and_a_later_payment_is_found(
         self, sandbox: SandboxHarness
     ):
         payment = sandbox.payment(method_ref="pm_card_visa_chargeDeclinedInsufficientFunds")
@@ -71,7 +71,7 @@ class TestCards:
         assert paid.decline is None
         assert len(paid.movements) == 1
 
-    async def test_nobody_is_there_to_authenticate_off_session(self, sandbox: SandboxHarness):
+    async def test_off_session_charge_that_needs_authentication_is_declined(self, sandbox: SandboxHarness):
         payment = sandbox.payment(method_ref="pm_card_authenticationRequired", off_session=True)
         declined = await sandbox.provider.create(payment, idempotency_key=key())
         assert declined.status is ProviderStatus.FAILED
@@ -91,7 +91,7 @@ class TestCards:
         assert failed.status is ProviderStatus.FAILED
         assert failed.decline.code == "payment_intent_authentication_failure"
 
-    async def test_confirming_what_waits_for_nothing_returns_it(self, sandbox: SandboxHarness):
+    async def test_confirming_a_finished_payment_returns_it(self, sandbox: SandboxHarness):
         paid = await paid_with(sandbox)
         assert await sandbox.provider.confirm(paid.ref, "pm_card_visa", idempotency_key=key("confirm")) == paid
 
@@ -102,7 +102,7 @@ class TestCards:
         await sandbox.control("clock", advance=8 * 86_400)
         assert (await sandbox.provider.retrieve(held.ref)).status is ProviderStatus.EXPIRED
 
-    async def test_a_bank_debit_is_no_money_until_it_settles(self, sandbox: SandboxHarness):
+    async def test_bank_debit_counts_once_it_settles(self, sandbox: SandboxHarness):
         created = await sandbox.provider.create(sandbox.payment(), idempotency_key=key())
         under_way = await sandbox.provider.confirm(
             created.ref, "pm_usBankAccount_processing", idempotency_key=key("confirm")
@@ -147,7 +147,7 @@ class TestCards:
             ("BTC", 1000, "payment.currency_unsupported"),
         ],
     )
-    async def test_what_stripe_cannot_charge_is_refused_before_it_is_asked(
+    async def test_unsupported_amounts_are_refused_without_a_request(
         self, sandbox: SandboxHarness, currency: str, amount_minor: int, code: str
     ):
         for hosted in (False, True):
@@ -159,7 +159,7 @@ class TestCards:
             assert refused.value.code == code
         assert sandbox.wire.requests == 0
 
-    async def test_key_that_was_used_for_what_is_not_found_leaves_the_outcome_unknown(self, sandbox: SandboxHarness):
+    async def test_reused_key_without_a_found_payment_is_an_unknown_outcome(self, sandbox: SandboxHarness):
         once = key()
         await sandbox.provider.create(sandbox.payment(), idempotency_key=once)
         with pytest.raises(OutcomeUnknown) as unknown:
@@ -310,7 +310,7 @@ class TestTrouble:
             ("close_after_commit", OutcomeUnknown),
         ],
     )
-    async def test_what_stripe_answers_in_trouble_is_unavailable_or_unknown(
+    async def test_errors_of_stripe_are_unavailable_or_unknown(
         self, sandbox: SandboxHarness, mode: str, error: type[Exception]
     ):
         payment = sandbox.payment(method_ref="pm_card_visa")
@@ -337,7 +337,7 @@ class TestTrouble:
         assert (await sandbox.provider.find(payment, idempotency_key=key())).status is ProviderStatus.FAILED
 
     @pytest.mark.parametrize("mode", ["500_stored", "500_after_commit"])
-    async def test_call_whose_failure_stripe_repeats_has_its_effect_once(self, sandbox: SandboxHarness, mode: str):
+    async def test_call_with_a_stored_failure_has_its_effect_once(self, sandbox: SandboxHarness, mode: str):
         payment, paying, back = sandbox.payment(method_ref="pm_card_visa", off_session=True), key(), key()
         await sandbox.control("faults", mode=mode, method="POST")
         with pytest.raises(OutcomeUnknown):

@@ -62,7 +62,7 @@ class TestCheckout:
         await sandbox.control("checkout", session=opened.ref)
         assert (await sandbox.provider.cancel(opened.ref, idempotency_key=key("cancel"))).movements
 
-    async def test_what_a_page_authorized_is_captured_or_released(self, sandbox: SandboxHarness):
+    async def test_authorization_by_a_page_is_captured_or_released(self, sandbox: SandboxHarness):
         for captures in (True, False):
             opened = await self.opened(sandbox, manual_capture=True)
             await sandbox.control("checkout", session=opened.ref)
@@ -76,7 +76,7 @@ class TestCheckout:
                 assert ended.status is ProviderStatus.CANCELLED
             assert ended.ref == opened.ref
 
-    async def test_what_was_paid_on_a_page_is_refunded(self, sandbox: SandboxHarness):
+    async def test_payment_by_a_page_is_refunded(self, sandbox: SandboxHarness):
         opened = await self.opened(sandbox)
         with pytest.raises(ProviderRefused):
             await sandbox.provider.refund(
@@ -102,9 +102,7 @@ class TestCheckout:
         assert found.action.redirect_url
         assert await sandbox.provider.find(sandbox.payment(hosted=True), idempotency_key=key()) is None
 
-    async def test_a_repeated_request_gives_the_same_page_although_its_time_was_bounded_anew(
-        self, sandbox: SandboxHarness
-    ):
+    async def test_repeated_request_returns_the_same_page_despite_another_expiry(self, sandbox: SandboxHarness):
         soon = datetime.now(UTC) + timedelta(minutes=5)
         payment, once = sandbox.payment(hosted=True, return_url=RETURN_URL, expires_at=soon), key()
         first = await sandbox.provider.create(payment, idempotency_key=once)
@@ -116,7 +114,7 @@ class TestCheckout:
         with pytest.raises(OutcomeUnknown):
             await later.create(other, idempotency_key=once)
 
-    async def test_a_page_lives_no_longer_than_the_payment_or_what_stripe_allows(self, sandbox: SandboxHarness):
+    async def test_page_expires_with_the_payment_within_stripes_limits(self, sandbox: SandboxHarness):
         now = datetime.now(UTC)
         for wanted, bound in ((timedelta(hours=2), 7200), (timedelta(minutes=1), 31 * 60), (timedelta(days=9), 86_340)):
             opened = await self.opened(sandbox, expires_at=now + wanted)

@@ -96,7 +96,7 @@ class TestErrors:
             await network.provider.retrieve("pi_1")
         assert len(network.sent) == 2
 
-    async def test_key_that_was_used_otherwise_is_unknown_where_its_payment_cannot_be_looked_for(self):
+    async def test_reused_key_is_unknown_if_its_payment_cannot_be_looked_up(self):
         network = refusal(400, None, "idempotency_error")
         with pytest.raises(OutcomeUnknown):
             await network.provider.create(PAYMENT, idempotency_key="key")
@@ -147,7 +147,7 @@ class TestRequests:
         assert stripe.default_http_client is None
 
 
-def test_a_client_goes_past_the_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch):
+def test_client_ignores_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     client = make_client("sk_test_1", api_base=None, timeout_seconds=60)
     assert all(mount is None for mount in client._http._http._mounts.values())

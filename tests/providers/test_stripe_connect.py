@@ -43,7 +43,7 @@ def asked(account, amount_minor=1000):
     return NewTransfer(payout_id=new_id("po"), account_ref=account.ref, amount_minor=amount_minor, currency="USD")
 
 
-async def test_account_tells_what_it_lacks_and_where_its_money_goes(sandbox, connect):
+async def test_account_has_requirements_and_destination(sandbox, connect):
     options = {"idempotency_key": key()}
     wanted = NewAccount(org_id="org_1", country="US", email="owner@example.com")
     made = await connect.create_account(wanted, **options)
@@ -154,7 +154,7 @@ async def test_transfer_is_made_once_and_found_without_its_key(sandbox, connect)
     assert (made.movement.kind, made.movement.amount_minor) == (BalanceTransactionKind.PAYOUT, -1000)
 
 
-async def test_transfer_whose_answer_was_lost_is_found(sandbox, connect):
+async def test_transfer_with_a_lost_response_is_found(sandbox, connect):
     await funded(sandbox)
     wanted = asked(await onboarded(sandbox, connect))
     sandbox.lose_next_answer()
@@ -166,7 +166,7 @@ async def test_transfer_whose_answer_was_lost_is_found(sandbox, connect):
 
 
 @pytest.mark.parametrize("says", [{}, {"currency": "bgn"}, {"currency": "isk", "amount": 1001}])
-async def test_what_was_made_and_cannot_be_read_is_unknown_and_not_refused(says: dict[str, Any]) -> None:
+async def test_unreadable_transfer_is_unknown_and_not_refused(says: dict[str, Any]) -> None:
     """Stripe may not show yet what it did to the balance; what is refused is sent anew."""
 
     async def transfer(params: Any, options: Any) -> Any:
@@ -189,7 +189,7 @@ async def test_what_was_made_and_cannot_be_read_is_unknown_and_not_refused(says:
         await connect.reverse("tr_1", reversal_id="rev_1", amount_minor=400, currency="USD", **options)
 
 
-async def test_short_balance_is_told_from_a_destination_that_takes_nothing(sandbox, connect):
+async def test_insufficient_balance_differs_from_a_restricted_destination(sandbox, connect):
     ready = await onboarded(sandbox, connect)
     with pytest.raises(BalanceShort):
         await connect.transfer(asked(ready), idempotency_key=key())

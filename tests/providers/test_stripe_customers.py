@@ -27,9 +27,7 @@ async def count(sandbox: SandboxHarness) -> int:
     return len((await sandbox.client.v1.customers.list_async({"limit": 100})).data)
 
 
-async def test_an_organization_has_one_customer_whoever_asks_and_whenever(
-    sandbox: SandboxHarness, customers: StripeCustomers
-):
+async def test_organization_has_one_customer(sandbox: SandboxHarness, customers: StripeCustomers):
     await sandbox.control("search", lag_seconds=60)
     org_id, other = new_id("org"), new_id("org")
 
@@ -56,7 +54,7 @@ async def test_a_name_with_quotes_finds_only_itself(customers: StripeCustomers):
     assert refs == [await customers.ensure(name, "Acme", idempotency_key=f"b:{name}") for name in names]
 
 
-async def test_stored_methods_are_listed_with_what_a_person_knows_them_by(
+async def test_stored_methods_are_listed_with_brand_and_last_digits(
     sandbox: SandboxHarness, customers: StripeCustomers
 ):
     customer, (visa, bank) = await customer_with(sandbox, customers, "pm_card_visa", "pm_usBankAccount_success")

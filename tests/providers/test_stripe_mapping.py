@@ -110,7 +110,7 @@ def dispute(*lines: dict[str, Any], **changes: Any) -> stripe.Dispute:
 
 class TestAmounts:
     @given(st.sampled_from(FIAT), st.integers(1, 10**9))
-    def test_what_can_be_written_for_stripe_reads_back_the_same(self, currency: str, amount_minor: int):
+    def test_converted_amounts_convert_back(self, currency: str, amount_minor: int):
         try:
             sent = to_stripe(amount_minor, currency)
         except ProviderRefused:
@@ -156,14 +156,14 @@ class TestAmounts:
             from_stripe(amount or 1, "isk")
 
     @pytest.mark.parametrize("currency", ["CREDIT", "USDC", "BTC", "ETH", "TON"])
-    def test_what_is_no_currency_is_refused(self, currency: str):
+    def test_invalid_currency_is_refused(self, currency: str):
         with pytest.raises(ProviderRefused):
             to_stripe_charge(10_000, currency)
 
     @pytest.mark.parametrize(
         ("currency", "least"), [("USD", 50), ("GBP", 30), ("JPY", 50), ("HUF", 17500), ("SEK", 300)]
     )
-    def test_the_least_amount_is_taken_and_one_less_is_not(self, currency: str, least: int):
+    def test_minimum_amount_is_accepted_and_less_is_refused(self, currency: str, least: int):
         assert to_stripe_charge(least, currency) == least
         with pytest.raises(ProviderRefused) as refused:
             to_stripe_charge(least - 1, currency)
@@ -171,7 +171,7 @@ class TestAmounts:
 
 
 class TestMovements:
-    def test_what_is_settled_in_another_currency_says_what_it_is_in_the_payments_own(self):
+    def test_settlement_in_another_currency_has_the_payments_amount(self):
         (movement,) = charge_movements(charge())
         assert (movement.amount_minor, movement.currency, movement.fee_minor) == (1100, "USD", 50)
         assert (movement.payment_amount_minor, movement.payment_currency) == (1000, "EUR")
@@ -187,7 +187,7 @@ class TestMovements:
         assert charge_movements(charge(balance_transaction=None, captured=False)) == []
         assert charge_movements(charge(balance_transaction=None, status="failed")) == []
 
-    def test_a_charge_that_came_back_late_is_reversed(self):
+    def test_charge_that_fails_late_is_reversed(self):
         back = line(-1000, "eur", number=2, created=200)
         movements = charge_movements(charge(balance_transaction=line(1000, "eur"), failure_balance_transaction=back))
         assert [(item.key, item.kind, item.amount_minor) for item in movements] == [
@@ -270,7 +270,7 @@ class TestMovements:
         assert (movement.paid_minor, movement.paid_currency) == (-expected, "EUR")
         assert movement.amount_minor == taken["amount"]
 
-    def test_a_dispute_in_another_currency_whose_line_is_not_shown_yet_is_an_inquiry(self):
+    def test_dispute_in_another_currency_without_its_line_is_an_inquiry(self):
         paid = charge(disputed=True)
         shown = intent_snapshot(intent(latest_charge=paid), disputes=[dispute(currency="gbp", amount=430)])
         assert [(each.amount_minor, each.status) for each in shown.disputes] == [(1_000, DisputeStatus.INQUIRY)]
@@ -288,7 +288,7 @@ class TestMovements:
         _, back = dispute_movements(dispute(*lines, currency="isk", amount=100_000))
         assert back.payment_amount_minor == 344
 
-    def test_lines_of_nobodys_payment_are_other(self):
+    def test_lines_without_a_payment_are_other(self):
         payout = {"id": "po_1", "object": "payout", "amount": 5000}
         for source, ref in ((payout, "po_1"), (None, None), ("acct_1", "acct_1")):
             told = stripe.BalanceTransaction.construct_from(line(-5000, "eur", source=source, type="payout"), None)
@@ -331,7 +331,7 @@ class TestSnapshots:
             (None, ()),
         ],
     )
-    def test_a_payment_names_what_it_was_paid_with(self, details: Any, expected: tuple[str, ...]):
+    def test_payment_has_the_fingerprint_of_its_method(self, details: Any, expected: tuple[str, ...]):
         paid = charge(payment_method_details=details).to_dict()
         assert intent_snapshot(intent(latest_charge=paid)).methods == expected
         assert intent_snapshot(intent(status="processing", latest_charge=paid)).methods == ()
@@ -349,12 +349,12 @@ class TestSnapshots:
         made = intent(status="canceled", metadata={"single_attempt": "true"}, cancellation_reason=None)
         assert intent_snapshot(made).status is ProviderStatus.CANCELLED
 
-    def test_objects_that_leave_out_what_does_not_apply_are_read(self):
+    def test_objects_with_missing_fields_are_read(self):
         snapshot = intent_snapshot(intent(status="requires_payment_method"))
         assert snapshot.decline is None
         assert snapshot.action is not None
 
-    def test_a_refund_without_our_id_was_made_elsewhere_and_a_released_authorization_is_none(self):
+    def test_refund_without_our_id_is_foreign_and_a_released_authorization_is_none(self):
         values: dict[str, Any] = {
             "id": "re_1",
             "object": "refund",
@@ -399,7 +399,7 @@ class TestSnapshots:
     def test_dispute_statuses(self, status: str, expected: DisputeStatus):
         assert dispute_snapshot(dispute(status=status)).status is expected
 
-    def test_pitfall_21_a_complete_page_is_what_its_payment_is(self):
+    def test_pitfall_21_complete_page_has_the_status_of_its_payment(self):
         error = {"code": "card_declined", "message": "Declined.", "type": "card_error"}
         told: dict[str, Snapshot | None] = {
             "open": None,
@@ -447,7 +447,7 @@ class TestSnapshots:
             ("use_stripe_sdk", {}, None, None),
         ],
     )
-    def test_a_payer_has_the_page_and_the_time_for_what_they_do_next(
+    def test_payer_gets_page_and_deadline_of_the_next_action(
         self, step: str, details: dict[str, Any], page: str | None, days: int | None
     ):
         told = intent_snapshot(intent(status="requires_action", created=0, next_action={"type": step, step: details}))
@@ -465,7 +465,7 @@ class TestSnapshots:
         assert told.pays_until == at(14 * DAY)
 
     @pytest.mark.parametrize("status", ["requires_action", "requires_payment_method"])
-    def test_a_complete_page_that_waits_for_what_nobody_knows_does_not_wait_for_ever(self, status: str):
+    def test_complete_page_with_an_unknown_next_action_has_a_deadline(self, status: str):
         step = {"type": "a_step_of_tomorrow"} if status == "requires_action" else None
         paid = intent_snapshot(intent(status=status, created=0, next_action=step))
         told = session_snapshot(session(status="complete", created=DAY), paid)

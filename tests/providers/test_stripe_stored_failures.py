@@ -277,7 +277,7 @@ ORDERS = [
 
 @pytest.mark.parametrize("mode", ["500_stored", pytest.param("500_after_commit", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("prepare", ORDERS, ids=lambda each: each.__name__)
-async def test_order_whose_failure_stripe_repeats_has_its_effect_once(
+async def test_request_with_a_stored_failure_has_its_effect_once(
     sandbox: SandboxHarness, prepare: Callable[[SandboxHarness], Awaitable[Order]], mode: str
 ) -> None:
     order, seen = await prepare(sandbox)

@@ -70,7 +70,7 @@ def is_in_two_weeks(moment: datetime | None) -> bool:
     return moment is not None and abs(moment - datetime.now(UTC) - timedelta(days=14)) < timedelta(minutes=5)
 
 
-async def test_payer_is_told_on_a_page_where_to_send_the_money_and_has_two_weeks(sandbox: SandboxHarness):
+async def test_payer_of_a_transfer_gets_instructions_and_two_weeks(sandbox: SandboxHarness):
     customer = await customer_of(sandbox)
     told = await asked(sandbox, customer)
     assert told.status is ProviderStatus.REQUIRES_ACTION
@@ -95,7 +95,7 @@ async def test_page_that_waits_for_a_transfer_is_paid_when_it_comes(sandbox: San
 
 
 @pytest.mark.parametrize("way", [asked, on_a_page])
-async def test_transfer_that_is_ended_leaves_what_came_to_the_customer(sandbox: SandboxHarness, way):
+async def test_cancelled_transfer_leaves_received_money_with_the_customer(sandbox: SandboxHarness, way):
     customer, customers = await customer_of(sandbox), StripeCustomers(sandbox.client)
     assert await customers.unused_cash(customer) == {}
     told = await way(sandbox, customer)

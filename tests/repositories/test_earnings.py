@@ -41,7 +41,7 @@ async def many(cluster: Postgres) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def test_a_clawback_takes_from_the_largest_accounts_of_many_and_from_own_work_first(many: Database) -> None:
+async def test_clawback_takes_own_work_first_and_then_the_largest_accounts(many: Database) -> None:
     async with many.platform() as session:
         assert await session.scalar(text("SELECT count(*) FROM ledger.accounts")) == AGENTS + 2
         found = await recoverable(session, ORG, "CREDIT", 10**12)

@@ -62,7 +62,7 @@ async def count(job: Job) -> int:
         return (await session.scalars(of_it)).one()
 
 
-async def test_a_note_stands_with_the_time_at_which_it_reached_us(job):
+async def test_notice_has_the_time_of_its_receipt(job):
     before, command = datetime.now(UTC) - timedelta(seconds=5), dispute(job)
     await noted(job, "dispute", command)
     (found,) = await standing(job)
@@ -71,7 +71,7 @@ async def test_a_note_stands_with_the_time_at_which_it_reached_us(job):
     assert before < found.noted_at < datetime.now(UTC) + timedelta(seconds=5)
 
 
-async def test_notes_stand_in_the_order_in_which_they_came(job):
+async def test_notices_are_in_the_order_of_their_receipt(job):
     given = [
         ("approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.finance)),
         ("dispute", dispute(job)),
@@ -108,7 +108,7 @@ async def test_a_note_of_another_command_under_the_same_id_is_refused(job):
     assert [found.command_id for found in await standing(job)] == [command.command_id]
 
 
-async def test_a_note_of_a_command_that_was_done_is_none(job):
+async def test_executed_command_gets_no_notice(job):
     command = dispute(job)
     before = await job.state()
     outcome = rules.dispute(before, actor=job.finance, reason="late", now=datetime.now(UTC))
@@ -126,7 +126,7 @@ async def test_a_note_of_a_command_that_was_done_is_none(job):
     assert await standing(job, state.dispute.decide_by) == []
 
 
-async def test_nothing_is_noted_of_an_escrow_that_has_ended_or_is_not_there(job):
+async def test_ended_or_unknown_escrow_gets_no_notice(job):
     await committed_behind_the_run(
         job, rules.refund(await job.state(), actor=job.bot, amount_minor=None), new_id("cmd")
     )
@@ -185,7 +185,7 @@ async def test_settled_notes_are_forgotten_and_others_are_kept(job):
     assert [found.command_id for found in await standing(job)] == [kept.command_id]
 
 
-async def test_as_many_notes_are_worked_off_at_once_as_a_message_holds(job):
+async def test_batch_of_notices_fits_into_a_message(job):
     big = tuple(Artifact(uri="https://example.com/" + "x" * 60_000) for _ in range(1))
     for _ in range(6):
         await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, artifacts=big))
@@ -196,7 +196,7 @@ async def test_as_many_notes_are_worked_off_at_once_as_a_message_holds(job):
     assert len(await standing(many)) == notices.MAX_SENT
 
 
-async def test_dispute_comes_with_the_notes_however_many_signatures_stand_before_it(job):
+async def test_dispute_is_returned_despite_many_earlier_signatures(job):
     """The last signature releases a milestone and so moves the deadline; a dispute holds for the next one too."""
     for number in range(notices.MAX_SENT + 1):
         signer = replace(job.finance, principal=f"signer-{number}")
@@ -206,14 +206,14 @@ async def test_dispute_comes_with_the_notes_however_many_signatures_stand_before
     assert [found.command_id for found in await standing(job)][notices.MAX_SENT :] == [late.command_id]
 
 
-async def test_a_note_that_alone_is_too_much_is_worked_off_alone(job):
+async def test_oversized_notice_is_handled_alone(job):
     huge = (Artifact(uri="https://example.com/" + "x" * (notices.MAX_SENT_BYTES + 1)),)
     for _ in range(2):
         await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, artifacts=huge))
     assert len(await standing(job)) == 1
 
 
-async def test_a_principal_has_so_many_notes_of_a_command_that_got_no_answer(job):
+async def test_open_notices_of_a_principal_are_limited(job):
     given = [dispute(job, f"try {number}") for number in range(notices.MAX_OPEN_OF_PRINCIPAL)]
     for command in given:
         await noted(job, "dispute", command)
@@ -224,7 +224,7 @@ async def test_a_principal_has_so_many_notes_of_a_command_that_got_no_answer(job
     assert await count(job) == notices.MAX_OPEN_OF_PRINCIPAL
 
 
-async def test_a_full_share_leaves_room_to_repeat_to_ask_for_something_else_and_to_everybody_else(job):
+async def test_limit_of_notices_does_not_affect_repeats_other_commands_or_others(job):
     given = [dispute(job, f"try {number}") for number in range(notices.MAX_OPEN_OF_PRINCIPAL)]
     for command in given:
         await noted(job, "dispute", command)
@@ -235,7 +235,7 @@ async def test_a_full_share_leaves_room_to_repeat_to_ask_for_something_else_and_
     assert await count(job) == notices.MAX_OPEN_OF_PRINCIPAL + 4
 
 
-async def test_a_side_has_so_many_notes_however_many_principals_it_makes(job):
+async def test_open_notices_of_a_side_are_limited(job):
     for number in range(notices.MAX_OPEN_OF_SIDE):
         await noted(job, "dispute", dispute(job, by=f"finance-{number}"))
     with pytest.raises(RateLimited):
@@ -243,7 +243,7 @@ async def test_a_side_has_so_many_notes_however_many_principals_it_makes(job):
     await noted(job, "dispute", DisputeEscrow(command_id=new_id("cmd"), actor=job.bot, reason="late"))
 
 
-async def test_notes_against_an_earlier_deadline_and_settled_ones_take_no_room(job):
+async def test_outdated_and_settled_notices_do_not_count_for_the_limit(job):
     given = [dispute(job, f"try {number}") for number in range(notices.MAX_OPEN_OF_PRINCIPAL)]
     for command in given:
         await noted(job, "dispute", command)
@@ -256,7 +256,7 @@ async def test_notes_against_an_earlier_deadline_and_settled_ones_take_no_room(j
     await noted(job, "dispute", dispute(job, "after one was settled"))
 
 
-async def test_the_freeze_of_a_payment_is_noted_however_many_there_are(job):
+async def test_freeze_by_a_payment_is_noted_beyond_the_limit(job):
     actor = Actor(principal="payment:pay_1", role=Role.OPERATOR)
     for _ in range(notices.MAX_OPEN_OF_PRINCIPAL):
         await noted(job, "dispute", DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="chargeback"))
@@ -266,7 +266,7 @@ async def test_the_freeze_of_a_payment_is_noted_however_many_there_are(job):
     assert freeze.command_id in {found.command_id for found in await standing(job)}
 
 
-async def test_a_tenant_neither_reads_nor_writes_notes(job):
+async def test_tenant_neither_reads_nor_writes_notices(job):
     await noted(job, "dispute", dispute(job))
     for statement in (
         "SELECT * FROM escrow_notices",
@@ -280,7 +280,7 @@ async def test_a_tenant_neither_reads_nor_writes_notes(job):
         assert isinstance(refused.value.orig.__cause__, asyncpg.InsufficientPrivilegeError)
 
 
-async def test_what_a_note_says_cannot_be_changed(job):
+async def test_notice_is_immutable(job):
     await noted(job, "dispute", dispute(job))
     with pytest.raises(Exception, match="permission denied"):
         async with job.stage.database.platform() as session:

@@ -37,7 +37,7 @@ FROM generate_series($1::bigint, $2::bigint) i
 """
 
 
-async def test_earnings_are_read_as_fast_however_many_payments_of_others_are_charged_back(cluster: Postgres) -> None:
+async def test_chargebacks_of_others_do_not_slow_down_reads_of_earnings(cluster: Postgres) -> None:
     with new_database(cluster, "bursar_disputed") as urls:
         database, owner = Database(urls.tenant, urls.platform), await asyncpg.connect(urls.owner)
         await owner.execute("SET session_replication_role = replica")
@@ -83,7 +83,7 @@ FROM generate_series(1, $1::bigint) i
 """
 
 
-async def test_chargebacks_are_looked_through_once_for_all_agents(cluster: Postgres) -> None:
+async def test_chargebacks_are_read_once_for_all_agents(cluster: Postgres) -> None:
     window = WINDOWS["agt_busy"]
     with new_database(cluster, "bursar_charged") as urls:
         database, owner = Database(urls.tenant, urls.platform), await asyncpg.connect(urls.owner)
@@ -115,7 +115,7 @@ FROM generate_series($2::bigint, $3::bigint) i
 """
 
 
-async def test_what_was_earned_before_the_hold_back_costs_nothing(cluster: Postgres) -> None:
+async def test_old_earnings_do_not_slow_down_reads(cluster: Postgres) -> None:
     read, old, recent = list[int](), NOW - timedelta(days=300), NOW - timedelta(days=1)
     for number in (200, 20_000):
         with new_database(cluster, f"bursar_earned_{number}") as urls:

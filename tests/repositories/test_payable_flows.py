@@ -84,7 +84,7 @@ async def books(cluster: Postgres) -> AsyncIterator[Books]:
             await owner.close()
 
 
-async def test_flows_are_those_of_the_entries_wherever_the_period_ends_and_the_batch_stands(books: Books) -> None:
+async def test_flows_equal_the_entries_for_any_period_and_batch_progress(books: Books) -> None:
     await books.fill(1, 600, added_up=0)
     chance = random.Random("flows")
     ends = [BEGUN + timedelta(seconds=chance.randrange(-DAY.seconds, 11 * 86_400)) for _ in range(8)]
@@ -97,7 +97,7 @@ async def test_flows_are_those_of_the_entries_wherever_the_period_ends_and_the_b
             assert await books.flow(since, until) == await books.expected(since, until), (number, since, until)
 
 
-async def test_what_was_ever_earned_is_read_by_days_and_not_by_entries(books: Books) -> None:
+async def test_total_earnings_are_read_from_daily_sums(books: Books) -> None:
     whole_days = {"since": BEGUN + DAY, "until": BEGUN + 9 * DAY}
     costs = []
     for first, last in ((1, SMALL), (SMALL + 1, LARGE)):

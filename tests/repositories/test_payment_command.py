@@ -59,7 +59,7 @@ async def asked(
     return await pool.read(lambda each: intents.find_request(each, org_id, command_id, content))
 
 
-async def test_what_was_asked_first_under_a_command_counts(database: Database, pool: StatementPool) -> None:
+async def test_first_request_of_a_command_counts(database: Database, pool: StatementPool) -> None:
     terms, command_id = await wanted(database), new_id("cmd")
     assert await asked(pool, command_id, terms.org_id) is None
     first = await ask(pool, command_id, terms)
@@ -69,7 +69,9 @@ async def test_what_was_asked_first_under_a_command_counts(database: Database, p
 
 
 @pytest.mark.parametrize("provider", ["credits", "stripe"])
-async def test_who_asks_is_kept_where_credits_pay(provider: str, database: Database, pool: StatementPool) -> None:
+async def test_requester_of_a_payment_with_credits_is_stored(
+    provider: str, database: Database, pool: StatementPool
+) -> None:
     terms = dataclasses.replace(await wanted(database), provider=provider)
     await ask(pool, new_id("cmd"), terms)
     async with database.platform() as session:
@@ -77,7 +79,7 @@ async def test_who_asks_is_kept_where_credits_pay(provider: str, database: Datab
     assert kept == (dataclasses.replace(BY, address=None) if provider == "credits" else None)
 
 
-async def test_of_many_that_ask_at_once_one_counts(database: Database, pool: StatementPool) -> None:
+async def test_one_of_many_concurrent_requests_counts(database: Database, pool: StatementPool) -> None:
     terms, command_id = await wanted(database), new_id("cmd")
     each = [dataclasses.replace(terms, payment_id=new_id("pay")) for _ in range(10)]
     noted = await asyncio.gather(*(ask(pool, command_id, one) for one in each))
@@ -93,7 +95,7 @@ async def test_another_request_under_a_command_is_refused(database: Database, po
         await asked(pool, command_id, terms.org_id, b"other")
 
 
-async def test_state_of_the_payment_comes_with_what_was_asked(database: Database, pool: StatementPool) -> None:
+async def test_status_of_the_payment_is_returned_with_the_request(database: Database, pool: StatementPool) -> None:
     terms = await wanted(database)
     made = await Written(database, terms.org_id).begin()
     found = await asked(pool, made.terms.payment_id, terms.org_id, b"asked")

@@ -124,7 +124,7 @@ async def test_pitfall_01_one_fall_of_the_balance_makes_one_payment(shop: Shop) 
 
 
 @pytest.mark.slow
-async def test_fall_is_noted_once_and_paid_once_whoever_dies_in_between(shop: Shop) -> None:
+async def test_fall_is_recorded_and_paid_once_despite_crashes(shop: Shop) -> None:
     """The sweep dies after its transaction, and the run after it has noted the terms, twice."""
     await set_auto_topup(shop)
     assert (await note_fall(shop)).noted == 1
@@ -148,7 +148,7 @@ async def test_fall_is_noted_once_and_paid_once_whoever_dies_in_between(shop: Sh
 
 
 @pytest.mark.slow
-async def test_payment_whose_answer_was_lost_is_the_one_of_its_fall(shop: Shop) -> None:
+async def test_payment_with_a_lost_response_is_found_for_its_fall(shop: Shop) -> None:
     await set_auto_topup(shop)
     shop.stage.fake.breaks = ["after"]
     await sweep(shop.stage)
@@ -187,7 +187,7 @@ async def test_fall_while_a_top_up_is_under_way_makes_no_second_one_and_its_cap_
     assert await written(shop) == "succeeded"
 
 
-async def test_automatic_top_up_stops_at_the_monthly_cap_until_the_next_month_and_says_so(shop: Shop) -> None:
+async def test_automatic_top_up_stops_at_the_monthly_cap_with_an_alert(shop: Shop) -> None:
     await set_auto_topup(shop, monthly_cap="150")
     await sweep(shop.stage)
     assert await outcome_of(shop) == "succeeded"
@@ -269,7 +269,7 @@ async def test_cap_that_is_lowered_between_the_fall_and_the_payment_is_kept(shop
 
 
 @pytest.mark.slow
-async def test_setting_what_is_set_already_is_no_fall(shop: Shop) -> None:
+async def test_unchanged_settings_cause_no_fall(shop: Shop) -> None:
     await set_auto_topup(shop, below="150")
     await sweep(shop.stage)
     assert await outcome_of(shop) == "succeeded"
@@ -280,7 +280,7 @@ async def test_setting_what_is_set_already_is_no_fall(shop: Shop) -> None:
 
 
 @pytest.mark.slow
-async def test_provider_that_is_away_switches_nothing_off(shop: Shop) -> None:
+async def test_provider_outage_does_not_switch_top_ups_off(shop: Shop) -> None:
     await set_auto_topup(shop)
     shop.stage.fake.away = {"create", "find"}
     try:
@@ -295,7 +295,7 @@ async def test_provider_that_is_away_switches_nothing_off(shop: Shop) -> None:
     assert len(await payments_of(shop)) == 1
 
 
-async def test_sweep_looks_every_five_seconds_for_a_minute(
+async def test_sweep_checks_every_five_seconds_for_a_minute(
     database: Database, timeskip_env: WorkflowEnvironment
 ) -> None:
     queue = new_id("queue")
@@ -318,7 +318,7 @@ def test_a_sweep_begins_every_minute_and_waits_for_the_one_before() -> None:
 @pytest.mark.parametrize(
     "changes", [{"below": "0"}, {"credits": "-1"}, {"monthly_cap": "99"}, {"credits": "1"}, {"unknown": 1}], ids=str
 )
-async def test_automatic_top_up_that_could_not_be_paid_is_refused(shop: Shop, changes: dict[str, Any]) -> None:
+async def test_unpayable_automatic_top_up_is_refused(shop: Shop, changes: dict[str, Any]) -> None:
     body = {"below": "20", "credits": "100", "monthly_cap": "250", "payment_method": "pm_ok", **changes}
     answer = await shop.payer.ask("PUT", "/billing/auto-topup", json=body)
     assert answer.status_code == 422, answer.text
@@ -350,7 +350,7 @@ async def off_for(shop: Shop, payment_id: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("used", ["0", "75"])
-async def test_card_is_not_charged_by_itself_for_what_its_holder_disputes(shop: Shop, used: str) -> None:
+async def test_card_is_not_charged_automatically_after_a_dispute(shop: Shop, used: str) -> None:
     bought = await bought_once(shop)
     if used != "0":
         # What is used is owed once the bank takes it back.
@@ -361,7 +361,7 @@ async def test_card_is_not_charged_by_itself_for_what_its_holder_disputes(shop: 
 
 
 @pytest.mark.slow
-async def test_top_up_that_is_refunded_is_not_bought_again_by_itself(shop: Shop) -> None:
+async def test_refunded_top_up_is_not_repeated_automatically(shop: Shop) -> None:
     bought = await bought_once(shop)
     body = {"reason": "the customer did not want it"}
     good(await shop.operator.post(f"/payments/{bought['id']}/refunds", body, key=new_key()), 201)
@@ -383,7 +383,7 @@ async def bought_late(shop: Shop) -> Any:
 
 
 @pytest.mark.slow
-async def test_money_that_comes_after_its_top_up_was_cancelled_counts_in_the_monthly_cap(shop: Shop) -> None:
+async def test_late_money_of_a_cancelled_top_up_counts_towards_the_monthly_cap(shop: Shop) -> None:
     await bought_late(shop)
     assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "100.00"
     await use(shop, "95")
@@ -393,7 +393,7 @@ async def test_money_that_comes_after_its_top_up_was_cancelled_counts_in_the_mon
 
 
 @pytest.mark.slow
-async def test_top_up_that_was_paid_late_and_refunded_is_not_bought_again_by_itself(shop: Shop) -> None:
+async def test_late_and_refunded_top_up_is_not_repeated_automatically(shop: Shop) -> None:
     bought = await bought_late(shop)
     body = {"reason": "the customer had cancelled it"}
     good(await shop.operator.post(f"/payments/{bought['id']}/refunds", body, key=new_key()), 201)

@@ -35,7 +35,7 @@ async def released(job: Job) -> Job:
     return job
 
 
-async def test_a_chargeback_takes_what_it_paid_for_from_ones_own_agent(stage: Stage):
+async def test_chargeback_claws_back_payments_to_own_agents(stage: Stage):
     other = await stage.award()
     made = await paid(stage, org_id=other.terms.payee_org_id)  # 100 credits
     own = Job(stage, replace(other.terms, payer_org_id=made.terms.org_id))
@@ -48,7 +48,7 @@ async def test_a_chargeback_takes_what_it_paid_for_from_ones_own_agent(stage: St
     assert await agents_of(job) == {"earnings": 0, "own_work": 0}
 
 
-async def test_a_chargeback_takes_what_ones_agent_earned_elsewhere_before_it_books_a_debt(stage: Stage):
+async def test_chargeback_takes_agents_earnings_before_it_books_a_debt(stage: Stage):
     job = await released(await stage.award())
     made = await paid(stage, org_id=job.terms.payee_org_id)
     await made.spend(60 * CREDITS)
@@ -68,7 +68,7 @@ async def test_a_chargeback_leaves_earnings_alone_while_the_wallet_covers_it(sta
     assert (await made.money())["debt"] == 0
 
 
-async def test_what_an_agent_earns_pays_the_debt_of_its_organization_first(stage: Stage):
+async def test_earnings_pay_the_organizations_debt_first(stage: Stage):
     job = await (await stage.award()).delivered()
     made = await paid(stage, org_id=job.terms.payee_org_id)
     await made.spend(30 * CREDITS)
@@ -81,7 +81,7 @@ async def test_what_an_agent_earns_pays_the_debt_of_its_organization_first(stage
     assert (await job.state()).released_minor == 47_500_000
 
 
-async def test_clawbacks_and_releases_at_once_keep_every_unit_and_wait_for_nobody_for_ever(stage: Stage):
+async def test_concurrent_clawbacks_and_releases_balance_without_a_deadlock(stage: Stage):
     first = await stage.award(balance=1000 * CREDITS)
     org = first.terms.payee_org_id
     owing = await paid(stage, org_id=org)

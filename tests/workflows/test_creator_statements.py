@@ -145,7 +145,7 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
     await prove_all(fresh_database_urls)
 
 
-async def test_statement_that_cannot_be_made_keeps_no_other_and_is_told_once(
+async def test_failed_statement_does_not_stop_others_and_raises_one_alert(
     database: Database, creator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, other = await creator(OCTOBER), await creator(OCTOBER)
@@ -167,7 +167,7 @@ async def test_statement_that_cannot_be_made_keeps_no_other_and_is_told_once(
     assert (told, stated) == ([(broken, "statement.not_made", broken)], [other])
 
 
-async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent_of_its_tax(
+async def test_clawback_after_a_statement_corrects_it_with_its_tax(
     fresh_database_urls: Any, database: Database, creator: Any
 ) -> None:
     rate = {"code": "de-vat", "country": "DE", "region": "", "product": "", "rate_e6": 190_000, "created_by": "x"}
@@ -226,7 +226,7 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_what_was_taken_back_again_and_again_is_billed_and_taxed_nowhere(
+async def test_repeated_clawbacks_never_exceed_the_statement(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any, is_late: bool
 ) -> None:
     rate = {"code": "de-vat", "country": "DE", "region": "", "product": "", "rate_e6": 190_000, "created_by": "x"}
@@ -404,7 +404,7 @@ async def test_a_statement_of_credits_reads_no_lots_of_others(
     assert row.total_minor == 10
 
 
-async def test_who_asks_for_a_statement_that_is_being_made_does_not_wait(database: Database, creator: Any) -> None:
+async def test_concurrent_request_for_a_statement_does_not_wait(database: Database, creator: Any) -> None:
     org, month, now = await creator(OCTOBER, country="FR"), date(2026, 10, 1), FIRST.replace(hour=4)
 
     async def ask(session: AsyncSession) -> str:
@@ -422,7 +422,7 @@ async def test_who_asks_for_a_statement_that_is_being_made_does_not_wait(databas
 
 
 @pytest.mark.slow
-async def test_whose_statement_is_due_is_found_without_reading_what_was_earned_before(
+async def test_due_statements_are_found_without_reading_old_earnings(
     fresh_database_urls: DatabaseUrls, database: Database, creator: Any
 ) -> None:
     orgs = sorted([await creator(OCTOBER) for _ in range(3)])

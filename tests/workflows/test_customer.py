@@ -43,7 +43,7 @@ async def test_outages_of_stripe_delay_the_customer_and_make_it_once(mailroom):
     await replay_and_keep(await handle.fetch_history(), "customer/completed")
 
 
-async def test_refusal_of_stripe_ends_the_run_and_leaves_it_to_the_first_use(mailroom):
+async def test_refusal_by_stripe_ends_the_run_until_the_first_use(mailroom):
     org_id = await mailroom.organization()
     mailroom.customers.errors = [ProviderRefused("no such account", code="account_invalid")]
     handle = await start(mailroom, org_id)
@@ -57,7 +57,7 @@ async def test_refusal_of_stripe_ends_the_run_and_leaves_it_to_the_first_use(mai
     assert await noted(mailroom, org_id) == made
 
 
-async def test_organization_that_does_not_exist_is_no_customer(mailroom):
+async def test_unknown_organization_gets_no_customer(mailroom):
     handle = await start(mailroom, new_id("org"))
     with pytest.raises(WorkflowFailureError) as failure:
         await handle.result()

@@ -51,7 +51,7 @@ async def test_pitfall_24_work_that_is_not_delivered_is_refunded(award):
     assert (await job.money())["payer"] == 100_000_000
 
 
-async def test_pitfall_24_a_silent_client_does_not_starve_the_agent(award):
+async def test_pitfall_24_delivery_is_released_if_the_client_does_not_respond(award):
     job = await (await award()).delivered()
     await job.pass_time(days=3, hours=1)
     assert await job.end() == "released"
@@ -145,7 +145,7 @@ async def api_away(stage):
     await away(long_ago, long_ago)
 
 
-async def test_deadline_gives_back_the_time_in_which_the_api_was_away(award, stage, api_away):
+async def test_deadline_is_extended_after_an_outage(award, stage, api_away):
     job = await (await award()).funded()
     deliver_by = (await job.state()).deliver_by
     await api_away(deliver_by - timedelta(hours=3), deliver_by + timedelta(hours=1))
@@ -163,7 +163,7 @@ async def test_deadline_gives_back_the_time_in_which_the_api_was_away(award, sta
 
 
 @pytest.mark.slow
-async def test_time_to_fund_gives_back_the_time_in_which_the_api_was_away(award, api_away):
+async def test_funding_period_is_extended_after_an_outage(award, api_away):
     job = await award()
     await job.open()
     fund_by = (await job.state()).fund_by
@@ -178,7 +178,7 @@ async def test_time_to_fund_gives_back_the_time_in_which_the_api_was_away(award,
 
 
 @pytest.mark.slow
-async def test_both_sides_get_back_the_time_in_which_they_could_not_submit_evidence(award, stage, api_away):
+async def test_evidence_window_is_extended_after_an_outage(award, stage, api_away):
     job = await (await award()).disputed()
     agreed = (await job.state()).dispute
     closes_at = agreed.evidence_until
@@ -206,7 +206,7 @@ async def test_both_sides_get_back_the_time_in_which_they_could_not_submit_evide
     await replay(await job.handle.fetch_history())
 
 
-async def test_an_arbiter_decides_at_once_while_the_evidence_window_is_open(award):
+async def test_arbiter_can_decide_while_the_evidence_window_is_open(award):
     job = await (await award()).disputed()
     assert (await job.send("resolve", job.arbiter, payee_share_e4=0)).status == "refunded"
 

@@ -135,9 +135,7 @@ async def test_command_that_was_noted_before_its_deadline_was_extended_counts(aw
     assert (await job.told("disputed")).command_id == command.command_id
 
 
-async def test_command_within_the_time_that_was_given_back_counts_although_no_worker_ran_until_it_was_over(
-    award, outage
-):
+async def test_command_during_the_extension_counts_even_if_no_worker_ran(award, outage):
     job = await late(award)
     review_by = (await job.state()).review_by
     assert review_by
@@ -151,7 +149,7 @@ async def test_command_within_the_time_that_was_given_back_counts_although_no_wo
     assert (await notice(job, too_late)).settled_at is None
 
 
-async def test_pitfall_37_a_dispute_that_was_noted_in_time_counts_although_the_run_was_away(award):
+async def test_pitfall_37_dispute_noted_in_time_counts_even_if_no_worker_ran(award):
     job = await late(award)
     command = await noted(job, "dispute", dispute(job), before=HOUR)
     await back(job)
@@ -164,7 +162,7 @@ async def test_pitfall_37_a_dispute_that_was_noted_in_time_counts_although_the_r
     assert "review_expired" not in await job.kinds()
 
 
-async def test_what_kept_a_dispute_waiting_shortens_nobodys_time(award):
+async def test_delay_of_a_dispute_shortens_no_period(award):
     job = await late(award)
     await noted(job, "dispute", dispute(job), before=HOUR)
     await back(job)
@@ -231,7 +229,7 @@ async def test_a_note_that_does_not_count_never_blocks_the_deadline(award, kind)
     assert (await notice(job, command)).settled_at is not None
 
 
-async def test_more_notes_than_are_worked_off_at_once_are_all_worked_off(award):
+async def test_more_notices_than_a_batch_are_all_handled(award):
     job = await late(award)
     for number in range(notices.MAX_SENT + 5):
         actor = replace(job.finance, principal=f"finance-{number}")
@@ -242,7 +240,7 @@ async def test_more_notes_than_are_worked_off_at_once_are_all_worked_off(award):
     await job.told("disputed")
 
 
-async def test_a_refusal_that_the_caller_was_told_is_not_done_at_the_deadline(award):
+async def test_refused_command_is_not_executed_at_the_deadline(award):
     job = await (await award()).delivered()
     command = ApproveEscrow(command_id=new_id("cmd"), actor=job.bot)
     with pytest.raises(Exception, match="not a signatory"):
@@ -251,7 +249,7 @@ async def test_a_refusal_that_the_caller_was_told_is_not_done_at_the_deadline(aw
         assert await session.get(EscrowNotice, command.command_id) is None
 
 
-async def test_a_key_that_a_refusal_has_freed_serves_another_command(award):
+async def test_key_of_a_refused_command_can_be_reused(award):
     job = await (await award()).delivered()
     key = new_id("cmd")
     with pytest.raises(Exception, match="not a signatory"):
@@ -259,7 +257,7 @@ async def test_a_key_that_a_refusal_has_freed_serves_another_command(award):
     assert (await job.send("dispute", job.studio, key=key, reason="the review is late")).status == "disputed"
 
 
-async def test_what_was_done_leaves_no_note_behind(award):
+async def test_executed_command_leaves_no_open_notice(award):
     job = await (await award()).delivered()
     command = dispute(job)
     await job.send("dispute", job.finance, key=command.command_id, reason=command.reason)
@@ -275,9 +273,7 @@ class Unreachable:
         raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
 
 
-async def test_pitfall_37_a_dispute_whose_sender_got_no_answer_counts_when_the_worker_is_back(
-    idle_server, database_urls
-):
+async def test_pitfall_37_dispute_without_a_response_counts_once_a_worker_runs(idle_server, database_urls):
     async with stage_on(idle_server, database_urls) as stage:
         job = await (await stage.award()).delivered()
     database = Database(database_urls.tenant, database_urls.platform)
@@ -386,7 +382,7 @@ async def test_second_signature_for_one_milestone_pays_for_no_other(award):
     assert (await job.state()).milestones_released == ("one",)
 
 
-async def test_dispute_noted_after_another_delivery_holds_all_the_same(award):
+async def test_dispute_noted_after_another_delivery_counts(award):
     job = await late(award)
     await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, note="junk"), before=2 * HOUR)
     await noted(job, "dispute", dispute(job), before=HOUR)
@@ -394,7 +390,7 @@ async def test_dispute_noted_after_another_delivery_holds_all_the_same(award):
     assert (await settled(job))[-2:] == ["delivered", "disputed"]
 
 
-async def test_dispute_noted_after_more_deliveries_than_are_worked_off_at_once_holds_all_the_same(award):
+async def test_dispute_noted_after_a_batch_of_deliveries_counts(award):
     job = await late(award)
     for number in range(notices.MAX_SENT + 1):
         bot = replace(job.bot, principal=f"bot-{number}")
@@ -438,7 +434,7 @@ async def test_decision_that_was_noted_in_time_goes_before_the_default(award):
     assert "default_applied" not in await job.kinds()
 
 
-async def test_arbiter_has_the_grace_after_the_alert_although_no_worker_ran_until_the_default(award):
+async def test_arbiter_has_the_grace_period_after_a_late_alert(award):
     job = await back(await long_disputed(award, days=9))
     while "decision_overdue" not in await job.kinds():
         await again()
@@ -462,9 +458,7 @@ async def test_evidence_that_was_noted_in_its_window_counts(award, days_after, c
     assert [piece.submitted_at for piece in evidence] == ([(await notice(job, command)).noted_at] if counts else [])
 
 
-async def test_evidence_within_the_time_that_was_given_back_counts_although_no_worker_ran_until_it_was_over(
-    award, outage
-):
+async def test_evidence_during_the_extension_counts_even_if_no_worker_ran(award, outage):
     job = await long_disputed(award, days=4)
     closes_at = (await job.state()).dispute.evidence_until
     await outage(closes_at - HOUR, closes_at + HOUR)

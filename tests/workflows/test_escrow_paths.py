@@ -130,7 +130,7 @@ async def test_strangers_and_wrong_parties_are_refused(award):
     assert refused.value.error_code == "escrow.not_a_signatory"
 
 
-async def test_agents_key_neither_disputes_its_own_delivery_nor_fills_the_room_for_evidence(award):
+async def test_agents_key_cannot_dispute_its_delivery_or_exceed_its_evidence_limit(award):
     job = await (await award()).delivered()
     with pytest.raises(Forbidden, match="its own delivery"):
         await job.send("dispute", job.bot, reason="it is all my fault")
@@ -172,7 +172,7 @@ async def test_a_command_repeated_after_the_end_returns_its_result(award):
     assert await job.kinds() == ["opened", "funded", "delivered", "validated"]
 
 
-async def test_pitfall_08_what_create_returned_can_be_funded_at_once(award):
+async def test_pitfall_08_created_escrow_can_be_funded_immediately(award):
     job = await award()
     opened = await job.open()
     assert opened.status == "open"

@@ -39,7 +39,7 @@ async def test_a_lost_command_is_found_when_it_comes_again(award):
     assert (await job.money())["payee"] == 47_500_000
 
 
-async def test_another_command_goes_on_from_what_the_books_hold(award):
+async def test_next_command_continues_from_the_state_in_the_books(award):
     job = await (await award()).delivered()
     outcome = rules.refund(await job.state(), actor=job.bot, amount_minor=10_000_000)
     await committed_behind_the_run(job, outcome, "lost-refund")
@@ -49,7 +49,7 @@ async def test_another_command_goes_on_from_what_the_books_hold(award):
     assert (await job.send("refund", job.bot, amount_minor=10_000_000, key="lost-refund")).status == "released"
 
 
-async def test_another_command_is_refused_by_what_the_books_hold(award):
+async def test_next_command_is_refused_by_the_state_in_the_books(award):
     job = await (await award()).delivered()
     outcome = rules.dispute(await job.state(), actor=job.finance, reason="x", now=datetime.now(UTC))
     await committed_behind_the_run(job, outcome, "lost-dispute")
@@ -105,7 +105,7 @@ async def test_a_command_older_than_the_receipts_is_found_in_the_books(award):
 
 
 @pytest.mark.parametrize("where", ["in the receipts", "in the books", "after the end"])
-async def test_pitfall_34_another_command_under_the_id_of_one_that_was_done_is_refused(award, where):
+async def test_pitfall_34_id_of_an_executed_command_is_refused_for_another(award, where):
     job, key = await (await award()).delivered(), new_id("cmd")
     await job.send("refund", job.bot, amount_minor=1_000_000, key=key)
     if where == "in the books":
@@ -130,7 +130,7 @@ async def test_pitfall_34_another_command_under_the_id_of_one_that_was_done_is_r
     assert again.status == "delivered"
 
 
-async def test_an_event_without_a_hash_answers_every_command_under_its_id_as_before(award):
+async def test_event_without_a_hash_answers_every_command_under_its_id(award):
     job = await (await award()).delivered()
     outcome = rules.refund(await job.state(), actor=job.bot, amount_minor=1_000_000)
     await committed_behind_the_run(job, outcome, "older")
@@ -138,7 +138,7 @@ async def test_an_event_without_a_hash_answers_every_command_under_its_id_as_bef
     assert (await job.state()).refunded_minor == 1_000_000
 
 
-def test_the_hash_of_a_command_is_that_of_what_it_asks_for():
+def test_hash_of_a_command_is_of_its_content():
     refund = RefundEscrow(command_id="a", actor=e.WORKER, amount_minor=1)
     assert refund.content() == RefundEscrow(command_id="b", actor=e.STUDIO, amount_minor=1).content()
     assert refund.content() != RefundEscrow(command_id="a", actor=e.WORKER, amount_minor=2).content()
@@ -161,7 +161,7 @@ def test_a_field_that_a_command_gets_later_changes_no_hash():
     ] == ["86fdaa064017a059", "d0862b93f143293a", "f479a81edfd1db10", "2724d6b295eadfb9"]
 
 
-async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, stage):
+async def test_event_refused_by_the_books_is_retried_with_an_alert(award, stage):
     job = await (await award()).delivered()
     terms = job.terms
     stranger = replace(accounts.agent_granted_earnings(terms.agent_id, terms.payee_org_id), org_id="org_other")
@@ -194,7 +194,7 @@ async def test_a_value_that_cannot_be_stored_is_a_refusal(award, stage):
     assert recorded.declined.code == "request.invalid"
 
 
-async def test_pitfall_19_an_escrow_locks_what_is_owed_before_any_account(award):
+async def test_pitfall_19_escrow_locks_debts_before_any_account(award):
     job = await (await award()).delivered()
     outcome = rules.refund(await job.state(), actor=job.bot, amount_minor=1_000_000)
     database, terms = job.stage.database, outcome.escrow.terms
@@ -207,7 +207,7 @@ async def test_pitfall_19_an_escrow_locks_what_is_owed_before_any_account(award)
     assert (await job.state()).refunded_minor == 1_000_000
 
 
-async def test_pitfall_33_an_escrow_that_pays_a_debt_keeps_no_stripe_while_it_waits_for_it(award, database_urls):
+async def test_pitfall_33_escrow_that_pays_a_debt_holds_no_account_stripe_while_it_waits(award, database_urls):
     job = await (await award()).delivered()
     await job.send("dispute", job.finance, reason="late")
     outcome = rules.resolve(await job.state(), actor=job.arbiter, payee_share_e4=5000, note=None, now=datetime.now(UTC))
@@ -238,7 +238,7 @@ async def test_pitfall_33_an_escrow_that_pays_a_debt_keeps_no_stripe_while_it_wa
 
 
 @pytest.mark.parametrize("says_so", [True, False])
-async def test_what_was_decided_from_another_state_than_the_books_hold_is_not_written(award, says_so: bool):
+async def test_event_decided_from_another_state_is_not_written(award, says_so: bool):
     now = datetime.now(UTC)
     job = await delivered_without_a_run(await award(), now)
     state, other = await job.state(), await award()

@@ -69,7 +69,7 @@ async def test_a_contract_may_exclude_approvals_by_operators(award):
         ("funded", "cancel", {}),
     ],
 )
-async def test_a_signal_that_names_no_operator_moves_nothing(award, state, name, payload):
+async def test_signal_without_an_operator_moves_nothing(award, state, name, payload):
     job = await getattr(await award(required_signatures=1), state)()
     await job.handle.signal(name, payload)
     refused = await job.told("command_refused")
@@ -77,7 +77,7 @@ async def test_a_signal_that_names_no_operator_moves_nothing(award, state, name,
     assert (await job.money())["escrow"] == 50_000_000
 
 
-async def test_a_cancellation_that_names_nobody_moves_nothing(award):
+async def test_cancellation_without_an_operator_moves_nothing(award):
     job = await (await award()).funded()
     await job.handle.cancel()
     refused = await job.told("command_refused")
@@ -102,14 +102,14 @@ async def test_an_operator_freezes_and_resolves(award):
     assert (await job.money())["payee"] == 4_750_000
 
 
-async def test_an_operator_cancels_and_the_money_goes_back(award):
+async def test_cancellation_by_an_operator_refunds_the_money(award):
     job = await (await award()).funded()
     await job.handle.signal("cancel", {"operator": "kim"})
     assert await job.end() == "cancelled"
     assert (await job.money())["payer"] == 100_000_000
 
 
-async def test_a_refused_signal_is_recorded_and_the_run_goes_on(award):
+async def test_refused_signal_is_recorded_and_the_run_continues(award):
     job = await (await award()).funded()
     await job.handle.signal("resolve", {"payee_share": "7", "operator": "kim"})
     await job.handle.signal("approve", {"signatory": "nobody", "operator": "kim"})
@@ -154,7 +154,7 @@ async def test_a_malformed_signal_is_recorded_and_changes_nothing(award, name, p
     assert (refused.actor, refused.details["code"]) == ("temporal-ui:kim", "request.invalid")
 
 
-async def test_a_share_typed_as_a_number_is_taken(award):
+async def test_share_typed_as_a_number_is_accepted(award):
     job = await (await award()).disputed()
     await job.handle.signal("resolve", {"payee_share": 0.6, "operator": "kim"})
     assert await job.end() == "split"
@@ -186,7 +186,7 @@ async def test_an_approval_for_a_delivery_that_was_replaced_is_refused(award):
     assert (await job.send("approve", job.finance, delivery=await job.under_review())).status == "released"
 
 
-async def test_approval_that_names_no_delivery_is_refused_after_the_first_and_its_key_takes_the_number(award):
+async def test_approval_without_a_delivery_is_refused_after_the_first_one_and_frees_its_key(award):
     job = await (await award(required_signatures=1)).delivered()
     await job.send("deliver", job.bot, note="junk")
     current = await job.under_review()
@@ -212,7 +212,7 @@ async def test_operator_signs_for_a_later_delivery_by_its_number(award):
     assert await job.end() == "released"
 
 
-async def test_approval_on_its_way_does_not_accept_the_delivery_that_replaces_the_one_seen(award):
+async def test_approval_does_not_count_for_a_replaced_delivery(award):
     job = await (await award(required_signatures=1)).delivered()
     deliver, approve = await asyncio.gather(
         job.send("deliver", job.bot, note="junk"), job.send("approve", job.finance), return_exceptions=True
@@ -225,7 +225,7 @@ async def test_approval_on_its_way_does_not_accept_the_delivery_that_replaces_th
         assert (state.status, state.delivery.note) == ("released", None)
 
 
-async def test_cancelling_a_run_whose_step_waits_for_the_books_leaves_the_step_alone(award, stage):
+async def test_cancelling_a_run_does_not_interrupt_its_write(award, stage):
     job = await (await award()).funded()
     async with stage.database.platform() as session:
         await escrows.lock(await driver_connection(session), job.terms.escrow_id, "nothing")
@@ -247,7 +247,7 @@ async def someone_waits_for(stage, job):
         await again()
 
 
-async def test_a_timer_says_what_happens_when_it_fires(award):
+async def test_timer_describes_its_event(award):
     job = await (await award(review_seconds=999)).delivered()
     words = await beside_timer(job.handle, within=timedelta(seconds=999))
     assert words == "delivered, if nobody decides by then, the money is released"

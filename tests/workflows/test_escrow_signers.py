@@ -49,7 +49,7 @@ async def test_signatory_does_not_sign_for_another_by_a_link_of_its_own(award, l
     assert (await job.state()).status == "delivered"
 
 
-async def test_of_two_signatures_by_one_person_at_once_one_counts(award):
+async def test_one_of_two_concurrent_signatures_of_a_person_counts(award):
     job = await (await award()).delivered()
     maker = f"{job.terms.payer_org_id}/mallory"
     answers = await asyncio.gather(
@@ -184,7 +184,7 @@ async def test_link_made_with_an_issued_key_is_its_issuers_too(award):
 
 
 @pytest.mark.parametrize("shape", ["key", "rotated", "two between", "link"])
-async def test_names_in_between_make_nobody_another_person(award, shape):
+async def test_names_in_between_do_not_hide_a_person(award, shape):
     job = await (await award()).delivered()
     org_id = job.terms.payer_org_id
     owner = await with_key(job, job.procurement, by=None, days=9)

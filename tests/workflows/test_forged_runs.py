@@ -196,7 +196,7 @@ async def test_a_payment_is_not_made_on_forged_terms(stage: Stage, forged):
     assert (await made.state()).terms == made.terms
 
 
-async def test_a_payment_that_nobody_asked_for_is_not_made(stage: Stage):
+async def test_payment_without_a_request_is_not_created(stage: Stage):
     made = await new_payment(stage)
     other = replace(made, terms=replace(made.terms, payment_id=new_id("pay")))
     assert "No payment was requested" in await refused_by_hand(other)

@@ -63,7 +63,7 @@ async def test_run_that_waits_for_its_payment_is_left_alone(mailroom):
 
 
 @pytest.mark.slow
-async def test_more_than_a_page_of_lost_events_is_worked_off_at_once(mailroom):
+async def test_more_than_a_page_of_lost_events_is_handled_in_one_sweep(mailroom):
     ids = [await mailroom.store(minutes_ago=2) for _ in range(103)]
     result = await sweep(mailroom)
     assert result["found"] >= 103
@@ -74,7 +74,7 @@ async def test_more_than_a_page_of_lost_events_is_worked_off_at_once(mailroom):
         assert (await session.execute(left)).scalar_one() == 0
 
 
-async def test_payment_that_was_told_is_told_again_only_after_a_while(mailroom):
+async def test_forwarded_event_is_signalled_again_after_a_pause(mailroom):
     event_id = await mailroom.store(minutes_ago=30)
     async with mailroom.database.platform() as session:
         await session.execute(

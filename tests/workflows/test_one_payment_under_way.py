@@ -51,7 +51,7 @@ async def test_second_payment_of_an_invoice_is_refused_until_the_first_has_faile
 
 
 @pytest.mark.parametrize("what", ["escrow", "invoice"])
-async def test_of_requests_that_come_at_once_one_charges_the_card(shop: Shop, what: str) -> None:
+async def test_one_of_concurrent_requests_charges_the_card(shop: Shop, what: str) -> None:
     body = {"provider": "stripe", "payment_method": "pm_ok"}
     if what == "escrow":
         escrow = await shop.escrow()
@@ -75,7 +75,7 @@ async def test_rest_of_an_invoice_is_paid_by_a_second_payment(shop: Shop) -> Non
     assert (second["amount"], second["status"]) == ("6.00", "succeeded")
 
 
-async def test_escrow_is_not_funded_from_the_balance_beside_a_payment(shop: Shop) -> None:
+async def test_escrow_is_not_funded_from_the_balance_during_a_payment(shop: Shop) -> None:
     escrow = await shop.escrow("50.00")
     bought = await shop.top_up()
     good(await shop.payer.post(f"/payments/{bought['payment_id']}/confirm", {}, key=new_key()))

@@ -40,7 +40,7 @@ async def busy(job: Job) -> AsyncIterator[None]:
 
 
 @pytest.mark.usefixtures("short_tasks")
-async def test_a_share_that_is_none_is_refused_by_a_run_that_is_busy(award: Award):
+async def test_invalid_share_is_refused_by_a_busy_run(award: Award):
     job = await (await award()).delivered()
     async with busy(job):
         commands = [
@@ -81,7 +81,7 @@ async def test_pitfall_32_a_command_without_a_message_is_refused_by_a_run_that_i
     ],
     ids=["negative", "above one", "long note", "long reason", "long name", "long id", "id that cannot be stored"],
 )
-async def test_what_no_caller_of_the_api_sends_to_an_escrow_is_refused(award: Award, name: str, command: EscrowCommand):
+async def test_invalid_commands_to_an_escrow_are_refused(award: Award, name: str, command: EscrowCommand):
     job = await (await award()).delivered()
     assert await refused(job.handle.execute_update(name, command)) == "request.invalid"
     await job.pass_time(days=3, hours=1)
@@ -98,7 +98,7 @@ async def test_a_refund_is_of_more_than_nothing(stage: Stage, amount: int):
 @pytest.mark.parametrize(
     "changes", [{"command_id": LONG}, {"command_id": chr(0)}, {"reason": "x" * 1_500_000}, {"amount_minor": -(10**30)}]
 )
-async def test_what_no_caller_of_the_api_sends_to_a_payment_is_refused(stage: Stage, changes: dict[str, Any]):
+async def test_invalid_commands_to_a_payment_are_refused(stage: Stage, changes: dict[str, Any]):
     made = await paid(stage)
     fields = {"command_id": "c", "actor": made.actor, "refund_id": new_id("rfd"), **changes}
     assert await refused(made.handle.execute_update("refund", RefundPayment(**fields))) == "request.invalid"
@@ -106,13 +106,13 @@ async def test_what_no_caller_of_the_api_sends_to_a_payment_is_refused(stage: St
 
 
 @pytest.mark.parametrize("amount", [-1, 0])
-async def test_what_is_captured_is_more_than_nothing(stage: Stage, amount: int):
+async def test_captured_amount_must_be_positive(stage: Stage, amount: int):
     made = await new_payment(stage)
     await made.create()
     assert await refused(made.send("capture", amount_minor=amount)) == "request.invalid"
 
 
-async def test_a_signal_with_a_broken_log_context_is_taken(award: Award):
+async def test_signal_with_a_broken_log_context_is_accepted(award: Award):
     job = await (await award()).delivered()
     broken = Payload(metadata={"encoding": b"json/plain"}, data=b"{")
     [reason] = PayloadConverter.default.to_payloads([{"operator": "kim", "reason": "late"}])

@@ -108,7 +108,7 @@ async def test_debit_that_begins_after_its_cancellation_was_requested_is_returne
     await replay(await made.handle.fetch_history())
 
 
-async def test_payment_whose_return_the_provider_refuses_counts(stage: Stage):
+async def test_payment_whose_return_is_refused_stays_paid(stage: Stage):
     made = await unknown(stage, reached=True, method_ref="pm_ok")
     await made.send("cancel")
     back(stage)
@@ -118,14 +118,14 @@ async def test_payment_whose_return_the_provider_refuses_counts(stage: Stage):
     assert (state.status, (await made.money())["wallet"]) == (P.SUCCEEDED, CREDITS)
 
 
-async def test_payment_that_the_provider_was_never_asked_for_is_cancelled(stage: Stage):
+async def test_payment_without_a_request_to_the_provider_is_cancelled(stage: Stage):
     made = await noted(stage)
     assert (await made.send("cancel")).status in {"created", "cancelled"}
     await made.until("cancelled")
     assert stage.fake.count(made.terms.payment_id) == 0
 
 
-async def test_payment_whose_last_command_was_not_answered_is_cancelled_once_it_is_looked_up(stage: Stage):
+async def test_payment_with_an_unknown_command_is_cancelled_after_its_lookup(stage: Stage):
     command = Asked(await authorized(stage), "capture", amount_minor=600)
     made = command.made
     stage.fake.away.add("capture")
@@ -141,7 +141,7 @@ async def test_payment_whose_last_command_was_not_answered_is_cancelled_once_it_
     assert (await made.until("cancelled")).cancelled_by == made.actor.qualified()
 
 
-async def test_operators_signal_cancels_what_is_unknown(stage: Stage):
+async def test_operators_signal_cancels_an_unknown_payment(stage: Stage):
     made = await unknown(stage, reached=False)
     await made.handle.signal("cancel", {"cancel": made.terms.payment_id, "operator": "kim"})
     await made.happened("cancel_requested")
@@ -169,7 +169,7 @@ async def test_run_that_is_started_again_still_cancels(stage: Stage):
     assert (await made.until("cancelled")).cancelled_by == made.actor.qualified()
 
 
-async def test_coins_sent_short_can_be_cancelled_and_are_kept_for_what_they_are(stage: Stage, chains):
+async def test_underpaid_coins_can_be_cancelled_and_are_credited(stage: Stage, chains):
     payer = await paying(stage)
     place = await payer.deposit()
     await payer.send(place, payer.amount * 2 // 5)
@@ -242,7 +242,7 @@ async def test_bank_debit_that_has_begun_is_refunded_once_it_has_come(stage: Sta
     assert (made.there.gone, await made.money()) == (1000, {"wallet": 0, "own": 0, "debt": 0})
 
 
-async def test_bank_debit_that_is_refused_after_it_was_cancelled_is_not_paid_anew(stage: Stage):
+async def test_refused_bank_debit_of_a_cancelled_payment_is_not_retried(stage: Stage):
     made = await debited(stage)
     await made.send("cancel")
     made.there.status = ProviderStatus.REQUIRES_ACTION
@@ -251,7 +251,7 @@ async def test_bank_debit_that_is_refused_after_it_was_cancelled_is_not_paid_ane
     assert (state.cancelled_by, made.there.status) == (made.actor.qualified(), made.there.ends_as)
 
 
-async def test_coins_of_which_all_are_on_their_way_cannot_be_cancelled(stage: Stage, chains):
+async def test_fully_sent_coins_cannot_be_cancelled(stage: Stage, chains):
     payer = await paying(stage)
     await payer.send(await payer.deposit(), payer.amount, blocks=1)
     await payer.pass_time(minutes=5)

@@ -59,7 +59,7 @@ async def lots(made: PaymentDriver) -> list[tuple[str, int, int]]:
     return [tuple(row) for row in rows]
 
 
-async def test_what_a_reservation_has_pinned_of_a_purchase_stays_pinned_in_a_chargeback_and_is_owed(stage: Stage):
+async def test_reserved_credits_stay_reserved_in_a_chargeback_and_are_owed(stage: Stage):
     made = await paid(stage)
     spend_id = await reserved(made, 70_000_000)
     made.there.dispute()
@@ -88,7 +88,7 @@ async def test_purchase_that_a_reservation_has_pinned_is_refunded_once_it_is_rel
 
 
 @pytest.mark.slow
-async def test_what_an_organization_says_against_a_chargeback_does_not_use_up_the_answer_to_the_bank(stage: Stage):
+async def test_organizations_evidence_does_not_use_the_only_submission(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute()
     await made.told()
@@ -140,7 +140,7 @@ async def test_another_date_for_evidence_is_booked_while_the_dispute_stays_as_it
     await replay(await made.handle.fetch_history())
 
 
-async def test_a_dispute_that_is_won_gives_everything_back(stage: Stage):
+async def test_won_dispute_restores_everything(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute()
     await made.told()

@@ -137,7 +137,7 @@ async def test_evidence_waits_while_the_provider_rejects_our_key(stage: Stage):
     assert stage.fake.evidence[ref] == "It was delivered."
 
 
-async def test_a_payment_is_made_once_the_provider_takes_our_key_again(stage: Stage):
+async def test_payment_is_created_once_the_provider_accepts_our_key_again(stage: Stage):
     made = await new_payment(stage)
     assert (await while_our_key_is_rejected(made, made.create())).status == "unknown"
     await made.pass_time(minutes=1)
@@ -145,7 +145,7 @@ async def test_a_payment_is_made_once_the_provider_takes_our_key_again(stage: St
     assert stage.fake.count(made.terms.payment_id) == 1
 
 
-async def test_a_refund_is_made_once_the_provider_takes_our_key_again(stage: Stage):
+async def test_refund_is_made_once_the_provider_accepts_our_key_again(stage: Stage):
     made = await paid(stage)
     await while_our_key_is_rejected(made, made.send("refund", amount_minor=400))
     (refund,) = (await made.state()).refunds
@@ -158,7 +158,7 @@ async def test_a_refund_is_made_once_the_provider_takes_our_key_again(stage: Sta
 
 
 @pytest.mark.parametrize("name", ["confirm", "capture"])
-async def test_what_a_command_took_without_an_answer_is_found_and_its_chargeback_booked(stage: Stage, name: str):
+async def test_money_captured_without_a_response_is_found_with_its_chargeback(stage: Stage, name: str):
     command = await asked(stage, name)
     made = command.made
     stage.fake.leaves.add(name)
@@ -183,7 +183,7 @@ async def test_a_command_ends_in_time_also_when_its_provider_keeps_the_connectio
     assert await command.again() == "cancelled"
 
 
-async def test_a_payment_that_was_cancelled_without_an_answer_is_cancelled_by_whom_asked(stage: Stage):
+async def test_cancellation_without_a_response_names_its_actor(stage: Stage):
     command = await asked(stage, "cancel")
     made = command.made
     stage.fake.leaves.add("cancel")
@@ -197,7 +197,7 @@ async def test_a_payment_that_was_cancelled_without_an_answer_is_cancelled_by_wh
     assert (told.actor, told.details["command"]) == (made.actor.qualified(), "cancel")
 
 
-async def test_nobody_is_named_for_the_end_of_a_payment_whose_cancellation_never_arrived(stage: Stage):
+async def test_payment_whose_cancellation_never_arrived_ends_without_an_actor(stage: Stage):
     command = await asked(stage, "cancel")
     stage.fake.away.add("cancel")
     await command.given_up()
@@ -207,7 +207,7 @@ async def test_nobody_is_named_for_the_end_of_a_payment_whose_cancellation_never
     assert (await command.made.until("expired")).cancelled_by is None
 
 
-async def test_a_chargeback_is_booked_while_the_evidence_for_another_reaches_nobody(stage: Stage):
+async def test_chargeback_is_booked_while_evidence_for_another_cannot_be_submitted(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute(400)
     await made.told()
@@ -224,7 +224,7 @@ async def test_a_chargeback_is_booked_while_the_evidence_for_another_reaches_nob
     assert [dispute.status for dispute in state.disputes] == [DisputeStatus.UNDER_REVIEW, DisputeStatus.NEEDS_RESPONSE]
 
 
-async def test_evidence_that_arrived_without_an_answer_is_not_submitted_again(stage: Stage):
+async def test_evidence_submitted_without_a_response_is_not_resubmitted(stage: Stage):
     made = await paid(stage)
     ref = made.there.dispute()
     await made.told()
@@ -240,7 +240,7 @@ async def test_evidence_that_arrived_without_an_answer_is_not_submitted_again(st
     assert await refused(made.send("submit_evidence", dispute_ref=ref, text="Another.")) == "payment.evidence_closed"
 
 
-async def test_what_is_unknown_is_looked_up_in_growing_pauses(stage: Stage):
+async def test_unknown_outcome_is_looked_up_with_growing_pauses(stage: Stage):
     command = await asked(stage, "capture")
     stage.fake.leaves.add("capture")
     await command.given_up()

@@ -83,7 +83,7 @@ async def price(chains: ChainsInTest, asset: str, cents: int, coins_minor: int) 
 @pytest.mark.parametrize(
     "asset", ["ETH", *(pytest.param(other, marks=pytest.mark.slow) for other in ("BTC", "USDC", "TON"))]
 )
-async def test_an_underpaid_payment_says_what_is_missing_and_is_topped_up(stage: Stage, chains, asset: str):
+async def test_underpaid_payment_shows_the_missing_amount_and_is_completed(stage: Stage, chains, asset: str):
     payer = await paying(stage, asset)
     place, part = await payer.deposit(), payer.amount * 3 // 5
     await payer.send(place, part)
@@ -100,7 +100,7 @@ async def test_an_underpaid_payment_says_what_is_missing_and_is_topped_up(stage:
     assert (await payer.driver.kinds()).count("received") == 2
 
 
-async def test_a_part_that_is_there_when_the_time_is_over_is_credited_for_what_it_is(stage: Stage, chains):
+async def test_partial_amount_is_credited_after_the_deadline(stage: Stage, chains):
     payer = await paying(stage)
     await payer.send(await payer.deposit(), payer.amount * 2 // 5)
     await payer.pass_time(hours=24)
@@ -110,7 +110,7 @@ async def test_a_part_that_is_there_when_the_time_is_over_is_credited_for_what_i
     assert {"received", "time_over"} <= set(await payer.driver.kinds())
 
 
-async def test_what_is_paid_too_much_is_credited_as_well(stage: Stage, chains):
+async def test_surplus_is_credited(stage: Stage, chains):
     payer = await paying(stage)
     place = await payer.deposit()
     await payer.send(place, payer.amount * 3)
@@ -122,7 +122,7 @@ async def test_what_is_paid_too_much_is_credited_as_well(stage: Stage, chains):
 
 
 @pytest.mark.slow
-async def test_what_comes_after_the_end_is_credited_at_the_price_of_then(stage: Stage, chains):
+async def test_late_deposit_is_credited_at_the_rate_of_its_time(stage: Stage, chains):
     payer = await paying(stage, quoted_for=timedelta(minutes=-1))
     place = await payer.deposit()
     await payer.pass_time(hours=24)
@@ -136,7 +136,7 @@ async def test_what_comes_after_the_end_is_credited_at_the_price_of_then(stage: 
 
 
 @pytest.mark.slow
-async def test_what_was_sent_in_time_is_worth_its_quote_however_late_it_is_final(stage: Stage, chains):
+async def test_deposit_sent_in_time_is_valued_at_its_quote_when_it_becomes_final(stage: Stage, chains):
     payer = await paying(stage)
     await payer.send(await payer.deposit(), payer.amount, blocks=1)
     await payer.pass_time(minutes=5)
@@ -168,9 +168,7 @@ async def test_a_late_payment_that_is_booked_needs_no_price_any_more(stage: Stag
 
 
 @pytest.mark.slow
-async def test_credits_for_coins_that_the_chain_took_back_are_clawed_back_and_what_is_spent_is_owed(
-    stage: Stage, chains
-):
+async def test_reversed_deposit_claws_back_credits_and_spent_ones_are_owed(stage: Stage, chains):
     payer = await paying(stage, "ETH")
     await payer.mine(5)
     await payer.send(await payer.deposit(), payer.amount)
@@ -186,7 +184,7 @@ async def test_credits_for_coins_that_the_chain_took_back_are_clawed_back_and_wh
 
 
 @pytest.mark.slow
-async def test_coins_that_came_back_in_another_block_pay_what_was_owed(stage: Stage, chains):
+async def test_coins_included_in_another_block_pay_the_debt(stage: Stage, chains):
     payer = await paying(stage, "ETH")
     await payer.mine(5)
     await payer.send(await payer.deposit(), payer.amount)

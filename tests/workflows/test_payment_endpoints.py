@@ -19,7 +19,7 @@ from tests.workflows.shop import Shop
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
 
-async def test_topup_answers_what_the_payer_has_to_do_and_is_credited_when_paid(shop: Shop) -> None:
+async def test_topup_returns_the_payers_next_step_and_is_credited_when_paid(shop: Shop) -> None:
     bought = await shop.top_up()
     assert bought == {
         "payment_id": bought["payment_id"],
@@ -37,7 +37,7 @@ async def test_topup_answers_what_the_payer_has_to_do_and_is_credited_when_paid(
     assert [step["kind"] for step in steps] == ["created", "submitted", "received"]
 
 
-async def test_pitfall_01_one_topup_many_times_at_once_is_one(shop: Shop) -> None:
+async def test_pitfall_01_concurrent_repeats_of_a_topup_are_one(shop: Shop) -> None:
     key, body = new_key(), {"package": "pack_100", "payment_method": "pm_ok"}
     answers = await asyncio.gather(*(shop.payer.post("/billing/purchase-credits", body, key=key) for _ in range(8)))
     for answer in answers:
@@ -51,7 +51,7 @@ async def test_pitfall_01_one_topup_many_times_at_once_is_one(shop: Shop) -> Non
 
 
 @pytest.mark.slow
-async def test_pitfall_08_payment_can_be_used_as_soon_as_it_was_answered(shop: Shop) -> None:
+async def test_pitfall_08_created_payment_can_be_used_immediately(shop: Shop) -> None:
     bought = await shop.top_up()
     refused(
         await shop.payer.post(f"/payments/{bought['payment_id']}/refunds", {}, key=new_key()),
@@ -63,7 +63,7 @@ async def test_pitfall_08_payment_can_be_used_as_soon_as_it_was_answered(shop: S
 
 
 @pytest.mark.slow
-async def test_pitfall_09_purchase_whose_answer_was_lost_is_found_again(shop: Shop) -> None:
+async def test_pitfall_09_purchase_with_a_lost_response_is_found(shop: Shop) -> None:
     key, body = new_key(), {"package": "pack_100", "payment_method": "pm_ok"}
     first = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
     await forget(shop.stage.database, key)
@@ -84,7 +84,7 @@ async def test_decline_is_a_402_that_names_the_payment_and_stays_one(shop: Shop)
 
 
 @pytest.mark.slow
-async def test_pitfall_10_payment_whose_outcome_is_unknown_takes_no_command_until_it_was_looked_up(shop: Shop) -> None:
+async def test_pitfall_10_unknown_payment_accepts_no_command_before_its_lookup(shop: Shop) -> None:
     shop.stage.fake.breaks = ["after"]
     body = {"amount": "10", "currency": "USD", "purpose": "balance", "payment_method": "pm_ok"}
     made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
@@ -125,7 +125,7 @@ async def test_pitfall_26_refund_without_an_amount_gives_the_remainder_only(shop
     assert shop.there(bought).gone == 976
 
 
-async def test_refund_that_is_nowhere_to_be_found_is_given_up_by_an_operator(shop: Shop) -> None:
+async def test_unknown_refund_is_given_up_by_an_operator(shop: Shop) -> None:
     body = {"package": "pack_100", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     path = f"/payments/{bought['payment_id']}/refunds"
@@ -170,7 +170,7 @@ async def test_refund_of_an_amount_that_the_provider_cannot_count_is_refused(sho
 
 
 @pytest.mark.slow
-async def test_refund_that_was_made_is_the_answer_to_its_key_although_another_would_take_two_operators(
+async def test_repeated_refund_returns_its_result_without_a_second_approval(
     shop: Shop, database_urls: DatabaseUrls
 ) -> None:
     body, key = {"package": "pack_100", "payment_method": "pm_ok"}, new_key()
@@ -189,7 +189,7 @@ async def test_refund_that_was_made_is_the_answer_to_its_key_although_another_wo
 
 
 @pytest.mark.slow
-async def test_payer_who_sends_money_by_bank_is_shown_until_when(shop: Shop) -> None:
+async def test_payer_by_bank_transfer_sees_the_deadline(shop: Shop) -> None:
     bought = await shop.top_up()
     shop.there(bought).pays_until = datetime(2040, 1, 5, tzinfo=UTC)
     shown = await shop.told(bought)
@@ -197,7 +197,7 @@ async def test_payer_who_sends_money_by_bank_is_shown_until_when(shop: Shop) -> 
 
 
 @pytest.mark.slow
-async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -> None:
+async def test_key_with_a_deleted_response_makes_no_other_refund(shop: Shop) -> None:
     bought, key = await shop.top_up(), new_key()
     shop.there(bought).pay()
     await shop.until(await shop.told(bought), "succeeded")
@@ -218,7 +218,7 @@ async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -
 
 
 @pytest.mark.slow
-async def test_key_whose_answer_was_forgotten_gives_a_payment_no_other_command(shop: Shop) -> None:
+async def test_key_with_a_deleted_response_sends_no_other_command(shop: Shop) -> None:
     body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
     made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
     other = good(await shop.payer.post("/payments", body, key=new_key()), 201)
@@ -261,7 +261,7 @@ async def test_refund_of_credits_that_are_spent_is_refused(shop: Shop) -> None:
 
 
 @pytest.mark.slow
-async def test_a_capture_that_its_provider_did_not_answer_is_unavailable_until_it_was_looked_up(shop: Shop) -> None:
+async def test_capture_without_a_response_is_unavailable_until_its_lookup(shop: Shop) -> None:
     body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
     made = good(await shop.payer.post("/payments/create", body, key=new_key()), 201)
     path, key, there = f"/payments/{made['id']}", new_key(), shop.there(made)
@@ -327,7 +327,7 @@ async def test_escrow_is_funded_by_a_card(shop: Shop) -> None:
 
 
 @pytest.mark.slow
-async def test_escrow_waits_for_a_payment_and_takes_it_when_it_is_there(shop: Shop) -> None:
+async def test_escrow_waits_for_a_payment_and_is_funded_by_it(shop: Shop) -> None:
     escrow, other = await shop.escrow("12.34", "USD"), await shop.escrow("12.34", "USD")
     body = {"purpose": "escrow", "escrow_id": escrow["id"]}
     made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
@@ -363,7 +363,7 @@ async def test_payment_for_an_escrow_has_its_amount_and_its_payer(shop: Shop) ->
 
 
 @pytest.mark.slow
-async def test_escrow_in_money_is_funded_from_the_balance_and_gives_back_to_it(shop: Shop) -> None:
+async def test_escrow_in_money_is_funded_from_and_refunded_to_the_balance(shop: Shop) -> None:
     escrow = await shop.escrow("7.00", "USD")
     refused(await shop.fund(escrow, {"source": "credits"}), 409, "escrow.currency_mismatch")
     refused(await shop.fund(escrow, {"source": "balance"}), 402, "ledger.insufficient_funds")
@@ -398,7 +398,7 @@ async def test_funding_by_a_payment_of_somebody_else_is_404(shop: Shop) -> None:
 
 
 @pytest.mark.slow
-async def test_chargeback_is_answered_once_and_by_operators(shop: Shop) -> None:
+async def test_evidence_is_submitted_once_and_by_operators(shop: Shop) -> None:
     body = {"package": "pack_100", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     shop.there(bought).dispute()

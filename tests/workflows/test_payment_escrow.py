@@ -68,7 +68,7 @@ async def test_payment_with_credits_of_a_key_that_was_frozen_since_it_was_reques
     assert await job.money() == before
 
 
-async def test_a_payment_whose_escrow_is_gone_is_refunded(stage: Stage, award):
+async def test_payment_whose_escrow_has_ended_is_refunded(stage: Stage, award):
     job = await award(balance=1)
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
@@ -168,7 +168,7 @@ async def test_a_charge_that_was_refunded_at_the_provider_funds_no_escrow(stage:
     assert "payment.purpose_gone" not in await made.alerts()
 
 
-async def test_what_a_refund_at_the_provider_left_goes_back_too(stage: Stage, award):
+async def test_remainder_after_a_refund_at_the_provider_is_refunded_too(stage: Stage, award):
     job = await award(balance=1)
     made = await _captured(stage, job)
     made.there.refund(400)
@@ -206,7 +206,7 @@ async def test_an_escrow_waits_for_the_end_of_a_dispute(stage: Stage, award, won
 
 
 @pytest.mark.parametrize("won", [True, False])
-async def test_a_dispute_before_the_escrow_has_its_money_takes_that_and_nothing_else(stage: Stage, award, won: bool):
+async def test_dispute_before_funding_takes_only_the_waiting_money(stage: Stage, award, won: bool):
     job = await award(balance=50_000_000)
     made = await _captured(stage, job)
     ref = made.there.dispute(400)
@@ -221,7 +221,7 @@ async def test_a_dispute_before_the_escrow_has_its_money_takes_that_and_nothing_
 
 
 @pytest.mark.parametrize("won", [True, False])
-async def test_an_escrow_takes_nothing_late_of_money_that_it_is_no_longer_asked_to_take(stage: Stage, award, won: bool):
+async def test_escrow_is_not_funded_late_by_money_that_was_put_off(stage: Stage, award, won: bool):
     """An earlier run asked the escrow, which was held up; the next one has put the money off since."""
     job = await award(balance=1)
     made = await _captured(stage, job)
@@ -246,7 +246,7 @@ async def test_an_escrow_takes_nothing_late_of_money_that_it_is_no_longer_asked_
     assert "payment.books_refused" not in await made.alerts()
 
 
-async def test_a_payment_puts_nothing_off_that_its_escrow_has_taken_meanwhile(stage: Stage, award):
+async def test_funding_is_not_put_off_after_the_escrow_was_funded(stage: Stage, award):
     job = await award(balance=1)
     made = await _captured(stage, job)
     state = await _asked_and_died(made)
@@ -403,7 +403,7 @@ async def _paid_in_part(stage: Stage, job: Job) -> PaymentDriver:
     return made
 
 
-async def test_money_that_waits_for_its_escrow_is_refunded_when_the_payer_asks(stage: Stage, award):
+async def test_waiting_money_is_refunded_on_the_payers_request(stage: Stage, award):
     job = await award(balance=1)
     made = await _paid_in_part(stage, job)
     assert (await made.money())["own"] == job.terms.amount_minor * 600 // 1000
@@ -414,7 +414,7 @@ async def test_money_that_waits_for_its_escrow_is_refunded_when_the_payer_asks(s
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
 
 
-async def test_what_a_failed_refund_took_waits_for_the_escrow_again(stage: Stage, award):
+async def test_failed_refund_reserves_the_money_for_the_escrow_again(stage: Stage, award):
     job = await award(balance=1)
     made = await _captured(stage, job)
     pending = made.there.refund(100, status=RefundStatus.PENDING)
@@ -443,7 +443,7 @@ async def test_money_that_its_escrow_is_taking_is_not_refunded(stage: Stage, awa
     assert made.there.gone == 0
 
 
-async def test_a_refund_that_is_asked_for_first_keeps_the_money_from_the_escrow(stage: Stage, award):
+async def test_earlier_refund_prevents_the_funding_of_the_escrow(stage: Stage, award):
     job = await award(balance=1)
     made = await _captured(stage, job)
     # Both come in one task of the run: the command has the lock before the money is handed over.
@@ -471,7 +471,7 @@ async def _is_asked(made: PaymentDriver | Job, update: str) -> bool:
 
 
 @pytest.mark.parametrize("gone", [True, False])
-async def test_a_run_that_is_started_again_hands_over_only_what_is_still_there(stage: Stage, award, gone: bool):
+async def test_restarted_run_funds_the_escrow_only_with_the_whole_amount(stage: Stage, award, gone: bool):
     """The run died between what it wrote before it asked the escrow, and asking it."""
     job = await award(balance=1)
     made = await _captured(stage, job)

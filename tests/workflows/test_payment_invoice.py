@@ -56,7 +56,7 @@ async def sent_back(made: PaymentDriver) -> Payment:
     return state
 
 
-async def test_an_invoice_is_paid_with_the_money_that_came_for_it(stage: Stage):
+async def test_invoice_is_paid_with_the_received_money(stage: Stage):
     made, invoice = await paid(stage)
     assert await invoice.stands() == ("paid", 1000)
     assert await invoice.paid_by() == {made.terms.payment_id: 1000}
@@ -67,14 +67,14 @@ async def test_an_invoice_is_paid_with_the_money_that_came_for_it(stage: Stage):
     assert told == {"invoice_id": invoice.row.id, "amount": "10.00", "currency": "USD"}
 
 
-async def test_a_stored_method_has_paid_the_invoice_when_it_is_answered(stage: Stage):
+async def test_stored_method_pays_the_invoice_before_the_response(stage: Stage):
     made = await new_payment(stage)
     invoice = await issued(stage.database, made.terms.org_id)
     await another(made, invoice, method_ref="pm_ok", off_session=True)
     assert await invoice.stands() == ("paid", 1000)
 
 
-async def test_of_payments_that_all_succeed_at_once_one_pays_and_the_others_are_sent_back(stage: Stage):
+async def test_one_of_concurrent_payments_pays_and_the_others_are_returned(stage: Stage):
     first, invoice = await billed(stage)
     made = [first]
     for _ in range(3):
@@ -100,7 +100,7 @@ async def test_of_payments_that_all_succeed_at_once_one_pays_and_the_others_are_
     assert await first.money() == NOTHING
 
 
-async def test_money_that_is_under_way_when_the_invoice_is_withdrawn_is_sent_back(stage: Stage):
+async def test_money_on_its_way_for_a_voided_invoice_is_returned(stage: Stage):
     made, invoice = await billed(stage)
     await invoice.void()
     made.there.pay()
@@ -113,7 +113,7 @@ async def test_money_that_is_under_way_when_the_invoice_is_withdrawn_is_sent_bac
     assert await made.money() == NOTHING
 
 
-async def test_pitfall_05_an_invoice_is_either_paid_or_withdrawn_when_both_happen_at_once(stage: Stage):
+async def test_pitfall_05_invoice_is_either_paid_or_voided_in_a_race(stage: Stage):
     ends = set()
     for _ in range(4):
         made, invoice = await billed(stage)
@@ -135,7 +135,7 @@ async def test_pitfall_05_an_invoice_is_either_paid_or_withdrawn_when_both_happe
     assert ends <= {"paid", "void"}
 
 
-async def test_what_was_captured_pays_a_part_at_once_and_the_rest_stays_due(stage: Stage):
+async def test_partial_capture_pays_a_part_and_the_rest_stays_due(stage: Stage):
     made, invoice = await billed(stage, manual_capture=True)
     await made.send("confirm", method_ref="pm_ok")
     assert (await made.send("capture", amount_minor=600)).status == "succeeded"
@@ -148,7 +148,7 @@ async def test_what_was_captured_pays_a_part_at_once_and_the_rest_stays_due(stag
     assert await invoice.paid_by() == {made.terms.payment_id: 600, rest.terms.payment_id: 400}
 
 
-async def test_what_is_more_than_still_due_becomes_cash(stage: Stage):
+async def test_surplus_over_the_amount_due_becomes_cash(stage: Stage):
     made, invoice = await billed(stage)
     await made.send("cancel")
     part = await another(made, invoice, manual_capture=True)
@@ -176,7 +176,7 @@ async def test_a_refund_makes_the_invoice_due_again_and_somebody_pays_it_again(s
     assert await invoice.paid_by() == {made.terms.payment_id: 0, again.terms.payment_id: 1000}
 
 
-async def test_an_invoice_that_was_given_back_can_be_withdrawn_and_stays_so_when_the_refund_fails(stage: Stage):
+async def test_refunded_invoice_can_be_voided_and_stays_void_when_the_refund_fails(stage: Stage):
     made, invoice = await paid(stage)
     await made.send("refund", reason="pending")
     await invoice.void()
@@ -248,7 +248,7 @@ async def test_a_chargeback_that_is_lost_leaves_the_invoice_due_and_no_debt(stag
     assert await made.money() == NOTHING
 
 
-async def test_a_chargeback_that_is_won_after_somebody_else_has_paid_becomes_cash(stage: Stage):
+async def test_chargeback_won_after_another_payment_becomes_cash(stage: Stage):
     made, invoice = await paid(stage)
     ref = made.there.dispute()
     await made.told()
@@ -261,7 +261,7 @@ async def test_a_chargeback_that_is_won_after_somebody_else_has_paid_becomes_cas
     assert await made.money() == {"wallet": 1000, "own": 0, "debt": 0}
 
 
-async def test_money_that_went_back_before_anybody_looked_is_not_paid_and_not_owed(stage: Stage):
+async def test_money_returned_between_two_polls_is_neither_paid_nor_owed(stage: Stage):
     made, invoice = await billed(stage)
     made.there.pay()
     made.there.refund(700)
@@ -271,7 +271,7 @@ async def test_money_that_went_back_before_anybody_looked_is_not_paid_and_not_ow
     assert await made.money() == NOTHING
 
 
-async def test_a_payment_whose_run_was_terminated_pays_its_invoice_when_it_goes_on(stage: Stage):
+async def test_resumed_run_pays_its_invoice(stage: Stage):
     made, invoice = await billed(stage)
     await made.handle.terminate("test")
     await pay(made)
@@ -326,7 +326,7 @@ async def test_coins_for_an_invoice_that_was_withdrawn_stay_on_the_balance(stage
 
 
 @pytest.mark.usefixtures("chains")
-async def test_coins_that_the_chain_takes_back_are_due_again_until_they_come_back(stage: Stage):
+async def test_reversed_deposit_is_due_again_until_it_is_included_again(stage: Stage):
     payer, invoice = await in_coins(stage, "ETH")
     await payer.mine(5)
     await payer.send(await payer.deposit(), payer.amount)
@@ -344,7 +344,7 @@ async def test_coins_that_the_chain_takes_back_are_due_again_until_they_come_bac
     assert await payer.driver.money() == NOTHING
 
 
-async def test_an_invoice_is_not_paid_by_money_that_went_back_whole_before(stage: Stage):
+async def test_invoice_is_not_paid_by_fully_refunded_money(stage: Stage):
     payer = await new_payment(stage)
     invoice = await issued(stage.database, payer.terms.org_id)
     made = await new_payment(stage, org_id=payer.terms.org_id, purpose=invoice.purpose)

@@ -42,7 +42,7 @@ async def test_payment_of_an_invoice_on_which_nothing_is_due_any_more_is_cancell
     assert timeline[-2]["details"]["why"] == f"the invoice is {ended}"
 
 
-async def test_payment_of_an_invoice_that_is_credited_in_part_goes_on(shop: Shop) -> None:
+async def test_payment_of_a_partly_credited_invoice_continues(shop: Shop) -> None:
     invoice = await invoice_of(shop)
     made = good(await pay(shop, invoice, {}), 201)
     body = {"amount": "4.00", "reason": "Goodwill."}
@@ -59,7 +59,7 @@ async def test_poll_finds_that_the_invoice_has_ended_where_the_signal_was_lost(s
     assert (state.cancelled_by, made.there.status) == ("workflow", made.there.ends_as)
 
 
-async def test_payment_whose_escrow_ends_before_its_provider_is_asked_is_not_made(stage: Stage, award) -> None:
+async def test_payment_whose_escrow_has_ended_is_not_created(stage: Stage, award) -> None:
     job = await award(balance=1)
     await job.open()
     purpose = for_escrow(job.terms)
@@ -76,9 +76,7 @@ async def test_payment_whose_escrow_ends_before_its_provider_is_asked_is_not_mad
     assert (state.received_minor, stage.fake.count(made.terms.payment_id)) == (0, 0)
 
 
-async def test_payment_whose_escrow_ends_while_its_provider_makes_it_is_cancelled_and_nobody_is_charged(
-    stage: Stage, award
-) -> None:
+async def test_payment_whose_escrow_ends_during_its_creation_is_cancelled(stage: Stage, award) -> None:
     job = await award(balance=1)
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))

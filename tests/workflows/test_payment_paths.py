@@ -35,7 +35,7 @@ async def test_a_webhook_books_the_charge_the_fee_and_the_credits(stage: Stage):
     assert await made.kinds() == ["created", "submitted", "received"]
 
 
-async def test_pitfall_02_one_event_told_many_times_has_one_effect(stage: Stage):
+async def test_pitfall_02_repeated_event_has_one_effect(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.pay()
@@ -46,7 +46,7 @@ async def test_pitfall_02_one_event_told_many_times_has_one_effect(stage: Stage)
     assert (await made.money())["wallet"] == 100_000_000
 
 
-async def test_without_webhooks_the_provider_is_asked(stage: Stage):
+async def test_provider_is_polled_without_webhooks(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.pay()
@@ -54,7 +54,7 @@ async def test_without_webhooks_the_provider_is_asked(stage: Stage):
     assert (await made.until("succeeded")).received_minor == 1000
 
 
-async def test_a_fee_that_is_told_later_is_booked_later(stage: Stage):
+async def test_fee_reported_later_is_booked_later(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.pay(fee=None)
@@ -132,13 +132,13 @@ async def test_a_declined_stored_method_is_a_result(stage: Stage):
     assert (await made.state()).decline.code == "insufficient_funds"
 
 
-async def test_a_stored_method_pays_at_once(stage: Stage):
+async def test_stored_method_is_charged_immediately(stage: Stage):
     made = await new_payment(stage, method_ref="pm_ok", off_session=True)
     assert (await made.create()).status == "succeeded"
     assert (await made.money())["wallet"] == 100_000_000
 
 
-async def test_what_nobody_pays_expires_and_is_ended_there(stage: Stage):
+async def test_unpaid_payment_expires_and_is_cancelled_at_the_provider(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     await made.pass_time(hours=24)
@@ -186,7 +186,7 @@ async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_n
 
 
 @pytest.mark.slow
-async def test_a_bank_transfer_that_comes_after_the_payers_time_and_before_its_own_is_booked(stage: Stage):
+async def test_bank_transfer_before_its_own_deadline_is_booked(stage: Stage):
     made = await new_payment(stage, **SELDOM)
     await made.create()
     made.there.pays_until = made.terms.created_at + timedelta(days=14)
@@ -215,7 +215,7 @@ async def test_a_bank_transfer_that_is_known_of_only_when_the_time_is_over_has_i
 
 
 @pytest.mark.slow
-async def test_a_bank_debit_that_never_ends_is_told_of_once_and_waited_for_on(stage: Stage):
+async def test_endless_bank_debit_raises_one_alert_and_stays_awaited(stage: Stage):
     made = await new_payment(stage, **SELDOM)
     await made.create()
     made.there.process()
@@ -232,7 +232,7 @@ async def test_a_bank_debit_that_never_ends_is_told_of_once_and_waited_for_on(st
     assert (await made.told()).status is P.SUCCEEDED
 
 
-async def test_what_the_payer_approved_is_taken(stage: Stage):
+async def test_approved_payment_is_captured(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.approved = True
@@ -245,7 +245,7 @@ async def test_what_the_payer_approved_is_taken(stage: Stage):
 
 
 @pytest.mark.slow
-async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer_approves_again(stage: Stage):
+async def test_declined_approval_is_retried_only_after_a_new_approval(stage: Stage):
     made = await new_payment(stage, first_poll_seconds=60, longest_poll_seconds=60)
     await made.create()
     made.there.approved = made.there.refuses_what_was_approved = True
@@ -264,7 +264,7 @@ async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer
 
 
 @pytest.mark.slow
-async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: Stage):
+async def test_payment_that_the_provider_no_longer_has_expires_after_its_deadline(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.gone_for_good = True
@@ -274,7 +274,7 @@ async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: St
 
 
 @pytest.mark.slow
-async def test_news_of_what_the_provider_no_longer_keeps_are_handled_once_the_payment_has_ended(stage: Stage):
+async def test_events_of_a_payment_that_the_provider_no_longer_has_are_handled_after_its_end(stage: Stage):
     """As PayPal's CHECKOUT.PAYMENT-APPROVAL.REVERSED, after which the order is not found any more."""
     made = await new_payment(stage)
     await made.create()
@@ -309,7 +309,7 @@ async def test_an_authorized_payment_is_captured_in_part(stage: Stage):
     assert (state.received_minor, state.granted_minor) == (600, 60_000_000)
 
 
-async def test_a_cancelled_payment_takes_no_command(stage: Stage):
+async def test_cancelled_payment_accepts_no_command(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     assert (await made.send("cancel")).status == "cancelled"
@@ -332,7 +332,7 @@ async def test_a_run_that_ended_is_started_again_by_news(stage: Stage):
     assert (await made.told()).status is P.DISPUTED
 
 
-async def test_a_run_that_was_terminated_goes_on_from_the_books(stage: Stage):
+async def test_terminated_run_resumes_from_the_books(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     await made.handle.terminate("test")
@@ -352,7 +352,7 @@ async def test_the_payer_has_until_the_deadline_only(stage: Stage):
 
 
 @pytest.mark.slow
-async def test_command_that_comes_while_news_are_read_is_judged_by_them(stage: Stage, monkeypatch):
+async def test_command_during_a_refresh_is_decided_on_the_new_state(stage: Stage, monkeypatch):
     made = await new_payment(stage)
     await made.create()
     made.there.pay()

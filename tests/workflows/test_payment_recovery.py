@@ -45,7 +45,7 @@ def calls(made: PaymentDriver) -> list[str]:
     return [name for name, key in made.stage.fake.calls if made.terms.payment_id in key or key == ref]
 
 
-async def test_a_command_that_comes_before_the_provider_was_asked_keeps_nobody_waiting(stage: Stage):
+async def test_command_before_the_request_to_the_provider_does_not_block(stage: Stage):
     made = await noted(stage)
     with pytest.raises(WorkflowUpdateFailedError) as caught:
         await made.send("confirm")
@@ -56,13 +56,13 @@ async def test_a_command_that_comes_before_the_provider_was_asked_keeps_nobody_w
     assert (await made.send("cancel")).status == "cancelled"
 
 
-async def test_create_is_answered_by_a_run_that_somebody_else_started_again(stage: Stage):
+async def test_create_is_answered_by_a_run_that_another_command_started(stage: Stage):
     made = await noted(stage)
     await made.event()
     assert (await made.create()).status == "requires_action"
 
 
-async def test_an_operators_look_at_an_unknown_payment_does_not_hurry_the_lookups(stage: Stage):
+async def test_operators_refresh_does_not_speed_up_lookups(stage: Stage):
     made = await new_payment(stage)
     stage.fake.breaks.extend(["before"] * 20)
     assert (await made.create()).status == "unknown"
@@ -100,7 +100,7 @@ async def test_news_are_booked_while_a_refund_is_unknown(stage: Stage):
     assert len(made.there.refunds) == 1
 
 
-async def test_a_look_for_a_refund_that_is_refused_gives_nothing_back(stage: Stage):
+async def test_refused_lookup_of_a_refund_restores_nothing(stage: Stage):
     made = await new_payment(stage, method_ref="pm_ok")
     await made.create()
     stage.fake.breaks.append("after")
@@ -118,7 +118,7 @@ async def test_a_look_for_a_refund_that_is_refused_gives_nothing_back(stage: Sta
     assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
 
 
-async def test_what_could_not_be_ended_in_time_is_ended_by_the_next_look(stage: Stage):
+async def test_payment_that_could_not_be_ended_in_time_is_ended_by_the_next_refresh(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     stage.fake.refuses |= {"cancel", "retrieve"}
@@ -134,7 +134,7 @@ async def test_what_could_not_be_ended_in_time_is_ended_by_the_next_look(stage: 
     assert made.there.snapshot().status is ProviderStatus.CANCELLED
 
 
-async def test_what_a_provider_refused_and_took_all_the_same_is_booked(stage: Stage):
+async def test_money_charged_despite_a_refusal_is_booked(stage: Stage):
     made = await new_payment(stage)
     stage.fake.breaks.append("refused")
     assert (await made.create()).status == "failed"
@@ -153,7 +153,7 @@ async def test_what_a_provider_refused_and_took_all_the_same_is_booked(stage: St
     assert (await made.money())["wallet"] == 100_000_000
 
 
-async def test_what_is_approved_after_it_was_cancelled_is_not_taken(stage: Stage):
+async def test_payment_approved_after_its_cancellation_is_not_captured(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     await made.send("cancel")
@@ -163,7 +163,7 @@ async def test_what_is_approved_after_it_was_cancelled_is_not_taken(stage: Stage
     assert made.there.received == 0
 
 
-async def test_a_cancelled_run_that_waits_for_its_provider_goes_on(stage: Stage):
+async def test_cancelled_run_that_waits_for_its_provider_continues(stage: Stage):
     made = await new_payment(stage)
     stage.fake.breaks.extend(["unavailable"] * 2)
     created = asyncio.ensure_future(made.create())
@@ -198,7 +198,7 @@ async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(st
     assert [refund.refund_id for refund in made.there.refunds.values()] == ["rfd_noted"]
 
 
-async def test_more_news_than_one_transaction_takes_are_all_booked(stage: Stage):
+async def test_more_events_than_one_transaction_are_all_booked(stage: Stage):
     made = await new_payment(stage, method_ref="pm_ok")
     await made.create()
     for _ in range(40):
@@ -217,7 +217,7 @@ async def test_a_payment_is_not_charged_after_its_time(stage: Stage):
     assert await made.money() == {"wallet": 0, "own": 0, "debt": 0}
 
 
-async def test_what_was_charged_in_time_is_found_after_it(stage: Stage):
+async def test_timely_charge_is_found_after_the_deadline(stage: Stage):
     made = await noted(stage, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
     terms = made.terms
     asked = CreatePayment(

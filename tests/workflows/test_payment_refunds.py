@@ -35,14 +35,14 @@ async def test_the_same_refund_command_refunds_once(stage: Stage):
     assert len((await made.state()).refunds) == 1
 
 
-async def test_refunds_at_once_never_pass_the_payment(stage: Stage):
+async def test_concurrent_refunds_never_exceed_the_payment(stage: Stage):
     made = await paid(stage)
     done = await asyncio.gather(*(made.send("refund", amount_minor=400) for _ in range(5)), return_exceptions=True)
     assert sum(not isinstance(result, BaseException) for result in done) == 2
     assert made.there.gone == 800
 
 
-async def test_what_was_spent_is_not_refunded(stage: Stage):
+async def test_spent_credits_are_not_refunded(stage: Stage):
     made = await paid(stage)
     await made.spend(70_000_000)
     assert await refused(made.send("refund")) == "ledger.insufficient_funds"
@@ -50,7 +50,7 @@ async def test_what_was_spent_is_not_refunded(stage: Stage):
     assert made.there.gone == 300
 
 
-async def test_pitfall_40_credits_that_came_for_less_are_not_given_back_for_the_price_of_others(stage: Stage):
+async def test_pitfall_40_cheaper_credits_are_not_refunded_at_the_price_of_others(stage: Stage):
     dear = await paid(stage)
     await dear.spend(70_000_000)
     cheap = await paid(stage, org_id=dear.terms.org_id, amount_minor=100)
@@ -62,7 +62,7 @@ async def test_pitfall_40_credits_that_came_for_less_are_not_given_back_for_the_
     assert await dear.money() == {"wallet": 0, "own": 0, "debt": 0}
 
 
-async def test_a_refund_whose_answer_was_lost_is_made_once(stage: Stage):
+async def test_refund_with_a_lost_response_is_made_once(stage: Stage):
     made = await paid(stage)
     stage.fake.breaks.append("after")
     await made.send("refund", amount_minor=400)
@@ -90,7 +90,7 @@ async def test_a_refund_that_fails_late_returns_money_and_credits(stage: Stage):
     assert "payment.refund_failed" in await made.alerts()
 
 
-async def test_a_refund_the_provider_refuses_gives_the_credits_back(stage: Stage):
+async def test_refund_refused_by_the_provider_restores_the_credits(stage: Stage):
     made = await paid(stage)
     stage.fake.breaks.append("refused")
     await made.send("refund", amount_minor=400)
@@ -98,7 +98,7 @@ async def test_a_refund_the_provider_refuses_gives_the_credits_back(stage: Stage
     assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
 
 
-async def test_a_refund_made_at_the_provider_is_taken_over(stage: Stage):
+async def test_refund_made_at_the_provider_is_added(stage: Stage):
     made = await paid(stage)
     await made.spend(80_000_000)
     made.there.refund(500)
@@ -108,7 +108,7 @@ async def test_a_refund_made_at_the_provider_is_taken_over(stage: Stage):
     assert state.debt_minor == 30_000_000
 
 
-async def test_an_operator_refunds_and_is_told_of_a_refusal(stage: Stage):
+async def test_operator_refunds_and_sees_a_refusal(stage: Stage):
     made = await paid(stage)
     await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "reason": "goodwill"})
     await made.handle.signal("refund", {"operator": "kim", "amount": "7.00"})
@@ -121,7 +121,7 @@ async def test_an_operator_refunds_and_is_told_of_a_refusal(stage: Stage):
 
 
 @pytest.mark.slow
-async def test_an_operator_refunds_what_was_spent_for_credits_that_came_otherwise(stage: Stage):
+async def test_operators_refund_of_spent_credits_takes_other_credits(stage: Stage):
     spent = await paid(stage)
     await spent.spend(100_000_000)
     await paid(stage, org_id=spent.terms.org_id, amount_minor=100)
@@ -162,7 +162,7 @@ def unseen(stage: Stage) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unseen")
-async def test_an_unknown_refund_given_up_as_not_made_gives_back_and_lets_the_next_one_go(stage: Stage):
+async def test_unknown_refund_given_up_as_not_made_is_restored_and_allows_another(stage: Stage):
     made = await unknown(stage)
     said = {"operator": "kim", "at_provider": False, "reason": "their support has none", "command_id": "ticket-9"}
     await made.handle.signal("give_up", said)
@@ -185,7 +185,7 @@ async def test_an_unknown_refund_given_up_as_not_made_gives_back_and_lets_the_ne
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unseen")
-async def test_a_refund_that_was_made_after_it_was_given_up_is_taken_over(stage: Stage):
+async def test_refund_made_after_it_was_given_up_is_added(stage: Stage):
     made = await unknown(stage)
     operator = {"refund_id": f"rfd_of_{made.terms.payment_id}", "reason": "their support has none"}
     await made.send("give_up", **operator)

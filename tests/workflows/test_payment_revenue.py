@@ -40,7 +40,7 @@ async def sums(books: Books):
 
 
 @pytest.mark.parametrize("recognised_before", [False, True])
-async def test_refund_of_what_is_left_keeps_what_was_used_as_revenue(stage: Stage, sums: Sums, recognised_before: bool):
+async def test_refund_of_the_remainder_keeps_used_credits_as_revenue(stage: Stage, sums: Sums, recognised_before: bool):
     made = await paid(stage)
     assert await sums.now() == {"deferred": 1000}
     await made.spend(40_000_000)
@@ -53,7 +53,7 @@ async def test_refund_of_what_is_left_keeps_what_was_used_as_revenue(stage: Stag
 
 @pytest.mark.parametrize("recognised_before", [False, True])
 @pytest.mark.parametrize("won", [False, True])
-async def test_chargeback_takes_back_what_was_recognised_until_it_is_won(
+async def test_chargeback_reverses_recognised_revenue_until_it_is_won(
     stage: Stage, sums: Sums, recognised_before: bool, won: bool
 ):
     made = await paid(stage)

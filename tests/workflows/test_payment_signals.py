@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
 @pytest.mark.parametrize("given", [{}, {"operator": None}, {"operator": "…"}], ids=["none", "null", "unreadable"])
 @pytest.mark.parametrize("name", ["refund", "give_up", "cancel"])
-async def test_a_signal_that_names_no_operator_moves_nothing(stage: Stage, name: str, given: dict[str, object]):
+async def test_signal_without_an_operator_moves_nothing(stage: Stage, name: str, given: dict[str, object]):
     made = await new_payment(stage)
     await made.create()
     await made.handle.signal(name, given)
@@ -26,7 +26,7 @@ async def test_a_signal_that_names_no_operator_moves_nothing(stage: Stage, name:
     assert state.status == "requires_action"
 
 
-async def test_a_cancellation_that_names_nobody_is_refused(stage: Stage):
+async def test_cancellation_without_an_operator_is_refused(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     await made.handle.cancel()
@@ -54,7 +54,7 @@ async def test_a_payment_cancelled_by_a_person_names_the_person(stage: Stage, th
     assert [entry.principal for entry in entries.rows] == [made.actor.principal]
 
 
-async def test_a_payment_that_was_paid_before_it_was_cancelled_names_nobody(stage: Stage):
+async def test_payment_paid_before_its_cancellation_names_no_actor(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.pay()
@@ -70,7 +70,7 @@ async def test_an_operator_who_cancels_is_named(stage: Stage):
     assert (await made.timeline())[-1].actor == "temporal-ui:kim"
 
 
-async def test_a_signal_to_cancel_what_was_paid_meanwhile_is_noted(stage: Stage):
+async def test_signal_to_cancel_a_paid_payment_is_recorded(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     made.there.pay()
@@ -83,7 +83,7 @@ async def test_a_signal_to_cancel_what_was_paid_meanwhile_is_noted(stage: Stage)
     await replay(await made.handle.fetch_history())
 
 
-async def test_a_timer_says_what_the_payment_waits_for(stage: Stage):
+async def test_timer_describes_what_the_payment_waits_for(stage: Stage):
     made = await new_payment(stage)
     await made.create()
     words = await beside_timer(made.handle, within=timedelta(seconds=made.terms.first_poll_seconds))

@@ -75,7 +75,7 @@ async def test_unused_slots_are_refunded_and_used_ones_are_not(stage: Stage):
 
 
 @pytest.mark.slow
-async def test_a_refund_gives_back_whole_slots_only(stage: Stage):
+async def test_refund_is_of_whole_slots_only(stage: Stage):
     made = await bought(stage, 3)
     for amount in (1, 499, 501, 1499):
         assert await refused(made.send("refund", amount_minor=amount)) == "payment.part_of_a_slot"
@@ -88,7 +88,7 @@ async def test_a_refund_gives_back_whole_slots_only(stage: Stage):
 
 
 @pytest.mark.slow
-async def test_what_a_provider_gave_back_in_part_leaves_the_rest_to_be_refunded_whole(stage: Stage):
+async def test_remainder_after_a_partial_refund_at_the_provider_is_refundable(stage: Stage):
     made = await bought(stage, 2)
     made.there.refund(200)
     await made.told()
@@ -101,7 +101,7 @@ async def test_what_a_provider_gave_back_in_part_leaves_the_rest_to_be_refunded_
 
 
 @pytest.mark.slow
-async def test_a_refund_that_fails_late_gives_the_slot_back(stage: Stage):
+async def test_late_failure_of_a_refund_restores_the_slot(stage: Stage):
     made = await bought(stage, 1)
     await made.send("refund", reason="pending")
     assert await slots_of(made) == (0, 0, 0)

@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 ALL = {"CREDIT": 1_000_000_000}
 
 
-async def test_payout_is_sent_and_what_was_payable_has_left(stage):
+async def test_sent_payout_settles_the_payable(stage):
     made = await taken_out(stage)
     clearing = accounts.provider_clearing("fake", "USD")
 
@@ -67,7 +67,7 @@ async def test_payout_is_sent_and_what_was_payable_has_left(stage):
     await replay_and_keep(await made.handle.fetch_history(), "payout/paid")
 
 
-async def test_refused_payout_is_back_in_the_earnings_and_told(stage):
+async def test_refused_payout_returns_to_the_earnings_with_a_notification(stage):
     made = await taken_out(stage, "refused")
     assert await made.earnings() == {"CREDIT": 0}
     await made.begin()
@@ -80,7 +80,7 @@ async def test_refused_payout_is_back_in_the_earnings_and_told(stage):
     await replay_and_keep(await made.handle.fetch_history(), "payout/failed")
 
 
-async def test_changed_destination_stops_what_was_asked_for_before(stage):
+async def test_changed_destination_stops_earlier_requests(stage):
     made = await taken_out(stage)
     stage.payouts.banks[made.payout.account_ref] = "another bank"
     await made.begin()
@@ -90,7 +90,7 @@ async def test_changed_destination_stops_what_was_asked_for_before(stage):
     assert made.payout.payout_id not in stage.payouts.sent
 
 
-async def test_payout_waits_for_funds_and_is_no_failure(stage):
+async def test_payout_waits_for_funds_without_failing(stage):
     made = await taken_out(stage, "short")
     await made.reaches("waiting_for_funds")
     stage.payouts.modes[made.payout.account_ref] = "ok"
@@ -103,7 +103,7 @@ async def test_payout_waits_for_funds_and_is_no_failure(stage):
 
 
 @pytest.mark.slow
-async def test_payout_of_who_has_come_to_owe_is_not_sent_and_what_comes_back_pays_it(stage):
+async def test_payout_of_a_new_debtor_is_returned_and_pays_the_debt(stage):
     made = await taken_out(stage, "short")
     await made.reaches("waiting_for_funds")
     await made.owes(250_000_000)
@@ -116,7 +116,7 @@ async def test_payout_of_who_has_come_to_owe_is_not_sent_and_what_comes_back_pay
 
 
 @pytest.mark.slow
-async def test_payout_asked_for_before_its_organization_was_suspended_is_not_sent(stage):
+async def test_payout_requested_before_a_suspension_is_not_sent(stage):
     made = await taken_out(stage, "short")
     await made.reaches("waiting_for_funds")
     operator = Actor(principal="kim", role=Role.OPERATOR)
@@ -181,7 +181,7 @@ async def alone(idle_server, fresh_database_urls):
 
 
 @pytest.mark.slow
-async def test_funds_wake_the_oldest_of_their_currency_once_and_creators_balances_nobody(alone, monkeypatch):
+async def test_funds_wake_the_oldest_payouts_of_their_currency_once(alone, monkeypatch):
     stage = alone
     monkeypatch.setattr("activities.payments.inbox.WOKEN", 2)
     monkeypatch.setattr(
@@ -245,7 +245,7 @@ async def test_pitfall_10_unknown_payout_is_looked_up_and_never_sent_twice(stage
 
 
 @pytest.mark.slow
-async def test_transfer_that_is_still_under_way_is_not_given_back_because_the_next_try_is_refused(stage, monkeypatch):
+async def test_payout_in_progress_is_not_returned_after_a_refused_retry(stage, monkeypatch):
     """The provider works on a request that we gave up waiting for, and shows it later than the bank was changed."""
     made = await taken_out(stage)
     transfer, late = stage.payouts.transfer, []
@@ -269,7 +269,7 @@ async def test_transfer_that_is_still_under_way_is_not_given_back_because_the_ne
     await replay(await made.handle.fetch_history())
 
 
-async def test_payout_that_never_arrived_is_given_back_an_hour_after_the_last_try(stage):
+async def test_unsent_payout_is_returned_an_hour_after_the_last_attempt(stage):
     made = await taken_out(stage)
     stage.payouts.modes[made.payout.account_ref] = "lost"
     await made.reaches("unknown")
@@ -285,7 +285,7 @@ async def test_payout_that_never_arrived_is_given_back_an_hour_after_the_last_tr
 
 
 @pytest.mark.slow
-async def test_operator_gives_up_what_was_not_sent(stage):
+async def test_operator_gives_up_an_unsent_payout(stage):
     made = await taken_out(stage, "lost")
     await made.reaches("unknown")
     command = GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="Not at the provider.")
@@ -307,7 +307,7 @@ async def test_operator_gives_up_what_was_not_sent(stage):
 
 
 @pytest.mark.slow
-async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
+async def test_resumed_run_looks_up_and_finds_a_sent_payout(stage):
     made = await taken_out(stage, "lost")
     await made.reaches("unknown")
     await made.handle.terminate("by hand")
@@ -387,7 +387,7 @@ async def test_payout_that_restored_books_hold_again_is_sent_although_a_run_of_i
 
 
 @pytest.mark.slow
-async def test_what_is_paid_cannot_be_given_up(stage):
+async def test_paid_payout_cannot_be_given_up(stage):
     made = await taken_out(stage)
     await made.begin()
     await made.handle.result()
@@ -398,7 +398,7 @@ async def test_what_is_paid_cannot_be_given_up(stage):
     assert refusal.value.error_code == "payout.wrong_state"
 
 
-async def test_pitfall_9_what_is_charged_back_after_it_left_is_taken_back_once_by_the_batch(stage):
+async def test_pitfall_9_payout_of_charged_back_earnings_is_reversed_once(stage):
     card = await paid(stage)
     made = await taken_out(stage, by_card=card)
     await made.begin()

@@ -77,7 +77,7 @@ async def test_pitfall_28_event_that_is_earlier_than_its_payment_waits_for_it(ma
 
 
 @pytest.mark.slow
-async def test_event_of_a_payment_that_never_comes_is_given_up_after_ten_minutes(mailroom):
+async def test_event_of_an_unknown_payment_is_given_up_after_ten_minutes(mailroom):
     event_id = await mailroom.store(payment_id=new_id("pay"))
     handle = await mailroom.start(event_id)
     await mailroom.env.fast_forward(handle, timedelta(minutes=9))
@@ -111,7 +111,7 @@ async def test_charge_of_a_customer_of_ours_that_names_no_payment_is_left_to_its
         assert await session.scalar(select(Alert.id).where(Alert.subject == event_id)) is None
 
 
-async def test_event_that_is_handled_tells_nobody_again(mailroom):
+async def test_handled_event_is_not_forwarded_again(mailroom):
     payment_id = await mailroom.payment()
     event_id = await mailroom.store(payment_id=payment_id)
     assert await outcome_of(mailroom, event_id) == "forwarded"
@@ -187,7 +187,7 @@ async def test_default_that_was_changed_at_the_provider_is_noticed_and_other_cha
 
 
 @pytest.mark.slow
-async def test_country_of_a_new_card_is_read_once_stripe_takes_our_key_again(mailroom):
+async def test_country_of_a_new_card_is_read_once_stripe_accepts_our_key_again(mailroom):
     org_id, customer = await customer_with(mailroom)
     mailroom.customers.cards[customer] = [card("pm_1", "FR", True)]
     mailroom.customers.errors.append(CredentialsRefused("The key is rejected.", code="stripe.key_refused"))
@@ -207,7 +207,7 @@ def card(id: str, country: str, is_default: bool) -> MethodView:
     return MethodView(id=id, is_default=is_default, country=country, **known)
 
 
-async def test_payment_method_of_no_customer_of_ours_is_nobodys(mailroom):
+async def test_payment_method_of_an_unknown_customer_is_unmatched(mailroom):
     event_id = await mailroom.store("payment_method.attached", refs=("pm_1", "cus_unknown"))
     assert await outcome_of(mailroom, event_id) == "unmatched"
 
@@ -235,7 +235,7 @@ async def after_a_moment(mailroom: Mailroom, event_id: str) -> WorkflowHandle[An
     return handle
 
 
-async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom):
+async def test_unused_money_raises_one_alert(mailroom):
     org_id, customer = await customer_with(mailroom, USD=30_050, JPY=400)
     first = await mailroom.store("cash_balance.funds_available", refs=(customer,))
     second = await mailroom.store("customer_cash_balance_transaction.created", refs=("ccsbtxn_1", customer))
@@ -249,7 +249,7 @@ async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom
 
 
 @pytest.mark.slow
-async def test_money_that_no_payment_has_used_is_read_once_stripe_takes_our_key_again(mailroom):
+async def test_unused_money_is_read_once_stripe_accepts_our_key_again(mailroom):
     org_id, customer = await customer_with(mailroom, USD=30_050)
     mailroom.customers.errors.append(CredentialsRefused("The key is rejected.", code="stripe.key_refused"))
     await after_a_moment(mailroom, await mailroom.store("cash_balance.funds_available", refs=(customer,)))
@@ -271,7 +271,7 @@ async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroo
 
 
 @pytest.mark.slow
-async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mailroom):
+async def test_unused_money_of_unknown_amount_raises_an_alert(mailroom):
     org_id, customer = await customer_with(mailroom)
     mailroom.customers.errors.append(ProviderRefused("This customer has no cash balance."))
     event_id = await mailroom.store("cash_balance.funds_available", refs=(customer,))
@@ -281,6 +281,6 @@ async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mail
 
 
 @pytest.mark.slow
-async def test_money_of_no_customer_of_ours_is_nobodys(mailroom):
+async def test_money_of_an_unknown_customer_is_unmatched(mailroom):
     event_id = await mailroom.store("cash_balance.funds_available", refs=("cus_unknown",))
     assert await outcome_of(mailroom, event_id) == "unmatched"

@@ -1,4 +1,4 @@
-"""EscrowWorkflow: one escrow from award to settlement."""
+"""EscrowWorkflow: an escrow from award to settlement."""
 
 import asyncio
 from collections.abc import Callable
@@ -58,21 +58,21 @@ Sig = TypeVar("Sig", bound=OperatorSignal)
 
 @workflow.defn(name="escrow")
 class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
-    """One escrow. Its state is decided here and nowhere else; the books and the read model follow in one transaction.
+    """An escrow. Only this workflow decides its state; one transaction writes an event to books and read model.
 
     Messages:
         updates `open`, `fund`, `deliver`, `validate`, `approve`, `dispute`, `submit_evidence`, `resolve`, `refund`,
-        `cancel`: commands of the API, answered or refused. Update `catch_up`: the books are ahead. Signals `approve`,
-        `dispute`, `resolve`, `cancel`: the same commands from the Temporal UI; one that is refused or malformed is
-        recorded in the timeline. So is a cancellation request, because it names nobody.
-    Ends when: the escrow is in a final state and every handler has answered.
-    Continues as new: when the server suggests it, from what the books hold.
+        `cancel`: commands of the API. Update `catch_up`: the books are ahead. Signals `approve`, `dispute`, `resolve`,
+        `cancel`: commands from the Temporal UI; a refused or malformed one is recorded in the timeline. So is a
+        cancellation request, which names no operator.
+    Ends when: the escrow is in a final state and every handler has finished.
+    Continues as new: when the server suggests it, from the state in the books.
     Compensates: nothing; every event is one transaction, and every state has a timed exit.
     """
 
     @workflow.init
     def __init__(self, start: EscrowInput) -> None:
-        """Prepare the state that `run` opens; a run that resumes reads the books."""
+        """Prepare the first state; a resumed run loads it from the books."""
         self._opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
         # The end of an evidence window that the books do not extend.
         self._evidence_closed_at: datetime | None = None
@@ -80,7 +80,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
 
     @workflow.run
     async def run(self, start: EscrowInput) -> CommandResult:
-        """Open the escrow once, then act at each deadline that no command came before."""
+        """Open the escrow once, then apply deadlines until it ends."""
         await self._live(start)
         return self._result()
 
@@ -88,7 +88,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
 
     @workflow.update(name="open")
     async def open(self, command: OpenEscrow) -> CommandResult:  # noqa: ARG002
-        """Answer once the escrow is open."""
+        """Return once the escrow is open."""
         return await self._answer_when(lambda: self._state.version > 0)
 
     @open.validator
@@ -101,7 +101,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
 
     @workflow.update(name="fund")
     async def fund(self, command: FundEscrow) -> CommandResult:
-        """Hold the amount from the payer's account."""
+        """Move the amount from the payer into escrow."""
         return await self._command(command)
 
     @fund.validator
@@ -119,7 +119,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
 
     @workflow.update(name="validate")
     async def validate(self, command: ValidateEscrow) -> CommandResult:
-        """Record a validator's score, and release if it is high enough."""
+        """Record a validator's score, and release the delivery if it reaches the threshold."""
         return await self._command(command)
 
     @validate.validator
@@ -128,7 +128,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
 
     @workflow.update(name="approve")
     async def approve(self, command: ApproveEscrow) -> CommandResult:
-        """Record an approval, and release with the last one that is required."""
+        """Record an approval; the last required one releases the delivery."""
         return await self._command(command)
 
     @approve.validator
@@ -152,7 +152,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitEvidence) -> None:
         if self._may_extend_evidence(workflow.now()):
-            # Whether the window is closed is known in the command's turn.
+            # The window is checked when the command is executed.
             command.check()
             return
         self._validated(command)
@@ -168,7 +168,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundEscrow) -> CommandResult:
-        """Refund the payer, on the payee's order."""
+        """Refund the payer, as the payee decides."""
         return await self._command(command)
 
     @refund.validator
@@ -185,7 +185,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         self._validated(command)
 
     def _validated(self, command: EscrowCommand) -> None:
-        """Refuse a command that the present state refuses."""
+        """Refuse a command that the current state does not allow."""
 
         def judge() -> None:
             if self._state.has_done(command.command_id):
@@ -196,7 +196,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         self._check(command, judge)
 
     async def _command(self, command: EscrowCommand) -> CommandResult:
-        """Decide a command in its turn, write its outcome, and answer with the state after it."""
+        """Decide a command under the lock, write its outcome, and return the state after it."""
         decide = partial(decisions.decide, command, None)
         return await self._answer(lambda: self._apply(command.command_id, decide, command.actor, command.content()))
 
@@ -204,7 +204,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
 
     @workflow.signal(name="approve")
     async def signal_approve(self, given: RawValue = NO_INPUT) -> None:
-        """Approve in the name of a signatory."""
+        """Approve on behalf of a signatory."""
         await self._signalled("approve", ApproveSignal, given, decisions.approve)
 
     @workflow.signal(name="dispute")
@@ -251,14 +251,14 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
     # Deadlines and writes ---------------------------------------------------------------------------------------------
 
     async def _advance(self) -> None:
-        """Open, or wait for the next deadline or change, whichever comes first."""
+        """Open the escrow, or wait for the next deadline or change."""
         await self._turn(lambda: self._overtaken(workflow.now()))
         deadline, version = next_deadline(self._state), self._state.version
         if deadline is None:
             return
         at, what = deadline.at, deadline.what
         if (closes_at := self._evidence_closes_at()) is not None and closes_at < at:
-            at, what = closes_at, "then no more evidence is taken"
+            at, what = closes_at, "end of the evidence window"
         try:
             await workflow.wait_condition(
                 lambda: self._state.version != version or self._should_continue_as_new(),
@@ -291,10 +291,10 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         return CommandResult(escrow_id=state.terms.escrow_id, status=state.status.value, version=state.version)
 
     async def _overtaken(self, now: datetime) -> bool:
-        """Apply a passed deadline, after the commands that were received before it; the caller holds the lock.
+        """Apply a passed deadline, after the commands received before it; the caller holds the lock.
 
-        A run that was down at its deadline finds commands that were sent in time. The API has noted them in the books,
-        with their time, and the books decline the deadline's event until each is done or refused.
+        If no worker ran at the deadline, the API has noted commands that were received in time, and the books decline
+        the deadline's event until each of them is executed or refused.
         """
         if self._may_extend_evidence(now):
             await self._close_evidence(now)
@@ -323,22 +323,22 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         return True
 
     def _evidence_closes_at(self) -> datetime | None:
-        """Return when the evidence window closes that the books were not asked about yet."""
+        """Return when the evidence window closes, unless the books have confirmed that already."""
         closes_at = evidence_closes_at(self._state)
         return None if closes_at == self._evidence_closed_at else closes_at
 
     def _may_extend_evidence(self, now: datetime) -> bool:
-        """Return whether the evidence window has passed, and the books may extend it yet."""
+        """Return whether the evidence window has passed and may still be extended."""
         closes_at = self._evidence_closes_at()
         return closes_at is not None and now >= closes_at
 
     async def _close_evidence(self, now: datetime) -> None:
-        """Close the evidence window, or extend it because the API was away; the caller holds the lock."""
+        """Close the evidence window, or extend it after an outage of the API; the caller holds the lock."""
         closes_at = self._evidence_closes_at()
         answer = await workflow.execute_local_activity_method(
             EscrowActivities.close_evidence,
             CloseEvidence(escrow_id=self._state.terms.escrow_id, at=now),
-            **local_activity("close the evidence window, unless the API was away"),
+            **local_activity("close the evidence window, or extend it after an outage of the API"),
         )
         if answer.extended_until is None:
             self._evidence_closed_at = closes_at
@@ -347,16 +347,16 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
 
     async def _freezes(self, now: datetime) -> tuple[str, ...]:
-        """Return operators' signals to freeze the escrow, if its deadline acts late."""
+        """Return operators' signals to freeze the escrow, if its deadline is applied late."""
         if not is_late(self._state, now):
             return ()
         await asyncio.sleep(0)  # let every handler of this workflow task start, and register its signal
         return tuple(command_id for command_id, wanted in self._wanted.items() if wanted.signal == "dispute")
 
     async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
-        """Apply the deadline; returns the commands that must be done before it, and applies nothing if there are any.
+        """Apply the deadline, or return the noted commands that must be executed before it.
 
-        A release or a default that must wait is extended. `refused` are the noted commands that were refused.
+        A release or a default that must wait is extended. `refused` are noted commands that were refused.
         """
         outcome = timed_exit(self._state, now)
         assert outcome is not None
@@ -368,10 +368,10 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         return recorded.noted
 
     async def _handle_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
-        """Do the commands that were noted before the deadline, in order; returns those that are refused.
+        """Execute the commands noted before the deadline, in order; return those that are refused.
 
-        An approval or delivery is for what the books showed when it was sent: an earlier note that brings another
-        delivery or milestone must not change what it is for. A dispute always counts, because it moves no money.
+        An approval or delivery refers to the state when it was sent: an earlier note with another delivery or milestone
+        must not change that. A dispute always counts, because it moves no money.
         """
         refused, before = list[str](), self._state
         for each in noted:
@@ -380,7 +380,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         return tuple(refused)
 
     async def _handle_noted_command(self, noted: NotedCommand, now: datetime) -> bool:
-        """Do a command that was noted before the deadline; False if it is refused or cannot be read."""
+        """Execute a command noted before the deadline; return False if it is refused or unreadable."""
         try:
             command, given = decisions.noted(noted)
         except (KeyError, ValueError):
@@ -396,7 +396,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
     async def _done(
         self, command_id: str, decide: Decision, actor: Actor, now: datetime, content: str | None = None
     ) -> bool:
-        """Do a command before the deadline; False if it is refused. The caller holds the lock."""
+        """Execute a command before the deadline; return False if it is refused. The caller holds the lock."""
         try:
             while not self._state.has_done(command_id):
                 outcome = decide(self._state, now)
@@ -422,7 +422,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
         due_at: datetime | None = None,
         settles: tuple[str, ...] = (),
     ) -> RecordedEscrow:
-        """Write one event and adopt the state after it, or the books' state if they are ahead."""
+        """Write an event and adopt the state after it, or the state in the books if they are ahead."""
         numbered = commands.with_receipt(outcome, command_id=command_id, now=now, content=content)
         recorded = await workflow.execute_local_activity_method(
             EscrowActivities.record_event,
@@ -443,7 +443,7 @@ class EscrowWorkflow(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResul
 
 
 def _is_other(name: str, before: Escrow, now: Escrow) -> bool:
-    """Whether a noted command is for another milestone, or approves another delivery, than the present one."""
+    """Return whether a noted command is for another milestone, or approves another delivery, than the current one."""
     if before.milestones_released != now.milestones_released:
         return name != "dispute"
     return name == "approve" and before.delivery != now.delivery

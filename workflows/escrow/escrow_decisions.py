@@ -1,4 +1,4 @@
-"""The decisions that commands and operators' signals make on an escrow. Signals can hold any JSON, checked here."""
+"""Decisions for commands and operators' signals. Signals can have any JSON, which is validated here."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -45,7 +45,7 @@ _NOTED: Mapping[str, type[EscrowCommand]] = MappingProxyType(
 
 
 def decide(given: EscrowCommand, given_at: datetime | None, escrow: Escrow, now: datetime) -> Outcome:
-    """Return what a command does to the state that holds when its turn comes; with `given_at` it was given then."""
+    """Execute a command on the current state; `given_at` is the time of its receipt, if earlier than `now`."""
     actor = given.actor
     match given:
         case FundEscrow():
@@ -82,17 +82,17 @@ def decide(given: EscrowCommand, given_at: datetime | None, escrow: Escrow, now:
 
 
 def noted(given: NotedCommand) -> tuple[EscrowCommand, Decision]:
-    """Return a noted command and its decision, as of the time of the note.
+    """Return a noted command and its decision, as of the time of its notice.
 
     Raises:
-        ValueError: it cannot be read. KeyError: commands of its name are not noted.
+        ValueError: it cannot be parsed. KeyError: commands of its name are not noted.
     """
     command = _NOTED[given.name].model_validate(given.command)
     return command, partial(decide, command, given.noted_at)
 
 
 def approve(signal: ApproveSignal, escrow: Escrow, now: datetime) -> Outcome:
-    """Approve in the name of a signatory."""
+    """Approve on behalf of a signatory."""
     signatory = plain_text(signal.signatory, "signatory", limit=200)
     delivery = signal.delivery
     if delivery is not None and type(delivery) is not int:
@@ -120,7 +120,7 @@ def cancel(signal: CancelSignal, escrow: Escrow, _now: datetime) -> Outcome:
 
 
 def checked(name: str, signal: OperatorSignal, given: Decision) -> Decision:
-    """Return the decision, which first checks that the signal is for this escrow and names its sender."""
+    """Return the decision with a check that the signal is for this escrow and names its sender."""
 
     def decide(escrow: Escrow, now: datetime) -> Outcome:
         reached = SignalTarget(kind="escrow", id=escrow.terms.escrow_id, state=escrow.status.value, asks_for_name=True)

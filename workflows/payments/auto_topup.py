@@ -18,23 +18,23 @@ with workflow.unsafe.imports_passed_through():
     from domain.common.text import as_markdown
     from domain.payments.auto_topup import TopUpOutcome
 
-#: The first and the longest pause between two checks of a payment without a final result.
+#: The first and the longest pause between checks of an unfinished payment.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
 
 
 @workflow.defn(name="auto-topup")
 class AutoTopUpWorkflow:
-    """Makes one payment for a fall of the balance, and waits for its result.
+    """Creates one payment for a fall of the balance, and waits for its result.
 
     Messages: none; the sweep starts it.
-    Ends when: the payment is received, declined or cancelled.
+    Ends when: the payment is received, declined, cancelled or expired.
     Continues as new: when the server suggests it; the fall and its payment are in the books.
-    Compensates: nothing; a decline is tried again as another fall, and the last one switches the top-up off.
+    Compensates: nothing; a declined payment is retried as another fall, and the last decline switches the top-up off.
     """
 
     @workflow.run
     async def run(self, start: AutoTopUpInput) -> AutoTopUpResult:
-        """Order the payment and follow it."""
+        """Request the payment and wait for its result."""
         pause, ordered = FIRST_PAUSE, OrderedAutoTopUp()
         while True:
             if ordered.payment_id is None:
@@ -69,7 +69,7 @@ class AutoTopUpWorkflow:
         if settled.why:
             lines.append(f"- {as_markdown(settled.why)}")
         if settled.outcome == TopUpOutcome.DECLINED:
-            lines.append("- it is tried again on the days of dunning, and switched off after the last of them")
+            lines.append("- it is retried on the days of dunning, and switched off after the last one")
         workflow.set_current_details("\n".join(lines))
 
 

@@ -12,20 +12,20 @@ with workflow.unsafe.imports_passed_through():
 
 #: The pause between two checks, and the number of checks until the next run is due.
 CHECK_INTERVAL, CHECKS_PER_RUN = timedelta(seconds=5), 12
-#: How many organizations one transaction checks.
+#: The number of organizations that a transaction checks.
 PAGE = 500
 
 
 @workflow.defn(name="auto-topup-sweep")
 class AutoTopUpSweepWorkflow:
-    """Records balances that fell and starts their top-ups, for a minute. One run a minute keeps the list of runs short.
+    """Records low balances and starts their top-ups, for a minute. One run per minute keeps the list of runs short.
 
     Its first check also restarts top-ups whose payment was requested and whose run was lost.
 
     Messages: none; a schedule starts it.
     Ends when: its minute is over.
-    Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a top-up that has a run is left alone.
+    Continues as new: when the server suggests it, at its cursor.
+    Compensates: nothing; a top-up with a run is left alone.
     """
 
     @workflow.run

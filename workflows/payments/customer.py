@@ -1,4 +1,4 @@
-"""CustomerWorkflow: makes an organization a customer of Stripe."""
+"""CustomerWorkflow: creates an organization's Stripe customer."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.common.queues import regular_activity
     from contracts.payments.customer import CustomerInput, CustomerResult
 
-#: After that, the first request that needs the customer creates it.
+#: Afterwards the first request that needs the customer creates it.
 GIVE_UP_AFTER = timedelta(days=1)
 
 
@@ -18,10 +18,10 @@ class CustomerWorkflow:
     """Creates the Stripe customer of a new organization before its first payment.
 
     Messages: none.
-    Ends when: the customer is recorded, Stripe has refused it, or a day has passed; after the last two the first use
+    Ends when: the customer is recorded, Stripe has refused it, or a day has passed; in the last two cases the first use
         creates it.
     Continues as new: never.
-    Compensates: nothing; the same key makes one customer, however often it is tried.
+    Compensates: nothing; retries use the same idempotency key.
     """
 
     @workflow.run

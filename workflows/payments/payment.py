@@ -44,26 +44,26 @@ Sig = TypeVar("Sig", bound=OperatorSignal)
 
 @workflow.defn(name="payment")
 class PaymentWorkflow(PaymentRun):
-    """One payment. Every turn reads it again at the provider, and only what is new is booked.
+    """A payment. Each refresh reads it at the provider and books only changes.
 
     Messages:
         updates `create`, `confirm`, `capture`, `cancel`, `refund`, `give_up`, `submit_evidence`: commands of the API.
-        Update `catch_up`: the books are ahead. Signals `provider_event`: the provider has news. Signals `refund`,
+        Update `catch_up`: the books are ahead. Signal `provider_event`: an event of the provider. Signals `refund`,
         `give_up`, `cancel`, `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation
-        request is a `cancel` that names no operator, so it is refused too.
-    Ends when: nothing is awaited any more, and `open_seconds` have passed since. A later message starts a new run.
-    Continues as new: when the server suggests it, from what the books hold.
-    Compensates: a payment whose escrow can no longer take its money is refunded, or credited where it cannot be.
+        request counts as a `cancel` without an operator, and so is refused too.
+    Ends when: nothing has been awaited for `open_seconds`. A later message starts a new run.
+    Continues as new: when the server suggests it, from the state in the books.
+    Compensates: a payment whose escrow can no longer be funded is refunded, or credited if it cannot be refunded.
     """
 
     @workflow.init
     def __init__(self, start: PaymentInput) -> None:
-        """Restore the state, or prepare the one that `run` writes first."""
+        """Restore the state, or prepare the first one, which `run` writes."""
         super().__init__(start)
 
     @workflow.run
     async def run(self, start: PaymentInput) -> PaymentResult:
-        """Create the payment at the provider, then follow it there until nothing is awaited any more."""
+        """Create the payment at the provider, then process it until nothing is awaited."""
         await self._live(start)
         state = self._state
         return PaymentResult(payment_id=state.terms.payment_id, status=state.status.value, version=state.version)
@@ -77,10 +77,10 @@ class PaymentWorkflow(PaymentRun):
 
     @create.validator
     def _validate_create(self, command: CreatePaymentCommand) -> None:
-        # A run that resumes was started by another command, and its first task has yet to read the books.
+        # A resumed run was started by another command, and its first task has not read the books yet.
         made_by = {self._start.command_id, *self._state.receipts}
         if self._state.version and command.command_id not in made_by:
-            raise PaymentExists("There is a payment with this id already.")
+            raise PaymentExists("A payment with this id already exists.")
 
     @workflow.update(name="confirm")
     async def confirm(self, command: ConfirmPayment) -> PaymentCommandResult:
@@ -103,7 +103,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
-        """Cancel an unpaid payment, or as soon as its provider has answered."""
+        """Cancel an unpaid payment, at the latest once its provider has responded."""
         return await self._answer(
             partial(self._cancel, command.command_id, command.actor, spares_under_way=command.spares_under_way)
         )
@@ -115,7 +115,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundPayment) -> PaymentCommandResult:
-        """Refund a part, or what remains; repeating the command returns the first result."""
+        """Refund a part or the remainder; a repeated command returns its first result."""
         return _of_refund(await self._answer(partial(self._refund, command)), command.refund_id)
 
     @refund.validator
@@ -124,7 +124,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="give_up")
     async def give_up(self, command: GiveUpRefund) -> PaymentCommandResult:
-        """Stop looking up a refund whose outcome is unknown: an operator says whether it was made."""
+        """End the lookup of a refund with an unknown outcome, as an operator states the outcome."""
         return _of_refund(await self._answer(partial(self._give_up, command)), command.refund_id)
 
     @give_up.validator
@@ -133,7 +133,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitDisputeEvidence) -> PaymentCommandResult:
-        """Answer a chargeback."""
+        """Submit evidence for a chargeback."""
         return await self._answer(partial(self._submit_evidence, command))
 
     @submit_evidence.validator
@@ -152,7 +152,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.signal(name="provider_event")
     async def signal_provider_event(self, given: RawValue = NO_INPUT) -> None:
-        """Refresh the payment: a provider's event only says that something is new."""
+        """Refresh the payment because of a provider's event."""
         await self._handle_fact("provider_event", ProviderEventSignal, given, self._note_event)
 
     @workflow.signal(name="look")
@@ -162,12 +162,12 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.signal(name="refund")
     async def signal_refund(self, given: RawValue = NO_INPUT) -> None:
-        """Refund in the name of an operator."""
+        """Refund on behalf of an operator."""
         await self._signalled("refund", RefundSignal, given, self._refund_by_signal)
 
     @workflow.signal(name="give_up")
     async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
-        """Stop looking up a refund whose outcome is unknown: an operator says whether it was made."""
+        """End the lookup of a refund with an unknown outcome, as an operator states the outcome."""
         await self._signalled("give_up", GiveUpSignal, given, self._give_up_by_signal)
 
     @workflow.signal(name="cancel")
@@ -200,7 +200,7 @@ class PaymentWorkflow(PaymentRun):
             raise commands.cancel_failed_error(self._state)
 
     def _checked(self, name: str, signal: OperatorSignal, act: SignalAction) -> SignalAction:
-        """Return the action, which first checks that the signal is for this payment and has the sender it needs."""
+        """Return the action with a check that the signal is for this payment and names its sender."""
 
         async def checked(command_id: str, actor: Actor) -> None:
             if signal.seal is not None and self._state.has_done(command_id):
@@ -208,7 +208,7 @@ class PaymentWorkflow(PaymentRun):
             by_signal.check(name, signal, self._state)
             await act(command_id, actor)
             if signal.seal is not None and not self._state.has_done(command_id):
-                # The provider did not cancel it. The note of that uses up the signal's id.
+                # The provider did not cancel it. Recording that uses the signal's id.
                 raise commands.cancel_failed_error(self._state)
 
         return checked

@@ -1,4 +1,4 @@
-"""How a payment's run fulfils its purpose, and freezes an escrow whose payment is charged back."""
+"""Steps of a payment's run that fulfil its purpose, or freeze the escrow after a chargeback."""
 
 import asyncio
 from typing import assert_never
@@ -23,10 +23,10 @@ with workflow.unsafe.imports_passed_through():
 
 
 class PaymentFulfilment(PaymentRecord):
-    """Fulfilment of a payment. The caller holds the lock, and no escrow is waited for under it."""
+    """Fulfilment of a payment. The caller holds the lock; the escrow is awaited outside of it."""
 
     async def _fulfil(self, *, in_part: bool = False) -> None:
-        """Fulfil the purpose, or return what cannot be fulfilled; an escrow is asked outside of the lock."""
+        """Fulfil the purpose, or return the money; an escrow is asked outside of the lock."""
         way = fulfil(self._state, at=workflow.now(), in_part=in_part)
         match way:
             case AskEscrow():
@@ -50,7 +50,7 @@ class PaymentFulfilment(PaymentRecord):
                 assert_never(way)
 
     def _ask_escrow(self, step: AgendaStep) -> None:
-        """Ask the escrow in a task outside of the lock: it may be slow, and other steps are due meanwhile."""
+        """Ask the escrow in a task outside of the lock: it may be slow, and other steps may be due."""
         self._question = EscrowQuestion(step, asyncio.create_task(self._call_escrow(step)))
 
     async def _call_escrow(self, step: AgendaStep) -> EscrowAnswer:
@@ -64,7 +64,7 @@ class PaymentFulfilment(PaymentRecord):
         return await workflow.execute_activity_method(PaymentEscrows.fund_escrow, ask, **options)
 
     async def _record_answer(self) -> None:
-        """Book the escrow's answer; an escrow that could not be asked is asked again after a pause."""
+        """Book the escrow's answer; after a failed call it is asked again after a pause."""
         question, self._question = self._question, None
         assert question is not None
         try:

@@ -1,4 +1,4 @@
-"""The calls of a payment's run to its provider: create, refresh, and the commands of callers."""
+"""Calls of a payment's run to its provider: creation, refresh, and commands."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -34,17 +34,17 @@ with workflow.unsafe.imports_passed_through():
 
 A = TypeVar("A", ProviderRequest, EvidenceRequest)
 
-#: How long a refresh is retried; the next one is due soon enough.
+#: How long a refresh is retried, before the next one.
 REFRESH_TIMEOUT = timedelta(minutes=2)
-#: How many of the provider's events one refresh handles.
+#: The maximum number of the provider's events that a refresh handles.
 MAX_EVENTS_PER_REFRESH = 100
-#: How many of our own events one transaction writes: each holds the whole state, and a local activity must be short.
+#: The maximum number of our events in a transaction: each has the whole state, and a local activity must be short.
 MAX_EVENTS_PER_WRITE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
-    """Who cancels a payment, and with which command, if it is not done later."""
+    """Actor of a cancellation, and its command if it is executed now."""
 
     by: str
     command_id: str | None = None
@@ -52,7 +52,7 @@ class Cancellation:
 
 
 class PaymentAtProvider(PaymentRecord):
-    """A payment's calls to its provider, and the booking of the responses; the caller holds the lock."""
+    """Calls to the payment's provider, and bookings of the responses; the caller holds the lock."""
 
     async def _submit(self) -> None:
         """Create the payment at the provider; one that may have been created before is looked up first."""
@@ -62,7 +62,7 @@ class PaymentAtProvider(PaymentRecord):
             self._creation(), perhaps_made=perhaps_made, wanted=lambda: workflow.now() < terms.expires_at
         )
         if answer is not None and answer.missing and answer.purpose_gone is not None:
-            # It is looked up once more before it ends.
+            # It is looked up again before it ends.
             await self._request_end(answer.purpose_gone)
         elif answer is not None and answer.missing:
             why = Decline(code="provider.no_answer", detail="The provider never had this payment.")
@@ -71,7 +71,7 @@ class PaymentAtProvider(PaymentRecord):
             await self._take_created(answer)
 
     async def _end_uncreated(self) -> None:
-        """End a payment that is not wanted any more and not made; one that may have been made is looked up."""
+        """End a payment that is no longer wanted and was not created; one that may have been created is looked up."""
         self._lookups += 1
         answer = await errand.run(self._creation(), perhaps_made=True, wanted=lambda: False)
         if answer is not None and answer.missing:
@@ -103,12 +103,12 @@ class PaymentAtProvider(PaymentRecord):
         await self._converge(answer)
 
     async def _refresh(self) -> None:
-        """Read the payment at the provider, book what is new, and mark the events that announced it as handled."""
+        """Read the payment at the provider, book changes, and mark the provider's events as handled."""
         self._refresh_wanted, self._polled_at = False, workflow.now()
         self._lookups += self._state.unknown
         handled = tuple(self._events[:MAX_EVENTS_PER_REFRESH])
         method, step, summary = self._choose_refresh()
-        # The caller of the command that is looked up repeats it, and waits for the lock meanwhile.
+        # The caller repeats the command that is being looked up, and waits for the lock.
         soon = GIVES_UP_AFTER if self._state.unknown else REFRESH_TIMEOUT
         # A provider that has just sent a webhook is up; a poll may find it down.
         at_once = bool(handled) and method is ProviderActivities.retrieve
@@ -117,7 +117,7 @@ class PaymentAtProvider(PaymentRecord):
             await self._record([], handled=handled)
             return
         if answer is None or answer.snapshot is None:
-            # The events stay unhandled, so the inbox sends them again, unless nothing is left to read.
+            # The events stay unhandled, so the inbox sends them again, unless there is nothing left to read.
             self._events = self._events[len(handled) :]
             await self._record_lost(answer, handled)
             return
@@ -134,7 +134,7 @@ class PaymentAtProvider(PaymentRecord):
     def _choose_refresh(
         self,
     ) -> tuple[Callable[[ProviderActivities, ProviderRequest], Awaitable[ProviderResponse]], str, str]:
-        """Return the activity that reads the payment: `find` while it has no id there, `cancel` once it is expired."""
+        """Return the activity of the refresh: `find` while the payment has no id there, `cancel` after its deadline."""
         if self._state.ref is None:
             return ProviderActivities.find, "create", "look it up at the provider"
         open_there = self._state.provider_status in {ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED}
@@ -152,9 +152,9 @@ class PaymentAtProvider(PaymentRecord):
             await self._converge(answer)
 
     async def _record_lost(self, answer: ProviderResponse | None, handled: Sequence[str]) -> None:
-        """End a payment that the provider no longer has and that cannot be paid, and mark its events as handled.
+        """End an unpaid payment that the provider no longer has, and mark its events as handled.
 
-        Events of a payment that was paid stay unhandled: they may be about money, and an operator has to see them.
+        Events of a paid payment stay unhandled: they may be about money, so an operator has to see them.
         """
         if answer is None or answer.refused is None or answer.refused.code != NOT_FOUND:
             return
@@ -165,7 +165,10 @@ class PaymentAtProvider(PaymentRecord):
             await self._record([], handled=handled)
 
     async def _take(self, answer: ProviderResponse, *, ended_by: Cancellation | None = None) -> None:
-        """Book the response to a command, or raise its refusal for the caller. `ended_by`: a `cancel` and its actor."""
+        """Book the response to a command, or raise its refusal for the caller.
+
+        `ended_by`: its cancellation, if it is one.
+        """
         if answer.declined is not None:
             raise answer.declined.error(state=self._state.status.value)
         if answer.refused is not None:
@@ -175,7 +178,7 @@ class PaymentAtProvider(PaymentRecord):
     async def _converge(
         self, answer: ProviderResponse, *, handled: Sequence[str] = (), ended_by: Cancellation | None = None
     ) -> None:
-        """Bring the books to the snapshot, and request the cancellation of a payment that nobody needs any more."""
+        """Book the snapshot, and request the cancellation of a payment that is no longer needed."""
         await self._book(answer, handled=handled, ended_by=ended_by)
         if answer.purpose_gone is not None:
             await self._request_end(answer.purpose_gone)
@@ -222,15 +225,15 @@ class PaymentAtProvider(PaymentRecord):
             await self._take(await self._commanded(ProviderActivities.capture, ask, "capture", command_id, actor))
 
     def _to_capture(self, command: CapturePayment) -> int | None:
-        """Return the amount to capture; None if an earlier try of the command has captured it."""
+        """Return the amount to capture; None if an earlier attempt of the command has captured it."""
         if commands.is_command_done(self._state, command.command_id, before={PaymentStatus.REQUIRES_CAPTURE}):
             return None
         return commands.check_capture(self._state, command.amount_minor)
 
     async def _cancel(self, command_id: str, actor: Actor, *, spares_under_way: bool = False) -> None:
-        """Cancel the payment at the provider, or note that it is to be cancelled; the caller holds the lock.
+        """Cancel the payment at the provider, or record the request to; the caller holds the lock.
 
-        Whether its money is on its way may be known only once the provider has answered.
+        Only the provider's response may show whether money is on its way.
         """
         if self._state.has_done(command_id) or commands.is_command_done(self._state, command_id):
             return
@@ -255,10 +258,10 @@ class PaymentAtProvider(PaymentRecord):
             await self._record([asked], command_id=command_id, actor=actor)
 
     async def _cancel_as_requested(self) -> None:
-        """Cancel the payment at the provider for whoever asked for it before; the next try follows after a pause."""
+        """Cancel the payment at the provider, as requested before; the next attempt follows after a pause."""
         by = self._state.cancel_requested_by
         assert by is not None
-        # A provider may keep a failure under its key, so each try has its own.
+        # A provider may store a failure under its key, so each attempt has its own key.
         ask = self._ask("cancel", f"requested:{workflow.now():%Y%m%dT%H%M%S}")
         answer = await errand.ask(ProviderActivities.cancel, ask, "cancel it there")
         if answer is not None and answer.snapshot is not None:
@@ -267,9 +270,9 @@ class PaymentAtProvider(PaymentRecord):
             await self._record_lost(answer, ())
 
     async def _submit_evidence(self, command: SubmitDisputeEvidence) -> None:
-        """Submit evidence for a chargeback, unless an earlier try has; the caller holds the lock.
+        """Submit evidence for a chargeback, unless an earlier attempt has; the caller holds the lock.
 
-        The bank accepts evidence once, so an operator submits it. An organization's evidence is kept for that.
+        The bank accepts evidence once, so only operators submit it; an organization's evidence is stored for them.
         """
         if self._state.has_done(command.command_id):
             return
@@ -312,7 +315,7 @@ class PaymentAtProvider(PaymentRecord):
         """Call the provider for a command. The caller holds the lock, so the time is bounded.
 
         Raises:
-            NoResponse: the provider was down for longer. That is noted, and the outcome is looked up later.
+            NoResponse: the provider did not respond in time. This is recorded, and the outcome is looked up later.
         """
         options = regular_activity(name, timeout=CALL_TIMEOUT, give_up_after=GIVES_UP_AFTER)
         try:

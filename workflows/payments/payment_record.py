@@ -1,4 +1,4 @@
-"""The state of a payment's run, and its writes; `workflows/payments/payment_run.py` adds the steps."""
+"""State of a payment's run, and its writes; `workflows/payments/payment_run.py` adds the steps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.common.entity import Entity
 
 
-#: The action of a signal, called with its command id and its sender.
+#: Action of a signal, called with its command id and its sender.
 SignalAction = Callable[[str, Actor], Awaitable[None]]
 #: An escrow's answer.
 EscrowAnswer = EscrowFunding | EscrowFreezing
@@ -36,17 +36,17 @@ EscrowAnswer = EscrowFunding | EscrowFreezing
 
 @dataclass
 class EscrowQuestion:
-    """A question to an escrow, and the task that waits for its answer."""
+    """A call to the escrow, and the task that waits for its answer."""
 
     step: AgendaStep
     task: "asyncio.Task[EscrowAnswer]"
 
 
 class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, PaymentCommandResult]):
-    """The state of a payment's run, and the only way it is written."""
+    """State of a payment's run, and its only writer."""
 
     def __init__(self, start: PaymentInput) -> None:
-        """Restore the state, or prepare the one that is written first."""
+        """Restore the state, or prepare the first one."""
         self._opening = commands.created(start.terms, actor=start.created_by)
         super().__init__(start, replace(self._opening.payment, version=0))
         self._events: list[str] = list(start.events)
@@ -82,7 +82,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, Payment
         command_id: str | None = None,
         actor: Actor | None = None,
     ) -> bool:
-        """Write events in one transaction and adopt the books' state; returns whether these events were written."""
+        """Write events in one transaction and adopt the state in the books; return whether they were written."""
         at = workflow.now()
         if command_id is not None:
             outcomes = [*outcomes[:-1], commands.with_receipt(outcomes[-1], command_id)]
@@ -113,7 +113,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, Payment
     # What is known ----------------------------------------------------------------------------------------------------
 
     def _is_answered(self) -> bool:
-        """Whether `create` can return: credits and stored methods are charged at once."""
+        """Return whether `create` can return: credits and stored methods are charged immediately."""
         payment = self._state
         if self._leaving:
             return True

@@ -1,4 +1,4 @@
-"""The refunds of a payment's run."""
+"""Refunds in a payment's run."""
 
 from datetime import datetime
 from functools import partial
@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class PaymentRefunds(PaymentAtProvider):
-    """The refunds of a payment: booked first, then made by the provider; the caller holds the lock."""
+    """Refunds of a payment: booked first, then made at the provider; the caller holds the lock."""
 
     async def _refund(self, command: RefundPayment) -> None:
         """Book the refund, then make it at the provider; the caller holds the lock."""
@@ -43,7 +43,7 @@ class PaymentRefunds(PaymentAtProvider):
         await self._submit_refunds()
 
     async def _give_up(self, command: GiveUpRefund) -> None:
-        """Record an operator's word on the outcome of a refund, then refresh; the caller holds the lock."""
+        """Record the outcome of a refund as stated by an operator, then refresh; the caller holds the lock."""
         if not self._state.has_done(command.command_id):
             await self._apply(command.command_id, partial(self._given_up, command), command.actor)
             self._refresh_wanted = True
@@ -72,7 +72,7 @@ class PaymentRefunds(PaymentAtProvider):
         )
 
     async def _return_cancelled(self) -> None:
-        """Refund what was paid although the payment was to be cancelled, unless what it bought was used meanwhile."""
+        """Refund a payment that was to be cancelled and was paid, unless its entitlement was used meanwhile."""
         amount: int | None = None
         while commands.must_be_returned(self._state):
             try:
@@ -99,7 +99,7 @@ class PaymentRefunds(PaymentAtProvider):
         )
 
     async def _submit_refunds(self) -> None:
-        """Make the booked refunds at the provider; one that may have been made before is looked up first."""
+        """Make booked refunds at the provider; one that may have been made before is looked up first."""
         for refund in self._state.refunds:
             if refund.state in IN_FLIGHT:
                 perhaps_made = refund.state is RefundState.UNKNOWN or self._start.resume
@@ -138,7 +138,7 @@ class PaymentRefunds(PaymentAtProvider):
 
 
 def _left(refusal: DomainError, currency: str) -> int | None:
-    """Return what the books leave to refund if that is less than requested; None if nothing is left."""
+    """Return the refundable amount from a refusal, if any is left; None otherwise."""
     if refusal.error_code != RefundExceeds.code:
         return None
     return parse_amount(str(refusal.extra["refundable"]), currency, zero=True) or None

@@ -1,4 +1,4 @@
-"""The steps of a payment's run; `workflows/payments/payment.py` adds commands and signals."""
+"""Steps of a payment's run; `workflows/payments/payment.py` adds commands and signals."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -25,10 +25,10 @@ with workflow.unsafe.imports_passed_through():
 
 
 class PaymentRun(PaymentRefunds, PaymentFulfilment):
-    """The steps of a payment's run: each is done under the lock, one at a time."""
+    """Steps of a payment's run, each executed under the lock."""
 
     async def _advance(self) -> None:
-        """Take the next step of the agenda, or wait until there is one."""
+        """Execute the next step of the agenda, or wait for it."""
         await self._turn(self._take_step)
         item = self._next()
         if isinstance(item, Wait):
@@ -56,7 +56,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
         )
 
     def _taken(self, step: AgendaStep, *, progressed: bool) -> None:
-        """Let a step give way to others; one that is due again unchanged is held back for a while."""
+        """Give other steps precedence after this one; without an effect, retry it after a pause."""
         looks_again = step is not AgendaStep.REFRESH or self._state.unknown
         stays = step in due_steps(self._state, workflow.now(), self._seen()) and looks_again
         in_vain = stays and (not progressed or has_unknown_outcome(self._state))
@@ -81,13 +81,13 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
             await calls[step]()
 
     async def _wait(self, wait: Wait) -> None:
-        """Wait for news, a command, the escrow's answer, or the time at which something is due."""
+        """Wait for a message, a command, the escrow's answer, or the time of the next step."""
         if self._has_ended() or self._should_continue_as_new():
             return
         known = self._news()
         try:
             await workflow.wait_condition(
-                # Earlier news could not be handled yet, and must not wake the run again.
+                # Earlier events could not be handled yet, and must not wake the run again.
                 lambda: self._news() != known or self._should_continue_as_new(),
                 timeout=max(wait.until - workflow.now(), timedelta(0)),
                 timeout_summary=f"{self._state.status.value}: {wait.why}",
@@ -101,7 +101,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
         self._tried = replace(self._tried, held=held)
 
     async def _expire(self) -> None:
-        """Cancel an expired payment, at the provider first; money that still arrives is booked as usual."""
+        """Cancel a payment after its deadline, at the provider first; money that still arrives is booked as usual."""
         over = commands.expiring(self._state, at=workflow.now())
         if over is None:
             if is_underpaid(self._state):

@@ -1,4 +1,4 @@
-"""What operators' signals ask of a payment. Their fields can hold any JSON, and are validated here."""
+"""Validation of operators' signals to payments, whose fields can have any JSON."""
 
 from contracts.escrow.escrow import OperatorSignal
 from contracts.payments.payment import GiveUpRefund, GiveUpSignal, RefundPayment, RefundSignal
@@ -18,14 +18,14 @@ def check(name: str, signal: OperatorSignal, payment: Payment) -> None:
 
 
 def refund_of(signal: RefundSignal, payment: Payment, refund_id: str, command_id: str, actor: Actor) -> RefundPayment:
-    """Read a refund; without an amount it is for all that remains."""
+    """Parse a refund; without an amount it is for the remainder."""
     amount = None if signal.amount is None else parse_amount(str(signal.amount), payment.terms.currency)
     reason = None if signal.reason is None else plain_text(signal.reason, "reason")
     return RefundPayment(command_id=command_id, actor=actor, refund_id=refund_id, amount_minor=amount, reason=reason)
 
 
 def give_up_of(signal: GiveUpSignal, payment: Payment, command_id: str, actor: Actor) -> GiveUpRefund:
-    """Read an operator's word on a refund; without an id it is the unknown one, of which there is at most one."""
+    """Parse the outcome of a refund; without an id it is of the only unknown one."""
     if type(signal.at_provider) is not bool:
         raise Invalid(
             "at_provider must be true if the provider has the refund, and false if it does not.",

@@ -1,4 +1,4 @@
-"""ProviderEventWorkflow: finds what one webhook event is about, if it names no payment that the books have."""
+"""ProviderEventWorkflow: finds the object of a webhook event that names no known payment."""
 
 from datetime import timedelta
 
@@ -13,9 +13,9 @@ with workflow.unsafe.imports_passed_through():
     from contracts.payments.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
     from domain.payments.payment.event_types import Handling
 
-#: How long to wait for a payment that an event names and the books do not have yet: ten minutes in all.
+#: Pauses while waiting for a payment that an event names and the books do not have yet: ten minutes in total.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 120, 180, 240))
-#: The provider applies a bank transfer to payments within moments; only the rest is reported.
+#: The provider applies a bank transfer to payments within moments; only an unused rest is reported.
 APPLIED_AFTER = timedelta(minutes=1)
 
 
@@ -23,18 +23,18 @@ APPLIED_AFTER = timedelta(minutes=1)
 class ProviderEventWorkflow:
     """Signals the event's payment, or handles the event itself.
 
-    The event's content is never trusted: the payment reads the provider. So an event that comes twice, late or out of
-    order does no harm, and the payment's own polls make up for one that is lost.
+    The event's content is never used: the payment is read from the provider. So events may arrive twice, late or in any
+    order, and the payment's polls make up for lost ones.
 
     Messages: none.
-    Ends when: the event is forwarded, handled, or about an object that is not ours.
-    Continues as new: never; it tries a few times.
+    Ends when: the event is forwarded, handled, or about an unknown object.
+    Continues as new: never; there are few attempts.
     Compensates: nothing; the inbox sweep starts it again while the event is not handled.
     """
 
     @workflow.run
     async def run(self, event: ProviderEventInput) -> ProviderEventResult:
-        """Dispatch the event; one that comes before its payment waits for it."""
+        """Dispatch the event, waiting for its payment if needed."""
         for pause in PAUSES:
             result = await _dispatch(event, last_try=False)
             if result.outcome == Handling.CASH:
@@ -49,7 +49,7 @@ class ProviderEventWorkflow:
                 )
             if result.outcome == Handling.CARD:
                 return await workflow.execute_activity_method(
-                    CardActivities.book_card_event, event, **regular_activity("book what the issuer says of the card")
+                    CardActivities.book_card_event, event, **regular_activity("book the card event from the issuer")
                 )
             if result.outcome != TOO_EARLY:
                 return result
@@ -68,5 +68,5 @@ async def _dispatch(event: ProviderEventInput, *, last_try: bool) -> ProviderEve
 async def _look_at_cash(event: ProviderEventInput) -> ProviderEventResult:
     await workflow.sleep(APPLIED_AFTER, summary="the money may still be applied to a payment")
     return await workflow.execute_activity_method(
-        CustomerActivities.look_at_cash, event, **regular_activity("look for money that no payment has used")
+        CustomerActivities.look_at_cash, event, **regular_activity("find money that no payment has used")
     )

@@ -1,4 +1,4 @@
-"""PayoutWorkflow: one payout from earnings to the creator's account, or its return to the earnings."""
+"""PayoutWorkflow: a payout from earnings to the creator's account, or its return to the earnings."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,24 +42,24 @@ Decision = Callable[[Payout, datetime], Outcome]
 
 @workflow.defn(name="payout")
 class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
-    """Sends a payout that the API has taken out of the earnings, and books its outcome.
+    """Sends a payout that was taken from the earnings, and books its outcome.
 
-    It is looked up at the provider before each try, because a lost run may have sent it. While it waits for the
-    platform's balance there, or its outcome is unknown, it is tried or looked up again with growing pauses.
+    It is looked up at the provider before each attempt, because a lost run may have sent it. While it waits for the
+    platform's balance there, or its outcome is unknown, it is retried or looked up with growing pauses.
 
     Messages:
-        update `give_up`: an operator says that it was not sent. Update `catch_up`: the books are ahead. Signal
+        update `give_up`: an operator states that it was not sent. Update `catch_up`: the books are ahead. Signal
         `funds_available`: the platform's balance at the provider has grown. Signals `look`, `give_up` from the
-        Temporal UI; a refused one is recorded in the timeline. A cancellation request gives up what
-        waits for funds, and is refused otherwise.
-    Ends when: it was sent, or returned to the earnings, and every handler has answered.
-    Continues as new: when the server suggests it, from what the books hold.
+        Temporal UI; a refused one is recorded in the timeline. A cancellation request gives a payout up that waits
+        for funds, and is refused otherwise.
+    Ends when: it was sent, or returned to the earnings, and every handler has finished.
+    Continues as new: when the server suggests it, from the state in the books.
     Compensates: a payout that was not sent is returned to the earnings.
     """
 
     @workflow.init
     def __init__(self, start: PayoutInput) -> None:
-        """Know nothing yet: the books hold it."""
+        """Start without a state; `run` loads it from the books."""
         nothing = Payout(
             payout_id=start.payout_id,
             org_id="",
@@ -73,7 +73,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
     @workflow.run
     async def run(self, start: PayoutInput) -> PayoutResult:
-        """Live until the payout has ended."""
+        """Process the payout until it has ended."""
         await self._live(start)
         return self._result()
 
@@ -81,7 +81,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
     @workflow.update(name="give_up")
     async def give_up(self, command: GiveUpPayout) -> PayoutResult:
-        """Return it to the earnings, because an operator says that it was not sent."""
+        """Return it to the earnings, because an operator states that it was not sent."""
         return await self._answer(lambda: self._apply(command.command_id, self._given_up(command), command.actor))
 
     @give_up.validator
@@ -90,7 +90,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
     @workflow.signal(name="look")
     async def signal_look(self, given: RawValue = NO_INPUT) -> None:
-        """Try it or look it up now."""
+        """Retry or look it up now."""
         await self._handle_signal("look", PayoutSignal, given, self._looked)
 
     @workflow.signal(name="give_up")
@@ -100,11 +100,11 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
     @workflow.signal(name="funds_available")
     async def signal_funds_available(self, given: RawValue = NO_INPUT) -> None:
-        """Try it soon, if it waits for funds."""
+        """Retry it soon, if it waits for funds."""
         await self._woken(given)
 
     async def _woken(self, given: RawValue) -> None:
-        """Decide in its turn; of several signals that come during a try, one is handled after it."""
+        """Handle the signal under the lock; of several signals during an attempt, only one is handled."""
         heard = read_signal(workflow.payload_converter(), FundsAvailable, given)
         if heard is None:
             await self._refuse_malformed("funds_available")
@@ -171,7 +171,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
         return recorded.applied
 
     async def _advance(self) -> None:
-        """Send it or look it up, or wait until that is due or something changes."""
+        """Send it or look it up, or wait until that is due or a message arrives."""
         await self._turn(self._act)
         item, version = agenda(self._state, workflow.now()), self._state.version
         if isinstance(item, Wait):
@@ -183,7 +183,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
                 )
 
     async def _act(self) -> None:
-        """Call the provider under the lock, so that a payout is not given up while it is being sent."""
+        """Call the provider under the lock, so that the payout is not given up while it is being sent."""
         if not isinstance(agenda(self._state, workflow.now()), AgendaStep):
             return
         sending = self._state
@@ -232,7 +232,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
 
 def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tuple[Outcome, BalanceTransaction | None]:
-    """Return the payout's outcome from a response, and the movement of the provider's balance."""
+    """Return the payout's outcome from a response, and the balance transaction."""
     if answer is None:
         return rules.unanswered(sending, now), None
     if answer.unknown:

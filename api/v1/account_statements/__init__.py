@@ -1,1 +1,1 @@
-"""Statements of accounts, and balances as of a moment."""
+"""Account statements, and balances as of a moment."""

@@ -1,4 +1,4 @@
-"""Statements of accounts as JSON, CSV and for print, and what accounts held at a moment."""
+"""Account statements as JSON, CSV and for print, and balances as of a moment."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -45,7 +45,7 @@ from runtime.database import make_repeatable_read
 
 router = Resource(tags=["billing"])
 
-#: Lines that are read in one transaction for a file.
+#: Number of lines of a file that are read in one transaction.
 _PAGE = 1_000
 _FORMS = errors(NotFound) | {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}, "text/html": {"schema": {"type": "string"}}}}
@@ -178,7 +178,7 @@ def _moment(text: str) -> datetime:
             raise bad_cursor()
         return moment.astimezone(UTC)
     except (OverflowError, ValueError):
-        # In UTC it may lie before the year 1 or after 9999.
+        # In UTC it may be before the year 1 or after 9999.
         raise bad_cursor() from None
 
 
@@ -212,7 +212,7 @@ async def _begin(
 async def _lines(
     session: AsyncSession, stated: _StatementStart, first: int, limit: int
 ) -> Sequence[tuple[int, StatementLineView]]:
-    """Return lines after a version, each with its own."""
+    """Return the lines after a version, each with its own version."""
     if stated.account is None:
         return []
     read = await statements.lines(

@@ -35,7 +35,7 @@ class StatementLineView(ResponseModel):
     id: str = Field(description="The id of the transfer.")
     kind: str
     purpose: str | None = Field(
-        description="What the transfer was for: a contract's title, an invoice's number, an action or a payment."
+        description="The cause: a contract's title, an invoice's number, an action or a payment."
     )
     reference: str | None
     counterparties: list[CounterpartyView]

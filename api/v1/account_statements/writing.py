@@ -1,4 +1,4 @@
-"""Statements as files: CSV, and a page to print. Both are streamed, so a long one is never held whole."""
+"""Statements as CSV files and printable pages; both are streamed."""
 
 import html
 from collections.abc import AsyncIterator, Sequence

@@ -1,1 +1,1 @@
-"""What happened to an organization's money, one row for one fact."""
+"""Activity of an organization: one row for each transfer."""

@@ -1,4 +1,4 @@
-"""What happened to an organization's money, one row for one fact; the ledger's entries stand behind it."""
+"""Activity of an organization: one row for each transfer."""
 
 from typing import Annotated
 from uuid import UUID

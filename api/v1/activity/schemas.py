@@ -1,4 +1,4 @@
-"""What activity looks like over HTTP."""
+"""Schemas of activity."""
 
 from datetime import datetime
 from typing import Self
@@ -15,7 +15,7 @@ from repositories.payouts.activity import Cause, Fact
 
 
 class ChangeOfAssetView(ResponseModel):
-    """What a fact changed of what the organization has in one currency: the fields of `GET /billing/summary`.
+    """Change of the organization's balances in one currency, with the fields of `GET /billing/summary`.
 
     `total` = `available` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` + `earnings` - `owed` - `invoiced`.
     """
@@ -51,7 +51,7 @@ class ChangeOfAssetView(ResponseModel):
 
 
 class FactObjectView(ResponseModel):
-    """What a fact was about, as far as the organization may read it."""
+    """The object of a fact, as far as the organization may read it."""
 
     type: str = Field(description="The kind of object, such as `escrow`, `payment`, `invoice` or `spend`.")
     id: str
@@ -60,7 +60,7 @@ class FactObjectView(ResponseModel):
         "of an invoice, the plan of a subscription, what a payment was for (`credits`, `invoice`, …), or the source of "
         "a grant."
     )
-    amount: Exact | None = Field(description="What it is over as a whole; null for what has no amount of its own.")
+    amount: Exact | None = Field(description="The object's total amount; null if it has none.")
     currency: str | None
 
     @classmethod
@@ -74,13 +74,13 @@ class FactObjectView(ResponseModel):
 
 
 class FactView(ResponseModel):
-    """One fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
+    """A fact: a transfer as the organization sees it. `GET /ledger/transfers/{id}` has its entries."""
 
     id: str = Field(description="The id of the transfer.")
     kind: str = Field(description="The kind of the transfer, such as `escrow.funded` or `use`.")
     category: Category
     object: FactObjectView | None = Field(
-        description="What it was about. A seller gets its agent in place of the buyer's purchase, use or payment."
+        description="The object. A seller gets its agent in place of the buyer's purchase, use or payment."
     )
     agent_id: str | None = Field(description="The agent that spent credits.")
     agent_name: str | None

@@ -1,1 +1,1 @@
-"""Credits that are bought by themselves when the balance falls below a threshold."""
+"""Automatic top-ups of credits when the balance falls below a threshold."""

@@ -50,7 +50,7 @@ async def set_auto_topup(
     threshold, within the monthly cap. When
     you change the settings, a balance that is already below counts as a fall. `payment_method` is a stored one of the
     organization. A declined payment is tried again on the days of dunning; after the last one the top-up is off. A
-    request after a decline, also an unchanged one, has it tried at once.
+    request after a decline, also an unchanged one, retries it immediately.
     """
     org_id = acting_organization(actor, None)
     if body.enabled:
@@ -68,7 +68,7 @@ async def set_auto_topup(
         raise Invalid("monthly_cap must not be less than credits.", extra={"field": "monthly_cap"})
     async with command:
         if wanted.enabled:
-            # What could not be paid for is refused now, and not at the first fall.
+            # Settings that cannot be paid are refused now, not at the first fall.
             now = datetime.now(UTC)
             if wanted.payment_method is None:
                 method = await method_of(deps, actor)

@@ -1,4 +1,4 @@
-"""What the automatic top-up looks like over HTTP."""
+"""Schemas of the automatic top-up."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from models.payments.auto_topup import AutoTopUp
 
 
 class AutoTopUpSet(RequestModel):
-    """When to buy credits automatically, and how many. Amounts are in credits."""
+    """Settings of the automatic top-up. Amounts are in credits."""
 
     model_config = example(below="50", credits="500", monthly_cap="2000")
 

@@ -1,1 +1,1 @@
-"""Chargebacks of payments: look, and answer them. Disputes about work are the escrow's."""
+"""Chargebacks of payments: read, and submit evidence. Disputes about work belong to escrows."""

@@ -1,4 +1,4 @@
-"""The chargeback endpoints. Banks open chargebacks; here they are read and answered."""
+"""The chargeback endpoints: read, and submit evidence."""
 
 from datetime import datetime
 from typing import Annotated
@@ -80,7 +80,7 @@ async def answer_chargeback(
 async def _find_chargeback(
     deps: Deps, actor: Actor, dispute_id: str, permission: Permission
 ) -> tuple[Payment, Dispute]:
-    """Look a chargeback up before the role is judged: 404 comes before 403. Of the platform, only operators get on."""
+    """Find the chargeback before checking the role, so that 404 precedes 403. Of the platform, only operators pass."""
     found = None
     if is_id(dispute_id, "dsp"):
         async with deps.session_for(actor) as session:

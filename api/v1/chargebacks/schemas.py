@@ -1,4 +1,4 @@
-"""What chargebacks look like over HTTP."""
+"""Schemas of chargebacks."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The bounds that a contract is compared with, made from the settings and the agent's listing; the domain compares."""
+"""Bounds of contracts, from the settings and the agent's listing; the domain compares."""
 
 from api.fields import period_text
 from domain.common.errors import Invalid
@@ -8,7 +8,7 @@ from models.escrow.contract import Contract
 from models.marketplace.agent import Agent
 from runtime.settings import Settings
 
-#: The periods of a contract: by their name in requests and settings, the column.
+#: Columns of a contract's periods, by their names in requests and settings.
 PERIODS = {
     Term.FUND_WITHIN: "fund_seconds",
     Term.DELIVER_WITHIN: "deliver_seconds",
@@ -20,7 +20,7 @@ PERIODS = {
 
 
 def offer_of(contract: Contract, price_minor: int) -> OfferedTerms:
-    """Return what a contract says of each term; `price_minor` is the price that the payee is paid as for."""
+    """Return the contract's terms; `price_minor` is the price that determines the payee's share."""
     values = {term: int(getattr(contract, column)) for term, column in PERIODS.items()}
     return OfferedTerms.of(
         contract.currency,
@@ -37,7 +37,7 @@ def offer_of(contract: Contract, price_minor: int) -> OfferedTerms:
 
 
 def require_within_floors(contract: Contract, settings: Settings) -> None:
-    """Refuse terms that are not allowed on this platform.
+    """Refuse terms outside of the platform's bounds.
 
     Raises:
         Invalid: a period is shorter than its minimum or longer than its maximum, or the default of a dispute is outside
@@ -64,14 +64,14 @@ def require_within_floors(contract: Contract, settings: Settings) -> None:
 def outside_listing(
     contract: Contract, agent: Agent, settings: Settings, commission_bps: int, price_minor: int
 ) -> list[str]:
-    """Return the terms that the agent does not accept unasked, by their names in the API.
+    """Return the terms that the agent does not accept automatically, by their names in the API.
 
     Args:
         contract: the contract.
         agent: whose listing states bounds.
         settings: the platform's defaults.
         commission_bps: the commission that the agent has by the platform's rules.
-        price_minor: the price that the payee is paid as for.
+        price_minor: the price that determines the payee's share.
     """
     defaults = {term: _seconds(settings, term.value) for term in PERIODS}
     defaults[Term.DEFAULT_SHARE] = parse_ratio(settings.dispute_default_payee_share, Term.DEFAULT_SHARE.value)

@@ -1,4 +1,4 @@
-"""Contracts: awarded by the client or an operator for it, accepted by the payee, seen by both and the signatories."""
+"""Contracts: awarded by the client or an operator on its behalf, accepted by the payee."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -84,11 +84,11 @@ async def create_contract(
         agent = None
         async with deps.database.platform() as session:
             if await row_of_command(session, Contract, command.command_id) is not None:
-                # The client may not see the agent any more, and a repeated request has its first answer all the same.
+                # A repeated request gets its first response even if the client can no longer see the agent.
                 agent = await agents.get(session, body.agent_id)
             ladder, rank = await levels.of_agent(session, body.agent_id)
             exempt = deps.settings.evidence_policy.registrars
-            # What a level waives is not for work between organizations in one hand.
+            # Discounts of levels do not apply between organizations of the same owner.
             waives = bool(ladder.levels) and not await hires_own_agent(session, client_org_id, body.agent_id, exempt)
             await _require_there(session, signing_of(body, actor, client_org_id).org_ids)
         if agent is None and body.commission_bps is not None:
@@ -113,14 +113,14 @@ async def create_contract(
             )
             usual = _set_by_level(contract, body, quote, ladder, rank, deps.settings.commission_bps, waives=waives)
             require_within_floors(contract, deps.settings)
-            # What the payee is paid as for: the base price where the platform pays for the discount.
+            # The price that determines the payee's share: the base price if the platform bears the discount.
             paid_as_for = contract.price_minor
             if quote is not None:
                 full_bps = await pricing.undiscounted_bps(session, quote, deps.settings.commission_bps)
                 contract.undiscounted_commission_bps = full_bps
                 paid_as_for = quote.price_minor if full_bps is None else quote.base_minor
             if contract.commission_from == CommissionSource.LEVEL.value and contract.commission_bps == 0:
-                # Else nothing bad would be known any more of those whose level takes none.
+                # Otherwise agents whose level pays no commission could get no bad evidence.
                 full_bps = contract.undiscounted_commission_bps
                 contract.undiscounted_commission_bps = full_bps or deps.settings.commission_bps
             if agent.org_id != client_org_id:
@@ -140,15 +140,15 @@ async def create_contract(
 async def _shown(
     deps: Deps, session: AsyncSession, actor: Actor, row: Contract, written: ObjectMetadata | None = None
 ) -> ContractView:
-    beside = (await read_parties(session, actor, [row.id], "ctr"))[row.id]
-    return ContractView.of(row, beside if written is None else replace(beside, own=written), deps.settings)
+    shown = (await read_parties(session, actor, [row.id], "ctr"))[row.id]
+    return ContractView.of(row, shown if written is None else replace(shown, own=written), deps.settings)
 
 
 async def _require_there(session: AsyncSession, org_ids: Sequence[str]) -> None:
-    """Refuse signatories of organizations that do not exist: they could never sign.
+    """Refuse signatories of unknown organizations, which could never sign.
 
     Raises:
-        Invalid: there is such a name.
+        Invalid: an organization does not exist.
     """
     for org_id in org_ids:
         if not await organizations.exists(session, org_id):
@@ -159,7 +159,7 @@ async def _require_there(session: AsyncSession, org_ids: Sequence[str]) -> None:
 async def _quote(
     session: AsyncSession, body: ContractCreate, client_org_id: str, command_id: str
 ) -> PricingQuote | None:
-    """Return the quote that the contract is made with, if it names one, locked."""
+    """Return the quote of the contract, locked, if one is named."""
     if body.quote_id is None:
         if body.quantity is not None:
             raise Invalid(
@@ -187,9 +187,9 @@ def _set_by_level(
     *,
     waives: bool,
 ) -> int:
-    """Set what follows the agent's reputation, and return the commission that the agent has by it.
+    """Set the columns that depend on the agent's level, and return the commission of the level.
 
-    Unless it `waives`, a lower one than the usual does not apply.
+    Unless it `waives`, a commission below the usual one does not apply.
     """
     level = ladder.level_of(rank)
     contract.priority = None if level is None else level.priority
@@ -231,8 +231,8 @@ async def list_contracts(deps: DepsDep, asked: ListRequest, actor: Actor = requi
     wanted = of_own_agent(actor, asked.wanted(visible_organization(actor, asked.organization_id)))
     async with deps.session_for(actor) as session:
         found = await contracts.page(session, wanted)
-        beside = await read_parties(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
-    return items_of(found, lambda row: ContractView.of(row, beside[row.id], deps.settings))
+        shown = await read_parties(session, actor, [row.id for row in found.rows], "ctr", wanted.org_id)
+    return items_of(found, lambda row: ContractView.of(row, shown[row.id], deps.settings))
 
 
 @router.get("/contracts/{contract_id}")
@@ -242,9 +242,9 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, respons
         row = await contracts.get(session, contract_id)
         refuse_other_agent(actor, row.agent_id, contracts.MISSING)
         permit(actor, Permission.READ)
-        beside = (await read_parties(session, actor, [row.id], "ctr"))[row.id]
-    tagged(response, beside.own)
-    return ContractView.of(row, beside, deps.settings)
+        shown = (await read_parties(session, actor, [row.id], "ctr"))[row.id]
+    tagged(response, shown.own)
+    return ContractView.of(row, shown, deps.settings)
 
 
 @router.patch("/contracts/{contract_id}", response_model=ContractView, responses=errors(refusals.ExternalIdTaken))

@@ -1,4 +1,4 @@
-"""What a contract looks like over HTTP, and how a request becomes one."""
+"""Schemas of contracts, and rows from requests."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -190,7 +190,7 @@ class ContractView(NamedView):
 
     @classmethod
     def of(cls, row: Contract, found: Parties, settings: Settings) -> "ContractView":
-        """Show a row, with the names of its parties and what the caller has written on it."""
+        """Show a contract with the names of its parties and the caller's metadata."""
         least = least_payout(
             row.price_minor,
             row.currency,
@@ -225,7 +225,7 @@ class ContractView(NamedView):
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Who may approve, of which other organizations they are, and how many of them it takes."""
+    """Signatories, their other organizations, and the required number of signatures."""
 
     signatories: list[str]
     org_ids: list[str]
@@ -233,10 +233,10 @@ class Signing:
 
 
 def signing_of(body: ContractCreate, actor: Actor, client_org_id: str) -> Signing:
-    """Settle who signs.
+    """Determine the signatories of a request.
 
     Raises:
-        Invalid: a name twice, more signatures than names, or no name if the caller is not of the client.
+        Invalid: a duplicate name, more signatures than names, or no name if the caller is not of the client.
     """
     given = body.signatories
     if given is None and actor.org_id != client_org_id:
@@ -256,10 +256,10 @@ def signing_of(body: ContractCreate, actor: Actor, client_org_id: str) -> Signin
 
 
 def milestones_of(body: ContractCreate, price_minor: int) -> list[dict[str, str | int]]:
-    """Settle the milestones.
+    """Determine the milestones of a request.
 
     Raises:
-        Invalid: a name twice, or amounts that do not add up to the price.
+        Invalid: a duplicate name, or amounts that do not add up to the price.
     """
     if not body.milestones:
         return []
@@ -298,10 +298,10 @@ def quoted(body: ContractCreate, quote: PricingQuote) -> ContractCreate:
 
 
 def listed(body: ContractCreate, agent: Agent) -> ContractCreate:
-    """Return the request with the price that the agent lists for a job, where it names none.
+    """Fill in the agent's listed price for a job, if the request has no price.
 
     Raises:
-        Invalid: the request names another currency than that of the price.
+        Invalid: the request has another currency than the price.
     """
     is_priced = agent.pricing_model == PricingModel.ONE_TIME.value
     if body.price is not None or not is_priced or agent.price_minor is None or agent.price_currency is None:
@@ -331,7 +331,7 @@ _SETTLED = (
 
 
 def asked_columns(body: ContractCreate) -> tuple[str, ...]:
-    """Name the columns that the request itself settles; another request differs in one of them."""
+    """Return the columns that the request determines, by which a repeated command is compared."""
     # The price that an agent lists may have changed since.
     unnamed = {"price_minor", "currency"} if body.price is None and body.quote_id is None else set()
     settled = (column for column in _SETTLED if column not in unnamed)
@@ -348,10 +348,10 @@ def contract_of(
     payee_org_id: str,
     command_id: str,
 ) -> Contract:
-    """Make the row of a request: what it leaves out comes from the settings.
+    """Make the row of a request, with defaults from the settings.
 
     Raises:
-        Invalid: the request breaks a rule.
+        Invalid: the request violates a rule.
     """
     if body.price is None:
         raise Invalid(

@@ -1,1 +1,1 @@
-"""Where organizations that earn are paid out."""
+"""Payout accounts of organizations."""

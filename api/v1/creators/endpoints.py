@@ -1,4 +1,4 @@
-"""The organization's account for payouts: shown, made, and onboarded on its provider's page."""
+"""The organization's payout account: read, created, and onboarded on its provider's page."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -33,7 +33,7 @@ async def _payouts(deps: DepsDep) -> PayoutProvider:
 
 
 PayoutsDep = Annotated[PayoutProvider, Depends(_payouts)]
-# Who asks is judged first, so this stands first among the parameters.
+# This comes first among the parameters, so that the caller is checked first.
 Payee = Annotated[Actor, require(Permission.PAY_OUT)]
 
 

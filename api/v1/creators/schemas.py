@@ -1,4 +1,4 @@
-"""What creators' accounts look like over HTTP."""
+"""Schemas of creators' accounts."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -54,7 +54,7 @@ class CreatorAccountView(ResponseModel):
 
     @classmethod
     def of(cls, account: CreatorAccount, hold: timedelta) -> Self:
-        """Show an account; `hold` is how long a new destination waits."""
+        """Show an account; `hold` is the waiting time after a change of destination."""
         return cls.from_row(
             account,
             account_id=account.ref,
@@ -72,5 +72,5 @@ class ConnectView(ResponseModel):
 
     @classmethod
     def of(cls, account: CreatorAccount, link: OnboardingLink, hold: timedelta) -> Self:
-        """Show both; `hold` is how long a new destination waits."""
+        """Show both; `hold` is the waiting time after a change of destination."""
         return cls(account=CreatorAccountView.of(account, hold), onboarding_url=link.url, expires_at=link.expires_at)

@@ -1,1 +1,1 @@
-"""The customer at Stripe that an organization is, and what it pays with."""
+"""Stripe customers of organizations, and their payment methods."""

@@ -1,4 +1,4 @@
-"""The organization's customer at Stripe, made at the latest when it is first needed, and its payment methods."""
+"""The organization's Stripe customer, created at the latest on first use, and its payment methods."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ from services.payments.customer import PROVIDER, ensure_customer
 
 router = Resource(tags=["customers"])
 
-# Who asks is judged first, so these stand first among the parameters.
+# These come first among the parameters, so that the caller is checked first.
 Reader = Annotated[Actor, require(Permission.READ_BILLING)]
 Payer = Annotated[Actor, require(Permission.PAY)]
 OrganizationParam = Annotated[OrganizationId | None, Query(description="For operators.")]
@@ -67,7 +67,7 @@ async def _customer(deps: Deps, stripe: StripeCustomers, org_id: str) -> str:
 
 @contextmanager
 def _about_a_method() -> Iterator[None]:
-    """Answer 404 for a payment method that Stripe does not know, or that belongs to another customer."""
+    """Respond 404 for a payment method that Stripe does not have, or that belongs to another customer."""
     with provider_errors():
         try:
             yield
@@ -78,7 +78,7 @@ def _about_a_method() -> Iterator[None]:
 
 
 def _payer_of(actor: Actor, method_id: str) -> str:
-    """Return the organization that changes a method of its own; what has not the form of an id does not exist."""
+    """Return the organization that changes its method; a malformed id counts as not found."""
     if not _METHOD_ID.fullmatch(method_id):
         raise NotFound(_MISSING_METHOD)
     permit(actor, Permission.PAY)

@@ -1,4 +1,4 @@
-"""Makes a new organization a customer, behind the registration's back: nothing of it can hold a registration up."""
+"""Creation of a new organization's Stripe customer in the background, so that it never delays a registration."""
 
 from datetime import timedelta
 from functools import partial
@@ -12,7 +12,7 @@ START_TIMEOUT = timedelta(seconds=5)
 
 
 def begin_customer(deps: Deps, org_id: str, name: str) -> None:
-    """Start the customer's workflow soon, where Stripe is set up; if that fails, the first use makes the customer."""
+    """Start the customer's workflow in the background, if Stripe is configured; otherwise the first use creates it."""
     client = deps.temporal
     if client is not None and deps.providers.customers is not None:
         run = customer_run(CustomerInput(org_id=org_id, name=name))

@@ -1,4 +1,4 @@
-"""What customers and stored payment methods look like over HTTP."""
+"""Schemas of customers and stored payment methods."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from api.fields import RequestModel, ResponseModel, example
 from providers.payments.stripe.customers import MethodView
 
-#: Where a payer comes back to.
+#: Address to which the payer returns.
 ReturnUrl = Annotated[str, StringConstraints(min_length=8, max_length=500, pattern=r"^https?://[A-Za-z0-9\[][!-~]*$")]
 
 
@@ -43,7 +43,7 @@ class PaymentMethodList(ResponseModel):
 
 
 class SetupIntentView(ResponseModel):
-    """What a front end needs to open Stripe's form for storing a payment method."""
+    """A setup intent, with which a front end opens Stripe's form for storing a payment method."""
 
     id: str
     client_secret: str

@@ -1,1 +1,1 @@
-"""What agents have earned in credits."""
+"""Earnings of agents in credits."""

@@ -1,4 +1,4 @@
-"""Agents' earnings: those in credits, converting them into credits to spend, and waiving what cannot be paid out."""
+"""Agents' earnings in credits: list, conversion into credits to spend, and waiver of unpayable earnings."""
 
 from datetime import UTC, datetime
 
@@ -33,7 +33,7 @@ async def list_earnings(deps: DepsDep, asked: ListRequest, actor: Actor = requir
     """List what each agent of an organization has earned in credits, the newest agents first; an agent sees its own."""
     org_id = await known_organization(deps, actor, asked.organization_id)
     agent_id = visible_agent(actor, asked.get("agent_id"))
-    # When credits end is in the lots of who paid them, which the tenant does not see.
+    # Expiries are in the lots of the payers, which the tenant may not read.
     now, refunds = datetime.now(UTC), deps.settings.hold_back.refunds
     async with deps.database.platform() as session:
         rows = await service.page(

@@ -1,4 +1,4 @@
-"""What agents' earnings in credits look like over HTTP."""
+"""Schemas of agents' earnings in credits."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -15,7 +15,7 @@ from services.payouts.waiver import Waiver, WaiverRequest
 
 
 class EarnedView(ResponseModel):
-    """What an agent has earned of one kind, in credits."""
+    """An agent's earnings of one kind, in credits."""
 
     amount: Exact
     convertible: Exact = Field(
@@ -27,7 +27,7 @@ class EarnedView(ResponseModel):
 
     @classmethod
     def of(cls, earned: KindEarnings, refunds: timedelta) -> Self:
-        """Show an amount; `refunds` is how long an agent can be given back."""
+        """Show an amount; `refunds` is the refund window of a bought agent."""
         return cls(
             amount=format_amount(earned.amount, CREDIT),
             convertible=format_amount(earned.convertible, CREDIT),
@@ -36,7 +36,7 @@ class EarnedView(ResponseModel):
 
 
 class EarningsView(ResponseModel):
-    """What an agent has earned in credits that is neither converted nor paid out."""
+    """An agent's earnings in credits that were neither converted nor paid out."""
 
     agent_id: str
     agent_name: str

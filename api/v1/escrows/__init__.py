@@ -1,1 +1,1 @@
-"""Escrows: create, fund, deliver, validate, approve, dispute, refund, cancel, and look."""
+"""Escrows: create, fund, deliver, validate, approve, dispute, refund, cancel, and read."""

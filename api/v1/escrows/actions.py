@@ -1,4 +1,4 @@
-"""What a caller may do with an escrow now, and what each command would move: found by trying the escrow's rules."""
+"""Preview of the commands of an escrow: a dry run of its rules."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Self
@@ -33,7 +33,7 @@ Kind = EscrowPostingKind
 
 
 class EscrowEffectView(ResponseModel):
-    """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
+    """Movements of a command, and the status after it. Amounts are decimal strings of `currency`."""
 
     funded: Exact = Field(description="What moves from the payer into the escrow.")
     to_agent: Exact = Field(description="What the agent gets, net of commission.")
@@ -61,7 +61,7 @@ class EscrowEffectView(ResponseModel):
 
 
 class EscrowActionView(ActionView[EscrowAction, EscrowEffectView]):
-    """One command: its effect if the caller may give it now, otherwise the reason why not."""
+    """A command: its effect if the caller may give it now, otherwise the reason why not."""
 
     @classmethod
     def of(cls, action: CommandPreview) -> Self:
@@ -107,7 +107,7 @@ async def list_actions(
 
 
 async def _at(deps: Deps, escrow: Escrow, now: datetime) -> Escrow:
-    """Return the escrow after the deadlines that have passed, each applied or extended as the books would."""
+    """Return the escrow after passed deadlines, each applied or extended as the books would."""
     closes_at = evidence_closes_at(escrow)
     if closes_at is not None and now >= closes_at:
         async with deps.database.platform() as session:
@@ -134,7 +134,7 @@ async def _taken_by_books(deps: Deps, actor: Actor, escrow: Escrow, action: Comm
 
 
 async def _signable(deps: Deps, actor: Actor, escrow: Escrow, action: CommandPreview) -> CommandPreview:
-    """Refuse a signature as the books do: by an operator's key, or of a person who may have signed already."""
+    """Refuse a signature as the books do: by a key that an operator issued, or a second one of a person."""
     try:
         async with deps.database.platform() as session:
             await refuse_signature(session, escrow, actor)
@@ -144,7 +144,7 @@ async def _signable(deps: Deps, actor: Actor, escrow: Escrow, action: CommandPre
 
 
 async def _fundable(deps: Deps, escrow: Escrow, action: CommandPreview) -> CommandPreview:
-    """Refuse funding as the books do: beside a payment, for a party that is stopped, beyond the payee's level."""
+    """Refuse funding as the books do: during a payment, for a suspended or closed party, beyond the payee's level."""
     try:
         parties = escrow.terms.payer_org_id, escrow.terms.payee_org_id
         # No lock: frequent reads of this page must not block a suspension.

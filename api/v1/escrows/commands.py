@@ -1,8 +1,8 @@
-"""How a command reaches the workflow of its escrow, and what is done when the workflow does not take it.
+"""Sending of commands to the workflow of an escrow.
 
-No database transaction is open while Temporal is called. A command's update id is made of the command's id and content,
-so repeating a command attaches to the first try as long as its run lasts, and another command under its id does not;
-after that the receipts in the state, and the timeline's unique command ids, give the first result. A run that is behind
+No database transaction is open while Temporal is called. The update id is made of the command's id and content, so a
+repeated command attaches to the first attempt as long as its run lasts, and another command under its id does not.
+After that the receipts in the state, and the timeline's unique command ids, give the first result. A run that is behind
 the books catches up before its refusal counts.
 """
 
@@ -43,12 +43,12 @@ from repositories.tenants import organization as organizations
 from runtime.reach import EntityClient
 
 MISSING = "There is no such escrow."
-#: The updates that are noted before they are sent.
+#: Updates that are noted before they are sent.
 NOTED: dict[str, escrow_notice.NotedCommandName] = {name: name for name in get_args(escrow_notice.NotedCommandName)}
 
 
 async def find_escrow(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
-    """Return the escrow when the actor may see it; what belongs to others does not exist."""
+    """Return the escrow if the actor may see it; NotFound otherwise."""
     found, org_id = None, actor.org_id
     if is_id(escrow_id, "esc"):
         if org_id is not None:
@@ -62,7 +62,7 @@ async def find_escrow(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
 
 
 async def find_escrow_with_parties(deps: Deps, actor: Actor, escrow_id: str) -> tuple[Escrow, Parties]:
-    """Return the escrow when the actor may see it, and what it sees beside it, in one round trip."""
+    """Return the escrow if the actor may see it, with parties and metadata, in one round trip."""
     found = None
     if is_id(escrow_id, "esc"):
         pool, whose = deps.pool if actor.org_id is not None else deps.platform_pool, actor.org_id
@@ -75,7 +75,7 @@ async def find_escrow_with_parties(deps: Deps, actor: Actor, escrow_id: str) -> 
 
 
 async def names_of(deps: Deps, contract: Contract) -> tuple[str, str] | None:
-    """Read the names of payer and agent; None if operators may not be shown any in the Temporal UI."""
+    """Return the names of payer and agent; None if the Temporal UI may not show names."""
     if not deps.settings.names_are_shown:
         return None
     async with deps.database.platform() as session:
@@ -96,9 +96,9 @@ def terms_of(contract: Contract, names: tuple[str, str] | None = None) -> Terms:
 async def open_escrow(
     deps: Deps, client: Client, terms: Terms, actor: Actor, command_id: str, *, priority: int | None = None
 ) -> CommandResult:
-    """Start the contract's workflow, or find it running, and wait until the escrow is open.
+    """Start the contract's workflow if needed, and wait until the escrow is open.
 
-    `priority` is that of its tasks while queues are long, the smaller one first; None is the usual one.
+    `priority` is that of its tasks while queues are long; smaller ones come first, None is the default.
     """
     start = EscrowInput(terms=terms, opened_by=actor, command_id=command_id)
     command = OpenEscrow(command_id=command_id, actor=actor)
@@ -110,10 +110,10 @@ async def open_escrow(
 
 
 async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand) -> CommandResult:
-    """Give a command to the escrow's workflow and wait for its answer.
+    """Send a command to the escrow's workflow and wait for its response.
 
-    What a deadline would make too late is noted first. The note stands until the command is done or refused: a caller
-    who got no answer finds the command done at the latest by the deadline, unless the rules refuse it then.
+    Commands that a deadline would make too late are noted first. If the caller gets no response, a noted command is
+    executed at the latest before the deadline, unless the rules refuse it then.
     """
     if update in NOTED and not escrow.is_final:
         noted_at = await _note(deps, escrow.terms.escrow_id, NOTED[update], command)
@@ -125,14 +125,14 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
         try:
             return await _entity(deps, client, start).command(update, command, update_id=update_id)
         except (DomainError, WorkflowAlreadyStartedError) as refusal:
-            # What the present state refuses may be the repetition of a command that was done long ago.
+            # A refused command may be the repetition of one that was executed long ago.
             stored = await _stored(deps, escrow.terms.escrow_id, command)
             if stored is not None:
                 return stored
             if isinstance(refusal, WorkflowAlreadyStartedError):
                 raise _out_of_step() from None
             if update in NOTED and not refusal.retryable:
-                # Before the caller hears of the refusal: what was refused must not be done at the deadline.
+                # Before the response: a refused command must not be executed at the deadline.
                 async with deps.database.platform() as session:
                     await escrow_notice.delete_notice(session, command.command_id)
             raise
@@ -144,7 +144,7 @@ def _entity(deps: Deps, client: Client, start: EscrowInput, priority: int | None
 
 
 def _out_of_step() -> Unavailable:
-    """Return the refusal where the books were set back behind a run that has completed: a person must look first."""
+    """Return the refusal for books that were restored to a state before the end of a completed run."""
     return EscrowOutOfStep(
         "The run of this escrow has completed, but the books do not have its end. An operator must investigate."
     )
@@ -157,12 +157,12 @@ async def _note(
         async with pool.acquire() as connection:
             return await escrow_notice.store(connection, escrow_id, update, command)
 
-    # A note that was made before its connection died stands as it is when it is made again.
+    # A notice that was stored before the connection broke is unchanged when it is stored again.
     return await deps.platform_pool.read(note)
 
 
 async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> CommandResult | None:
-    """Return the first result of a command that was done; None if it can still be tried."""
+    """Return the first result of an executed command; None if it can still be executed."""
     async with deps.database.platform() as session:
         row = await escrows.get(session, escrow_id)
         assert row is not None
@@ -183,10 +183,10 @@ async def read_current(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
 async def exhausted_limits(
     deps: Deps, actor: Actor, escrow: Escrow, *, refund_minor: int | None = None, command_id: str = ""
 ) -> dict[EscrowAction, DomainError]:
-    """Return the refusals of commands that the escrow has taken too often, unless the command made one of these.
+    """Return the refusals of commands whose maximum number is reached, unless the command is a repeated one.
 
-    The first delivery of each milestone is taken, else nobody could pay it, and so is a refund of all that is held.
-    An escrow has no more events than its version says, so most are never counted.
+    The first delivery of each milestone and a refund of all that is held are always accepted. The version is an upper
+    limit of the number of events, so most escrows need no count.
     """
     found: dict[EscrowAction, DomainError] = {}
     if escrow.version < min(MAX_DELIVERIES, MAX_PARTIAL_REFUNDS):
@@ -204,13 +204,13 @@ async def exhausted_limits(
 
 
 class Sender:
-    """Sends one command of one request and answers with the escrow after it."""
+    """Sends the command of a request and responds with the escrow after it."""
 
     def __init__(self, deps: Deps, temporal: Client, actor: Actor) -> None:
         self.deps, self.temporal, self.actor = deps, temporal, actor
 
     async def find(self, escrow_id: str, permission: Permission) -> Escrow:
-        """Look the escrow up before the role is judged: 404 comes before 403."""
+        """Find the escrow before checking the role, so that 404 precedes 403."""
         escrow = await find_escrow(self.deps, self.actor, escrow_id)
         permit(self.actor, permission)
         return escrow
@@ -220,7 +220,7 @@ class Sender:
             return await escrows.count_events(session, escrow.terms.escrow_id, kind, once.command_id)
 
     async def send(self, once: Command, escrow: Escrow, update: EscrowAction, command: EscrowCommand) -> Response:
-        """Send the command once, unless the escrow has taken too many, and answer with what the read model holds."""
+        """Send the command once, unless the maximum number is reached, and respond with the read model."""
         async with once:
             part = command.amount_minor if isinstance(command, RefundEscrow) else None
             taken = await exhausted_limits(self.deps, self.actor, escrow, refund_minor=part, command_id=once.command_id)

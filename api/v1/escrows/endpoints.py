@@ -1,4 +1,4 @@
-"""Commands to open escrows: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
+"""Commands to open escrows: each finds the escrow, checks the role, and sends the command."""
 
 from starlette.responses import Response
 
@@ -155,13 +155,13 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.CANCEL])
     command = CancelEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason if body else None)
     if _is_asked_for(escrow, sender.actor) and not (await sender.events(escrow, "cancel_requested", once))[1]:
-        # Asking again changes nothing, and would be one more event each time.
+        # A repeated request changes nothing, but each would add an event.
         async with once:
             return once.answer(await read_current(sender.deps, sender.actor, escrow.terms.escrow_id))
     return await sender.send(once, escrow, EscrowAction.CANCEL, command)
 
 
 def _is_asked_for(escrow: Escrow, actor: Actor) -> bool:
-    """Return whether the payer asks for a cancel that the payer has asked for already."""
+    """Return whether the payer repeats its request to cancel."""
     waits = escrow.status is EscrowStatus.FUNDED and escrow.cancel_requested_by is not None
     return waits and is_payer(escrow, actor)

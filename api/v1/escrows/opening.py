@@ -1,4 +1,4 @@
-"""Escrows are opened, written on and funded."""
+"""Opening, metadata and funding of escrows."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -77,9 +77,9 @@ async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract
 
 
 async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
-    """Write what the payer has on an escrow before it is opened, so that its first event has the id.
+    """Write the payer's metadata before the escrow is opened, so that its first event has the external id.
 
-    An opening that failed may have written before: what is asked for now counts, also where that is nothing.
+    A failed opening may have written before, so the current request replaces it, even if it has none.
     """
     own, escrow_id, org_id = body.own(), escrow_id_of(contract.id), contract.org_id
     async with deps.database.platform() as session:
@@ -125,7 +125,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             now = datetime.now(UTC)
             require_accepted(contract.accept_by, contract.accepted_at, now)
             if now >= contract.open_by:
-                # The run of an earlier try may not have written the escrow yet: when it was asked for counts.
+                # An earlier run may not have written the escrow yet: the time of the request counts.
                 require_in_time(contract.open_by, await once.first_asked_at() or now)
             asked = escrow_id_of(contract.id), contract.org_id, contract.payee_org_id
             is_written, statuses = await deps.platform_pool.read(lambda pool: escrows.read_opening_facts(pool, *asked))
@@ -134,9 +134,9 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
                 await _write_first(deps, contract, body, once)
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
-        escrow, beside = await commands.find_escrow_with_parties(deps, actor, escrow_id_of(contract.id))
-        once.version = version_of(beside.own)
-        return once.answer(view(escrow, beside, actor))
+        escrow, shown = await commands.find_escrow_with_parties(deps, actor, escrow_id_of(contract.id))
+        once.version = version_of(shown.own)
+        return once.answer(view(escrow, shown, actor))
 
 
 @router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(refusals.ExternalIdTaken))
@@ -148,8 +148,8 @@ async def update_escrow(
     permit(actor, Permission.AWARD)
 
     async def show(own: ObjectMetadata | None) -> EscrowView:
-        now, beside = await commands.find_escrow_with_parties(deps, actor, escrow_id)
-        return view(now, replace(beside, own=own), actor)
+        now, shown = await commands.find_escrow_with_parties(deps, actor, escrow_id)
+        return view(now, replace(shown, own=own), actor)
 
     target = MetadataTarget(
         noun="escrow",
@@ -175,7 +175,7 @@ async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: Moves
 
 
 async def _fund_by_new_payment(sender: Sender, escrow: Escrow, options: PaymentOptions, once: Command) -> Response:
-    """Make a payment for the escrow; it hands its money over by itself, at once where it is there at once."""
+    """Create a payment that funds the escrow when it succeeds."""
     deps, actor = sender.deps, sender.actor
     permit(actor, Permission.PAY)
 

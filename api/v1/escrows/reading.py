@@ -1,4 +1,4 @@
-"""Reading escrows: lists and their counts, one escrow, its timeline."""
+"""Reads of escrows: lists, counts, an escrow, its timeline."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -31,12 +31,12 @@ router = Resource(tags=["escrows"])
 
 
 class WaitsFor(StrEnum):
-    """For whom escrows wait."""
+    """Actor that escrows wait for."""
 
     ME = "me"
 
 
-#: Filters that are no columns.
+#: Filters that are not columns.
 _READ_HERE = ("waits_for", "overdue")
 
 
@@ -90,8 +90,8 @@ async def list_escrows(actor: ActorDep, deps: DepsDep, asked: ListRequest) -> It
             session, wanted, waiting=waiting, overdue_at=overdue_at, finds_ids=is_shown_own(actor)
         )
         contract_ids = [row.contract_id for row in found.rows]
-        beside = await read_parties(session, actor, contract_ids, "esc", wanted.org_id)
-    return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id], actor))
+        shown = await read_parties(session, actor, contract_ids, "esc", wanted.org_id)
+    return items_of(found, lambda row: view(escrows.state_of(row), shown[row.contract_id], actor))
 
 
 @router.get(
@@ -121,10 +121,10 @@ async def summarize_escrows(
 @router.get("/escrows/{escrow_id}", response_model=EscrowView)
 async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
     """Show an escrow. Its `ETag` is the version of your own `external_id` and `metadata`."""
-    escrow, beside = await commands.find_escrow_with_parties(deps, actor, escrow_id)
+    escrow, shown = await commands.find_escrow_with_parties(deps, actor, escrow_id)
     permit(actor, Permission.READ)
-    tagged(response, beside.own)
-    return view(escrow, beside, actor)
+    tagged(response, shown.own)
+    return view(escrow, shown, actor)
 
 
 _TIMELINE = ListEndpoint("escrow-timeline", EscrowEventView, *CREATED, order=[int])

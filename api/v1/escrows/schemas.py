@@ -1,4 +1,4 @@
-"""What escrows look like over HTTP."""
+"""Schemas of escrows."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -34,7 +34,8 @@ from domain.escrow.state import Artifact, Escrow, EscrowStatus as Status, Terms
 from models.escrow.escrow import EscrowEventRow
 from repositories.escrow.party import Parties
 
-#: How an artifact may be fetched. What a browser would run or show in place, such as `javascript:` and `data:`, is not.
+#: Allowed schemes of artifacts. Those that a browser would execute or render, such as `javascript:` and `data:`, are
+#: not.
 SCHEMES = ("https", "http", "s3", "gs", "az", "ipfs", "ar", "oci", "git+https", "git+ssh")
 
 
@@ -116,16 +117,16 @@ class Fund(RequestModel):
     @field_validator("source", mode="before")
     @classmethod
     def _is_named(cls, source: object) -> object:
-        """Refuse null where something else was meant: money must not move on a field that a client forgot to fill."""
+        """Refuse null, so that no money moves because of a field that a client forgot to fill."""
         if source is None:
             raise ValueError("source must not be null: leave it out or set it")
         return source
 
     def payment_options(self) -> PaymentOptions | None:
-        """Return how a payment is made; None when none is asked for.
+        """Return the options of a new payment; None if none is requested.
 
         Raises:
-            Invalid: more than one way is named, or the parts do not go together.
+            Invalid: more than one source is given, or the fields cannot be combined.
         """
         if sum(way is not None for way in (self.source, self.payment_id, self.provider)) > 1:
             raise Invalid("Set only one of source, payment_id and provider.", extra={"field": "source"})
@@ -153,7 +154,7 @@ class Deliver(RequestModel):
 
     @model_validator(mode="after")
     def _has_content(self) -> Self:
-        # The client's silence would release a delivery of nothing.
+        # An empty delivery would be released if the client does not respond.
         if not self.artifacts and not (self.note and self.note.strip()):
             raise ValueError("Send a note or at least one artifact.")
         return self
@@ -220,7 +221,7 @@ class Cancel(RequestModel):
 
 
 class SignatureView(ResponseModel):
-    """One approval."""
+    """An approval."""
 
     signatory: str
     signed_at: datetime
@@ -340,7 +341,7 @@ class FundedView(EscrowView):
 
 
 class EscrowEventView(ResponseModel):
-    """One event: who did what and when, the state after it, and the ledger transfer that it caused."""
+    """An event of an escrow: kind, actor, time, the status after it, and its ledger transfer."""
 
     number: int
     kind: str
@@ -362,7 +363,7 @@ class TimelineView(ResponseModel):
 
 
 def view(escrow: Escrow, found: Parties, viewer: Actor) -> EscrowView:
-    """Show an escrow's state to a client, with the names of its parties and what it has written on it."""
+    """Show an escrow to a client, with the names of its parties and the client's metadata."""
     terms = escrow.terms
 
     def money(amount_minor: int) -> str:

@@ -1,1 +1,1 @@
-"""Payments: make one, look at it, go on with it, capture, cancel, refund."""
+"""Payments: create, read, confirm, capture, cancel, refund."""

@@ -1,4 +1,4 @@
-"""What a caller may do with a payment now, and what each command would move: found by trying the payment's rules."""
+"""Preview of the commands of a payment: a dry run of its rules."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Self
@@ -26,7 +26,7 @@ router = Resource(tags=["payments"])
 
 
 class PaymentEffectView(ResponseModel):
-    """What a command would do. Amounts are decimal strings of `currency`."""
+    """Effect of a command. Amounts are decimal strings of `currency`."""
 
     captured: Exact
     released: Exact = Field(description="The authorized amount that would not be captured.")
@@ -53,7 +53,7 @@ class PaymentEffectView(ResponseModel):
 
 
 class PaymentActionView(ActionView[PaymentAction, PaymentEffectView]):
-    """One command: its effect if the caller may give it now, or the reason why not.
+    """A command: its effect if the caller may give it now, or the reason why not.
 
     It has both if a second operator has to approve: giving the command requests the approval.
     """

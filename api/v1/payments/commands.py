@@ -1,9 +1,9 @@
-"""How a request reaches the workflow of its payment: what is noted first, how its run is found or started.
+"""Sending of commands to the workflow of a payment.
 
-No database transaction is open while Temporal is called. A payment's terms are noted under the command before its run
-starts, so a command that is repeated after a crash starts the same payment, never a second one. Every command goes out
-as an update with start: a payment whose run has ended begins another one, from what the books hold. A run that is
-behind the books catches up before its refusal counts.
+No database transaction is open while Temporal is called. A payment's terms are stored under the command before its run
+starts, so that a command repeated after a crash starts the same payment, never a second one. Every command is an
+update-with-start: if the run has ended, a new one starts from the state in the books. A run that is behind the books
+catches up before its refusal counts.
 """
 
 import asyncio
@@ -47,14 +47,14 @@ MISSING = "There is no such payment."
 
 
 class PaymentDeclined(DomainError):
-    """A provider or a bank refused to pay; `decline_code` is its word for why."""
+    """A provider or a bank declined the payment; `decline_code` is its code."""
 
     code = "payment.declined"
     status = 402
 
 
 async def find_payment(deps: Deps, actor: Actor, payment_id: str) -> Payment:
-    """Return the payment when the actor may see it; what belongs to others does not exist."""
+    """Return the payment if the actor may see it; NotFound otherwise."""
     found, org_id, loads = None, actor.org_id, deps.sealer.loads
     if is_id(payment_id, "pay"):
         if org_id is not None:
@@ -76,18 +76,18 @@ async def create(
 ) -> Payment:
     """Create the payment of a command, once, and return its state after the provider's response.
 
-    What is written on it is there before it is, so that its first event has the id.
+    Its metadata is written before, so that its first event has the external id.
 
     Args:
         deps: of the app.
         client: to Temporal.
         actor: of the paying organization.
         once: the command, which has a key.
-        make: its terms; asked for only when the command is new.
-        own: what is written on it.
+        make: makes its terms; called only if the command is new.
+        own: its external id and metadata.
 
     Raises:
-        PaymentDeclined: the payment was declined, and is recorded as failed.
+        PaymentDeclined: the payment was declined and recorded as failed.
     """
     command_id, request_hash, org_id = once.command_id, once.request_hash, actor.org_id
     assert org_id is not None
@@ -95,7 +95,7 @@ async def create(
     if asked is None:
         made = await make()
         if rules_of(made).subject(made.purpose):
-            # It is checked again as its first event is written; refused here, it leaves nothing behind.
+            # It is checked again when its first event is written; a refusal here leaves no trace.
             async with deps.database.platform() as session:
                 await BOOKS[made.purpose.kind].begin(session, made)
         if made.provider == CREDITS:
@@ -124,10 +124,10 @@ async def create(
 async def send(
     deps: Deps, client: Client, payment: Payment, update: str, command: PaymentCommand
 ) -> PaymentCommandResult:
-    """Give a command to the payment's workflow and wait for its answer.
+    """Send a command to the payment's workflow and wait for its response.
 
-    What it asks for is noted first and kept for as long as the payment. Answers to keys are forgotten some day; then
-    another command under the same id would be answered with what the first one did.
+    The content is stored first and kept as long as the payment. Stored responses are deleted after some time; another
+    command under the same id would then get the result of the first one.
     """
     async with deps.database.platform() as session:
         is_new = await intents.store_content(session, command.command_id, payment.terms.payment_id, command.content())
@@ -141,9 +141,9 @@ async def send(
 
 
 async def wait_for_funding(deps: Deps, client: Client, actor: Actor, payment: Payment, command_id: str) -> None:
-    """Wait until the payment's run has handed its money to the escrow that it is for.
+    """Wait until the payment's run has funded the escrow.
 
-    The run does so by itself, and it alone, so that the money is never given twice; a run that is gone is started.
+    Only the run funds it, automatically, so that this never happens twice; a missing run is started.
     """
     found = payment
     async with answered_within(deps.settings.command_timeout, "payment"):
@@ -166,7 +166,7 @@ MISSING_METHOD = "There is no such payment method."
 
 
 async def confirm(deps: Deps, client: Client, payment: Payment, command: ConfirmPayment) -> None:
-    """Confirm a payment; the answer does not say why the provider refuses a named method."""
+    """Confirm a payment; the response does not say why the provider refuses a given method."""
     try:
         await send(deps, client, payment, "confirm", command)
     except PaymentRefused:
@@ -176,7 +176,7 @@ async def confirm(deps: Deps, client: Client, payment: Payment, command: Confirm
 
 
 def refuse_declined(payment: Payment) -> None:
-    """Refuse a payment that its provider or a bank declined, naming the payment that was recorded all the same."""
+    """Raise if its provider or a bank declined the payment; the error has the id of the recorded payment."""
     decline = payment.decline
     if decline is not None and payment.ref is None and payment.status is PaymentStatus.FAILED:
         # No payment was created.
@@ -207,8 +207,8 @@ async def _sent(
     except DomainError as refusal:
         if not refusal.retryable:
             raise
-        # The run remembers the answer to an update for as long as it lasts, also one that no longer holds. The command
-        # itself is done once by its own id.
+        # The run stores the result of an update as long as it lasts, even an outdated one. The command
+        # itself is executed once, by its own id.
         return await entity.command(update, command, update_id=new_id("upd"))
 
 

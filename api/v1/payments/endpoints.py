@@ -1,4 +1,4 @@
-"""The payment endpoints: make one, look at it, and give its run one command."""
+"""The payment endpoints: create, read, and send commands."""
 
 from typing import Annotated
 
@@ -110,7 +110,7 @@ _REFUNDING = errors(
 
 
 async def find_visible_payment(deps: Deps, actor: Actor, payment_id: str, permission: Permission) -> Payment:
-    """Look a payment up before the role is judged: 404 comes before 403. Of the platform, only operators get on."""
+    """Find the payment before checking the role, so that 404 precedes 403. Of the platform, only operators pass."""
     payment = await commands.find_payment(deps, actor, payment_id)
     permit(actor, permission)
     if actor.is_platform:
@@ -127,7 +127,7 @@ async def _whole(deps: Deps, actor: Actor, payment: Payment) -> PaymentView:
 
 
 class _Sender:
-    """Sends one command of one request and answers with the payment after it."""
+    """Sends the command of a request and responds with the payment after it."""
 
     def __init__(self, deps: Deps, temporal: Client, actor: Actor) -> None:
         self.deps, self.temporal, self.actor = deps, temporal, actor
@@ -323,7 +323,7 @@ async def refund_payment(
         after = await sender.send(payment, "refund", command)
         named = {refund_id, unscoped_refund_id_of(once.command_id)}
         made = next((refund for refund in after.refunds if refund.refund_id in named), None)
-        # The answer to a key is forgotten some day; what the key did is not.
+        # The stored response of a key is deleted some day, but not the effect.
         if made is None or command.amount_minor not in {None, made.gross_minor} or command.reason != made.reason:
             raise other_request()
         return once.answer(refund_view(after, made))

@@ -1,4 +1,4 @@
-"""What payments look like over HTTP."""
+"""Schemas of payments."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -61,21 +61,21 @@ MethodRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,255}$")]
 
 
 class QuotedTotal(RequestModel):
-    """The total that the buyer has seen."""
+    """The total that the buyer has agreed to."""
 
     total: Amount | None = Field(
         default=None, description="The total with tax that you have seen. If the total has changed, nothing is bought."
     )
 
     def matches_total(self, terms: PaymentTerms) -> bool:
-        """Return whether the terms of a payment are of the total that was seen, or none was named."""
+        """Return whether the total of the terms equals the given one, if any."""
         return self.total is None or parse_amount(self.total, terms.currency) == terms.amount_minor
 
     def require_total(self, terms: PaymentTerms) -> PaymentTerms:
-        """Return the terms of a payment, unless another total was seen.
+        """Check the total of the terms against the given one, and return the terms.
 
         Raises:
-            Invalid: it was.
+            Invalid: the totals differ.
         """
         if not self.matches_total(terms):
             cost = f"{format_amount(terms.amount_minor, terms.currency)} {terms.currency}"
@@ -87,7 +87,7 @@ class QuotedTotal(RequestModel):
 
 
 class PaymentOptions(QuotedTotal):
-    """How the payer pays."""
+    """Payment options."""
 
     provider: ProviderName = ProviderName.STRIPE
     payment_method: MethodRef | None = Field(
@@ -171,7 +171,7 @@ class RefundCreate(RequestModel):
 
 
 class RefundGiveUp(RequestModel):
-    """What an operator has found out about a refund whose outcome is unknown."""
+    """Outcome of an unknown refund, as an operator has found it at the provider."""
 
     model_config = example(at_provider=False, reason="PayPal's support has no refund of this invoice id.")
 
@@ -190,7 +190,7 @@ class MoneyView(ResponseModel):
 
 
 class DepositView(ResponseModel):
-    """Where to send coins, and how many. If there is a `memo`, send it with them."""
+    """Deposit address and amount of coins to send. If there is a `memo`, send it with them."""
 
     chain: str
     asset: str
@@ -308,7 +308,7 @@ class PaymentView(MetadataView):
 
 
 class PaymentEventView(ResponseModel):
-    """One step of a payment: who did what and when, the state after it, and its ledger transfer."""
+    """An event of a payment: kind, actor, time, the status after it, and its ledger transfer."""
 
     number: int
     kind: str
@@ -321,7 +321,7 @@ class PaymentEventView(ResponseModel):
 
 
 class PaymentTimeline(ResponseModel):
-    """A page of the steps of a payment, in order."""
+    """A page of the events of a payment, in order."""
 
     data: list[PaymentEventView]
     next_cursor: str | None = Field(default=None, description="Pass it as `cursor`; null on the last page.")

@@ -1,4 +1,4 @@
-"""The terms of a payment as a request chooses them; `services.payments.payment_terms` makes them."""
+"""Terms of a payment from a request, made by `services.payments.payment_terms`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from services.payments.purposes import BOOKS
 
 
 async def subject_of(deps: Deps, actor: Actor, kind: PurposeKind, named: object) -> object:
-    """Return what a request names, as the actor sees it: an escrow that can be funded, an invoice that can be paid."""
+    """Return the subject that a request names: an escrow that can be funded, or an invoice that can be paid."""
     books = BOOKS[kind]
     async with deps.session_for(actor) as session:
         subject = await books.subject(session, actor, named)
@@ -28,7 +28,7 @@ async def subject_of(deps: Deps, actor: Actor, kind: PurposeKind, named: object)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Makes the terms of one payment of an organization; `key` names the sale, where that is taxed."""
+    """Makes the terms of a payment of an organization; `key` identifies the sale if it is taxed."""
 
     deps: Deps
     org_id: str

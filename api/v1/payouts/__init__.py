@@ -1,1 +1,1 @@
-"""What creators have earned, and payouts of it."""
+"""Earnings of creators, and payouts."""

@@ -1,6 +1,6 @@
-"""What agents have earned and can be paid out, and payouts of it.
+"""Earnings that can be paid out, and payouts.
 
-A payout is in the books before its run starts, so a process that dies on the way leaves one that the sweep finds.
+A payout is in the books before its run starts, so that the sweep finds it if the process dies in between.
 """
 
 from datetime import UTC, datetime
@@ -110,7 +110,7 @@ async def get_earnings(
 
     async def read(after: After, limit: int) -> Items:
         now = datetime.now(UTC)
-        # What was paid for earnings, and by which payment, is in the lots of others.
+        # Lots of other organizations have the prices and payments of earnings.
         async with deps.database.platform() as session:
             page = await earnings.page(
                 session,
@@ -223,7 +223,7 @@ async def create_payout(
 
 
 async def _read_account(deps: Deps, org_id: str) -> None:
-    """Read the account again where it is: the event of a change may still be on its way."""
+    """Refresh the account from its provider: the event of a change may not have arrived."""
     async with deps.database.platform() as session:
         account = await creator_account.find(session, org_id)
     if account is not None and deps.providers.payouts is not None:
@@ -327,7 +327,7 @@ async def list_payouts(deps: DepsDep, asked: ListRequest, actor: Actor = require
     return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
 
 
-# After the paths below it that are no ids.
+# After the fixed paths below it.
 @router.get("/billing/payouts/{payout_id}")
 async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutView:
     """Show a payout."""

@@ -1,4 +1,4 @@
-"""What earnings and payouts look like over HTTP."""
+"""Schemas of earnings and payouts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -19,7 +19,7 @@ from repositories.payouts.payout import state_of
 
 
 class PayableView(ResponseModel):
-    """What earnings pay out in one currency: the money received for them, less the platform's share."""
+    """Value of earnings for payouts in one currency: the money received for them, less the platform's share."""
 
     currency: str
     available: Exact = Field(description="What can be paid out now.")
@@ -47,7 +47,7 @@ def payables(shares: Sequence[EarningsShare]) -> list[PayableView]:
 
 
 class AgentEarningsView(ResponseModel):
-    """What an agent earned in one asset in a period, and what it has now, in units of the asset."""
+    """An agent's earnings in one asset in a period, and its balances now, in units of the asset."""
 
     agent_id: str
     agent_name: str
@@ -84,7 +84,7 @@ class AgentEarningsView(ResponseModel):
 
 
 class CreatorEarningsView(ResponseModel):
-    """What the agents of an organization have earned, by agent and asset, the newest agents first."""
+    """Earnings of an organization's agents, by agent and asset, newest agents first."""
 
     organization_id: str
     start_date: str | None = Field(description="The requested day; null if none was given.")
@@ -106,7 +106,7 @@ class PayoutCreate(RequestModel):
 
 
 class PayoutLineView(ResponseModel):
-    """What a payout takes from the earnings of one agent."""
+    """The part of a payout from the earnings of one agent."""
 
     agent_id: str
     asset: str
@@ -168,7 +168,7 @@ class PayoutGiveUp(RequestModel):
 
 
 class PayoutScheduleUpdate(RequestModel):
-    """When all available earnings are paid out, as in Stripe's payout schedules."""
+    """Schedule of payouts of all available earnings, as in Stripe's payout schedules."""
 
     model_config = example(interval="weekly", weekly_anchor="friday")
 
@@ -179,7 +179,7 @@ class PayoutScheduleUpdate(RequestModel):
     )
 
     def schedule(self) -> PayoutSchedule:
-        """Return the schedule; `Invalid` names a field that does not go with the interval."""
+        """Return the schedule; `Invalid` names a field that does not fit the interval."""
         return PayoutSchedule(
             interval=self.interval, weekly_anchor=self.weekly_anchor, monthly_anchor=self.monthly_anchor
         )
@@ -201,7 +201,7 @@ class PayoutScheduleView(ResponseModel):
 
     @classmethod
     def of(cls, org_id: str, row: PayoutScheduleRow | None) -> Self:
-        """Show a row; without one nothing is paid out without asking."""
+        """Show a row; without one, payouts are manual."""
         if row is None:
             return cls(organization_id=org_id, interval=PayoutInterval.MANUAL.value)
         return cls(
@@ -217,12 +217,14 @@ class PayoutScheduleView(ResponseModel):
 
 
 class PayoutPreview(ResponseModel):
-    """What could be paid out now, and to which account."""
+    """Preview of a payout: available earnings and the account."""
 
     organization_id: str
     account: CreatorAccountView | None
     payable: list[PayableView]
-    minimum: Exact = Field(description="Of a payout, in the currency of the bank account; in USD while there is none.")
+    minimum: Exact = Field(
+        description="The minimum of a payout, in the currency of the bank account; in USD without one."
+    )
     refused: str | None = Field(
         description="The error code that would refuse a payout of all available earnings, if any."
     )

@@ -1,1 +1,1 @@
-"""All of an organization's money in one answer."""
+"""Summary of an organization's money."""

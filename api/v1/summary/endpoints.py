@@ -1,4 +1,4 @@
-"""All of an organization's money in one answer, as of one moment."""
+"""Summary of an organization's money as of one moment."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -51,7 +51,7 @@ async def get_organization_summary(organization_id: str, deps: DepsDep, actor: A
 
 async def _summary(deps: Deps, org_id: str) -> Response:
     async def read() -> str:
-        # What was paid for earnings, and by which payment, is in the lots of others.
+        # Lots of other organizations have the prices and payments of earnings.
         found = await summary(deps.database, org_id, deps.settings.hold_back, now=datetime.now(UTC))
         return SummaryView.of(found).model_dump_json()
 

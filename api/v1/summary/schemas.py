@@ -1,4 +1,4 @@
-"""What the summary of an organization looks like over HTTP."""
+"""Schemas of the summary of an organization."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,12 +14,12 @@ from domain.tenants.organization import OrganizationStatus
 from repositories.payouts.summary import MAX_LISTED, DueInvoice, LiveEscrow, PendingInEscrow
 from services.payouts.summary import Summary
 
-#: Most amounts of a summary are the same few, of which nothing is the first.
+#: Most amounts of a summary are among a few values, mainly zero, so formatting is cached.
 _written = lru_cache(maxsize=4096)(format_amount)
 
 
 class EarningsSummaryView(ResponseModel):
-    """What agents have earned in one currency and still have. The parts add up to `total`."""
+    """Balance of agents' earnings in one currency. The parts add up to `total`."""
 
     available: Exact = Field(description="What can be paid out now.")
     pending: Exact = Field(description="What is held back until it is old enough.")
@@ -35,7 +35,7 @@ class EarningsSummaryView(ResponseModel):
 
 
 class AgentEarningsSummaryView(EarningsSummaryView):
-    """What one agent has earned in one currency and still has."""
+    """Balance of one agent's earnings in one currency."""
 
     agent_id: str
     currency: str
@@ -46,7 +46,7 @@ class AgentEarningsSummaryView(EarningsSummaryView):
 
 
 class AssetSummaryView(ResponseModel):
-    """What an organization has in one currency, or in slots.
+    """An organization's balances in one currency, or in slots.
 
     `total` = `available` + `held` + `expired` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` +
     `earnings.total` - `owed` - `invoiced`.
@@ -147,7 +147,7 @@ class SummaryView(ResponseModel):
     def of(cls, found: Summary) -> Self:
         row = found.row
         pending = {each.asset: each for each in row.pending}
-        # An organization may earn of an asset that it never had.
+        # An organization may earn in an asset that it never had.
         missing = sorted(set(pending) - {each.asset for each in found.assets})
         assets = [*found.assets, *(AssetSummary.empty(asset) for asset in missing)]
         lists: dict[str, Sequence[object]] = {

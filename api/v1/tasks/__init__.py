@@ -1,1 +1,1 @@
-"""Tasks: what waits for a person to act."""
+"""Tasks: objects that wait for the caller to act."""

@@ -1,4 +1,4 @@
-"""Tasks: what waits for the caller to act, by its deadline."""
+"""Tasks of the caller, by deadline."""
 
 from datetime import datetime
 from typing import Self
@@ -45,7 +45,7 @@ _LIST = ListEndpoint("tasks", TaskView, order=[datetime, TaskKind, str], kind=se
 
 @_LIST.get(router, "/tasks")
 async def list_tasks(deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)) -> Items:
-    """List what waits for you to act, by deadline. Tasks without a deadline come last.
+    """List your tasks by deadline; those without a deadline come last.
 
     The oldest 2,000 open objects of each kind are considered.
     """

@@ -1,11 +1,11 @@
-"""The kinds of tasks, and where their objects are."""
+"""Kinds of tasks, and the paths of their objects."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class TaskKind(StrEnum):
-    """What is to be done."""
+    """Kind of a task."""
 
     TO_ACCEPT = "to_accept"
     TO_FUND = "to_fund"

@@ -1,1 +1,1 @@
-"""Buying credits: by number, in packages, with a stored method or on a hosted page; and what was bought so far."""
+"""Purchases of credits: by number or package, with a stored method or on a hosted page; and their list."""

@@ -1,4 +1,4 @@
-"""Buying credits. Each purchase is a payment, which `GET /payments/{id}` follows."""
+"""Purchases of credits. Each one is a payment, see `GET /payments/{id}`."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -159,5 +159,5 @@ def _terms(deps: Deps, actor: Actor, options: PaymentOptions, once: Command) -> 
 
 
 def _without_blanks(shown_view: TopUpView) -> dict[str, Any]:
-    """Leave out what the payer does not have to do, as clients have it from the beginning."""
+    """Leave out next steps that the payer does not have to take."""
     return shown_view.model_dump(mode="json", exclude_none=True)

@@ -1,4 +1,4 @@
-"""The stored method that an organization pays with unless it names another."""
+"""Stored payment methods for top-ups."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ async def method_of(deps: Deps, actor: Actor) -> str:
 
 
 async def stored_method_of(deps: Deps, actor: Actor, method: str, *, now: datetime) -> str:
-    """Return a payment method of the actor's organization that can be charged while nobody is there."""
+    """Return a payment method of the actor's organization that can be charged off session."""
     return await stored_method(deps.providers, await _customer_of(deps, actor), method, now=now)
 
 

@@ -1,4 +1,4 @@
-"""What buying credits looks like over HTTP."""
+"""Schemas of purchases of credits."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What the inbox looks like over HTTP."""
+"""Schemas of the inbox."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -1,7 +1,7 @@
-"""The issuer's question whether an authorization of a card is approved, which is answered at once.
+"""The issuer's webhook that asks for the approval of a card authorization, synchronously.
 
-Stripe waits two seconds, and then declines by itself. The answer is a decision of the database, so there is none
-without it: after `BURSAR_ISSUING_TIMEOUT` the request is declined, and what is held later all the same is released.
+After two seconds Stripe declines automatically. The decision needs the database: after `BURSAR_ISSUING_TIMEOUT` the
+request is declined, and a hold that is made later anyway is released.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ from services.cards import card_authorization
 router = Resource(tags=["webhooks"])
 log = structlog.get_logger("bursar.api")
 
-#: What this process has declined because it was late, until that is released: a repeat must not find the late hold.
+#: Authorizations declined as late by this process, until their holds are released: a repeat must not find the late
+#: hold.
 _LATE: set[tuple[str, int]] = set()
 
 
@@ -44,7 +45,7 @@ async def receive_stripe_issuing_webhook(request: Request, deps: DepsDep) -> Res
         log.warning("card.not_decided", work="a question that cannot be read", error=str(error)[:300])
         return _answered(issuer, approved=False)
     except BadSignature:
-        # Another event, or none that is signed, which this refuses.
+        # Another event; an unsigned one is refused here.
         return await receive(request, deps, "stripe")
     is_of_account = getattr(deps.providers.payments.get("stripe"), "livemode", None) in (None, question.livemode)
     is_approved = is_of_account and await _decided(deps, question)
@@ -58,7 +59,7 @@ def _answered(issuer: CardIssuer, *, approved: bool) -> Response:
 
 
 async def _decided(deps: Deps, question: AuthorizationQuestion) -> bool:
-    """Return the decision; no if there is none in time, and then a late hold is released."""
+    """Return the decision; without one in time, decline and release a late hold."""
     late = (question.authorization_ref, question.number)
     if late in _LATE:
         return False
@@ -70,7 +71,7 @@ async def _decided(deps: Deps, question: AuthorizationQuestion) -> bool:
             return deciding.result()
         log.warning("card.not_decided", work=question.authorization_ref, error=f"{type(error).__name__}: {error}"[:300])
     _LATE.add(late)
-    # Also after an error: whether a commit that was cut off has been made is not known.
+    # Even after an error, because an interrupted commit may have succeeded.
     if not deps.background.begin(f"card/{question.authorization_ref}", partial(_void, deps, question, deciding)):
         _LATE.discard(late)
     return False

@@ -1,1 +1,1 @@
-"""Pure rules of payments: the provider's reports, the state that follows, and what is booked."""
+"""Rules of payments: from a provider's snapshot to events, the next state and postings. Pure."""

@@ -1,6 +1,6 @@
-"""The effect that each command would have on a payment now, found by trying the rules without changing anything.
+"""Preview of every command of a payment: a dry run of its rules.
 
-The answer of the provider or bank is not known, and the organization's balance is not checked.
+The response of the provider or bank is unknown, and the organization's balance is not checked.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from domain.payments.payment.state import Payment, PaymentStatus
 
 
 class PaymentAction(StrEnum):
-    """The commands of a payment, in the order in which they are shown."""
+    """Commands of a payment, in the order of the list."""
 
     CONFIRM = "confirm"
     CAPTURE = "capture"
@@ -27,7 +27,7 @@ class PaymentAction(StrEnum):
 
 
 A = PaymentAction
-#: The permission of each command; of the platform's roles only operators have them.
+#: The permission that each command requires; of the platform's roles, only operators have them.
 NEEDS: Mapping[PaymentAction, Permission] = {
     A.CONFIRM: Permission.PAY,
     A.CAPTURE: Permission.PAY,
@@ -39,14 +39,14 @@ NEEDS: Mapping[PaymentAction, Permission] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandEffect:
-    """The effect of a command; amounts are minor units of the payment's currency.
+    """Effect of a command; amounts are minor units of the payment's currency.
 
     Attributes:
-        status: after the command, if the provider carries it out; None if it depends on the answer.
+        status: after the command if the provider executes it; None if it depends on the response.
         captured_minor: the captured part of the authorized amount.
         released_minor: the rest of the authorized amount.
         refunded_minor: returned to the payer.
-        fee_minor: the provider's fee, which is kept of what is refunded.
+        fee_minor: the provider's fee, which is deducted from the refund.
         taken_minor: the entitlement that is clawed back, in its units.
     """
 
@@ -60,7 +60,7 @@ class CommandEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandPreview:
-    """One command: what it would do, or why it is refused; both where another operator has to approve it."""
+    """A command with its effect or its refusal; with both if a second operator has to approve it."""
 
     name: PaymentAction
     effect: CommandEffect | None = None
@@ -75,14 +75,14 @@ def preview_commands(
     *,
     refused: Mapping[PaymentAction, DomainError] | None = None,
 ) -> tuple[CommandPreview, ...]:
-    """Return every command, tried by the actor on the state.
+    """Return every command as the actor could give it now.
 
     Args:
-        payment: the state that the books hold.
-        actor: sees the payment.
+        payment: the state in the books.
+        actor: the caller; may read the payment.
         now: the time.
-        amount_minor: of a capture or a refund; None is all.
-        refused: errors of commands that are checked before the payment's rules.
+        amount_minor: of a capture or refund; None for all.
+        refused: refusals of commands by checks before the payment's rules.
     """
     return tuple(_preview(name, payment, actor, now, amount_minor, refused or {}) for name in PaymentAction)
 
@@ -111,7 +111,7 @@ def _preview(
 
 def _confirm(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None) -> CommandEffect:
     if payment.received_minor:
-        # Taken, and answered with the payment as it is.
+        # Accepted, and the payment is returned unchanged.
         return CommandEffect(status=payment.status)
     commands.check_open(payment, "confirm")
     return CommandEffect(status=None)
@@ -129,7 +129,7 @@ def _cancel(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None
     if commands.is_under_way(payment) and not commands.is_partly_paid(payment):
         if not payment.terms.refundable:
             raise commands.cancel_failed_error(payment)
-        # It is cancelled if the money does not come, and refunded if it does.
+        # It is cancelled, or refunded if the money is received.
         return CommandEffect(status=None)
     return CommandEffect(status=PaymentStatus.CANCELLED, released_minor=payment.authorized_minor)
 
@@ -157,10 +157,10 @@ def _give_up_refund(payment: Payment, actor: Actor, now: datetime, _amount: int 
     refund_id = next((refund.refund_id for refund in payment.refunds if refund.can_be_given_up), None)
     if refund_id is None:
         raise PaymentRefundNotUnknown(
-            "No refund of this payment has an unknown outcome. Only one that has can be given up.",
+            "No refund of this payment has an unknown outcome, so there is none to give up.",
             extra={"state": payment.status.value},
         )
-    # As one that the provider does not have.
+    # Previewed for a refund that the provider does not have.
     outcome = give_up(payment, refund_id=refund_id, provider_ref=None, reason="", actor=actor, at=now)
     return CommandEffect(status=outcome.payment.status)
 

@@ -1,8 +1,8 @@
-"""Which accounts a payment's money and entitlement move between.
+"""Accounts that the postings of a payment debit and credit.
 
-The payment's own account, `org/{id}/payments/{payment}`, holds money and entitlements without another owner yet. Money
-paid for credits is deferred revenue, money paid for slots is revenue. Other money belongs to the organization, so the
-entitlement is the money itself.
+The payment's own account, `org/{id}/payments/{payment}`, holds money and entitlements that have no other owner yet.
+Money paid for credits is deferred revenue, money paid for slots is revenue. All other money belongs to the
+organization: its entitlement is the money itself.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from domain.payments.payment.purposes import rules_of
 from domain.payments.payment.state import Dispute, Payment, PaymentPosting, PaymentPostingKind, Refund
 from domain.payments.payment.terms import PaymentTerms
 
-#: One movement of a transfer: source, destination, minor units.
+#: Source account, destination account, minor units.
 AccountMovement = tuple[Account, Account, int]
 
 
@@ -41,12 +41,12 @@ def receivable(terms: PaymentTerms) -> Account:
 
 
 def bad_debt(terms: PaymentTerms) -> Account:
-    """Return the account of what was written off."""
+    """Return the account of amounts that were written off."""
     return accounts.platform("bad_debt", terms.purpose.goods_asset)
 
 
 def proceeds(terms: PaymentTerms, *, issued: bool) -> Account:
-    """Return the account of received money; `issued` is whether an entitlement is issued for it."""
+    """Return the account of received money; `issued`: whether an entitlement is issued for it."""
     if not terms.issues_entitlement:
         return entitlement_account(terms)
     owned = rules_of(terms).accounts(terms)
@@ -54,7 +54,7 @@ def proceeds(terms: PaymentTerms, *, issued: bool) -> Account:
 
 
 def sale_tax(terms: PaymentTerms) -> Account:
-    """Return the account of the sale's tax, which is owed to the state."""
+    """Return the account of the tax on the sale, owed to the state."""
     if terms.tax is None:
         raise ValueError(f"{terms.payment_id} is not taxed")
     return accounts.platform(f"tax/{terms.tax.code}", terms.currency)
@@ -66,12 +66,12 @@ def issuance(terms: PaymentTerms) -> Account:
 
 
 def account_movements(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False) -> list[AccountMovement]:
-    """Return the transfers of one posting; see `clawed_back` and `released` for those that depend on balances.
+    """Return the account movements of a posting; those that depend on balances are in `clawed_back` and `released`.
 
     Args:
-        terms: of the payment.
+        terms: the payment's.
         move: the posting.
-        issues: whether the same event issues an entitlement. Money received for it is then deferred revenue; other
+        issues: whether the same event issues an entitlement; then the money received for it is deferred revenue. Other
             money, and refunds, change revenue directly.
     """
     amount, own = move.amount_minor, entitlement_account(terms)
@@ -98,20 +98,20 @@ def account_movements(terms: PaymentTerms, move: PaymentPosting, *, issues: bool
         case PaymentPostingKind.RESERVE:
             return [(wallet(terms), own, amount)]
         case PaymentPostingKind.CLAW_BACK | PaymentPostingKind.RELEASE:
-            raise ValueError("what is there decides; use clawed_back or released")
+            raise ValueError("it depends on balances; use clawed_back or released")
 
 
 def lot_terms(payment: Payment, booked: str | None, source: Account, destination: Account) -> LotTerms | None:
     """Return the terms of the lots that one posting of the payment moves.
 
-    Issued credits have their price. Credits that paid for something keep their terms. Credits that are clawed back are
-    those of this payment first, as far as they are free.
+    Issued credits carry their price. Credits that were paid with keep their terms. A clawback takes free credits of
+    this payment first.
 
     Args:
-        payment: as it is after the event.
-        booked: the key of the provider's movement that the event books.
-        source: where the posting comes from.
-        destination: where it goes.
+        payment: the state after the event.
+        booked: the key of the balance transaction that the event books.
+        source: the account that is debited.
+        destination: the account that is credited.
     """
     terms = payment.terms
     if terms.purpose.goods_asset != CREDIT or not (source.lots or destination.lots):
@@ -138,13 +138,13 @@ def lot_terms(payment: Payment, booked: str | None, source: Account, destination
 def clawed_back(
     terms: PaymentTerms, amount_minor: int, available_minor: int, earnings: Sequence[tuple[Account, int]] = ()
 ) -> list[AccountMovement]:
-    """Claw back an amount from the organization; what its accounts do not cover becomes a debt.
+    """Claw back an amount from the organization; the uncovered rest becomes a debt.
 
     Args:
-        terms: of the payment.
+        terms: the payment's.
         amount_minor: the amount.
-        available_minor: the available balance of the organization's wallet, which is taken first.
-        earnings: accounts of its agents with their available balances, which are taken next, in this order.
+        available_minor: the available balance of the organization's wallet, which is debited first.
+        earnings: accounts of its agents with their available balances, which are debited next, in this order.
     """
     own, left, movements = entitlement_account(terms), amount_minor, list[AccountMovement]()
     for source, there in [(wallet(terms), available_minor), *earnings]:
@@ -167,12 +167,12 @@ def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[AccountMovem
 
 
 def recovered_of_invoice(terms: PaymentTerms, amount_minor: int) -> list[AccountMovement]:
-    """Pay an amount that was written off of the payment's invoice: the loss shrinks, and nothing was receivable."""
+    """Pay an amount of the payment's invoice that was written off: it reduces the bad debt."""
     return _positive([(entitlement_account(terms), bad_debt(terms), amount_minor)])
 
 
 def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[AccountMovement]:
-    """Reverse what the payment has paid of its invoice; it is due again."""
+    """Reverse an amount that the payment has paid of its invoice; it is due again."""
     return _positive([(receivable(terms), entitlement_account(terms), amount_minor)])
 
 
@@ -180,10 +180,10 @@ def restored_by(payment: Payment, event: str, booked: str | None, debtor: str | 
     """Return the dispute or refund whose entitlement an event restores.
 
     Args:
-        payment: as it is after the event.
-        event: its name.
-        booked: the provider's movement that it books, by its key.
-        debtor: the dispute that it decides, by its ref.
+        payment: the state after the event.
+        event: the event's name.
+        booked: the key of the balance transaction that it books.
+        debtor: the ref of the dispute that it decides.
     """
     ref = (booked or debtor or "").removesuffix(":failure").partition(":")[0]
     parts: Sequence[Dispute | Refund] = ()
@@ -195,7 +195,7 @@ def restored_by(payment: Payment, event: str, booked: str | None, debtor: str | 
 
 
 def _fee(terms: PaymentTerms, move: PaymentPosting, *, issues: bool) -> list[AccountMovement]:
-    """Book a fee: the provider's, a top-up's, or one that is kept of a refund. Below zero it goes the other way."""
+    """Book a fee: the provider's, a top-up's, or one deducted from a refund. A negative one is booked in reverse."""
     if move.kind is PaymentPostingKind.FEE:
         source = accounts.platform(f"fees/{terms.provider}", move.asset)
         destination = accounts.provider_clearing(terms.provider, move.asset)
@@ -209,7 +209,7 @@ def _fee(terms: PaymentTerms, move: PaymentPosting, *, issues: bool) -> list[Acc
 
 
 def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[AccountMovement]:
-    """Book via the exchange account if both sides have different currencies."""
+    """Book through the exchange account if the two sides have different currencies."""
     if source.asset == destination.asset:
         return _positive([(source, destination, move.amount_minor)])
     by_asset = {move.asset: move.amount_minor}

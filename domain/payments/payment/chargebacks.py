@@ -1,7 +1,7 @@
-"""The events that follow from a provider's reports of chargebacks (disputes); `converge.py` orders them.
+"""Events for chargebacks (disputes) that a provider reports; `converge.py` orders them.
 
-An inquiry moves nothing. A dispute reserves the entitlement of the disputed amount, as far as it is left, and releases
-it or claws it back when it is decided.
+An inquiry moves nothing. An open dispute reserves the entitlement of the disputed amount, as far as it is left; the
+decision releases it or claws it back.
 """
 
 from collections.abc import Iterable
@@ -25,9 +25,9 @@ from domain.payments.payment.state import (
     with_number,
 )
 
-#: The statuses in which the bank accepts evidence.
+#: Statuses in which the bank accepts evidence.
 ACCEPTS_EVIDENCE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
-#: The order of a dispute's statuses; an older snapshot never sets an earlier one.
+#: Order of a dispute's statuses; an older snapshot never sets an earlier one.
 _ORDER = {
     DisputeStatus.INQUIRY: 0,
     DisputeStatus.NEEDS_RESPONSE: 1,
@@ -38,7 +38,7 @@ _ORDER = {
 
 
 def new_dispute(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outcome | None:
-    """Open an unknown dispute, or one that was an inquiry until now."""
+    """Open a new dispute, or one that was an inquiry until now."""
     known = {dispute.ref: dispute for dispute in payment.disputes}
     for snapshot in snapshots:
         dispute = known.get(snapshot.ref)
@@ -55,7 +55,7 @@ def _moves_money(snapshot: DisputeSnapshot) -> bool:
 
 def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
     """Reserve the entitlement of the disputed amount, as far as it is left. An inquiry moves nothing."""
-    # A dispute that was already decided when it is first seen opens here, and the next events decide it.
+    # A dispute that is first seen decided is opened here, and decided by the next events.
     opening = snapshot.status if snapshot.status is DisputeStatus.INQUIRY else DisputeStatus.NEEDS_RESPONSE
     rules = rules_of(payment.terms)
     entitlement = 0 if opening is DisputeStatus.INQUIRY else rules.taken_for(payment, snapshot.amount_minor)
@@ -84,7 +84,7 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
         amount_minor=snapshot.amount_minor,
         goods_minor=entitlement,
         evidence_due_at=snapshot.evidence_due_at,
-        # Evidence that was submitted for an inquiry does not answer the chargeback.
+        # Evidence submitted for an inquiry does not count for the chargeback.
         evidence_submitted_at=None,
         waiting_minor=rules.taken_from_waiting(payment, entitlement),
     )
@@ -93,7 +93,7 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
 
 
 def with_new_due_date(outcome: Outcome, snapshots: Iterable[DisputeSnapshot]) -> Outcome:
-    """Return a reopened dispute with its new due date for evidence."""
+    """Set the new due date for evidence of a dispute that was reopened."""
     due_at = {snapshot.ref: snapshot.evidence_due_at for snapshot in snapshots}
     dispute = next((item for item in outcome.payment.disputes if item.ref == outcome.debtor), None)
     if dispute is None or dispute.ref not in due_at:
@@ -103,7 +103,7 @@ def with_new_due_date(outcome: Outcome, snapshots: Iterable[DisputeSnapshot]) ->
 
 
 def date_changed(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outcome | None:
-    """Record a changed due date for evidence, if nothing else of the dispute has changed."""
+    """Record a new due date for evidence, if nothing else has changed in the dispute."""
     by_ref = {snapshot.ref: snapshot for snapshot in snapshots}
     for dispute in payment.disputes:
         snapshot = by_ref.get(dispute.ref)
@@ -118,7 +118,7 @@ def date_changed(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outc
 
 
 def dispute_changed(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outcome | None:
-    """Record a changed status of an open dispute; an older snapshot never sets an earlier status."""
+    """Record the new status of an open dispute; an older snapshot never sets an earlier status."""
     by_ref = {snapshot.ref: snapshot for snapshot in snapshots}
     for dispute in payment.disputes:
         snapshot = by_ref.get(dispute.ref)
@@ -142,13 +142,13 @@ def dispute_changed(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> O
 
 
 def offer_evidence(payment: Payment, dispute_ref: str, text: str, *, actor: Actor, at: datetime) -> Outcome:
-    """Store the organization's evidence against a chargeback of its own payment; it replaces earlier evidence.
+    """Store the organization's evidence against a chargeback of its payment; it replaces earlier evidence.
 
-    An operator reads it and submits the answer. The bank accepts only one answer, and the disputing payer may be the
-    organization itself, or have its key.
+    An operator reads and submits it: the bank accepts only one answer, and the disputing payer may be the organization
+    itself, or have its key.
 
     Raises:
-        Conflict: `payment.evidence_closed`, the bank accepts no more evidence, or has the answer.
+        Conflict: `payment.evidence_closed`, the bank accepts no more evidence, or has received it.
     """
     dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
     if dispute is None or dispute.status not in ACCEPTS_EVIDENCE or dispute.evidence_submitted_at is not None:

@@ -1,4 +1,4 @@
-"""The commands of a payment, without its refunds. Each returns an `Outcome`, or raises a `DomainError`. Pure."""
+"""Commands of a payment except refunds. Each returns an `Outcome` or raises a `DomainError`. Pure."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -23,8 +23,8 @@ from domain.payments.payment.state import (
 )
 from domain.payments.payment.terms import PaymentTerms
 
-#: How long after the payer's time operators are alerted to a payment that is still awaited. A bank debit that has begun
-#: cannot be cancelled, and succeeds or fails within days.
+#: How long after the payer's deadline operators are alerted to a payment that is still awaited. A bank debit that has
+#: begun cannot be cancelled, and succeeds or fails within days.
 OVERDUE_AFTER = timedelta(days=30)
 
 
@@ -45,7 +45,7 @@ def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
 
 
 def adopted(terms: PaymentTerms, ref: str, *, actor: Actor) -> Outcome:
-    """Record a payment that was made at the provider; its workflow only reads it there."""
+    """Record a payment that was created at the provider's site; its workflow only reads it there."""
     made = created(terms, actor=actor)
     payment = replace(made.payment, version=0, ref=ref, unknown=True)
     return with_number(
@@ -54,13 +54,13 @@ def adopted(terms: PaymentTerms, ref: str, *, actor: Actor) -> Outcome:
 
 
 def outcome_unknown(payment: Payment, *, detail: str, at: datetime) -> Outcome:
-    """Record that it is unknown whether the provider made the payment; it is looked up before another try."""
+    """Record that it is unknown whether the provider created the payment; it is looked up before a retry."""
     after = replace(payment, unknown=True)
     return with_number(Outcome(payment=after, event="outcome_unknown", actor=WORKFLOW, details={"detail": detail}), at)
 
 
 def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor, at: datetime) -> Outcome:
-    """Record that the provider did not answer a command; its outcome is looked up before anything else."""
+    """Record that the provider did not respond to a command; its outcome is looked up before anything else."""
     ended_by = actor.qualified() if command == "cancel" else payment.cancelled_by
     after = replace(payment, unknown=True, unanswered=command_id, cancelled_by=ended_by)
     details = {"command": command, "detail": "The provider did not answer."}
@@ -68,7 +68,7 @@ def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor,
 
 
 def is_command_done(payment: Payment, command_id: str, *, before: Collection[PaymentStatus] = AWAITING) -> bool:
-    """Return whether an unanswered command is done: the payment is not as it was `before` any more."""
+    """Return whether a command without a response was executed: the payment has changed since `before`."""
     return _was_looked_up(payment, command_id) and payment.status not in before
 
 
@@ -84,22 +84,22 @@ def refused(payment: Payment, *, decline: Decline, at: datetime) -> Outcome:
 
 
 def cancelled_unmade(payment: Payment, *, at: datetime) -> Outcome:
-    """Cancel a payment that its provider never had, as it was asked."""
+    """Cancel a payment, on request, that was never created at its provider."""
     by = payment.cancel_requested_by or WORKFLOW
     after = replace(payment, provider_status=ProviderStatus.CANCELLED, cancelled_by=by, unknown=False)
     return with_number(Outcome(payment=after, event="cancelled", actor=by), at)
 
 
 def expired_unmade(payment: Payment, *, at: datetime) -> Outcome:
-    """End a payment whose time was over before it was created at the provider."""
+    """Expire a payment whose deadline passed before it was created at the provider."""
     after = replace(payment, expiring=True, unknown=False)
     return with_number(Outcome(payment=after, event="expired", actor=WORKFLOW), at)
 
 
 def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
-    """End a payment that the provider does not have any more, once it can no longer be paid; None before that.
+    """End a payment that the provider no longer has, once it can no longer be paid; None before that.
 
-    Money that was received for it anyway shows in reconciliation, by the provider's statement.
+    Money received for it anyway shows up in reconciliation.
     """
     if not payment.expiring or payment.received_minor or payment.status not in AWAITING:
         return None
@@ -108,14 +108,14 @@ def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
 
 
 def expiring(payment: Payment, *, at: datetime) -> Outcome | None:
-    """Record that the payer's time is over; None if that is recorded, or nothing is awaited from the payer."""
+    """Record that the payer's deadline has passed; None if it is recorded, or nothing is awaited from the payer."""
     if payment.expiring or payment.status not in AWAITING:
         return None
     return with_number(Outcome(payment=replace(payment, expiring=True), event="time_over", actor=WORKFLOW), at)
 
 
 def overdue(payment: Payment, *, at: datetime) -> Outcome | None:
-    """Record that a payment is overdue: neither paid nor ended long after its time; None if recorded, or not so."""
+    """Record that a payment is overdue: neither paid nor ended long after its deadline; None if recorded or not so."""
     if payment.overdue or not payment.expiring or payment.status not in AWAITING:
         return None
     if at < payment.ends_at + OVERDUE_AFTER:
@@ -134,41 +134,41 @@ def check_open(payment: Payment, command: str) -> None:
 
 
 def check_cancel(payment: Payment) -> None:
-    """Check that a payment can be cancelled, now or once its provider has answered."""
+    """Check that a payment can be cancelled, now or once its provider has responded."""
     if payment.status not in AWAITING:
         check_known(payment)
         raise wrong_state_error(payment, "cancel")
 
 
 def is_known(payment: Payment) -> bool:
-    """Return whether the provider is known to have the payment, and to have done the last command or not."""
+    """Return whether no outcome is unknown: of the payment's creation or of the last command."""
     return payment.ref is not None and not payment.unknown
 
 
 def request_cancel(payment: Payment, *, by: str, at: datetime, why: str | None = None) -> Outcome:
-    """Record that a payment is to be cancelled as soon as it can be; what was paid by then is returned."""
+    """Record that a payment will be cancelled as soon as possible; money paid by then is returned."""
     after = replace(payment, cancel_requested_by=by)
     details = {} if why is None else {"why": why}
     return with_number(Outcome(payment=after, event="cancel_requested", actor=by, details=details), at)
 
 
 def is_partly_paid(payment: Payment) -> bool:
-    """Return whether a part of the amount has come or is on its way: its payment ends without the rest."""
+    """Return whether only a part of the amount was received or sent; the payment ends without the rest."""
     there = payment.received_minor - payment.reversed_minor + payment.seen_minor
     return payment.status in AWAITING and 0 < there < payment.terms.amount_minor
 
 
 def is_under_way(payment: Payment) -> bool:
-    """Return whether the payer has done their part and the money is on its way: it can only be returned once it came.
+    """Return whether the payer has paid and the money is on its way, so that it can only be returned once received.
 
-    A bank debit that has begun is, and so are coins that no block holds finally. Its provider refuses to cancel it, as
-    Stripe does with `payment_intent_unexpected_state`.
+    Examples are a bank debit that has begun, and coins without enough confirmations. The provider refuses to cancel it,
+    as Stripe does with `payment_intent_unexpected_state`.
     """
     return payment.status is PaymentStatus.PROCESSING and payment.provider_status is ProviderStatus.PROCESSING
 
 
 def must_be_returned(payment: Payment) -> bool:
-    """Return whether a payment was paid although it was to be cancelled, and gave at once what it buys."""
+    """Return whether a payment that was to be cancelled was paid, and its entitlement granted immediately."""
     return (
         payment.cancel_requested
         and payment.terms.refundable
@@ -182,18 +182,18 @@ def must_be_returned(payment: Payment) -> bool:
 
 
 def return_refund_id(payment: Payment) -> str:
-    """Return the id of the one refund that returns a payment which was to be cancelled."""
+    """Return the id of the refund that returns a payment which was to be cancelled; there is one at most."""
     return refund_id_of(payment.terms.payment_id, "cancelled")
 
 
 def cancel_too_late(payment: Payment, *, why: str, at: datetime) -> Outcome:
-    """Record that a payment was paid, and that it cannot be returned any more: it counts."""
+    """Record that a payment which was to be cancelled can no longer be returned, and so stays paid."""
     after = replace(payment, cancel_requested_by=None)
     return with_number(Outcome(payment=after, event="cancel_too_late", actor=WORKFLOW, details={"why": why}), at)
 
 
 def check_known(payment: Payment) -> None:
-    """Check that no outcome of an earlier command is unknown."""
+    """Check that the outcome of every earlier command is known."""
     if payment.unknown or (payment.status in AWAITING and payment.ref is None):
         what = "made this payment" if payment.ref is None else "executed the last command"
         raise ProviderCallPending(
@@ -204,12 +204,12 @@ def check_known(payment: Payment) -> None:
 
 
 def is_cancelled(payment: Payment) -> bool:
-    """Return whether a payment is cancelled, or to be cancelled as soon as it can be."""
+    """Return whether a payment is cancelled, or will be as soon as possible."""
     return payment.status is PaymentStatus.CANCELLED or payment.cancel_requested
 
 
 def cancel_failed_error(payment: Payment) -> Conflict:
-    """Return the error of a cancellation that came too late at the provider."""
+    """Return the error for a cancellation that reached the provider too late."""
     status = payment.status.value
     what_to_do = " Its money is on its way and cannot be refunded yet. Wait for it." if is_under_way(payment) else ""
     return WrongPaymentState(
@@ -218,7 +218,7 @@ def cancel_failed_error(payment: Payment) -> Conflict:
 
 
 def wrong_state_error(payment: Payment, command: str) -> Conflict:
-    """Return the error that a command is not allowed in the payment's state."""
+    """Return the error for a command that is not allowed in the payment's state."""
     return WrongPaymentState(
         f"The command {command} is not allowed while the payment is {payment.status.value}.",
         extra={"state": payment.status.value},
@@ -239,9 +239,9 @@ def check_capture(payment: Payment, amount_minor: int | None) -> int:
 
 
 def check_evidence(payment: Payment, dispute_ref: str, command_id: str) -> Dispute:
-    """Return the dispute of submitted evidence, if the bank still accepts it.
+    """Return the dispute that evidence is for, if the bank still accepts evidence.
 
-    For a repeated command it may be under review: the provider did not answer, and was read since.
+    A repeated command may find it under review already: the first response was lost.
     """
     check_known(payment)
     dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
@@ -269,12 +269,12 @@ def evidence_submitted(payment: Payment, dispute_ref: str, *, actor: Actor, at: 
 
 
 def command_refused(payment: Payment, *, actor: str, details: dict[str, object], at: datetime) -> Outcome:
-    """Record an operator's signal that was refused."""
+    """Record a refused signal of an operator."""
     return with_number(Outcome(payment=payment, event="command_refused", actor=actor, details=details), at)
 
 
 def with_receipt(outcome: Outcome, command_id: str | None) -> Outcome:
-    """Remember the command that an outcome answers."""
+    """Add the receipt of the command that led to the outcome."""
     if command_id is None:
         return outcome
     receipts = (*outcome.payment.receipts, command_id)[-RECEIPT_WINDOW:]

@@ -1,7 +1,7 @@
-"""The events that bring our books to the provider's state of a payment.
+"""Events that bring our books to the provider's state of a payment.
 
-A snapshot without news makes no event, so webhooks may arrive twice, late or in any order, and an older snapshot
-reverses nothing. Disputes and refunds are recorded before the movements that they cause are booked.
+A snapshot without changes leads to no event, so webhooks may arrive twice, late or in any order, and an older snapshot
+reverses nothing. Disputes and refunds are recorded before the balance transactions that they cause are booked.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ from domain.payments.payment.state import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A snapshot, its time, and the value of deposits that no quote covers, by key."""
+    """A snapshot, its time, and the value of deposits that no quote covers, by key of the balance transaction."""
 
     snapshot: Snapshot
     at: datetime
@@ -45,7 +45,7 @@ class Observation:
 
 
 def converge(payment: Payment, seen: Observation) -> list[Outcome]:
-    """Return the events that make the payment agree with the observation, in order; none if it does."""
+    """Return the events, in order, that bring the payment to the observed state."""
     outcomes: list[Outcome] = []
     while (outcome := next_event(payment, seen)) is not None:
         outcomes.append(outcome)
@@ -54,9 +54,9 @@ def converge(payment: Payment, seen: Observation) -> list[Outcome]:
 
 
 def converge_after_command(payment: Payment, seen: Observation, *, by: str) -> list[Outcome]:
-    """Return what `converge` does after a command to end the payment; if that ended it, the event names its actor.
+    """Converge after a command to end the payment. If it has ended the payment, the event names the command's actor.
 
-    If it was paid meanwhile, that counts, and the event names the provider.
+    If the payment was paid meanwhile, it stays paid, and the event names the provider.
     """
     outcomes = converge(replace(payment, cancelled_by=by), seen)
     last = outcomes[-1] if outcomes else None
@@ -67,7 +67,7 @@ def converge_after_command(payment: Payment, seen: Observation, *, by: str) -> l
 
 
 def next_event(payment: Payment, seen: Observation) -> Outcome | None:
-    """Return the next event that is due, numbered and with its status; None when there is none."""
+    """Return the next event, numbered and with its status; None when there is none."""
     seen = replace(seen, snapshot=_as_known(payment, seen.snapshot))
     outcome = (
         _adopted(payment, seen.snapshot)
@@ -86,9 +86,9 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def _as_known(payment: Payment, snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot with known refunds and reversals under their known kind.
+    """Keep the kind under which a refund or reversal is known already.
 
-    A provider may report the same object as a refund once, and as a reversal later.
+    A provider may report the same object first as a refund and later as a reversal.
     """
     known = {refund.ref for refund in payment.refunds if refund.ref}
     reversed_before = {item.key for item in payment.booked if item.kind is BalanceTransactionKind.REVERSAL}
@@ -115,7 +115,7 @@ def _provider(payment: Payment) -> str:
 
 
 def _adopted(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Record the provider's object, once."""
+    """Record the provider's id of the payment, once."""
     if payment.ref is not None:
         return None
     adopted = replace(
@@ -139,13 +139,13 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
         if (
             movement.kind is BalanceTransactionKind.CHARGE
             and movement.key not in booked
-            # In another currency it is not what the payment was made for: reconciliation shows it.
+            # A charge in another currency is not of this payment; reconciliation shows it.
             and movement.paid_currency == payment.terms.currency
             and _has_room(payment, movement)
         ):
             paid = movement.paid_minor
             entitlement = seen.revalued.get(movement.key)
-            # The new status is recorded with its money, not by an event of its own.
+            # The event that books the money also records the new status.
             observed = _observed(payment, seen.snapshot)
             return book(
                 observed, movement, entitlement=granted_for(payment, paid) if entitlement is None else entitlement
@@ -154,9 +154,9 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def _has_room(payment: Payment, movement: BalanceTransaction) -> bool:
-    """Return whether there is room to book a charge. On a chain anybody can send any number of deposits.
+    """Return whether there is room to book a charge. On a blockchain anybody can send any number of deposits.
 
-    Half of the room is reserved for deposits of a substantial amount, so it cannot be filled with dust.
+    Half of the room is reserved for larger deposits, so that dust cannot fill it.
     """
     if len(payment.booked) < MAX_ITEMS // 2:
         return True
@@ -164,7 +164,7 @@ def _has_room(payment: Payment, movement: BalanceTransaction) -> bool:
 
 
 def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
-    """Match the provider's refunds with ours; one that was made at the provider's own site is added."""
+    """Match the provider's refunds with ours; add those that were made at the provider's own site."""
     refs, reported = {refund.ref for refund in payment.refunds}, {snapshot.ref for snapshot in seen.snapshot.refunds}
     ours = {refund.refund_id: refund for refund in payment.refunds}
     for snapshot in seen.snapshot.refunds:
@@ -183,7 +183,7 @@ def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def refund_accepted(payment: Payment, refund_id: str, snapshot: RefundSnapshot) -> Outcome | None:
-    """Record the provider's object for a refund of ours, once; None if that was done."""
+    """Record the provider's id of a refund, once; None if it is recorded."""
     known = next(item for item in payment.refunds if item.refund_id == refund_id)
     if known.ref == snapshot.ref or (known.ref is not None and not known.given_up):
         return None
@@ -229,7 +229,7 @@ def _foreign_refund(payment: Payment, snapshot: RefundSnapshot) -> Outcome:
 
 
 def _moved(payment: Payment, seen: Observation) -> Outcome | None:
-    """Book the movements of refunds, disputes and reversals on the provider's balance."""
+    """Book balance transactions of refunds, disputes and reversals."""
     booked = {item.key for item in payment.booked}
     for movement in seen.snapshot.movements:
         new = movement.key not in booked and len(payment.booked) < MAX_ITEMS
@@ -251,10 +251,10 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def _taken_by_reversal(payment: Payment, movement: BalanceTransaction) -> int:
-    """Return the entitlement that is clawed back for a void receipt.
+    """Return the entitlement to claw back for a reversed charge.
 
-    On a chain it is what the reversed deposit bought at its own price, as far as it is left. For any other reversal,
-    and the one that leaves nothing, it is the proportional share.
+    On a blockchain this is what the reversed deposit has bought at its own price, as far as it is left. For any other
+    reversal, and for the one that leaves nothing, it is the proportional share.
     """
     reversed_minor = -movement.paid_minor
     deposit = next((item for item in payment.booked if movement.key == f"{item.key}:reorg"), None)
@@ -264,7 +264,7 @@ def _taken_by_reversal(payment: Payment, movement: BalanceTransaction) -> int:
 
 
 def _settled(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Book the settlement of a charge that was received before."""
+    """Book the settlement of a charge that was received earlier."""
     reported = {movement.key: movement for movement in snapshot.movements if movement.settled}
     return next(
         (
@@ -277,7 +277,7 @@ def _settled(payment: Payment, snapshot: Snapshot) -> Outcome | None:
 
 
 def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Book a fee that the provider reported later than its movement."""
+    """Book a fee that the provider reported later than its balance transaction."""
     reported = {movement.key: movement for movement in snapshot.movements}
     for item in payment.booked:
         movement = reported.get(item.key)
@@ -309,7 +309,7 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
             continue
         if state is RefundState.FAILED:
             if refund.moved_minor:
-                continue  # what left the provider's balance has to come back first; that movement ends the refund
+                continue  # the money has to return to the provider's balance first, which ends the refund
             return refund_failed(payment, refund, snapshot.failure or "refused")
         return _with_refund(
             payment, replace(refund, state=state), f"refund_{state.value}", details={"refund_id": refund.refund_id}
@@ -318,7 +318,7 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | None = None) -> Outcome:
-    """Restore what was clawed back for a refund that has not moved the provider's balance."""
+    """Restore what was clawed back for a failed refund that has not changed the provider's balance."""
     failed = replace(refund, state=RefundState.FAILED, failure=why, failure_code=code)
     moves = _moves((PaymentPostingKind.RELEASE, restored_minor(payment, refund), payment.terms.purpose.goods_asset))
     details = {"refund_id": refund.refund_id, "failure": why} | ({"code": code} if code else {})
@@ -342,18 +342,19 @@ def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
 
 
 def _observed(payment: Payment, snapshot: Snapshot) -> Payment:
-    """Return the payment with the provider's status; a payment that has succeeded stays so.
+    """Set the provider's status. A payment that has succeeded stays so.
 
-    So does a payment that was ended here, while the provider only reports that it could still be paid: not every
+    A payment that was ended here stays ended while the provider only reports that it could still be paid: not every
     provider can cancel payments.
     """
     ended = {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}
     if payment.provider_status in ended and snapshot.status is ProviderStatus.REQUIRES_ACTION:
         return payment
     done = ProviderStatus.SUCCEEDED in {payment.provider_status, snapshot.status}
-    # An approved payment that was declined still looks approved: only the answer to `confirm` shows the decline.
+    # An approved payment that was declined is still reported as approved: only the response to `confirm` has the
+    # decline.
     declined = snapshot.approved and payment.decline is not None
-    # An unanswered cancellation had no effect if the payment can still be paid.
+    # A cancellation without a response had no effect if the payment can still be paid.
     open_still = payment.unknown and snapshot.status not in ended
     return replace(
         payment,

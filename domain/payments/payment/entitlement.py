@@ -1,10 +1,10 @@
-"""The entitlement of a part of the money: cumulative shares, so that parts add up to the whole."""
+"""Entitlement for a part of the money, as cumulative shares, so that the parts add up to the whole."""
 
 from domain.payments.payment.state import Dispute, Fulfilment, Payment, Refund
 
 
 def granted_for(payment: Payment, amount_minor: int) -> int:
-    """Return the entitlement of a further `amount_minor`; the sum is never more than the terms' rate gives."""
+    """Return the entitlement for a further `amount_minor`; the sum never exceeds the rate of the terms."""
     purpose, terms = payment.terms.purpose, payment.terms
     if not terms.issues_entitlement:
         return amount_minor
@@ -14,12 +14,12 @@ def granted_for(payment: Payment, amount_minor: int) -> int:
 
 
 def not_kept_minor(payment: Payment) -> int:
-    """Return the money that was refunded, kept of a refund, lost or is disputed."""
+    """Return the money that was refunded, kept as the fee of a refund, lost to chargebacks, or is disputed."""
     return payment.refunded_minor + payment.kept_minor + payment.disputed_minor + payment.reversed_minor
 
 
 def clawed_back_minor(payment: Payment) -> int:
-    """Return the entitlement that refunds, disputes and reversals have taken so far."""
+    """Return the entitlement that refunds, disputes and reversals have clawed back so far."""
     refunds = sum(refund.goods_minor for refund in payment.refunds if refund.counts)
     disputes = sum(dispute.goods_minor for dispute in payment.disputes if dispute.counts)
     reversals = sum(-booked.goods_minor for booked in payment.booked if booked.goods_minor < 0)
@@ -27,9 +27,9 @@ def clawed_back_minor(payment: Payment) -> int:
 
 
 def restored_minor(payment: Payment, part: Refund | Dispute) -> int:
-    """Return the entitlement that is released when a refund fails or a dispute is won.
+    """Return the entitlement to restore to the organization when a refund fails or a dispute is won.
 
-    A part that waited for the escrow waits again, if that is still possible.
+    The part that was reserved for the escrow is reserved again, if the escrow can still be funded.
     """
     waits = payment.fulfilment is Fulfilment.PENDING
     return part.goods_minor - (part.waiting_minor if waits else 0)

@@ -1,7 +1,7 @@
-"""The handling of a provider's events, by type. Types that are not listed here are ignored.
+"""Handling of a provider's events, by type. Types that are not listed are ignored.
 
-An event only says that something changed; the new state is then read from the provider. So if several types report one
-change, one of them is enough: `payment_intent.succeeded` reports that a card payment succeeded, and
+An event only says that something changed; the new state is then read from the provider. So where several types report
+one change, one of them is enough: `payment_intent.succeeded` reports that a card payment succeeded, and
 `charge.succeeded` and `payment_intent.created` would only cause another read.
 
 Sources of the names: docs.stripe.com/api/events/types, developer.paypal.com/api/rest/webhooks/event-names.
@@ -13,29 +13,29 @@ from typing import Any
 
 
 class Handling(StrEnum):
-    """What is done with an event."""
+    """Handling of an event."""
 
-    PAYMENT = "payment"  # its payment looks at the provider
-    METHOD = "method"  # the organization's audit trail has it, and its payment methods are read again
-    CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
-    CREATOR = "creator"  # the account of the organization that is paid out is read again, or its payout
-    SUBSCRIPTION = "subscription"  # its subscription looks at the provider
-    CARD = "card"  # the card's authorization, transaction or dispute is read again
-    FUNDS = "funds"  # payouts that wait for the platform's balance at the provider are tried again
-    IGNORED = "ignored"  # stored, nothing depends on it
+    PAYMENT = "payment"  # refresh its payment
+    METHOD = "method"  # record it in the audit trail, and refresh the payment methods
+    CASH = "cash"  # read unused cash at the provider, and alert operators
+    CREATOR = "creator"  # refresh the payout account, or the payout
+    SUBSCRIPTION = "subscription"  # refresh its subscription
+    CARD = "card"  # refresh the card's authorization, transaction or dispute
+    FUNDS = "funds"  # retry payouts that wait for the platform's balance
+    IGNORED = "ignored"  # only stored
 
 
 _P, _M, _C = Handling.PAYMENT, Handling.METHOD, Handling.CASH
 _K, _S, _F = Handling.CREATOR, Handling.SUBSCRIPTION, Handling.FUNDS
 _CARD = Handling.CARD
 
-#: What a run is started for; the others are only stored.
+#: Events that start a run; the others are only stored.
 HANDLED_BY_RUN = frozenset({_P, _M, _C, _K, _S, _F, _CARD})
 
-#: The one event about a transfer that matters: operators can reverse one at the provider, past Bursar.
+#: The only handled event about a transfer: an operator has reversed one at the provider, bypassing Bursar.
 TRANSFER_REVERSED = "transfer.reversed"
 
-#: By provider: the type, or the beginning of one that ends with a dot.
+#: By provider: the type, or its prefix up to a dot.
 _TABLE: Mapping[str, Mapping[str, Handling]] = {
     "stripe": {
         "checkout.session.": _P,
@@ -71,7 +71,7 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "invoice.payment_failed": _S,
         "invoice.payment_succeeded": _S,
         "invoice.voided": _S,
-        # Not `.request`: that is the question, which is answered and changes nothing by itself.
+        # Not `.request`, which asks for a decision and changes nothing.
         "issuing_authorization.created": _CARD,
         "issuing_authorization.updated": _CARD,
         "issuing_card.updated": _CARD,
@@ -90,10 +90,10 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
 
 
 def changes_default_method(event_type: str, before: Mapping[str, Any]) -> bool:
-    """Return whether an event about a payment method can have changed what a customer pays with.
+    """Return whether an event may have changed a customer's default payment method.
 
     Args:
-        event_type: the type; `customer.updated` is sent for any change of a customer, most of them irrelevant here.
+        event_type: the type; `customer.updated` is sent for any change of a customer.
         before: the previous values of the changed fields, as in the event.
     """
     if event_type != "customer.updated":
@@ -102,9 +102,9 @@ def changes_default_method(event_type: str, before: Mapping[str, Any]) -> bool:
 
 
 def currencies_available(balance: object) -> frozenset[str]:
-    """Return the currencies of which there is anything available, in capital letters, by a balance as Stripe writes it.
+    """Return the currencies with an available amount in a Stripe balance object, in upper case.
 
-    What is written in another way names none.
+    Entries of another form are skipped.
     """
     amounts = balance.get("available") if isinstance(balance, dict) else None
     found = [each for each in amounts if isinstance(each, dict)] if isinstance(amounts, list) else []

@@ -1,4 +1,4 @@
-"""Whether a payment can be fulfilled, how, and what is still awaited. Each purpose has its own rules."""
+"""Fulfilment of a payment by the rules of its purpose, and the conditions that it waits for."""
 
 from datetime import datetime
 
@@ -10,29 +10,29 @@ from domain.payments.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Payme
 
 
 def readiness(payment: Payment) -> Readiness:
-    """Return how far the payment is from being fulfilled."""
+    """Return whether the payment can be fulfilled now, later or never."""
     if payment.fulfilment is not Fulfilment.PENDING or not payment.received_minor:
         return Readiness.NONE
     return rules_of(payment.terms).readiness(payment)
 
 
 def is_ready(payment: Payment) -> bool:
-    """Return whether the payment is fulfilled now."""
+    """Return whether the payment can be fulfilled now."""
     return readiness(payment) is Readiness.READY
 
 
 def fulfilment_due(payment: Payment) -> bool:
-    """Return whether the payment is to be fulfilled now, or can never be."""
+    """Return whether the payment is to be fulfilled now, or its money returned because it never can be."""
     return readiness(payment) in {Readiness.READY, Readiness.FAILED}
 
 
 def refuse_concurrent_payment(other: Payment) -> None:
-    """Refuse a payment beside another one of its subject that can still be paid, or whose money is being handed over.
+    """Refuse a second payment for a subject while `other` can still be paid or is being fulfilled.
 
     Raises:
-        PaymentUnderWay: it is under way.
+        PaymentUnderWay: `other` is under way.
     """
-    # What comes for a payment that is to be cancelled is returned.
+    # Money received for a payment that will be cancelled is returned.
     if other.cancel_requested or (other.status not in AWAITING and not fulfilment_due(other)):
         return
     payment_id, state = other.terms.payment_id, other.status.value
@@ -44,7 +44,7 @@ def refuse_concurrent_payment(other: Payment) -> None:
 
 
 def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
-    """Return how to fulfil the payment, or that the money is returned; `in_part` once the payer's time is over."""
+    """Return how to fulfil the payment, or that its money is returned; `in_part`: the payer's deadline has passed."""
     keeps_part = in_part and not payment.terms.refundable
     if payment.cancel_requested and not (keeps_part or payment.fulfilling):
         return ReturnMoney(failed=True, why="it was cancelled")
@@ -57,17 +57,17 @@ def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
 
 
 def is_underpaid(payment: Payment) -> bool:
-    """Return whether too little has come, and nothing more is on its way; asked when the payer's time is over."""
+    """Return whether too little was received and nothing more is on its way; called after the payer's deadline."""
     return readiness(payment) is Readiness.SHORT and not payment.seen_minor
 
 
 def must_freeze_escrow(payment: Payment) -> bool:
-    """Return whether an escrow has money that was or is being clawed back, and has not been frozen yet."""
+    """Return whether an escrow that holds clawed-back or disputed money is not frozen yet."""
     return rules_of(payment.terms).must_freeze_escrow(payment)
 
 
 def is_awaited(payment: Payment) -> bool:
-    """Return whether the payment still waits for the payer, the provider or the purpose."""
+    """Return whether something is still awaited from the payer, the provider or the purpose."""
     if payment.status in AWAITING or payment.unknown or any(booked.fee_minor is None for booked in payment.booked):
         return True
     if (payment.received_minor and payment.fulfilment is Fulfilment.PENDING) or must_be_returned(payment):
@@ -80,10 +80,10 @@ def is_awaited(payment: Payment) -> bool:
 
 
 def wake_at(payment: Payment) -> datetime | None:
-    """Return from when on something is due that only a run does; None when nothing is awaited.
+    """Return the time from which the payment needs a workflow run; None when nothing is awaited.
 
-    While it is the payer's turn, that is when their time is over; everything else is due at once, and so is a requested
-    cancellation.
+    While only the payer can act, this is the payer's deadline. Everything else, also a requested cancellation, is due
+    immediately.
     """
     if not is_awaited(payment):
         return None

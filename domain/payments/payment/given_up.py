@@ -1,4 +1,4 @@
-"""The outcome of a refund that cannot be looked up, as an operator states it. Pure."""
+"""Outcome of a refund that cannot be looked up, stated by an operator. Pure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -13,15 +13,15 @@ from domain.payments.payment.state import Outcome, Payment, PaymentPosting, Paym
 def give_up(
     payment: Payment, *, refund_id: str, provider_ref: str | None, reason: str, actor: Actor, at: datetime
 ) -> Outcome:
-    """End the look-up of a refund with an unknown outcome; an operator states the outcome.
+    """End the look-up of a refund with an unknown outcome, as an operator states the outcome.
 
-    With `provider_ref`, the provider's id of it, the refund counts as made: it is followed under that id, and what was
-    bought with it stays taken. Without one the provider does not have it: what was bought is restored. Whatever the
-    provider says later counts: a refund that was made all the same is taken over like one made at its own site.
+    With `provider_ref`, the provider's id of the refund, it counts as made: it is followed under that id, and the
+    entitlement stays clawed back. Without it the refund was not made: the entitlement is restored. Later reports of the
+    provider still count: a refund that was made after all is added like one made at the provider's own site.
 
     Raises:
         NotFound: the payment has no such refund.
-        Conflict: `payment.refund_not_unknown`; `payment.refund_known`, another refund has that `provider_ref`.
+        Conflict: `payment.refund_not_unknown`; `payment.refund_known`, another refund has this `provider_ref`.
     """
     refund = next((item for item in payment.refunds if item.refund_id == refund_id), None)
     if refund is None:

@@ -1,9 +1,9 @@
-"""The effect of a payment on its invoice: it pays what is due, and refunds and chargebacks reverse that.
+"""Effect of a payment on its invoice: it pays the amount due; refunds and chargebacks make it due again.
 
-Of an invoice that was given up, money that comes later pays the price of what was used of it, and no more.
+Late money for an invoice that was written off pays the price of what was used of it, and no more.
 
-Until the payment is fulfilled its money waits on the payment's own account, and what is refunded or disputed goes
-from there. After that the payment has paid a part of the invoice, and what was more than due is the organization's.
+Until the payment is fulfilled, its money stays on the payment's own account, and refunds and disputes are taken from
+there. After that the payment has paid a part of the invoice, and any surplus belongs to the organization.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from domain.billing.invoice.state import InvoiceBalance
 from domain.payments.payment.entitlement import clawed_back_minor, remaining_minor
 from domain.payments.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 
-#: What an invoice takes part in.
+#: Postings that can change the invoice balance.
 INVOICE_POSTING_KINDS = frozenset(
     {PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE}
 )
@@ -20,10 +20,10 @@ INVOICE_POSTING_KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceSplit:
-    """How a move is shared out: `waiting_minor` stays on the payment's account, `invoice_minor` is the invoice's part.
+    """A posting divided: `waiting_minor` stays on the payment's account, `invoice_minor` is the invoice's part.
 
-    The invoice's part is paid on it by a RELEASE, and due again after the other two. The rest, `other_minor`, moves as
-    it would without an invoice.
+    A RELEASE pays the invoice's part; the other kinds make it due again. The rest, `other_minor`, is booked as without
+    an invoice.
     """
 
     waiting_minor: int
@@ -39,15 +39,15 @@ def split_posting(
     available_minor: int,
     recoverable_minor: int = 0,
 ) -> InvoiceSplit:
-    """Share out a move of `INVOICE_POSTING_KINDS` between the payment's own account, its invoice and the organization.
+    """Divide a posting between the payment's own account, its invoice and the organization.
 
     Args:
-        payment: the state after the event that the move belongs to.
-        move: of `INVOICE_POSTING_KINDS`.
-        standing: how the invoice stands for this payment before the move.
-        available_minor: what the organization has in that currency. What this payment brought beyond the invoice goes
-            back before the invoice is due again, as far as it is there.
-        recoverable_minor: what it also pays of what was written off.
+        payment: the state after the event of the posting.
+        move: the posting, of a kind in `INVOICE_POSTING_KINDS`.
+        standing: the invoice balance before the posting, as of this payment.
+        available_minor: the organization's available balance in the currency. As far as it suffices, a surplus of this
+            payment is taken back before the invoice becomes due again.
+        recoverable_minor: the part of the written-off amount that the posting may also pay.
     """
     amount = move.amount_minor
     net = payment.granted_minor - clawed_back_minor(payment)
@@ -56,7 +56,7 @@ def split_posting(
         waiting = abs(remaining_minor(payment) - before)
         return InvoiceSplit(waiting_minor=waiting, invoice_minor=0, other_minor=amount - waiting)
     if move.kind is PaymentPostingKind.RELEASE:
-        # Where more went back than had come, the organization owes that, and it is paid first.
+        # If more was taken than was received, the organization owes the excess, which is paid first.
         part = max(0, min(amount, standing.due_minor + recoverable_minor, net - standing.of_payment_minor))
     else:
         beyond = max(0, min(amount, net + amount - standing.of_payment_minor, available_minor))

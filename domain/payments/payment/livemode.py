@@ -1,4 +1,4 @@
-"""Distinguishes accounts at providers that move real money from test accounts."""
+"""Detection of provider accounts that move real money, as opposed to test accounts."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -13,29 +13,29 @@ def stripe_is_live(key: str) -> bool:
 
 
 def paypal_is_live(address: str) -> bool:
-    """Return whether an address is PayPal's live API; keys of PayPal do not show whether they are live."""
+    """Return whether an address is PayPal's live API; PayPal's keys do not show whether they are live."""
     return urlsplit(address).hostname in _PAYPAL
 
 
 class Environment(StrEnum):
-    """What money an installation moves."""
+    """Kind of money that an installation moves."""
 
-    SANDBOX = "sandbox"  # none: every provider is a stand-in on this machine
-    TEST = "test"  # none: the providers' own accounts for tests, coins of test networks
+    SANDBOX = "sandbox"  # none: all providers are sandboxes on this machine
+    TEST = "test"  # none: test accounts of providers, coins of test networks
     LIVE = "live"
 
 
-#: Sepolia, Holesky, Hoodi and Base Sepolia; every other chain may carry coins that are worth something.
+#: Sepolia, Holesky, Hoodi and Base Sepolia; coins of any other chain may have a value.
 _TEST_CHAINS = frozenset({11155111, 17000, 560048, 84532})
 
 
 def is_local(address: str | None) -> bool:
-    """Return whether an address is of this machine, as those of stand-ins are."""
+    """Return whether an address is on this machine, as the sandboxes of providers are."""
     return urlsplit(address or "").hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def coins_are_test(*, btc: str | None, evm_chain_id: int | None, ton: str | None) -> bool:
-    """Return whether what takes coins takes those of test networks only; None for a coin that is not taken."""
+    """Return whether every configured chain is a test network; None for one that is not configured."""
     return (
         (btc is None or btc.startswith(("tpub", "vpub")))
         and (evm_chain_id is None or evm_chain_id in _TEST_CHAINS)
@@ -44,11 +44,11 @@ def coins_are_test(*, btc: str | None, evm_chain_id: int | None, ton: str | None
 
 
 def environment_of(addresses: Collection[str | None], *, is_live: bool) -> Environment:
-    """Return what money an installation moves; one without providers moves none for tests, so it is live.
+    """Return the kind of money that an installation moves; without providers it is live.
 
     Args:
-        addresses: of its providers.
-        is_live: whether one of them that is no stand-in moves real money.
+        addresses: of its providers' APIs.
+        is_live: whether a provider that is not a sandbox moves real money.
     """
     if is_live or not addresses:
         return Environment.LIVE

@@ -1,4 +1,4 @@
-"""How one movement of the provider's balance is booked: the money, its fee, and the entitlement that goes with it."""
+"""Booking of a balance transaction: its money, its fee, and the entitlement."""
 
 from dataclasses import replace
 
@@ -20,12 +20,12 @@ from domain.payments.payment.state import (
 
 
 def book(payment: Payment, movement: BalanceTransaction, *, entitlement: int) -> Outcome | None:
-    """Return the event that books a movement; None when what caused it is not known yet.
+    """Return the event that books a balance transaction; None while its cause is not known.
 
     Args:
-        payment: the payment that it belongs to.
-        movement: what the provider did.
-        entitlement: what is granted for a charge, or taken for a reversal; other kinds know their own.
+        payment: its payment.
+        movement: the balance transaction.
+        entitlement: granted for a charge, or clawed back for a reversal; for other kinds it follows from the cause.
     """
     match movement.kind:
         case BalanceTransactionKind.CHARGE:
@@ -40,13 +40,13 @@ def book(payment: Payment, movement: BalanceTransaction, *, entitlement: int) ->
             return _dispute_reversal(payment, movement)
         case BalanceTransactionKind.REVERSAL:
             return _reversal(payment, movement, entitlement)
-        case _:  # no payment's
+        case _:  # not of a payment
             return None
 
 
 def _charge(payment: Payment, movement: BalanceTransaction, entitlement: int) -> Outcome:
     asset = payment.terms.purpose.goods_asset
-    # What comes when the escrow has its money, or can no longer take it, is the organization's own.
+    # Money received after the fulfilment, or when the escrow can no longer be funded, is the organization's.
     at_once = rules_of(payment.terms).at_once
     waits = not at_once and payment.fulfilment is Fulfilment.PENDING
     after = replace(
@@ -77,7 +77,7 @@ def _refund(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
 
 
 def _refund_failure(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
-    """Book the money that a refund could not deliver, and restore the entitlement for it."""
+    """Book the money of a failed refund that came back, and restore its entitlement."""
     refund = _refund_of(payment, movement.key.removesuffix(":failure"))
     if refund is None or not refund.moved_minor:
         return None
@@ -103,7 +103,7 @@ def _dispute(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
 
 
 def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransaction) -> Outcome:
-    """Book the money of a dispute that holds no entitlement: it was won before, or only asked about."""
+    """Book the money of a dispute that holds no entitlement, because it was won before or was an inquiry."""
     paid = -movement.paid_minor
     rules = rules_of(payment.terms)
     entitlement = rules.taken_for(payment, paid)
@@ -116,9 +116,9 @@ def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransac
         waiting_minor=waiting,
         moved_minor=paid,
         released=False,
-        # What was owed for it before was paid by what came back.
+        # The returned money has paid its earlier debt.
         debt_minor=0,
-        # The bank decided on what it was told, and asks anew.
+        # The bank has decided on the earlier evidence, and requests new evidence.
         evidence_submitted_at=None,
     )
     moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]
@@ -127,7 +127,7 @@ def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransac
 
 
 def _dispute_reversal(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
-    """Book the disputed money and restore the entitlement for it, also when the dispute had been lost before."""
+    """Book the returned money of a dispute and restore its entitlement, even if the dispute had been lost."""
     dispute = _dispute_of(payment, movement)
     if dispute is None or not dispute.moved_minor or dispute.released:
         return None
@@ -141,7 +141,7 @@ def _dispute_reversal(payment: Payment, movement: BalanceTransaction) -> Outcome
 
 
 def _returned_in_part(payment: Payment, dispute: Dispute, movement: BalanceTransaction) -> Outcome:
-    """Book a part of the disputed money and restore its share of the entitlement; the rest is disputed as before."""
+    """Book the returned part of disputed money and restore its share of the entitlement; the rest stays disputed."""
     moved, left = dispute.moved_minor, dispute.moved_minor - movement.paid_minor
     goods = -(-dispute.goods_minor * left // moved)
     kept = replace(
@@ -159,7 +159,7 @@ def _returned_in_part(payment: Payment, dispute: Dispute, movement: BalanceTrans
 
 
 def _reversal(payment: Payment, movement: BalanceTransaction, entitlement: int) -> Outcome | None:
-    """Undo a receipt that was void: what was bought is taken as far as it is there, the rest is owed."""
+    """Reverse a charge: claw back its entitlement; the part that was spent is owed."""
     after = replace(payment, reversed_minor=payment.reversed_minor - movement.paid_minor)
     waiting = rules_of(payment.terms).taken_from_waiting(payment, entitlement)
     moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]
@@ -169,9 +169,9 @@ def _reversal(payment: Payment, movement: BalanceTransaction, entitlement: int) 
 
 
 def settle(payment: Payment, item: BookedMovement, movement: BalanceTransaction) -> Outcome:
-    """Return the event that books a charge on the provider's balance, with its fee, once the balance shows it.
+    """Return the event that books a charge to the clearing account, with its fee, once the provider's balance shows it.
 
-    What was bought was given when the charge was received, for money of the exchange: this is what the exchange gets.
+    The entitlement was granted when the charge was received, from the exchange account, which this event settles.
     """
     fee, asset = movement.fee_minor, movement.currency
     settled = replace(
@@ -226,7 +226,7 @@ def _sent_back(movement: BalanceTransaction) -> PaymentPosting:
 
 
 def _kept(payment: Payment, fee_minor: int) -> list[PaymentPosting]:
-    """Keep the fee of a refund, or give it back. What was issued has left it in revenue already."""
+    """Keep the fee of a refund, or return it. Where an entitlement was issued, the fee is in revenue already."""
     if payment.terms.issues_entitlement or not fee_minor:
         return []
     return [PaymentPosting(kind=PaymentPostingKind.KEEP, amount_minor=fee_minor, asset=payment.terms.currency)]
@@ -291,9 +291,9 @@ def _details(movement: BalanceTransaction) -> dict[str, object]:
 
 
 def _tax(payment: Payment, movement: BalanceTransaction) -> int:
-    """Return by how much a movement changes the tax of a sale that is taxed: below zero where money is returned.
+    """Return the change of the tax of a taxed sale; below zero where money is returned.
 
-    What is bought with the whole amount is taxed with its sale, as a share of it.
+    A purpose that takes the whole amount is taxed with its sale, as a share of it.
     """
     tax = payment.terms.tax
     if tax is None or not rules_of(payment.terms).at_once:
@@ -303,7 +303,7 @@ def _tax(payment: Payment, movement: BalanceTransaction) -> int:
 
 
 def _topup_fee(payment: Payment, movement: BalanceTransaction) -> int:
-    """Return by how much a movement changes a top-up's fee, as a share of the whole amount like its tax."""
+    """Return the change of a top-up's fee, as a share of the whole amount like its tax."""
     fee, whole = payment.terms.topup_fee_minor, payment.terms.amount_minor
     before = sum(item.paid_minor for item in payment.booked)
     return fee * max(0, before + movement.paid_minor) // whole - fee * max(0, before) // whole

@@ -1,4 +1,4 @@
-"""How a payer chose to pay, and which choices go together. Pure."""
+"""Payment options that a payer chose, and which of them can be combined. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ STRIPE, PAYPAL, CRYPTO, CREDITS = "stripe", "paypal", "crypto", "credits"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the payer chose.
+    """Options that the payer chose.
 
     Attributes:
         provider: the adapter's name.
-        payment_method: a stored method, charged now.
-        off_session: the payer is not there to confirm.
-        hosted: the payer goes to a page of the provider, and `return_url` is where they come back to.
-        asset: with `crypto`, the coin that pays for a price in money.
+        payment_method: a stored method to charge now.
+        off_session: charge without the payer present.
+        hosted: the payer pays on a page of the provider, which redirects to `return_url`.
+        asset: with `crypto`, the coin that pays a price in money.
         manual_capture: authorize only.
     """
 
@@ -30,7 +30,7 @@ class Options:
 
 
 def check_options(options: Options, *, takes_credits: bool) -> None:
-    """Refuse choices that do not go together; `takes_credits` says whether credits may pay for the purpose.
+    """Refuse options that cannot be combined; `takes_credits`: whether the purpose can be paid with credits.
 
     Raises:
         Invalid: names the field to change.

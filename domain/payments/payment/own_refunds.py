@@ -1,7 +1,7 @@
-"""The bounds of refunds that a payer requests itself: how long, how often, and what the platform keeps. Pure.
+"""Limits of refunds that a payer requests itself: in time, in number, and the fee that is kept. Pure.
 
-Each refund costs the platform the provider's fee on the payment, which no provider gives back. An operator's refunds
-have none of these bounds.
+Each refund costs the platform the provider's fee on the payment, which no provider returns. Refunds by operators have
+no such limits.
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from domain.payments.payment.terms import OwnRefunds
 
 
 def check_own_refund(payment: Payment, at: datetime) -> None:
-    """Refuse a refund that the payer requests itself too late, or once more.
+    """Refuse a refund that the payer requests itself too late or too often.
 
     Raises:
         NeedsOperator: an operator has to refund it.
@@ -27,20 +27,20 @@ def check_own_refund(payment: Payment, at: datetime) -> None:
         raise NeedsOperator(f"You can refund this payment yourself {within}. Ask the platform to refund it.")
     made = sum(refund.is_own and refund.counts for refund in payment.refunds)
     if bounds.times is not None and made >= bounds.times:
-        raise NeedsOperator("You have refunded as often as you can. Ask the platform to refund the rest.")
+        raise NeedsOperator("You have reached the maximum number of refunds. Ask the platform to refund the rest.")
 
 
 def kept_fee(payment: Payment, gross_minor: int, *, known: bool = True) -> int:
-    """Return what is kept of a payer's refund: its share of the provider's fee on the payment, rounded up.
+    """Return the fee that is kept of a payer's refund: its share of the provider's fee, rounded up.
 
     Args:
         payment: the present state.
-        gross_minor: what the payer gives up of the payment.
+        gross_minor: the refunded part of the payment, before the fee.
         known: whether to wait for a fee that the provider has not reported yet.
 
     Raises:
         NotYet: the provider has not reported its fee.
-        Invalid: the fee takes all of it.
+        Invalid: the fee is not less than the refund.
     """
     bounds = payment.terms.own_refunds
     if bounds is None or not bounds.keeps_fee:
@@ -48,7 +48,7 @@ def kept_fee(payment: Payment, gross_minor: int, *, known: bool = True) -> int:
     charges = _charges(payment)
     if known and any(item.fee_minor is None for item in charges):
         raise PaymentFeeNotKnown(
-            "The provider has not reported its fee on this payment yet, which the refund is less. Repeat it later."
+            "The provider's fee, which is deducted from the refund, is not known yet. Repeat the request later."
         )
     # The provider may charge its fee in the currency of its balance.
     fee = sum(
@@ -69,7 +69,7 @@ def kept_fee(payment: Payment, gross_minor: int, *, known: bool = True) -> int:
 
 
 def taken_at_list_price(payment: Payment, gross_minor: int) -> int:
-    """Return what a refund takes of what was bought so that the rest has its list price; 0 if it was not sold below."""
+    """Return the entitlement that a refund takes so that the rest keeps its list price; 0 without a discount."""
     bounds = payment.terms.own_refunds
     if bounds is None or bounds.at_list_minor is None:
         return 0
@@ -79,10 +79,7 @@ def taken_at_list_price(payment: Payment, gross_minor: int) -> int:
 
 
 def largest_refund(payment: Payment, there_minor: int) -> int:
-    """Return the most that can be refunded while only `there_minor` of what was bought are left unspent.
-
-    In the payment's currency; `there_minor` is in units of what was bought.
-    """
+    """Return the largest refund, in the payment's currency, when `there_minor` of the entitlement is unspent."""
     used = payment.granted_minor - clawed_back_minor(payment) - there_minor
     bounds, goods = payment.terms.own_refunds, payment.terms.purpose.goods_minor
     whole = payment.terms.amount_minor

@@ -1,4 +1,4 @@
-"""Texts about a payment: a summary for everybody, and Markdown for operators in the Temporal UI. Pure."""
+"""Texts about a payment: sentences for clients, Markdown for operators in the Temporal UI. Pure."""
 
 import json
 from datetime import datetime
@@ -25,7 +25,7 @@ _STEPS = {
     AgendaStep.FULFIL: "fulfil its purpose, or refund the money",
     AgendaStep.EXPIRE: "end it, because the payer's deadline has passed",
 }
-#: Until when the present state lasts, in words for the time that follows.
+#: Introduces the time until which the state lasts.
 _UNTIL = {
     P.CREATED: "the payer has until",
     P.REQUIRES_ACTION: "the payer has until",
@@ -35,13 +35,13 @@ _UNTIL = {
 
 
 def summary(terms: PaymentTerms) -> str:
-    """Return the line that names the run."""
+    """Return the summary of the run."""
     amount = format_amount(terms.amount_minor, terms.currency)
     return f"{amount} {terms.currency} by {terms.provider} for {terms.purpose.kind.value}"
 
 
 def story(payment: Payment) -> str:
-    """Return sentences on the payment's status, what is awaited until when, and what was refunded or is disputed."""
+    """Describe the payment in sentences: its status, what it waits for until when, refunds and disputes."""
     until = f", {_UNTIL[payment.status]} {_time(payment.ends_at)}" if payment.status in _UNTIL else ""
     parts = [f"{summary(payment.terms)}: {payment.status.value.replace('_', ' ')}{until}"]
     if payment.decline is not None:
@@ -66,7 +66,7 @@ def _unknown(payment: Payment) -> str:
 
 
 def details(payment: Payment) -> str:
-    """Return the payment's status and what it waits for, as Markdown."""
+    """Return the payment's state and the signals that it accepts, as Markdown."""
     terms, purpose = payment.terms, payment.terms.purpose
     entitlement = f"{format_amount(purpose.goods_minor, purpose.goods_asset)} {purpose.goods_asset}"
     served = next(iter(rules_of(terms).subject(purpose).values()), None)

@@ -1,4 +1,4 @@
-"""The charge of a payer: the price of an order, in money or in the coin that it is paid with. Pure."""
+"""The charge for an order: its price, in money or in the coin that pays it. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +15,8 @@ class Order:
     """A requested payment.
 
     Attributes:
-        amount, currency: what the request says; a purpose that knows its price may do without.
-        subject: what the purpose is about: the escrow, the invoice, the number of slots; None where nothing was named.
+        amount, currency: from the request; optional where the purpose determines its price.
+        subject: the escrow, the invoice or the number of slots; None if the request names none.
     """
 
     options: Options
@@ -27,7 +27,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """What things cost here, and which coins are accepted."""
+    """Prices of credits and slots, and the accepted coins."""
 
     credit: CreditPrice
     slot: SlotPrice
@@ -36,11 +36,11 @@ class Market:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What is due, in minor units.
+    """Price of an order, in minor units.
 
     Attributes:
-        pays_in: the coin that pays for a price in money.
-        worth_in: the money that an amount in coins is valued in, for what is sold for money.
+        pays_in: the coin that pays a price in money.
+        worth_in: the currency that an amount in coins is valued in, for an entitlement that is sold for money.
     """
 
     amount_minor: int
@@ -50,7 +50,7 @@ class Price:
 
     @property
     def exchange(self) -> tuple[str, str] | None:
-        """The coin and the money whose rate is needed; None where none is."""
+        """The coin and the currency whose exchange rate is needed; None if none is."""
         if self.pays_in is not None:
             return self.pays_in, self.currency
         return None if self.worth_in is None else (self.currency, self.worth_in)
@@ -58,9 +58,9 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """The charge to the payer, in minor units; for coins with the quote that the number was made with.
+    """The amount to charge, in minor units; for coins with the quote that it was computed with.
 
-    `fee_minor` of the amount is the provider's fixed fee, which payers of small top-ups pay.
+    `fee_minor` of it is the provider's fixed fee, which payers of small top-ups pay.
     """
 
     amount_minor: int
@@ -74,16 +74,16 @@ class Charge:
 
 
 def charge_for(price: Price, rate: Rate | None, *, now: datetime, valid_for: timedelta) -> Charge:
-    """Return what is charged for a price.
+    """Return the charge for a price.
 
     Args:
-        price: what is due.
-        rate: of `price.exchange`; None where that is None.
-        now: when the quote is made.
-        valid_for: for how long it holds.
+        price: the price of the order.
+        rate: the rate of `price.exchange`; None where that is None.
+        now: the time of the quote.
+        valid_for: how long the quote is valid.
 
     Raises:
-        Invalid: the amount in coins is larger than the books hold.
+        Invalid: the amount in coins exceeds the range of the books.
     """
     if rate is None:
         return Charge(amount_minor=price.amount_minor, currency=price.currency)
@@ -104,10 +104,10 @@ def charge_for(price: Price, rate: Rate | None, *, now: datetime, valid_for: tim
 
 
 def price_in_money(amount_minor: int, currency: str, options: Options, market: Market) -> Price:
-    """Return a price in money: as it is, or to be paid in the coin that the payer chose.
+    """Return a price in money, to be paid in money or in the coin that the payer chose.
 
     Raises:
-        Invalid: credits were to pay it, or no coin was named, or one that is not accepted here.
+        Invalid: it was to be paid with credits, without a named coin, or with one that is not accepted.
     """
     if options.provider == CREDITS:
         raise invalid("provider", "Credits cannot pay a price in money. Choose another provider.")
@@ -120,19 +120,19 @@ def price_in_money(amount_minor: int, currency: str, options: Options, market: M
 
 
 def require_coin(asset: str, market: Market) -> None:
-    """Refuse a coin that is not accepted here."""
+    """Refuse a coin that is not accepted."""
     if asset not in market.coins:
         raise invalid("asset", f"Payments in {asset} are not accepted here.")
 
 
 def require_chargeable_coin(currency: str, options: Options, market: Market) -> None:
-    """Refuse a charge in a coin that is not accepted here; what is no coin is the provider's to judge."""
+    """Refuse a charge in a coin that is not accepted. The provider checks all other currencies."""
     if options.provider == CRYPTO and currency in COINS:
         require_coin(currency, market)
 
 
 def require_amount(order: Order) -> tuple[int, str]:
-    """Return the amount that the request has to name, and its currency."""
+    """Return the amount and currency of the request, which has to name both."""
     if order.amount is None:
         raise invalid("amount", "An amount is required for this purpose.")
     if order.currency is None:

@@ -1,4 +1,4 @@
-"""How much of a payment can be refunded. Pure."""
+"""Refundable amount of a payment. Pure."""
 
 from domain.payments.payment.options import CREDITS
 from domain.payments.payment.purposes import rules_of
@@ -6,11 +6,11 @@ from domain.payments.payment.state import Payment
 
 
 def left_to_refund(payment: Payment) -> int:
-    """Return what can be refunded now, in the payment's currency.
+    """Return the amount that can be refunded now, in the payment's currency.
 
-    Of a payment that was made with credits that is only what still waits for its escrow. After that a refund would take
-    other credits of the same wallet: granted or cheap ones would become those that paid, which creators are paid out
-    for, and whose own payment is refunded at its price.
+    Of a payment with credits only the part that still waits for its escrow can be refunded. A later refund would take
+    other credits of the wallet: granted or cheap ones would replace those that paid, which creators are paid out for
+    and whose own payment is refunded at its price.
     """
     if not payment.terms.refundable:
         return 0

@@ -1,4 +1,4 @@
-"""The refunds of a payment: requested by somebody, or made because its purpose cannot be fulfilled. Pure."""
+"""Refunds of a payment: on request, or because its purpose cannot be fulfilled. Pure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -29,7 +29,7 @@ MAX_PARTIAL_REFUNDS = 90
 
 
 class RefundTooPrecise(Invalid):
-    """The amount of a refund has more decimals than its provider counts."""
+    """The amount of a refund has more decimals than its provider supports."""
 
 
 def refund(
@@ -45,25 +45,24 @@ def refund(
     is_own: bool = False,
     is_cancelled: bool = False,
 ) -> Outcome:
-    """Request a refund of an amount, or of everything that is left, and claw back its entitlement.
+    """Request a refund of an amount, or of the whole remainder, and claw back its entitlement.
 
     Args:
-        payment: the present state.
-        refund_id: of the refund.
-        amount_minor: what is given up of the payment; None for everything that is left. A fee that the payer bears is
-            kept of it.
+        payment: the current state.
+        refund_id: the id of the refund.
+        amount_minor: the refunded part of the payment, before a fee that the payer bears; None for the whole remainder.
         reason: shown to the payer and on the credit note.
         requested_by: the requester.
         at: the time.
-        with_credit_note: whether the invoice is credited by the amount that the payment then pays less of it.
-        is_all: whether the request had no amount, even if `amount_minor` was filled in since.
-        is_own: whether the payer requests it itself, within the bounds of `own_refunds`.
-        is_cancelled: whether it returns what was paid although the payer had cancelled: less the fee, at any time.
+        with_credit_note: whether the invoice is credited by the refunded amount, so that it is not due again.
+        is_all: whether the request had no amount, even if `amount_minor` has been filled in since.
+        is_own: whether the payer requests it itself, within the limits of `own_refunds`.
+        is_cancelled: whether it returns money that was paid after the payer had cancelled: less the fee, at any time.
 
     Raises:
-        Conflict: `payment.already_refunded`, nothing is left; `payment.disputed`, a chargeback has the rest;
-            `payment.not_refundable`, the provider cannot refund, or the credits that paid are not waiting for their
-            escrow any more; `payment.too_many_refunds`, only the whole remainder can be refunded;
+        Conflict: `payment.already_refunded`, nothing is left; `payment.disputed`, a chargeback holds the
+            rest; `payment.not_refundable`, the provider cannot refund, or the credits that paid are no longer waiting
+            for their escrow; `payment.too_many_refunds`, only the whole remainder can be refunded;
             `payment.refund_in_flight`, another refund has not reached the provider yet;
             `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`;
             `payment.refund_needs_operator`, it is too late or too often for the payer; `payment.fee_not_known`.
@@ -168,7 +167,7 @@ def _amount_to_refund(payment: Payment, amount_minor: int | None) -> int:
 
 
 def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome:
-    """Record that the provider's answer to a refund was lost."""
+    """Record that the provider's response to a refund was lost."""
     refunds = tuple(
         replace(item, state=RefundState.UNKNOWN) if item.refund_id == refund_id else item for item in payment.refunds
     )
@@ -179,12 +178,12 @@ def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome
 
 
 def fulfilment_unavailable(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
-    """Return the money if its purpose cannot be fulfilled; what cannot be returned goes to the organization."""
+    """Return the money of an unfulfillable purpose; what cannot be returned goes to the organization."""
     return _unfulfilled(payment, "purpose_gone", why=why, refund_id=refund_id, at=at)
 
 
 def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime, why: str = "") -> Outcome:
-    """Return the rest of a payment that was to be cancelled, or of which too much was refunded or charged back."""
+    """Return the remainder of a payment that was cancelled, or of which too much was refunded or charged back."""
     why = why or "it was refunded or charged back before"
     return _unfulfilled(payment, "fulfilment_failed", why=why, refund_id=refund_id, at=at)
 

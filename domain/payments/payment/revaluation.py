@@ -1,6 +1,6 @@
-"""The value of deposits that no quote covers: those sent after it expired, and those beyond its amount. Pure.
+"""Valuation of deposits that no quote covers: sent after its expiry, or beyond its amount. Pure.
 
-A quote covers its own amount only. Otherwise a payer could make many small quotes, and send more to those whose rate
+A quote covers only its own amount. Otherwise a payer could request many small quotes and overpay those whose rate
 turned out better than the market's.
 """
 
@@ -11,21 +11,21 @@ from domain.common.quote import Quote, Rate, currency_value
 from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.payments.payment.terms import PaymentTerms
 
-#: A surplus of up to a hundredth of the amount is a rounding of somebody's wallet, and bought at the quote.
+#: A surplus of up to 1 % of the amount counts as rounding by a wallet and is valued at the quote.
 _ROUNDING = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnquotedDeposit:
-    """A new deposit of which a part, or all, buys by what coins cost now.
+    """A new deposit that is valued, wholly or in part, at the current rate.
 
     Attributes:
-        key: of the movement.
-        before_minor: what had come before it.
+        key: of the balance transaction.
+        before_minor: the amount received before it.
         promised_minor: the part of it that the quote covers.
         beyond_minor: the rest.
-        is_late: whether it was sent after the quote expired. Then all of it is valued at the present rate. Otherwise
-            `beyond_minor` is valued at the quote or the present rate, whichever buys less.
+        is_late: whether it was sent after the quote expired. Then all of it is valued at the current rate. Otherwise
+            `beyond_minor` is valued at the quote or at the current rate, whichever buys less.
     """
 
     key: str
@@ -38,16 +38,16 @@ class UnquotedDeposit:
 def unquoted_deposits(
     terms: PaymentTerms, quote: Quote, movements: Sequence[BalanceTransaction], booked: Collection[str]
 ) -> list[UnquotedDeposit]:
-    """Return the new deposits that need a rate, in the order in which they are booked.
+    """Return the new deposits that need an exchange rate, in booking order.
 
     Args:
-        terms: of the payment.
+        terms: the payment's.
         quote: its quote.
-        movements: all of the payment, as its provider shows them.
-        booked: the keys of those that are in the books.
+        movements: all balance transactions that its provider reports.
+        booked: the keys of those that are booked.
     """
     kinds = {BalanceTransactionKind.CHARGE, BalanceTransactionKind.REVERSAL}
-    # What the chain has taken back makes room for what replaces it, also where both are seen at once.
+    # A reversed deposit frees its part of the quote for its replacement, even if both are found together.
     came = sum(
         each.amount_minor
         for each in movements
@@ -71,7 +71,7 @@ def unquoted_deposits(
 
 
 def bought_at_rate(terms: PaymentTerms, quote: Quote, each: UnquotedDeposit, rate: Rate) -> int:
-    """Return how much of what is bought a deposit buys at a rate, rounded down."""
+    """Return the entitlement that a deposit buys at a rate, rounded down."""
     goods, amount = terms.purpose.goods_minor, terms.amount_minor
     now = goods * currency_value(each.beyond_minor, rate) // quote.amount_minor
     if each.is_late:

@@ -1,4 +1,4 @@
-"""A provider's report of a payment, in the domain's terms. Values only: what follows from them is decided elsewhere.
+"""A provider's report of a payment, in the domain's terms. Values only; `converge.py` derives the events.
 
 Amounts are minor units of the payment's currency in the scale of `domain.common.money`, unless a field says otherwise.
 """
@@ -12,7 +12,7 @@ from typing import Annotated
 from domain.common.access import Actor
 from domain.privacy.data_map import IDENTIFIER, TECHNICAL
 
-#: The code of the refusal that says that a provider has no such object, or keeps it no longer.
+#: Error code: the provider has no such object, or no longer keeps it.
 NOT_FOUND = "provider.not_found"
 
 
@@ -20,29 +20,29 @@ class ProviderStatus(StrEnum):
     """The status of a payment at its provider."""
 
     REQUIRES_ACTION = "requires_action"  # the payer has to do something: confirm, approve, send coins
-    PROCESSING = "processing"  # the payer has done their part; money is on its way
-    AUTHORIZED = "authorized"  # held on the payer's side, to be captured
+    PROCESSING = "processing"  # the payer has paid; the money is on its way
+    AUTHORIZED = "authorized"  # reserved, to be captured
     SUCCEEDED = "succeeded"  # the whole amount was received; it stays `succeeded` after refunds and disputes
-    FAILED = "failed"  # ended without money, because it was declined
-    EXPIRED = "expired"  # ended without money, because nobody paid in time
-    CANCELLED = "cancelled"  # ended without money, because somebody ended it
+    FAILED = "failed"  # declined
+    EXPIRED = "expired"  # not paid in time
+    CANCELLED = "cancelled"  # cancelled without payment
 
 
 class BalanceTransactionKind(StrEnum):
-    """Why a provider's balance changed."""
+    """Reason of a change of a provider's balance."""
 
     CHARGE = "charge"
     REFUND = "refund"
     REFUND_FAILURE = "refund_failure"
-    DISPUTE = "dispute"  # taken back by the payer's bank
+    DISPUTE = "dispute"  # withdrawn by the payer's bank
     DISPUTE_REVERSAL = "dispute_reversal"  # returned after a dispute was won
-    REVERSAL = "reversal"  # a receipt that turned out void: a reorganised block, a reversed capture
+    REVERSAL = "reversal"  # a charge that was reversed: a reorganised block, a reversed capture
     PAYOUT = "payout"  # sent to a creator
-    PAYOUT_REVERSAL = "payout_reversal"  # taken back from a creator
+    PAYOUT_REVERSAL = "payout_reversal"  # returned by a creator
     CARD_CAPTURE = "card_capture"  # paid to a merchant by a card that the platform issued
-    CARD_REFUND = "card_refund"  # given back by a merchant
-    CARD_DISPUTE = "card_dispute"  # returned, or taken again, in a dispute with a merchant
-    OTHER = "other"  # neither a payment's nor a refund's; reconciliation shows it
+    CARD_REFUND = "card_refund"  # refunded by a merchant
+    CARD_DISPUTE = "card_dispute"  # returned, or withdrawn again, in a dispute with a merchant
+    OTHER = "other"  # of another kind; reconciliation shows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +50,21 @@ class BalanceTransaction:
     """One change of a provider's balance.
 
     Attributes:
-        key: unique within the provider and the same wherever the movement is reported: the id of the object that moved
-            the money, such as `ch_…`, `re_…`, `re_…:failure`, `dp_…`, `dp_…:reversal`, `ipi_…`, `btc:{txid}:{output}`.
+        key: unique within the provider, and the same in snapshots and statements: the id of the object that moved the
+            money, such as `ch_…`, `re_…`, `re_…:failure`, `dp_…`, `dp_…:reversal`, `ipi_…`, `btc:{txid}:{output}`.
         kind: the reason.
         amount_minor: signed and before fees, in minor units of `currency`; positive raises the balance.
         fee_minor: the provider's fee; negative only if a fee was refunded; None while unknown.
         currency: the currency of the balance.
         occurred_at: the provider's own time.
-        ref: the provider's id of the payment, refund or dispute behind it, if reported.
+        ref: the provider's id of the payment, refund or dispute that caused it, if reported.
         payment_id: Bursar's id of the payment, if the provider's object carries it.
-        statement_ref: the id of the line in the provider's statement, for people; None until there is one.
-        payment_amount_minor, payment_currency: the movement in the payment's currency; set only if the balance is kept
-            in another one.
+        statement_ref: the id of the line in the provider's statement, for display; None until there is one.
+        payment_amount_minor, payment_currency: the amount in the payment's currency; set only if the balance has
+            another currency.
         sent_at: when the payer sent it, if that is known and earlier than `occurred_at`.
-        settled: false for a charge that the provider has received but does not show on its balance yet. The currency
-            and amount that the balance will show are unknown; until then the amount is in the payment's currency.
+        settled: false for a charge that the provider has received but not added to its balance yet. Its currency and
+            amount there are unknown; until then the amount is in the payment's currency.
     """
 
     key: str
@@ -87,7 +87,7 @@ class BalanceTransaction:
 
     @property
     def paid_currency(self) -> str:
-        """What `paid_minor` is in: the payment's own currency, unless the provider's object is not of the payment."""
+        """Currency of `paid_minor`: the payment's, where the provider reports it."""
         return self.payment_currency or self.currency
 
 
@@ -101,7 +101,7 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSnapshot:
-    """A refund as its provider reports it. `refund_id` is ours; None for one made at the provider's own site."""
+    """A refund as its provider reports it. `refund_id` is ours; None for a refund made at the provider's site."""
 
     ref: str
     refund_id: str | None
@@ -112,9 +112,9 @@ class RefundSnapshot:
 
 
 class DisputeStatus(StrEnum):
-    """The status of a chargeback at its provider. With `inquiry`, the bank only asks, and no money moves."""
+    """The status of a chargeback at its provider. An `inquiry` moves no money."""
 
-    INQUIRY = "inquiry"  # asked about; no money was taken
+    INQUIRY = "inquiry"  # a question; no money moves
     NEEDS_RESPONSE = "needs_response"
     UNDER_REVIEW = "under_review"
     WON = "won"
@@ -135,7 +135,7 @@ class DisputeSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decline:
-    """The reason why a provider or a bank refused to pay: the provider's error code, and a sentence for the payer."""
+    """The reason of a decline: the provider's error code, and a sentence for the payer."""
 
     code: str
     detail: str
@@ -143,7 +143,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deposit:
-    """The address that coins have to be sent to. If others share it, `memo` is the comment to send with them."""
+    """The deposit address for coins. If payments share it, `memo` is the comment to send with them."""
 
     chain: Annotated[str, TECHNICAL]
     asset: str
@@ -157,7 +157,7 @@ class Deposit:
 class NextAction:
     """The next action of the payer: confirm with a client secret, go to a page, or send coins.
 
-    One of them is set. Beside a client secret, the page may be set too, for payers that cannot use the secret.
+    One of them is set. With a client secret, the page may be set too, for payers that cannot use the secret.
     """
 
     client_secret: str | None = None
@@ -172,17 +172,17 @@ class Snapshot:
     Attributes:
         ref: the provider's id of the payment.
         status: see `ProviderStatus`; it covers the payment only, not refunds and disputes.
-        approved: whether the payer has agreed, so that `confirm` takes the money.
+        approved: whether the payer has agreed, so that `confirm` captures the money.
         pays_until: set while the payer has instructions for a method that takes days, such as a bank transfer or a
             voucher. Bursar waits until then, even beyond the payment's own expiry.
         methods: the payment methods used, in the form of `domain.reputation.traits.method`. The caller may keep a
             digest of them, and must not store or pass on the values.
         authorized_minor: the amount that can be captured now.
-        movements: all changes of the provider's balance by the payment, its refunds and its disputes so far, in the
-            order in which they happened. The charge of a payment that succeeded is always included, though it may
-            settle, and its fee become known, later.
-        seen_minor: on a chain, the amount that was sent and is not final yet.
-        confirmations: on a chain, the confirmations of the latest deposit that is not final yet.
+        movements: all balance transactions of the payment, its refunds and its disputes so far, oldest first. The
+            charge of a payment that succeeded is always included, although it may settle, and its fee become known,
+            later.
+        seen_minor: on a blockchain, the amount that was sent and is not final yet.
+        confirmations: on a blockchain, the confirmations of the latest deposit that is not final yet.
     """
 
     ref: str
@@ -204,7 +204,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePayment:
-    """The payment that a provider is asked to create.
+    """Request to a provider to create a payment.
 
     Attributes:
         payment_id: Bursar's id; kept on the provider's object (metadata, custom id) and used to find it again.
@@ -213,8 +213,8 @@ class CreatePayment:
         customer_ref: the provider's id of the customer, if the provider has customers.
         method_ref: a stored payment method to charge now; with `off_session`, without the payer being present.
         manual_capture: whether to authorize only.
-        expires_at: the time after which the payer must not be able to pay, if the provider supports that.
-        asked_by: the principal that requested it; a payment in credits is refused while that principal is frozen.
+        expires_at: the end of the payer's time to pay, if the provider supports that.
+        asked_by: the principal that requested it; a payment with credits is refused while that principal is frozen.
     """
 
     payment_id: str
@@ -234,7 +234,7 @@ class CreatePayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeEvidence:
-    """Evidence against a dispute. `final` submits it, after which it cannot be changed."""
+    """Evidence against a dispute. `final` submits it for good."""
 
     text: str
     final: bool = True
@@ -251,7 +251,7 @@ class ProviderEvent:
         payment_id: Bursar's id of the payment, if the event's object carries it.
         refs: the provider's ids of the objects in the event, to find the payment by.
         livemode: whether it is about real money.
-        payload: the whole event, to be stored.
+        payload: the whole event.
     """
 
     event_id: str

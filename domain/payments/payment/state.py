@@ -1,7 +1,7 @@
-"""The payment's state: what its provider did, and what was booked for it; `terms.py` has what was agreed.
+"""The payment's state: the provider's reports and what was booked for them. The terms are in `terms.py`.
 
 Frozen values of the standard library only; the workflow is the only writer. Amounts are minor units of the payment's
-currency; amounts of an *entitlement* are minor units of what was bought: credits, slots, or cash.
+currency; amounts of an *entitlement* are minor units of credits, slots, or cash.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ from domain.payments.payment.snapshot import (
 )
 from domain.payments.payment.terms import PaymentTerms
 
-#: How many commands a payment remembers, so that a repeated one is answered and not done twice.
+#: Number of commands that a payment remembers, so that a repeated one is answered and not executed again.
 RECEIPT_WINDOW = 64
-#: Nobody may make us keep a list without end: what comes after this needs a person.
+#: The maximum length of the lists in the state; items beyond it need an operator.
 MAX_ITEMS = 200
-#: Who acts when nobody commands.
+#: The actor of automatic events.
 WORKFLOW = "workflow"
 
 
@@ -46,11 +46,11 @@ class PaymentStatus(StrEnum):
 
 
 P = PaymentStatus
-#: Nothing was received, and nothing is awaited any more. Money that comes all the same is booked as ever.
+#: Nothing was received, and nothing is awaited any more. Money that is received anyway is still booked.
 ENDED_UNPAID = frozenset({P.FAILED, P.EXPIRED, P.CANCELLED})
 #: Something is awaited from the payer, the provider or a chain.
 AWAITING = frozenset({P.CREATED, P.REQUIRES_ACTION, P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE})
-#: Of these, what its payer has done their part of.
+#: Of these, the states in which the payer has paid.
 PROCESSING = AWAITING - {P.CREATED, P.REQUIRES_ACTION}
 
 _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
@@ -66,12 +66,12 @@ _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookedMovement:
-    """A movement of the provider's balance that is in the books.
+    """A balance transaction that is booked.
 
-    `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's own currency. Where
-    entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow. `tax_minor` of
-    `paid_minor` is tax, and `topup_fee_minor` the fee of a small top-up; both are below zero where they are returned.
-    `settled` is false until the provider's balance has it.
+    `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's currency.
+    `goods_minor` of the entitlement was granted or clawed back for it, `waiting_minor` of that from the money that
+    waits for the payment's escrow. `tax_minor` of `paid_minor` is tax, and `topup_fee_minor` the fee of a small top-up;
+    both are negative where they are returned. `settled` is false until the provider's balance has it.
     """
 
     key: str
@@ -89,12 +89,12 @@ class BookedMovement:
 
     @property
     def price_minor(self) -> int:
-        """The part of the payment for the goods: without tax and the fee of a top-up."""
+        """The paid amount without tax and the fee of a top-up."""
         return self.paid_minor - self.tax_minor - self.topup_fee_minor
 
 
 class RefundState(StrEnum):
-    """`requested`: recorded, and not yet confirmed by the provider; `unknown`: the provider's response was lost."""
+    """Status of a refund. `requested`: not yet confirmed by the provider; `unknown`: its response was lost."""
 
     REQUESTED = "requested"
     UNKNOWN = "unknown"
@@ -103,7 +103,7 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
-#: What the provider has not yet confirmed to have; one at a time.
+#: Refunds that the provider has not confirmed yet; one at a time.
 IN_FLIGHT = frozenset({RefundState.REQUESTED, RefundState.UNKNOWN})
 REFUND_STATES = {
     RefundStatus.PENDING: RefundState.PENDING,
@@ -114,13 +114,16 @@ REFUND_STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Money on its way back to the payer; `goods_minor` was taken from the organization for it.
+    """A refund to the payer.
 
-    `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
-    `waiting_minor` of the entitlement was taken from what waits for the payment's escrow, not from the organization.
-    `failure_code` is the provider's error code for `failure`, if it refused the refund. `given_up` is true once an
-    operator has stated the outcome of a refund that could not be looked up. `fee_minor` was given up for it as well and
-    is kept: the provider's fee, where the payer bears it. `is_own` is whether the payer requested it itself.
+    Attributes:
+        goods_minor: the entitlement that was clawed back for it.
+        waiting_minor: the part of it that came from the money that waits for the payment's escrow.
+        moved_minor: by how much the provider's balance has fallen for it, in the payment's currency.
+        failure_code: the provider's error code for `failure`, if it refused the refund.
+        given_up: whether an operator has stated the outcome, because it could not be looked up.
+        fee_minor: the provider's fee, which was kept in addition if the payer bears it.
+        is_own: whether the payer requested it itself.
     """
 
     refund_id: str
@@ -146,7 +149,7 @@ class Refund:
 
     @property
     def can_be_given_up(self) -> bool:
-        """Whether the provider has not confirmed it yet, so that an operator may state its outcome."""
+        """Whether its outcome is unknown, so that an operator may state it."""
         return self.state in IN_FLIGHT or (self.given_up and self.state is RefundState.PENDING and not self.moved_minor)
 
     @property
@@ -156,15 +159,15 @@ class Refund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute:
-    """A chargeback: what was taken from the organization for it, and how much of that it owes.
+    """A chargeback of the payment.
 
     Attributes:
-        goods_minor: what was bought with the disputed amount; held on the payment's account while it is open.
-        waiting_minor: the part of it that was taken from what waits for the payment's escrow.
-        debt_minor: the part of it that was no longer there and is owed.
-        moved_minor: by how much the provider's balance fell and has not risen again, in the payment's currency.
-        released: the entitlement was restored; `retired`: it is gone for good.
-        offered_evidence: what the organization says against it; an operator decides what the bank gets.
+        goods_minor: the entitlement of the disputed amount; held on the payment's account while the dispute is open.
+        waiting_minor: the part of it that came from the money that waits for the payment's escrow.
+        debt_minor: the part of it that was already spent and is owed.
+        moved_minor: by how much the provider's balance has fallen for it, in the payment's currency.
+        released: whether the entitlement was restored; `retired`: whether it was clawed back for good.
+        offered_evidence: the organization's evidence; an operator decides what is submitted to the bank.
     """
 
     dispute_id: str
@@ -190,12 +193,12 @@ class Dispute:
 
     @property
     def counts(self) -> bool:
-        """Whether its amount can no longer be refunded."""
+        """Whether its amount cannot be refunded, because it is disputed or lost."""
         return self.status not in {DisputeStatus.WON, DisputeStatus.INQUIRY}
 
 
 class Fulfilment(StrEnum):
-    """Whether the payment was fulfilled: `pending`: not yet; `done`: it was; `gone`: it can no longer be."""
+    """Whether the payment was fulfilled: `pending`: not yet; `done`: yes; `gone`: it can no longer be."""
 
     PENDING = "pending"
     DONE = "done"
@@ -210,19 +213,19 @@ class Payment:
         provider_status: the latest status that the provider reported; None before the first.
         ref: the provider's id of the payment.
         received_minor: the amount received, without void receipts, before refunds and disputes.
-        granted_minor: the entitlement that was granted for it.
-        reversed_minor: the amount of receipts that turned out void; `reversal_debt_minor` is owed because of them.
-        fulfilling: whether its escrow was asked to take the money, and so may have it.
-        escrow_frozen: whether the escrow that has the money was frozen by a chargeback, or had ended before it.
-        expiring: whether the payer's time is over and the provider was asked to cancel the payment.
+        granted_minor: the entitlement granted for it.
+        reversed_minor: the amount of reversed charges; `reversal_debt_minor` is owed because of them.
+        fulfilling: whether its escrow is being asked to take the money, and so may have it.
+        escrow_frozen: whether the funded escrow was frozen by a chargeback, or had ended before it.
+        expiring: whether the payer's deadline has passed and the provider was asked to cancel the payment.
         pays_until: see `Snapshot`.
         overdue: whether operators were alerted that money is still missing long after `pays_until`.
         receipts: the latest commands that were executed.
         cancelled_by: who cancelled it before it was paid; None if it was not cancelled, or by the provider or expiry.
-        cancel_requested_by: who asked to cancel it while its provider had not answered, or after a part had come. It is
-            cancelled as soon as it can be, and what was paid is returned.
+        cancel_requested_by: who asked to cancel it before its provider had responded, or after a partial receipt. It is
+            cancelled as soon as possible, and paid money is returned.
         unknown: whether the response to a call was lost: to the creation of the payment, or to a command.
-        unanswered: the latest command that the provider did not answer in time. It may be sent again.
+        unanswered: the latest command that the provider did not respond to in time. It may be repeated.
     """
 
     terms: PaymentTerms
@@ -259,7 +262,7 @@ class Payment:
 
     @property
     def ends_at(self) -> datetime:
-        """The end of the payer's time: the requested one, or later if they pay by a method that takes days."""
+        """The payer's deadline: the requested one, or later if they use a method that takes days."""
         return max(self.terms.expires_at, self.pays_until or self.terms.expires_at)
 
     @property
@@ -280,7 +283,7 @@ class Payment:
 
     @property
     def is_disputed(self) -> bool:
-        """Whether a dispute is undecided; one that is only an inquiry does not count."""
+        """Whether a dispute is undecided; inquiries do not count."""
         return any(dispute.is_open and dispute.counts for dispute in self.disputes)
 
     @property
@@ -290,41 +293,41 @@ class Payment:
 
     @property
     def debt_minor(self) -> int:
-        """What the organization came to owe because of this payment, in units of the entitlement; repaid elsewhere."""
+        """The debt that this payment has caused, in units of the entitlement; repayments are not deducted."""
         disputes = sum(dispute.debt_minor for dispute in self.disputes)
         return self.reversal_debt_minor + disputes + sum(refund.debt_minor for refund in self.refunds)
 
     def with_refund(self, refund: Refund) -> "Payment":
-        """Return the payment with this refund in the place of the one of its id."""
+        """Replace the refund of the same id."""
         refunds = tuple(refund if item.refund_id == refund.refund_id else item for item in self.refunds)
         return replace(self, refunds=refunds)
 
     def with_dispute(self, dispute: Dispute) -> "Payment":
-        """Return the payment with this dispute in the place of the one of its ref."""
+        """Replace the dispute of the same ref."""
         return replace(self, disputes=tuple(dispute if item.ref == dispute.ref else item for item in self.disputes))
 
     def has_done(self, command_id: str) -> bool:
-        """Return whether a command was done before."""
+        """Return whether a command was executed before."""
         return command_id in self.receipts
 
 
 class PaymentPostingKind(StrEnum):
-    """The kind of a posting, which determines its accounts: see `domain/payments/payment/booking.py`."""
+    """Kind of a posting; determines its accounts, see `domain/payments/payment/booking.py`."""
 
     RECEIVE = "receive"  # provider → proceeds
-    ADVANCE = "advance"  # exchange → proceeds, of what the provider has taken and its balance does not show yet
-    SETTLE = "settle"  # provider → exchange, once its balance shows it
+    ADVANCE = "advance"  # exchange → proceeds, for a charge that is not in the provider's balance yet
+    SETTLE = "settle"  # provider → exchange, once it is in the balance
     SEND_BACK = "send_back"  # proceeds → provider
-    TAX = "tax"  # proceeds → tax, of what came in
-    TAX_BACK = "tax_back"  # tax → proceeds, of what is refunded
+    TAX = "tax"  # proceeds → tax, of received money
+    TAX_BACK = "tax_back"  # tax → proceeds, of refunded money
     TOPUP_FEE = "topup_fee"  # proceeds → revenue: the part of a small top-up that buys nothing; negative when returned
-    FEE = "fee"  # what the provider kept; negative when it gave back
-    ISSUE = "issue"  # credits come into being, on the payment's own account
-    KEEP = "keep"  # the payment's own account → revenue: a fee kept of a refund of the organization's money
-    RETIRE = "retire"  # credits on the payment's own account cease to be
+    FEE = "fee"  # the provider's fee; negative when it returns one
+    ISSUE = "issue"  # issuance → the payment's own account
+    KEEP = "keep"  # the payment's own account → revenue: the fee kept of a refund of cash
+    RETIRE = "retire"  # the payment's own account → issuance
     RESERVE = "earmark"  # organization → the payment's own account
-    CLAW_BACK = "seize"  # the same as far as it is there; the organization owes the rest
-    RELEASE = "release"  # the payment's own account → organization; what it owes is paid from it first
+    CLAW_BACK = "seize"  # the same, up to the balance; the organization owes the rest
+    RELEASE = "release"  # the payment's own account → organization; its debt is paid first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,7 +347,7 @@ class PaymentPosting:
 class Outcome:
     """The result of a command, a deadline or a provider's report: the next state, its event, and the postings.
 
-    `booked` is the key of the provider's movement that the event books. `debtor` is the ref of the refund or dispute
+    `booked` is the key of the balance transaction that the event books. `debtor` is the ref of the refund or dispute
     whose entitlement is clawed back.
     """
 
@@ -358,9 +361,9 @@ class Outcome:
 
 
 def status_of(payment: Payment) -> PaymentStatus:
-    """Derive the status from what was booked; while nothing is booked, from the provider's status."""
+    """Derive the status from the booked amounts; while nothing is booked, from the provider's status."""
     net = payment.received_minor - payment.reversed_minor
-    # Coins that a chain took back may stand in another block later, and the payment is whole again.
+    # Coins of a replaced block may be included in a later one, which completes the payment again.
     taken_back = payment.reversed_minor and net < payment.terms.amount_minor
     if taken_back or any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes):
         return P.CHARGED_BACK
@@ -369,7 +372,7 @@ def status_of(payment: Payment) -> PaymentStatus:
     if net and payment.refunded_minor:
         return P.REFUNDED if payment.refunded_minor + payment.kept_minor >= net else P.PARTIALLY_REFUNDED
     whole = net >= payment.terms.amount_minor or payment.provider_status is ProviderStatus.SUCCEEDED
-    # When the payer's time is over, a part that came counts for what it is.
+    # After the payer's deadline, a partial amount counts as paid.
     if net and (whole or payment.expiring):
         return P.SUCCEEDED
     if payment.unknown:
@@ -384,6 +387,6 @@ def status_of(payment: Payment) -> PaymentStatus:
 
 
 def with_number(outcome: Outcome, at: datetime) -> Outcome:
-    """Give the event its number, and the state its status and time."""
+    """Number the event, and set the state's status and time."""
     after = replace(outcome.payment, version=outcome.payment.version + 1, updated_at=at)
     return replace(outcome, payment=replace(after, status=status_of(after)))

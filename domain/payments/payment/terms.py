@@ -1,6 +1,6 @@
-"""What a payment is for, and its terms. Frozen values of the standard library only.
+"""Purpose and terms of a payment. Frozen values of the standard library only.
 
-Amounts are minor units of the payment's currency; amounts of an *entitlement* are minor units of what was bought:
+Amounts are minor units of the payment's currency; amounts of an *entitlement* are minor units of
 credits, slots, or cash in the payment's own currency.
 """
 
@@ -14,7 +14,7 @@ from domain.common.quote import Quote
 
 
 class PurposeKind(StrEnum):
-    """What a payment is for: credits, funding an escrow, an invoice, slots, a cash balance, or buying an agent."""
+    """Purpose of a payment: credits, funding an escrow, an invoice, slots, a cash balance, or buying an agent."""
 
     CREDITS = "credits"
     ESCROW = "escrow"
@@ -26,19 +26,19 @@ class PurposeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """What the money buys. Fields that a kind of purpose does not use are None.
+    """Purpose and entitlement of a payment. Fields that a kind does not use are None.
 
     Attributes:
         kind: see `PurposeKind`.
-        goods_asset: what the organization gets: CREDIT, SLOT, or the payment's own currency.
-        goods_minor: the amount of it for the whole payment.
+        goods_asset: the asset of the entitlement: CREDIT, SLOT, or the payment's own currency.
+        goods_minor: the entitlement of the whole payment.
         escrow_id: the escrow to fund, and `contract_id` its contract.
         invoice_id: the invoice to pay.
-        package: the credit package that is bought, if it is one.
+        package: the credit package, if one is bought.
         agent_id: the agent that is bought; `payee_org_id` owns it, and `creator_bps` is the creator's share.
         sold_as: how the agent is sold, see `domain.marketplace.offer.OfferModel`.
         listed_minor: the price of the offer, before any tax.
-        renews: the purchase whose next period is paid, if it is a renewal.
+        renews: the purchase that it renews, if any.
         included_uses: the number of uses that the price includes; 0 for any number.
     """
 
@@ -60,15 +60,15 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnRefunds:
-    """What the payer may have refunded without an operator; fixed when the payment is created.
+    """Limits of refunds without an operator; fixed when the payment is created.
 
     Attributes:
-        days: for how many days after the money came; None for any time.
-        times: how many refunds; None for any number.
-        keeps_fee: whether the provider's fee on the payment is kept of what is refunded.
-        unit_minor: the provider refunds multiples of it.
-        at_list_minor: what all that is bought costs at the list price, in the payment's currency, if it was sold below
-            it. What the payer keeps then counts at the list price.
+        days: the number of days after the receipt; None for any time.
+        times: the number of refunds; None for any number.
+        keeps_fee: whether the provider's fee on the payment is kept.
+        unit_minor: the provider refunds only multiples of it.
+        at_list_minor: the list price of the whole entitlement, in the payment's currency, if it was sold at a discount.
+            The part that the payer keeps then counts at the list price.
     """
 
     days: int | None = None
@@ -80,13 +80,13 @@ class OwnRefunds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTerms:
-    """The terms of the payment. They never change.
+    """Terms of a payment. They never change.
 
     Attributes:
         provider: the adapter's name.
         hosted, return_url, method_ref, off_session, manual_capture: see `CreatePayment`.
-        expires_at: the end of the payer's time to pay.
-        quote: the rate for an amount in coins; deposits that it does not cover are valued at the rate of their time.
+        expires_at: the payer's deadline.
+        quote: the exchange rate of an amount in coins; other deposits are valued at the rate of their time.
         refundable: whether the provider supports refunds.
         first_poll_seconds, longest_poll_seconds: the first and the longest interval at which the provider is polled
             when no webhook arrives; the interval doubles in between.
@@ -123,5 +123,5 @@ class PaymentTerms:
 
     @property
     def issues_entitlement(self) -> bool:
-        """Whether credits or slots are issued for the money; otherwise what was paid belongs to the organization."""
+        """Whether credits or slots are issued for the money; otherwise the organization gets the money itself."""
         return self.purpose.goods_asset in ISSUED and self.purpose.goods_asset != self.currency

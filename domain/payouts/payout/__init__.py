@@ -1,1 +1,1 @@
-"""Payouts of earnings in money. `state` has the state, `commands` the decisions, `agenda` what is due."""
+"""Payouts of earnings in money: `state`, the `commands` that change it, and the `agenda` of the run."""

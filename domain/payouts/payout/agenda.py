@@ -1,4 +1,4 @@
-"""What the run of a payout does by itself, in one place."""
+"""The agenda of a payout: the next step of its run. Pure."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,20 +8,20 @@ from domain.payouts.payout.state import FINAL, Payout, PayoutStatus
 
 
 class AgendaStep(StrEnum):
-    """What is due."""
+    """Automatic step of a payout's run."""
 
-    SEND = "send"  # nothing was sent by this run's knowledge; a run that resumed looks first
+    SEND = "send"  # not sent, as far as this run knows; a resumed run looks it up first
     LOOK_UP = "look"  # it may have been sent
 
 
 WAIT_REASONS = {
-    PayoutStatus.WAITING_FOR_FUNDS: "the platform's balance at the provider is short: try again",
-    PayoutStatus.UNKNOWN: "it may have been sent: look for it again",
+    PayoutStatus.WAITING_FOR_FUNDS: "retry: the platform's balance at the provider is short",
+    PayoutStatus.UNKNOWN: "look up: it may have been sent",
 }
 
 
 def agenda(payout: Payout, now: datetime) -> AgendaStep | Wait | None:
-    """Return the next step, or the time until which nothing is due; None once the payout has ended."""
+    """Return the next step, or the wait until it is due; None once the payout has ended."""
     if payout.status in FINAL:
         return None
     if payout.next_at is not None and now < payout.next_at:

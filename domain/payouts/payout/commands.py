@@ -1,4 +1,4 @@
-"""The commands and events of a payout, as pure functions from the present state to an `Outcome`."""
+"""Commands and events of a payout: pure functions from the current state to an `Outcome`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,34 +8,34 @@ from domain.common.errors import Conflict, WrongPayoutState
 from domain.payouts.payout.state import FINAL, RECEIPT_WINDOW, WORKFLOW, Outcome, Payout, PayoutStatus
 
 S = PayoutStatus
-#: Pauses between looks for what may have been sent, the last of which is repeated, and between tries for want of funds:
-#: these come with the days on which providers make money available.
+#: Pauses between lookups of a payout that may have been sent, and between retries for lack of funds, as providers make
+#: money available on certain days. The last one is repeated.
 LOOKUP_INTERVALS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 43_200, 86_400))
 RETRY_INTERVALS = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
-#: How long a provider may still be working on a try that had no answer: nothing is returned before.
+#: How long a provider may still be processing a request without a response; nothing is returned to the earnings before.
 MAX_PROCESSING_TIME = timedelta(hours=1)
-#: How long the platform's money is waited for at its provider before the payout comes back.
+#: How long the payout waits for the platform's balance before it is returned to the earnings.
 MAX_WAIT_FOR_FUNDS = timedelta(days=30)
-#: How long after the provider's balance has grown a payout is tried: such events come in bursts, and one try is enough
-#: for all of a minute.
+#: The pause between an increase of the provider's balance and the retry: such events come in bursts, and one retry is
+#: enough for all of a minute.
 FUNDS_RETRY_DELAY = timedelta(minutes=1)
-#: How many payouts one event wakes, and how much later than the one before each of them is tried: what there is goes to
-#: the oldest, and the provider is not asked for all at once.
+#: The number of payouts that one event wakes, and the pause between their retries: the oldest ones come first, and the
+#: provider does not get all requests at once.
 MAX_WOKEN_PAYOUTS = 50
 FUNDS_RETRY_SPACING = timedelta(seconds=1)
-#: What is tried within this time anyhow is not woken, so that no event changes what another one has begun.
+#: A payout that is retried within this time anyway is not woken, so that an event does not postpone a retry.
 SOON_ANYWAY = FUNDS_RETRY_DELAY + MAX_WOKEN_PAYOUTS * FUNDS_RETRY_SPACING
 
 
 def with_receipt(outcome: Outcome, command_id: str) -> Outcome:
-    """Give the event its number and the command its receipt."""
+    """Number the event and remember its command."""
     before = outcome.payout
     receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
     return replace(outcome, payout=replace(before, version=before.version + 1, receipts=receipts))
 
 
 def request_content(currency: str | None, amount_minor: int | None) -> dict[str, object]:
-    """Return the content of a request, by which a repeated command is compared."""
+    """Return the content of a request, for comparison with a repeated command."""
     return {"asked_minor": amount_minor, "asked_currency": currency}
 
 
@@ -52,7 +52,7 @@ def sent(payout: Payout, *, transfer_ref: str) -> Outcome:
 
 
 def funds_short(payout: Payout, now: datetime) -> Outcome:
-    """Wait until the platform's balance at the provider suffices; nothing was sent."""
+    """Wait for the platform's balance at the provider; nothing was sent."""
     _require_open(payout)
     if payout.gives_up_at is not None and now >= payout.gives_up_at:
         return failed(payout, code="payout.no_funds", detail="The platform's balance at the provider stayed short.")
@@ -62,9 +62,10 @@ def funds_short(payout: Payout, now: datetime) -> Outcome:
 
 
 def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail: str | None = None) -> Outcome:
-    """Schedule a look-up at the provider: the payout may have been sent.
+    """Schedule a lookup at the provider: the payout may have been sent.
 
-    `code` and `detail` describe what the provider has under its key instead, if anything; the event records them.
+    `code` and `detail` describe the other transfer that the provider has under the key, if any; the event records
+    them.
     """
     _require_open(payout)
     later = _schedule_retry(replace(payout, unanswered_at=now), S.UNKNOWN, now, payout.gives_up_at)
@@ -76,8 +77,8 @@ def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail
 def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome:
     """Return the payout to the earnings because it was refused, unless an earlier attempt may still succeed.
 
-    Bursar may refuse it without a call to the provider. Such a refusal says nothing about an earlier attempt whose
-    response was lost.
+    Bursar may refuse it without a call to the provider, which proves nothing about an earlier attempt whose response
+    was lost.
     """
     if payout.status is not S.UNKNOWN:
         return failed(payout, code=code, detail=detail)
@@ -89,14 +90,14 @@ def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome
 
 
 def failed(payout: Payout, *, code: str, detail: str, actor: str = WORKFLOW) -> Outcome:
-    """Return the payout to the earnings: it was not sent, and will not be."""
+    """Return the payout to the earnings: it was not and will not be sent."""
     _require_open(payout)
     after = replace(payout, status=S.FAILED, failure_code=code, failure=detail, next_at=None, tries=0)
     return Outcome(payout=after, event="failed", actor=actor, details={"code": code, "detail": detail})
 
 
 def given_up(payout: Payout, *, actor: str, reason: str) -> Outcome:
-    """Record an operator's statement that it was not sent, after a look at the provider.
+    """Fail the payout, on an operator's statement that the provider has not sent it.
 
     Raises:
         WrongPayoutState: it neither waits for funds nor has an unknown outcome.
@@ -108,7 +109,7 @@ def given_up(payout: Payout, *, actor: str, reason: str) -> Outcome:
 
 
 def retried_now(payout: Payout, now: datetime, *, actor: str) -> Outcome:
-    """Attempt the payout, or look it up, now.
+    """Retry the payout, or look it up, now.
 
     Raises:
         WrongPayoutState: it has ended.
@@ -118,16 +119,16 @@ def retried_now(payout: Payout, now: datetime, *, actor: str) -> Outcome:
 
 
 def funds_available(payout: Payout, now: datetime, *, place: int, event_id: str) -> Outcome:
-    """Attempt the payout soon, because the platform's balance at the provider has grown.
+    """Retry the payout soon, because the platform's balance at the provider has grown.
 
     Args:
-        payout: the present state.
+        payout: the current state.
         now: when the provider reported it.
-        place: how many older payouts the same event has affected.
+        place: the number of older payouts that the same event wakes.
         event_id: the provider's id of the event.
 
     Raises:
-        WrongPayoutState: it does not wait for funds, or is attempted soon anyway.
+        WrongPayoutState: it does not wait for funds, or is retried soon anyway.
     """
     if payout.status is not S.WAITING_FOR_FUNDS or payout.next_at is None or payout.next_at <= now + SOON_ANYWAY:
         raise _wrong_state(payout, "sent sooner")

@@ -1,4 +1,4 @@
-"""The text that the Temporal UI shows for a payout's run."""
+"""Texts of a payout's run in the Temporal UI."""
 
 from domain.common.money import format_amount
 from domain.common.text import as_markdown
@@ -7,12 +7,12 @@ from domain.payouts.payout.state import Payout, PayoutStatus
 
 
 def summary(payout: Payout) -> str:
-    """Return one line with the amount and the payee."""
+    """Return the summary: amount and payee."""
     return f"{format_amount(payout.amount_minor, payout.currency)} {payout.currency} to {payout.org_id}"
 
 
 def details(payout: Payout) -> str:
-    """Return its status, where the money comes from, and what it waits for, as Markdown."""
+    """Return the status, the earnings it was taken from, and what it waits for, as Markdown."""
     lines = [f"**{payout.status.value}** · {summary(payout)} · {payout.provider} `{payout.account_ref}`", ""]
     for line in payout.lines:
         amount = format_amount(line.amount_minor, line.asset)
@@ -25,7 +25,7 @@ def details(payout: Payout) -> str:
     if payout.next_at is not None:
         lines.append(f"- {WAIT_REASONS.get(payout.status, 'look again')}, at {payout.next_at:%Y-%m-%d %H:%M:%S} UTC")
     if payout.status is PayoutStatus.WAITING_FOR_FUNDS and payout.gives_up_at is not None:
-        lines.append(f"- comes back to the earnings if there is no money by {payout.gives_up_at:%Y-%m-%d} UTC")
+        lines.append(f"- returns to the earnings if there is no money by {payout.gives_up_at:%Y-%m-%d} UTC")
     if payout.status is PayoutStatus.UNKNOWN:
-        lines.append("- an operator who has looked at the provider ends this with the signal `give_up`")
+        lines.append("- after checking at the provider, an operator can end this with the signal `give_up`")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from domain.common.errors import Invalid
 
 
 class PayoutInterval(StrEnum):
-    """How often everything that is available is paid out."""
+    """Interval of automatic payouts of all available earnings."""
 
     MANUAL = "manual"
     DAILY = "daily"
@@ -22,11 +22,11 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutSchedule:
-    """The schedule of a creator's payouts; days are UTC.
+    """Schedule of a creator's payouts; days are UTC.
 
     Attributes:
-        weekly_anchor: the day of the week, with `weekly` alone.
-        monthly_anchor: the day of the month, with `monthly` alone; in a shorter month its last day.
+        weekly_anchor: the day of the week, for `weekly` only.
+        monthly_anchor: the day of the month, for `monthly` only; in a shorter month its last day.
     """
 
     interval: PayoutInterval = PayoutInterval.MANUAL
@@ -34,7 +34,7 @@ class PayoutSchedule:
     monthly_anchor: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an anchor that does not belong to the interval; `Invalid` names the field."""
+        """Refuse an anchor that does not fit the interval; `Invalid` names the field."""
         if (self.weekly_anchor is not None) != (self.interval is PayoutInterval.WEEKLY):
             raise Invalid(
                 "weekly_anchor is required with the interval weekly, and not allowed otherwise.",
@@ -51,7 +51,7 @@ class PayoutSchedule:
             raise Invalid("monthly_anchor must be a day from 1 to 31.", extra={"field": "monthly_anchor"})
 
     def next_after(self, day: date) -> date | None:
-        """Return the first day after this one on which it pays out; None for manual payouts."""
+        """Return the first payout day after this one; None for manual payouts."""
         following = day + timedelta(days=1)
         match self.interval:
             case PayoutInterval.MANUAL:

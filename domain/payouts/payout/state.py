@@ -4,22 +4,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-#: How many commands a payout remembers, so that a repeated one is answered and not done twice.
+#: Number of commands that a payout remembers, so that a repeated one is answered and not executed again.
 RECEIPT_WINDOW = 64
-#: Who acts when nobody commands.
+#: The actor of automatic events.
 WORKFLOW = "workflow"
 
 
 class PayoutStatus(StrEnum):
-    """The status of a payout. `paid`: sent to the bank account; `failed`: not sent, and back in the earnings.
+    """Status of a payout. `paid`: sent to the creator's account; `failed`: not sent, and returned to the earnings.
 
-    `requested`: taken out of the earnings, to be sent. `waiting_for_funds`: the platform's balance at the provider is
-    too small. `unknown`: the provider may have sent it, and Bursar looks for it there.
+    `requested`: taken from the earnings, to be sent. `waiting_for_funds`: the platform's balance at the provider is too
+    small. `unknown`: the provider may have sent it, and Bursar looks it up there.
     """
 
-    REQUESTED = "requested"  # taken out of the earnings, to be sent
-    WAITING_FOR_FUNDS = "waiting_for_funds"  # the platform has not so much at its provider
-    UNKNOWN = "unknown"  # it may have been sent, and is looked for
+    REQUESTED = "requested"  # taken from the earnings, to be sent
+    WAITING_FOR_FUNDS = "waiting_for_funds"  # the platform's balance at the provider is too low
+    UNKNOWN = "unknown"  # it may have been sent, and is looked up
     PAID = "paid"  # sent to the creator's account
     FAILED = "failed"  # not sent, and back in the earnings
 
@@ -31,7 +31,7 @@ FINAL = frozenset({S.PAID, S.FAILED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutLine:
-    """The amount that a payout takes from the earnings of one agent, in their asset and in the money paid for it."""
+    """Amount that a payout takes from the earnings of one agent, in their asset and in money."""
 
     agent_id: str
     asset: str
@@ -41,7 +41,7 @@ class PayoutLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payout:
-    """The complete state of a payout.
+    """State of a payout.
 
     `version` is the number of its latest event; `receipts` are the commands that were executed.
 
@@ -78,13 +78,13 @@ class Payout:
     receipts: tuple[str, ...] = ()
 
     def has_done(self, command_id: str) -> bool:
-        """Return whether a command was done."""
+        """Return whether a command was executed before."""
         return command_id in self.receipts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a command or a provider's answer: the next state and its event."""
+    """Result of a command or a provider's response: the next state and its event."""
 
     payout: Payout
     event: str

@@ -1,4 +1,4 @@
-"""PayPal: orders that a payer approves at PayPal's site, captured and refunded through its REST API.
+"""PayPal: orders that the payer approves at PayPal's site, captured and refunded through its REST API.
 
 `provider.py` is the adapter, `client.py` the HTTP under it, `snapshots.py` and `amounts.py` read PayPal's objects,
 `statement.py` its transaction search, `webhooks.py` its signatures.

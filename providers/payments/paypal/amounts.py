@@ -1,4 +1,4 @@
-"""Amounts as PayPal writes them: a decimal string in a currency of its list, and for some currencies no decimals.
+"""Amounts in PayPal's format: decimal strings in supported currencies, some without decimals.
 
 Source of both lists: PayPal's reference of currency codes, developer.paypal.com/api/rest/reference/currency-codes.
 """
@@ -13,12 +13,12 @@ from providers.payments.base import ProviderRefused
 _CODES = "AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS JPY MXN MYR NOK NZD PHP PLN RUB SEK SGD THB TWD USD"
 SUPPORTED = frozenset(_CODES.split())
 
-#: PayPal takes whole units only, although ISO 4217 gives forint and new Taiwan dollar two decimals.
+#: PayPal accepts only whole units of these, although ISO 4217 has two decimals for forint and new Taiwan dollar.
 WITHOUT_DECIMALS = frozenset({"HUF", "JPY", "TWD"})
 
 
 def to_paypal(amount_minor: int, currency: str) -> dict[str, str]:
-    """Write an amount for PayPal exactly; `ProviderRefused` when PayPal cannot take it."""
+    """Convert an amount exactly; `ProviderRefused` if PayPal does not support it."""
     if currency not in SUPPORTED:
         raise ProviderRefused(f"PayPal does not support {currency}.", code="INVALID_CURRENCY_CODE")
     if amount_minor <= 0:
@@ -33,13 +33,13 @@ def to_paypal(amount_minor: int, currency: str) -> dict[str, str]:
 
 
 def unit(currency: str) -> int:
-    """Return the least amount that PayPal takes, in our minor unit; it takes multiples of it alone."""
+    """Return the unit, in our minor units, of which PayPal accepts only multiples."""
     least: int = 10 ** SCALES[currency] if currency in WITHOUT_DECIMALS else 1
     return least
 
 
 def from_paypal(money: Mapping[str, Any]) -> int:
-    """Read an amount of PayPal as minor units, signed; `ProviderRefused` when it is none that the books can hold."""
+    """Parse an amount to signed minor units; `ProviderRefused` if it is invalid or out of range."""
     currency, value = money.get("currency_code"), money.get("value")
     try:
         minor = Decimal(str(value)).scaleb(SCALES[str(currency)])

@@ -1,4 +1,4 @@
-"""PayPal's HTTP API: tokens, idempotency keys, and the translation of answers and failures into errors."""
+"""Client of PayPal's HTTP API: tokens, idempotency keys, and translation of errors."""
 
 import asyncio
 import hashlib
@@ -20,18 +20,18 @@ Json = dict[str, Any]
 
 #: The maximum length of `PayPal-Request-Id`; a longer one is refused. Longer keys are sent as their hash.
 MAX_REQUEST_ID_LENGTH = 108
-#: How long before its expiry a token is renewed.
+#: A token is renewed this long before its expiry.
 TOKEN_MARGIN = timedelta(seconds=60)
 #: Errors after which nothing was sent.
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-#: The code of an error about our credentials, not about the request.
+#: Error code: about our credentials, not the request.
 CREDENTIALS_REFUSED = "paypal.credentials_refused"
 #: The same request, or another one on the same object, is still being processed.
 IN_PROGRESS = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS", "ORDER_COMPLETION_IN_PROGRESS"})
 
 
 class PayPalRefused(ProviderRefused):
-    """PayPal's own refusal: `code` is the issue it names, `links` are where it sends the payer on, by relation."""
+    """A refusal by PayPal: `code` is its issue, `links` are pages for the payer, by relation."""
 
     def __init__(self, detail: str, *, code: str, links: Mapping[str, str]) -> None:
         super().__init__(detail, code=code)
@@ -39,12 +39,12 @@ class PayPalRefused(ProviderRefused):
 
 
 class PayPalClient:
-    """Sends requests with a valid token; returns objects, and raises the errors of `providers.payments.base`."""
+    """Sends requests with a valid token. Errors are those of `providers.payments.base`."""
 
     def __init__(
         self, http: httpx2.AsyncClient, *, client_id: str, client_secret: str, clock: Callable[[], datetime]
     ) -> None:
-        """Take the HTTP client, whose `base_url` is PayPal's API and which has the time limits."""
+        """Take the HTTP client, with PayPal's API as `base_url` and timeouts."""
         self._http = http
         self._credentials = httpx2.BasicAuth(client_id, client_secret)
         self._clock = clock
@@ -52,11 +52,11 @@ class PayPalClient:
         self._renewal = asyncio.Lock()
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """Read an object. It changes nothing, so a failure is `ProviderUnavailable`."""
+        """Read an object; any failure is `ProviderUnavailable`."""
         return await self._send(self._http.build_request("GET", path, params=params), changes=False)
 
     async def post(self, path: str, body: Json, *, key: str | None) -> Json:
-        """Change something and return the whole object after it; with a key, PayPal answers a repetition alike."""
+        """Send a change and return the object after it; with a key, a repeated request gets the same response."""
         headers = {"Prefer": "return=representation"}
         if key is not None:
             headers["PayPal-Request-Id"] = (
@@ -80,7 +80,7 @@ class PayPalClient:
             raise connection_error(error, changes=changes) from error
 
     async def _valid_token(self, *, instead_of: str | None = None) -> str:
-        """Return a token that is valid for another minute; `instead_of` is one that PayPal has rejected."""
+        """Return a token that is valid for at least a minute; `instead_of` is one that PayPal has rejected."""
         async with self._renewal:
             if self._token and self._token[0] != instead_of and self._token[1] - TOKEN_MARGIN > self._clock():
                 return self._token[0]
@@ -100,14 +100,14 @@ class PayPalClient:
 
 
 def connection_error(error: httpx2.TransportError, *, changes: bool) -> ProviderError:
-    """Return the error for a failed connection: a request that may have arrived may have had its effect."""
+    """Return the error for a failed connection: a change that may have arrived has an unknown outcome."""
     if changes and not isinstance(error, NOT_SENT):
         return OutcomeUnknown(f"PayPal did not answer: {type(error).__name__}.", code="paypal.no_answer")
     return ProviderUnavailable(f"PayPal cannot be reached: {type(error).__name__}.", code="paypal.unreachable")
 
 
 def read(response: httpx2.Response, *, changes: bool) -> Json:
-    """Return the object in an answer, or raise the error that it stands for."""
+    """Return the object of a response, or raise its error."""
     body = _object(response)
     if response.is_success:
         if body is None and response.status_code != 204:

@@ -1,13 +1,13 @@
-"""The PayPal adapter: Orders v2 and Payments v2 behind the seam of `providers.payments.base`.
+"""PayPal adapter of the `PaymentProvider` protocol, for Orders v2 and Payments v2.
 
-What PayPal cannot do, and what holds instead:
+Limits of PayPal, and their consequences:
 
-* An order cannot be found by our id before it was paid. One whose id never reached us takes no money: its approval
-  link reached nobody, and only we capture. So `find` searches what was paid, by `invoice_id`, and may say that there is
-  nothing; `create` with the same key then gives the first order again for six hours (72 if PayPal agreed to it), and
-  afterwards another. `invoice_id` is unique among what was paid, so two orders of one payment are never both paid.
-* An order that was not captured cannot be cancelled. It is not captured any more, and ends at PayPal by itself.
-* The time by which an order must be approved is PayPal's, not `expires_at`.
+* An order cannot be found by our id before it was paid. If the response to its creation was lost, it takes no money:
+  nobody has its approval link, and only we capture. So `find` searches paid orders by `invoice_id`; if it finds none,
+  `create` with the same key returns the first order for six hours (72 by agreement with PayPal), and another one
+  afterwards. `invoice_id` is unique among paid orders, so two orders of one payment are never both paid.
+* An order without a capture cannot be cancelled. It is no longer captured, and expires at PayPal.
+* The deadline for the approval of an order is PayPal's, not `expires_at`.
 """
 
 import contextlib
@@ -40,9 +40,9 @@ from providers.payments.paypal.statement import MAX_WINDOW, Statement
 from providers.payments.paypal.webhooks import CERT_HOSTS, WebhookVerifier, provider_event
 from providers.tls import trusted
 
-#: The payer can go back to PayPal and pay with something else.
+#: Declines after which the payer can return to PayPal and use another method.
 DECLINED_RETRYABLE = frozenset({"INSTRUMENT_DECLINED", "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING"})
-#: The payer, their bank or PayPal's rules do not allow this payment.
+#: Declines by the payer, their bank or PayPal's rules.
 DECLINED = frozenset(
     {
         "AGREEMENT_ALREADY_CANCELLED",
@@ -60,7 +60,7 @@ DECLINED = frozenset(
         "TRANSACTION_REFUSED",
     }
 )
-#: Refusals because the order has changed; it is read again.
+#: Refusals because the order has changed, so it is read again.
 ORDER_CHANGED = frozenset(
     {
         "AUTHORIZATION_ALREADY_CAPTURED",
@@ -78,15 +78,15 @@ NO_SUCH_RESOURCE = "INVALID_RESOURCE_ID"
 
 
 def system_clock() -> datetime:
-    """Return the time of this machine."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def trusted_roots() -> list[x509.Certificate]:
-    """Return the roots that HTTPS requests of this process trust."""
+    """Return the root certificates that HTTPS requests of this process trust."""
     roots = []
     for der in trusted().get_ca_certs(binary_form=True):
-        # Roots that a strict parser warns of or refuses are not trusted.
+        # Roots that a strict parser warns about or refuses are not trusted.
         with warnings.catch_warnings(), contextlib.suppress(ValueError, Warning):
             warnings.simplefilter("error")
             roots.append(x509.load_der_x509_certificate(der))
@@ -109,7 +109,7 @@ class PayPalProvider:
         trust_roots: Sequence[x509.Certificate] | None = None,
         clock: Callable[[], datetime] = system_clock,
     ) -> None:
-        """Take an HTTP client with PayPal's API as `base_url` and its time limits; closing it is the giver's.
+        """Take an HTTP client with PayPal's API as `base_url` and timeouts; the caller closes it.
 
         Args:
             http: the client.
@@ -117,7 +117,7 @@ class PayPalProvider:
             client_secret: of the REST app.
             webhook_id: PayPal's id of the webhook that points here; empty refuses every webhook.
             cert_hosts: hosts that a signing certificate may be fetched from.
-            trust_roots: roots that it must chain up to; those of HTTPS when not given.
+            trust_roots: roots that it must chain up to; by default those of HTTPS.
             clock: the time, for tokens, certificates and the age of webhooks.
         """
         self._client = PayPalClient(http, client_id=client_id, client_secret=client_secret, clock=clock)
@@ -133,7 +133,7 @@ class PayPalProvider:
         self._clock = clock
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
-        """Make an order; the payer approves it at `action.redirect_url`."""
+        """Create an order; the payer approves it at `action.redirect_url`."""
         if payment.method_ref is not None:
             raise ProviderRefused(
                 "Stored payment methods are not supported with PayPal.", code="paypal.no_stored_methods"
@@ -146,11 +146,11 @@ class PayPalProvider:
             raise
 
     async def retrieve(self, ref: str) -> Snapshot:
-        """Return the order as it stands; `ProviderNotFound` once it ended unapproved."""
+        """Return the order; `ProviderNotFound` after it has expired unapproved."""
         return snapshot(await self._order(ref))
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:  # noqa: ARG002 (nothing is repeated)
-        """Find an order of this payment that was paid in the last 31 days; one that was not paid cannot be found."""
+        """Find an order of this payment that was paid in the last 31 days; unpaid orders cannot be found."""
         amount = to_paypal(payment.amount_minor, payment.currency)
         digits = amount["value"].replace(".", "")
         filters = {
@@ -165,7 +165,7 @@ class PayPalProvider:
         return None
 
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
-        """Take an order that was approved: capture or authorize it. Any other order is returned as it stands."""
+        """Capture or authorize an approved order; any other order is only read."""
         if method_ref is not None:
             raise ProviderRefused(
                 "Stored payment methods are not supported with PayPal.", code="paypal.no_stored_methods"
@@ -180,7 +180,7 @@ class PayPalProvider:
             return await self._not_taken(order, refusal)
 
     async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:
-        """Capture the order's authorization once and for good; PayPal releases the rest."""
+        """Capture the order's authorization, once; PayPal releases the rest."""
         order = await self._order(ref)
         held = _authorization(order)
         if held is None:
@@ -201,7 +201,7 @@ class PayPalProvider:
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002 (a void has no key at PayPal)
         """Void the order's authorization. An order without one is only reported as cancelled: PayPal cannot end it.
 
-        Voiding twice has one effect, so PayPal takes no key for it.
+        Voiding is idempotent, so PayPal takes no key.
         """
         order = await self._order(ref)
         held = _authorization(order)
@@ -220,7 +220,7 @@ class PayPalProvider:
     async def refund(
         self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
     ) -> RefundSnapshot:
-        """Refund a part of the order's capture; the same `refund_id` gives the same refund, whatever the key."""
+        """Refund a part of the order's capture; the same `refund_id` gives the same refund, regardless of the key."""
         order = await self._order(ref)
         if made := _refund(order, refund_id):
             return made
@@ -256,23 +256,23 @@ class PayPalProvider:
         *,
         idempotency_key: str,  # noqa: ARG002
     ) -> None:
-        """Refuse: PayPal's disputes are answered at PayPal."""
+        """Refuse: evidence for disputes is submitted at PayPal's site."""
         raise ProviderRefused(
             f"Submit evidence for a PayPal dispute in PayPal's Resolution Center ({dispute_ref}).",
             code="paypal.disputes_not_supported",
         )
 
     def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
-        """List PayPal's statement; it is up to three hours late."""
+        """List PayPal's statement, which is up to three hours late."""
         return self._statement.movements(since, until)
 
     async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
-        """Return the event if PayPal signed it for our webhook; `ProviderUnavailable` if its certificate is not had."""
+        """Return the event if PayPal signed it for our webhook; `ProviderUnavailable` without its certificate."""
         await self._webhooks.verify(body, headers)
         return provider_event(body, livemode=self._livemode)
 
     async def _order(self, ref: str) -> Json:
-        """Read the order; PayPal does not keep one that ended unapproved."""
+        """Read the order; PayPal does not keep expired unapproved ones."""
         try:
             return await self._client.get(f"/v2/checkout/orders/{ref}")
         except PayPalRefused as refusal:
@@ -281,14 +281,14 @@ class PayPalProvider:
             raise
 
     async def _after_change(self, ref: str) -> Snapshot:
-        """Read the order after a change. A failure is `OutcomeUnknown`, because the change was made."""
+        """Read the order after a change; a failure is `OutcomeUnknown`, because the change was made."""
         try:
             return await self.retrieve(ref)
         except ProviderUnavailable as error:
             raise OutcomeUnknown(error.detail, code=error.code) from error
 
     async def _not_taken(self, order: Json, refusal: PayPalRefused) -> Snapshot:
-        """Return the result of a refused capture: a decline, a changed order, or raise the refusal."""
+        """Return the result of a refused capture: a decline or a changed order; otherwise raise the refusal."""
         if refusal.code == DUPLICATE:
             detail = "Another order of this payment was paid. It must be found by the payment's id."
             raise OutcomeUnknown(detail, code=refusal.code) from refusal

@@ -1,8 +1,7 @@
-"""Snapshots of PayPal's orders: the status of a payment, and its movements of the balance.
+"""Snapshots of PayPal's orders: the status of a payment, and its balance transactions.
 
-An order takes no money by itself: the payer approves it, then we capture it, at once or out of an authorization.
-An order that is approved and not yet captured waits for us, and its snapshot says so: it requires an action, and names
-none for the payer.
+The payer approves an order, then we capture it, immediately or from an authorization. The snapshot of an order that is
+approved and not yet captured requires an action, without one for the payer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +21,9 @@ from domain.payments.payment.snapshot import (
 from domain.reputation.traits import TraitKind, method
 from providers.payments.paypal.amounts import from_paypal
 
-#: Statuses of a capture whose money was received, also if it was refunded or reversed later.
+#: Statuses of a capture whose money was received, even if it was refunded or reversed later.
 RECEIVED = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
-#: Reasons of a capture's status for a dispute by the payer; the money may have been taken back or not.
+#: Reasons of a capture's status for a dispute by the payer, whether or not money was reversed.
 REVERSAL_REASONS = frozenset({"BUYER_COMPLAINT", "CHARGEBACK"})
 #: PayPal lists a reversal among the refunds, under this note (published event `PAYMENT.CAPTURE.REVERSED`).
 REVERSAL_NOTE = "Payment reversed"
@@ -33,7 +32,7 @@ _REFUND_STATUSES = {"PENDING": RefundStatus.PENDING, "COMPLETED": RefundStatus.S
 
 
 def snapshot(order: Mapping[str, Any]) -> Snapshot:
-    """Read an order with everything that was captured and refunded under it."""
+    """Read an order with its captures and refunds."""
     unit = order["purchase_units"][0]
     authorizations, captures, refunds = (payments(unit, kind) for kind in ("authorizations", "captures", "refunds"))
     status, decline = _status(order, authorizations, captures)
@@ -59,7 +58,7 @@ def snapshot(order: Mapping[str, Any]) -> Snapshot:
 
 
 def _methods(order: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the payer's account at PayPal, which has one id however it pays."""
+    """Return the id of the payer's account at PayPal."""
     payer = order.get("payer", {}).get("payer_id") or order.get("payment_source", {}).get("paypal", {}).get(
         "account_id"
     )
@@ -87,25 +86,25 @@ def refund_snapshot(refund: Mapping[str, Any], unit: Mapping[str, Any]) -> Refun
 
 
 def our_refund_id(refund: Mapping[str, Any], unit: Mapping[str, Any]) -> str | None:
-    """Return our id of a refund; a refund made at PayPal's site has none, or carries the payment's own."""
+    """Return our id of a refund; one made at PayPal's site has none, or the payment's id."""
     carried = refund.get("custom_id") or refund.get("invoice_id")
     return None if carried is None or carried in (unit.get("custom_id"), unit.get("invoice_id")) else str(carried)
 
 
 def capture_of(refund: Mapping[str, Any]) -> str | None:
-    """Return the id of the capture that a refund or a reversal is of: its link upwards ends in it."""
+    """Return the id of the capture of a refund or reversal: the end of its `up` link."""
     return next((link["href"].rpartition("/")[2] for link in refund.get("links", ()) if link["rel"] == "up"), None)
 
 
 def reversal_keys(unit: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the key of each reversal in a purchase unit by its id at PayPal; its other refunds are refunds.
+    """Return the keys of the reversals in a purchase unit, by their ids at PayPal; its other refunds are refunds.
 
     Refunds with PayPal's note are reversals. The first of a capture has the key `{capture}:reversal`, and later ones
     have their own id appended. Cancelled and incomplete ones count, so that the keys of others do not change.
 
-    If no refund of a capture has the note, the capture's reason only says that the payer disputes it, possibly after a
-    refund and before any money is taken. Then the newest completed refund is the reversal, with its own id as key: the
-    reason can disappear again, and with another key the same money would be booked twice.
+    If no refund of a capture has the note, the capture's reason only shows that the payer disputes it, possibly after a
+    refund and before any money is reversed. Then the newest completed refund counts as the reversal, with its own id as
+    key: the reason can disappear, and with another key the same money would be booked twice.
     """
     reasons = {capture["id"]: capture.get("status_details", {}).get("reason") for capture in payments(unit, "captures")}
     foreign: dict[str | None, list[Mapping[str, Any]]] = {}
@@ -158,7 +157,7 @@ def _action(order: Mapping[str, Any]) -> NextAction | None:
 
 
 def _fee(payment: Mapping[str, Any], breakdown: str) -> int | None:
-    """Return the fee, None while PayPal has not said how the amount is divided. A division without a fee has none."""
+    """Return the fee; None until PayPal reports the breakdown of the amount. A breakdown without a fee has none."""
     parts = payment.get(breakdown)
     if parts is None:
         return None
@@ -187,7 +186,7 @@ def _returned_movement(
         key=reversals.get(refund["id"], refund["id"]),
         kind=BalanceTransactionKind.REVERSAL if refund["id"] in reversals else BalanceTransactionKind.REFUND,
         amount_minor=-from_paypal(refund["amount"]),
-        fee_minor=None if fee is None else -fee,  # PayPal shows what it refunds of the fee
+        fee_minor=None if fee is None else -fee,  # PayPal reports the refunded part of the fee
         currency=refund["amount"]["currency_code"],
         occurred_at=parse_time(refund["create_time"]),
         ref=refund["id"],

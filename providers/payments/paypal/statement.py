@@ -1,7 +1,7 @@
-"""PayPal's own statement: Transaction Search, read as movements under the keys that snapshots use.
+"""PayPal's statement: Transaction Search as balance transactions with the keys of snapshots.
 
-A line's transaction id is the id of the capture or refund that moved the money. A reversal names the capture in its
-reference, and only the order tells which of the capture's reversals it is, so the order is read. Event codes are those
+A line's transaction id is the id of the capture or refund that moved the money. A reversal refers to the capture, and
+only the order shows which of its reversals it is, so the order is read. Event codes are those
 of PayPal's reference of T-codes. A transaction takes up to three hours to be listed.
 """
 
@@ -15,7 +15,7 @@ from providers.payments.paypal.amounts import from_paypal
 from providers.payments.paypal.client import Json, PayPalClient, PayPalRefused
 from providers.payments.paypal.snapshots import parse_time, payments, reversal_keys
 
-#: The longest window and the largest page that PayPal takes.
+#: The longest window and the largest page that PayPal allows.
 MAX_WINDOW = timedelta(days=31)
 PAGE_SIZE = 500
 #: A window shorter than this is not halved again.
@@ -23,7 +23,7 @@ MIN_WINDOW = timedelta(minutes=1)
 
 REFUND = "T1107"
 REVERSALS = frozenset({"T1106", "T1201"})  # by PayPal; by the payer's bank
-#: Transactions that wait or were denied have not moved anything.
+#: Pending and denied transactions have moved no money.
 NOT_MOVED = frozenset({"P", "D"})
 
 
@@ -31,12 +31,12 @@ class Statement:
     """Lists the transactions of the account."""
 
     def __init__(self, client: PayPalClient, *, page_size: int = PAGE_SIZE) -> None:
-        """Take the client, and how many lines it asks for at once."""
+        """Take the client and the page size."""
         self._client = client
         self._page_size = page_size
 
     async def movements(self, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
-        """List what changed the balance in `[since, until)`, each once."""
+        """List the balance transactions in `[since, until)`, each once."""
         async for line in self.lines(since, until, {"balance_affecting_records_only": "Y"}):
             if line.get("transaction_status") not in NOT_MOVED and (moved := movement(line)).occurred_at < until:
                 yield await self._as_in_its_order(moved) if moved.kind is BalanceTransactionKind.REVERSAL else moved
@@ -52,7 +52,7 @@ class Statement:
                 continue
             try:
                 async for line in self._pages(start, end, filters):
-                    # Windows touch, and PayPal includes both ends; an id also stands for its authorization.
+                    # Windows touch, and PayPal includes both ends; an authorization may have the same id.
                     identity = line["transaction_id"], line.get("transaction_event_code")
                     if identity not in seen:
                         seen.add(identity)
@@ -64,7 +64,7 @@ class Statement:
                 windows += [(middle, end), (start, middle)]
 
     async def _as_in_its_order(self, reversal: BalanceTransaction) -> BalanceTransaction:
-        """Return a reversal under the key that its order's snapshot has it under, if the order is ours and has it."""
+        """Return a reversal with its key in the order's snapshot, if the order is ours and has it."""
         try:
             capture = await self._client.get(f"/v2/payments/captures/{reversal.ref}")
             order_id = capture.get("supplementary_data", {}).get("related_ids", {}).get("order_id")
@@ -97,7 +97,7 @@ class Statement:
 
 
 def movement(line: Mapping[str, Any]) -> BalanceTransaction:
-    """Read a line of the statement under the key of the object that moved the money; a reversal as the first one."""
+    """Read a line of the statement, with the key of its object; a reversal as the capture's first one."""
     amount = from_paypal(line["transaction_amount"])
     fee = line.get("fee_amount")
     kind = _kind(str(line.get("transaction_event_code")), amount)
@@ -111,7 +111,7 @@ def movement(line: Mapping[str, Any]) -> BalanceTransaction:
         fee_minor=0 if fee is None else -from_paypal(fee),  # PayPal writes a fee that it kept as negative
         currency=line["transaction_amount"]["currency_code"],
         occurred_at=parse_time(line["transaction_initiation_date"]),
-        # Of a charge this is the order, of a refund the capture: the only thing that leads to a payment.
+        # The order of a charge, or the capture of a refund: the only reference to a payment.
         ref=line.get("paypal_reference_id") or line["transaction_id"],
         payment_id=line.get("custom_field") if kind is BalanceTransactionKind.CHARGE else None,
         statement_ref=line["transaction_id"],
@@ -119,7 +119,7 @@ def movement(line: Mapping[str, Any]) -> BalanceTransaction:
 
 
 def _kind(code: str, amount_minor: int) -> BalanceTransactionKind:
-    """Tell a kind by event code and direction: the same code is used for both parties of a transaction."""
+    """Return the kind by event code and direction: both parties of a transaction get the same code."""
     if code.startswith("T00") and amount_minor > 0:
         return BalanceTransactionKind.CHARGE
     if code == REFUND and amount_minor < 0:

@@ -1,9 +1,9 @@
 """Webhooks of PayPal: verifies their signature, and reads their events.
 
 PayPal signs `{transmission id}|{transmission time}|{webhook id}|{CRC-32 of the body, in decimal}` with RSA and SHA-256,
-and names the address of the certificate in a header. Whoever sends a webhook chooses that header, so the address proves
-nothing: it is fetched only from hosts of the allow-list, and what is fetched must chain up to a root that is trusted
-and be issued for one of PayPal's names for this purpose.
+and names the URL of the certificate in a header. The sender chooses that header, so the URL proves nothing: it is
+fetched only from allowed hosts, and the certificate must chain up to a trusted root and be issued for one of PayPal's
+names for this purpose.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from providers.payments.paypal.snapshots import capture_of, parse_time
 CERT_HOSTS = ("api.paypal.com", "api-m.paypal.com", "api.sandbox.paypal.com", "api-m.sandbox.paypal.com")
 #: Names that PayPal's signing certificates are issued for, live and sandbox.
 CERT_NAMES = ("messageverificationcerts.paypal.com", "messageverificationcerts.sandbox.paypal.com")
-#: PayPal repeats an undelivered webhook for three days; an older transmission is somebody's recording.
+#: PayPal repeats an undelivered webhook for three days; an older transmission is a replay.
 MAX_AGE = timedelta(days=4)
 #: How far PayPal's clock may be ahead of ours.
 MAX_SKEW = timedelta(minutes=10)
@@ -45,7 +45,7 @@ _SIGNED_HEADERS = ("transmission-id", "transmission-time", "transmission-sig", "
 
 
 class WebhookVerifier:
-    """Accepts what PayPal signed for one webhook id, and nothing else."""
+    """Accepts only webhooks that PayPal has signed for one webhook id."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class WebhookVerifier:
         trust_roots: Sequence[x509.Certificate],
         clock: Callable[[], datetime],
     ) -> None:
-        """Take the client whose `base_url` is PayPal's API, and whom to trust; without webhook id all are refused."""
+        """Take the client, with PayPal's API as `base_url`, and whom to trust; without a webhook id all are refused."""
         self._http = http
         self._webhook_id = webhook_id
         self._cert_hosts = frozenset(cert_hosts)
@@ -66,7 +66,7 @@ class WebhookVerifier:
         self._fetching: dict[str, asyncio.Task[list[x509.Certificate]]] = {}
 
     async def verify(self, body: bytes, headers: Mapping[str, str]) -> None:
-        """Raise `BadSignature` if the body is not PayPal's, `ProviderUnavailable` if that cannot be told now."""
+        """Raise `BadSignature` if PayPal has not signed the body, `ProviderUnavailable` if that is unknown now."""
         if not self._webhook_id:
             raise BadSignature("No PayPal webhook id is configured, so webhooks cannot be verified.")
         signed = {name: headers.get(f"paypal-{name}", "") for name in _SIGNED_HEADERS}
@@ -94,16 +94,16 @@ class WebhookVerifier:
             raise BadSignature("The webhook's transmission time is too old or in the future.")
 
     def _checked_url(self, text: str) -> httpx2.URL:
-        """Return the certificate's address in the one form that is allowed, or refuse it."""
+        """Return the certificate's URL in its only allowed form, or refuse it."""
         try:
             url = httpx2.URL(text)
             host = url.host
-        except (httpx2.InvalidURL, ValueError) as error:  # the latter: a host that is written as IDNA and is none
+        except (httpx2.InvalidURL, ValueError) as error:  # the latter: an invalid IDNA host
             raise BadSignature("The certificate's URL is invalid.") from error
         api = self._http.base_url
         ours = url.scheme == "http" and api.host in _LOOPBACK and _origin(url) == _origin(api)
         paypals = url.scheme == "https" and host in self._cert_hosts and url.port is None
-        # Compared as a whole, so that nothing that a parser drops or reads otherwise is left in it.
+        # Compared as a whole, so that it contains nothing that a parser ignores or reads differently.
         if (
             (ours or paypals)
             and _CERT_PATH.fullmatch(url.path)
@@ -113,10 +113,10 @@ class WebhookVerifier:
         raise BadSignature("The certificate's URL is not PayPal's.")
 
     async def _chain(self, url: httpx2.URL) -> list[x509.Certificate]:
-        """Return what is at an address, fetched once however many ask, and few addresses at a time.
+        """Return the certificates at a URL, fetched once for concurrent callers, and from few URLs at a time.
 
-        Anybody can send webhooks that name certificates at PayPal, so the number of requests is limited: they must not
-            flood PayPal or use up the connections for payments.
+        Anybody can send webhooks that name certificates at PayPal, so the number of requests is limited, to protect
+        PayPal and the connections for payments.
         """
         address = str(url)
         if address not in self._chains:
@@ -126,7 +126,7 @@ class WebhookVerifier:
                     raise ProviderUnavailable("Too many certificates are being fetched.", code="paypal.certificate")
                 fetching = self._fetching[address] = asyncio.create_task(self._fetch(url))
                 fetching.add_done_callback(lambda _: self._fetching.pop(address))
-            # Who asked first may go away; the others still wait.
+            # The first caller may be cancelled; the others still wait.
             chain = await asyncio.shield(fetching)
             if address not in self._chains and len(self._chains) >= _MAX_CERTS_KEPT:
                 self._chains.pop(next(iter(self._chains)))
@@ -155,7 +155,7 @@ class WebhookVerifier:
             raise BadSignature("The content of the webhook's certificate URL is not a certificate.") from error
 
     def _trusted_key(self, chain: Sequence[x509.Certificate]) -> rsa.RSAPublicKey:
-        """Return the key of the first certificate if the chain is trusted at this moment, though it was kept."""
+        """Return the key of the first certificate if the chain, even a cached one, is trusted at this moment."""
         if self._store is None:
             raise BadSignature("No root certificate is trusted, so no certificate can be verified.")
         policy = PolicyBuilder().store(self._store).time(self._clock().replace(tzinfo=None))
@@ -171,7 +171,7 @@ class WebhookVerifier:
 
 
 def provider_event(body: bytes, *, livemode: bool) -> ProviderEvent:
-    """Read a verified event: which payment of ours it is about, and which objects of PayPal's."""
+    """Read a verified event: our payment, and PayPal's objects in it."""
     try:
         return _event(json.loads(body), livemode=livemode)
     except NO_EVENT as error:

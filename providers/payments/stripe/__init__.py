@@ -1,4 +1,4 @@
-"""Stripe: cards, bank debits and hosted checkout, through the official SDK at the API version that it pins."""
+"""Stripe: cards, bank debits and hosted checkout, through the official SDK and its pinned API version."""
 
 from providers.payments.stripe.client import Client, make_client
 from providers.payments.stripe.customers import MethodView, SetupView, StripeCustomers

@@ -1,19 +1,19 @@
-"""Amounts as Stripe counts them, and back, exactly.
+"""Exact conversion between our amounts and Stripe's.
 
-Figures: https://docs.stripe.com/currencies, sections on zero-decimal currencies, special cases, three-decimal
-currencies and minimum charge amounts. For most currencies Stripe's minor unit is the one of ISO 4217. Where it is
-not: MGA counts whole ariary; ISK and UGX have no decimals but are sent with two, which must be zeros. HUF and TWD keep
-two decimals for charges; only their payouts must be whole. The last of three decimals must be zero.
+Source: https://docs.stripe.com/currencies, sections on zero-decimal currencies, special cases, three-decimal
+currencies and minimum charge amounts. For most currencies Stripe's minor unit is that of ISO 4217.
+Exceptions: MGA is in whole ariary; ISK and UGX have no decimals but are sent with two, which must be zeros. HUF and TWD
+have two decimals for charges, and none for payouts. The last of three decimals must be zero.
 """
 
 from domain.common.money import format_amount, scale_of
 from providers.payments.base import ProviderRefused
 
-#: Decimals of Stripe's minor unit where they are not those of ISO 4217.
+#: Decimals of Stripe's minor unit where they differ from ISO 4217.
 _STRIPE_SCALES = {"ISK": 2, "MGA": 0, "UGX": 2}
 
-#: The least that can be charged in a currency, in Stripe's minor unit; what is not listed is left to Stripe to judge,
-#: because the limit that counts is that of the currency which the account settles in.
+#: The minimum charge in a currency, in Stripe's minor unit. Stripe checks unlisted currencies, whose limit is that of
+#: the account's settlement currency.
 _MINIMUM = {
     "AED": 200,
     "AUD": 50,
@@ -40,17 +40,17 @@ _MINIMUM = {
     "USD": 50,
 }
 
-#: Stripe takes at most eight digits.
+#: Stripe accepts at most eight digits.
 _MAXIMUM = 99_999_999
 
 
 def to_stripe(amount_minor: int, currency: str) -> int:
-    """Write an amount in Stripe's minor unit; `ProviderRefused` when Stripe cannot count it."""
+    """Convert an amount to Stripe's minor unit; `ProviderRefused` if Stripe does not support it."""
     if len(currency) != 3 or currency in ("BTC", "ETH", "TON"):
         raise ProviderRefused(f"Stripe does not support {currency}.", code="payment.currency_unsupported")
-    ours, theirs = scale_of(currency), _stripe_scale(currency)
-    amount, rest = _rescale(amount_minor, ours, theirs)
-    if rest or (theirs == 3 and amount % 10):
+    ours, stripe_scale = scale_of(currency), _stripe_scale(currency)
+    amount, rest = _rescale(amount_minor, ours, stripe_scale)
+    if rest or (stripe_scale == 3 and amount % 10):
         raise ProviderRefused(
             f"{format_amount(amount_minor, currency)} {currency} has too many decimals for Stripe.",
             code="payment.amount_too_precise",
@@ -59,19 +59,19 @@ def to_stripe(amount_minor: int, currency: str) -> int:
 
 
 def round_to_countable(amount_minor: int, currency: str) -> int:
-    """Return the most of an amount that Stripe can count: all of it but the decimals that it does not take."""
+    """Round an amount down to the decimals that Stripe supports."""
     return amount_minor - amount_minor % unit(currency)
 
 
 def unit(currency: str) -> int:
-    """Return the least amount that Stripe can count, in our minor unit; it counts multiples of it alone."""
-    ours, theirs = scale_of(currency), _stripe_scale(currency)
-    least: int = 10 ** max(0, ours - theirs) * (10 if theirs == 3 else 1)
+    """Return the unit, in our minor units, of which Stripe accepts only multiples."""
+    ours, stripe_scale = scale_of(currency), _stripe_scale(currency)
+    least: int = 10 ** max(0, ours - stripe_scale) * (10 if stripe_scale == 3 else 1)
     return least
 
 
 def to_stripe_charge(amount_minor: int, currency: str) -> int:
-    """Write what is to be charged in Stripe's minor unit; `ProviderRefused` below its minimum or above its maximum."""
+    """Convert a charge to Stripe's minor unit; `ProviderRefused` below its minimum or above its maximum."""
     amount = to_stripe(amount_minor, currency)
     minimum = _MINIMUM.get(currency, 1)
     if amount < minimum:
@@ -85,17 +85,17 @@ def to_stripe_charge(amount_minor: int, currency: str) -> int:
 
 
 def from_stripe(amount: int, currency: str) -> int:
-    """Read an amount in Stripe's minor unit; the currency may be in small letters, as Stripe writes it."""
+    """Convert an amount in Stripe's minor unit; the currency may be in lower case."""
     currency = currency.upper()
-    ours, theirs = scale_of(currency), _stripe_scale(currency)
-    amount_minor, rest = _rescale(amount, theirs, ours)
+    ours, stripe_scale = scale_of(currency), _stripe_scale(currency)
+    amount_minor, rest = _rescale(amount, stripe_scale, ours)
     if rest:
         raise ProviderRefused(f"Stripe sent a fraction of {currency}.", code="payment.amount_too_precise")
     return amount_minor
 
 
 def from_stripe_balance(amount: int, currency: str) -> int:
-    """Read an amount of Stripe's balance: to the nearest unit, because a fee may be a fraction of an ISK or UGX."""
+    """Convert an amount of Stripe's balance, rounded, because a fee may be a fraction of an ISK or UGX."""
     currency = currency.upper()
     finer = _stripe_scale(currency) - scale_of(currency)
     if finer <= 0:

@@ -1,4 +1,4 @@
-"""One SDK client for the whole process, over an HTTP client of our own."""
+"""SDK client of the process, over an HTTP client of our own."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,21 +9,21 @@ import stripe
 
 from providers.tls import trusted
 
-#: Shorter than the five seconds after which common servers close an idle connection: a request that is sent into a
-#: closing connection ends as an unknown outcome.
+#: Shorter than the five seconds after which common servers close an idle connection, because a request on a closing
+#: connection has an unknown outcome.
 _KEEP_ALIVE_SECONDS = 4
 
 
 class HttpClient(stripe.HTTPClient):
-    """Sends the SDK's requests over httpx2; a failure keeps httpx2's own error as its cause.
+    """Sends the SDK's requests over httpx2; errors have httpx2's error as their cause.
 
-    The SDK's own httpx2 client takes proxies from the environment, which would send even loopback traffic through them.
+    The SDK's own httpx2 client would use proxies from the environment, even for loopback traffic.
     """
 
     name = "httpx2"
 
     def __init__(self, timeout_seconds: int, transport: httpx2.AsyncBaseTransport | None) -> None:
-        """Open no connection yet; `transport` stands in for the network."""
+        """Open no connection yet; `transport` replaces the network."""
         super().__init__()
         self._http = httpx2.AsyncClient(
             transport=transport,
@@ -38,7 +38,7 @@ class HttpClient(stripe.HTTPClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        """Send one request; whatever breaks it off is an `APIConnectionError` caused by what httpx2 raised."""
+        """Send one request; a failure is an `APIConnectionError` with httpx2's error as its cause."""
         try:
             response = await self._http.request(method, url, headers=dict(headers), content=post_data)
         except httpx2.HTTPError as error:
@@ -46,7 +46,7 @@ class HttpClient(stripe.HTTPClient):
         return response.content, response.status_code, response.headers
 
     async def sleep_async(self, secs: Any) -> None:
-        """Wait as the SDK asks between retries of its own, which are off."""
+        """Wait between the SDK's own retries, which are off."""
         await asyncio.sleep(secs)
 
     async def close_async(self) -> None:
@@ -55,7 +55,7 @@ class HttpClient(stripe.HTTPClient):
 
 
 class Client(stripe.StripeClient):
-    """The SDK's client with its end: `aclose`. Retries of the SDK are off, because activities have their own."""
+    """The SDK's client with `aclose`. The SDK's retries are off, because activities retry."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Client(stripe.StripeClient):
         timeout_seconds: int,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        """Build it; see `make_client`."""
+        """Create the client; see `make_client`."""
         self._http = HttpClient(timeout_seconds, transport)
         super().__init__(
             api_key,
@@ -86,13 +86,13 @@ def _broken_off(error: httpx2.HTTPError) -> stripe.APIConnectionError:
 def make_client(
     api_key: str, *, api_base: str | None, timeout_seconds: int, transport: httpx2.AsyncBaseTransport | None = None
 ) -> Client:
-    """Build the client that every Stripe adapter of a process shares.
+    """Create the client that all Stripe adapters of a process share.
 
     Args:
-        api_key: the secret key; it is held by this client only, never by the SDK's module.
-        api_base: where the API is; None is Stripe itself.
-        timeout_seconds: how long one request may take.
-        transport: stands in for the network in tests.
+        api_key: the secret key, which only this client holds, not the SDK's module.
+        api_base: the address of the API; None for Stripe's.
+        timeout_seconds: the timeout of a request.
+        transport: replaces the network in tests.
     """
     # The SDK keeps these two for the whole process and sends them with every request.
     stripe.enable_telemetry = False

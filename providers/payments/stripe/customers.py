@@ -1,4 +1,4 @@
-"""Stripe customers: one for each organization, and what it pays with."""
+"""Stripe customers, one for each organization, and their payment methods."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from providers.payments.stripe.keys import KEY_LIFETIME, under_key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodView:
-    """A stored payment method. `brand` is the card's or the bank's name; cards alone expire, and have a country."""
+    """A stored payment method. `brand` is the card brand or bank name; only cards have an expiry and a country."""
 
     id: str
     type: str
@@ -31,35 +31,35 @@ class MethodView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupView:
-    """A form that the payer fills in to store a payment method: its id and the secret that opens it."""
+    """A setup intent: its id, and the secret that opens the form for storing a payment method."""
 
     id: str
     client_secret: str
 
 
-#: Among how many charges the latest one that succeeded is looked for.
+#: The number of charges that are searched for the latest successful one.
 _LATEST = 100
-#: Seconds between tries of one key: making a customer is one call that is safe to repeat under it.
+#: Seconds between attempts with one key; creating a customer is safe to repeat with it.
 _PAUSES = (0.1, 0.3, 0.9)
 
 
 class StripeCustomers:
-    """Keeps one customer an organization at Stripe. Errors are those of `providers.payments.base`."""
+    """Manages one Stripe customer for each organization. Errors are those of `providers.payments.base`."""
 
     def __init__(self, client: stripe.StripeClient) -> None:
         self._client = client
 
     async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:
-        """Return the organization's customer, made now if there is none.
+        """Return the organization's customer, created if needed.
 
-        Search lags behind by up to a minute or more, so the key has to be the same for every call that means this
-        organization: it holds for a day, and by then search knows.
+        Search lags by a minute or more, so all calls for an organization must use the same key: it is valid for a day,
+        after which search finds the customer.
         """
         found = await self._find(org_id)
         if found:
             return found
         for pause in _PAUSES:
-            # Somebody who asks at the same moment holds the key for as long as Stripe works on it.
+            # A concurrent request holds the key while Stripe processes it.
             with contextlib.suppress(OutcomeUnknown):
                 return await self._make(org_id, name, idempotency_key)
             await asyncio.sleep(pause)
@@ -76,7 +76,7 @@ class StripeCustomers:
         return await under_key(make, idempotency_key, lambda: self._made_today(org_id))
 
     async def _made_today(self, org_id: str) -> str | None:
-        """Look through the customers that were made since a key may have been used; unlike search, lists do not lag."""
+        """Find the customer among those created since a key may have been used; unlike search, lists do not lag."""
         since = datetime.now(UTC) - KEY_LIFETIME
         with translated(changes=False):
             listed = await self._client.v1.customers.list_async(
@@ -88,7 +88,7 @@ class StripeCustomers:
         return None
 
     async def methods(self, customer_ref: str) -> list[MethodView]:
-        """List what is stored with the customer, the newest first."""
+        """List the customer's stored payment methods, newest first."""
         with translated(changes=False):
             customer = await self._client.v1.customers.retrieve_async(customer_ref)
             stored = await self._client.v1.customers.payment_methods.list_async(customer_ref, {"limit": 100})
@@ -96,14 +96,14 @@ class StripeCustomers:
             return [_view(method, default) async for method in stored.auto_paging_iter()]
 
     async def paying_country(self, customer_ref: str, methods: Sequence[MethodView]) -> str | None:
-        """Return the country of the card that a customer pays with; None where nothing says one.
+        """Return the country of the card that a customer pays with; None if unknown.
 
-        That is the default one, and where there is none the one that paid last. A card that is only stored has paid
-        nothing: anybody can store one of any country.
+        That is the default card, or else the one that paid last. A card that is only stored does not count: anybody can
+        store one of any country.
 
         Args:
-            customer_ref: whose.
-            methods: what is stored with the customer.
+            customer_ref: the customer.
+            methods: its stored payment methods.
         """
         default = next((method for method in methods if method.is_default), None)
         if default is not None:
@@ -115,7 +115,7 @@ class StripeCustomers:
         return country
 
     async def setup_intent(self, customer_ref: str, *, idempotency_key: str) -> SetupView:
-        """Begin to store a payment method that can be charged later without the payer."""
+        """Create a setup intent to store a payment method for off-session charges."""
 
         async def begin(key: str) -> SetupView:
             with translated(changes=True):
@@ -128,17 +128,17 @@ class StripeCustomers:
         return await under_key(begin, idempotency_key)
 
     async def set_email(self, customer_ref: str, address: str, *, idempotency_key: str) -> None:
-        """Set where invoices are sent to: Stripe requests no payment of a customer without an address."""
+        """Set the e-mail address for invoices, without which Stripe requests no payments."""
         await self._update(customer_ref, {"email": address}, idempotency_key)
 
     async def set_default(self, customer_ref: str, method_ref: str, *, idempotency_key: str) -> None:
-        """Make a stored method the one that is charged unless another is named."""
+        """Make a stored method the default."""
         if await self._owner(method_ref) != customer_ref:
             raise _not_theirs()
         await self._update(customer_ref, {"invoice_settings": {"default_payment_method": method_ref}}, idempotency_key)
 
     async def detach(self, customer_ref: str, method_ref: str, *, idempotency_key: str) -> None:
-        """Forget a stored method; one that nobody holds any more is forgotten already."""
+        """Detach a stored method; a detached one stays so."""
         owner = await self._owner(method_ref)
         if owner is None:
             return
@@ -156,7 +156,7 @@ class StripeCustomers:
         await under_key(detach, idempotency_key, detached)
 
     async def portal(self, customer_ref: str, return_url: str, *, idempotency_key: str) -> str:
-        """Return the address of a page, good for minutes, where the customer sees to all of this."""
+        """Return the URL of Stripe's customer portal, valid for minutes."""
 
         async def make(key: str) -> str:
             with translated(changes=True):
@@ -168,7 +168,7 @@ class StripeCustomers:
         return await under_key(make, idempotency_key)
 
     async def unused_cash(self, customer_ref: str) -> dict[str, int]:
-        """Return what the customer has sent by bank transfer and no payment has used, in minor units by currency."""
+        """Return the customer's unused money from bank transfers, in minor units by currency."""
         with translated(changes=False):
             balance = await self._client.v1.customers.cash_balance.retrieve_async(customer_ref)
         kept = balance.available.to_dict() if balance.available else {}

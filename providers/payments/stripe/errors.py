@@ -1,20 +1,20 @@
-"""What the SDK raises, as the seam's errors. The line that matters: did the request have a chance to take effect?
+"""Translation of the SDK's errors, by whether the request may have had its effect.
 
 ProviderUnavailable
-├── the connection was never made, or none was free
-├── 429, and 409 `lock_timeout`: Stripe turned the request away before working on it
+├── no connection was made, or none was free
+├── 429, and 409 `lock_timeout`: Stripe rejected the request before processing it
 ├── 503 that Stripe itself marks as safe to repeat
 ├── CredentialsRefused: 401, 403
-└── anything at all that broke off a request which only reads
+└── any failure of a request that only reads
 OutcomeUnknown
-├── a timeout, a reset or a closed connection after the request was sent; every other 5xx; an answer that is none
-├── FailureReplayed: a 5xx of an earlier request under the key, which is over
-└── 409 `idempotency_key_in_use`: an earlier request under the key is still at work
+├── a timeout, a reset or a closed connection after the request was sent; every other 5xx; an invalid response
+├── FailureReplayed: the stored 5xx of an earlier request with the key, which has ended
+└── 409 `idempotency_key_in_use`: an earlier request with the key is in progress
 ProviderRefused
 ├── 400, with Stripe's own code
 ├── ProviderNotFound: 404
-├── Declined: 402, a card or bank refused to pay
-└── KeyReused: the key was used before, with other parameters
+├── Declined: 402, a card or bank declined
+└── KeyReused: the key was used with other parameters
 """
 
 from collections.abc import Iterator
@@ -34,19 +34,19 @@ from providers.payments.base import (
 )
 from providers.payments.stripe.fields import field, id_of
 
-#: httpx2's errors of requests that never left: everything else may have arrived.
+#: httpx2's errors of requests that were not sent; with any other error the request may have arrived.
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
-#: An answer that is no JSON is quoted by the SDK as a whole.
+#: The SDK quotes a response that is not JSON in full.
 _DETAIL_LENGTH = 500
 
 
-#: The code of a refusal that is not about what was asked, but about who we are.
+#: Error code: about our API key, not the request.
 KEY_REFUSED = "stripe.key_refused"
 
 
 class Declined(ProviderRefused):
-    """A card or bank refused to pay. `intent_ref` names the PaymentIntent that was left behind, if there is one."""
+    """A card or bank declined. `intent_ref` is the remaining PaymentIntent, if there is one."""
 
     def __init__(self, decline: Decline, intent_ref: str | None) -> None:
         super().__init__(decline.detail, code=decline.code)
@@ -55,16 +55,16 @@ class Declined(ProviderRefused):
 
 
 class FailureReplayed(OutcomeUnknown):
-    """Stripe has repeated the 5xx of an earlier request under the key; that request may have had its effect."""
+    """Stripe has repeated the 5xx of an earlier request with the key, which may have had its effect."""
 
 
 class KeyReused(ProviderRefused):
-    """The idempotency key was used before, with other parameters: an earlier request under it had begun."""
+    """The idempotency key was used with other parameters, so an earlier request has begun."""
 
 
 @contextmanager
 def translated(*, changes: bool) -> Iterator[None]:
-    """Raise the seam's errors for the SDK's; `changes` says whether the calls inside change anything at Stripe."""
+    """Translate the SDK's errors; `changes`: whether the calls inside change anything at Stripe."""
     try:
         yield
     except stripe.StripeError as error:
@@ -72,7 +72,7 @@ def translated(*, changes: bool) -> Iterator[None]:
 
 
 def decline_of(error: stripe.ErrorObject | stripe.PaymentIntent.LastPaymentError | None) -> Decline | None:
-    """Read why a payment was declined: the bank's word where there is one, otherwise Stripe's."""
+    """Return the reason of a decline: the bank's if there is one, otherwise Stripe's."""
     if error is None:
         return None
     return Decline(
@@ -106,10 +106,11 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
         if changes and (error.headers or {}).get("idempotent-replayed") == "true":
             return FailureReplayed(detail, code=code)
         return OutcomeUnknown(detail, code=code) if changes and not asked_to_wait else ProviderUnavailable(detail)
-    # 403 `account_invalid` is among them, although a connected account that has left the platform is answered so too:
-    # by a key of another platform every account is, and what was sent under the right one would be sent again.
+    # 403 `account_invalid` is among them, although it is also the response for a connected account that has left the
+    # platform: by a key of another platform every account is, and what was sent under the right one would be sent
+    # again.
     if status in {401, 403}:
-        # Its words name a part of the key.
+        # Its message contains a part of the key.
         return CredentialsRefused("Stripe rejected this system's API key for this request.", code=KEY_REFUSED)
     if status == 404:
         return ProviderNotFound(detail)

@@ -1,25 +1,25 @@
-"""Reading the SDK's objects: they are no dicts, leave out fields that do not apply, and hold an id or an object."""
+"""Access to fields of the SDK's objects, which may be missing, or hold an id or an expanded object."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 
 def field(thing: object, name: str) -> Any:
-    """Read a field that Stripe leaves out of some objects; None when it is not there."""
+    """Return an optional field; None if missing."""
     return getattr(thing, name, None)
 
 
 def id_of(thing: object) -> str | None:
-    """Read the id in a field that holds an id, or the object when that was asked for."""
+    """Return the id of a field that holds an id or an expanded object."""
     return thing if isinstance(thing, str) else field(thing, "id")
 
 
 def metadata_of(thing: object, key: str) -> str | None:
-    """Read one word of an object's metadata."""
+    """Return a value of an object's metadata."""
     metadata = field(thing, "metadata")
     return str(metadata[key]) if metadata and key in metadata else None
 
 
 def at(seconds: int) -> datetime:
-    """Read Stripe's time."""
+    """Convert a Stripe timestamp."""
     return datetime.fromtimestamp(seconds, UTC)

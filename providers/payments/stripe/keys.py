@@ -1,4 +1,4 @@
-"""Keys whose stored answer is a failure: Stripe repeats it for a day, so the call gets the next key.
+"""Idempotency keys whose stored response is a failure, which Stripe repeats for a day: the call gets the next key.
 
 Source: docs.stripe.com/api/idempotent_requests: the first answer to a key is stored "regardless of whether it succeeds
 or fails", a 500 too, and a repeated answer has the header `Idempotent-Replayed`.
@@ -12,9 +12,9 @@ from providers.payments.base import OutcomeUnknown, ProviderError
 from providers.payments.stripe.errors import FailureReplayed
 
 T = TypeVar("T")
-#: How long ago the first call under a key may have been, with a margin for clocks: Stripe keeps an answer for a day.
+#: The maximum age of the first call with a key: Stripe stores a response for a day; with a margin for clocks.
 KEY_LIFETIME = timedelta(hours=25)
-#: How many keys a call may use up.
+#: The maximum number of keys of a call.
 MAX_KEYS = 5
 
 
@@ -25,19 +25,19 @@ async def _find_nothing() -> None:
 async def under_key(
     call: Callable[[str], Awaitable[T]], key: str, look: Callable[[], Awaitable[T | None]] = _find_nothing
 ) -> T:
-    """Make a call; while Stripe only repeats a failure, look for its effect, and without one call under the next key.
+    """Make a call; while Stripe repeats a failure, look for the effect, and without one call with the next key.
 
-    A failure that is repeated says that the request which had it is over. So an effect that is not seen afterwards
-    never comes, and another key cannot have it twice.
+    A repeated failure proves that its request has ended. So an effect that is not found afterwards never occurs, and
+    another key cannot cause it twice.
 
     Args:
-        call: makes the call under a key.
-        key: the caller's; the next ones are made from it, so that a later call uses the same ones.
-        look: returns the effect, read after the failure, or None. By default there is nothing to find: having the
-            effect twice is the same as once, or nobody has seen the first one.
+        call: makes the call with a key.
+        key: the caller's, from which the next ones are derived, so that a later call uses the same ones.
+        look: returns the effect, read after the failure, or None. By default nothing is looked up, for calls whose
+            effect is the same if repeated, or was not used.
 
     Raises:
-        OutcomeUnknown: the effect could not be read, or too many keys are used up.
+        OutcomeUnknown: the effect could not be read, or the maximum number of keys is reached.
     """
     last: FailureReplayed | None = None
     for number in range(MAX_KEYS):

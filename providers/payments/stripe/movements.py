@@ -1,7 +1,7 @@
-"""Stripe's balance transactions as movements: one naming for a payment's snapshot and for the whole statement.
+"""Stripe's balance transactions, with the same keys in snapshots and in the statement.
 
-A balance transaction has no name of its own that the payment would know before it exists, so a movement is named after
-the object that moved the money, by the place in which that object holds the transaction:
+The id of a balance transaction is unknown to the payment before it exists, so the key is made of the object that moved
+the money and the field in which it holds the transaction:
 
     charge.balance_transaction           ch_…              refund.balance_transaction           re_…
     charge.failure_balance_transaction   ch_…:reversal     refund.failure_balance_transaction   re_…:failure
@@ -11,11 +11,11 @@ the object that moved the money, by the place in which that object holds the tra
     issuing.transaction.balance_transaction  ipi_…         issuing.dispute.balance_transactions   idp_…:txn_…
     anything else                        txn_…
 
-What the issuing balance holds for an authorization is no movement: the money is still the platform's, and a capture
-releases the hold before it takes its own.
+A hold on the issuing balance for an authorization is left out: the money is still the platform's, and a capture
+releases the hold first.
 
-Stripe may book a bank debit as pending before it has arrived. Such money is nobody's yet: a charge counts once it has
-succeeded, here and in the snapshot, and the lines of one that failed before it did cancel each other out.
+Stripe may list a pending bank debit before it has succeeded. A charge counts once it has succeeded, here and in the
+snapshot; the lines of one that failed before that cancel each other out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,13 +28,13 @@ from domain.payments.payment.snapshot import BalanceTransaction, BalanceTransact
 from providers.payments.stripe.amounts import from_stripe, from_stripe_balance
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
 
-#: A field that holds an id, or the object when it was asked for.
+#: A field that holds an id or an expanded object.
 Expandable = stripe.BalanceTransaction | str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a balance transaction means to the object that holds it. `amount` is signed, in Stripe's minor unit."""
+    """Meaning of a balance transaction to the object that holds it. `amount` is signed, in Stripe's minor unit."""
 
     key: str
     kind: BalanceTransactionKind
@@ -45,7 +45,7 @@ class Role:
 
 
 def charge_movements(charge: stripe.Charge) -> list[BalanceTransaction]:
-    """List what a charge did to the balance. A captured charge is always there, settled perhaps later."""
+    """List the balance transactions of a charge. A captured charge is always included, even if it settles later."""
     taken, returned = _charge_roles(charge)
     moved = [_movement(line, role) for line, role in zip(_charge_lines(charge), (taken, returned), strict=True)]
     if moved[0] is None and charge.status == "succeeded" and charge.captured:
@@ -54,16 +54,16 @@ def charge_movements(charge: stripe.Charge) -> list[BalanceTransaction]:
 
 
 def refund_movements(refund: stripe.Refund) -> list[BalanceTransaction]:
-    """List what a refund did to the balance: nothing while it is pending without a transaction."""
+    """List the balance transactions of a refund; none while it is pending."""
     moved = [_movement(line, role) for line, role in zip(_refund_lines(refund), _refund_roles(refund), strict=True)]
     return [movement for movement in moved if movement is not None]
 
 
 def disputed_part(dispute: stripe.Dispute, charge: stripe.Charge) -> int | None:
-    """Return what a dispute takes of its charge, in the currency of the charge and in Stripe's minor unit.
+    """Return the disputed part of a charge, in the charge's currency and Stripe's minor unit.
 
-    A bank may dispute a charge in its own currency. Then it is the share of the charge that the balance has lost, at
-    the two rates; they differ, so less than 1 % is no part. None as long as the balance does not show both.
+    If the bank disputes in another currency, it is the share of the charge that the balance has lost. The two exchange
+    rates differ, so a remainder of less than 1 % counts as none. None until the balance shows both.
     """
     if dispute.currency == charge.currency:
         return dispute.amount
@@ -78,9 +78,9 @@ def disputed_part(dispute: stripe.Dispute, charge: stripe.Charge) -> int | None:
 
 
 def dispute_movements(dispute: stripe.Dispute, charge: stripe.Charge | None = None) -> list[BalanceTransaction]:
-    """List what a dispute did to the balance, fees of the dispute included.
+    """List the balance transactions of a dispute, including its fees.
 
-    With `charge`, what it did to the payment is in the currency of its charge; nothing until that is known.
+    With `charge`, the amounts of the payment are in the charge's currency; none until these are known.
     """
     amount = dispute.amount if charge is None else disputed_part(dispute, charge)
     if amount is None:
@@ -90,32 +90,31 @@ def dispute_movements(dispute: stripe.Dispute, charge: stripe.Charge | None = No
 
 
 def transfer_movement(transfer: stripe.Transfer) -> BalanceTransaction | None:
-    """Return what a transfer to a creator's account did to the balance, its balance transaction expanded."""
+    """Return the expanded balance transaction of a transfer to a creator's account."""
     return next((_movement(line, role) for line, role in _transfer_roles(transfer)), None)
 
 
 def reversal_movement(reversal: stripe.TransferReversal) -> BalanceTransaction | None:
-    """Return what the reversal of a transfer did to the balance, its balance transaction expanded."""
+    """Return the expanded balance transaction of the reversal of a transfer."""
     return next((_movement(line, role) for line, role in _reversal_roles(reversal)), None)
 
 
 def card_movement(transaction: stripe.issuing.Transaction) -> BalanceTransaction | None:
-    """Return what a transaction of an issued card did to the balance, its balance transaction expanded."""
+    """Return the expanded balance transaction of an issued card's transaction."""
     return next((_movement(line, role) for line, role in _card_roles(transaction)), None)
 
 
 def card_dispute_movements(dispute: stripe.issuing.Dispute) -> list[BalanceTransaction]:
-    """List what a dispute with a merchant did to the balance, its balance transactions expanded."""
+    """List the expanded balance transactions of a dispute with a merchant."""
     lines = sorted(field(dispute, "balance_transactions") or [], key=lambda line: (line.created, line.id))
     return [_converted(line, _card_dispute_role(dispute, line)) for line in lines]
 
 
 def statement_movement(line: stripe.BalanceTransaction) -> BalanceTransaction | None:
-    """Name one line of the statement, whose source has to be expanded.
+    """Return a line of the statement, whose source has to be expanded, as a balance transaction.
 
-    None for a charge that has not succeeded, and for what is held for an authorization of an issued card.
-
-    A refund refers to its charge: nothing else leads from a refund or dispute that we do not know to its payment.
+    None for a charge that has not succeeded, and for holds for authorizations of issued cards. A refund refers to its
+    charge: only that leads from an unknown refund or dispute to its payment.
     """
     if isinstance(line.source, stripe.Charge) and line.source.status != "succeeded":
         return None
@@ -225,10 +224,10 @@ def _dispute_roles(
 
 
 def _disputed(whole: int, lines: Sequence[stripe.BalanceTransaction]) -> Iterator[int]:
-    """Return the part of the disputed amount that each line moves, in the currency of that amount, with its sign.
+    """Return the part of the disputed amount that each line moves, signed, in the currency of that amount.
 
-    A line has the amount of the balance alone. The first took the whole; what another moves is its share of that, each
-    by its own rate. A rate is rounded, so the last 1 % is no part.
+    Lines have only amounts of the balance. The first line moved the whole amount, and others their share of it, each at
+    its own rate. Rates are rounded, so a remainder of less than 1 % counts as none.
     """
     outside = 0
     for line in lines:

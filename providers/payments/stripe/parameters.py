@@ -1,4 +1,4 @@
-"""What Stripe is asked for, in its own words. It chooses payment methods itself: `payment_method_types` is gone."""
+"""Parameters of requests to Stripe. Stripe chooses the payment methods, so there are no `payment_method_types`."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,20 +11,20 @@ from providers.payments.stripe.amounts import to_stripe, to_stripe_charge
 from providers.payments.stripe.fields import metadata_of
 from providers.payments.stripe.snapshots import SINGLE_ATTEMPT
 
-#: A checkout session lives between thirty minutes and a day from when Stripe makes it; a minute allows for its clock.
+#: A checkout session is valid for thirty minutes to a day from its creation; with a minute for clock differences.
 _SHORTEST = timedelta(minutes=31)
 _LONGEST = timedelta(hours=24) - timedelta(minutes=1)
 
-#: Metadata that keeps where the payer comes back to, for a confirmation later.
+#: Metadata with the return address, for a later confirmation.
 _RETURN_URL = "return_url"
 _METADATA_LENGTH = 500
 _PRODUCT_NAME_LENGTH = 250
 
 
 def intent(payment: CreatePayment, expand: list[str]) -> stripe.params.PaymentIntentCreateParams:
-    """Ask for a PaymentIntent; one with a stored method is charged at once and never tried with another."""
+    """Create a PaymentIntent; one with a stored method is charged immediately and with no other method."""
     metadata = _metadata(payment)
-    # Without a page to come back to, a method that sends the payer away cannot be confirmed from here.
+    # Without a return address, a method that redirects the payer cannot be confirmed here.
     comes_back = payment.return_url is not None and not payment.off_session
     params: stripe.params.PaymentIntentCreateParams = {
         "amount": to_stripe_charge(payment.amount_minor, payment.currency),
@@ -54,7 +54,7 @@ def intent(payment: CreatePayment, expand: list[str]) -> stripe.params.PaymentIn
 def confirmation(
     waiting: stripe.PaymentIntent, method_ref: str | None, expand: list[str]
 ) -> stripe.params.PaymentIntentConfirmParams:
-    """Ask to go on with a PaymentIntent."""
+    """Confirm a PaymentIntent."""
     params: stripe.params.PaymentIntentConfirmParams = {"expand": expand}
     return_url = metadata_of(waiting, _RETURN_URL)
     if method_ref:
@@ -65,7 +65,7 @@ def confirmation(
 
 
 def session(payment: CreatePayment, now: datetime) -> stripe.params.checkout.SessionCreateParams:
-    """Ask for a hosted page that sells one thing, in the payment's own currency."""
+    """Create a checkout session with one item, in the payment's currency."""
     if not payment.return_url:
         raise ProviderRefused("A hosted page needs a return_url.", code="payment.return_url_missing")
     expires_at = min(max(payment.expires_at, now + _SHORTEST), now + _LONGEST)
@@ -102,7 +102,7 @@ def session(payment: CreatePayment, now: datetime) -> stripe.params.checkout.Ses
 def refund(
     paid: stripe.PaymentIntent, refund_id: str, amount_minor: int, reason: str | None
 ) -> stripe.params.RefundCreateParams:
-    """Ask for a refund; a reason in our own words goes into its metadata."""
+    """Create a refund, with our reason in its metadata."""
     metadata = {"refund_id": refund_id, "payment_id": metadata_of(paid, "payment_id") or ""}
     params: stripe.params.RefundCreateParams = {
         "payment_intent": paid.id,
@@ -117,7 +117,7 @@ def refund(
 
 
 def _capture_method(payment: CreatePayment) -> Literal["automatic", "manual"]:
-    # Stripe's default, `automatic_async`, tells of success before the balance has moved, and of the fee only later.
+    # Stripe's default, `automatic_async`, reports success before the balance has changed, and the fee only later.
     return "manual" if payment.manual_capture else "automatic"
 
 

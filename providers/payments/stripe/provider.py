@@ -1,7 +1,7 @@
 """Stripe as a payment provider.
 
-References: `pi_…` for a PaymentIntent, `cs_…` for a hosted checkout session. A snapshot is read again after each call
-whose answer Stripe replayed from memory, because such an answer is as old as the first one.
+References: `pi_…` for a PaymentIntent, `cs_…` for a hosted checkout session. A snapshot is read again after a call
+whose stored response Stripe has replayed, because that is as old as the first one.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -36,12 +36,12 @@ from providers.payments.stripe.snapshots import (
     session_snapshot,
 )
 
-#: How far Stripe's clock may be from ours when objects are looked for by the time at which they were made.
+#: The maximum difference of Stripe's clock, when objects are searched by creation time.
 _CLOCK_SLACK = timedelta(hours=1)
 
 
 class StripeProvider:
-    """Takes payments through one Stripe account; see `PaymentProvider` for the promises and errors."""
+    """`PaymentProvider` for a Stripe account."""
 
     name = "stripe"
 
@@ -54,14 +54,14 @@ class StripeProvider:
         tolerance_seconds: int = 300,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take what it works with.
+        """Create the adapter.
 
         Args:
-            client: shared by the process, closed by whoever made it.
-            webhook_secrets: signing secrets in use, several while one replaces another; none refuses every webhook.
-            livemode: whether this account is meant to move real money; whoever stores events compares theirs with it.
-            tolerance_seconds: how old a webhook may be.
-            clock: bounds the life of a checkout session.
+            client: shared by the process; the caller closes it.
+            webhook_secrets: signing secrets in use, several during a rotation; without any, all webhooks are refused.
+            livemode: whether this account moves real money, for comparison with the mode of events.
+            tolerance_seconds: the maximum age of a webhook.
+            clock: for the expiry of a checkout session.
         """
         self.livemode = livemode
         self._api = client.v1
@@ -70,9 +70,9 @@ class StripeProvider:
         self._clock = clock
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
-        """Make a PaymentIntent, confirmed when it names a stored method, or a hosted checkout session.
+        """Create a PaymentIntent, confirmed if it has a stored method, or a hosted checkout session.
 
-        One whose stored method was declined is cancelled, so that it cannot be paid behind our back.
+        If the stored method is declined, the intent is cancelled, so that it cannot be paid later.
         """
         try:
             make = self._open_session if payment.hosted else self._make_intent
@@ -91,14 +91,14 @@ class StripeProvider:
                 intent = await self._api.payment_intents.create_async(params, {"idempotency_key": idempotency_key})
         except Declined as declined:
             if declined.intent_ref is not None:
-                # Failed it has in any case; should it be paid after all, the next look tells.
+                # It has failed in any case; if it is paid after all, the next refresh shows it.
                 with suppress(ProviderError):
                     await self._cancel_intent(declined.intent_ref, f"{idempotency_key}:declined")
             return await self._after_decline(declined)
         return await self._current(intent)
 
     async def retrieve(self, ref: str) -> Snapshot:
-        """Read the payment in one request: two for a checkout session, one more where there are disputes."""
+        """Read the payment in one request, or two for a checkout session; disputes take one more."""
         if not ref.startswith("cs_"):
             return await self._complete(await self._intent(ref))
         with translated(changes=False):
@@ -107,11 +107,11 @@ class StripeProvider:
         return session_snapshot(session, await self.retrieve(intent_ref) if intent_ref else None)
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:  # noqa: ARG002
-        """List what was made since the payment's own id was, and pick what carries it.
+        """Find the payment by its id among objects created since.
 
-        Lists are complete at once. Stripe's search is not: it lags by a minute, in bad hours by more, so that it
-        finds nothing proves nothing. The organization may have become a customer after the call that made the payment,
-        so what is not found among the customer's is looked for among all.
+        Lists are complete immediately. Stripe's search lags by a minute or more, so an empty result proves nothing. The
+        organization may have become a customer after the creation of the payment, so all objects are searched after
+        those of the customer.
         """
         since = int((_made_at(payment) - _CLOCK_SLACK).timestamp())
         look = self._find_session if payment.hosted else self._find_intent
@@ -119,7 +119,7 @@ class StripeProvider:
         return found or await look(payment, since, None)
 
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
-        """Pay with a stored method; a payment that waits for nothing from us is returned as it stands."""
+        """Charge a stored method; a payment that does not wait for us is only read."""
         intent = None if ref.startswith("cs_") else await self._intent(ref)
         waits = intent is not None and (
             intent.status == "requires_confirmation" or (intent.status == "requires_payment_method" and method_ref)
@@ -144,7 +144,7 @@ class StripeProvider:
             return await self._after_decline(declined)
 
     async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:
-        """Capture a part of what is authorized, or all of it, once."""
+        """Capture a part of the authorized amount, or all of it, once."""
         intent = await self._bare_intent(ref)
         amount = to_stripe(amount_minor, intent.currency.upper())
 
@@ -162,7 +162,7 @@ class StripeProvider:
         return await under_key(capture, idempotency_key, captured)
 
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
-        """Cancel the intent or expire the session; what cannot be cancelled any more is returned as it stands."""
+        """Cancel the intent or expire the session; if that is no longer possible, only read it."""
         refused: ProviderRefused | None = None
         try:
             end = self._end_session if ref.startswith("cs_") else self._cancel_intent
@@ -177,10 +177,10 @@ class StripeProvider:
     async def refund(
         self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
     ) -> RefundSnapshot:
-        """Refund a part of the payment; Stripe refuses what is more than the remainder.
+        """Refund a part of the payment; Stripe refuses more than the remainder.
 
-        A bank transfer is refunded to an account that its payer is asked for, and Stripe refuses one whose payer it
-        knows no address of: `payment.refund_needs_email`.
+        For a bank transfer Stripe asks the payer for the account, and refuses the refund without an e-mail address:
+        `payment.refund_needs_email`.
         """
         intent = await self._bare_intent(ref, expand=("latest_charge", "customer"))
         params = parameters.refund(intent, refund_id, amount_minor, reason)
@@ -202,7 +202,7 @@ class StripeProvider:
             raise _has_no_address(intent, refused) or refused from refused
 
     async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:  # noqa: ARG002
-        """Pick the refund that carries our id from those of the payment."""
+        """Find the refund with our id among those of the payment."""
         intent = await self._bare_intent(ref)
         with translated(changes=False):
             refunds = await self._api.refunds.list_async({"payment_intent": intent.id, "limit": 100})
@@ -212,7 +212,7 @@ class StripeProvider:
         return None
 
     async def _refunded_before(self, ref: str, refund_id: str, amount_minor: int, reused: KeyReused) -> RefundSnapshot:
-        """Find what an earlier call refunded under the key; where nothing is found, it may still be under way."""
+        """Find the refund of an earlier call with the key; if there is none, the call may be in progress."""
         try:
             found = await self.find_refund(ref, refund_id=refund_id, idempotency_key="")
         except ProviderError as error:
@@ -222,7 +222,7 @@ class StripeProvider:
         return found
 
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
-        """Write the evidence as free text; Stripe accepts no more once it is final."""
+        """Send the evidence as free text; after final evidence Stripe accepts no more."""
 
         async def submit(key: str) -> bool:
             with translated(changes=True):
@@ -243,7 +243,7 @@ class StripeProvider:
         await under_key(submit, idempotency_key, submitted)
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
-        """List the account's balance transactions, payouts and Stripe's own fees among them as `OTHER`."""
+        """List the account's balance transactions; Stripe's own fees and payouts to our bank are `OTHER`."""
         created: stripe.params.BalanceTransactionListParamsCreated = {
             "gte": ceil(since.timestamp()),
             "lt": ceil(until.timestamp()),
@@ -268,10 +268,10 @@ class StripeProvider:
         return await self._after_change(session.id) if _replayed(session) else session_snapshot(session, None)
 
     async def _made_before(self, payment: CreatePayment, idempotency_key: str, reused: KeyReused) -> Snapshot:
-        """Find what an earlier call made under the key; where nothing is found, that call may still be under way.
+        """Find the payment of an earlier call with the key; if there is none, that call may be in progress.
 
-        A repeated call may differ from the first: the organization became a customer meanwhile, or a session ends
-        later, because Stripe bounds its end by its own clock.
+        A repeated call may differ from the first: the organization has become a customer, or the session ends later,
+        because Stripe limits its end by its own clock.
         """
         try:
             found = await self.find(payment, idempotency_key=idempotency_key)
@@ -334,7 +334,7 @@ class StripeProvider:
         return await self._after_change(intent.id) if _replayed(intent) else await self._complete(intent)
 
     async def _after_change(self, ref: str) -> Snapshot:
-        """Read the payment after a change: that it cannot be read must not look as if nothing had happened."""
+        """Read the payment after a change; a failure is `OutcomeUnknown`, because the change was made."""
         try:
             return await self.retrieve(ref)
         except ProviderUnavailable as error:

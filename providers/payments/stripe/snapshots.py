@@ -1,9 +1,9 @@
-"""What Stripe says of a payment, as a snapshot: pure mappings of its objects.
+"""Mapping of Stripe's objects to snapshots. Pure.
 
-A PaymentIntent that was declined asks for another payment method (`requires_payment_method`). That is `REQUIRES_ACTION`
-with a decline while somebody is there to try again, and `FAILED` when the intent was made to charge one stored method
-(`single_attempt` in its metadata), also when it was cancelled since. A checkout session that is complete is no payment
-yet: its PaymentIntent tells. One that waits for a transfer or a voucher waits for its payer, so it can be ended.
+A declined PaymentIntent requires another payment method (`requires_payment_method`). This is `REQUIRES_ACTION` with a
+decline if the payer can try again, and `FAILED` if the intent was created to charge one stored method (`single_attempt`
+in its metadata), even if it was cancelled since. For a complete checkout session the PaymentIntent decides. A payment
+that waits for a transfer or a voucher waits for its payer, so it can be cancelled.
 """
 
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ from providers.payments.stripe.errors import decline_of
 from providers.payments.stripe.fields import at, field, metadata_of
 from providers.payments.stripe.movements import charge_movements, dispute_movements, disputed_part, refund_movements
 
-#: Metadata of a PaymentIntent that charges one stored method: nobody is there to try another one.
+#: Metadata of a PaymentIntent that charges one stored method only.
 SINGLE_ATTEMPT = "single_attempt"
 
-#: Everything that a snapshot needs beside the disputes, in one answer. Stripe expands four levels and no more.
+#: Everything that a snapshot needs except disputes, in one response. Stripe expands at most four levels.
 INTENT_EXPAND = [
     "latest_charge.balance_transaction",
     "latest_charge.failure_balance_transaction",
@@ -40,10 +40,10 @@ INTENT_EXPAND = [
     "latest_charge.refunds.data.failure_balance_transaction",
 ]
 
-#: How long a payer has to send money where that takes days. Stripe waits for a bank transfer for ever; a voucher it
-#: ends by itself, so what was paid in time has as long again to be told of.
+#: How long a payer has to send money by a slow method. Stripe waits for a bank transfer without limit; vouchers expire
+#: at Stripe, so a timely payment has this long to be reported.
 SENDING_TIME = timedelta(days=14)
-#: What a payer does next that takes days; everything else is done at once or not at all.
+#: Next actions of the payer that take days; all others are immediate.
 _TAKES_DAYS = frozenset(
     {
         "display_bank_transfer_instructions",
@@ -54,7 +54,7 @@ _TAKES_DAYS = frozenset(
         "verify_with_microdeposits",
     }
 )
-#: Where Stripe says on a page of its own what the payer has to do next, and until when that can be done.
+#: Fields with Stripe's page for the payer's next action, and with its deadline.
 _PAGES = ("hosted_instructions_url", "hosted_voucher_url", "hosted_verification_url")
 _ENDS = ("expires_at", "expires_after")
 
@@ -79,7 +79,7 @@ _DISPUTE_STATUSES = {
 
 
 def latest_charge(intent: stripe.PaymentIntent) -> stripe.Charge | None:
-    """Return the charge of the last attempt. Attempts before it took no money, or there would be none after them."""
+    """Return the charge of the last attempt; earlier attempts have all failed."""
     charge = field(intent, "latest_charge")
     return charge if isinstance(charge, stripe.Charge) else None
 
@@ -87,7 +87,7 @@ def latest_charge(intent: stripe.PaymentIntent) -> stripe.Charge | None:
 def intent_snapshot(
     intent: stripe.PaymentIntent, refunds: Sequence[stripe.Refund] = (), disputes: Sequence[stripe.Dispute] = ()
 ) -> Snapshot:
-    """Tell of a PaymentIntent with its charge expanded, and of all its refunds and disputes."""
+    """Return the snapshot of a PaymentIntent with its expanded charge, all refunds and disputes."""
     charge, currency = latest_charge(intent), intent.currency
     decline = decline_of(field(intent, "last_payment_error"))
     status = _intent_status(intent, decline)
@@ -123,7 +123,7 @@ def intent_snapshot(
 
 
 def _methods(charge: stripe.Charge) -> tuple[str, ...]:
-    """Return what the charge was paid with, where Stripe has a fingerprint: the same for the same card or account."""
+    """Return Stripe's fingerprint of the charged card or account, if there is one."""
     details = field(charge, "payment_method_details")
     kind = field(details, "type")
     known_by = field(field(details, str(kind)), "fingerprint")
@@ -133,7 +133,7 @@ def _methods(charge: stripe.Charge) -> tuple[str, ...]:
 
 
 def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) -> Snapshot:
-    """Tell of a checkout session; `paid` is the snapshot of its PaymentIntent, once it has one."""
+    """Return the snapshot of a checkout session; `paid` is that of its PaymentIntent, if it has one."""
     if paid and paid.status is not ProviderStatus.REQUIRES_ACTION:
         return replace(paid, ref=session.id, action=None)
     decline = paid.decline if paid and not paid.pays_until else None
@@ -147,7 +147,7 @@ def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) ->
             # The page cannot be paid a second time, so a decline after it is the end.
             status = ProviderStatus.FAILED
         case "complete" if paid:
-            # Only a payer whose way to pay takes days is let go before they have paid.
+            # A session is complete before the payment only for methods that take days.
             pays_until = pays_until or at(session.created) + SENDING_TIME
             page = paid.action.redirect_url if paid.action else None
             action = NextAction(redirect_url=page) if page else None
@@ -170,7 +170,7 @@ def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) ->
 
 
 def refund_snapshot(refund: stripe.Refund) -> RefundSnapshot:
-    """Tell of a refund; one that waits for anything is pending."""
+    """Return the snapshot of a refund; one that waits for an action is pending."""
     return RefundSnapshot(
         ref=refund.id,
         refund_id=metadata_of(refund, "refund_id"),
@@ -182,9 +182,9 @@ def refund_snapshot(refund: stripe.Refund) -> RefundSnapshot:
 
 
 def dispute_snapshot(dispute: stripe.Dispute, charge: stripe.Charge | None = None) -> DisputeSnapshot:
-    """Tell of a dispute; a status that is not known yet asks for a person.
+    """Return the snapshot of a dispute; an unknown status requires an operator.
 
-    One in another currency than its charge is an inquiry until it is known what it takes of the charge.
+    A dispute in another currency than its charge is an inquiry until the disputed part of the charge is known.
     """
     due_by = field(field(dispute, "evidence_details"), "due_by")
     status = _DISPUTE_STATUSES.get(dispute.status, DisputeStatus.NEEDS_RESPONSE)
@@ -214,7 +214,7 @@ def _intent_status(intent: stripe.PaymentIntent, decline: Decline | None) -> Pro
 
 
 def _next_action_field(intent: stripe.PaymentIntent, names: Sequence[str]) -> Any:
-    """Read the first of these fields that Stripe fills in where it says what the payer has to do next."""
+    """Return the first non-empty of these fields of the next action."""
     step = field(intent, "next_action")
     details = field(step, step.type) if step else None
     return next((value for name in names if (value := field(details, name))), None)
@@ -232,7 +232,7 @@ def _pays_until(intent: stripe.PaymentIntent) -> datetime | None:
 
 
 def _moves_money(refund: stripe.Refund) -> bool:
-    # What a partial capture leaves of an authorization is reported as a refund that succeeded and moved nothing.
+    # The uncaptured rest of an authorization is reported as a successful refund that moves nothing.
     return bool(
         refund.status != "succeeded" or field(refund, "balance_transaction") or metadata_of(refund, "refund_id")
     )

@@ -1,4 +1,4 @@
-"""Webhooks of Stripe: signed with one of several secrets, and only hints of what to read again."""
+"""Webhooks of Stripe: signed with one of several secrets, and only used as hints to refresh objects."""
 
 import json
 import time
@@ -12,8 +12,8 @@ from providers.payments.base import BadSignature
 from providers.payments.events import NO_EVENT, event_name
 from providers.payments.stripe.fields import at
 
-#: The fields that name other objects, as an id or as the object itself, by the `object` of an event; a dot leads into a
-#: field. They are those of the API version that the SDK pins, and a test compares them with the SDK's types.
+#: Fields with other objects, as ids or expanded, by the type of the event's object; a dot separates nested fields. They
+#: are those of the SDK's API version; a test compares them with the SDK's types.
 REFERENCES: Mapping[str, tuple[str, ...]] = {
     "account": (),
     "application": (),
@@ -43,10 +43,10 @@ REFERENCES: Mapping[str, tuple[str, ...]] = {
 
 
 def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], *, tolerance_seconds: int) -> ProviderEvent:
-    """Return the event when one of the secrets signed it within the tolerance of time; without a secret, none is taken.
+    """Return the event if one of the secrets signed it within the time tolerance; without secrets, refuse all.
 
     Raises:
-        BadSignature: unsigned, signed by somebody else, too long ago or in the future; it repeats nothing of the body.
+        BadSignature: unsigned, signed with another secret, too old or in the future; it quotes nothing of the body.
     """
     if not any(_signed(body, headers.get("stripe-signature"), secret, tolerance_seconds) for secret in secrets):
         raise BadSignature(
@@ -62,9 +62,9 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], *, t
 def _signed(body: bytes, header: str | None, secret: str, tolerance_seconds: int) -> bool:
     try:
         signed = bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance_seconds))
-        # Stripe's library looks at the past only.
+        # Stripe's library checks the past only.
         return signed and _signed_at(header or "") <= time.time() + tolerance_seconds
-    except (stripe.SignatureVerificationError, TypeError, ValueError):  # the latter two: bytes that are no text
+    except (stripe.SignatureVerificationError, TypeError, ValueError):  # the latter two: bytes that are not text
         return False
 
 
@@ -74,7 +74,7 @@ def _signed_at(header: str) -> int:
 
 def _event(payload: dict[str, Any]) -> ProviderEvent:
     thing = payload["data"]["object"]
-    # A method that was detached names the customer that it was of here only.
+    # Only here a detached method names its former customer.
     before = payload["data"].get("previous_attributes") or {}
     return ProviderEvent(
         event_id=event_name(payload, "id"),
@@ -92,14 +92,14 @@ def _event(payload: dict[str, Any]) -> ProviderEvent:
 
 
 def _account(payload: dict[str, Any]) -> Iterator[str]:
-    """Name the connected account to which something has happened; what happened to the platform names none."""
+    """Return the connected account of the event; None for the platform's own account."""
     account = payload.get("account")
     if isinstance(account, str):
         yield account
 
 
 def _group(thing: dict[str, Any]) -> Iterator[str]:
-    """Name the payout that a transfer is: its group, as `providers.payouts.stripe` makes it."""
+    """Return the payout of a transfer: its group, as set by `providers.payouts.stripe`."""
     group = thing.get("transfer_group")
     if thing.get("object") == "transfer" and isinstance(group, str):
         yield group

@@ -126,7 +126,7 @@ class Payment:
             detail = f"Only {left} {self.currency} of this payment are left to refund."
             raise Refused(422, "payment.refund_exceeds_remainder", detail, refundable=left)
         if is_own and self.own_refunds:
-            detail = "You have refunded as often as you can. Ask the platform to refund the rest."
+            detail = "You have reached the maximum number of refunds. Ask the platform to refund the rest."
             raise Refused(409, "payment.refund_needs_operator", detail, state=self.status)
         gone = self.refunded + self.kept + wanted
         return (

@@ -22,33 +22,33 @@ from ledger.gateway import Ledger
 from repositories.payments import payment
 from services.billing.tax_receipt import TaxedMovement
 
-#: Moves whose accounts depend on balances.
+#: Postings whose accounts depend on balances.
 BALANCE_DEPENDENT = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
 
 
 class SubjectShare(Protocol):
-    """The part of an event's moves that belongs to the payment's subject; locked until the transaction ends."""
+    """Share of the payment's subject in an event's postings; locked until the transaction ends."""
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
-        """Return whether the subject has a part in the move."""
+        """Return whether the posting can change the subject's share."""
 
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
     ) -> tuple[PaymentPosting, list[booking.AccountMovement]]:
-        """Return the rest of the move, which the payment itself makes, and the transfers of the subject's part."""
+        """Return the rest of the posting, and the account movements of the subject's part."""
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
-        """Write the subject's state after the event's transfer was posted."""
+        """Write the subject's state, after the event's transfer was posted."""
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
-        """Return the taxed movements of the subject's part; each gets a tax document."""
+        """Return the taxed amounts of the subject's part; each gets a tax document."""
 
     def posts_to(self) -> Sequence[Account]:
-        """Return the accounts that `write` posts to in transfers of its own, to be locked before the first one."""
+        """Return the accounts of further transfers in `write`, to be locked in advance."""
 
 
 def taxed_movements(event: PaymentEvent, share: SubjectShare | None, transfer_id: UUID) -> Sequence[TaxedMovement]:
-    """Return the taxed movements of an event; each gets a tax document."""
+    """Return the taxed amounts of an event; each gets a tax document."""
     if event.payment.terms.tax is None:
         return ()
     if not rules_of(event.payment.terms).at_once:
@@ -69,7 +69,7 @@ def taxed_movements(event: PaymentEvent, share: SubjectShare | None, transfer_id
 
 @dataclass(frozen=True, slots=True)
 class WaitingRun:
-    """A workflow that waits for a payment, and the signal, with its message, that makes it read the outcome."""
+    """A workflow that waits for a payment, and the signal that makes it read the outcome."""
 
     workflow_id: str
     signal: str
@@ -77,85 +77,85 @@ class WaitingRun:
 
 
 class PurposeBooks(Protocol):
-    """One purpose in the books. Nothing here commits."""
+    """Database side of a purpose. Nothing here commits."""
 
     @property
     def shares(self) -> bool:
-        """Whether an event's moves can be shared out, so that what was counted before them may change."""
+        """Whether the subject can have a share in an event's postings, which changes balances that were read before."""
 
     @property
     def is_followed(self) -> bool:
-        """Whether a lost payment starts a recovery from creators; if not, its share has reversed their part."""
+        """Whether a lost payment starts a recovery from creators; otherwise its share reverses their part."""
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
-        """Return what a request names, as the actor sees it, while it can be paid."""
+        """Return the subject that a request names, if the actor may see it and it can be paid."""
 
     async def refuse(self, session: AsyncSession, subject: object) -> None:
-        """Check that the subject can be paid, before anybody pays; `session` is the platform's."""
+        """Check that the subject can be paid, before the payment is created; `session` is the platform's."""
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
-        """Lock the subject before a payment of it begins, and refuse the payment if another one is under way."""
+        """Lock the subject, and refuse a payment for it while another one is under way."""
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
-        """Return why an unpaid payment can no longer pay for the subject; None if it can, or has done so.
+        """Return why an unpaid payment can no longer pay for the subject; None if it can, or already has.
 
-        It only reads: the books decide when the money comes.
+        It only reads; the books check again when the money is received.
         """
 
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> SubjectShare | None:
-        """Lock the subject and return its share in the event's moves; None if it has none.
+        """Lock the subject and return its share in the event's postings; None if it has none.
 
-        `hold_back` says for how long creators are liable for what they have earned.
+        `hold_back` has the liability period of creators.
         """
 
     def posts_again(self, event: PaymentEvent) -> bool:
-        """Return whether the share can post transfers of its own besides the event's."""
+        """Return whether the share can post further transfers."""
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
-        """Return the accounts that a share of the move can touch."""
+        """Return the accounts that a share of the posting can change."""
 
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
-        """Return the organizations whose debts the move can create or pay."""
+        """Return the organizations whose debts the posting can create or pay."""
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
-        """Return the accounts of debts that the share pays by itself."""
+        """Return the accounts of debts that the share can pay."""
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
-        """Return whether the subject has received the money that events claw back; the payment is locked."""
+        """Return whether the subject has the money that events claw back; the payment is locked."""
 
     def follower(self, stored: Payment) -> WaitingRun | None:
-        """Return the run that waits for the payment's outcome; None if none waits, or there is no outcome yet."""
+        """Return the run that waits for the payment's outcome; None if no run waits, or there is no outcome yet."""
 
 
 async def refuse_concurrent_payments(
     session: AsyncSession, org_id: str, subject: Mapping[str, str | None], *, besides: str | None = None
 ) -> None:
-    """Refuse to pay for a subject, such as an `escrow_id`, while a payment of it is under way, other than `besides`.
+    """Refuse to pay for a subject, such as an `escrow_id`, while a payment other than `besides` is under way.
 
-    Whoever has locked the subject can rely on it until the transaction ends.
+    If the caller has locked the subject, this holds until the transaction ends.
     """
     for other in await payment.open_payments_of(session, org_id, subject, besides=besides):
         refuse_concurrent_payment(other)
 
 
 class WithoutSubject:
-    """A purpose without a subject: every share is empty."""
+    """Database side of a purpose without a subject."""
 
     shares = False
     is_followed = True
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:  # noqa: ARG002
-        """Return what the request says."""
+        """Return the value from the request."""
         return named
 
     async def refuse(self, session: AsyncSession, subject: object) -> None:
-        """Refuse nothing."""
+        """Accept: there is no subject."""
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
-        """Lock nothing: any number of payments may be under way."""
+        """Accept: any number of payments may be under way."""
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
-        """Return None: nothing can be gone."""
+        """Return None: it can always be paid."""
         return None
 
     async def share(
@@ -164,29 +164,29 @@ class WithoutSubject:
         event: PaymentEvent,  # noqa: ARG002
         hold_back: HoldBack,  # noqa: ARG002
     ) -> SubjectShare | None:
-        """Lock nothing."""
+        """Return None: there is no share."""
         return None
 
     def posts_again(self, event: PaymentEvent) -> bool:  # noqa: ARG002
-        """Post nothing else."""
+        """Return False."""
         return False
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:  # noqa: ARG002
-        """Touch no other account."""
+        """Return no accounts."""
         return ()
 
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
-        """Return the paying organization, if the balance decides about the move."""
+        """Return the paying organization, if the posting depends on balances."""
         return [terms.org_id] if move.kind in BALANCE_DEPENDENT else []
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:  # noqa: ARG002
-        """Pay none."""
+        """Return no accounts."""
         return ()
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:  # noqa: ARG002
-        """Have nothing."""
+        """Return False: there is no subject."""
         return False
 
     def follower(self, stored: Payment) -> WaitingRun | None:  # noqa: ARG002
-        """Return none."""
+        """Return None: no run waits."""
         return None

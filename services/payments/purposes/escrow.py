@@ -1,4 +1,4 @@
-"""The database side of payments for an escrow: which one can be funded, and whether it has the money."""
+"""Database side of payments for escrows."""
 
 from datetime import datetime
 
@@ -20,13 +20,13 @@ MISSING = "There is no such escrow."
 
 
 class EscrowBooks(WithoutSubject):
-    """The money of one escrow."""
+    """Database side of funding an escrow."""
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> Escrow:
         """Return an escrow that the actor can fund now.
 
         Raises:
-            NotFound: there is none that the actor sees.
+            NotFound: there is none that the actor may see.
         """
         row = require_found(await escrow.get(session, str(named)), MISSING)
         found = escrow.state_of(row)
@@ -40,7 +40,7 @@ class EscrowBooks(WithoutSubject):
         await refuse_exposure(session, subject.terms, lock=False)
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
-        """Lock the escrow, which is funded by one payment."""
+        """Lock the escrow, and refuse a second payment for it."""
         escrow_id = terms.purpose.escrow_id
         assert escrow_id is not None
         held = await escrow.lock_state(session, escrow_id)
@@ -49,7 +49,7 @@ class EscrowBooks(WithoutSubject):
         await refuse_concurrent_payments(session, terms.org_id, {"escrow_id": escrow_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
-        """Return that the escrow is not open any more, unless this payment has funded it."""
+        """Return the status of an escrow that is no longer open, unless this payment has funded it."""
         escrow_id = terms.purpose.escrow_id
         row = None if escrow_id is None else await escrow.get(session, escrow_id)
         if row is None:
@@ -60,7 +60,7 @@ class EscrowBooks(WithoutSubject):
         return f"the escrow is {found.status.value}"
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
-        """Return whether the escrow has taken the money; the payment's workflow asks again before it assumes not."""
+        """Return whether this payment has funded the escrow; if not, the workflow asks the escrow again."""
         escrow_id = stored.terms.purpose.escrow_id
         if escrow_id is None or not stored.fulfilling or after.fulfilling or after.fulfilment is Fulfilment.DONE:
             return False

@@ -1,4 +1,4 @@
-"""The database side of payments for an invoice: which one can be paid, and its share of the moves."""
+"""Database side of payments for invoices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ LOST = subscription_bill.LOSSES
 DISPUTED = frozenset({"dispute_opened", "dispute_reopened", "dispute_won", "dispute_reinstated"})
 #: Events by which a bank returns disputed money.
 RETURNED = frozenset({"dispute_won", "dispute_returned_in_part", "dispute_reinstated"})
-#: Events by which money comes in that may pay the rest of an invoice.
+#: Events that bring money, which may pay the rest of an invoice.
 PAYING = frozenset({"invoice_paid", "dispute_returned_in_part", "dispute_reinstated", "refund_failed"})
 #: Events that change the credits of a subscription's bill.
 OF_CREDITS = DISPUTED | LOST | PAYING | {REFUND}
@@ -57,11 +57,14 @@ OF_CREDITS = DISPUTED | LOST | PAYING | {REFUND}
 
 @dataclass(slots=True)
 class InvoiceShare:
-    """An invoice's share of an event's moves; `now` is its balance after those that were shared out.
+    """An invoice's share of an event's postings.
 
-    `bill` is that of the subscription which the invoice is for, where the event is one `OF_CREDITS`; `noted` is what a
-    credit note for all of the invoice would book, where the event can issue one. `loss` is the account of what was
-    written off, if anything was. `beyond_minor` is what the event takes elsewhere, because it came beyond the invoice.
+    Attributes:
+        now: the invoice balance after the postings shared so far.
+        bill: the subscription's bill that the invoice is for, if the event is one `OF_CREDITS`.
+        noted: the postings of a credit note for the whole invoice, if the event can issue one.
+        loss: the account of the written-off amount, if there is one.
+        beyond_minor: the amount that the event takes from the payment's surplus over the invoice.
     """
 
     invoice_id: str
@@ -73,16 +76,16 @@ class InvoiceShare:
     beyond_minor: int = 0
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
-        """Return whether the move can pay the invoice, or take from it."""
+        """Return whether the posting can pay the invoice, or make it due again."""
         return move.kind in invoicing.INVOICE_POSTING_KINDS
 
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
     ) -> tuple[PaymentPosting, list[booking.AccountMovement]]:
-        """Move the invoice's part; returns what is left to be moved.
+        """Share the invoice's part of the posting.
 
         Raises:
-            WrongInvoiceState: the event pays an invoice on which nothing is due any more.
+            WrongInvoiceState: nothing is due any more on the invoice that the event pays.
         """
         terms, recoverable = event.payment.terms, self._recoverable_minor(event)
         if event.event == "invoice_paid" and not recoverable:
@@ -126,9 +129,9 @@ class InvoiceShare:
             await self._follow(session, event, self.bill, cause)
 
     async def _follow(self, session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill, cause: str) -> None:
-        """Hold or release a bill's credits, and give those that lost disputes took once it is paid whole again.
+        """Hold or release a bill's credits, and grant those that lost disputes took once it is fully paid again.
 
-        Those of an invoice that was given up do not return: what would have paid for them is returned.
+        Credits of a written-off invoice are not granted again; money for them is returned.
         """
         if event.event in PAYING and self._is_paid_again():
             if bill.returned_minor:
@@ -142,7 +145,7 @@ class InvoiceShare:
             await subscription_grant.grant_left_out(session, event.actor, bill, event.payment, event.at)
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:  # noqa: ARG002
-        """Return nothing: the tax is on the invoice, not on its payment."""
+        """Return nothing: the invoice has the tax."""
         return ()
 
     def posts_to(self) -> Sequence[Account]:
@@ -152,17 +155,17 @@ class InvoiceShare:
         return [*own, *(account for posting in self.noted for account in (posting.source, posting.destination))]
 
     def _is_paid_again(self) -> bool:
-        """Return whether the event has paid the rest of the invoice, and none of it was given up."""
+        """Return whether the event has paid the rest of the invoice, and no part was written off."""
         return self._is_paid_whole() and self.now.paid_minor > self.before.paid_minor
 
     def _is_paid_whole(self) -> bool:
         return self.now.status is InvoiceStatus.PAID and not self.now.written_off_minor
 
     def _recoverable_minor(self, event: PaymentEvent) -> int:
-        """Return how much of what was written off the event's money pays: what was used of the invoice.
+        """Return the written-off amount that the event's money pays: the price of what was used of the invoice.
 
-        Of a subscription's bill that is the price of its used credits. Of any other invoice it is all of it, and only
-        disputed money pays it; what is paid too late is returned.
+        For a subscription's bill that is the price of its used credits. For any other invoice it is the whole amount,
+        which only disputed money pays; other late money is returned.
         """
         if self.bill is not None:
             return recoverable_minor(self.now, subscription_refund.used_minor(self.bill))
@@ -172,10 +175,10 @@ class InvoiceShare:
         return bool(event.details.get("credit_note")) or (self.bill is not None and event.event == REFUND)
 
     async def _credit(self, session: AsyncSession, event: PaymentEvent) -> None:
-        """Credit the invoice with what is refunded.
+        """Credit the invoice with the refunded amount.
 
         Raises:
-            RefundExceeds: it is more than the credits leave that were used of a subscription's period.
+            RefundExceeds: it exceeds the price of the unused credits of a subscription's period.
         """
         assert event.actor_detail is not None
         amount = self.before.paid_minor - self.now.paid_minor
@@ -219,19 +222,19 @@ def _noted(row: InvoiceRow, parts: Sequence[BookedPart]) -> list[InvoicePosting]
 
 
 class InvoiceBooks(WithoutSubject):
-    """What is due on one invoice."""
+    """Database side of paying an invoice."""
 
     shares = True
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> PayableInvoice:  # noqa: ARG002
-        """Return an invoice of the actor's organization on which something is due."""
+        """Return an invoice of the actor's organization with an amount due."""
         row = await invoice.get(session, str(named))
         due = require_payable(invoice.balance_of(row))
         await invoice_collection.require_not_requested(session, row)
         return PayableInvoice(invoice_id=row.id, number=row.number or row.id, due_minor=due, currency=row.currency)
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
-        """Lock the invoice: one payment at a time pays what is due.
+        """Lock the invoice, and refuse a second payment under way.
 
         Raises:
             WrongInvoiceState: nothing is due any more.
@@ -242,7 +245,7 @@ class InvoiceBooks(WithoutSubject):
         await refuse_concurrent_payments(session, terms.org_id, {"invoice_id": invoice_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
-        """Return that nothing is due on the invoice. The bill of a subscription is ended by its provider."""
+        """Return the status of an invoice without an amount due. A subscription's bill is ended by its provider."""
         invoice_id = terms.purpose.invoice_id
         assert invoice_id is not None
         status = InvoiceStatus((await invoice.get(session, invoice_id)).status)
@@ -278,21 +281,21 @@ class InvoiceBooks(WithoutSubject):
         return share
 
     def follower(self, stored: Payment) -> WaitingRun | None:
-        """Return the run that collects the invoice, once the payment has an outcome."""
+        """Return the collection's run, once the payment has an outcome."""
         invoice_id = stored.terms.purpose.invoice_id
         if invoice_id is None or charge_result(stored).became is ChargeOutcome.OPEN:
             return None
         return WaitingRun(invoice_workflow_id(invoice_id), "look", InvoiceSignal())
 
     def posts_again(self, event: PaymentEvent) -> bool:
-        """Return whether the event can hold or claw back the credits of a subscription, or credit its invoice."""
+        """Return whether the event can hold or claw back a subscription's credits, or credit the invoice."""
         return event.event in OF_CREDITS
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
-        """Return the organization's debt in credits, if the event can give credits that a dispute took or left out."""
+        """Return the organization's debt in credits, if the event can grant credits that a dispute took."""
         of_credits = event.event in OF_CREDITS - {REFUND}
         return [accounts.org_debt(event.payment.terms.org_id, CREDIT)] if of_credits else []
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
-        """Return what the organization has been invoiced."""
+        """Return the organization's receivable."""
         return [booking.receivable(terms)] if move.kind in invoicing.INVOICE_POSTING_KINDS else []

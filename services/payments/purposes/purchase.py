@@ -1,4 +1,4 @@
-"""The database side of payments for agents: the payment makes the sale, and refunds and disputes change its shares."""
+"""Database side of payments for agents: a payment makes the sale; refunds and disputes change its shares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +52,7 @@ from services.payouts import recovery, transfer_reversal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parties:
-    """Who has a share of a sale, and where it is kept."""
+    """Parties of a sale, and the accounts of their shares."""
 
     payee_org_id: str
     creator_bps: int
@@ -79,18 +79,18 @@ class _Parties:
 
 @dataclass(slots=True)
 class PurchaseShare:
-    """The shares of a marketplace sale in an event's moves.
+    """Shares of a marketplace sale in an event's postings.
 
     Attributes:
         purchase: None until the event makes the sale.
-        taken: how much of the price has left the shares.
-        borne: what chargebacks have taken after the creator's liability ended: the payer alone owes it.
-        stays_refunded: the organization has bought the agent again, so what comes back goes to the organization.
-        other: the purchase by which the organization has the agent by now, where it is not this one.
-        owed_minor: what the creator no longer has, and its organization owes.
-        came_minor: what the event has brought the shares and the tax; below zero where it went back.
-        tax_minor: what of that is tax.
-        reverses: whether payouts are reversed for what the creator owes by a refund.
+        taken: the part of the price that was taken from the shares.
+        borne: chargebacks after the creator's liability period, which only the payer owes.
+        stays_refunded: whether the organization has bought the agent again, so that returned money goes to it.
+        other: another purchase by which the organization has the agent now.
+        owed_minor: the debt of the creator's organization, because earnings were spent.
+        came_minor: the event's change of the shares and the tax; negative for refunds.
+        tax_minor: the tax in it.
+        reverses: whether payouts are reversed for the creator's debt from a refund.
     """
 
     purchase: MarketplacePurchase | None
@@ -104,15 +104,15 @@ class PurchaseShare:
     reverses: bool = False
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
-        """Return whether the move can make the sale, take from its shares or restore them."""
+        """Return whether the posting can make the sale, or reduce or restore its shares."""
         return move.kind in SALE_POSTING_KINDS
 
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
     ) -> tuple[PaymentPosting, list[booking.AccountMovement]]:
-        """Move the parts of creator, platform and tax; returns what is left to be moved.
+        """Share the parts of creator, platform and tax.
 
-        The creator's organization owes what its agent no longer has, and its debts are paid first.
+        A clawback from spent earnings becomes a debt of the creator's organization; a restored share pays debts first.
         """
         terms, price = event.payment.terms, event.payment.terms.purpose.goods_minor
         own, parties = booking.entitlement_account(terms), _Parties.of(terms)
@@ -149,7 +149,7 @@ class PurchaseShare:
         return replace(move, amount_minor=move.amount_minor - part), [posting for posting in postings if posting[2]]
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
-        """Return the taxed movements of the sale, by the event's transfer."""
+        """Return the taxed amounts of the sale."""
         if not self.came_minor:
             return ()
         key = f"{event.event}:{event.payment.version}"
@@ -160,7 +160,7 @@ class PurchaseShare:
         ]
 
     def posts_to(self) -> Sequence[Account]:
-        """Post nothing besides the event's transfer."""
+        """Return no accounts: there are no further transfers."""
         return ()
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
@@ -175,7 +175,7 @@ class PurchaseShare:
             row.taken_minor, used = self.taken, _used(row, event.payment)
             if not self.stays_refunded:
                 assert row.price_minor is not None
-                # The used part of the price stays with the shares. An event that takes nothing of them refunds nothing.
+                # The used part of the price stays in the shares. An event that does not reduce them refunds nothing.
                 gone = self.taken > 0 and self.taken >= row.price_minor - used
                 has_other, disputed = self.other is not None, is_disputed(event.payment)
                 status = status_after(status, gone=gone, disputed=disputed, has_other=has_other)
@@ -186,7 +186,7 @@ class PurchaseShare:
                 row.refunded_by = event.actor if refunded else None
                 row.used_minor = used if refunded else row.used_minor
             if self.other is not None and is_disputed(event.payment):
-                # Otherwise the next renewal would charge a method whose holder has just taken the money back.
+                # Otherwise the next renewal would charge a method whose holder has just charged the payment back.
                 self.other.renews_at = None
             await session.flush()
         payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
@@ -211,13 +211,13 @@ class PurchaseShare:
 
 
 class LostShare(PurchaseShare):
-    """The creator's share after a lost chargeback, whose opening has taken it: what it owes is taken from its payouts.
+    """Shares of a sale when a chargeback is lost: payouts are reversed for the creator's debt.
 
-    Until then the money may come back, and the share with it.
+    The opening of the chargeback has taken the share; until it is lost, the share may be restored.
     """
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:  # noqa: ARG002
-        """Request reversals for what chargebacks of the payment left as a debt and no earnings have paid since."""
+        """Request reversals for debts from chargebacks of the payment that earnings have not paid since."""
         debts = _Parties.of(event.payment.terms).debt
         booked = await transfer_reversals.owed_by_chargebacks(session, debts, event.payment.terms.payment_id)
         if booked is None:
@@ -232,7 +232,7 @@ class LostShare(PurchaseShare):
 async def _take_back(
     session: AsyncSession, event: PaymentEvent, cause: str, owed_minor: int, transfer_id: UUID
 ) -> None:
-    """Request reversals of the creator's payouts for what a transfer left it owing of the sale."""
+    """Request reversals of the creator's payouts for the debt that a transfer has created."""
     purpose = event.payment.terms.purpose
     assert purpose.agent_id is not None
     assert purpose.payee_org_id is not None
@@ -250,7 +250,7 @@ async def _take_back(
 
 
 def _used(row: MarketplacePurchase, payment: Payment) -> int:
-    """Return the used part of a purchase at its last refund; refused and failed refunds do not count."""
+    """Return the used part of a purchase at its latest refund; refused and failed refunds do not count."""
     made = [refund.refund_id for refund in payment.refunds if refund.state is not RefundState.FAILED]
     noted = [row.used_by[refund_id] for refund_id in made if refund_id in row.used_by]
     return noted[-1] if noted else 0
@@ -291,14 +291,14 @@ async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -
 
 
 class PurchaseBooks(WithoutSubject):
-    """An agent of the marketplace."""
+    """Database side of buying an agent."""
 
     shares = True
-    # The share itself takes the price back from the creator, so no recovery follows. The payer alone owes the rest.
+    # The share itself claws the price back from the creator, so no recovery follows. Only the payer owes the rest.
     is_followed = False
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
-        """Lock the sale of the agent to the organization, which pays for it once. The next month is not refused."""
+        """Lock the agent's sale to the organization, and refuse a second payment; a renewal is allowed."""
         agent_id = terms.purpose.agent_id
         if agent_id is None or terms.purpose.renews is not None:
             return
@@ -306,7 +306,7 @@ class PurchaseBooks(WithoutSubject):
         await refuse_concurrent_payments(session, terms.org_id, {"agent_id": agent_id}, besides=terms.payment_id)
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
-        """Return why the agent cannot be sold to the organization any more, unless this payment has bought it."""
+        """Return why the agent can no longer be sold to the organization; None if it can, or was by this payment."""
         if await marketplace.paid_by(session, terms.payment_id) is not None:
             return None
         try:
@@ -319,7 +319,7 @@ class PurchaseBooks(WithoutSubject):
         """Lock the sale that the event makes or changes.
 
         Raises:
-            NotForSale: the event would make a sale, but the agent can no longer be sold to the organization.
+            NotForSale: the event makes a sale, but the agent can no longer be sold to the organization.
         """
         terms = event.payment.terms
         purpose = terms.purpose
@@ -355,24 +355,24 @@ class PurchaseBooks(WithoutSubject):
         )
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
-        """Return where the shares are kept."""
+        """Return the accounts of the shares."""
         if move.kind not in SALE_POSTING_KINDS:
             return []
         parties = _Parties.of(terms)
         return [parties.earnings, parties.commission, *([] if parties.tax is None else [parties.tax])]
 
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
-        """Return who pays, and whose agent it is."""
+        """Return the payer and the organization of the agent."""
         payee = terms.purpose.payee_org_id
         return [terms.org_id, *([payee] if payee else [])] if move.kind in SALE_POSTING_KINDS else []
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
-        """Return the creator's debt, which reversals pay that a lost chargeback requests."""
+        """Return the creator's debt, which the reversals after a lost chargeback pay."""
         return [_Parties.of(event.payment.terms).debt] if event.event == "dispute_lost" else []
 
 
 async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: datetime) -> None:
-    """Refuse what changed while the payer paid, after ending a purchase whose period is over; locks the other one."""
+    """Check again that the agent can be sold; end and lock an earlier purchase whose period is over."""
     purpose = terms.purpose
     assert purpose.agent_id is not None
     if purpose.renews is None:
@@ -383,7 +383,7 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
 
 
 async def _check_for_sale(session: AsyncSession, terms: PaymentTerms, at: datetime) -> None:
-    """Refuse an agent that the organization has by now, the end of the offer, or a card that both use; only reads.
+    """Refuse the sale if the organization has the agent, the offer ended, or both sides are related; only reads.
 
     Raises:
         NotForSale: it cannot be sold to the organization.
@@ -411,7 +411,7 @@ async def _check_for_sale(session: AsyncSession, terms: PaymentTerms, at: dateti
     # A purchase that was begun is completed if the seller is suspended. A closed seller could not be paid out.
     if await organization.is_closed(session, purpose.payee_org_id):
         raise NotForSale("The organization that sells this agent is closed.")
-    # Whether one operator made both was checked when the payment was requested; their payment methods may relate them
+    # Common ownership was checked when the payment was requested; payment methods may have related the two
     # since.
     if await share_an_owner(session, terms.org_id, purpose.payee_org_id, ("*",)):
         raise NotForSale("The two organizations are related.")

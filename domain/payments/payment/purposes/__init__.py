@@ -1,4 +1,4 @@
-"""What a payment can be for: one module a purpose, and the one table by which its rules are found."""
+"""Purposes of payments: one module for each, and the table of their rules."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,10 +17,10 @@ RULES: Mapping[PurposeKind, PurposeRules] = {rules.kind: rules for rules in _ALL
 
 
 def rules_of(terms: PaymentTerms) -> PurposeRules:
-    """Return the rules of what a payment is for.
+    """Return the rules of a payment's purpose.
 
     Raises:
-        TypeError: the purpose has none. A run stops there until the code knows it, rather than by another's rules.
+        TypeError: there are none. The run stops until the code knows the purpose.
     """
     return rules_for(terms.purpose.kind)
 
@@ -34,10 +34,10 @@ def rules_for(kind: PurposeKind) -> PurposeRules:
 
 
 def check_named(kind: PurposeKind, named: Iterable[PurposeKind]) -> None:
-    """Refuse the subject of another purpose.
+    """Refuse a field of a request that belongs to another purpose.
 
     Raises:
-        Invalid: names the field and the purpose that it belongs to.
+        Invalid: names the field and its purpose.
     """
     for other in named:
         if other is not kind:

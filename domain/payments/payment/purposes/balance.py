@@ -1,4 +1,4 @@
-"""A balance: the money itself becomes the organization's, in the currency that it came in."""
+"""A cash balance: the organization gets the money itself, in the currency that was paid."""
 
 from domain.common.money import CREDIT, format_amount
 from domain.payments.payment.options import CREDITS, invalid
@@ -8,14 +8,14 @@ from domain.payments.payment.terms import Purpose, PurposeKind
 
 
 class Balance(CommonRules):
-    """Cash for an amount of money or of coins."""
+    """A payment into the cash balance, in money or coins."""
 
     kind = PurposeKind.BALANCE
     is_top_up = True
     keeps_fee = True
 
     def price(self, order: Order, market: Market) -> Price:  # noqa: ARG002
-        """Return the amount that was asked for."""
+        """Return the requested amount."""
         amount, currency = require_amount(order)
         if currency == CREDIT or order.options.provider == CREDITS:
             raise invalid("currency", "A balance holds money. Credits cannot be paid into it.")

@@ -1,4 +1,4 @@
-"""The interface of a payment's purpose. Each purpose is a module; no other code distinguishes purposes."""
+"""Protocol of the rules of a payment's purpose. Each purpose is a module; no other code distinguishes purposes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,14 +25,14 @@ from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 
 class Readiness(StrEnum):
-    """How far the payment is from being fulfilled.
+    """Whether a payment can be fulfilled.
 
     Attributes:
-        NONE: there is nothing to fulfil: it was, it never will be, or nothing came.
-        SHORT: too little came so far.
-        WAITS: enough came, and a refund or dispute that is under way decides whether enough of it stays.
-        READY: it is fulfilled now.
-        FAILED: so much went back for good that it never will be.
+        NONE: nothing to fulfil: it was fulfilled, it never will be, or nothing was received.
+        SHORT: too little was received so far.
+        WAITS: enough was received, and an open refund or dispute decides whether enough of it stays.
+        READY: it can be fulfilled now.
+        FAILED: too much was refunded or charged back, so it never will be.
     """
 
     NONE = "none"
@@ -44,10 +44,14 @@ class Readiness(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurposeAccounts:
-    """Where what was bought goes (`wallet`), and where it is issued for a revenue, if it is issued at all.
+    """Accounts of a purpose.
 
-    `refunds` is where money is returned from, and where money comes in for which nothing is issued. It differs from
-    `revenue` where that is deferred: what was bought may be used by then, and the books know what of its price is left.
+    Attributes:
+        wallet: gets the entitlement.
+        revenue: gets the money for an entitlement that is issued.
+        issuance: issues the entitlement; None if the money itself is the entitlement.
+        refunds: pays refunds, and gets money for which nothing is issued. Differs from `revenue` where that is
+            deferred: the entitlement may be used by then, and the books know what is left of its price.
     """
 
     wallet: Account
@@ -58,12 +62,12 @@ class PurposeAccounts:
 
 @dataclass(frozen=True, slots=True)
 class AskEscrow:
-    """The escrow takes the money. It is asked beside the run, because it may not answer for long."""
+    """Ask the escrow to take the money, in a task of its own, because it may not answer for long."""
 
 
 @dataclass(frozen=True, slots=True)
 class BookFulfilment:
-    """The books take the money with this event, or refuse it with the code `refused_by`: then it is returned."""
+    """Fulfil the payment by booking this event; if the books refuse it with the code `refused_by`, return the money."""
 
     event: Outcome
     refused_by: str
@@ -71,109 +75,109 @@ class BookFulfilment:
 
 @dataclass(frozen=True, slots=True)
 class ReturnMoney:
-    """The payment cannot be fulfilled and is returned; `failed` says that too much of it went back before."""
+    """Return the money of an unfulfillable payment; `failed`: too much was refunded or charged back before."""
 
     why: str = ""
     failed: bool = False
 
 
-#: How the payment is fulfilled. The run acts on each of these; another purpose may need another one.
+#: Ways to fulfil a payment; the run handles each of them.
 Fulfil = AskEscrow | BookFulfilment | ReturnMoney
 
 
 class PurposeRules(Protocol):
-    """The rules of one purpose. All are pure: a payment's run decides by them, so its replay decides the same."""
+    """Rules of a purpose. All are pure, because the workflow decides by them and must replay."""
 
     @property
     def kind(self) -> PurposeKind:
-        """Which purpose it is."""
+        """The purpose."""
 
     # Price ------------------------------------------------------------------------------------------------------------
 
     @property
     def named_by(self) -> str | None:
-        """The field of a request that names the subject; None where there is none. Other purposes refuse it."""
+        """The field of a request that names the subject; None without a subject. Other purposes refuse the field."""
 
     @property
     def takes_credits(self) -> bool:
-        """Whether credits may pay for it."""
+        """Whether it can be paid with credits."""
 
     def price(self, order: Order, market: Market) -> Price:
-        """Return what is due for an order, or refuse it."""
+        """Return the price of an order, or refuse it."""
 
     def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:
-        """Return what the charge buys."""
+        """Return the purpose with its entitlement."""
 
     # Accounts ---------------------------------------------------------------------------------------------------------
 
     def accounts(self, terms: PaymentTerms) -> PurposeAccounts:
-        """Return the accounts that are the purpose's own."""
+        """Return the accounts of the purpose."""
 
     # Ready and fulfil -------------------------------------------------------------------------------------------------
 
     @property
     def at_once(self) -> bool:
-        """Whether each part of the money buys its share as it comes; otherwise it waits for fulfilment."""
+        """Whether each received part buys its share immediately; otherwise the money waits for fulfilment."""
 
     def readiness(self, payment: Payment) -> Readiness:
-        """Return how far the payment is from being fulfilled; called once money came, until the outcome is decided."""
+        """Return whether the payment can be fulfilled; called from the first receipt until fulfilment is decided."""
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
-        """Return how to fulfil the payment; with `in_part`, how to use a part once the payer's time is over."""
+        """Return how to fulfil the payment; with `in_part`, how to use a partial amount after the payer's deadline."""
 
     # Reverse ----------------------------------------------------------------------------------------------------------
 
     @property
     def refunded_with(self) -> Permission:
-        """What whoever asks for a refund must be allowed to do."""
+        """The permission that requesting a refund requires."""
 
     @property
     def is_top_up(self) -> bool:
-        """Whether an organization buys for itself what it has not used yet: it has a largest amount, and an end."""
+        """Whether it is a prepayment of the organization: there is a maximum amount, and a deadline for own refunds."""
 
     @property
     def keeps_fee(self) -> bool:
-        """Whether the provider's fee is kept of what the payer refunds itself."""
+        """Whether the provider's fee is kept of refunds that the payer requests itself."""
 
     @property
     def pays_fixed_fee(self) -> bool:
-        """Whether the payer of a small amount pays the provider's fixed fee as well."""
+        """Whether payers of small amounts also pay the provider's fixed fee."""
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
-        """Refuse a refund whose amount the purpose cannot divide by."""
+        """Refuse a refund of an amount that the entitlement cannot be divided by."""
 
     def refunds_of_parts(self, payment: Payment, unit: int) -> Sequence[int] | None:
-        """Return the partial refunds that are possible in multiples of `unit`, the least first; None for any."""
+        """Return the possible partial refunds that are multiples of `unit`, ascending; None for any amount."""
 
     def taken_for(self, payment: Payment, amount_minor: int) -> int:
-        """Return how much of what was bought is clawed back when `amount_minor` is refunded."""
+        """Return the entitlement that a refund of `amount_minor` claws back."""
 
     def waiting_minor(self, payment: Payment) -> int:
-        """Return how much waits for fulfilment and is returned first."""
+        """Return the amount that waits for fulfilment, which refunds take first."""
 
     def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:
-        """Return how much of what the provider takes back comes from what waits for fulfilment."""
+        """Return the part of a clawback that comes from the amount that waits for fulfilment."""
 
     def held_minor(self, payment: Payment) -> int:
-        """Return how much is left on the payment's account when it cannot be fulfilled."""
+        """Return the amount left on the payment's account when it cannot be fulfilled."""
 
     def is_refunded_when_gone(self, payment: Payment) -> bool:
-        """Return whether what cannot be fulfilled is refunded; otherwise the organization gets it."""
+        """Return whether an unfulfillable payment is refunded; otherwise the organization gets the money."""
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
-        """Return whether an escrow has money that is being clawed back, and has not been frozen yet."""
+        """Return whether an escrow that holds clawed-back or disputed money is not frozen yet."""
 
     # Describe ---------------------------------------------------------------------------------------------------------
 
     def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
-        """Return the id of what the money is handed to, by the name that events use; empty where it is nothing."""
+        """Return the subject's id under its field name in events; empty without a subject."""
 
     def describe(self, purpose: Purpose, subject: object = None) -> str:
-        """Return the description for the payer, used if the request has none."""
+        """Return the default description for the payer."""
 
 
 class CommonRules:
-    """What most purposes share: the organization gets what was bought, in parts, and nothing waits."""
+    """Default rules: the organization gets the entitlement in parts, as money is received."""
 
     named_by: str | None = None
     takes_credits = False
@@ -184,7 +188,7 @@ class CommonRules:
     refunded_with = Permission.REFUND_PAYMENT
 
     def accounts(self, terms: PaymentTerms) -> PurposeAccounts:
-        """Return the organization's wallet; what is issued is credits, which are paid for in advance."""
+        """Return the organization's wallet; issued credits are deferred revenue."""
         asset = terms.purpose.goods_asset
         return PurposeAccounts(
             wallet=accounts.org_wallet(terms.org_id, asset),
@@ -194,25 +198,25 @@ class CommonRules:
         )
 
     def readiness(self, payment: Payment) -> Readiness:  # noqa: ARG002
-        """Hand nothing over: it is given as the money comes."""
+        """Return NONE: the entitlement is granted as money is received."""
         return Readiness.NONE
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
-        """Refuse: nothing is ever ready."""
-        raise TypeError(f"what {payment.terms.purpose.kind.value} buys is given as the money comes")
+        """Raise: a payment is never ready to be fulfilled."""
+        raise TypeError(f"what {payment.terms.purpose.kind.value} buys is granted as money is received")
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
-        """Refuse no amount."""
+        """Allow any amount."""
 
     def refunds_of_parts(self, payment: Payment, unit: int) -> Sequence[int] | None:  # noqa: ARG002
-        """Refund any."""
+        """Allow any amount."""
         return None
 
     def taken_for(self, payment: Payment, amount_minor: int) -> int:
-        """Return the cumulative share of the amount; the last part takes what is left, to the unit.
+        """Return the cumulative share of the amount; the last part takes the remainder exactly.
 
-        Where more is returned than came, because a bank takes what was refunded already, more goes than was bought:
-        the organization owes them, and whichever of the two turns out void restores its own share.
+        If a bank charges back money that was refunded already, more is clawed back than was bought: the organization
+        owes the excess. If the refund fails or the dispute is won, its share is restored.
         """
         if not payment.terms.issues_entitlement:
             return amount_minor
@@ -222,34 +226,34 @@ class CommonRules:
         return max(0, due - clawed_back_minor(payment))
 
     def waiting_minor(self, payment: Payment) -> int:  # noqa: ARG002
-        """Return nothing: what was bought is with the organization."""
+        """Return 0: the organization has the entitlement."""
         return 0
 
     def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:  # noqa: ARG002
-        """Return nothing: refunds come from the organization."""
+        """Return 0: refunds are taken from the organization."""
         return 0
 
     def held_minor(self, payment: Payment) -> int:  # noqa: ARG002
-        """Return nothing: what was bought is with the organization."""
+        """Return 0: the organization has the entitlement."""
         return 0
 
     def is_refunded_when_gone(self, payment: Payment) -> bool:  # noqa: ARG002
-        """Refund nothing: what was bought cannot be gone."""
+        """Return False: the purpose can always be fulfilled."""
         return False
 
     def must_freeze_escrow(self, payment: Payment) -> bool:  # noqa: ARG002
-        """Freeze nothing."""
+        """Return False: no escrow is funded."""
         return False
 
     def subject(self, purpose: Purpose) -> Mapping[str, str | None]:  # noqa: ARG002
-        """Return nothing: the organization gets what was bought."""
+        """Return no subject: the organization gets the entitlement."""
         return {}
 
 
 def fulfilled_with(
     payment: Payment, amount_minor: int, event: str, subject: Mapping[str, str | None], *, at: datetime
 ) -> Outcome:
-    """Fulfil a payment with `amount_minor` of what waits on its account, and name in the event what it was spent on."""
+    """Fulfil a payment with `amount_minor` of the money on its account; the event names the subject."""
     asset = payment.terms.purpose.goods_asset
     release = PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=amount_minor, asset=asset)
     return with_number(

@@ -1,4 +1,4 @@
-"""Credits: each part of the money buys its share of them. They are issued, and what was paid is deferred revenue."""
+"""Credits: each received part buys its share. Credits are issued, and the money is deferred revenue."""
 
 from domain.common.money import COINS, CREDIT, format_amount
 from domain.payments.payment.options import CRYPTO, invalid
@@ -8,12 +8,12 @@ from domain.payments.payment.terms import Purpose, PurposeKind
 
 
 def credits_bought(credits_minor: int, package: str | None = None) -> Purpose:
-    """Return the purpose of a payment for so many credits; `package` names the one that was bought."""
+    """Return the purpose of a payment for credits; `package` names a package."""
     return Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=credits_minor, package=package)
 
 
 class Credits(CommonRules):
-    """Credits for an amount of money, or of coins."""
+    """A purchase of credits with money or coins."""
 
     kind = PurposeKind.CREDITS
     is_top_up = True
@@ -21,7 +21,7 @@ class Credits(CommonRules):
     pays_fixed_fee = True
 
     def price(self, order: Order, market: Market) -> Price:
-        """Return the requested amount. Coins buy what they are worth."""
+        """Return the requested amount. Coins are valued at the exchange rate."""
         options, sold_in = order.options, market.credit.currency
         amount, currency = require_amount(order)
         if currency == sold_in:
@@ -34,7 +34,7 @@ class Credits(CommonRules):
         return Price(amount_minor=amount, currency=currency, worth_in=sold_in)
 
     def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
-        """Return the credits that the money is worth."""
+        """Return the credits that the charge buys."""
         return credits_bought(market.credit.buys(charge.worth_minor))
 
     def describe(self, purpose: Purpose, subject: object = None) -> str:  # noqa: ARG002

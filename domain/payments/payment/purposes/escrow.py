@@ -1,7 +1,7 @@
-"""An escrow: it takes its whole amount or nothing. Its own process is asked, and the money waits until it has answered.
+"""An escrow: it takes its whole amount or nothing. Its workflow is asked to take the money, which waits for the answer.
 
-What is refunded before the escrow has its money is taken from what waits. While it is asked it may have the money
-already, so everything is taken from the organization then, until it is known that it does not.
+A refund before the escrow is funded takes the waiting money. While the escrow is being asked it may have the money
+already, so refunds are taken from the organization until it is known that it has not.
 """
 
 from collections.abc import Mapping
@@ -35,10 +35,10 @@ P = TypeVar("P", Refund, Dispute)
 
 
 def require_fundable(escrow: Escrow, actor: Actor) -> None:
-    """Refuse an escrow that others pay for, or that is not open.
+    """Refuse an escrow that another organization pays for, or that is not open.
 
     Raises:
-        Forbidden: others pay for it.
+        Forbidden: another organization pays for it.
         WrongState: it is not open.
     """
     if not is_payer(escrow, actor):
@@ -60,7 +60,7 @@ def require_open(escrow: Escrow) -> None:
 
 
 class EscrowMoney(WholeAmountRules):
-    """The money of one escrow, in its currency; credits may be bought for it on the way."""
+    """The funding of an escrow, in its currency; a payment in money may buy the credits for it."""
 
     kind = PurposeKind.ESCROW
     named_by = "escrow_id"
@@ -68,7 +68,7 @@ class EscrowMoney(WholeAmountRules):
     keeps_fee = True
 
     def price(self, order: Order, market: Market) -> Price:
-        """Return the escrow's amount, or what that many credits cost; an amount that the request names must be that.
+        """Return the escrow's amount, or the price of that many credits. An amount in the request must equal it.
 
         Raises:
             Conflict: `escrow.amount_mismatch`.
@@ -89,7 +89,7 @@ class EscrowMoney(WholeAmountRules):
         return price_in_money(due, due_in, options, market) if sold else Price(amount_minor=due, currency=due_in)
 
     def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
-        """Return the escrow's money, whole."""
+        """Return the escrow's whole amount."""
         terms = _escrow(order).terms
         return Purpose(
             kind=self.kind,
@@ -100,17 +100,17 @@ class EscrowMoney(WholeAmountRules):
         )
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
-        """Ask the escrow to take the money; a partial amount is returned instead.
+        """Ask the escrow to take the money; a partial amount is returned.
 
-        An escrow that was asked once is asked until it answers, even after refunds or disputes: it may already have
-        the money.
+        Once asked, the escrow is asked until it answers, even after refunds or disputes: it may already have the
+        money.
         """
         if not in_part and (payment.fulfilling or self.readiness(payment) is Readiness.READY):
             return AskEscrow()
-        return ReturnMoney("not all of it came in time")
+        return ReturnMoney("the whole amount was not paid in time")
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
-        """Return whether the escrow has money that was or is being clawed back, and has not been frozen yet."""
+        """Return whether the escrow holds clawed-back or disputed money and is not frozen yet."""
         if payment.fulfilment is not Fulfilment.DONE or payment.escrow_frozen:
             return False
         void = payment.received_minor - payment.reversed_minor < payment.terms.amount_minor
@@ -126,7 +126,7 @@ class EscrowMoney(WholeAmountRules):
 
 
 def is_reserved_for(payment: Payment, escrow_id: str) -> bool:
-    """Return whether the escrow may take the money: it is asked to, and has not answered yet."""
+    """Return whether the money is reserved for the escrow: it is being asked, and has not answered yet."""
     is_its = payment.terms.purpose.escrow_id == escrow_id
     return is_its and payment.fulfilment is Fulfilment.PENDING and payment.fulfilling
 
@@ -135,31 +135,31 @@ def is_reserved_for(payment: Payment, escrow_id: str) -> bool:
 
 
 def fulfilment_started(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow is asked to take the money, before it is: from then on it may have it."""
+    """Record, before the escrow is asked, that it may have the money from now on."""
     after = replace(payment, fulfilling=True)
     return _outcome(after, "fulfilment_started", at)
 
 
 def fulfilment_put_off(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow does not have the money, which so much happened to since that it is not asked now."""
+    """Record that the escrow does not have the money and is not asked now, because of refunds or disputes since."""
     after, returned = _returned_by_waiting(replace(payment, fulfilling=False))
     return _outcome(after, "fulfilment_put_off", at, released=returned)
 
 
 def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow took the money; what came beyond its amount goes to the organization."""
+    """Record that the escrow was funded; a surplus goes to the organization."""
     after = replace(payment, fulfilment=Fulfilment.DONE, fulfilling=False)
     surplus = unreserved_minor(payment) - payment.terms.purpose.goods_minor
     return _outcome(after, "escrow_funded", at, released=max(0, surplus))
 
 
 def escrow_frozen(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow is frozen because of the chargeback; an arbiter decides about what it still holds."""
+    """Record that the escrow is frozen because of the chargeback; an arbiter decides on what it still holds."""
     return _outcome(replace(payment, escrow_frozen=True), "escrow_frozen", at)
 
 
 def escrow_not_frozen(payment: Payment, *, why: str, at: datetime) -> Outcome:
-    """Note that the escrow had ended before the chargeback, so that it holds nothing that could be frozen."""
+    """Record that the escrow had ended before the chargeback, so there is nothing to freeze."""
     return _outcome(replace(payment, escrow_frozen=True), "escrow_not_frozen", at, why=why)
 
 
@@ -179,7 +179,7 @@ def _outcome(after: Payment, event: str, at: datetime, *, released: int = 0, **m
 
 
 def _returned_by_waiting(payment: Payment) -> tuple[Payment, int]:
-    """Offset what was taken elsewhere while the escrow was asked against the money that waits; return the offset."""
+    """Offset refunds and disputes made while the escrow was asked against the reserved money; return the offset."""
     taken_elsewhere = clawed_back_minor(payment) - (payment.granted_minor - unreserved_minor(payment))
     left = returned = RULES.taken_from_waiting(payment, taken_elsewhere)
 

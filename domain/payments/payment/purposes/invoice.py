@@ -1,7 +1,7 @@
-"""An invoice: the books pay what is due of it when the money is there. It takes a part as well.
+"""An invoice: the money pays the amount due, in full or in part.
 
-Until then the money waits on the payment's own account, and what is refunded or disputed goes from there; see
-`domain/payments/payment/invoicing.py` for what becomes of the invoice after that.
+Until then the money is on the payment's own account, from which refunds and disputes are taken. For the invoice after
+that see `domain/payments/payment/invoicing.py`.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from domain.payments.payment.terms import Purpose, PurposeKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayableInvoice:
-    """An invoice that can be paid: what is due of it, in minor units."""
+    """An invoice that can be paid; the amount due is in minor units."""
 
     invoice_id: str
     number: str
@@ -31,16 +31,16 @@ class PayableInvoice:
 
 
 class InvoiceDue(CommonRules):
-    """What is due on one invoice."""
+    """A payment of the amount due on an invoice."""
 
     kind = PurposeKind.INVOICE
     named_by = "invoice_id"
     at_once = False
-    # Whoever owes it does not take it back by themselves.
+    # The payer of an invoice cannot refund the payment itself.
     refunded_with = Permission.OPERATE
 
     def price(self, order: Order, market: Market) -> Price:  # noqa: ARG002
-        """Return all that is due. An amount that the request names must be that.
+        """Return the amount due. An amount in the request must equal it.
 
         Raises:
             Conflict: `invoice.amount_mismatch`.
@@ -58,14 +58,14 @@ class InvoiceDue(CommonRules):
         return Price(amount_minor=due, currency=due_in)
 
     def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
-        """Return what is due of the invoice."""
+        """Return the amount due on the invoice."""
         invoice = _invoice(order)
         return Purpose(
             kind=self.kind, goods_asset=invoice.currency, goods_minor=invoice.due_minor, invoice_id=invoice.invoice_id
         )
 
     def readiness(self, payment: Payment) -> Readiness:
-        """Wait for all of it, or for what the provider says is all; then a part that is left pays a part."""
+        """Wait for the whole amount, or until the provider expects no more; then a partial amount pays a part."""
         net, complete = payment.received_minor - payment.reversed_minor, ProviderStatus.SUCCEEDED
         if net < payment.terms.amount_minor and not (net > 0 and payment.provider_status is complete):
             return Readiness.SHORT
@@ -76,15 +76,15 @@ class InvoiceDue(CommonRules):
         return Readiness.WAITS if net - refunded - lost > 0 else Readiness.FAILED
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
-        """Pay the invoice; the books alone know whether anything is due at that moment."""
+        """Pay the invoice; the books check whether anything is due at that moment."""
         return BookFulfilment(invoice_paid(payment, at=at), WrongInvoiceState.code)
 
     def held_minor(self, payment: Payment) -> int:
-        """Return what is left after refunds, disputes and reversals."""
+        """Return the money left after refunds, disputes and reversals."""
         return remaining_minor(payment)
 
     def is_refunded_when_gone(self, payment: Payment) -> bool:  # noqa: ARG002
-        """Refund what came, whatever part it is."""
+        """Return True: a partial amount is refunded, too."""
         return True
 
     def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
@@ -92,14 +92,14 @@ class InvoiceDue(CommonRules):
         return {"invoice_id": purpose.invoice_id}
 
     def describe(self, purpose: Purpose, subject: object = None) -> str:
-        """Name the invoice's number, where it is known."""
+        """Name the invoice's number, if known."""
         return f"Invoice {subject.number if isinstance(subject, PayableInvoice) else purpose.invoice_id}"
 
 
 def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
-    """Pay the invoice with all that came and is still there; what is more than is due goes to the organization.
+    """Pay the invoice with the money on the payment's account; a surplus goes to the organization.
 
-    The books refuse it when nothing is due, see `invoicing.split`.
+    The books refuse it when nothing is due, see `invoicing.split_posting`.
     """
     about = {"invoice_id": payment.terms.purpose.invoice_id}
     return fulfilled_with(payment, remaining_minor(payment), "invoice_paid", about, at=at)

@@ -1,6 +1,6 @@
-"""An agent of the marketplace: the sale is made, and shared, in the transaction in which the payment is fulfilled.
+"""An agent of the marketplace: fulfilling the payment makes the sale and divides it, in one transaction.
 
-Until then the money waits on the payment's own account. After that what is refunded is taken from the shares.
+Until then the money is on the payment's own account. Later refunds are taken from the shares of the sale.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from domain.payments.payment.purposes.whole import WholeAmountRules, unreserved_
 from domain.payments.payment.state import Outcome, Payment, PaymentPostingKind
 from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 
-#: What the shares of a sale take part in.
+#: Postings that can change the shares of a sale.
 SALE_POSTING_KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferToBuy:
-    """An offer that the organization may buy, and the creator's share of it; `renews` the purchase that it goes on."""
+    """An offer that the organization may buy, and the creator's share; `renews` is the purchase that it renews."""
 
     offer: Offer
     creator_bps: int
@@ -33,14 +33,14 @@ class OfferToBuy:
 
 
 class Purchase(WholeAmountRules):
-    """An agent for its price in money."""
+    """A purchase of an agent at its price in money."""
 
     kind = PurposeKind.PURCHASE
-    # Who bought it gives it back by its purchase, which has a window.
+    # The buyer returns an agent by its purchase, within a refund window.
     refunded_with = Permission.OPERATE
 
     def price(self, order: Order, market: Market) -> Price:  # noqa: ARG002
-        """Return the price of the offer, in its currency. It must be possible to refund it, so coins do not pay it."""
+        """Return the price of the offer, in its currency. Coins are refused, because they cannot be refunded."""
         offer, options = _wanted(order).offer, order.options
         if offer.status is OfferStatus.RETIRED:
             raise NotForSale("This agent is no longer for sale.")
@@ -53,7 +53,7 @@ class Purchase(WholeAmountRules):
         return Price(amount_minor=offer.price_minor, currency=offer.currency)
 
     def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
-        """Return the agent, with the share that its creator has at this moment."""
+        """Return the agent, with its creator's current share."""
         wanted = _wanted(order)
         return Purpose(
             kind=self.kind,
@@ -69,13 +69,13 @@ class Purchase(WholeAmountRules):
         )
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
-        """Make the sale; the books alone know whether the organization has the agent by then."""
+        """Make the sale; the books check whether the organization already has the agent."""
         if in_part:
-            return ReturnMoney("not all of it came in time")
+            return ReturnMoney("the whole amount was not paid in time")
         return BookFulfilment(agent_bought(payment, at=at), NotForSale.code)
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
-        """Allow a partial refund: the used part of the price stays, or an operator shows goodwill."""
+        """Allow a partial refund: the used part of the price stays paid, or an operator shows goodwill."""
 
     def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
         """Return the agent's id."""
@@ -87,30 +87,30 @@ class Purchase(WholeAmountRules):
 
 
 def agent_bought(payment: Payment, *, at: datetime) -> Outcome:
-    """Make the sale with all that came; what is more than the price goes to the organization."""
+    """Make the sale; a surplus over the price goes to the organization."""
     about = {"agent_id": payment.terms.purpose.agent_id}
     return fulfilled_with(payment, unreserved_minor(payment), "agent_bought", about, at=at)
 
 
 def lost_price_minor(payment: Payment, borne_minor: int = 0) -> int:
-    """Return how much of the price has left the shares of the sale after the payment's latest event.
+    """Return how much of the price the shares of the sale have lost, as of the payment's latest event.
 
-    That is the amount refunded, charged back or disputed, less the `borne_minor` that the platform bears.
+    That is the amount refunded, charged back or disputed, less `borne_minor`, which the platform bears.
     """
     beyond = payment.granted_minor - payment.terms.purpose.goods_minor
     return min(payment.terms.purpose.goods_minor, max(0, clawed_back_minor(payment) - borne_minor - beyond))
 
 
 def borne_minor(payment: Payment, sold_at: datetime, liability_period: timedelta) -> int:
-    """Return the amount of chargebacks that were opened after the creator's liability for the sale had ended."""
+    """Return the amount of chargebacks opened after the creator's liability for the sale had ended."""
     late = (each for each in payment.disputes if each.counts and sold_at <= each.opened_at - liability_period)
     return sum(each.goods_minor for each in late)
 
 
 def net_of_tax(terms: PaymentTerms, gone_minor: int) -> int:
-    """Return how much of the price that has gone back was the shares of creator and platform; the rest was tax.
+    """Return the part of a lost amount that the creator and the platform had; the rest was tax.
 
-    What is left of the sale keeps the tax of what is left, so all of it has gone once the whole price has.
+    The remaining price keeps its tax, so the whole tax is lost once the whole price is.
     """
     price, tax = terms.purpose.goods_minor, terms.tax
     return gone_minor if tax is None else gone_minor - tax.amount_minor + tax.part_of(price - gone_minor, price)

@@ -1,4 +1,4 @@
-"""Slots for deployments: they are issued whole, so a refund for a part of one takes the whole of it."""
+"""Deployment slots: they are issued whole, so a refund of a part of a slot takes the whole slot."""
 
 from domain.common import accounts
 from domain.common.errors import PaymentPartOfASlot
@@ -12,7 +12,7 @@ from domain.payments.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 
 class Slot(CommonRules):
-    """A number of slots at a price each."""
+    """A purchase of slots at a price each."""
 
     kind = PurposeKind.SLOT
     is_top_up = True
@@ -20,7 +20,7 @@ class Slot(CommonRules):
     named_by = "slots"
 
     def price(self, order: Order, market: Market) -> Price:
-        """Return what the slots cost. A slot has no parts, so what may come in parts does not pay for it."""
+        """Return the price of the slots. Slots have no parts, so payments that may be partial are refused."""
         slots, price, options = _number(order), market.slot, order.options
         if options.provider not in {STRIPE, PAYPAL}:
             raise invalid("provider", "Slots can be paid with Stripe or PayPal only.")
@@ -39,7 +39,7 @@ class Slot(CommonRules):
         return Purpose(kind=self.kind, goods_asset=SLOT, goods_minor=_number(order))
 
     def accounts(self, terms: PaymentTerms) -> PurposeAccounts:
-        """Return the organization's slots; what was paid is revenue."""
+        """Return the organization's slots; the money is revenue."""
         revenue = accounts.platform("revenue/slots", terms.currency)
         return PurposeAccounts(
             wallet=accounts.org_slots(terms.org_id),
@@ -49,9 +49,9 @@ class Slot(CommonRules):
         )
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
-        """Refuse an amount that would leave a slot paid for in part.
+        """Refuse an amount that would leave a slot partly paid.
 
-        With tax the price of some of the slots may be no whole number of minor units: it is rounded down.
+        With tax, the price of some of the slots may not be a whole number of minor units: it is rounded down.
 
         Raises:
             Invalid: `payment.part_of_a_slot`.
@@ -68,7 +68,7 @@ class Slot(CommonRules):
             )
 
     def refunds_of_parts(self, payment: Payment, unit: int) -> list[int]:
-        """Return the price of some of the slots where it is a multiple of `unit`: perhaps of two only, or of none."""
+        """Return the prices of one, two, … slots that are multiples of `unit`; there may be none."""
         amounts = (
             payment.received_minor * slots // payment.granted_minor - not_kept_minor(payment)
             for slots in range(1, payment.granted_minor)
@@ -76,7 +76,7 @@ class Slot(CommonRules):
         return [amount for amount in amounts if 0 < amount < payment.refundable_minor and not amount % unit]
 
     def taken_for(self, payment: Payment, amount_minor: int) -> int:
-        """Return the slots that go, rounded up."""
+        """Return the slots that a refund takes, rounded up."""
         if not payment.received_minor:
             return 0
         due = -(-payment.granted_minor * (not_kept_minor(payment) + amount_minor) // payment.received_minor)

@@ -1,6 +1,6 @@
-"""What takes its whole amount or nothing: the money waits on the payment's own account until all of it is there.
+"""Purposes that take the whole amount or nothing: the money waits on the payment's own account until it is complete.
 
-What is refunded before that is taken from what waits, and what is left is returned once it cannot be all any more.
+Earlier refunds are taken from there, and the rest is returned once the amount can no longer be complete.
 """
 
 from domain.payments.payment.purposes.base import CommonRules, Readiness
@@ -9,12 +9,12 @@ from domain.payments.payment.state import Fulfilment, Payment, RefundState
 
 
 class WholeAmountRules(CommonRules):
-    """A purpose that is fulfilled with the whole amount, which refunds and disputes have left."""
+    """Rules of a purpose that is fulfilled with the whole amount."""
 
     at_once = False
 
     def readiness(self, payment: Payment) -> Readiness:
-        """Wait for the whole amount, and for what refunds and disputes leave of it."""
+        """Wait for the whole amount, and for the end of refunds and disputes."""
         amount, net = payment.terms.amount_minor, payment.received_minor - payment.reversed_minor
         if net < amount:
             return Readiness.SHORT
@@ -26,27 +26,24 @@ class WholeAmountRules(CommonRules):
         return Readiness.FAILED if lost or net - refunded < amount else Readiness.WAITS
 
     def waiting_minor(self, payment: Payment) -> int:
-        """Return how much waits to be fulfilled; nothing where refunds take it from elsewhere."""
+        """Return the amount that waits for fulfilment; 0 while refunds are taken from the organization."""
         return self.held_minor(payment) if payment.fulfilment is Fulfilment.PENDING else 0
 
     def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:
-        """Return how much of what the provider takes back comes from what waits; nothing while the escrow is asked."""
+        """Return the part of a clawback that comes from the waiting amount; 0 while the escrow is asked."""
         return 0 if payment.fulfilling else min(goods_minor, self.waiting_minor(payment))
 
     def held_minor(self, payment: Payment) -> int:
-        """Return what was given for the purpose and not taken from there before it was fulfilled.
-
-        What went back without being asked for here was taken from the organization.
-        """
+        """Return `unreserved_minor`: clawbacks made elsewhere were taken from the organization."""
         return unreserved_minor(payment)
 
     def is_refunded_when_gone(self, payment: Payment) -> bool:
-        """Refund what came, once that was the whole amount: a part of it goes to the organization."""
+        """Return whether the whole amount was received: a partial amount goes to the organization instead."""
         return payment.fulfilment is not Fulfilment.PENDING or self.readiness(payment) is not Readiness.SHORT
 
 
 def unreserved_minor(payment: Payment) -> int:
-    """Return what was given for the purpose and not taken from there before it was fulfilled."""
+    """Return the granted entitlement less refunds, disputes and reversals that were taken from it before fulfilment."""
     refunds = sum(refund.waiting_minor for refund in payment.refunds if refund.counts)
     disputes = sum(dispute.waiting_minor for dispute in payment.disputes if dispute.counts)
     return payment.granted_minor - refunds - disputes - sum(booked.waiting_minor for booked in payment.booked)
