@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A figure as it was read.
+    """A value of a metric, with what its condition is compared to.
 
     Attributes:
         value: the figure; None if it is unknown.
@@ -72,7 +72,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """When a figure is bad.
+    """Condition of a rule; a value that meets it is bad.
 
     Attributes:
         threshold: in the metric's unit, or ten-thousandths if `measure` is percent; 0 if the type has none.
@@ -89,11 +89,11 @@ class Condition:
 
     @property
     def is_edge(self) -> bool:
-        """Whether only crossing the threshold counts; a figure that is bad at the first reading has not crossed it."""
+        """Whether the condition fires on crossing only, so that a value that is bad at the first reading does not fire."""
         return self.type is ConditionType.CROSSES
 
     def document(self) -> dict[str, Any]:
-        """Return it as stored."""
+        """Return the JSON to store."""
         return {
             "type": self.type.value,
             "threshold": self.threshold,

@@ -1,9 +1,8 @@
-"""The metrics that rules can watch: unit, bounds and filters of each.
+"""Metrics that rules can watch: unit, bounds and filters of each.
 
-Names are those of the registry, `domain.insight.metrics`, where it has the figure; a rule reads it over a window that
-ends now, together with the figures of many other rules.
+Names are those of `domain.insight.metrics` if that has the metric.
 
-Figures are integers: money in minor units of its asset, counts and seconds as they are, shares in ten-thousandths,
+Values are integers: money in minor units of its asset, counts, seconds, shares in ten-thousandths,
 scores in hundredths of a point.
 """
 
@@ -31,7 +30,7 @@ class Unit(StrEnum):
 
 
 class ConditionType(StrEnum):
-    """How a rule judges a metric."""
+    """Type of a condition on a metric."""
 
     ABOVE = "above"
     BELOW = "below"
@@ -49,7 +48,7 @@ _LEVELS = frozenset({ConditionType.ABOVE, ConditionType.BELOW, ConditionType.CRO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One figure.
+    """A metric that rules can watch.
 
     Attributes:
         name: its name in rules.
@@ -204,5 +203,5 @@ def metric_of(name: str, *, platform: bool, field: str = "metric") -> Metric:
 
 
 def watched(*, platform: bool) -> list[Metric]:
-    """Return what can be watched by operators or by organizations."""
+    """Return the metrics that operators, or organizations, can watch."""
     return [metric for metric in _METRICS if (metric.for_platform if platform else metric.for_organizations)]

@@ -19,7 +19,7 @@ MAX_RULES = 50
 #: The maximum number of channels of a rule.
 MAX_CHANNELS = 20
 MIN_WINDOW, MAX_WINDOW = timedelta(minutes=1), timedelta(days=31)
-#: From this length on a figure is computed from days in UTC, so the window must be of whole days.
+#: Windows from this length on are computed from days in UTC, so they must be whole days.
 DAY = timedelta(days=1)
 #: How long after its end an hour is read.
 SETTLED = timedelta(minutes=5)
@@ -33,7 +33,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltIn:
-    """A rule that exists without being created.
+    """A built-in rule.
 
     Attributes:
         name: of the rule, and the kind of its alerts.
@@ -141,7 +141,7 @@ class Rule:
     asset: str | None = None
 
     def terms(self) -> Terms:
-        """Return how it fires."""
+        """Return the timing of the rule."""
         return Terms(cool_down=self.cool_down, quiet=self.window, is_edge=self.condition.is_edge)
 
     def subject(self, org_id: str | None) -> str:
@@ -152,7 +152,7 @@ class Rule:
 def next_look(
     rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool, is_behind: bool = False
 ) -> datetime:
-    """Return when a rule is evaluated next: on absence when that is long enough, on unusual hours when one is over.
+    """Return when a rule is evaluated next: for absence once the period is over, for unusual hours once an hour is over.
 
     Args:
         rule: the rule.

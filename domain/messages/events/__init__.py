@@ -122,7 +122,7 @@ def an_id(prefix: str, what: str, *, nullable: bool = False) -> Field:
 
 
 def amount(what: str, example: str = "50.00", *, nullable: bool = False) -> Field:
-    """Describe an amount: a decimal string in units of the asset beside it."""
+    """Describe an amount: a decimal string in units of the event's asset."""
     return Field(_schema("string", what, nullable, pattern=_AMOUNT), example)
 
 
@@ -132,7 +132,7 @@ def asset(what: str = "What the amounts are in: a currency, or `CREDIT`.", examp
 
 
 def word(what: str, words: Iterable[str], *, nullable: bool = False) -> Field:
-    """Describe a state, or another value of a fixed list; the first one is the example."""
+    """Describe a value of a fixed list; the first one is the example."""
     known = [str(each) for each in words]
     return Field(_schema("string", what, nullable, enum=[*known, *([None] if nullable else [])]), known[0])
 
@@ -144,12 +144,12 @@ def words(what: str, known: Sequence[str]) -> Field:
 
 
 def code(what: str, example: str, *, nullable: bool = False) -> Field:
-    """Describe a value of a list that is kept elsewhere, or an id that Bursar did not make."""
+    """Describe a code of an open list, or an external id."""
     return Field(_schema("string", what, nullable), example)
 
 
 def external_id() -> Field:
-    """Describe the id that the event's organization gave the subject. Code that makes an event leaves it None.
+    """Describe the organization's own id of the subject. Code that makes an event leaves it None.
 
     The statement that records the event fills it in, see `repositories/messages/event.py`.
     """

@@ -95,7 +95,7 @@ _SPENT = {
     "expires_at": moment("Until when a reservation holds.", nullable=True),
 }
 _RESERVATION = {"reservation_id": an_id("hold", "The reservation."), **_SPENT}
-#: What each state of a reservation says.
+#: The sentence for each state of a reservation.
 RESERVATION_STATES = {
     "captured": "A reservation was captured, in part or in full.",
     "released": "A reservation was released; none of it was used.",
