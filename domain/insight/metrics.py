@@ -1,8 +1,8 @@
-"""The registry of metrics: what each is called, counts and is made of. Pure.
+"""Registry of metrics: name, description and formula of each. Pure.
 
-A formula adds, multiplies and divides measures, which are sums that are kept or read from rows. A measure is
-`source.name`; the readers are in `repositories/insight`. Sums are added up over intervals and groups before a formula
-is applied to them, so a ratio is never a mean of ratios.
+A formula adds, multiplies and divides measures, which are stored sums or sums of rows. A measure is `source.name`; its
+reader is in `repositories/insight`. Measures are added up over intervals and groups before the formula is applied, so a
+ratio is never a mean of ratios.
 """
 
 import ast
@@ -25,7 +25,7 @@ class MetricUnit(StrEnum):
     #: Minor units of each asset.
     AMOUNT = "amount"
     COUNT = "count"
-    #: A share or a quotient.
+    #: A ratio, such as a share.
     RATIO = "ratio"
     SECONDS = "seconds"
     #: Of 0 to 10.
@@ -33,18 +33,18 @@ class MetricUnit(StrEnum):
 
 
 class Sum(StrEnum):
-    """How a measure comes together over intervals."""
+    """Aggregation of a measure over intervals."""
 
-    #: It adds up.
+    #: Values add up.
     FLOW = "flow"
-    #: It is what stands when an interval ends: the last one counts.
+    #: The value at the end of an interval: the last one counts.
     STOCK = "stock"
-    #: It counts different ones, and is counted anew for a total.
+    #: A count of distinct things, counted again for a total.
     DISTINCT = "distinct"
 
 
 class Source(StrEnum):
-    """What a measure is read from."""
+    """Source of a measure."""
 
     SPENDS = "spends"
     USAGE = "usage"
@@ -57,11 +57,11 @@ class Source(StrEnum):
     ACTIVITY = "activity"
     REPUTATION = "reputation"
     RETURNS = "returns"
-    #: How many days of an interval are over.
+    #: The number of elapsed days of an interval.
     CLOCK = "clock"
 
 
-#: Read from sums of days in UTC, so that no other days can be had of them.
+#: Read from sums by UTC day, so no other days are available.
 _BY_UTC_DAY = frozenset(
     {Source.LINES, Source.REVENUE, Source.EARNINGS, Source.CREDITS, Source.ACTIVITY, Source.REPUTATION, Source.RETURNS}
 )
@@ -79,10 +79,10 @@ _STOCKS = frozenset(
 )
 
 
-#: Measures of credits; of all others an amount in money is what came in, and one in credits stands apart.
+#: Measures of credits; amounts of other measures are received money, with credits apart.
 _OF_CREDITS = frozenset({"spends.used", "credits.used", "credits.expired", "lines.credits", "lines.credit_days"})
 _IN_CREDITS = _OF_CREDITS | {"clock.days"}
-#: Measures that have no dimensions, though others of their source have.
+#: Measures without dimensions, although others of their source have some.
 _WHOLE = frozenset({"activity.organizations", "activity.people", "activity.agents"})
 #: The sources whose measures have no dimensions.
 _PLAIN = frozenset({Source.LINES, Source.CREDITS, Source.WALLETS, Source.CLOCK})
@@ -90,14 +90,14 @@ _PLAIN = frozenset({Source.LINES, Source.CREDITS, Source.WALLETS, Source.CLOCK})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measure:
-    """A sum: where it is read, and its name there. There is one object of each, which `of` returns."""
+    """A sum of a source. There is one object of each, which `of` returns."""
 
     source: Source
     name: str
 
     @classmethod
     def of(cls, written: str) -> "Measure":
-        """Read `source.name`; names may have points."""
+        """Parse `source.name`; names may contain dots."""
         return _measure(written)
 
     @property
@@ -107,10 +107,10 @@ class Measure:
         return Sum.DISTINCT if self.source is Source.ACTIVITY else Sum.FLOW
 
     def shown_in(self, asset: str, currency: str) -> str | None:
-        """Return the asset in which amounts are shown where a currency is asked for; None if they are left out.
+        """Return the asset of amounts for a requested currency; None if they are left out.
 
-        Credits never become money, nor money credits, but in a balance, of which no lot is left; and in returns money
-        is the credits that it buys by the piece.
+        Credits and money are not converted into each other, except in a balance, which has no lots left, and in
+        returns, where money is converted to the credits that it buys at the list price.
         """
         of_returns = self.source is Source.RETURNS and asset != CREDIT
         if CREDIT not in {asset, currency} or of_returns or self.source is Source.WALLETS:
@@ -119,23 +119,23 @@ class Measure:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it has no dimensions: in each group all of it counts."""
+        """Whether it has no dimensions, so that all of it counts in each group."""
         return self.source in _PLAIN or f"{self.source}.{self.name}" in _WHOLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One figure.
+    """A metric.
 
     Attributes:
         name: its name everywhere.
         sentence: its description.
         unit: of the figure.
         formula: over measures, in the notation of Python.
-        dimensions: by which it can be grouped and filtered.
-        one_dimension: whether only by one of them at a time.
-        for_organizations: whether an organization can ask for its own.
-        for_platform: whether operators can ask for all organizations together.
+        dimensions: for grouping and filtering.
+        one_dimension: whether only one dimension at a time is allowed.
+        for_organizations: whether organizations can query their own.
+        for_platform: whether operators can query all organizations together.
     """
 
     name: str
@@ -153,19 +153,19 @@ class Metric:
 
     @property
     def needs_currency(self) -> bool:
-        """Whether it compares amounts that are in different assets unless they are converted."""
+        """Whether it compares amounts of different assets, which must be converted."""
         sources = {measure.source for measure in self.measures}
         return {Source.SPENDS, Source.USAGE} <= sources or (Source.RETURNS in sources and len(self.measures) > 1)
 
     @property
     def asset(self) -> str | None:
-        """The asset of its amounts, as far as they are not converted; None for amounts of several."""
+        """The asset of its unconverted amounts; None for several."""
         measures = {f"{measure.source}.{measure.name}" for measure in self.measures}
         return CREDIT if measures <= _IN_CREDITS and self.unit is MetricUnit.AMOUNT else None
 
     @property
     def is_by_utc_day(self) -> bool:
-        """Whether only days in UTC, and what is made of them, can be had."""
+        """Whether it is only available by UTC day or multiples."""
         return any(measure.source in _BY_UTC_DAY for measure in self.measures)
 
     @property
@@ -174,7 +174,7 @@ class Metric:
         return all(measure.sum is Sum.FLOW for measure in self.measures) and "/" not in self.formula
 
     def value(self, sums: Mapping[Measure, int | Fraction]) -> Value:
-        """Apply the formula; a measure without a sum is zero. None where it divides by zero."""
+        """Apply the formula; a missing measure is zero. None for a division by zero."""
         try:
             return _compiled(self.formula)(sums)
         except ZeroDivisionError:
@@ -459,7 +459,7 @@ METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 
 def usable(*, platform: bool) -> dict[str, Metric]:
-    """Return the metrics of operators, or of organizations."""
+    """Return the metrics that operators, or organizations, can query."""
     return {
         name: metric
         for name, metric in METRICS.items()
@@ -510,7 +510,7 @@ _PLACES = 6
 
 
 def written(metric: str, asset: str | None, value: Value) -> str | None:
-    """Write a value: amounts in whole units, exact where they are minor units, all others with six decimals at most."""
+    """Format a value: amounts in whole units, others with at most six decimals."""
     if value is None:
         return None
     if METRICS[metric].unit is MetricUnit.AMOUNT and asset is not None:
@@ -521,7 +521,7 @@ def written(metric: str, asset: str | None, value: Value) -> str | None:
 
 
 def decimal_text(value: Fraction, places: int) -> str:
-    """Write a fraction as a decimal string, rounded to so many places, without zeros at its end."""
+    """Format a fraction as a decimal string with at most `places` decimals, without trailing zeros."""
     scaled = round(abs(value) * 10**places)
     whole, rest = divmod(scaled, 10**places)
     digits = f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")

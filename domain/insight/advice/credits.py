@@ -9,12 +9,12 @@ from domain.common.money import CREDIT, format_amount
 from domain.insight.advice.facts import Facts, Refused
 from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning, money, times, were
 
-#: How long after a refusal a raise of the limit belongs to it.
+#: How long after a refusal a raise of the limit counts as its consequence.
 RAISED_WITHIN = timedelta(days=7)
 
 
 def larger_package(facts: Facts) -> Iterator[Insight]:
-    """Advise the package that would have given at least the same credits for the least money."""
+    """Advise the cheapest package with at least the credits that were bought."""
     for bought in facts.bought:
         larger = [
             (package.price_minor * number, number, package)
@@ -52,7 +52,7 @@ def larger_package(facts: Facts) -> Iterator[Insight]:
 
 
 def annual_plan(facts: Facts) -> Iterator[Insight]:
-    """Advise the year's price of the plan that is paid by the month."""
+    """Advise yearly payment of a plan that is paid monthly."""
     held, plans = facts.subscribed, facts.plans
     if held is None or plans is None or held.interval is not Interval.MONTH:
         return
@@ -114,7 +114,7 @@ def auto_topup(facts: Facts) -> Iterator[Insight]:
 
 
 def limit(facts: Facts) -> Iterator[Insight]:
-    """Advise to raise a limit that stopped what was done all the same: after a raise, or by a person."""
+    """Advise to raise a limit whose refused charges were made later, after a raise or by a person."""
     done: dict[tuple[str, bool], list[tuple[int, int]]] = {}
     for refused in facts.refused:
         if refused.control_id is not None and (amount := _done_later(refused, facts)):
@@ -140,7 +140,7 @@ def limit(facts: Facts) -> Iterator[Insight]:
 
 
 def _done_later(refused: Refused, facts: Facts) -> int:
-    """Return what was charged for a refused action: by its agent from the first raise on, or by a person instead."""
+    """Return the amount charged later for a refused action: by its agent after a raise, or by a person."""
     assert refused.control_id is not None
     days = [
         raised.astimezone(UTC).date()

@@ -1,4 +1,4 @@
-"""Advice about purchases outside: larger ones, free ones, cheaper methods, and what own agents sell. Pure."""
+"""Advice about external purchases: larger ones, free options, cheaper methods, and own agents. Pure."""
 
 import hashlib
 from collections import defaultdict
@@ -13,7 +13,7 @@ from domain.insight.advice.facts import Declared, Facts, Free, Offered, Purchase
 from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning, money, times
 from domain.insight.advice.proposal import OrderProposal, PolicyProposal
 
-#: So often the same has to be bought, or a term to be paid, before a larger purchase is advised.
+#: The minimum number of purchases of an item, or of paid terms, before a larger purchase is advised.
 LEAST_PURCHASES = 3
 _K = TypeVar("_K")
 _POLICY = Act("PUT", "/payment-policies")
@@ -21,7 +21,7 @@ _POLICY_PAGE = "/payment-policies"
 
 
 def _by(rows: Iterable[Purchase], key: Callable[[Purchase], _K]) -> Iterator[tuple[_K, list[Purchase]]]:
-    """Yield the purchases of each key, in the order in which the keys come first."""
+    """Group purchases by key, in order of first appearance."""
     groups: dict[_K, list[Purchase]] = defaultdict(list)
     for row in rows:
         groups[key(row)].append(row)
@@ -29,7 +29,7 @@ def _by(rows: Iterable[Purchase], key: Callable[[Purchase], _K]) -> Iterator[tup
 
 
 def bulk(facts: Facts) -> Iterator[Insight]:
-    """Advise a term, or one purchase with one fee, where an agent buys the same again and again."""
+    """Advise a longer term, or one purchase with one fee, for an item that an agent buys repeatedly."""
     methods = {each.name: each for each in facts.methods}
     for (agent_id, *_), bought in _by(facts.purchases, lambda each: each.goods):
         number = sum(each.renewed + 1 for each in bought)
@@ -69,7 +69,7 @@ def bulk(facts: Facts) -> Iterator[Insight]:
 def _larger(
     bought: list[Purchase], facts: Facts, methods: Mapping[str, Declared]
 ) -> Iterator[tuple[int, OrderProposal, str]]:
-    """Yield larger purchases with what the month would have cost and why: known terms, and all of it with one fee."""
+    """Yield larger purchases, with the month's cost and the reason: longer terms, and one purchase with one fee."""
     one = bought[0]
     months = max(0 if each.term is None else each.term.months for each in bought)
     # One term does for several orders without one, but several terms run at once.
@@ -107,9 +107,9 @@ def _larger(
 
 
 def free_tier(facts: Facts) -> Iterator[Insight]:
-    """Advise to look at a free option first, where its quota would have covered what was paid for.
+    """Advise a free option whose quota would have covered paid purchases.
 
-    What the agent said does not fit is left out. Of the rest the cheapest count, and each for one option only.
+    Purchases for which the agent rejected the option are left out. Of the rest the cheapest count, each for one option.
     """
     taken = set[str]()
     for free in sorted(facts.free, key=lambda each: each.option.name):
@@ -167,7 +167,7 @@ def _covered(free: Free, fitting: list[Purchase]) -> Iterator[Purchase]:
 
 
 def method(facts: Facts) -> Iterator[Insight]:
-    """Advise the declared method of another kind whose fees would have been lower, and that fails no more often."""
+    """Advise a declared method of another kind with lower fees that fails no more often."""
     methods = {each.name: each for each in facts.methods}
     paid = [each for each in facts.purchases if each.fee_minor is not None and each.method in methods]
     for (policy_id, name, currency), bought in _by(paid, lambda each: (each.policy_id, each.method, each.currency)):
@@ -209,7 +209,7 @@ def method(facts: Facts) -> Iterator[Insight]:
 
 
 def _goes_after(kind: MethodKind, used: MethodKind, kinds: tuple[MethodKind, ...]) -> bool:
-    """Return whether a policy allows a kind and puts it behind the used one. Coins have an order of their own."""
+    """Return whether a policy ranks a kind behind the used one. Coins have their own order."""
     if kind is MethodKind.FREE or kind not in kinds or used not in kinds or {kind.value, used.value} <= set(COINS):
         return False
     return kinds.index(kind) > kinds.index(used)
@@ -226,7 +226,7 @@ def _fees_of(method: Declared, bought: Iterable[Purchase]) -> int | None:
 
 
 def arbitrage(facts: Facts) -> Iterator[Insight]:
-    """Compare what is bought outside with what own agents ask for the same category, in both directions."""
+    """Compare external prices with those of own agents in the same category, in both directions."""
     for offered in facts.offered:
         same_goods = [
             each

@@ -1,4 +1,4 @@
-"""Advice from what models cost and what agents bring in. Pure."""
+"""Advice about the cost of models and the revenue of agents. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from domain.insight.advice.facts import Compared, Facts
 from domain.insight.advice.insight import Act, AdviceKind, Insight, Meaning, money, times
 from domain.usage.amounts import format_pico, minor_pico
 
-#: So many percent of the revenue in a currency come from one source before others are advised, of so many pieces.
+#: The share of revenue from one source, in percent, and the number of revenue events from which others are advised.
 MOST_PERCENT, LEAST_PIECES = 60, 10
 
 
 def model_swap(facts: Facts) -> Iterator[Insight]:
-    """Advise the model that surely costs less and is worth it, where chance had chosen between the two.
+    """Advise a model that is cheaper with 95 % confidence and worth it, by randomised runs only.
 
-    What somebody chose is not compared: harder tasks go to dearer models.
+    Other runs are not compared, because harder tasks go to dearer models.
     """
     found: dict[str, list[tuple[int, str, Compared]]] = {}
     for each in facts.compared:
@@ -57,9 +57,9 @@ def _percent(share_e6: int) -> str:
 
 
 def diversify(facts: Facts) -> Iterator[Insight]:
-    """Name the source of most of the revenue: one agent by one way of earning.
+    """Advise to diversify if most revenue comes from one agent and source.
 
-    Where revenue could not be converted into one currency, each in which something was spent stands for itself.
+    Currencies that cannot be converted are each considered alone, if something was spent in them.
     """
     currencies = {each.currency for each in facts.earned}
     for currency in sorted(code for code in currencies if facts.spending.get(code)):

@@ -89,7 +89,7 @@ class Condition:
 
     @property
     def is_edge(self) -> bool:
-        """Whether the condition fires on crossing only, so that a value that is bad at the first reading does not fire."""
+        """Whether only crossing the threshold fires, not a value that is bad at the first reading."""
         return self.type is ConditionType.CROSSES
 
     def document(self) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class Rule:
 def next_look(
     rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool, is_behind: bool = False
 ) -> datetime:
-    """Return when a rule is evaluated next: for absence once the period is over, for unusual hours once an hour is over.
+    """Return when a rule is evaluated next: for absence after the period, for unusual hours after each hour.
 
     Args:
         rule: the rule.
