@@ -89,7 +89,7 @@ class Condition:
 
     @property
     def is_edge(self) -> bool:
-        """Whether only crossing the threshold fires, not a value that is bad at the first reading."""
+        """Whether a value that is bad at the first reading does not fire, because it did not cross the threshold."""
         return self.type is ConditionType.CROSSES
 
     def document(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _AMOUNT = r"^-?[0-9]+(\.[0-9]+)?$"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event for one organization, to be recorded in the transaction of the change that it reports.
+    """An event for an organization, recorded in the transaction of the change that it reports.
 
     Attributes:
         type: a type of the catalogue, dotted.
@@ -43,7 +43,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an event's data: its JSON Schema, and an example."""
+    """A field of an event's data: its JSON Schema, and an example."""
 
     schema: Mapping[str, JSON]
     example: JSON
