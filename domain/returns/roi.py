@@ -262,7 +262,7 @@ _Of = Callable[[Cost | Revenue], str | None]
 
 
 def spread(costs: Sequence[Cost], revenue: Sequence[Revenue], *, of: _Of, within: _Of) -> list[Cost]:
-    """Distribute costs without an owner over the owners in proportion to their costs; the kind is `shared`.
+    """Distribute costs without an agent over owners in proportion to their costs; the kind is `shared`.
 
     If no owner has costs, owners with confirmed revenue share equally. Without any owner, the costs stay unassigned.
 

@@ -281,7 +281,7 @@ def _rate(sums: Sums) -> float:
 
 
 def _ease_of_kind(candidates: Sequence[Candidate]) -> float:
-    """Return the ratio of the candidates' success in the kind of task to their overall success."""
+    """Return the difference between the candidates' success in the kind of task and overall, shrunk towards 0."""
     more = sum(each.of_kind.score_e6 / ONE - each.of_kind.results * _rate(each.all_round) for each in candidates)
     return more / (sum(each.of_kind.results for each in candidates) + PRIOR_EASE)
 
