@@ -1,7 +1,7 @@
 """`python -m dev.bench.reputation [--otc FILE] [--seeds N]`: what a score is worth, and what it costs to cheat it.
 
-It needs nothing that runs, and prints the tables of docs/guides/reputation.md. `FILE` is SNAP's Bitcoin OTC trust network
-(soc-sign-bitcoinotc.csv: rater, ratee, rating, time), not bundled; without it only the attacks are played.
+It needs nothing that runs, and prints the tables of docs/guides/reputation.md. `FILE` is SNAP's Bitcoin OTC trust
+network (soc-sign-bitcoinotc.csv: rater, ratee, rating, time), not bundled; without it only the attacks are played.
 """
 
 import argparse

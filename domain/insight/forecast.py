@@ -19,7 +19,7 @@ from domain.common.errors import ForecastTooShort
 #: The levels of the intervals, in percent.
 LEVELS = (50, 80, 95)
 #: The level of the interval of sums over steps, in percent.
-OF_SUMS = 90
+SUM_LEVEL = 90
 #: The number of backtest origins, at most and at least.
 ORIGINS, FEWEST_ORIGINS = 14, 4
 #: How many seasons a method reads at most, and how many a mean is of.
@@ -32,7 +32,7 @@ _DAMPING = 0.9
 Series = Sequence[float]
 
 
-class Forecasted(StrEnum):
+class ForecastMetric(StrEnum):
     """Metric that can be forecast by day; for the balance, spending is forecast."""
 
     SPENDING = "spending"
@@ -91,11 +91,11 @@ class Forecast:
     span: int
     backtest: Backtest
 
-    def reaches(self, level: int) -> tuple[float, ...]:
+    def half_widths(self, level: int) -> tuple[float, ...]:
         """Return the half-widths of the `level` percent interval by step; they never decrease."""
         return tuple(_reaches([[*map(abs, of)] for of in self.errors], level, self.near))
 
-    def reaches_of_sum(self, level: int) -> tuple[float, ...]:
+    def half_widths_of_sum(self, level: int) -> tuple[float, ...]:
         """Return the half-widths for the cumulative sums of steps.
 
         They are wider the more the stretches overlap, because errors of overlapping stretches are correlated.
@@ -104,12 +104,12 @@ class Forecast:
         return tuple(each * (1 + at / (at + self.span)) for at, each in enumerate(reaches, 1))
 
 
-def needed(steps: int, season: int) -> int:
+def figures_needed(steps: int, season: int) -> int:
     """Return how many values a forecast of `steps` needs."""
     return _SEEN * season + steps + FEWEST_ORIGINS - 1
 
 
-def seen(steps: int, season: int) -> int:
+def figures_used(steps: int, season: int) -> int:
     """Return how many of the latest values a forecast of `steps` uses."""
     return (_BACK + ORIGINS) * season + steps
 
@@ -125,9 +125,9 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
         unit: the name of a step.
 
     Raises:
-        Invalid: `forecast.too_short`; `needed` and `available` are numbers of values.
+        Invalid: `forecast.too_short`; `figures_needed` and `available` are numbers of values.
     """
-    least = needed(steps, season)
+    least = figures_needed(steps, season)
     if len(series) < least:
         raise ForecastTooShort(
             f"A forecast of {steps} {unit} needs {least} {unit} with figures, and there are {len(series)}. "

@@ -59,7 +59,7 @@ _WORDS = {
 }
 
 
-class Reason(StrEnum):
+class PeerReason(StrEnum):
     """Reason for the absence of a quartile."""
 
     NOT_AGREED = "not_agreed"
@@ -70,10 +70,10 @@ class Reason(StrEnum):
 
 #: The explanation of each reason for customers.
 SENTENCES = {
-    Reason.NOT_AGREED: "Your organization had not agreed to be compared when the month began.",
-    Reason.NOT_COUNTED: "The month has too little to compare, or the organization is younger than 90 days.",
-    Reason.TOO_FEW: "Fewer than eight independent members of this group can be compared.",
-    Reason.DOMINATED: "One member has more than 30 % of the sum of this group.",
+    PeerReason.NOT_AGREED: "Your organization had not agreed to be compared when the month began.",
+    PeerReason.NOT_COUNTED: "The month has too little to compare, or the organization is younger than 90 days.",
+    PeerReason.TOO_FEW: "Fewer than eight independent members of this group can be compared.",
+    PeerReason.DOMINATED: "One member has more than 30 % of the sum of this group.",
 }
 _QUARTERS = ("lowest", "second lowest", "second highest", "highest")
 
@@ -84,7 +84,7 @@ def sentence_of(metric: PeerMetric, quarter: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class PeerMember:
     """A consenting member of a group, with its figure of the month; None if it has none or must not count.
 
     `weight` is its part of the group's sum: the figure itself, or the denominator of a rate.
@@ -97,16 +97,16 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class MemberPosition:
     """The quartile of a member, from 1 (lowest) to 4, or the reason for its absence."""
 
     member_id: str
     org_id: str
     quarter: int | None = None
-    reason: Reason | None = None
+    reason: PeerReason | None = None
 
 
-def hands(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str, str]:
+def owner_groups(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Group organizations by owner: those that share a trait, directly or through others, get the same name.
 
     Args:
@@ -129,38 +129,38 @@ def hands(org_ids: Iterable[str], traits: Iterable[tuple[str, str]]) -> dict[str
     return {org_id: root(org_id) for org_id in parent}
 
 
-def positions(members: Sequence[Member], hand_of: Mapping[str, str]) -> list[Position]:
+def rank_members(members: Sequence[PeerMember], hand_of: Mapping[str, str]) -> list[MemberPosition]:
     """Return the quartile of each member of a group.
 
     The largest member of each owner represents it among the other owners. The owner's other members get no quartile:
     many of them could search for the bounds of the quartiles, which are figures of others.
     """
     counted = [member for member in members if member.value is not None]
-    by_hand: dict[str, list[Member]] = defaultdict(list)
+    by_hand: dict[str, list[PeerMember]] = defaultdict(list)
     for member in counted:
         by_hand[hand_of[member.org_id]].append(member)
     reason = _refused({hand: sum(each.weight for each in own) for hand, own in by_hand.items()})
     largest = {hand: max(own, key=lambda each: (each.weight, each.member_id)) for hand, own in by_hand.items()}
 
-    def place(member: Member) -> Position:
-        why, quarter = (Reason.NOT_COUNTED, None) if member.value is None else (reason, None)
+    def place(member: PeerMember) -> MemberPosition:
+        why, quarter = (PeerReason.NOT_COUNTED, None) if member.value is None else (reason, None)
         if why is None and member.value is not None:
             own = hand_of[member.org_id]
             others = [one.value for hand, one in largest.items() if hand != own and one.value is not None]
             if largest[own].member_id == member.member_id:
                 quarter = quarter_of(member.value, others)
             else:
-                why = Reason.NOT_COUNTED
-        return Position(member_id=member.member_id, org_id=member.org_id, quarter=quarter, reason=why)
+                why = PeerReason.NOT_COUNTED
+        return MemberPosition(member_id=member.member_id, org_id=member.org_id, quarter=quarter, reason=why)
 
     return [place(member) for member in members]
 
 
-def _refused(weights: Mapping[str, int]) -> Reason | None:
+def _refused(weights: Mapping[str, int]) -> PeerReason | None:
     if len(weights) < LEAST_MEMBERS:
-        return Reason.TOO_FEW
+        return PeerReason.TOO_FEW
     total = sum(weights.values())
-    return Reason.DOMINATED if any(Fraction(weight) > MOST_SHARE * total for weight in weights.values()) else None
+    return PeerReason.DOMINATED if any(Fraction(weight) > MOST_SHARE * total for weight in weights.values()) else None
 
 
 def quarter_of(value: Fraction, others: Sequence[Fraction]) -> int:

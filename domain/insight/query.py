@@ -72,7 +72,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MetricFigure:
     """Value of a metric in a row, and in the comparison period; `asset` is None unless it is an amount."""
 
     metric: str
@@ -82,12 +82,12 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class QueryRow:
     """A row: an interval, which starts at `at` (None without a grain), of a group, with a value for each of `by`."""
 
     at: datetime | None
     group: Mapping[str, str | None]
-    figures: tuple[Figure, ...]
+    figures: tuple[MetricFigure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class RateUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class QueryResult:
     """Result of a query.
 
     Attributes:
@@ -113,8 +113,8 @@ class Answer:
         left_out: assets without a rate to the currency, whose amounts are left out.
     """
 
-    rows: tuple[Row, ...]
-    totals: tuple[Figure, ...]
+    rows: tuple[QueryRow, ...]
+    totals: tuple[MetricFigure, ...]
     as_of: datetime
     is_complete: bool
     rates: tuple[RateUsed, ...] = ()
@@ -141,7 +141,7 @@ def check_size(query: Query, rows: int, columns: int) -> None:
         )
 
 
-def bounds_of(query: Query) -> list[datetime]:
+def interval_bounds(query: Query) -> list[datetime]:
     """Return the bounds of the intervals; the first and the last interval may be partial.
 
     Raises:
@@ -181,7 +181,7 @@ def _end(grain: Grain, at: datetime, zone: ZoneInfo) -> datetime:
     return window_end(Window(grain.value), at, zone, MONDAY)
 
 
-def compared(query: Query, bounds: Sequence[datetime], now: datetime) -> list[datetime]:
+def comparison_bounds(query: Query, bounds: Sequence[datetime], now: datetime) -> list[datetime]:
     """Return the bounds of the comparison period, as many as the query's own.
 
     The preceding period has as many months if the query's is made of months, otherwise as many dates of the zone. The

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.insight.metrics import Metric, MetricUnit
-from domain.insight.query import Answer, Value
+from domain.insight.query import QueryResult, Value
 
 #: The maximum number of intervals and groups; further groups are added up as `OTHERS`.
 MAX_POINTS, MAX_GROUPS = 400, 10
@@ -21,7 +21,7 @@ class Series:
     values: tuple[Value, ...]
 
 
-def series_of(answer: Answer, bounds: Sequence[datetime], metric: Metric, currency: str) -> list[Series]:
+def series_of(answer: QueryResult, bounds: Sequence[datetime], metric: Metric, currency: str) -> list[Series]:
     """Return the series of a query result about one metric with a grain, the largest groups first.
 
     Small groups are added up as `OTHERS` if values add up. Amounts in other currencies than `currency` are left out.

@@ -13,7 +13,7 @@ from math import ceil, isqrt
 from typing import Protocol
 
 from domain.common.calendar import first_moment, zone_of
-from domain.common.money import format_amount, rounded
+from domain.common.money import format_amount, round_to_sum
 from domain.reputation.score import points
 
 ONE_E6 = 1_000_000
@@ -28,7 +28,7 @@ EQUAL, STEP = Fraction(1, 10), Fraction(1, 5)
 #: The default floor and ceiling of an agent, in ten-thousandths of an equal share, and the highest ceiling.
 FLOOR_E4, CEILING_E4, MAX_CEILING_E4 = 2_500, 30_000, 10_000_000
 #: How long a proposal can be accepted.
-ANSWER = timedelta(hours=12)
+PROPOSAL_VALID_FOR = timedelta(hours=12)
 #: The maximum number of agents of a project that take part, the first by id.
 MAX_AGENTS = 500
 _EXACT = 10**9
@@ -59,7 +59,7 @@ class LineBound(StrEnum):
     STEP = "step"
 
 
-class Evidence(Protocol):
+class DailyEvidence(Protocol):
     """Cost and revenue of an agent on a day, in minor units of one currency; without an agent, of none."""
 
     @property
@@ -73,7 +73,7 @@ class Evidence(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class AgentFactors:
     """The four factors of an agent's share.
 
     Attributes:
@@ -90,29 +90,29 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class AllocationLine:
     """An agent's amount for a day; `old_minor` is the amount before, None without a daily budget."""
 
     agent_id: str
     old_minor: int | None
     new_minor: int
-    terms: Terms
+    terms: AgentFactors
     bound: LineBound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class ShareBounds:
     """Floor and ceiling of each agent, in ten-thousandths of an equal share."""
 
     floor_e4: int = FLOOR_E4
     ceiling_e4: int = CEILING_E4
 
 
-USUAL = Bounds()
+DEFAULT_BOUNDS = ShareBounds()
 
 
 def estimates_e6(
-    nights: Iterable[Evidence], agents: Sequence[str], *, through: date, equal_minor: Fraction
+    nights: Iterable[DailyEvidence], agents: Sequence[str], *, through: date, equal_minor: Fraction
 ) -> dict[str, int]:
     """Estimate the return of each agent, in millionths: 1,000,000 breaks even.
 
@@ -141,7 +141,7 @@ def estimates_e6(
     }
 
 
-def weight(terms: Terms, equal_minor: Fraction) -> int:
+def weight(terms: AgentFactors, equal_minor: Fraction) -> int:
     """Return the weight of an agent's part, which grows with each factor.
 
     The return counts to the power of 1.5. Reputation at most triples the part, and open work at most doubles it,
@@ -153,8 +153,12 @@ def weight(terms: Terms, equal_minor: Fraction) -> int:
 
 
 def divide(
-    total_minor: int, agents: Mapping[str, tuple[int | None, Terms]], bounds: Bounds = USUAL, *, cent_minor: int = 1
-) -> tuple[Line, ...]:
+    total_minor: int,
+    agents: Mapping[str, tuple[int | None, AgentFactors]],
+    bounds: ShareBounds = DEFAULT_BOUNDS,
+    *,
+    cent_minor: int = 1,
+) -> tuple[AllocationLine, ...]:
     """Divide the money of a day, to the cent.
 
     A tenth is shared equally, the rest by `weight`. Each agent stays within floor and ceiling, and within `STEP` of its
@@ -177,12 +181,12 @@ def divide(
     known = [each for each in had if each is not None]
     usual = Fraction(sum(known), len(known)) if any(known) else Fraction(1)
     before = _fill(total, [usual if each is None else Fraction(each) for each in had], flat, whole)
-    start = rounded(before)
+    start = round_to_sum(before)
     # A share of a few cents still moves, by one.
     low = [max(floor, min(each - 1, ceil(each * (1 - STEP)))) for each in start]
     high = [min(ceiling, max(each + 1, int(each * (1 + STEP)))) for each in start]
     weights = [Fraction(weight(agents[each][1], Fraction(total_minor, len(ids)))) for each in ids]
-    new = rounded(_fill(total, weights, low, high, base=equal * EQUAL))
+    new = round_to_sum(_fill(total, weights, low, high, base=equal * EQUAL))
 
     def held(at: int) -> LineBound:
         if low[at] < new[at] < high[at]:
@@ -192,7 +196,7 @@ def divide(
         return LineBound.STEP
 
     return tuple(
-        Line(
+        AllocationLine(
             agent_id=each,
             old_minor=had[at],
             new_minor=new[at] * cent_minor + (0 if at else rest),
@@ -249,7 +253,7 @@ def reinvested_minor(
     return max(0, min(due, there_minor - daily_minor))
 
 
-def day_of(night: date, zone: str) -> tuple[datetime, datetime]:
+def day_bounds(night: date, zone: str) -> tuple[datetime, datetime]:
     """Return the beginning and end of a night's day in its zone."""
     return first_moment(night, zone_of(zone)), first_moment(night + timedelta(days=1), zone_of(zone))
 
@@ -269,7 +273,7 @@ _HELD = {
 }
 
 
-def reason(line: Line, currency: str) -> str:
+def explain_line(line: AllocationLine, currency: str) -> str:
     """Explain an agent's amount in a sentence."""
     terms = line.terms
     parts = [

@@ -41,7 +41,7 @@ class Grouping(StrEnum):
     TASK_KIND = "task_kind"
 
 
-class Verdict(StrEnum):
+class ComparisonVerdict(StrEnum):
     """Verdict on whether the second model is worth its cost over the first."""
 
     WORTH_IT = "worth_it"
@@ -50,7 +50,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class CallSums:
     """Exact sums of calls and runs.
 
     Attributes:
@@ -79,14 +79,14 @@ class Sums:
     valued: int = 0
     value_minor: int = 0
 
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(**{name: getattr(self, name) + getattr(other, name) for name in SUMMED})
+    def __add__(self, other: "CallSums") -> "CallSums":
+        return CallSums(**{name: getattr(self, name) + getattr(other, name) for name in SUMMED})
 
 
-SUMMED = tuple(field.name for field in fields(Sums))
+SUMMED = tuple(field.name for field in fields(CallSums))
 
 
-class Weighed(NamedTuple):
+class WeightedSums(NamedTuple):
     """Exact sums of weighted runs, in any unit of the weights.
 
     Attributes:
@@ -104,9 +104,9 @@ class Weighed(NamedTuple):
     squared_cost2: int = 0
     squared_accepted_cost: int = 0
 
-    def plus(self, other: "Weighed") -> "Weighed":
+    def plus(self, other: "WeightedSums") -> "WeightedSums":
         """Add two sums."""
-        return Weighed(*map(int.__add__, self, other))
+        return WeightedSums(*map(int.__add__, self, other))
 
     @property
     def effective(self) -> float:
@@ -115,7 +115,7 @@ class Weighed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class ModelSums:
     """Sums of the calls, or of the runs with results, of a model and mode in one currency.
 
     Attributes:
@@ -129,22 +129,22 @@ class Cell:
     model: str | None
     mode: str | None
     currency: str | None
-    sums: Sums
+    sums: CallSums
     task_kind: str | None = None
     size: int = 0
     drawn_from: tuple[str, ...] = ()
-    drawn: Weighed | None = None
+    drawn: WeightedSums | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ModelFigures:
     """Figures of a group in one currency; dimensions that it is not grouped by are None."""
 
     model: str | None
     mode: str | None
     task_kind: str | None
     currency: str | None
-    sums: Sums
+    sums: CallSums
 
     @property
     def per_1000_tokens_pico(self) -> int | None:
@@ -179,14 +179,14 @@ class Line:
         return None if self.currency is None else _ratio(cost_pico, number)
 
 
-class Choice(NamedTuple):
+class ModelChoice(NamedTuple):
     """A model in one mode, or in any."""
 
     model: str
     mode: Mode | None = None
 
     @classmethod
-    def of(cls, text: str) -> "Choice":
+    def of(cls, text: str) -> "ModelChoice":
         """Parse `gpt-5` or `gpt-5:thinking`; a colon before another word is part of the name."""
         name, _, mode = text.rpartition(":")
         return cls(name, Mode(mode)) if name and mode in set(Mode) else cls(text)
@@ -194,11 +194,11 @@ class Choice(NamedTuple):
     def __str__(self) -> str:
         return self.model if self.mode is None else f"{self.model}:{self.mode}"
 
-    def meets(self, other: "Choice") -> bool:
+    def meets(self, other: "ModelChoice") -> bool:
         """Return whether two choices overlap."""
         return self.model == other.model and (None in {self.mode, other.mode} or self.mode == other.mode)
 
-    def has(self, cell: Cell) -> bool:
+    def has(self, cell: ModelSums) -> bool:
         """Return whether the runs are of this choice."""
         return cell.model == self.model and self.mode in {None, cell.mode}
 
@@ -228,8 +228,8 @@ class Comparison:
             are.
     """
 
-    a: Choice
-    b: Choice
+    a: ModelChoice
+    b: ModelChoice
     currency: str
     runs_a: int
     runs_b: int
@@ -242,19 +242,21 @@ class Comparison:
     per_success_pico: int | None
     value_pico: int | None
     is_randomised: bool
-    verdict: Verdict
+    verdict: ComparisonVerdict
 
 
-def lines(calls: Iterable[Cell], runs: Iterable[Cell], by: Iterable[Grouping]) -> list[Line]:
+def figures_by_group(
+    calls: Iterable[ModelSums], runs: Iterable[ModelSums], by: Iterable[Grouping]
+) -> list[ModelFigures]:
     """Return the figures by group and currency, the most expensive first.
 
     Calls and costs are those of all usage; by kind of task, only those of runs with a result, whose kind is known. By
     model, runs with several models are under None.
     """
     wanted = frozenset(by)
-    found: dict[tuple[str | None, ...], Sums] = defaultdict(Sums)
+    found: dict[tuple[str | None, ...], CallSums] = defaultdict(CallSums)
 
-    def add(cell: Cell, sums: Sums) -> None:
+    def add(cell: ModelSums, sums: CallSums) -> None:
         found[(*(getattr(cell, name) if name in wanted else None for name in Grouping), cell.currency)] += sums
 
     for cell in runs:
@@ -263,13 +265,13 @@ def lines(calls: Iterable[Cell], runs: Iterable[Cell], by: Iterable[Grouping]) -
         add(cell, cell.sums)
     order = sorted(found.items(), key=lambda item: (-item[1].cost_pico, [name or "" for name in item[0]]))
     return [
-        Line(model=model, mode=mode, task_kind=kind, currency=currency, sums=sums)
+        ModelFigures(model=model, mode=mode, task_kind=kind, currency=currency, sums=sums)
         for (model, mode, kind, currency), sums in order
     ]
 
 
-def _of_results(sums: Sums) -> Sums:
-    return Sums(**{name: getattr(sums, name) for name in SUMMED[SUMMED.index("runs") :]})
+def _of_results(sums: CallSums) -> CallSums:
+    return CallSums(**{name: getattr(sums, name) for name in SUMMED[SUMMED.index("runs") :]})
 
 
 def _ratio(part: int, whole: int) -> int | None:
@@ -286,7 +288,9 @@ def wilson(successes: int, runs: int) -> tuple[int, int, int]:
     return round(share * WHOLE_E6), round(ends[0] * WHOLE_E6), round(ends[1] * WHOLE_E6)
 
 
-def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pico: int | None = None) -> Comparison:
+def compare(
+    runs: Sequence[ModelSums], a: ModelChoice, b: ModelChoice, currency: str, value_pico: int | None = None
+) -> Comparison:
     """Compare two models.
 
     Args:
@@ -304,12 +308,12 @@ def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pic
         if min(of_a[key].weighed.effective, of_b[key].weighed.effective) >= LEAST_IN_STRATUM
     ]
     common = [(of_a[key], of_b[key]) for key in counted]
-    compared_a, compared_b = (sum((pair[place].sums for pair in common), Sums()) for place in (0, 1))
-    all_a, all_b = (sum((each.sums for each in strata.values()), Sums()) for strata in (of_a, of_b))
+    compared_a, compared_b = (sum((pair[place].sums for pair in common), CallSums()) for place in (0, 1))
+    all_a, all_b = (sum((each.sums for each in strata.values()), CallSums()) for strata in (of_a, of_b))
     both = compared_a + compared_b
     worth = _mean_value(both, currency) if value_pico is None else value_pico
     cost, success = _difference(common, 0, 1), _difference(common, WHOLE_E6, 0)
-    verdict, per_success = Verdict.NOT_ENOUGH_DATA, None
+    verdict, per_success = ComparisonVerdict.NOT_ENOUGH_DATA, None
     if cost is not None and success is not None:
         if min(compared_a.runs, compared_b.runs) >= LEAST_RUNS:
             verdict = _verdict(cost, success, None if worth is None else _difference(common, worth, -1))
@@ -335,12 +339,12 @@ def compare(runs: Sequence[Cell], a: Choice, b: Choice, currency: str, value_pic
 
 
 class _Stratum(NamedTuple):
-    sums: Sums = Sums()
-    weighed: Weighed = Weighed()
+    sums: CallSums = CallSums()
+    weighed: WeightedSums = WeightedSums()
 
 
 def _strata(
-    runs: Iterable[Cell], choice: Choice, currency: str, names: frozenset[str]
+    runs: Iterable[ModelSums], choice: ModelChoice, currency: str, names: frozenset[str]
 ) -> dict[tuple[str, int, tuple[str, ...]], _Stratum]:
     """Return the runs of a model by kind of task, size of input, and set of candidates.
 
@@ -356,23 +360,23 @@ def _strata(
     return found
 
 
-def _equal(sums: Sums) -> Weighed:
+def _equal(sums: CallSums) -> WeightedSums:
     """Give each run a weight of 1."""
     first = (sums.runs, sums.accepted, sums.run_cost_pico)
-    return Weighed(*first, *first, sums.square_pico, sums.accepted_pico)
+    return WeightedSums(*first, *first, sums.square_pico, sums.accepted_pico)
 
 
-def _naive(a: Sums, b: Sums) -> int | None:
+def _naive(a: CallSums, b: CallSums) -> int | None:
     if not a.runs or not b.runs:
         return None
     return round(WHOLE_E6 * (Fraction(b.accepted, b.runs) - Fraction(a.accepted, a.runs)))
 
 
-def _mean_value(sums: Sums, currency: str) -> int | None:
+def _mean_value(sums: CallSums, currency: str) -> int | None:
     return _ratio(sums.value_minor * minor_pico(currency), sums.valued)
 
 
-def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> Verdict:
+def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> ComparisonVerdict:
     """Return the verdict by the benefit: the value of additional successes less the additional cost.
 
     Without a value of successes, the second model must cost less with confidence and not succeed noticeably less often,
@@ -383,7 +387,13 @@ def _verdict(cost: Estimate, success: Estimate, benefit: Estimate | None) -> Ver
     else:
         is_worth = cost.high < 0 and success.low >= -MARGIN_E6
         is_not = cost.low > 0 and success.high <= MARGIN_E6
-    return Verdict.WORTH_IT if is_worth else Verdict.NOT_WORTH_IT if is_not else Verdict.NOT_ENOUGH_DATA
+    return (
+        ComparisonVerdict.WORTH_IT
+        if is_worth
+        else ComparisonVerdict.NOT_WORTH_IT
+        if is_not
+        else ComparisonVerdict.NOT_ENOUGH_DATA
+    )
 
 
 def _difference(common: Sequence[tuple[_Stratum, _Stratum]], per_success: int, per_cost: int) -> Estimate | None:

@@ -62,7 +62,7 @@ def is_self_report(actor: Actor) -> bool:
     return actor.role is Role.AGENT
 
 
-def of_escrow(before: Escrow, escrow: Escrow, event: str, score_e4: int | None, actor: str) -> Result | None:
+def result_of_escrow(before: Escrow, escrow: Escrow, event: str, score_e4: int | None, actor: str) -> Result | None:
     """Return the result of an escrow event for the agent's organization; None for most events.
 
     The score is a validator's, accepted if it released the delivery; else the paid share of a milestone or of the

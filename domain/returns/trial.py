@@ -32,7 +32,7 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class TrialStage:
     """A stage of a trial.
 
     Attributes:
@@ -58,20 +58,20 @@ class Stage:
         }
 
     @classmethod
-    def kept(cls, value: Mapping[str, Any]) -> "Stage":
+    def kept(cls, value: Mapping[str, Any]) -> "TrialStage":
         """Parse the JSON of `stored`."""
         return cls(**{**value, "due_at": datetime.fromisoformat(value["due_at"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class TrialEvidence:
     """Evidence of an agent since its trial began; the ROI is None while it is unknown."""
 
     results: int
     roi_e4: int | None
 
 
-def checked(stages: Sequence[Stage], amount_minor: int) -> list[int]:
+def check_stages(stages: Sequence[TrialStage], amount_minor: int) -> list[int]:
     """Return the amount of each stage, to the cent.
 
     Raises:
@@ -86,7 +86,7 @@ def checked(stages: Sequence[Stage], amount_minor: int) -> list[int]:
     return allocate(amount_minor, [stage.share_bps for stage in stages])
 
 
-def below(stage: Stage, shown: Shown) -> StopReason | None:
+def missed_bar(stage: TrialStage, shown: TrialEvidence) -> StopReason | None:
     """Return the missed bar of a stage; None if all are reached. An unknown ROI misses its bar."""
     if shown.results < stage.results:
         return StopReason.RESULTS

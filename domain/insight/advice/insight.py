@@ -26,7 +26,7 @@ class AdviceKind(StrEnum):
     DIVERSIFY = "diversify"
 
 
-class Meaning(StrEnum):
+class AmountMeaning(StrEnum):
     """Meaning of the amount: saved, stopped (not spent or received in time), earned, or dependent on one source."""
 
     SAVING = "saving"
@@ -36,7 +36,7 @@ class Meaning(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AdviceAction:
     """API call that applies the advice."""
 
     method: str
@@ -62,11 +62,11 @@ class Insight:
     subject: str
     amount_minor: int
     currency: str
-    meaning: Meaning
+    meaning: AmountMeaning
     title: str
     how: tuple[str, ...]
     figures: Mapping[str, str | int]
-    act: Act
+    act: AdviceAction
     page: str
     proposes: OrderProposal | PolicyProposal | None = None
 
@@ -75,16 +75,16 @@ class Insight:
         return f"{self.kind.value}-{self.subject}"
 
 
-def money(amount_minor: int, currency: str) -> str:
+def format_money(amount_minor: int, currency: str) -> str:
     """Format an amount with its currency."""
     return f"{format_amount(amount_minor, currency)} {'credits' if currency == CREDIT else currency}"
 
 
-def times(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """Format a count with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def were(number: int) -> str:
-    """Return `was` or `were`."""
+def was_or_were(number: int) -> str:
+    """Return `was` or `was_or_were`."""
     return "was" if number == 1 else "were"

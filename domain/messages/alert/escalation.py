@@ -17,7 +17,7 @@ from domain.messages.alert.life import AlertStatus, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class EscalationStep:
     """A role, and how long after the alert it is notified."""
 
     role: Role
@@ -44,7 +44,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class EscalatedAlert:
     """An alert with an escalation, as read from the database.
 
     Attributes:
@@ -60,7 +60,7 @@ class Case:
     severity: Severity
     status: AlertStatus
     raised_at: datetime
-    ladder: tuple[Step, ...]
+    ladder: tuple[EscalationStep, ...]
     org_id: str | None = None
     shared: bool = False
     seen_by_organization: bool = False
@@ -68,7 +68,7 @@ class Case:
     org_snoozed_until: datetime | None = None
 
 
-def due_at(case: Case, step: Step) -> datetime | None:
+def due_at(case: EscalatedAlert, step: EscalationStep) -> datetime | None:
     """Return when a step is due; None if it has no recipients or was answered."""
     if case.status is not AlertStatus.FIRING:
         return None
@@ -84,7 +84,7 @@ def due_at(case: Case, step: Step) -> datetime | None:
     return at if snoozed is None else max(at, snoozed)
 
 
-def at_once(ladder: Collection[Step], *, is_shared: bool) -> tuple[Step, ...]:
+def immediate_steps(ladder: Collection[EscalationStep], *, is_shared: bool) -> tuple[EscalationStep, ...]:
     """Return the steps without a delay; those of the organization only if it may read the alert.
 
     They are taken even if the alert is answered first, because the person who answers may be its subject.
@@ -92,7 +92,7 @@ def at_once(ladder: Collection[Step], *, is_shared: bool) -> tuple[Step, ...]:
     return tuple(step for step in ladder if not step.after and (step.is_ours or is_shared))
 
 
-def agenda(case: Case, taken: Collection[str], now: datetime) -> Step | Wait | None:
+def agenda(case: EscalatedAlert, taken: Collection[str], now: datetime) -> EscalationStep | Wait | None:
     """Return the steps to take now, or until when to wait; None if all were taken, or somebody has answered.
 
     Args:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 #: The default number of an organization's endpoints that are drained at once.
-AT_ONCE = 10
+MAX_DRAINED_AT_ONCE = 10
 #: How often a waiting endpoint asks for its turn; a finished one also signals the next.
-ASKS_EVERY = timedelta(seconds=5)
+TURN_POLL_INTERVAL = timedelta(seconds=5)
 #: How long an endpoint keeps its place without asking.
-FORGOTTEN_AFTER = 3 * ASKS_EVERY
+WAIT_EXPIRES_AFTER = 3 * TURN_POLL_INTERVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class EndpointTurn:
     """An endpoint in its organization's queue.
 
     Attributes:
@@ -26,7 +26,7 @@ class Place:
     waits_since: datetime | None = None
 
 
-def has_turn(asking: Place, others: Iterable[Place], *, at_once: int) -> bool:
+def has_turn(asking: EndpointTurn, others: Iterable[EndpointTurn], *, at_once: int) -> bool:
     """Return whether it is an endpoint's turn; active ones, and those that have waited longer, come first.
 
     Args:
@@ -37,7 +37,7 @@ def has_turn(asking: Place, others: Iterable[Place], *, at_once: int) -> bool:
     return sum(each.is_sent_to or _is_ahead(each, asking) for each in others) < at_once
 
 
-def _is_ahead(one: Place, other: Place) -> bool:
+def _is_ahead(one: EndpointTurn, other: EndpointTurn) -> bool:
     if one.waits_since is None:
         return False
     if other.waits_since is None:
