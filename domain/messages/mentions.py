@@ -70,15 +70,17 @@ def localize_mail(words: MailText, names: Mapping[str, str], formats: Formats, *
         language: of `domain.common.mail.LANGUAGES`.
     """
 
-    def told(text: str) -> str:
-        return "".join(_told(piece, names, formats, zone) for piece in split_mentions(spell_units(text, language)))
+    def localized(text: str) -> str:
+        return "".join(_localized(piece, names, formats, zone) for piece in split_mentions(spell_units(text, language)))
 
     return MailText(
-        subject=told(words.subject), paragraphs=tuple(told(each) for each in words.paragraphs), link=words.link
+        subject=localized(words.subject),
+        paragraphs=tuple(localized(each) for each in words.paragraphs),
+        link=words.link,
     )
 
 
-def _told(piece: TextPart, names: Mapping[str, str], formats: Formats, zone: str) -> str:
+def _localized(piece: TextPart, names: Mapping[str, str], formats: Formats, zone: str) -> str:
     if piece.at is not None:
         return formats.moment(piece.at, zone)
     name = " ".join("".join(each if each.isprintable() else " " for each in names.get(piece.id, "")).split())

@@ -80,8 +80,8 @@ def check_payment(
 ) -> PaymentCheck:
     """Return whether a spend of the caller's organization has paid for a call.
 
-    The spend must have the hash of the call's secret, its agent and action, and a matching time. The caller ensures
-    that no other call names it.
+    The spend must have the hash of the call's secret, and its agent and action, and must not be older than the call.
+    The caller ensures that no other call names it.
 
     Args:
         event: the call.

@@ -105,7 +105,7 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
 
 
 def _priced(usage: TokenUsage, price: ModelPrice, band: PriceBand) -> list[tuple[str, int, tuple[int, str]]]:
-    """Return the charged units with quantity and price, as `PriceBand.scaled_price_of`; refuse units without a price."""
+    """Return the charged units with quantity and price, see `PriceBand.scaled_price_of`; refuse unpriced units."""
     found, missing = [], []
     for unit, quantity in usage.quantities().items():
         unit_price = band.scaled_price_of(unit)

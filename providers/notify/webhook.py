@@ -117,7 +117,7 @@ def _ed25519(private_key: str) -> Ed25519PrivateKey:
 
 
 @dataclass(slots=True)
-class _Line:
+class _AddressPool:
     """The connections to one address, how many requests are under way on them, and when the last one ended."""
 
     pool: httpcore2.AsyncConnectionPool
@@ -145,7 +145,7 @@ class HttpWebhookSender:
         self._roots = roots
         self._dial = dial or httpcore2.AnyIOBackend()
         self._timeout = timeout.total_seconds()
-        self._lines: dict[Target, _Line] = {}
+        self._lines: dict[Target, _AddressPool] = {}
         self._looks_at_ns = 0
 
     # Made with the first webhook: reading the roots takes time, and most processes send none.
@@ -167,7 +167,7 @@ class HttpWebhookSender:
         await self._close_idle()
         line = self._lines.get(target)
         if line is None:
-            line = self._lines[target] = _Line(self._pool(is_local=target.is_local))
+            line = self._lines[target] = _AddressPool(self._pool(is_local=target.is_local))
         line.under_way += 1
         try:
             yield line.pool

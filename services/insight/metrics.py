@@ -62,7 +62,7 @@ _Whole = tuple[dict[tuple[int, _Group], _Sums], _Sums]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _CheckedQuery:
     """A question about checked metrics."""
 
     session: AsyncSession
@@ -91,7 +91,7 @@ async def run_query(session: AsyncSession, query: Query, *, org_id: str | None, 
     metrics = check_query(query, platform=org_id is None)
     bounds = interval_bounds(query)
     _check_bounds(bounds, metrics, now)
-    asked = _Asked(session, org_id, query, metrics, now)
+    asked = _CheckedQuery(session, org_id, query, metrics, now)
     rates = None if query.currency is None else Rates(session, query.currency)
     rows, totals = await _period(asked, bounds, rates)
     if query.compare is not None:
@@ -105,7 +105,7 @@ async def run_query(session: AsyncSession, query: Query, *, org_id: str | None, 
 
 
 def _answer(
-    asked: _Asked, bounds: Sequence[datetime], rates: Rates | None, found: _Whole, before: _Whole
+    asked: _CheckedQuery, bounds: Sequence[datetime], rates: Rates | None, found: _Whole, before: _Whole
 ) -> QueryResult:
     query, (rows, totals), (rows_before, totals_before) = asked.query, found, before
     if len(rows) > MOST_ROWS and query.limit >= MOST_ROWS:
@@ -183,7 +183,7 @@ def _check_bounds(bounds: Sequence[datetime], metrics: Sequence[Metric], now: da
         raise Invalid("A period begins and ends at a quarter of an hour.", extra={"field": "from"})
 
 
-async def _period(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None) -> _Whole:
+async def _period(asked: _CheckedQuery, bounds: Sequence[datetime], rates: Rates | None) -> _Whole:
     """Return the sums of each interval and group, and those of the whole period."""
     by = asked.query.by
     found = await _sums(asked, asked.measures, bounds, rates)
@@ -215,7 +215,7 @@ async def _period(asked: _Asked, bounds: Sequence[datetime], rates: Rates | None
 
 
 async def _sums(
-    asked: _Asked, measures: frozenset[Measure], bounds: Sequence[datetime], rates: Rates | None
+    asked: _CheckedQuery, measures: frozenset[Measure], bounds: Sequence[datetime], rates: Rates | None
 ) -> dict[tuple[int, _Group], _Sums]:
     query = asked.query
     found: dict[tuple[int, _Group], _Sums] = defaultdict(lambda: defaultdict(dict))
