@@ -1,4 +1,4 @@
-"""Answers questions about metrics: reads the measures, adds them up, and applies the formulas."""
+"""Queries of metrics: read the measures, add them up, and apply the formulas."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -52,10 +52,10 @@ _READERS: Mapping[MeasureSource, Callable[[MeasureQuery], Awaitable[list[Measure
     MeasureSource.REPUTATION: score_measures.read,
     MeasureSource.RETURNS: roi.measures,
 }
-#: The sums of a row, by the asset, empty for what is no amount.
+#: The sums of a row by asset, which is empty unless they are amounts.
 _Sums = dict[str, dict[Measure, int | Fraction]]
 _Group = tuple[str | None, ...]
-#: The parts that a reader returned, its measures, whether they have no dimensions, and each day's interval and moment.
+#: A reader's parts, its measures, whether they have no dimensions, and interval and moment of each day.
 _Read = tuple[list[MeasurePart], dict[str, Measure], bool, Sequence[int], list[datetime]]
 #: The sums of each interval and group, and those of the whole period.
 _Whole = tuple[dict[tuple[int, _Group], _Sums], _Sums]
@@ -63,7 +63,7 @@ _Whole = tuple[dict[tuple[int, _Group], _Sums], _Sums]
 
 @dataclass(frozen=True, slots=True)
 class _CheckedQuery:
-    """A question about checked metrics."""
+    """A query with checked metrics."""
 
     session: AsyncSession
     org_id: str | None
@@ -77,13 +77,13 @@ class _CheckedQuery:
 
 
 async def run_query(session: AsyncSession, query: Query, *, org_id: str | None, now: datetime) -> QueryResult:
-    """Answer a question. Its figures are computed in a thread, because they can take a second.
+    """Run a query. Its figures are computed in a thread, because that can take a second.
 
     Args:
-        session: of the organization at its own role, or of the platform; its reads are as of one moment.
-        query: the question.
-        org_id: whose figures; None for those of all organizations together.
-        now: the time that the figures are of.
+        session: of the organization at its own role, or of the platform; in one snapshot.
+        query: the query.
+        org_id: the organization; None for all together.
+        now: the time of the figures.
 
     Raises:
         Invalid: the period does not suit the metrics, or there is no rate for a conversion.
@@ -144,10 +144,10 @@ def _largest_first(value: Value) -> tuple[bool, int | Fraction]:
 
 
 def check_query(query: Query, *, platform: bool) -> list[Metric]:
-    """Return the metrics of a question, checked with their dimensions.
+    """Return the metrics of a query, checked with its dimensions.
 
     Raises:
-        Invalid: metrics and dimensions do not go together.
+        Invalid: metrics and dimensions do not fit together.
     """
     metrics = [metric_of(name, platform=platform) for name in query.metrics]
     for metric in metrics:
@@ -292,7 +292,7 @@ def _merge(into: _Sums, sums: _Sums) -> None:
 
 
 def _clock(wanted: MeasureQuery) -> list[MeasurePart]:
-    """Return `days`, how many days of each interval are over."""
+    """Return `days`, the elapsed days of each interval."""
     return [
         MeasurePart(
             place, (), "days", "", Fraction((min(ends, wanted.now) - begins) // timedelta.resolution, _MICROSECONDS)
@@ -303,7 +303,7 @@ def _clock(wanted: MeasureQuery) -> list[MeasurePart]:
 
 
 def _days_of(bounds: Sequence[datetime]) -> tuple[list[datetime], list[int]]:
-    """Return the bounds of the days (UTC) within intervals, and the interval of each day."""
+    """Return the bounds of the days (UTC) in the intervals, and the interval of each day."""
     found, places = [bounds[0]], list[int]()
     for place, ends in enumerate(bounds[1:]):
         while (midnight := datetime.combine(found[-1].date() + _DAY, time(), UTC)) < ends:
@@ -315,7 +315,7 @@ def _days_of(bounds: Sequence[datetime]) -> tuple[list[datetime], list[int]]:
 
 
 def _columns(metrics: Sequence[Metric], all_sums: Iterable[_Sums], in_credits: str) -> list[tuple[Metric, str | None]]:
-    """Return each metric, an amount once for each asset that there is, in order."""
+    """Return the columns in order: each metric, or each asset of an amount."""
     assets: dict[str, set[str]] = defaultdict(set)
     for sums in all_sums:
         for asset, of_asset in sums.items():
@@ -343,5 +343,5 @@ def _figures(
 
 
 def _value(metric: Metric, asset: str | None, sums: _Sums) -> Value:
-    """Apply a metric's formula to the sums of an asset and those that are no amounts."""
+    """Apply a metric's formula to the sums of an asset and those without one."""
     return metric.value({**sums.get("", {}), **(sums.get(asset, {}) if asset else {})})
