@@ -282,7 +282,7 @@ async def _compared(session: AsyncSession, org_id: str, month: Month) -> list[Co
 async def _earned(
     session: AsyncSession, org_id: str, month: Month, spending: Mapping[str, int], now: datetime
 ) -> list[AgentRevenue]:
-    """Return confirmed revenue, converted to the currency of spending with most revenue events; unconverted without a rate.
+    """Return confirmed revenue in the currency of spending with most revenue events; unconverted without a rate.
 
     Reported credits have no price in money, and stay credits.
     """

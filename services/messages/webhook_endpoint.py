@@ -338,7 +338,7 @@ async def _check_by_hand(session: AsyncSession, org_id: str, now: datetime) -> N
 async def _requested(
     session: AsyncSession, org_id: str, actions: Sequence[str], now: datetime
 ) -> Sequence[tuple[datetime, Mapping[str, Any]]]:
-    """Return the requests of the last hour, including deleted endpoints; locks others out until the transaction ends."""
+    """Return the requests of the last hour, including deleted endpoints; holds a lock until the transaction ends."""
     await lock_command(session, f"webhooks-requested:{org_id}")
     return await audit.since(session, org_id, actions, now - HOUR)
 

@@ -58,9 +58,9 @@ class CallToRoute:
         spender: whose budgets pace it.
         run_id: the run whose result will be the outcome; None for the decision's own id.
         candidates: names of models and ids of agents; empty for the default ones.
-        currency: of the wish; None for that of the budget that binds, or USD.
-        markup_e6: what is charged beyond the cost of a model, in 10^-6 of it.
-        granted_minor: how much of such costs granted credits pay, see `ledger.spends.MoneyCost`.
+        currency: of the constraints; None for that of the binding budget, or USD.
+        markup_e6: the markup on the cost of a model, in 10^-6 of it.
+        granted_minor: the maximum of such costs that granted credits pay, see `ledger.spends.MoneyCost`.
     """
 
     org_id: str
