@@ -145,8 +145,8 @@ async def log_fact(
     """Write a fact into the log, with the remaining budgets after it; the order's changes are already written.
 
     `status` is the result, by default the order's; `amount_minor` is by default the order's, and `method` the preferred
-    one. `after` has the remaining budgets if the caller has read them. `instead` is the alternative action of an
-    abandoned order.
+    one. `after` has the remaining budgets if the caller has read them. With `instead` the entry has the alternative
+    action of an abandoned order, and for its declined attempt the remaining budgets of that time.
     """
     order.updated_at = at
     await session.flush()
@@ -223,8 +223,8 @@ async def alert_forced_charge(session: AsyncSession, order: PurchaseOrder, numbe
         session,
         kind="forced_spend",
         subject=order.id,
-        detail=f"{format_order_amount(order, amount_minor)} were charged beyond what was held for a purchase. The amount "
-        "counts in the budgets above the agent, also where it does not fit.",
+        detail=f"{format_order_amount(order, amount_minor)} were charged beyond a purchase's hold. The amount counts in "
+        "the budgets above the agent, even if it exceeds them.",
         org_id=order.org_id,
         key=f"forced_spend:{order.id}:{number}",
         shared=True,

@@ -25,7 +25,7 @@ async def create(session: AsyncSession, actor: Actor, row: MeterRow) -> MeterRow
 
 
 async def charge_by_default(session: AsyncSession, actor: Actor, event_type: str, *, now: datetime) -> None:
-    """Create the default meter, which charges for collected calls at their own cost, unless it ever existed. Idempotent.
+    """Create the default meter, which charges for collected calls at their own cost, unless it ever existed.
 
     If an operator has closed it, these calls are free, and it is not created again.
     """
