@@ -217,7 +217,7 @@ async def read_figures(
 async def read_within(
     session: AsyncSession, rules: Sequence[WatchedRule], now: datetime, *, within: timedelta, by: Reader
 ) -> dict[str, Sequence[RuleFigure]] | None:
-    """Return the figures of rules, read by `by`, without those whose subject is gone; None if a statement takes too long.
+    """Return the figures of rules, read by `by`, for existing subjects; None if a statement takes too long.
 
     The server cancels a statement after `within`, and the transaction continues. `within` must be shorter than the
     driver's timeout, which would close the connection.
