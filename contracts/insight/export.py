@@ -36,7 +36,7 @@ class SettleExport(Message):
 
 
 class SettledExport(Message):
-    """Result: `settled` if older transactions have ended; `done` if all files are written and only their expiry is due."""
+    """Result: `settled` if older transactions have ended; `done` if all files are written and only expiry is due."""
 
     settled: bool
     done: bool = False

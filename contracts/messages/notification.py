@@ -52,7 +52,7 @@ class CloseDigest(Message):
 
 
 class ClosedDigest(Message):
-    """Result: `until` is the due time; None once the digest is closed, with its numbers of notifications and channels."""
+    """Due time of the digest; None once it is closed, with its numbers of notifications and channels."""
 
     until: datetime | None = None
     count: int = 0

@@ -240,7 +240,7 @@ def carried_minor(pools: Pools, amount_minor: int, before: PoolCounter | None) -
 
 
 def tightest_window(states: Sequence[WindowState]) -> WindowState | None:
-    """Return the tightest window: without uses left, else with the least operating money left, else the last to reset."""
+    """Return the tightest window: without uses left, else the least left to operate with, else the last to reset."""
 
     def order(state: WindowState) -> tuple[bool, int, float]:
         later = FOREVER if state.resets_at is None else state.resets_at

@@ -124,7 +124,7 @@ async def page(
 
 
 async def is_own(session: AsyncSession, order: PurchaseOrder, key: SpendingKey) -> bool:
-    """Return whether an order belongs to a key: to its agent, or to its department (with subdepartments) and project."""
+    """Return whether an order belongs to a key: to its agent, or its department (with subdepartments) and project."""
     query = select(PurchaseOrder.id).where(PurchaseOrder.id == order.id, _own(PurchaseOrder, key))
     return await session.scalar(query) is not None
 

@@ -1,6 +1,4 @@
-"""Statements about revenue events and shares. A trigger writes those in the books, and
-`services.returns.revenue_event` the others.
-"""
+"""Statements about revenue events and shares. A trigger writes the events of the books."""
 
 from collections.abc import Collection
 

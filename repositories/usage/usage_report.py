@@ -35,7 +35,7 @@ async def log(session: AsyncSession, wanted: ListFilter, *, of: SpendingKey | No
 
 
 def _of_key(row: type[UsageEventRow], org_id: str, key: SpendingKey) -> ColumnElement[bool]:
-    """Return the condition that an event is of a key's agent, else of its department (with subdepartments) and project."""
+    """Return the condition that an event is of a key's agent, else its department (with subdepartments) and project."""
     if key.agent_id is not None:
         return row.agent_id == key.agent_id
     return and_(*department.within(row, org_id, key.attribution))
