@@ -71,7 +71,7 @@ class PolicyScope(StrEnum):
 
 
 class PolicyVerdict(StrEnum):
-    """What a policy says to a purchase."""
+    """Verdict of a policy on a purchase."""
 
     APPROVED = "approved"
     NEEDS_ALTERNATIVES = "needs_alternatives"
@@ -292,7 +292,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyResult:
-    """What a policy says to a purchase.
+    """Result of applying a policy to a purchase.
 
     Attributes:
         verdict: the verdict.
