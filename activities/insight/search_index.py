@@ -172,7 +172,7 @@ class SearchIndexActivities:
         return sent.created, len(refused)
 
     async def _make(self, index: SearchIndex, names: set[str]) -> None:
-        """Create missing indices. If that of the last event is missing, it was deleted, and everything is sent again."""
+        """Create missing indices. If that of the last event is missing, it was deleted: everything is sent again."""
         missing = names - set(await index.indices())
         if not missing:
             return

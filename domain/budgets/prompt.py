@@ -122,7 +122,7 @@ def check_template(template: str) -> None:
     rest = _PLACE.sub("", template)
     if unknown or "{" in rest or "}" in rest:
         raise Invalid(
-            f"A template has no placeholders but {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}.",
+            f"The only placeholders are {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}.",
             extra={"field": "template"},
         )
 

@@ -191,7 +191,7 @@ def sentence_of_refusal(reason: str, binding: DecidingWindow) -> str:
         )
         return f"Only {left} {binding.currency} of {limit} are left{period} {of}{more}."
     if reason == "uses":
-        return f"No purchase is left{period} {of}{more}."
+        return f"No purchases are left{period} {of}{more}."
     if reason == "per_spend" and binding.limit_minor is not None:
         most = format_amount(binding.limit_minor, binding.currency)
         return f"One purchase may cost at most {most} {binding.currency} {of}."
@@ -256,7 +256,7 @@ def refuse_open(attempts: Sequence[Attempt], *, only_unknown: bool = False) -> N
     for attempt in attempts:
         if attempt.status in waiting:
             raise refusals.AttemptOpen(
-                f"The result of attempt {attempt.number} is not known yet. Look it up where it was paid, and report "
+                f"The result of attempt {attempt.number} is not known yet. Look it up at the provider, and report "
                 "whether it succeeded or was declined.",
                 extra={"attempt": attempt.number},
             )
@@ -304,7 +304,7 @@ def check_cancel(status: PurchaseOrderStatus, term: Term | None) -> None:
     """
     if term is None or status is not PurchaseOrderStatus.PURCHASED:
         raise refusals.WrongOrderState(
-            "Only a purchase that renews can be cancelled. Abandon an order that is not bought.",
+            "Only a purchase that renews can be cancelled. Abandon an order that was not purchased.",
             extra={"state": status.value},
         )
 
@@ -347,7 +347,7 @@ def check_confirmation(
     if refunded_minor > charged_minor:
         raise Invalid("At most what was charged can be refunded.", extra={"field": "refunded"})
     if not is_explained:
-        raise Invalid("Say why the figures are not those that were reported.", extra={"field": "reason"})
+        raise Invalid("Give a reason why the figures differ from the report.", extra={"field": "reason"})
 
 
 def spread_refund(counts: Sequence[tuple[int, int, int]], amount_minor: int) -> dict[int, int]:
@@ -415,7 +415,7 @@ def check_grant(
     """
     if status is not PurchaseOrderStatus.NEEDS_APPROVAL:
         raise refusals.WrongOrderState(
-            f"This order is {status.value}, so nothing of it waits to be approved.", extra={"state": status.value}
+            f"This order is {status.value}and needs no approval.", extra={"state": status.value}
         )
     if answer_by is not None and at >= answer_by:
         # Its run declines it as soon as it gets to it.
@@ -424,15 +424,15 @@ def check_grant(
         )
     if given != present:
         raise refusals.ApprovalStale(
-            "The order is not what this approval was given for. Read it again, and send its digest.",
+            "The order has changed since this approval was given. Read it again, and send its digest.",
             extra={"digest": present},
         )
     _check_other(asked_by, by, requested_at, "Somebody else has to approve this purchase, not who proposed it.")
     for person in before:
         if (person.line | {person.name.lower()}) & (by.line | {by.name.lower()}):
             raise refusals.ApprovalDecided(
-                "You have approved this purchase already, also if another key of yours was used. Another person has "
-                "to approve it too.",
+                "You have approved this purchase already, with this or another key. Another person must approve "
+                "it too.",
                 extra={"state": status.value},
             )
 

@@ -125,13 +125,12 @@ def forecast(series: Series, *, steps: int, season: int, longer: int | None = No
         unit: the name of a step.
 
     Raises:
-        Invalid: `forecast.too_short`; `figures_needed` and `available` are numbers of values.
+        Invalid: `forecast.too_short`; `needed` and `available` are numbers of values.
     """
     least = figures_needed(steps, season)
     if len(series) < least:
         raise ForecastTooShort(
-            f"A forecast of {steps} {unit} needs {least} {unit} with figures, and there are {len(series)}. "
-            f"Ask again in {least - len(series)} {unit}, or for fewer {unit}.",
+            f"Not enough history yet: a forecast of {steps} {unit} needs {least} {unit}, not {len(series)}.",
             extra={"needed": least, "available": len(series)},
         )
     series = series[-(_BACK * max(season, longer or 0) + ORIGINS * season + steps) :]

@@ -79,7 +79,7 @@ _WHY_OUT = {
     ExclusionReason.NO_PRICE: "It has no price.",
     ExclusionReason.NO_RATE: "Its price cannot be converted, because there is no exchange rate.",
     ExclusionReason.OVER_MAX_COST: "It is expected to cost more than max_cost.",
-    ExclusionReason.OVER_BUDGET: "It is expected to cost more than what is left of the budget.",
+    ExclusionReason.OVER_BUDGET: "It is expected to exceed the rest of the budget.",
     ExclusionReason.BELOW_QUALITY: "Its chance to reach the quality is below 5 %, and another candidate's is not.",
 }
 

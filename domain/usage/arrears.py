@@ -73,7 +73,7 @@ class UnpaidUsage:
         if not self.is_limit_reached:
             return None
         return UnpaidLimit(
-            f"{self.sentence} Pay the open invoices, or have an operator agree a higher limit.",
+            f"{self.sentence} Pay the open invoices, or ask an operator for a higher limit.",
             extra={
                 "unpaid": format_amount(self.total_minor, self.currency),
                 "limit": format_amount(self.limit_minor, self.currency),
@@ -176,7 +176,7 @@ def billed_amounts(
     for each in metered:
         if each.charge is not None and rate_quantity(each.quantity, each.charge) > most_pico:
             raise InvalidEvent(
-                "The event costs more than an invoice may come to, which is "
+                "The event costs more than the maximum of an invoice, which is "
                 f"{format_amount(MAX_AMOUNT_MINOR, currency)} {currency}. Correct its quantity."
             )
     return tuple(parts)
@@ -240,7 +240,7 @@ class UnbilledTotal:
         """
         if self.pico > self.most_pico:
             raise InvalidEvent(
-                "The event costs more than an invoice may come to together with the usage that is not invoiced yet, "
+                "The event exceeds the maximum of an invoice together with uninvoiced usage, "
                 f"which is {format_amount(MAX_AMOUNT_MINOR, self.currency)} {self.currency} at most. Correct its "
                 "quantity, or send it after the next invoice."
             )

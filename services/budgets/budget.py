@@ -26,7 +26,7 @@ from services.credits.spend_control import ControlCommand, write
 
 #: The roles whose confirmation counts.
 _PERSONS = frozenset(role.value for role, may in PERMISSIONS.items() if Permission.MANAGE_BILLING in may)
-_NO_POOL = "The budget has no emergency pool. State one first."
+_NO_POOL = "The budget has no emergency pool. Set one first."
 
 
 async def move_between_pools(
@@ -42,7 +42,7 @@ async def move_between_pools(
         if stated.get(pool) is None:
             raise Invalid(f"The budget has no {pool.value} pool.", extra={"field": name})
     if source is target:
-        raise Invalid("Move from one pool to another.", extra={"field": "to"})
+        raise Invalid("Choose two different pools.", extra={"field": "to"})
     assert order.reason is not None
     await Purchases(await driver_connection(session), order.org_id).move_pool(
         budget.id,
@@ -146,7 +146,7 @@ async def _person(session: AsyncSession, order: ControlCommand) -> KeyOrigin:
     if not order.actor.is_platform and order.actor.key_id is not None:
         person = await api_key.key_origin(session, order.actor.key_id, first_is_own=True)
     if person is None:
-        raise Forbidden("Only people of the organization declare an emergency.")
+        raise Forbidden("Only people of the organization can declare an emergency.")
     refuse_operator_issued(order.actor, person.line, "declare an emergency")
     return person
 

@@ -73,8 +73,8 @@ async def confirm(
     present = digest_of_reports(order, await orders.attempts(session, [order.id]))
     if digest != present:
         raise ApprovalStale(
-            "Something was tried, counted or reported since you read the purchase. Read it again, compare it with the "
-            "payment, and send the digest of what is reported.",
+            "The purchase has changed since you read it. Read it again, compare it with the "
+            "payment, and send its new digest.",
             extra={"digest": present},
         )
     return await _count(session, actor, order, charged_minor, refunded_minor, reason=reason, now=now)
@@ -252,8 +252,8 @@ async def flag_unconfirmed(
             kind=UNCONFIRMED,
             subject=order.agent_id,
             detail="An agent has reported declines, refunds or smaller amounts of at least "
-            f"{UNCONFIRMED_ALERTS} purchases that nobody has confirmed. They lower no budget until a person confirms "
-            "them. Compare them with what was charged where it was paid.",
+            f"{UNCONFIRMED_ALERTS} purchases that are not confirmed. They count in no budget until a person confirms "
+            "them. Compare them with the actual charges.",
             org_id=order.org_id,
             key=f"{UNCONFIRMED}:{order.agent_id}:{now:%Y-%m-%d}",
             shared=True,

@@ -443,7 +443,7 @@ async def _unused_orders(session: AsyncSession, org_id: str, month: Month) -> li
             name=row.item,
             amount_minor=row.amount_minor // Term(row.term).months,
             currency=row.currency,
-            why="The agent that it was bought for charged no credits and reported no usage.",
+            why="Its agent charged no credits and reported no usage.",
             act=AdviceAction("POST", f"/purchase-orders/{row.id}/cancel"),
             page=f"/purchases/{row.id}",
         )

@@ -56,7 +56,7 @@ async def apply_advice(
     if insight.proposes is None:
         act = insight.act
         raise InsightTakenElsewhere(
-            f"This advice is taken with {act.method} {act.path}.", extra={"method": act.method, "path": act.path}
+            f"This advice is applied with {act.method} {act.path}.", extra={"method": act.method, "path": act.path}
         )
     await lock_command(session, f"insight_takes:{org_id}:{insight.id}")
     made = await store.find(session, org_id, insight.id, month)
@@ -72,7 +72,7 @@ async def apply_advice(
             order = await purchase_order.propose(session, proposal, command_id=command_id, rules=rules, now=now)
             if order.status != PurchaseOrderStatus.NEEDS_APPROVAL:
                 raise InsightOrderRefused(
-                    "Nothing was proposed, because the payment policy lets no person decide on it. "
+                    "Nothing was proposed, because the payment policy lets nobody approve it. "
                     f"{order.decision['sentence']} Change the policy, or have the agent ask for the purchase."
                 )
             await session.flush()
@@ -159,7 +159,7 @@ async def _order(session: AsyncSession, actor: Actor, org_id: str, wanted: Order
         currency=wanted.currency,
         term=wanted.term,
         alternatives=[
-            Alternative(name="What was bought before", cost_minor=wanted.paid_minor, why="So much was paid in a month.")
+            Alternative(name="The earlier purchase", cost_minor=wanted.paid_minor, why="The amount paid in a month.")
         ],
         asks=True,
     )

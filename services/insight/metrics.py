@@ -157,7 +157,7 @@ def check_query(query: Query, *, platform: bool) -> list[Metric]:
             check_dimension(metric, name, field="where")
         if metric.one_dimension and len({*query.by, *query.where}) > 1:
             raise Invalid(
-                f"The metric {metric.name} is added up by one dimension at a time. Leave out all but one.",
+                f"The metric {metric.name} can be grouped by one dimension at a time. Leave out the others.",
                 extra={"field": "by"},
             )
         if metric.needs_currency and query.currency is None:
@@ -176,7 +176,7 @@ def _check_bounds(bounds: Sequence[datetime], metrics: Sequence[Metric], now: da
     for metric in metrics:
         if metric.is_by_utc_day and any(bound.time() != time() for bound in past):
             raise Invalid(
-                f"The metric {metric.name} is added up by days in UTC. Ask for days in the zone UTC.",
+                f"The metric {metric.name} is available by UTC day only. Query days in the zone UTC.",
                 extra={"field": "zone"},
             )
     if any(bound.minute % 15 or bound.second or bound.microsecond for bound in past):

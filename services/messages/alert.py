@@ -52,8 +52,8 @@ async def refuse_own_key(session: AsyncSession, actor: Actor, row: Alert) -> Non
         raise Forbidden("An alert about a key is acknowledged over the API or by a sealed signal.")
     if line & await keys.issuer_line(session, actor):
         raise Forbidden(
-            "The key of this alert and yours lead back to one person. Somebody with another key, such as another "
-            "operator, answers the alert."
+            "The key of this alert and yours belong to one person. Somebody with an unrelated key, such as another "
+            "operator, must answer the alert."
         )
 
 

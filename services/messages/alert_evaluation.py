@@ -255,17 +255,17 @@ def _words(found: BuiltInFinding) -> str:
     if found.rule == rules.HIGH_ROI:
         return (
             f"The return of {found.subject} on its costs in the last 28 days is at least {found.values['percent']} %. "
-            "Look at GET /economics/roi for what made it."
+            "See GET /economics/roi."
         )
     amounts = {name: f"{format_amount(value, CREDIT)} {CREDIT}" for name, value in found.values.items()}
     match found.rule:
         case rules.LOW_CREDIT_BALANCE:
             left = amounts["available"]
-            return f"{left} are available, which end within a day at the pace of the last hour. Add credits."
+            return f"{left} are available, which run out within a day at the pace of the last hour. Add credits."
         case rules.COST_SPIKE:
             return (
                 f"{amounts['today']} were spent today, more than twice the {amounts['before']} until the same "
                 "hour of the same day last week. Look at GET /credits/usage/summary for what it was spent on."
             )
     age = found.values["age"]
-    return f"What {found.subject} says has waited for {age} s to be handled. Look whether it answers."
+    return f"What {found.subject} says has waited for {age} s to be handled. Check whether the provider responds."

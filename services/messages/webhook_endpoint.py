@@ -306,8 +306,8 @@ async def replay(
     _demand_enabled(held)
     if await deliveries.has_pending(session, endpoint_id, MOST_PENDING):
         raise refusals.WebhookTooManyWaiting(
-            f"{MOST_PENDING:,} webhooks wait at this endpoint already. Ask again when its receiver has taken some, or "
-            "read GET /events.",
+            f"{MOST_PENDING:,} webhooks wait at this endpoint already. Try again when its receiver has accepted some, "
+            "or read GET /events.",
             extra={"limit": MOST_PENDING},
         )
     row = await _get(session, endpoint_id)

@@ -68,7 +68,7 @@ _STALE = (
     "A budget of the project or of one of its agents was changed, opened or closed after this allocation was proposed. "
     "Wait for the next night, which proposes another one, or change the budgets by hand."
 )
-_NO_BUDGET = "The project has no open budget in {currency}. Open one with a limit of a day first."
+_NO_BUDGET = "The project has no open budget in {currency}. Open one with a daily limit first."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ async def propose(
     if night != today:
         return None, f"the day {night} is not now"
     if budget is None or budget.status != ControlStatus.ACTIVE:
-        return None, "the project has no budget that is open and not frozen"
+        return None, "the project has no active budget"
     try:
         rates = OwnRates(session, setting.currency, setting.org_id)
         total, added, lines, versions, left_out = await _divided(session, setting, budget, night, matures, rates, now)

@@ -97,7 +97,7 @@ async def report(session: AsyncSession, actor: Actor, wanted: RevenueReport, *, 
         same = (known.reported_minor, *(getattr(known, name) for name in names))
         if same != (wanted.amount_minor, *(getattr(wanted, name) for name in names)):
             raise RevenueExists(
-                "Something else was reported under this reference. Ask who confirms revenue to correct it.",
+                "Another report has this reference. Ask a person who confirms revenue to correct it.",
                 extra={"revenue_id": known.id},
             )
         return known
@@ -168,7 +168,7 @@ async def note_reversal(session: AsyncSession, actor: Actor, event_id: str, *, r
     row = await _of(session, actor, event_id)
     if row.transfer_id is not None or row.status not in {RevenueStatus.CONFIRMED, RevenueStatus.REVERSED}:
         raise WrongRevenueState(
-            "Only confirmed revenue from outside is taken back by hand.", extra={"state": row.status}
+            "Only confirmed external revenue can be reversed manually.", extra={"state": row.status}
         )
     _take_back(row, reversed_minor)
     await _note(session, actor, "revenue.reverse", row)
@@ -289,9 +289,7 @@ async def _decided(
     if (row.status, row.confirmed_by, row.amount_minor) == (as_, actor.qualified(), wanted):
         return row
     if row.status != RevenueStatus.REPORTED:
-        raise WrongRevenueState(
-            f"This revenue is {row.status}, so nothing of it waits to be confirmed.", extra={"state": row.status}
-        )
+        raise WrongRevenueState(f"This revenue is {row.status}and needs no confirmation.", extra={"state": row.status})
     by_agent, line = row.reporter_agent_id is not None, await keys.issuer_line(session, actor)
     refuse_operator_issued(actor, line, "confirm or reject revenue")
     check_confirmer(row.reported_by or "", by_agent=by_agent, confirms=line)
@@ -306,8 +304,7 @@ def _confirm(row: RevenueEvent, actor: Actor, amount_minor: int, now: datetime) 
 def _take_back(row: RevenueEvent, reversed_minor: int) -> None:
     if reversed_minor > row.amount_minor:
         raise Invalid(
-            f"{row.reference}: no more can be taken back than {format_amount(row.amount_minor, row.currency)} "
-            f"{row.currency}.",
+            f"{row.reference}: the maximum reversal is {format_amount(row.amount_minor, row.currency)} {row.currency}.",
             extra={"field": "reversed_amount"},
         )
     row.reversed_minor = reversed_minor

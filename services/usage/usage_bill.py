@@ -136,10 +136,7 @@ async def voidable(session: AsyncSession, org_id: str, event: UUID) -> BilledEve
     if found is not None and not found.is_void:
         connection = await driver_connection(session)
         if not await usage_void.keep_open(connection, org_id, found):
-            raise NotVoidable(
-                "The event is on a bill that is sealed, and an invoice has it or will. Issue a credit note for the "
-                "invoice instead."
-            )
+            raise NotVoidable("The event's bill is sealed for an invoice. Issue a credit note for the invoice instead.")
     return found
 
 

@@ -42,9 +42,9 @@ AGAIN = timedelta(hours=1)
 #: The principal of the spends.
 PRINCIPAL = "usage-charges"
 _WHY = {
-    WaitReason.RATE: "cost something in a currency that has no exchange rate",
-    WaitReason.AMOUNT: "cost more than one charge may be, or than their organization may owe",
-    WaitReason.EVENT: "lie in a month that was detached",
+    WaitReason.RATE: "cost money in a currency without an exchange rate",
+    WaitReason.AMOUNT: "exceed the maximum of a charge, or of the organization's debt",
+    WaitReason.EVENT: "belong to a month that was detached",
     WaitReason.BOOKS: "are refused by the books, or report uses of agents while a party is suspended or closed",
     WaitReason.CREDITS: "report uses of agents for which the credits do not suffice",
     WaitReason.LIMIT: "report uses of agents that a spend control refuses",

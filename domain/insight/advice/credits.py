@@ -136,11 +136,11 @@ def limit(facts: MonthFacts) -> Iterator[Insight]:
             amount_minor=amount,
             currency=CREDIT,
             meaning=AmountMeaning.STOPPED,
-            title="A limit stopped charges that were made later all the same.",
+            title="A limit refused charges that were made later anyway.",
             how=(
                 f"The limit refused {format_count(number, 'charge')}, which were made after it was raised, "
                 "or by a person.",
-                f"{format_money(amount, CREDIT)} of what was refused was charged later for the same actions.",
+                f"{format_money(amount, CREDIT)} of the refused amount was charged later for the same actions.",
             ),
             figures={"refused": number, "charged_later": format_amount(amount, CREDIT)},
             act=AdviceAction("PUT", f"/{'budgets' if is_budget else 'spend-controls'}/{control_id}"),

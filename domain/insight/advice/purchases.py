@@ -79,7 +79,7 @@ def _larger(
     months = max(0 if each.term is None else each.term.months for each in bought)
     # One term does for several orders without one, but several terms run at once.
     held = max(1, len({each.order_id for each in bought if each.term is not None}))
-    why, paid = "Advice: the same was bought again and again.", sum(each.month_minor for each in bought)
+    why, paid = "Advice: repeated purchases of the same item.", sum(each.month_minor for each in bought)
 
     def order(amount_minor: int, **more: object) -> OrderProposal:
         fixed = {"agent_id": one.agent_id, "vendor": one.vendor, "category": one.category, "currency": one.currency}
@@ -147,7 +147,7 @@ def free_tier(facts: MonthFacts) -> Iterator[Insight]:
                     how=(
                         f"It can be used {limit}, for {one.category}.",
                         f"{format_count(sum(each.currency == currency for each in bought), 'purchase')} for "
-                        f"{format_money(amount, currency)} would have fit into what was left of that, "
+                        f"{format_money(amount, currency)} would have fitted into the rest, "
                         "the cheapest first.",
                     ),
                     figures={
@@ -260,7 +260,7 @@ def _bought_dear(offered: AgentOffer, policy_id: str | None, bought: list[Extern
         amount_minor=paid - cost,
         currency=offered.currency,
         meaning=AmountMeaning.SAVING,
-        title=f"Your own agent {offered.name} does {offered.category} for less than you pay outside.",
+        title=f"Your own agent {offered.name} does {offered.category} for less than you pay externally.",
         how=(
             f"You paid {format_money(paid, offered.currency)} for {format_count(len(bought), 'purchase')} of this "
             "category.",
@@ -289,14 +289,14 @@ def _sold_dear(offered: AgentOffer, bought: list[ExternalPurchase]) -> Insight:
         amount_minor=amount,
         currency=offered.currency,
         meaning=AmountMeaning.EARNING,
-        title=f"What {offered.name} sells is bought outside for less than it asks.",
+        title=f"What {offered.name} sells is available externally for less.",
         how=(
             f"You paid {format_money(paid, offered.currency)} for {format_count(len(bought), 'purchase')} of "
             f"{offered.category}.",
             f"At {format_money(offered.price_minor, offered.currency)} each, as {offered.name} asks, they would have "
             f"brought {format_money(brings, offered.currency)}.",
-            f"{offered.name} earned {format_money(offered.earned_minor, offered.currency)}, and no more than that "
-            "counts.",
+            f"{offered.name} earned {format_money(offered.earned_minor, offered.currency)}, which is the "
+            "maximum that counts.",
         ),
         figures={
             "purchases": len(bought),

@@ -34,8 +34,8 @@ def model_swap(facts: MonthFacts) -> Iterator[Insight]:
             title=f"{other} costs less than {used} for the same kinds of tasks.",
             how=(
                 f"{format_count(one.runs_a, 'run')} of {used} and {format_count(one.runs_b, 'run')} of {other} are "
-                f"compared within {format_count(one.strata, 'group')} of one kind of task and size; chance had "
-                "chosen the model of each.",
+                f"compared within {format_count(one.strata, 'group')} of one kind of task and size; the model "
+                "of each was drawn at random.",
                 f"A run of {other} costs at least {format_pico(one.less_pico)} {one.currency} less (95 %); "
                 f"for the runs of {used} that is {format_money(saved, one.currency)}.",
                 f"It succeeds in {success} of runs more, between {low} and {high}; below zero is fewer.",

@@ -173,7 +173,7 @@ def condition_of(asked: RequestedCondition, metric: AlertMetric, *, platform: bo
         raise _invalid("type", f"The condition `{kind.value}` does not apply to {metric.name}. Use one of: {usable}.")
     _refuse_what_it_has_not(asked)
     if metric.only_up and asked.direction is Direction.DOWN:
-        raise _invalid("direction", f"{metric.name} falls by itself. Use `up`.")
+        raise _invalid("direction", f"{metric.name} falls automatically. Use `up`.")
     if kind is ConditionType.UNUSUAL:
         return Condition(type=kind)
     if kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}:

@@ -105,7 +105,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="spend_control.used",
-        sentence="What is spent or reserved of a limit in its present window.",
+        sentence="Spent or reserved amount of a limit in its present window.",
         unit=Unit.AMOUNT,
         conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
         filters=("control_id",),
@@ -123,7 +123,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="payments.failed",
-        sentence="Payments that were begun and failed.",
+        sentence="Payments that failed.",
         unit=Unit.COUNT,
         conditions=_FLOWS,
         filters=("provider",),
@@ -133,7 +133,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="payments.failed_share",
-        sentence="The part of the payments begun that failed.",
+        sentence="The share of payments that failed.",
         unit=Unit.SHARE,
         conditions=_LEVELS,
         filters=("provider",),
@@ -159,7 +159,7 @@ _METRICS = (
     ),
     AlertMetric(
         name="inbox.oldest",
-        sentence="For how long the oldest webhook of a provider waits to be handled, in seconds.",
+        sentence="The age of the oldest unhandled webhook of a provider, in seconds.",
         unit=Unit.SECONDS,
         conditions=frozenset({ConditionType.ABOVE, ConditionType.CROSSES}),
         filters=("provider",),

@@ -84,7 +84,7 @@ class SecretMissing(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "Webhook secrets cannot be stored, because no key is set to seal them with. The operator of the platform "
+            "Webhook secrets cannot be stored, because no encryption key is set. The operator of the platform "
             "sets BURSAR_ENCRYPTION_KEYS."
         )
 
