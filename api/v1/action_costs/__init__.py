@@ -1,1 +1,1 @@
-"""What actions cost in credits."""
+"""Costs of actions in credits."""

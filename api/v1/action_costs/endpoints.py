@@ -1,4 +1,4 @@
-"""What actions cost: everybody reads it, operators set it."""
+"""Costs of actions, read by everybody and set by operators."""
 
 from functools import partial
 from typing import Annotated
@@ -26,12 +26,12 @@ from services.credits import action_cost
 
 router = Resource(tags=["costs"])
 
-Whose = Annotated[OrganizationId | None, Query(description="For operators: the organization whose prices are meant.")]
+Whose = Annotated[OrganizationId | None, Query(description="For operators: the organization.")]
 
 
 @router.get("/credits/costs", responses=errors(NotFound))
 async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor = require(Permission.READ)) -> CostList:
-    """List what each action costs the organization.
+    """List the cost of each action for the organization.
 
     The platform sees the prices for everybody, or for one organization.
     """
@@ -49,8 +49,7 @@ async def set_cost(
 ) -> Response:
     """Set the cost of an action from now on, for everybody or for one organization. For operators.
 
-    The price of one organization can take two operators.
-    What was charged before keeps its price, and a repeated request does too.
+    The price of one organization can need two operators. Earlier charges keep their price, and so do repeated requests.
     """
     if not is_action(action):
         raise Invalid(
@@ -86,7 +85,7 @@ _VERSIONS = ListEndpoint("cost-versions", CostVersionView, *(*CREATED, "q"), ord
 async def list_cost_versions(
     action: str, deps: DepsDep, asked: ListRequest, actor: Actor = require(Permission.READ)
 ) -> Items:
-    """List the prices that were set for an action, newest first: those for everybody and the organization's own."""
+    """List the prices of an action, newest first: those for everybody and the organization's own."""
     wanted, operates = asked.wanted(_whose(actor, asked.organization_id)), actor.may(Permission.INSPECT)
     return await asked.rows(
         deps.session_for(actor),

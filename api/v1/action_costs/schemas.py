@@ -1,4 +1,4 @@
-"""What the costs of actions look like over HTTP."""
+"""Schemas of the costs of actions."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ class CostChange(RequestModel):
 
 
 class ActionCostView(ResponseModel):
-    """What an action costs."""
+    """The cost of an action."""
 
     action: str
     cost: Exact = Field(description="The cost of one action, in credits.")
@@ -42,7 +42,7 @@ class ActionCostView(ResponseModel):
 
 
 class CostList(ResponseModel):
-    """What each action costs, by name."""
+    """The costs of actions, by name."""
 
     data: list[ActionCostView]
     next_cursor: None = None

@@ -1,7 +1,7 @@
-"""The inbox: a webhook is verified, stored once and answered; the payment it names is signalled after the answer.
+"""Inbox of providers' webhooks: each is verified, stored once and answered; then its payment is signalled.
 
-No API key is asked for and no limit of requests counts, because the signature says who it is and a provider comes in
-bursts. A process that dies after the answer leaves an event that the inbox sweep finds.
+No API key and no rate limit apply, because the signature identifies the provider, which sends bursts. If the process
+dies after the response, the inbox sweep finds the event.
 """
 
 from functools import partial
@@ -67,7 +67,7 @@ async def receive_paypal_webhook(request: Request, deps: DepsDep) -> Response:
 
 
 async def receive(request: Request, deps: Deps, name: str) -> Response:
-    """Store an event of a provider once, and begin what it is for after the answer."""
+    """Store an event of a provider once, and handle it after the response."""
     event, of_this_account = await _verified(request, deps, name)
     handling = handling_of(name, event.type) if of_this_account else Handling.IGNORED
     for_a_run = handling in HANDLED_BY_RUN
@@ -83,7 +83,7 @@ async def receive(request: Request, deps: Deps, name: str) -> Response:
 
 
 async def _verified(request: Request, deps: Deps, name: str) -> tuple[ProviderEvent, bool]:
-    """Return the event, and whether it is of the kind of money, real or for tests, that this account moves."""
+    """Return the event, and whether its mode (live or test) is that of this account."""
     provider = deps.providers.payments.get(name)
     if provider is None:
         raise NotFound("This provider is not configured here.")

@@ -1,8 +1,8 @@
-"""What is done with a stored event after its answer: its payment is signalled, or the event gets a run of its own.
+"""Handling of a stored event after the response: its payment is signalled, or a run of the event is started.
 
-The common event names a payment of ours by its id. Its payment is signalled at once, and the event needs no run.
-Nothing here has to succeed: a process that dies on the way leaves an event that is not marked, and the inbox sweep
-starts its run. A payment that is signalled twice asks its provider once more.
+Most events contain the id of our payment, which is signalled immediately, so they need no run. Nothing here has to
+succeed: if the process dies, the event stays unmarked, and the inbox sweep starts its run. A payment that is signalled
+twice asks its provider again.
 """
 
 from datetime import timedelta
@@ -18,7 +18,7 @@ from runtime import reach
 
 log = structlog.get_logger("bursar.api")
 
-#: How long Temporal is waited for.
+#: The timeout of Temporal.
 TIMEOUT = timedelta(seconds=5)
 
 
@@ -34,12 +34,12 @@ async def forward(inbox: StatementPool, client: Client, event: ProviderEventInpu
 
 
 async def start_run(client: Client, event: ProviderEventInput, *, summary: str) -> None:
-    """Start the run of an event, which finds out whom it concerns and waits for a payment that is not there yet."""
+    """Start the run of an event, which finds its object and waits for a payment that does not exist yet."""
     await reach.start_missing(client, provider_event_run(event, summary=summary), rpc_timeout=TIMEOUT)
 
 
 async def _signal_payment(inbox: StatementPool, client: Client, event: ProviderEventInput) -> bool:
-    """Signal the payment, then mark the event; False if the event's run has to see to it."""
+    """Signal the payment, then mark the event; False if the event needs a run."""
     provider, event_id = event.provider, event.event_id
     found = await inbox.read(lambda pool: provider_event.find_named_payment(pool, provider, event_id))
     if found is not None and found.status != "received":

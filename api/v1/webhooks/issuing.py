@@ -1,7 +1,7 @@
-"""The issuer's question whether an authorization of a card is approved, which is answered at once.
+"""Real-time authorization of cards, requested by the issuer.
 
-Stripe waits two seconds, and then declines by itself. The answer is a decision of the database, so there is none
-without it: after `BURSAR_ISSUING_TIMEOUT` the request is declined, and what is held later all the same is released.
+Stripe waits two seconds, and then declines automatically. The decision is made in the database: after
+`BURSAR_ISSUING_TIMEOUT` the request is declined, and a late hold is released.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from services.cards import card_authorization
 router = Resource(tags=["webhooks"])
 log = structlog.get_logger("bursar.api")
 
-#: What this process has declined because it was late, until that is released: a repeat must not find the late hold.
+#: Requests that this process declined for lateness, until their hold is released: a repetition must not find it.
 _LATE: set[tuple[str, int]] = set()
 
 
@@ -58,7 +58,7 @@ def _answered(issuer: CardIssuer, *, approved: bool) -> Response:
 
 
 async def _decided(deps: Deps, question: AuthorizationQuestion) -> bool:
-    """Return the decision; no if there is none in time, and then a late hold is released."""
+    """Return the decision; without one in time, decline and release a late hold."""
     late = (question.authorization_ref, question.number)
     if late in _LATE:
         return False
